@@ -1,0 +1,117 @@
+import { ABSENT, View, view, pointerOf, lengthOf, allocate } from "../filter/index";
+import {
+  proxy_define_metric, proxy_get_buffer_bytes, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs,
+  proxy_get_shared_data, proxy_increment_metric, proxy_log, proxy_remove_header_map_value, proxy_replace_header_map_value,
+  proxy_send_local_response, proxy_set_property, proxy_set_shared_data, proxy_set_tick_period_milliseconds,
+} from "@solo-io/proxy-runtime/assembly/imports";
+
+/**
+ * Every call to the host, with its status looked at once. Values arrive in memory that our exported `malloc` gives, which
+ * is the arena: they are valid until the callback ends. The host's own declarations come from the SDK's package; those of
+ * its declarations that are wrong for ABI 0.2.1 (`proxy_grpc_call`, `proxy_grpc_stream`) are not used here.
+ */
+export const enum Status { Ok = 0, NotFound = 1, CasMismatch = 8 }
+export const enum HeaderMap { Request = 0, Response = 2 }
+export const enum LogLevel { Info = 2, Warn = 3, Error = 4 }
+
+const PLUGIN_CONFIGURATION = 7;
+const COUNTER = 0;
+/** "Not a gRPC reply": -1 as the host's unsigned parameter. */
+export const NO_GRPC_STATUS: u32 = 0xffffffff;
+
+/** Out-parameters: pointer, size, cas, time, metric id. */
+const OUT_POINTER: usize = memory.data(4, 8);
+const OUT_SIZE: usize = memory.data(4, 8);
+const OUT_CAS: usize = memory.data(4, 8);
+const OUT_TIME: usize = memory.data(8, 8);
+const OUT_METRIC: usize = memory.data(4, 8);
+
+export function log(level: LogLevel, text: string): void {
+  const length = <usize>String.UTF8.byteLength(text);
+  const pointer = allocate(length);
+  String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, pointer);
+  proxy_log(level, pointer, length);
+}
+
+/** Nanoseconds since the epoch. */
+export function currentTimeNanoseconds(): i64 {
+  proxy_get_current_time_nanoseconds(OUT_TIME);
+  return load<i64>(OUT_TIME);
+}
+
+/** All request headers in one piece, or ABSENT. */
+export function requestHeaderPairs(): View {
+  clearOut();
+  return outView(proxy_get_header_map_pairs(HeaderMap.Request, OUT_POINTER, OUT_SIZE));
+}
+
+/** Replaces every value of the header; false when the host refuses. */
+export function replaceHeader(map: HeaderMap, name: View, value: View): bool {
+  return proxy_replace_header_map_value(map, pointerOf(name), lengthOf(name), pointerOf(value), lengthOf(value)) == Status.Ok;
+}
+
+export function removeHeader(map: HeaderMap, name: View): bool {
+  return proxy_remove_header_map_value(map, pointerOf(name), lengthOf(name)) == Status.Ok;
+}
+
+/** Answers the caller in place of the upstream, once the callback has returned. */
+export function sendReply(status: u32, details: View, body: View, pairs: View, grpcStatus: u32): bool {
+  return proxy_send_local_response(
+    status, pointerOf(details), lengthOf(details), pointerOf(body), lengthOf(body), pointerOf(pairs), lengthOf(pairs), grpcStatus,
+  ) == Status.Ok;
+}
+
+/** Filter state `wasm.<name>` of the stream, for access logs. */
+export function setFilterState(name: View, value: View): void {
+  proxy_set_property(pointerOf(name), lengthOf(name), pointerOf(value), lengthOf(value));
+}
+
+/** The plugin configuration, its bytes the module's own to overwrite, or ABSENT when empty. */
+export function pluginConfiguration(size: u32): View {
+  clearOut();
+  return outView(proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, OUT_POINTER, OUT_SIZE));
+}
+
+/** Compare-and-swap number that came with the last shared value. */
+export function lastCas(): u32 {
+  return load<u32>(OUT_CAS);
+}
+
+/** The shared value under `key`, or ABSENT when there is none. */
+export function sharedData(key: View): View {
+  clearOut();
+  return outView(proxy_get_shared_data(pointerOf(key), lengthOf(key), OUT_POINTER, OUT_SIZE, OUT_CAS));
+}
+
+/** `cas` 0 stores in any case, which is right only for a key that nobody else uses yet. */
+export function setSharedData(key: View, value: View, cas: u32): Status {
+  return proxy_set_shared_data(pointerOf(key), lengthOf(key), pointerOf(value), lengthOf(value), cas);
+}
+
+export function setTickPeriod(milliseconds: u32): void {
+  proxy_set_tick_period_milliseconds(milliseconds);
+}
+
+/** Id of the counter called `name` in this VM, or 0 when the host has none to give. */
+export function defineCounter(name: string): u32 {
+  const length = <usize>String.UTF8.byteLength(name);
+  const pointer = allocate(length);
+  String.UTF8.encodeUnsafe(changetype<usize>(name), name.length, pointer);
+  store<u32>(OUT_METRIC, 0);
+  return proxy_define_metric(COUNTER, pointer, length, OUT_METRIC) == Status.Ok ? load<u32>(OUT_METRIC) : 0;
+}
+
+/** The host takes only increments above 0. */
+export function incrementCounter(metric: u32, by: u32): void {
+  if (metric != 0 && by > 0) proxy_increment_metric(metric, by);
+}
+
+function clearOut(): void {
+  store<u32>(OUT_POINTER, 0);
+  store<u32>(OUT_SIZE, 0);
+}
+
+function outView(status: u32): View {
+  const pointer = load<u32>(OUT_POINTER);
+  return status == Status.Ok && pointer != 0 ? view(pointer, load<u32>(OUT_SIZE)) : ABSENT;
+}

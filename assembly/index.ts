@@ -1,0 +1,60 @@
+import { allocate, resetArena, sweep } from "../filter/index";
+import "./abort";
+import { configure } from "./configure";
+import { currentTimeNanoseconds } from "./host";
+import { onRequestHeaders } from "./request";
+import { onResponseHeaders } from "./response";
+import { findRoot, noteTick, openRoot } from "./root";
+import { openStream } from "./stream";
+
+/**
+ * The callbacks of proxy-wasm ABI 0.2.1 that the module exports. Those it does not export (`proxy_on_done`, `proxy_on_log`,
+ * `proxy_on_delete` and the bodies) would each cost an entry into the VM per request.
+ */
+export function proxy_abi_version_0_2_1(): void {}
+
+/** Memory for a value that the host returns; freed when the next callback begins. */
+export function malloc(size: usize): usize {
+  return allocate(size);
+}
+
+export function proxy_on_vm_start(rootId: u32, size: u32): u32 {
+  return 1;
+}
+
+export function proxy_on_context_create(id: u32, parentId: u32): void {
+  if (parentId == 0) openRoot(id);
+  else openStream(id, parentId);
+}
+
+export function proxy_on_configure(rootId: u32, size: u32): u32 {
+  resetArena();
+  const done = configure(rootId, size);
+  // No managed object is held by the stack here; what is in use hangs on globals.
+  __collect();
+  return done ? 1 : 0;
+}
+
+export function proxy_on_tick(rootId: u32): void {
+  resetArena();
+  const root = findRoot(rootId);
+  if (root == null) return;
+  noteTick(root);
+  const tables = root.tables;
+  const metrics = root.metrics;
+  const account = root.account;
+  if (tables == null || metrics == null || account == null) return;
+  metrics.flush(tables);
+  if (account.balances.count > 0) sweep(account.balances, account.pool, currentTimeNanoseconds());
+}
+
+export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
+  resetArena();
+  return onRequestHeaders(id);
+}
+
+export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
+  resetArena();
+  onResponseHeaders(id);
+  return 0;
+}

@@ -1,0 +1,82 @@
+import { MAX_STANDINGS, NONE, Standing } from "../filter/index";
+
+/**
+ * What must be known of a stream between its callbacks: its root, and the standings its response will show. The host says
+ * when a stream ends only to modules that pay a call per request for it, so nothing is freed: context ids count up, a
+ * stream's slot is its id modulo the table's size, and a slot is written anew by a later stream. The table doubles while
+ * streams in flight collide, up to a bound; beyond it the older of two loses its RateLimit headers, nothing else.
+ */
+@unmanaged
+export class Stream {
+  id: u32;
+  rootId: u32;
+  /** The plan whose standings follow, or NONE. */
+  plan: i32;
+  private padding: u32;
+}
+
+const HEADER_BYTES: usize = 16;
+const STREAM_BYTES: usize = HEADER_BYTES + MAX_STANDINGS * offsetof<Standing>();
+const FIRST_CAPACITY: u32 = 64;
+const MAX_CAPACITY: u32 = 4096;
+
+let capacity: u32 = FIRST_CAPACITY;
+let base: usize = newTable(FIRST_CAPACITY);
+
+function newTable(size: u32): usize {
+  const bytes = <usize>size * STREAM_BYTES;
+  const table = heap.alloc(bytes);
+  memory.fill(table, 0, bytes);
+  return table;
+}
+
+// @ts-ignore: decorator
+@inline
+function at(slot: u32): Stream {
+  return changetype<Stream>(base + <usize>slot * STREAM_BYTES);
+}
+
+/** Context ids begin at 1; 0 marks a free slot. */
+export function openStream(id: u32, rootId: u32): void {
+  while (at(id & capacity - 1).id != 0 && capacity < MAX_CAPACITY) grow();
+  const stream = at(id & capacity - 1);
+  stream.id = id;
+  stream.rootId = rootId;
+  stream.plan = NONE;
+}
+
+/** The stream with this id, or null when it is over or its slot has been given away. */
+export function findStream(id: u32): Stream | null {
+  const stream = at(id & capacity - 1);
+  return stream.id == id && id != 0 ? stream : null;
+}
+
+export function closeStream(stream: Stream): void {
+  stream.id = 0;
+}
+
+/** Where the stream's standings are kept. */
+export function standingsOf(stream: Stream): usize {
+  return changetype<usize>(stream) + HEADER_BYTES;
+}
+
+/** Streams of a root whose tables go lose their standings: they would name quotas that are no more. */
+export function forgetRoot(rootId: u32): void {
+  for (let i: u32 = 0; i < capacity; i++) {
+    if (at(i).rootId == rootId) at(i).plan = NONE;
+  }
+}
+
+function grow(): void {
+  const old = base;
+  const count = capacity;
+  capacity = count * 2;
+  base = newTable(capacity);
+  // Ids that differ modulo the old size differ modulo the new one.
+  for (let i: u32 = 0; i < count; i++) {
+    const stream = changetype<Stream>(old + <usize>i * STREAM_BYTES);
+    if (stream.id == 0) continue;
+    memory.copy(changetype<usize>(at(stream.id & capacity - 1)), changetype<usize>(stream), STREAM_BYTES);
+  }
+  heap.free(old);
+}

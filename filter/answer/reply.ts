@@ -1,0 +1,81 @@
+import { ABSENT, View, equalsLower, lengthOf, literal } from "../bytes/view";
+import { begin, end, writeByte, writeNumber, writeView } from "../bytes/writer";
+import { decision } from "../decision/decision";
+import { codeOf, detailOf, Reason, statusOf, titleOf } from "../decision/reason";
+import { standings } from "../quota/charge";
+import { KeySourceKind, NONE } from "../tables/record";
+import { Tables } from "../tables/tables";
+import { rateLimit, rateLimitPolicy } from "./ratelimit";
+import { addPair, beginPairs, endPairs } from "./pairs";
+
+const TYPE_OPEN = literal("{\"type\":\"urn:tollgate:reason:");
+const TITLE = literal("\",\"title\":\"");
+const STATUS = literal("\",\"status\":");
+const DETAIL = literal(",\"detail\":\"");
+const REASON = literal("\",\"reason\":\"");
+const QUOTA = literal("\",\"quota\":\"");
+const CLOSE = literal("\"}\n");
+
+const CONTENT_TYPE = literal("content-type");
+const PROBLEM_JSON = literal("application/problem+json");
+const CACHE_CONTROL = literal("cache-control");
+const NO_STORE = literal("no-store");
+const WWW_AUTHENTICATE = literal("www-authenticate");
+const BEARER = literal("bearer");
+const BEARER_REALM = literal("Bearer realm=\"");
+const API_KEY_REALM = literal("ApiKey realm=\"");
+const QUOTE = literal("\"");
+const RETRY_AFTER = literal("retry-after");
+export const RATELIMIT = literal("ratelimit");
+export const RATELIMIT_POLICY = literal("ratelimit-policy");
+
+/** Body of a refusal: an RFC 9457 problem. All texts come from the reason's row or from names, so none needs escaping. */
+export function problemBody(tables: Tables | null): View {
+  const reason = decision.reason;
+  begin(512);
+  writeView(TYPE_OPEN);
+  writeView(codeOf(reason));
+  writeView(TITLE);
+  writeView(titleOf(reason));
+  writeView(STATUS);
+  writeNumber(statusOf(reason));
+  writeView(DETAIL);
+  writeView(detailOf(reason));
+  writeView(REASON);
+  writeView(codeOf(reason));
+  if (tables != null && decision.quota != NONE) {
+    writeView(QUOTA);
+    writeView(tables.quotas.at(tables.plans.at(decision.plan).firstQuota + decision.quota).name);
+  }
+  writeView(CLOSE);
+  return end();
+}
+
+/** Headers of a refusal, serialised for the host. `grpc` leaves the content type to the host. */
+export function replyPairs(tables: Tables | null, grpc: bool): View {
+  beginPairs();
+  if (!grpc) addPair(CONTENT_TYPE, PROBLEM_JSON);
+  addPair(CACHE_CONTROL, NO_STORE);
+  if (statusOf(decision.reason) == 401 && tables != null) addPair(WWW_AUTHENTICATE, challenge(tables));
+  if (decision.reason == Reason.QuotaExceeded && tables != null) {
+    begin(20);
+    writeNumber(decision.retryAfterSeconds);
+    addPair(RETRY_AFTER, end());
+    const plan = tables.plans.at(decision.plan);
+    addPair(RATELIMIT_POLICY, rateLimitPolicy(tables, plan, standings()));
+    const state = rateLimit(tables, plan, standings());
+    if (lengthOf(state) > 0) addPair(RATELIMIT, state);
+  }
+  return endPairs();
+}
+
+/** The challenge that RFC 9110 wants with a 401, in the scheme that the policy names first. */
+function challenge(tables: Tables): View {
+  const first = tables.keySources.at(0);
+  const bearer = first.kind == KeySourceKind.Authorization && equalsLower(first.name, BEARER);
+  begin(128);
+  writeView(bearer ? BEARER_REALM : API_KEY_REALM);
+  writeView(decision.api == NONE ? tables.policy : tables.apis.at(decision.api).name);
+  writeView(QUOTE);
+  return end();
+}

@@ -1,0 +1,110 @@
+/**
+ * A run of bytes that somebody else owns: pointer in the low 32 bits, length in the high 32.
+ * Plain u64, so that passing one around allocates nothing. `ABSENT` is no bytes at all; a pointer with length 0 is an
+ * empty value.
+ */
+export type View = u64;
+
+export const ABSENT: View = 0;
+
+// @ts-ignore: decorator
+@inline
+export function view(pointer: usize, length: i32): View {
+  return (<u64>(<u32>length) << 32) | <u64>pointer;
+}
+
+// @ts-ignore: decorator
+@inline
+export function pointerOf(v: View): usize {
+  return <usize>(<u32>v);
+}
+
+// @ts-ignore: decorator
+@inline
+export function lengthOf(v: View): i32 {
+  return <i32>(v >> 32);
+}
+
+/** The byte at `index`; the caller has checked that `index` lies inside. */
+// @ts-ignore: decorator
+@inline
+export function byteAt(v: View, index: i32): u8 {
+  return load<u8>(pointerOf(v) + index);
+}
+
+/** Bytes from `start` up to `end`; both inside the view. */
+// @ts-ignore: decorator
+@inline
+export function slice(v: View, start: i32, end: i32): View {
+  return view(pointerOf(v) + start, end - start);
+}
+
+export function equals(a: View, b: View): bool {
+  const length = lengthOf(a);
+  return length == lengthOf(b) && memory.compare(pointerOf(a), pointerOf(b), length) == 0;
+}
+
+export function startsWith(v: View, prefix: View): bool {
+  const length = lengthOf(prefix);
+  return lengthOf(v) >= length && memory.compare(pointerOf(v), pointerOf(prefix), length) == 0;
+}
+
+export function endsWith(v: View, suffix: View): bool {
+  const length = lengthOf(suffix);
+  const offset = lengthOf(v) - length;
+  return offset >= 0 && memory.compare(pointerOf(v) + offset, pointerOf(suffix), length) == 0;
+}
+
+/** Index of the first `byte` at or after `from`, or -1. */
+export function indexOf(v: View, byte: u8, from: i32 = 0): i32 {
+  const base = pointerOf(v);
+  const length = lengthOf(v);
+  for (let i = from; i < length; i++) {
+    if (load<u8>(base + i) == byte) return i;
+  }
+  return -1;
+}
+
+// @ts-ignore: decorator
+@inline
+export function lowerCase(byte: u8): u8 {
+  return byte - 0x41 < 26 ? byte | 0x20 : byte;
+}
+
+/** Compares ASCII letters without case; `lower` is already lower case. */
+export function equalsLower(v: View, lower: View): bool {
+  const length = lengthOf(v);
+  if (length != lengthOf(lower)) return false;
+  for (let i = 0; i < length; i++) {
+    if (lowerCase(byteAt(v, i)) != byteAt(lower, i)) return false;
+  }
+  return true;
+}
+
+/** The view without spaces and tabs at either end. */
+export function trim(v: View): View {
+  let start = 0;
+  let end = lengthOf(v);
+  while (start < end && isBlank(byteAt(v, start))) start++;
+  while (end > start && isBlank(byteAt(v, end - 1))) end--;
+  return slice(v, start, end);
+}
+
+// @ts-ignore: decorator
+@inline
+export function isBlank(byte: u8): bool {
+  return byte == 0x20 || byte == 0x09;
+}
+
+/** Copies the UTF-8 bytes of a constant to memory that is never freed; for globals only. */
+export function literal(text: string): View {
+  const length = <i32>String.UTF8.byteLength(text);
+  const pointer = heap.alloc(max(length, 1));
+  String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, pointer);
+  return view(pointer, length);
+}
+
+/** An AssemblyScript string of UTF-8 bytes; allocates, so for messages of the configuration only. */
+export function toString(v: View): string {
+  return String.UTF8.decodeUnsafe(pointerOf(v), lengthOf(v));
+}

@@ -1,0 +1,128 @@
+import { ABSENT, View, byteAt, equals, lengthOf, lowerCase, slice } from "../bytes/view";
+import { writeByte, writeView, begin, end } from "../bytes/writer";
+import { HostKind } from "../tables/record";
+import { Tables } from "../tables/tables";
+import { API_ID, counterId } from "../tables/counterId";
+import { Names } from "./decode";
+import { Reader } from "./reader";
+import { decodeRoute } from "./route";
+import { readAllow, readName, readPath } from "./rule";
+import * as Field from "./field";
+import { literal } from "../bytes/view";
+
+const MAX_HOST_BYTES = 253;
+const DEFAULT = literal("default");
+
+export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
+  const index = tables.apis.count;
+  tables.apis.add();
+  const hosts: View[] = [];
+  const paths: View[] = [];
+  let name: View = ABSENT;
+  let seen: u32 = 0;
+  const firstRoute = tables.routes.count;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.is(Field.NAME)) {
+      seen = reader.mark(seen, 0);
+      name = readName(reader);
+      if (!reader.failed && !names.apis.add(name, index)) reader.fail("a second API named " + Reader.quote(name));
+    } else if (reader.is(Field.PATHS)) {
+      seen = reader.mark(seen, 1);
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) paths.push(readPath(reader));
+    } else if (reader.is(Field.HOSTS)) {
+      seen = reader.mark(seen, 2);
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) hosts.push(readHost(reader));
+      if (hosts.length == 0) reader.fail("needs a host; leave the field out for any host");
+    } else if (reader.is(Field.PLANS)) {
+      seen = reader.mark(seen, 3);
+      decodeOffers(reader, tables, index);
+    } else if (reader.is(Field.ANONYMOUS)) {
+      seen = reader.mark(seen, 4);
+      tables.apis.at(index).anonymous = readAllow(reader);
+    } else if (reader.is(Field.PREFLIGHT)) {
+      seen = reader.mark(seen, 5);
+      tables.apis.at(index).preflight = readAllow(reader);
+    } else if (reader.is(Field.ROUTES)) {
+      seen = reader.mark(seen, 6);
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) decodeRoute(reader, tables, firstRoute);
+    } else reader.unknownField();
+  }
+  reader.need(seen, 0, "name");
+  reader.need(seen, 1, "paths");
+  if (reader.failed) return;
+  if (paths.length == 0) reader.fail("needs a path");
+
+  const api = tables.apis.at(index);
+  api.name = tables.texts.keep(name);
+  api.id = counterId(API_ID, 0, name);
+  api.firstRoute = firstRoute;
+  api.routeCount = tables.routes.count - firstRoute;
+  api.defaultRoute = qualify(tables, name, DEFAULT);
+  for (let i = firstRoute; i < tables.routes.count; i++) {
+    const route = tables.routes.at(i);
+    route.name = qualify(tables, name, route.name);
+  }
+  addMounts(tables, index, hosts, paths);
+}
+
+/** `<api>/<route>`: what the upstream and Envoy's route table see. */
+function qualify(tables: Tables, api: View, route: View): View {
+  begin();
+  writeView(api);
+  writeByte(0x2f);
+  writeView(route);
+  return tables.texts.keep(end());
+}
+
+function decodeOffers(reader: Reader, tables: Tables, api: i32): void {
+  const first = tables.offers.count;
+  reader.beginArray();
+  for (let i = 0; reader.nextItem(i); i++) {
+    const plan = readName(reader);
+    for (let k = first; k < tables.offers.count; k++) {
+      if (equals(tables.offers.at(k).planName, plan)) reader.fail("plan given twice");
+    }
+    const offer = tables.offers.add();
+    offer.planName = plan;
+    offer.api = api;
+  }
+  tables.apis.at(api).firstOffer = first;
+  tables.apis.at(api).offerCount = tables.offers.count - first;
+}
+
+/** A host in lower case without port, or `*.` and a suffix. */
+function readHost(reader: Reader): View {
+  const host = reader.text(1, MAX_HOST_BYTES);
+  for (let i = 0, n = lengthOf(host); i < n; i++) {
+    const byte = byteAt(host, i);
+    const wildcard = byte == 0x2a && i == 0 && n > 2 && byteAt(host, 1) == 0x2e;
+    const plain = byte - 0x61 < 26 || byte - 0x30 < 10 || byte == 0x2d || byte == 0x2e || byte == 0x5f;
+    const literal6 = byteAt(host, 0) == 0x5b && (byte == 0x3a || byte == 0x5b || byte == 0x5d);
+    if (!wildcard && !plain && !literal6) {
+      reader.fail("must be a host in lower case without port, or '*.' and a domain");
+      break;
+    }
+  }
+  return host;
+}
+
+function addMounts(tables: Tables, api: i32, hosts: View[], paths: View[]): void {
+  if (hosts.length == 0) hosts.push(ABSENT);
+  for (let h = 0; h < hosts.length; h++) {
+    const host = hosts[h];
+    const kind = host == ABSENT ? HostKind.Any : byteAt(host, 0) == 0x2a ? HostKind.Wildcard : HostKind.Exact;
+    // A wildcard keeps its dot: "*.example.com" is the suffix ".example.com".
+    const text = kind == HostKind.Any ? ABSENT : tables.texts.keep(kind == HostKind.Wildcard ? slice(host, 1, lengthOf(host)) : host);
+    for (let p = 0; p < paths.length; p++) {
+      const mount = tables.mounts.add();
+      mount.host = text;
+      mount.hostKind = kind;
+      mount.path = tables.texts.keep(paths[p]);
+      mount.api = api;
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import { ABSENT, View, byteAt, lengthOf } from "../bytes/view";
+import { Consumer, Key, NONE } from "../tables/record";
+import { Tables } from "../tables/tables";
+import { CONSUMER_ID, counterId } from "../tables/counterId";
+import { Names } from "./decode";
+import { MAX_EXACT } from "./number";
+import { Reader } from "./reader";
+import { readName } from "./rule";
+import { hexDigit } from "./string";
+import { decodeSubscription } from "./subscription";
+import * as Field from "./field";
+
+const DIGEST_HEX_BYTES = 64;
+
+export function decodeConsumer(reader: Reader, tables: Tables, names: Names): void {
+  const index = tables.consumers.count;
+  const consumer = tables.consumers.add();
+  consumer.plan = NONE;
+  consumer.firstSubscription = tables.subscriptions.count;
+  let seen: u32 = 0;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.is(Field.NAME)) {
+      seen = reader.mark(seen, 0);
+      const name = readName(reader);
+      if (!reader.failed && !names.consumers.add(name, index)) reader.fail("a second consumer named " + Reader.quote(name));
+      consumer.name = tables.texts.keep(name);
+      consumer.id = counterId(CONSUMER_ID, 0, name);
+    } else if (reader.is(Field.PLAN)) {
+      seen = reader.mark(seen, 1);
+      consumer.planName = readName(reader);
+    } else if (reader.is(Field.SUBSCRIPTIONS)) {
+      seen = reader.mark(seen, 2);
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) decodeSubscription(reader, tables, consumer.firstSubscription);
+    } else if (reader.is(Field.KEYS)) {
+      seen = reader.mark(seen, 3);
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) decodeKey(reader, tables, index);
+    } else reader.unknownField();
+  }
+  reader.need(seen, 0, "name");
+  consumer.subscriptionCount = tables.subscriptions.count - consumer.firstSubscription;
+}
+
+function decodeKey(reader: Reader, tables: Tables, consumer: i32): void {
+  const key = tables.keyring.keys.add();
+  key.consumer = consumer;
+  key.until = i64.MAX_VALUE;
+  let seen: u32 = 0;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.is(Field.ID)) {
+      seen = reader.mark(seen, 0);
+      key.id = tables.texts.keep(readName(reader));
+    } else if (reader.is(Field.DIGEST)) {
+      seen = reader.mark(seen, 1);
+      readDigest(reader, changetype<usize>(key));
+    } else if (reader.is(Field.FROM)) {
+      seen = reader.mark(seen, 2);
+      key.from = reader.integer(0, MAX_EXACT);
+    } else if (reader.is(Field.UNTIL)) {
+      seen = reader.mark(seen, 3);
+      key.until = reader.integer(0, MAX_EXACT);
+    } else if (reader.is(Field.REVOKED)) {
+      seen = reader.mark(seen, 4);
+      key.revoked = reader.boolean();
+    } else reader.unknownField();
+  }
+  reader.need(seen, 0, "id");
+  reader.need(seen, 1, "digest");
+}
+
+/** The message never repeats the value: somebody may have put the key itself there. */
+function readDigest(reader: Reader, to: usize): void {
+  const text = reader.text(0, i32.MAX_VALUE);
+  let good = lengthOf(text) == DIGEST_HEX_BYTES;
+  for (let i = 0; i < DIGEST_HEX_BYTES && good; i += 2) {
+    const high = hexDigit(byteAt(text, i));
+    const low = hexDigit(byteAt(text, i + 1));
+    good = high >= 0 && low >= 0;
+    store<u8>(to + (i >> 1), <u8>(high << 4 | low));
+  }
+  if (!good) reader.fail("must be the 64 hex digits of a SHA-256 digest");
+}

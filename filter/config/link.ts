@@ -1,0 +1,143 @@
+import { ABSENT, View, equals, lengthOf } from "../bytes/view";
+import { toString } from "../bytes/view";
+import { Mount, NONE } from "../tables/record";
+import { Tables } from "../tables/tables";
+import { Names } from "./decode";
+import { Reader } from "./reader";
+
+/**
+ * Turns names into indexes once everything is read, because Istio prints fields in any order. Afterwards no record points
+ * into the document any more.
+ */
+export function link(reader: Reader, tables: Tables, names: Names): void {
+  linkOffers(reader, tables, names);
+  linkRoutes(reader, tables, names);
+  linkConsumers(reader, tables, names);
+  if (reader.failed) return;
+  sortMounts(tables);
+  buildKeyring(reader, tables);
+}
+
+function linkOffers(reader: Reader, tables: Tables, names: Names): void {
+  for (let i = 0; i < tables.offers.count; i++) {
+    const offer = tables.offers.at(i);
+    offer.plan = names.plans.find(offer.planName);
+    if (offer.plan == NONE) {
+      const place = "apis[" + offer.api.toString() + "].plans";
+      return reader.fail(place + ": no plan named " + Reader.quote(offer.planName));
+    }
+    offer.planName = tables.plans.at(offer.plan).name;
+  }
+}
+
+function linkRoutes(reader: Reader, tables: Tables, names: Names): void {
+  for (let a = 0; a < tables.apis.count; a++) {
+    const api = tables.apis.at(a);
+    for (let r = 0; r < api.routeCount; r++) {
+      const route = tables.routes.at(api.firstRoute + r);
+      const place = "apis[" + a.toString() + "].routes[" + r.toString() + "]";
+      for (let i = 0; i < route.planCount; i++) {
+        const reference = tables.references.at(route.firstPlan + i);
+        reference.index = names.plans.find(reference.name);
+        if (reference.index == NONE) return reader.fail(place + ".plans: no plan named " + Reader.quote(reference.name));
+      }
+      for (let i = 0; i < route.consumerCount; i++) {
+        const reference = tables.references.at(route.firstConsumer + i);
+        reference.index = names.consumers.find(reference.name);
+        if (reference.index == NONE) {
+          return reader.fail(place + ".consumers: no consumer named " + Reader.quote(reference.name));
+        }
+      }
+    }
+  }
+  for (let i = 0; i < tables.references.count; i++) tables.references.at(i).name = ABSENT;
+}
+
+function linkConsumers(reader: Reader, tables: Tables, names: Names): void {
+  for (let i = 0; i < tables.consumers.count; i++) {
+    const consumer = tables.consumers.at(i);
+    if (consumer.planName != ABSENT) {
+      consumer.plan = names.plans.find(consumer.planName);
+      if (consumer.plan == NONE) {
+        return reader.fail("consumers[" + i.toString() + "].plan: no plan named " + Reader.quote(consumer.planName));
+      }
+      consumer.planName = ABSENT;
+    }
+    for (let k = 0; k < consumer.subscriptionCount; k++) {
+      if (!linkSubscription(reader, tables, names, i, k)) return;
+    }
+  }
+}
+
+function linkSubscription(reader: Reader, tables: Tables, names: Names, consumer: i32, index: i32): bool {
+  const subscription = tables.subscriptions.at(tables.consumers.at(consumer).firstSubscription + index);
+  subscription.api = names.apis.find(subscription.apiName);
+  subscription.plan = names.plans.find(subscription.planName);
+  let problem = "";
+  if (subscription.api == NONE) problem = ".api: no API named " + Reader.quote(subscription.apiName);
+  else if (subscription.plan == NONE) problem = ".plan: no plan named " + Reader.quote(subscription.planName);
+  else {
+    subscription.offer = findOffer(tables, subscription.api, subscription.plan);
+    if (subscription.offer == NONE) problem = ".plan: the API does not offer the plan " + Reader.quote(subscription.planName);
+  }
+  for (let i = 0; i < subscription.limitCount && problem.length == 0; i++) {
+    const replacement = tables.limits.at(subscription.firstLimit + i);
+    const plan = tables.plans.at(subscription.plan);
+    for (let q = plan.firstQuota; q < plan.firstQuota + plan.quotaCount; q++) {
+      if (equals(tables.quotas.at(q).name, replacement.quotaName)) replacement.quota = q;
+    }
+    if (replacement.quota == NONE) problem = ".limits: the plan has no quota named " + Reader.quote(replacement.quotaName);
+    else if (tables.quotas.at(replacement.quota).burst > 0) {
+      problem = ".limits: the quota " + Reader.quote(replacement.quotaName) + " is a bucket, which has no limit to replace";
+    }
+  }
+  if (problem.length > 0) {
+    reader.fail("consumers[" + consumer.toString() + "].subscriptions[" + index.toString() + "]" + problem);
+    return false;
+  }
+  subscription.apiName = ABSENT;
+  subscription.planName = ABSENT;
+  return true;
+}
+
+/** The pair of an API and a plan that it offers, or NONE. */
+export function findOffer(tables: Tables, api: i32, plan: i32): i32 {
+  const record = tables.apis.at(api);
+  for (let i = record.firstOffer; i < record.firstOffer + record.offerCount; i++) {
+    if (tables.offers.at(i).plan == plan) return i;
+  }
+  return NONE;
+}
+
+/** Exact hosts, then wildcards from the longest, then any host; under one host the longest path first. */
+function sortMounts(tables: Tables): void {
+  const mounts = tables.mounts;
+  for (let i = 1; i < mounts.count; i++) {
+    for (let k = i; k > 0 && before(mounts.at(k), mounts.at(k - 1)); k--) swap(mounts.at(k), mounts.at(k - 1));
+  }
+}
+
+function before(a: Mount, b: Mount): bool {
+  if (a.hostKind != b.hostKind) return a.hostKind > b.hostKind;
+  if (lengthOf(a.host) != lengthOf(b.host)) return lengthOf(a.host) > lengthOf(b.host);
+  return lengthOf(a.path) > lengthOf(b.path);
+}
+
+function swap(a: Mount, b: Mount): void {
+  const size = <i32>offsetof<Mount>();
+  for (let i = 0; i < size; i += 8) {
+    const kept = load<u64>(changetype<usize>(a) + i);
+    store<u64>(changetype<usize>(a) + i, load<u64>(changetype<usize>(b) + i));
+    store<u64>(changetype<usize>(b) + i, kept);
+  }
+}
+
+function buildKeyring(reader: Reader, tables: Tables): void {
+  const keyring = tables.keyring;
+  const number = keyring.build();
+  if (number == NONE) return;
+  const one = keyring.keys.at(keyring.twin);
+  const two = keyring.keys.at(number);
+  reader.fail("key " + Reader.quote(two.id) + " of consumer " + Reader.quote(tables.consumers.at(two.consumer).name)
+    + " has the digest of key " + Reader.quote(one.id) + " of consumer " + Reader.quote(tables.consumers.at(one.consumer).name));
+}

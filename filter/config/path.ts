@@ -1,0 +1,38 @@
+import { View, ABSENT, toString } from "../bytes/view";
+
+const MAX_DEPTH = 16;
+const INDEX: u64 = 1 << 63;
+
+/** Where in the plugin config the reader stands, e.g. `apis[0].routes[1].name`; rendered only for a problem. */
+export class FieldPath {
+  private segments: StaticArray<u64> = new StaticArray<u64>(MAX_DEPTH);
+  private depth: i32 = 0;
+
+  push(): void {
+    if (this.depth < MAX_DEPTH) this.segments[this.depth] = ABSENT;
+    this.depth++;
+  }
+
+  pop(): void {
+    this.depth--;
+  }
+
+  setField(name: View): void {
+    if (this.depth <= MAX_DEPTH) this.segments[this.depth - 1] = name;
+  }
+
+  setIndex(index: i32): void {
+    if (this.depth <= MAX_DEPTH) this.segments[this.depth - 1] = INDEX | <u64>index;
+  }
+
+  render(): string {
+    let text = "";
+    for (let i = 0, n = min(this.depth, MAX_DEPTH); i < n; i++) {
+      const segment = this.segments[i];
+      if (segment == ABSENT) continue;
+      if (segment & INDEX) text += "[" + (<i32>segment).toString() + "]";
+      else text += (text.length > 0 ? "." : "") + toString(segment);
+    }
+    return text;
+  }
+}

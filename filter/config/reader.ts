@@ -1,0 +1,217 @@
+import { View, ABSENT, view, equals, toString } from "../bytes/view";
+import { FieldPath } from "./path";
+import { readEscape, isUtf8 } from "./string";
+import { readInteger, INVALID_INTEGER, integerEnd } from "./number";
+
+/**
+ * A strict JSON reader that is told what to expect: the decoder asks for an object, a field, a text. So nothing is ever
+ * skipped, nesting is only as deep as the decoder goes, and the first surprise is remembered with its place in the
+ * document. After a failure every call answers "no more", so decoders need no checks of their own.
+ *
+ * The reader unescapes texts in place: the document it is given is its own to overwrite.
+ */
+export class Reader {
+  private readonly path: FieldPath = new FieldPath();
+  private first: bool = true;
+  /** Name of the field that `nextField` stopped at. */
+  field: View = ABSENT;
+  /** Empty while nothing is wrong. */
+  problem: string = "";
+
+  constructor(private position: usize, private readonly end: usize) {}
+
+  get failed(): bool {
+    return this.problem.length > 0;
+  }
+
+  /** Remembers the first problem; `rule` says what must hold at the present place. */
+  fail(rule: string): void {
+    if (this.failed) return;
+    const place = this.path.render();
+    this.problem = place.length > 0 ? place + ": " + rule : rule;
+  }
+
+  beginObject(): bool {
+    return this.open(0x7b, "must be an object");
+  }
+
+  /** Moves to the next field of the open object; false at its end. */
+  nextField(): bool {
+    if (!this.separator(0x7d)) return false;
+    this.field = ABSENT;
+    this.path.setField(ABSENT);
+    const name = this.string();
+    if (this.failed || !this.expect(0x3a)) return false;
+    this.field = name;
+    this.path.setField(name);
+    return true;
+  }
+
+  beginArray(): bool {
+    return this.open(0x5b, "must be a list");
+  }
+
+  /** Moves to item `index` of the open list; false at its end. */
+  nextItem(index: i32): bool {
+    if (!this.separator(0x5d)) return false;
+    this.path.setIndex(index);
+    return true;
+  }
+
+  is(name: View): bool {
+    return equals(this.field, name);
+  }
+
+  unknownField(): void {
+    this.fail("unknown field");
+  }
+
+  /** `seen` with the bit of the present field added; a field that came before is refused. */
+  mark(seen: u32, bit: u32): u32 {
+    if (seen >> bit & 1) this.fail("given twice");
+    return seen | 1 << bit;
+  }
+
+  /** Refuses an object that ended without a field it must have. */
+  need(seen: u32, bit: u32, field: string): void {
+    if (!(seen >> bit & 1)) this.fail("needs the field \"" + field + "\"");
+  }
+
+  /** A string of `minBytes` to `maxBytes` bytes of UTF-8; valid until the document is freed. */
+  text(minBytes: i32, maxBytes: i32): View {
+    this.blanks();
+    if (!this.at(0x22)) {
+      this.fail("must be a text");
+      return ABSENT;
+    }
+    const text = this.string();
+    if (this.failed) return ABSENT;
+    const length = <i32>(text >> 32);
+    if (length < minBytes || length > maxBytes) {
+      this.fail("must have " + minBytes.toString() + " to " + maxBytes.toString() + " bytes");
+      return ABSENT;
+    }
+    return text;
+  }
+
+  /** A whole number between `least` and `most` (at most 2^53), in any notation that JSON allows. */
+  integer(least: i64, most: i64): i64 {
+    this.blanks();
+    const value = readInteger(this.position, this.end);
+    if (value == INVALID_INTEGER || value < least || value > most) {
+      this.fail("must be a whole number from " + least.toString() + " to " + most.toString());
+      return least;
+    }
+    this.position = integerEnd;
+    return value;
+  }
+
+  boolean(): bool {
+    this.blanks();
+    if (this.word("true", 4)) return true;
+    if (!this.word("false", 5)) this.fail("must be true or false");
+    return false;
+  }
+
+  /** Call after the outermost value: nothing but blanks may follow. */
+  finish(): void {
+    this.blanks();
+    if (this.position < this.end) this.fail("nothing may follow the config");
+  }
+
+  private open(bracket: u8, rule: string): bool {
+    this.blanks();
+    if (this.failed) return false;
+    if (!this.at(bracket)) {
+      this.fail(rule);
+      return false;
+    }
+    this.position++;
+    this.first = true;
+    this.path.push();
+    return true;
+  }
+
+  /** Passes the comma between members, or the closing bracket. */
+  private separator(closing: u8): bool {
+    this.blanks();
+    if (this.failed) return false;
+    if (this.at(closing)) {
+      this.position++;
+      this.path.pop();
+      this.first = false;
+      return false;
+    }
+    if (!this.first && !this.expect(0x2c)) return false;
+    this.first = false;
+    return true;
+  }
+
+  private expect(byte: u8): bool {
+    this.blanks();
+    if (this.at(byte)) {
+      this.position++;
+      return true;
+    }
+    this.fail("must be JSON; expected '" + String.fromCharCode(byte) + "'" + (this.position == this.end ? " before the end" : ""));
+    return false;
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  private at(byte: u8): bool {
+    return this.position < this.end && load<u8>(this.position) == byte;
+  }
+
+  private blanks(): void {
+    while (this.position < this.end) {
+      const byte = load<u8>(this.position);
+      if (byte != 0x20 && byte != 0x0a && byte != 0x0d && byte != 0x09) return;
+      this.position++;
+    }
+  }
+
+  private word(word: string, length: i32): bool {
+    if (<usize>length > this.end - this.position) return false;
+    for (let i = 0; i < length; i++) {
+      if (load<u8>(this.position + i) != <u8>word.charCodeAt(i)) return false;
+    }
+    this.position += length;
+    return true;
+  }
+
+  /** Reads a quoted string and unescapes it over itself, which never needs more room than it had. */
+  private string(): View {
+    if (!this.expect(0x22)) return ABSENT;
+    const start = this.position;
+    let to = start;
+    while (this.position < this.end) {
+      const byte = load<u8>(this.position);
+      if (byte == 0x22) {
+        this.position++;
+        const text = view(start, <i32>(to - start));
+        if (isUtf8(text)) return text;
+        this.fail("must be valid UTF-8");
+        return ABSENT;
+      }
+      if (byte < 0x20) break;
+      if (byte == 0x5c) {
+        const used = readEscape(this.position, this.end, to);
+        if (used == 0) break;
+        this.position += used & 0xff;
+        to += used >> 8;
+      } else {
+        store<u8>(to++, byte);
+        this.position++;
+      }
+    }
+    this.fail("must be JSON; a text is broken off or holds a bad escape");
+    return ABSENT;
+  }
+
+  /** `name` as a quoted text for a message, with only its first bytes. */
+  static quote(name: View): string {
+    const length = <i32>(name >> 32);
+    return "\"" + toString(view(<usize>(<u32>name), min(length, 64))) + (length > 64 ? "…" : "") + "\"";
+  }
+}

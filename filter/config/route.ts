@@ -1,0 +1,154 @@
+import { ABSENT, View, equals, literal } from "../bytes/view";
+import { ConditionKind, HeaderCondition, Route } from "../tables/record";
+import { Tables } from "../tables/tables";
+import { Reader } from "./reader";
+import { readHeaderName, readHeaderValue, readName, readPath, readToken } from "./rule";
+import * as Field from "./field";
+
+const MAX_ROUTES = 1024;
+const DEFAULT = literal("default");
+const FRAMING: StaticArray<View> = [
+  literal("host"), literal("content-length"), literal("transfer-encoding"), literal("connection"), literal("te"),
+  literal("upgrade"), literal("trailer"), literal("keep-alive"),
+];
+
+export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): void {
+  const index = tables.routes.count;
+  if (index - firstOfApi == MAX_ROUTES) reader.fail("at most " + MAX_ROUTES.toString() + " routes");
+  tables.routes.add();
+  let seen: u32 = 0;
+  reader.beginObject();
+  while (reader.nextField()) {
+    const route = tables.routes.at(index);
+    if (reader.is(Field.NAME)) {
+      seen = reader.mark(seen, 0);
+      route.name = readRouteName(reader, tables, firstOfApi, index);
+    } else if (reader.is(Field.HEADERS)) {
+      seen = reader.mark(seen, 1);
+      route.firstCondition = tables.conditions.count;
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) decodeCondition(reader, tables);
+      route.conditionCount = tables.conditions.count - route.firstCondition;
+    } else if (reader.is(Field.METHODS)) {
+      seen = reader.mark(seen, 2);
+      route.firstMethod = tables.values.count;
+      decodeMethods(reader, tables);
+      route.methodCount = tables.values.count - route.firstMethod;
+    } else if (reader.is(Field.PATH)) {
+      seen = reader.mark(seen, 3);
+      route.path = tables.texts.keep(readPath(reader));
+    } else if (reader.is(Field.PLANS)) {
+      seen = reader.mark(seen, 4);
+      route.firstPlan = tables.references.count;
+      route.planCount = decodeReferences(reader, tables);
+    } else if (reader.is(Field.CONSUMERS)) {
+      seen = reader.mark(seen, 5);
+      route.firstConsumer = tables.references.count;
+      route.consumerCount = decodeReferences(reader, tables);
+    } else if (reader.is(Field.SET_HEADERS)) {
+      seen = reader.mark(seen, 6);
+      route.firstSet = tables.headers.count;
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) decodeSetHeader(reader, tables);
+      route.setCount = tables.headers.count - route.firstSet;
+    } else if (reader.is(Field.REMOVE_HEADERS)) {
+      seen = reader.mark(seen, 7);
+      route.firstRemove = tables.values.count;
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) tables.values.add().value = tables.texts.keep(readChangeable(reader));
+      route.removeCount = tables.values.count - route.firstRemove;
+    } else if (reader.is(Field.REWRITE_PREFIX)) {
+      seen = reader.mark(seen, 8);
+      route.rewritePrefix = tables.texts.keep(readPath(reader));
+    } else reader.unknownField();
+  }
+  reader.need(seen, 0, "name");
+}
+
+function readRouteName(reader: Reader, tables: Tables, firstOfApi: i32, index: i32): View {
+  const name = readName(reader);
+  if (equals(name, DEFAULT)) reader.fail("the name \"default\" is the API's own");
+  for (let i = firstOfApi; i < index; i++) {
+    if (equals(tables.routes.at(i).name, name)) reader.fail("a second route named " + Reader.quote(name));
+  }
+  return tables.texts.keep(name);
+}
+
+function decodeMethods(reader: Reader, tables: Tables): void {
+  reader.beginArray();
+  for (let i = 0; reader.nextItem(i); i++) tables.values.add().value = tables.texts.keep(readToken(reader));
+}
+
+function decodeReferences(reader: Reader, tables: Tables): i32 {
+  let count = 0;
+  reader.beginArray();
+  while (reader.nextItem(count)) {
+    tables.references.add().name = readName(reader);
+    count++;
+  }
+  return count;
+}
+
+/** One of exact, prefix, oneOf, present, absent beside the header's name. */
+function decodeCondition(reader: Reader, tables: Tables): void {
+  const condition = tables.conditions.add();
+  condition.firstValue = tables.values.count;
+  let seen: u32 = 0;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.is(Field.NAME)) {
+      seen = reader.mark(seen, 0);
+      condition.name = tables.texts.keep(readHeaderName(reader));
+      continue;
+    }
+    seen = reader.mark(seen, 1);
+    if (reader.is(Field.EXACT)) condition.kind = readOne(reader, tables, ConditionKind.Exact);
+    else if (reader.is(Field.PREFIX)) condition.kind = readOne(reader, tables, ConditionKind.Prefix);
+    else if (reader.is(Field.PRESENT)) condition.kind = readTrue(reader, ConditionKind.Present);
+    else if (reader.is(Field.ABSENT_HEADER)) condition.kind = readTrue(reader, ConditionKind.Absent);
+    else if (reader.is(Field.ONE_OF)) {
+      condition.kind = ConditionKind.OneOf;
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) tables.values.add().value = tables.texts.keep(readHeaderValue(reader));
+    } else reader.unknownField();
+  }
+  reader.need(seen, 0, "name");
+  if (!(seen & 2)) reader.fail("needs one of exact, prefix, oneOf, present, absent");
+  condition.valueCount = tables.values.count - condition.firstValue;
+}
+
+function readOne(reader: Reader, tables: Tables, kind: ConditionKind): ConditionKind {
+  tables.values.add().value = tables.texts.keep(readHeaderValue(reader));
+  return kind;
+}
+
+function readTrue(reader: Reader, kind: ConditionKind): ConditionKind {
+  if (!reader.boolean()) reader.fail("must be true");
+  return kind;
+}
+
+function decodeSetHeader(reader: Reader, tables: Tables): void {
+  const header = tables.headers.add();
+  let seen: u32 = 0;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.is(Field.NAME)) {
+      seen = reader.mark(seen, 0);
+      header.name = tables.texts.keep(readChangeable(reader));
+    } else if (reader.is(Field.VALUE)) {
+      seen = reader.mark(seen, 1);
+      header.value = tables.texts.keep(readHeaderValue(reader));
+    } else reader.unknownField();
+  }
+  reader.need(seen, 0, "name");
+  reader.need(seen, 1, "value");
+}
+
+/** A header that a route may change: not one that frames the message. */
+function readChangeable(reader: Reader): View {
+  const name = readHeaderName(reader);
+  for (let i = 0; i < FRAMING.length; i++) {
+    if (equals(FRAMING[i], name)) reader.fail("must not be a header that frames the message");
+  }
+  return name;
+}

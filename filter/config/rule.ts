@@ -1,0 +1,103 @@
+import { View, byteAt, lengthOf, startsWith, literal, equals } from "../bytes/view";
+import { Reader } from "./reader";
+import { ALLOW, DENY } from "./field";
+
+/** Rules for single values of a plugin config. Each reads one value and refuses it with the rule's words. */
+const MAX_NAME_BYTES = 127;
+const MAX_VALUE_BYTES = 4096;
+const MAX_PATH_BYTES = 1024;
+const OWN_PREFIX = literal("x-tollgate-");
+
+/** Letters, digits, `.`, `_`, `@` and `-`: safe in headers, logs, and metric names. */
+export function readName(reader: Reader): View {
+  const name = reader.text(1, MAX_NAME_BYTES);
+  for (let i = 0, n = lengthOf(name); i < n; i++) {
+    const byte = byteAt(name, i);
+    if (!isAlphanumeric(byte) && byte != 0x2d && byte != 0x2e && byte != 0x5f && byte != 0x40) {
+      reader.fail("must be a name of letters, digits, '.', '_', '@' and '-'");
+      break;
+    }
+  }
+  return name;
+}
+
+/** A header name in lower case that is neither a pseudo header nor Tollgate's own. */
+export function readHeaderName(reader: Reader): View {
+  const name = reader.text(1, MAX_NAME_BYTES);
+  for (let i = 0, n = lengthOf(name); i < n; i++) {
+    if (!isToken(byteAt(name, i))) {
+      reader.fail("must be a header name in lower case");
+      return name;
+    }
+  }
+  if (startsWith(name, OWN_PREFIX)) reader.fail("must not be a header of Tollgate itself");
+  return name;
+}
+
+/** A token in any case: an authorization scheme, a query parameter, a cookie, a method. */
+export function readToken(reader: Reader): View {
+  const token = reader.text(1, MAX_NAME_BYTES);
+  for (let i = 0, n = lengthOf(token); i < n; i++) {
+    const byte = byteAt(token, i);
+    if (!isToken(byte) && byte - 0x41 >= 26) {
+      reader.fail("must be a token");
+      break;
+    }
+  }
+  return token;
+}
+
+export function readHeaderValue(reader: Reader): View {
+  const value = reader.text(0, MAX_VALUE_BYTES);
+  for (let i = 0, n = lengthOf(value); i < n; i++) {
+    const byte = byteAt(value, i);
+    if (byte < 0x20 || byte == 0x7f) {
+      reader.fail("must not hold control characters");
+      break;
+    }
+  }
+  return value;
+}
+
+/** A normalised path: begins with `/`, no empty or dot segments, no query, no escapes. */
+export function readPath(reader: Reader): View {
+  const path = reader.text(1, MAX_PATH_BYTES);
+  if (reader.failed) return path;
+  let good = byteAt(path, 0) == 0x2f;
+  for (let i = 0, n = lengthOf(path); i < n && good; i++) {
+    const byte = byteAt(path, i);
+    good = byte > 0x20 && byte < 0x7f && byte != 0x3f && byte != 0x23 && byte != 0x25 && byte != 0x5c && byte != 0x3b
+      && !(byte == 0x2f && i + 1 < n && byteAt(path, i + 1) == 0x2f) && !(byte == 0x2f && isDotSegment(path, i + 1));
+  }
+  if (!good) reader.fail("must be a path: '/' first, no '//', '.', '..', '?', '#', '%', ';' or '\\'");
+  return path;
+}
+
+function isDotSegment(path: View, from: i32): bool {
+  const length = lengthOf(path);
+  let end = from;
+  while (end < length && byteAt(path, end) == 0x2e) end++;
+  return end > from && end - from <= 2 && (end == length || byteAt(path, end) == 0x2f);
+}
+
+/** `allow` gives true, `deny` false. */
+export function readAllow(reader: Reader): bool {
+  const word = reader.text(1, MAX_NAME_BYTES);
+  if (equals(word, ALLOW)) return true;
+  if (!equals(word, DENY)) reader.fail("must be \"allow\" or \"deny\"");
+  return false;
+}
+
+function isAlphanumeric(byte: u8): bool {
+  return (byte | 0x20) - 0x61 < 26 || byte - 0x30 < 10;
+}
+
+/** Characters of an RFC 9110 token, upper-case letters aside. */
+function isToken(byte: u8): bool {
+  if (byte - 0x61 < 26 || byte - 0x30 < 10) return true;
+  switch (byte) {
+    case 0x21: case 0x23: case 0x24: case 0x25: case 0x26: case 0x27: case 0x2a: case 0x2b: case 0x2d: case 0x2e:
+    case 0x5e: case 0x5f: case 0x60: case 0x7c: case 0x7e: return true;
+  }
+  return false;
+}

@@ -1,0 +1,74 @@
+import { ABSENT, View, equals, lengthOf, literal, slice } from "../bytes/view";
+import { begin, end, writeView } from "../bytes/writer";
+import { stripHeaders, strippedQuery } from "../credential/strip";
+import { headerCount, headerName } from "../request/headers";
+import * as Request from "../request/request";
+import { isOwnHeader } from "../request/request";
+import { NONE, Route } from "../tables/record";
+import { Tables } from "../tables/tables";
+import { decision } from "./decision";
+import { removeHeader, setHeader } from "./edit";
+import { Reason } from "./reason";
+
+const CONSUMER = literal("x-tollgate-consumer");
+const PLAN = literal("x-tollgate-plan");
+const ROUTE = literal("x-tollgate-route");
+const PATH = literal(":path");
+
+/**
+ * The changes that an allowed request needs, as edits: no key, no borrowed identity, the route's headers, and the names
+ * that the upstream and Envoy's route table read.
+ */
+export function writeEdits(tables: Tables): void {
+  removeForeignIdentity();
+  if (decision.reason == Reason.Unmatched) return;
+  if (!tables.forwardKey) stripHeaders(tables);
+  const route: Route | null = decision.routeIndex == NONE ? null : tables.routes.at(decision.routeIndex);
+  if (route != null) writeRouteHeaders(tables, route);
+  writePath(tables, route);
+  if (decision.consumer != NONE) setHeader(CONSUMER, tables.consumers.at(decision.consumer).name);
+  if (decision.plan != NONE) setHeader(PLAN, tables.plans.at(decision.plan).name);
+  setHeader(ROUTE, decision.route);
+}
+
+/** Headers of Tollgate that came from outside; those that are set below are replaced anyway. */
+function removeForeignIdentity(): void {
+  for (let i = 0; i < headerCount; i++) {
+    const name = headerName(i);
+    if (isOwnHeader(name) && !isReplaced(name)) removeHeader(name);
+  }
+}
+
+function isReplaced(name: View): bool {
+  if (decision.reason == Reason.Unmatched) return false;
+  if (equals(name, ROUTE)) return true;
+  if (equals(name, CONSUMER)) return decision.consumer != NONE;
+  return equals(name, PLAN) && decision.plan != NONE;
+}
+
+function writeRouteHeaders(tables: Tables, route: Route): void {
+  for (let i = route.firstRemove; i < route.firstRemove + route.removeCount; i++) removeHeader(tables.values.at(i).value);
+  for (let i = route.firstSet; i < route.firstSet + route.setCount; i++) {
+    const header = tables.headers.at(i);
+    setHeader(header.name, header.value);
+  }
+}
+
+/** What is forwarded is what was checked: the normalised path, rewritten if the route says so, without the key. */
+function writePath(tables: Tables, route: Route | null): void {
+  const query = tables.forwardKey ? Request.query : strippedQuery(tables);
+  const rewrite: View = route == null ? ABSENT : route.rewritePrefix;
+  if (rewrite == ABSENT && equals(Request.path, Request.rawPath) && equals(query, Request.query)) return;
+  begin(lengthOf(Request.target) + 64);
+  if (rewrite == ABSENT) writeView(Request.path);
+  else {
+    // "/" as the new prefix must not double the slash that follows.
+    const rest = slice(Request.path, decision.coveredBytes, lengthOf(Request.path));
+    const last = lengthOf(rewrite) - 1;
+    const slash = load<u8>(<usize>(<u32>rewrite) + last) == 0x2f;
+    writeView(slash && lengthOf(rest) > 0 ? slice(rewrite, 0, last) : rewrite);
+    writeView(rest);
+  }
+  writeView(query);
+  setHeader(PATH, end());
+}

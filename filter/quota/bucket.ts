@@ -1,0 +1,77 @@
+import { ABSENT } from "../bytes/view";
+import { Cell, CLOCK_STEP_SECONDS, NO_WINDOW } from "./cell";
+import { ShardStore } from "./ledger";
+import { grant, shardOf, stored } from "./pool";
+import { addCell, findCell, isShard, lastCell } from "./shard";
+
+/**
+ * Token buckets by the generic cell rate algorithm (ITU-T I.371): one number, the time at which the bucket would be full
+ * again. A token moves it by the interval; it may be at most `burst` intervals ahead. A token is taken from the pool for
+ * each request: tokens held in leases would let more than `burst` through at once.
+ */
+const NANOSECONDS: i64 = 1_000_000_000;
+const MAX_ATTEMPTS = 256;
+
+/** When the bucket that `take` looked at is full again, in nanoseconds since the epoch. */
+export let fullAtNanoseconds: i64 = 0;
+
+/** Takes `cost` tokens if they are there. The answer is in `grant`, with `window` 0. */
+export function take(
+  shards: ShardStore, consumer: u64, meter: u64, burst: i64, interval: i64, cost: i64, nowNanoseconds: i64,
+): void {
+  const nowSeconds = nowNanoseconds / NANOSECONDS;
+  const shardNumber = shardOf(consumer, meter);
+  const depth = burst * interval;
+  grant.available = false;
+  grant.window = 0;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    let shard = shards.read(shardNumber);
+    if (shard == ABSENT || !isShard(shard)) return;
+    let cell = findCell(shard, consumer, meter);
+    if (cell == null) {
+      shard = addCell(shard, consumer, meter, nowSeconds);
+      cell = lastCell(shard);
+    }
+    const arrival = arrivalTime(cell, depth, nowNanoseconds);
+    const next = arrival + cost * interval;
+    const fits = next - nowNanoseconds <= depth;
+    fullAtNanoseconds = fits ? next : arrival;
+    grant.units = fits ? cost : 0;
+    grant.remaining = max(<i64>0, (depth - (fullAtNanoseconds - nowNanoseconds)) / interval);
+    if (!fits) {
+      grant.available = true;
+      return;
+    }
+    // Time that jumps ahead of a full bucket is kept beside the older time: it may have been a wild reading.
+    if (cell.window != NO_WINDOW && arrival > cell.window) cell.olderWindow = cell.window;
+    cell.window = next;
+    cell.overAtSeconds = next / NANOSECONDS + 1;
+    if (stored(shards, shardNumber, shard, nowSeconds)) return;
+  }
+}
+
+/** Puts tokens back that a request took and then did not use. */
+export function putBack(shards: ShardStore, consumer: u64, meter: u64, nanoseconds: i64, nowSeconds: i64): void {
+  const shardNumber = shardOf(consumer, meter);
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const shard = shards.read(shardNumber);
+    if (shard == ABSENT || !isShard(shard)) return;
+    const cell = findCell(shard, consumer, meter);
+    if (cell == null) return;
+    cell.window -= nanoseconds;
+    if (stored(shards, shardNumber, shard, nowSeconds)) return;
+  }
+}
+
+/** The bucket's present arrival time; one that no present clock can have made gives way to the one before. */
+function arrivalTime(cell: Cell, depth: i64, now: i64): i64 {
+  let arrival = cell.window;
+  const most = depth + CLOCK_STEP_SECONDS * NANOSECONDS;
+  if (arrival != NO_WINDOW && arrival - now > most) {
+    arrival = cell.olderWindow;
+    cell.olderWindow = NO_WINDOW;
+    if (arrival != NO_WINDOW && arrival - now > most) arrival = NO_WINDOW;
+    cell.window = arrival;
+  }
+  return max(arrival, now);
+}

@@ -1,0 +1,213 @@
+import { Consumer, LimitOverride, Plan, Quota, Subscription } from "../tables/record";
+import { Tables } from "../tables/tables";
+import { Balance, Balances } from "./balance";
+import { fullAtNanoseconds, putBack, take } from "./bucket";
+import { CLOCK_STEP_SECONDS } from "./cell";
+import { ShardStore } from "./ledger";
+import { leaseSize, noteLease } from "./lease";
+import { grant, lease } from "./pool";
+import { windowEnd, windowStart } from "./window";
+
+/**
+ * Charges a request to all quotas of its plan, or to none. First every balance is looked at; only when none is known to be
+ * empty are leases taken for those that need one; only when all have enough is any of them spent.
+ */
+const NANOSECONDS: i64 = 1_000_000_000;
+/** How long "the pool has nothing" is believed: leases of others may have come back since. */
+const EMPTY_NANOSECONDS: i64 = 250_000_000;
+
+export const enum Charge { Enough, Exceeded, Unavailable }
+
+/** What is known of one quota after a request, for the answer. */
+@unmanaged
+export class Standing {
+  limit: i64;
+  /** Units left, or UNKNOWN when this VM has not asked the pool in this window yet. */
+  remaining: i64;
+  resetSeconds: u32;
+  windowSeconds: u32;
+}
+
+export const UNKNOWN: i64 = -1;
+
+export const MAX_STANDINGS = 8;
+const STANDINGS: usize = memory.data(MAX_STANDINGS * 24, 8);
+const BALANCES: usize = memory.data(MAX_STANDINGS * 4, 8);
+
+/** Number of the quota that refused, within its plan. */
+export let exceededQuota: i32 = -1;
+/** Seconds after which the refused request may be tried again. */
+export let retryAfterSeconds: i64 = 0;
+
+/** The standings of the last charge, one after the other in the plan's order. */
+export function standings(): usize {
+  return STANDINGS;
+}
+
+function standing(index: i32): Standing {
+  return changetype<Standing>(STANDINGS + <usize>index * offsetof<Standing>());
+}
+
+function balanceOf(index: i32): Balance {
+  return changetype<Balance>(load<usize>(BALANCES + <usize>index * 4));
+}
+
+export function charge(
+  tables: Tables, balances: Balances, shards: ShardStore, consumer: Consumer, plan: Plan, subscription: Subscription | null,
+  apiId: u64, cost: i64, nowNanoseconds: i64,
+): Charge {
+  exceededQuota = -1;
+  retryAfterSeconds = 0;
+  const count = plan.quotaCount;
+  balances.reserve(count);
+  for (let i = 0; i < count; i++) {
+    const quota = tables.quotas.at(plan.firstQuota + i);
+    const balance = balances.open(consumer.id, quota.perApi ? quota.meter ^ apiId : quota.meter);
+    store<usize>(BALANCES + <usize>i * 4, changetype<usize>(balance));
+    balance.idleSweeps = 0;
+    look(quota, balance, standing(i), limitOf(tables, quota, plan.firstQuota + i, subscription), nowNanoseconds);
+    if (isEmpty(quota, balance, standing(i).limit, cost, nowNanoseconds)) refuse(i, quota, balance, nowNanoseconds);
+  }
+  let result = exceededQuota >= 0 ? Charge.Exceeded : acquire(tables, shards, plan, cost, nowNanoseconds);
+  if (result == Charge.Enough) spend(count, cost);
+  for (let i = 0; i < count; i++) report(tables.quotas.at(plan.firstQuota + i), balanceOf(i), standing(i), nowNanoseconds);
+  return result;
+}
+
+function limitOf(tables: Tables, quota: Quota, index: i32, subscription: Subscription | null): i64 {
+  if (subscription == null) return quota.limit;
+  for (let i = subscription.firstLimit; i < subscription.firstLimit + subscription.limitCount; i++) {
+    const replacement = tables.limits.at(i);
+    if (replacement.quota == index) return replacement.limit;
+  }
+  return quota.limit;
+}
+
+/** Lets go of a lease whose window is over. */
+function look(quota: Quota, balance: Balance, state: Standing, limit: i64, now: i64): void {
+  state.limit = limit;
+  state.remaining = 0;
+  if (quota.burst > 0) return;
+  const nowSeconds = now / NANOSECONDS;
+  let window = windowStart(quota.window, nowSeconds);
+  if (window == balance.window) return;
+  // A clock set back by a little spends what is left of the newer window (see openWindow).
+  if (balance.window > window && balance.window - nowSeconds <= CLOCK_STEP_SECONDS) return;
+  balance.window = window;
+  balance.left = 0;
+  balance.emptyForLimit = 0;
+  state.remaining = UNKNOWN;
+}
+
+function isEmpty(quota: Quota, balance: Balance, limit: i64, cost: i64, now: i64): bool {
+  if (balance.left >= cost || balance.emptyForLimit != identity(quota, limit)) return false;
+  const wait = balance.emptyUntilNanoseconds - now;
+  // A longer wait than was ever set means that the clock has been set back.
+  return wait > 0 && wait <= max(EMPTY_NANOSECONDS, quota.intervalNanoseconds);
+}
+
+/** What an answer "empty" was given for; another limit asks again. */
+function identity(quota: Quota, limit: i64): i64 {
+  return quota.burst > 0 ? quota.burst ^ quota.intervalNanoseconds << 20 : limit;
+}
+
+/** Leases for the windows first: a bucket's token is taken for good, so it comes last. */
+function acquire(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, now: i64): Charge {
+  for (let i = 0; i < plan.quotaCount; i++) {
+    const quota = tables.quotas.at(plan.firstQuota + i);
+    const balance = balanceOf(i);
+    if (quota.burst > 0 || balance.left >= cost) continue;
+    const want = leaseSize(balance, cost, now);
+    const limit = standing(i).limit;
+    lease(shards, balance.consumer, balance.meter, quota.window, limit, cost - balance.left, want, now / NANOSECONDS);
+    if (!grant.available) return Charge.Unavailable;
+    noteLease(balance, now);
+    if (balance.left < cost) {
+      setEmpty(quota, balance, limit, now + EMPTY_NANOSECONDS);
+      refuse(i, quota, balance, now);
+      return Charge.Exceeded;
+    }
+    standing(i).remaining = 0;
+  }
+  for (let i = 0; i < plan.quotaCount; i++) {
+    const quota = tables.quotas.at(plan.firstQuota + i);
+    if (quota.burst == 0) continue;
+    const balance = balanceOf(i);
+    take(shards, balance.consumer, balance.meter, quota.burst, quota.intervalNanoseconds, cost, now);
+    if (grant.available) {
+      balance.poolRemaining = grant.remaining;
+      balance.fullAtNanoseconds = fullAtNanoseconds;
+      if (grant.units > 0) continue;
+      setEmpty(quota, balance, quota.limit, nextToken(quota, balance, cost));
+      refuse(i, quota, balance, now);
+    }
+    returnTokens(tables, shards, plan, i, cost, now);
+    return grant.available ? Charge.Exceeded : Charge.Unavailable;
+  }
+  return Charge.Enough;
+}
+
+function setEmpty(quota: Quota, balance: Balance, limit: i64, until: i64): void {
+  balance.emptyForLimit = identity(quota, limit);
+  balance.emptyUntilNanoseconds = until;
+}
+
+function nextToken(quota: Quota, balance: Balance, cost: i64): i64 {
+  return balance.fullAtNanoseconds + (cost - quota.burst) * quota.intervalNanoseconds;
+}
+
+/** A later bucket refused: the tokens of the buckets before it go back. */
+function returnTokens(tables: Tables, shards: ShardStore, plan: Plan, before: i32, cost: i64, now: i64): void {
+  const available = grant.available;
+  for (let i = 0; i < before; i++) {
+    const quota = tables.quotas.at(plan.firstQuota + i);
+    if (quota.burst == 0) continue;
+    const balance = balanceOf(i);
+    putBack(shards, balance.consumer, balance.meter, cost * quota.intervalNanoseconds, now / NANOSECONDS);
+    balance.poolRemaining += cost;
+    balance.fullAtNanoseconds -= cost * quota.intervalNanoseconds;
+  }
+  grant.available = available;
+}
+
+/** The first quota that refuses gives the reply its name, the longest wait its time. */
+function refuse(index: i32, quota: Quota, balance: Balance, now: i64): void {
+  if (exceededQuota < 0) exceededQuota = index;
+  const until = quota.burst > 0
+    ? balance.emptyUntilNanoseconds
+    : windowEnd(quota.window, balance.window) * NANOSECONDS;
+  retryAfterSeconds = max(retryAfterSeconds, max<i64>(1, ceilSeconds(until - now)));
+}
+
+function spend(count: i32, cost: i64): void {
+  for (let i = 0; i < count; i++) {
+    const balance = balanceOf(i);
+    // A bucket's token left the pool when it was taken; its balance is always 0.
+    if (balance.left >= cost) balance.left -= cost;
+  }
+}
+
+function report(quota: Quota, balance: Balance, state: Standing, now: i64): void {
+  if (quota.burst > 0) return reportBucket(quota, balance, state, now);
+  const over = windowEnd(quota.window, balance.window);
+  state.windowSeconds = <u32>(over - balance.window);
+  state.resetSeconds = <u32>max<i64>(0, ceilSeconds(over * NANOSECONDS - now));
+  if (state.remaining != UNKNOWN) state.remaining = balance.poolRemaining + balance.left;
+}
+
+/** A bucket's limit is its size; it resets when it is full again. */
+function reportBucket(quota: Quota, balance: Balance, state: Standing, now: i64): void {
+  const wait = max<i64>(0, balance.fullAtNanoseconds - now);
+  state.limit = quota.burst;
+  state.windowSeconds = <u32>ceilSeconds(quota.burst * quota.intervalNanoseconds);
+  state.resetSeconds = <u32>ceilSeconds(wait);
+  state.remaining = balance.fullAtNanoseconds == 0 ? UNKNOWN : max<i64>(0, quota.burst - ceilDivide(wait, quota.intervalNanoseconds));
+}
+
+function ceilSeconds(nanoseconds: i64): i64 {
+  return ceilDivide(nanoseconds, NANOSECONDS);
+}
+
+function ceilDivide(value: i64, by: i64): i64 {
+  return (value + by - 1) / by;
+}

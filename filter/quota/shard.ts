@@ -1,0 +1,80 @@
+import { allocate } from "../bytes/arena";
+import { View, view, pointerOf, lengthOf } from "../bytes/view";
+import { Cell, CLOCK_STEP_SECONDS, NO_WINDOW } from "./cell";
+
+/**
+ * One value of the pool: many cells under one key, because keys can never be deleted.
+ *
+ *   0  "TGP1"   u32      8   seen   i64   second of the last write, for judging the clock
+ *   4  count    u32      16  cells  count × 56 bytes
+ */
+const MAGIC: u32 = 0x31504754;
+const HEADER_BYTES: i32 = 16;
+const CELL_BYTES: i32 = <i32>offsetof<Cell>();
+/** A write after a longer silence removes no cells: it may be the clock that jumped. */
+const MAX_SILENCE_SECONDS: i64 = 86400;
+
+/** A shard without cells. */
+export function emptyShard(): View {
+  const pointer = allocate(HEADER_BYTES);
+  store<u32>(pointer, MAGIC);
+  store<u32>(pointer, 0, 4);
+  store<i64>(pointer, 0, 8);
+  return view(pointer, HEADER_BYTES);
+}
+
+/** True when the bytes are a shard as this module writes it. */
+export function isShard(bytes: View): bool {
+  const length = lengthOf(bytes);
+  return length >= HEADER_BYTES && load<u32>(pointerOf(bytes)) == MAGIC
+    && <i64>load<u32>(pointerOf(bytes), 4) * CELL_BYTES + HEADER_BYTES == <i64>length;
+}
+
+export function findCell(shard: View, consumer: u64, meter: u64): Cell | null {
+  const base = pointerOf(shard);
+  const end = base + lengthOf(shard);
+  for (let at = base + HEADER_BYTES; at < end; at += CELL_BYTES) {
+    if (load<u64>(at) == consumer && load<u64>(at, 8) == meter) return changetype<Cell>(at);
+  }
+  return null;
+}
+
+/** Marks the time of the write that follows. */
+export function touch(shard: View, nowSeconds: i64): void {
+  store<i64>(pointerOf(shard), nowSeconds, 8);
+}
+
+/**
+ * A copy of the shard with a new cell for the pair, at its end, in place of cells that count nothing any more. Their keys
+ * cannot be removed from the host, so this is where memory comes back.
+ */
+export function addCell(shard: View, consumer: u64, meter: u64, nowSeconds: i64): View {
+  const from = pointerOf(shard);
+  const pointer = allocate(lengthOf(shard) + CELL_BYTES);
+  memory.copy(pointer, from, HEADER_BYTES);
+  let to = pointer + HEADER_BYTES;
+  const silence = nowSeconds - load<i64>(from, 8);
+  const clockIsSteady = silence >= -CLOCK_STEP_SECONDS && silence <= MAX_SILENCE_SECONDS;
+  const end = from + lengthOf(shard);
+  for (let at = from + HEADER_BYTES; at < end; at += CELL_BYTES) {
+    if (clockIsSteady && changetype<Cell>(at).overAtSeconds + CLOCK_STEP_SECONDS < nowSeconds) continue;
+    memory.copy(to, at, CELL_BYTES);
+    to += CELL_BYTES;
+  }
+  const cell = changetype<Cell>(to);
+  cell.consumer = consumer;
+  cell.meter = meter;
+  cell.window = NO_WINDOW;
+  cell.used = 0;
+  cell.olderWindow = NO_WINDOW;
+  cell.olderUsed = 0;
+  cell.overAtSeconds = 0;
+  to += CELL_BYTES;
+  store<u32>(pointer, <u32>((to - pointer - HEADER_BYTES) / CELL_BYTES), 4);
+  return view(pointer, <i32>(to - pointer));
+}
+
+/** The cell that `addCell` put last. */
+export function lastCell(shard: View): Cell {
+  return changetype<Cell>(pointerOf(shard) + lengthOf(shard) - CELL_BYTES);
+}

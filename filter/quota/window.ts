@@ -1,0 +1,53 @@
+import { WindowKind } from "../tables/record";
+
+/**
+ * Windows on the calendar in UTC. A window is named by the second it starts at, so its number can be compared, stored
+ * and checked against any clock. Weeks start on Monday (ISO 8601), months on the first.
+ */
+const DAY: i64 = 86400;
+/** 1970-01-01 was a Thursday: three days after a Monday. */
+const WEEK_SHIFT: i64 = 3 * DAY;
+
+/** Length of the window, for a month of 30 days. */
+export function nominalSeconds(kind: WindowKind): i64 {
+  switch (kind) {
+    case WindowKind.Second: return 1;
+    case WindowKind.Minute: return 60;
+    case WindowKind.Hour: return 3600;
+    case WindowKind.Day: return DAY;
+    case WindowKind.Week: return 7 * DAY;
+    default: return 30 * DAY;
+  }
+}
+
+/** First second of the window that holds `second`. */
+export function windowStart(kind: WindowKind, second: i64): i64 {
+  if (kind == WindowKind.Month) return monthStart(second);
+  const length = nominalSeconds(kind);
+  const shift = kind == WindowKind.Week ? WEEK_SHIFT : 0;
+  return floorDivide(second + shift, length) * length - shift;
+}
+
+/** First second after the window that starts at `start`. */
+export function windowEnd(kind: WindowKind, start: i64): i64 {
+  // 31 days and a bit after the first lies in the next month, whatever the month.
+  return kind == WindowKind.Month ? monthStart(start + 31 * DAY + DAY / 2) : start + nominalSeconds(kind);
+}
+
+function floorDivide(a: i64, b: i64): i64 {
+  const quotient = a / b;
+  return a % b < 0 ? quotient - 1 : quotient;
+}
+
+/** The month's first day by Howard Hinnant's civil calendar (days counted in years that begin in March). */
+function monthStart(second: i64): i64 {
+  const days = floorDivide(second, DAY);
+  const shifted = days + 719468;
+  const era = floorDivide(shifted, 146097);
+  const dayOfEra = shifted - era * 146097;
+  const yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146096) / 365;
+  const dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100);
+  const month = (5 * dayOfYear + 2) / 153;
+  const dayOfMonth = dayOfYear - (153 * month + 2) / 5;
+  return (days - dayOfMonth) * DAY;
+}

@@ -1,0 +1,24 @@
+import { View, lengthOf, pointerOf } from "../bytes/view";
+import { sha256 } from "../credential/sha256";
+
+/**
+ * First 64 bits of SHA-256 over a kind byte and a name. Counters are identified by such numbers, never by joined names or
+ * by positions, so they survive any edit that keeps the name, and no choice of names makes two of them meet.
+ *
+ *   kind (1) │ detail (1) │ name
+ */
+const MESSAGE: usize = memory.data(2 + 256, 8);
+const DIGEST: usize = memory.data(32, 8);
+
+export const CONSUMER_ID: u8 = 0x43;
+export const API_ID: u8 = 0x41;
+export const METER_ID: u8 = 0x4d;
+
+export function counterId(kind: u8, detail: u8, name: View): u64 {
+  const length = min(lengthOf(name), 256);
+  store<u8>(MESSAGE, kind);
+  store<u8>(MESSAGE, detail, 1);
+  memory.copy(MESSAGE + 2, pointerOf(name), length);
+  sha256(MESSAGE, length + 2, DIGEST);
+  return load<u64>(DIGEST);
+}

@@ -1,0 +1,166 @@
+import { View } from "../bytes/view";
+
+/** An index that points nowhere. */
+export const NONE: i32 = -1;
+
+export const enum KeySourceKind { Header, Authorization, Query, Cookie }
+export const enum HostKind { Any, Wildcard, Exact }
+export const enum ConditionKind { Exact, Prefix, OneOf, Present, Absent }
+export const enum WindowKind { Second, Minute, Hour, Day, Week, Month }
+
+/** Where a key may be; `name` is a header, scheme, parameter or cookie name. */
+@unmanaged
+export class KeySource {
+  kind: KeySourceKind;
+  name: View;
+}
+
+@unmanaged
+export class Api {
+  name: View;
+  /** First 64 bits of a digest of the name: part of the identity of counters kept per API. */
+  id: u64;
+  firstOffer: i32;
+  offerCount: i32;
+  firstRoute: i32;
+  routeCount: i32;
+  anonymous: bool;
+  preflight: bool;
+  /** The route that holds when no other does: `<api>/default`. */
+  defaultRoute: View;
+}
+
+/** One host and path prefix under which an API is found. */
+@unmanaged
+export class Mount {
+  host: View;
+  path: View;
+  hostKind: HostKind;
+  api: i32;
+}
+
+/** A plan that an API offers, with the counters of this pair since the last flush. */
+@unmanaged
+export class Offer {
+  planName: View;
+  plan: i32;
+  api: i32;
+  allowed: u32;
+  refused: u32;
+}
+
+@unmanaged
+export class Route {
+  /** `<api>/<route>`, the value of x-tollgate-route. */
+  name: View;
+  path: View;
+  rewritePrefix: View;
+  firstCondition: i32;
+  conditionCount: i32;
+  firstMethod: i32;
+  methodCount: i32;
+  firstPlan: i32;
+  planCount: i32;
+  firstConsumer: i32;
+  consumerCount: i32;
+  firstSet: i32;
+  setCount: i32;
+  firstRemove: i32;
+  removeCount: i32;
+}
+
+/** A condition on one request header; its values are a run in `Tables.texts`. */
+@unmanaged
+export class HeaderCondition {
+  name: View;
+  kind: ConditionKind;
+  firstValue: i32;
+  valueCount: i32;
+}
+
+@unmanaged
+export class HeaderField {
+  name: View;
+  value: View;
+}
+
+@unmanaged
+export class Text {
+  value: View;
+}
+
+/** A name in the config and the record it points to, known once everything is read. */
+@unmanaged
+export class Reference {
+  name: View;
+  index: i32;
+}
+
+@unmanaged
+export class Plan {
+  name: View;
+  firstQuota: i32;
+  quotaCount: i32;
+}
+
+@unmanaged
+export class Quota {
+  name: View;
+  limit: i64;
+  /** Size of the token bucket; 0 for a quota that counts per window. */
+  burst: i64;
+  /** Time in which a bucket gains one token, in nanoseconds. */
+  intervalNanoseconds: i64;
+  /** First 64 bits of a digest of name and window: with the consumer's, the identity of a counter. */
+  meter: u64;
+  window: WindowKind;
+  perApi: bool;
+}
+
+@unmanaged
+export class Consumer {
+  name: View;
+  /** First 64 bits of a digest of the name. */
+  id: u64;
+  planName: View;
+  plan: i32;
+  firstSubscription: i32;
+  subscriptionCount: i32;
+}
+
+@unmanaged
+export class Subscription {
+  apiName: View;
+  planName: View;
+  api: i32;
+  plan: i32;
+  offer: i32;
+  paused: bool;
+  /** First and last-but-one second in which it holds, since the epoch. */
+  from: i64;
+  until: i64;
+  firstLimit: i32;
+  limitCount: i32;
+}
+
+/** A limit that replaces the plan's for one subscription. */
+@unmanaged
+export class LimitOverride {
+  quotaName: View;
+  limit: i64;
+  quota: i32;
+}
+
+/** 64 bytes: digest first, so that a look-up touches one cache line. */
+@unmanaged
+export class Key {
+  digest0: u64;
+  digest1: u64;
+  digest2: u64;
+  digest3: u64;
+  id: View;
+  from: i64;
+  until: i64;
+  consumer: i32;
+  revoked: bool;
+}

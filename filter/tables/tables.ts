@@ -1,0 +1,67 @@
+import { View, ABSENT } from "../bytes/view";
+import { Region } from "../bytes/region";
+import { Rows } from "../bytes/rows";
+import { REASON_COUNT } from "../decision/reason";
+import { Keyring } from "./keyring";
+import {
+  Api, Consumer, HeaderCondition, HeaderField, KeySource, LimitOverride, Mount, Offer, Plan, Quota, Reference, Route,
+  Subscription, Text,
+} from "./record";
+
+/**
+ * A decoded plugin config: records that point to each other by index, texts in a region. Built whole, then only read
+ * (counters aside), then freed as a whole.
+ */
+export class Tables {
+  policy: View = ABSENT;
+  unmatchedAllowed: bool = false;
+  forwardKey: bool = false;
+  readonly texts: Region = new Region();
+  readonly keySources: Rows<KeySource> = new Rows<KeySource>();
+  readonly apis: Rows<Api> = new Rows<Api>();
+  /** Most specific first: the first that matches is the API's. */
+  readonly mounts: Rows<Mount> = new Rows<Mount>();
+  readonly offers: Rows<Offer> = new Rows<Offer>();
+  readonly routes: Rows<Route> = new Rows<Route>();
+  readonly conditions: Rows<HeaderCondition> = new Rows<HeaderCondition>();
+  readonly values: Rows<Text> = new Rows<Text>();
+  readonly headers: Rows<HeaderField> = new Rows<HeaderField>();
+  readonly references: Rows<Reference> = new Rows<Reference>();
+  readonly plans: Rows<Plan> = new Rows<Plan>();
+  readonly quotas: Rows<Quota> = new Rows<Quota>();
+  readonly consumers: Rows<Consumer> = new Rows<Consumer>();
+  readonly subscriptions: Rows<Subscription> = new Rows<Subscription>();
+  readonly limits: Rows<LimitOverride> = new Rows<LimitOverride>();
+  readonly keyring: Keyring = new Keyring();
+  /** Requests by reason since the last flush. */
+  readonly reasonCounts: StaticArray<u32> = new StaticArray<u32>(REASON_COUNT);
+  /** True while counters here or in `offers` wait to be flushed. */
+  uncounted: bool = false;
+
+  /** Frees what the collector does not know of. The tables must not be used after. */
+  free(): void {
+    this.texts.free();
+    this.keySources.free();
+    this.apis.free();
+    this.mounts.free();
+    this.offers.free();
+    this.routes.free();
+    this.conditions.free();
+    this.values.free();
+    this.headers.free();
+    this.references.free();
+    this.plans.free();
+    this.quotas.free();
+    this.consumers.free();
+    this.subscriptions.free();
+    this.limits.free();
+    this.keyring.free();
+  }
+
+  shrink(): void {
+    this.consumers.shrink();
+    this.subscriptions.shrink();
+    this.limits.shrink();
+    this.keyring.keys.shrink();
+  }
+}

@@ -1,0 +1,25 @@
+/** What a command may do to the outside world: print, read standard input, and learn that the user wants to stop. */
+export interface Io {
+  out(text: string): void;
+  err(text: string): void;
+  stdin(): Promise<string>;
+  /** True when standard error is a terminal that wants colours and progress. */
+  readonly isTerminal: boolean;
+  /** Aborted on Ctrl-C or SIGTERM; a long command then cleans up and returns. */
+  readonly signal: AbortSignal;
+}
+
+export interface Command {
+  /** One line for `tollgate --help`. */
+  readonly summary: string;
+  /** The whole text of `tollgate NAME --help`. */
+  readonly usage: string;
+  /** Resolves to the exit code: 0 done, 1 the policy (or a component) said no, 2 wrong usage. */
+  run(args: string[], io: Io): Promise<number>;
+}
+
+/** Wrong words on the command line: exit 2, with a pointer to `--help`. */
+export class UsageError extends Error {}
+
+/** The answer is no: exit 1, the message printed as it is, no stack trace. */
+export class Refusal extends Error {}

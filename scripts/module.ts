@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { Refusal } from './command.ts';
+import { inPackage, packageRoot } from './packageRoot.ts';
+
+export interface BuiltModule {
+  /** The wasm file. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Hex digest of the file. */
+  readonly sha256: string;
+}
+
+/** Where the module is kept: build/tollgate.wasm of the checkout or package. */
+export const modulePath = inPackage('build', 'tollgate.wasm');
+
+const run = promisify(execFile);
+const require = createRequire(import.meta.url);
+
+/** Features that asc's output uses; wasm-opt must be told, and must use no other. */
+const features = [
+  '--enable-bulk-memory', '--enable-bulk-memory-opt', '--enable-sign-ext', '--enable-nontrapping-float-to-int', '--enable-mutable-globals',
+];
+
+/**
+ * Compiles `entry` with asc and wasm-opt to `output`. Same sources, same bytes: nothing of the machine goes in. The file
+ * appears whole or not at all.
+ */
+export async function compileModule(entry: string, output: string, asc: string[] = []): Promise<BuiltModule> {
+  await mkdir(dirname(output), { recursive: true });
+  const scratch = await mkdtemp(join(dirname(output), '.build-'));
+  try {
+    const raw = join(scratch, 'raw.wasm');
+    const finished = join(scratch, 'finished.wasm');
+    await tool('asc', ascBin(), [relative(packageRoot, entry), '--config', 'asconfig.json', '--target', 'release', '--outFile', relative(packageRoot, raw), ...asc]);
+    await tool('wasm-opt', wasmOptBin(), [raw, '-o', finished, '-O3', '--converge', '--strip-debug', '--strip-producers', ...features]);
+    const bytes = await readFile(finished);
+    await rename(finished, output);
+    return { path: output, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Builds build/tollgate.wasm. */
+export async function buildModule(): Promise<BuiltModule> {
+  const built = await compileModule(inPackage('assembly', 'index.ts'), modulePath, ['--use', 'abort=assembly/abort/abort']);
+  await writeFile(sourcesDigestPath, await sourcesDigest());
+  return built;
+}
+
+/** The module as it is when its sources have not changed since it was built; otherwise built anew. */
+export async function currentModule(onBuild: () => void = () => undefined): Promise<BuiltModule> {
+  const [bytes, recorded] = await Promise.all([readFile(modulePath).catch(() => null), readFile(sourcesDigestPath, 'utf8').catch(() => '')]);
+  if (bytes !== null && recorded === (await sourcesDigest())) {
+    return { path: modulePath, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  }
+  onBuild();
+  return buildModule();
+}
+
+const sourcesDigestPath = inPackage('build', 'tollgate.sources');
+
+/** Digest of everything that goes into the module: its sources and how they are compiled. */
+async function sourcesDigest(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const folder of ['filter', 'assembly']) {
+    const names = (await readdir(inPackage(folder), { recursive: true })).filter((name) => name.endsWith('.ts')).sort();
+    for (const name of names) hash.update(`${folder}/${name}\0`).update(await readFile(inPackage(folder, name)));
+  }
+  for (const name of ['asconfig.json', 'package.json', 'scripts/module.ts']) hash.update(name).update(await readFile(inPackage(name)));
+  return hash.digest('hex');
+}
+
+async function tool(name: string, script: string, args: string[]): Promise<void> {
+  try {
+    await run(process.execPath, [script, ...args], { cwd: packageRoot, maxBuffer: 64 * 1024 * 1024 });
+  } catch (error) {
+    const { stderr, stdout } = error as { stderr?: string; stdout?: string };
+    throw new Refusal(`${name} failed:\n${stderr || stdout || String(error)}`);
+  }
+}
+
+function ascBin(): string {
+  return join(dirname(require.resolve('assemblyscript/package.json')), 'bin', 'asc.js');
+}
+
+function wasmOptBin(): string {
+  return join(dirname(require.resolve('binaryen/package.json')), 'bin', 'wasm-opt');
+}

@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { Refusal, UsageError, type Command, type Io } from './command.ts';
+import { inPackage } from './packageRoot.ts';
+
+/** Every command, loaded when it is asked for; in the order of a newcomer's day. */
+const commands: Record<string, () => Promise<Command>> = {
+  check: async () => (await import('./check.ts')).check,
+  run: async () => (await import('./run.ts')).run,
+  keys: async () => (await import('./keys.ts')).keys,
+  compile: async () => (await import('./compile.ts')).compile,
+  schema: async () => (await import('./schema.ts')).schema,
+  build: async () => (await import('./build.ts')).build,
+  demo: async () => (await import('./demo.ts')).demo,
+};
+
+async function helpText(): Promise<string> {
+  const rows = await Promise.all(Object.entries(commands).map(async ([name, load]) => `  ${name.padEnd(9)} ${(await load()).summary}`));
+  return `tollgate: API keys, quotas and header-based routing inside Envoy
+
+usage: tollgate COMMAND [OPTION…]
+
+${rows.join('\n')}
+
+  tollgate COMMAND --help    what a command takes, with examples
+  tollgate --version
+
+exit codes: 0 done, 1 the policy or a component said no, 2 wrong usage
+`;
+}
+
+/** Runs one command line; resolves to the exit code. The only place that turns errors into words. */
+export async function main(args: string[], io: Io): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    io[name === undefined ? 'err' : 'out'](await helpText());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === '--version') {
+    const { version } = JSON.parse(await readFile(inPackage('package.json'), 'utf8')) as { version: string };
+    io.out(`tollgate ${version}\n`);
+    return 0;
+  }
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load === undefined) {
+    io.err(`tollgate: no command "${name}"; see tollgate --help\n`);
+    return 2;
+  }
+  const command = await load();
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.out(`${command.usage}\n`);
+    return 0;
+  }
+  try {
+    return await command.run(rest, io);
+  } catch (error) {
+    return explain(error, name, io);
+  }
+}
+
+function explain(error: unknown, name: string, io: Io): number {
+  if (error instanceof Refusal) {
+    io.err(`${error.message}\n`);
+    return 1;
+  }
+  const code = (error as { code?: unknown }).code;
+  if (error instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS_'))) {
+    io.err(`tollgate ${name}: ${(error as Error).message}; see tollgate ${name} --help\n`);
+    return 2;
+  }
+  // A mistake of ours: whoever reports it needs the place.
+  io.err(`tollgate ${name}: internal error\n${(error as Error).stack ?? String(error)}\n`);
+  return 1;
+}
+
+function processIo(signal: AbortSignal): Io {
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    stdin: async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString('utf8');
+    },
+    isTerminal: process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined,
+    signal,
+  };
+}
+
+/** The program: command line in, exit code out. */
+export async function start(): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(signal));
+  // A reader that went away (`tollgate list | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.exitCode = await main(process.argv.slice(2), processIo(stop.signal));
+}

@@ -1,0 +1,185 @@
+import {
+  ABSENT, Balances, EditKind, NONE, RATELIMIT, RATELIMIT_POLICY, Reason, Tables, View, allocate, begin, codeOf, countDecision, decide as decideFilter,
+  decision, decodeConfig, detailOf, editCount, editKind, editName, editValue, end, grpcStatusOf, isAllowed, isGrpc, lengthOf, literal,
+  logText, pointerOf, problemBody, rateLimit, rateLimitPolicy, readHeaders, readRequest, replyPairs, REASON_COUNT, resetArena,
+  responseCodeDetailsOf, standings, statusOf, sweep, titleOf, view, writeByte, writeNumber, writeView,
+} from "../../../filter/index";
+import { MemoryShards } from "./memoryShards";
+
+/**
+ * The pure filter behind a few exports, for runners outside: configure, decide, tick, and the decision as JSON text.
+ * Values go in through `malloc`; everything in the arena is gone with the next call.
+ */
+let tables: Tables | null = null;
+let result: View = ABSENT;
+let problem: string = "";
+const balances: Balances = new Balances();
+const shards: MemoryShards = new MemoryShards();
+
+export function malloc(size: usize): usize {
+  resetArena();
+  return allocate(size);
+}
+
+export function configure(pointer: usize, length: i32): i32 {
+  const decoded = decodeConfig(pointer, length);
+  problem = decoded.problem;
+  const next = decoded.tables;
+  if (next == null) {
+    __collect();
+    return 0;
+  }
+  const old = tables;
+  tables = next;
+  if (old != null) old.free();
+  __collect();
+  return 1;
+}
+
+export function problemPtr(): usize {
+  result = literal(problem);
+  return pointerOf(result);
+}
+
+export function problemLen(): i32 {
+  return lengthOf(result);
+}
+
+export function decide(pointer: usize, length: i32, nowNanoseconds: i64): i32 {
+  readHeaders(view(pointer, length));
+  readRequest();
+  const present = tables;
+  if (present == null) return 0;
+  decideFilter(present, balances, shards, nowNanoseconds);
+  countDecision(present);
+  describe(present);
+  return 1;
+}
+
+export function tick(nowNanoseconds: i64): void {
+  sweep(balances, shards, nowNanoseconds);
+}
+
+export function resultPtr(): usize {
+  return pointerOf(result);
+}
+
+export function resultLen(): i32 {
+  return lengthOf(result);
+}
+
+/** Row `index` of the table of reasons as JSON, for tests and for docs/reasons.md; 0 at its end. */
+export function reasonRow(index: i32): i32 {
+  if (index >= REASON_COUNT) return 0;
+  const reason = <Reason>index;
+  begin();
+  text("{\"code\":");
+  quoted(codeOf(reason));
+  text(",\"status\":");
+  writeNumber(statusOf(reason));
+  text(",\"grpcStatus\":");
+  writeNumber(grpcStatusOf(reason));
+  text(",\"title\":");
+  quoted(titleOf(reason));
+  text(",\"detail\":");
+  quoted(detailOf(reason));
+  text(",\"responseCodeDetails\":");
+  quoted(responseCodeDetailsOf(reason));
+  text(isAllowed(reason) ? ",\"allowed\":true}" : ",\"allowed\":false}");
+  result = end();
+  return 1;
+}
+
+function describe(present: Tables): void {
+  const allowed = isAllowed(decision.reason);
+  const grpc = isGrpc();
+  // The writer holds one text at a time: parts come first.
+  const log = logText(present);
+  const body = allowed ? ABSENT : grpc ? detailOf(decision.reason) : problemBody(present);
+  const pairs = allowed ? ABSENT : replyPairs(present, grpc);
+  const shown = allowed && decision.hasStandings;
+  const policy = shown ? rateLimitPolicy(present, present.plans.at(decision.plan), standings()) : ABSENT;
+  const state = shown ? rateLimit(present, present.plans.at(decision.plan), standings()) : ABSENT;
+
+  begin(4096);
+  text("{\"reason\":");
+  quoted(codeOf(decision.reason));
+  text(",\"status\":");
+  writeNumber(statusOf(decision.reason));
+  text(",\"grpcStatus\":");
+  writeNumber(grpcStatusOf(decision.reason));
+  text(",\"log\":");
+  quoted(log);
+  writeEditList();
+  text(",\"response\":[");
+  if (shown) {
+    pair(RATELIMIT_POLICY, policy);
+    if (lengthOf(state) > 0) {
+      text(",");
+      pair(RATELIMIT, state);
+    }
+  }
+  text("],\"reply\":");
+  if (allowed) text("null");
+  else writeReply(body, pairs);
+  text("}");
+  result = end();
+}
+
+function writeEditList(): void {
+  text(",\"edits\":[");
+  for (let i = 0; i < editCount; i++) {
+    if (i > 0) text(",");
+    text(editKind(i) == EditKind.Set ? "[\"set\"," : "[\"remove\",");
+    quoted(editName(i));
+    text(",");
+    quoted(editKind(i) == EditKind.Set ? editValue(i) : view(1, 0));
+    text("]");
+  }
+  text("]");
+}
+
+function writeReply(body: View, pairs: View): void {
+  text("{\"body\":");
+  quoted(body);
+  text(",\"headers\":[");
+  const base = pointerOf(pairs);
+  const count = load<u32>(base);
+  let at = base + 4 + <usize>count * 8;
+  for (let i: u32 = 0; i < count; i++) {
+    const nameLength = load<u32>(base + 4 + i * 8);
+    const valueLength = load<u32>(base + 8 + i * 8);
+    if (i > 0) text(",");
+    pair(view(at, nameLength), view(at + nameLength + 1, valueLength));
+    at += nameLength + valueLength + 2;
+  }
+  text("]}");
+}
+
+function pair(name: View, value: View): void {
+  text("[");
+  quoted(name);
+  text(",");
+  quoted(value);
+  text("]");
+}
+
+function text(ascii: string): void {
+  for (let i = 0; i < ascii.length; i++) writeByte(<u8>ascii.charCodeAt(i));
+}
+
+/** A JSON string; bytes outside printable ASCII as \u00XX (one byte a character, like Node's latin1). */
+function quoted(v: View): void {
+  const digits = "0123456789abcdef";
+  writeByte(0x22);
+  for (let i = 0, n = lengthOf(v); i < n; i++) {
+    const byte = load<u8>(pointerOf(v) + i);
+    if (byte >= 0x20 && byte < 0x7f && byte != 0x22 && byte != 0x5c) writeByte(byte);
+    else {
+      text("\\u00");
+      writeByte(<u8>digits.charCodeAt(byte >> 4));
+      writeByte(<u8>digits.charCodeAt(byte & 15));
+    }
+  }
+  writeByte(0x22);
+}
