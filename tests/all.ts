@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * `npm test [SUITE…]`: every suite in turn, its output as it comes, and at the end one line that adds them up. A suite that
+ * ends badly without a count is one failure: nothing can pass by not running.
+ */
+interface Suite {
+  readonly name: string;
+  readonly command: string[];
+  /** A check that prints no count passes or fails as a whole. */
+  readonly counts?: 'exit code';
+}
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+function testFiles(folder: string): string[] {
+  return readdirSync(join(root, 'tests', folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .sort()
+    .map((name) => relative(root, join(root, 'tests', folder, name)));
+}
+
+function nodeSuite(folder: string, concurrency: number): Suite {
+  return {
+    name: folder,
+    command: [process.execPath, '--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec', ...testFiles(folder)],
+  };
+}
+
+const bin = (name: string, ...path: string[]): string => join('node_modules', name, ...path);
+
+const suites: Suite[] = [
+  { name: 'types', command: [process.execPath, bin('typescript', 'bin', 'tsc'), '--noEmit'], counts: 'exit code' },
+  { name: 'lint', command: [process.execPath, bin('eslint', 'bin', 'eslint.js'), 'scripts', 'tests', '--max-warnings', '0'], counts: 'exit code' },
+  { name: 'units', command: [process.execPath, bin('@as-pect', 'cli', 'bin', 'asp.js'), '--no-logo', '--summary'] },
+  nodeSuite('house', 1),
+  nodeSuite('scripts', 2),
+  nodeSuite('filter', 2),
+  nodeSuite('host', 2),
+  // One Envoy suite at a time: two cores, and some tests count what many connections get.
+  nodeSuite('envoy', 1),
+];
+
+/** Reads a suite's own summary: node's `ℹ pass 3`, as-pect's `[Tests]: 26 / 26`. */
+function readCount(output: string): Count | null {
+  // eslint-disable-next-line no-control-regex
+  const plain = output.replace(/\x1b\[[0-9;]*m/g, '');
+  const unit = /\[Tests\]:\s*(\d+) \/ (\d+)/.exec(plain);
+  if (unit) return { passed: Number(unit[1]), failed: Number(unit[2]) - Number(unit[1]), skipped: 0 };
+  const last = (word: string): number | null => {
+    const all = [...plain.matchAll(new RegExp(`^. ${word} (\\d+)$`, 'gm'))];
+    return all.length === 0 ? null : Number(all[all.length - 1]?.[1]);
+  };
+  const passed = last('pass');
+  if (passed === null) return null;
+  return { passed, failed: (last('fail') ?? 0) + (last('cancelled') ?? 0), skipped: (last('skipped') ?? 0) + (last('todo') ?? 0) };
+}
+
+function runSuite(suite: Suite): Promise<Count> {
+  process.stdout.write(`\n== ${suite.name} ==\n`);
+  const started = Date.now();
+  return new Promise((resolve) => {
+    const [command = '', ...args] = suite.command;
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_NO_WARNINGS: '1' } });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString('utf8');
+      process.stdout.write(chunk);
+    });
+    const stop = (): void => void child.kill('SIGTERM');
+    process.once('SIGINT', stop);
+    child.on('close', (code) => {
+      process.removeListener('SIGINT', stop);
+      const whole = { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+      const count = suite.counts === 'exit code' ? whole : (readCount(output) ?? { passed: 0, failed: 1, skipped: 0 });
+      if (code !== 0 && count.failed === 0) count.failed = 1;
+      if (count.passed === 0 && count.failed === 0) count.failed = 1;
+      process.stdout.write(`== ${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped, ${Math.round((Date.now() - started) / 1000)} s ==\n`);
+      resolve(count);
+    });
+  });
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  process.stderr.write(`npm test: no suite "${unknown.join('", "')}"; there are ${suites.map((suite) => suite.name).join(', ')}\n`);
+  process.exit(2);
+}
+const total: Count = { passed: 0, failed: 0, skipped: 0 };
+for (const suite of suites) {
+  if (wanted.length > 0 && !wanted.includes(suite.name)) continue;
+  const count = await runSuite(suite);
+  total.passed += count.passed;
+  total.failed += count.failed;
+  total.skipped += count.skipped;
+}
+process.stdout.write(`\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`);
+process.exitCode = total.failed === 0 ? 0 : 1;

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { buildModule, compileModule } from '../../scripts/module.ts';
+import { inPackage } from '../../scripts/packageRoot.ts';
+import { wasm } from '../host/webAssembly.ts';
+
+let scratch = '';
+before(async () => {
+  await buildModule();
+  scratch = await mkdtemp(join(inPackage('build'), '.test-'));
+});
+after(() => rm(scratch, { recursive: true, force: true }));
+
+async function surface(path: string): Promise<{ imports: string[]; exports: string[] }> {
+  const module = new wasm.Module(await readFile(path));
+  return {
+    imports: wasm.Module.imports(module).map(({ module: from, name }) => `${from}.${name}`).sort(),
+    exports: wasm.Module.exports(module).map(({ name }) => name).sort(),
+  };
+}
+
+test('filter/ compiled alone imports exactly env.abort', async () => {
+  const { path } = await compileModule(inPackage('filter', 'index.ts'), join(scratch, 'filter.wasm'));
+  assert.deepEqual((await surface(path)).imports, ['env.abort']);
+});
+
+test('the module imports and exports exactly these', async () => {
+  const { imports, exports } = await surface(inPackage('build', 'tollgate.wasm'));
+  assert.deepEqual(imports, [
+    'env.proxy_define_metric', 'env.proxy_get_buffer_bytes', 'env.proxy_get_current_time_nanoseconds', 'env.proxy_get_header_map_pairs',
+    'env.proxy_get_shared_data', 'env.proxy_increment_metric', 'env.proxy_log', 'env.proxy_remove_header_map_value',
+    'env.proxy_replace_header_map_value', 'env.proxy_send_local_response', 'env.proxy_set_property', 'env.proxy_set_shared_data',
+    'env.proxy_set_tick_period_milliseconds',
+  ]);
+  assert.deepEqual(exports, [
+    'malloc', 'memory', 'proxy_abi_version_0_2_1', 'proxy_on_configure', 'proxy_on_context_create', 'proxy_on_request_headers',
+    'proxy_on_response_headers', 'proxy_on_tick', 'proxy_on_vm_start',
+  ]);
+});
+
+test('the same sources give the same bytes', async () => {
+  const again = await compileModule(inPackage('assembly', 'index.ts'), join(scratch, 'again.wasm'), ['--use', 'abort=assembly/abort/abort']);
+  assert.deepEqual(await readFile(again.path), await readFile(inPackage('build', 'tollgate.wasm')));
+});
+
+test('the module holds no path of the machine that built it', async () => {
+  const text = (await readFile(inPackage('build', 'tollgate.wasm'))).toString('latin1');
+  assert.ok(!text.includes(inPackage()), 'no absolute path');
+});
