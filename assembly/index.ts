@@ -39,7 +39,8 @@ export function proxy_on_tick(rootId: u32): void {
   resetArena();
   const root = findRoot(rootId);
   if (root == null) return;
-  noteTick(root);
+  // Every object in use hangs on a global, so collecting is safe here too.
+  if (noteTick(root)) __collect();
   const tables = root.tables;
   const metrics = root.metrics;
   const account = root.account;

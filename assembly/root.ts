@@ -67,17 +67,20 @@ export function install(root: Root, tables: Tables, metrics: Metrics, account: A
 }
 
 /**
- * Notes that `root` has ticked, and lets go of roots that have not for a long time. The host would tell with
- * `proxy_on_done` and `proxy_on_delete`, but it calls these for each request too; ticks end with the root as well.
+ * Notes that `root` has ticked, and lets go of roots that have not for a long time; true when there was one. The host would
+ * tell with `proxy_on_done` and `proxy_on_delete`, but it calls these for each request too; ticks end with the root as well.
  */
-export function noteTick(root: Root): void {
+export function noteTick(root: Root): bool {
+  let gone = false;
   root.missedTicks = 0;
   for (let i = roots.length - 1; i >= 0; i--) {
     const other = roots[i];
     if (other.id == root.id || ++other.missedTicks <= MAX_MISSED_TICKS * roots.length) continue;
     release(other);
     roots.splice(i, 1);
+    gone = true;
   }
+  return gone;
 }
 
 function release(root: Root): void {

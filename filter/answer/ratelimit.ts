@@ -1,6 +1,7 @@
 import { View } from "../bytes/view";
 import { begin, end, writeByte, writeNumber, writeView } from "../bytes/writer";
-import { Standing, UNKNOWN } from "../quota/charge";
+import { Standing } from "../quota/charge";
+import { UNKNOWN } from "../quota/pool";
 import { Plan } from "../tables/record";
 import { Tables } from "../tables/tables";
 

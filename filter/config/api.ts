@@ -11,6 +11,8 @@ import * as Field from "./field";
 import { literal } from "../bytes/view";
 
 const MAX_HOST_BYTES = 253;
+/** A request is held against them one after the other. */
+const MAX_MOUNTS = 4096;
 const DEFAULT = literal("default");
 
 export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
@@ -66,7 +68,7 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
     const route = tables.routes.at(i);
     route.name = qualify(tables, name, route.name);
   }
-  addMounts(tables, index, hosts, paths);
+  addMounts(reader, tables, index, hosts, paths);
 }
 
 /** `<api>/<route>`: what the upstream and Envoy's route table see. */
@@ -110,7 +112,7 @@ function readHost(reader: Reader): View {
   return host;
 }
 
-function addMounts(tables: Tables, api: i32, hosts: View[], paths: View[]): void {
+function addMounts(reader: Reader, tables: Tables, api: i32, hosts: View[], paths: View[]): void {
   if (hosts.length == 0) hosts.push(ABSENT);
   for (let h = 0; h < hosts.length; h++) {
     const host = hosts[h];
@@ -118,6 +120,7 @@ function addMounts(tables: Tables, api: i32, hosts: View[], paths: View[]): void
     // A wildcard keeps its dot: "*.example.com" is the suffix ".example.com".
     const text = kind == HostKind.Any ? ABSENT : tables.texts.keep(kind == HostKind.Wildcard ? slice(host, 1, lengthOf(host)) : host);
     for (let p = 0; p < paths.length; p++) {
+      if (tables.mounts.count == MAX_MOUNTS) return reader.fail("at most " + MAX_MOUNTS.toString() + " pairs of host and path in all");
       const mount = tables.mounts.add();
       mount.host = text;
       mount.hostKind = kind;

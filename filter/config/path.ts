@@ -1,6 +1,8 @@
-import { View, ABSENT, toString } from "../bytes/view";
+import { View, ABSENT, lengthOf, slice, toString } from "../bytes/view";
 
 const MAX_DEPTH = 16;
+/** Of a field name, which may be anything. */
+const MAX_SHOWN_BYTES = 64;
 const INDEX: u64 = 1 << 63;
 
 /** Where in the plugin config the reader stands, e.g. `apis[0].routes[1].name`; rendered only for a problem. */
@@ -31,7 +33,7 @@ export class FieldPath {
       const segment = this.segments[i];
       if (segment == ABSENT) continue;
       if (segment & INDEX) text += "[" + (<i32>segment).toString() + "]";
-      else text += (text.length > 0 ? "." : "") + toString(segment);
+      else text += (text.length > 0 ? "." : "") + toString(slice(segment, 0, min(lengthOf(segment), MAX_SHOWN_BYTES)));
     }
     return text;
   }

@@ -6,6 +6,8 @@ import { readHeaderName, readHeaderValue, readName, readPath, readToken } from "
 import * as Field from "./field";
 
 const MAX_ROUTES = 1024;
+/** Headers that a route may set, and as many that it may remove. */
+const MAX_HEADERS = 64;
 const DEFAULT = literal("default");
 const FRAMING: StaticArray<View> = [
   literal("host"), literal("content-length"), literal("transfer-encoding"), literal("connection"), literal("te"),
@@ -49,13 +51,19 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       seen = reader.mark(seen, 6);
       route.firstSet = tables.headers.count;
       reader.beginArray();
-      for (let i = 0; reader.nextItem(i); i++) decodeSetHeader(reader, tables);
+      for (let i = 0; reader.nextItem(i); i++) {
+        if (i == MAX_HEADERS) reader.fail("at most " + MAX_HEADERS.toString() + " headers");
+        decodeSetHeader(reader, tables);
+      }
       route.setCount = tables.headers.count - route.firstSet;
     } else if (reader.is(Field.REMOVE_HEADERS)) {
       seen = reader.mark(seen, 7);
       route.firstRemove = tables.values.count;
       reader.beginArray();
-      for (let i = 0; reader.nextItem(i); i++) tables.values.add().value = tables.texts.keep(readChangeable(reader));
+      for (let i = 0; reader.nextItem(i); i++) {
+        if (i == MAX_HEADERS) reader.fail("at most " + MAX_HEADERS.toString() + " headers");
+        tables.values.add().value = tables.texts.keep(readChangeable(reader));
+      }
       route.removeCount = tables.values.count - route.firstRemove;
     } else if (reader.is(Field.REWRITE_PREFIX)) {
       seen = reader.mark(seen, 8);

@@ -11,7 +11,7 @@ import { chooseRoute } from "../route/choose";
 import { Key, NONE, Subscription } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { findOffer } from "../config/link";
-import { clearEdits } from "./edit";
+import { clearEdits, editsOverflowed } from "./edit";
 import { decision } from "./decision";
 import { writeEdits } from "./outcome";
 import { isAllowed, Reason } from "./reason";
@@ -27,7 +27,9 @@ export function decide(tables: Tables, balances: Balances, shards: ShardStore, n
   decision.reset();
   clearEdits();
   decision.reason = judge(tables, balances, shards, nowNanoseconds);
-  if (isAllowed(decision.reason)) writeEdits(tables);
+  if (!isAllowed(decision.reason)) return;
+  writeEdits(tables);
+  if (editsOverflowed) decision.reason = Reason.InternalError;
 }
 
 function judge(tables: Tables, balances: Balances, shards: ShardStore, now: i64): Reason {

@@ -10,14 +10,17 @@ class Edit {
   kind: EditKind;
 }
 
-/** A route sets and removes what its policy says; a policy cannot say more than this (checked when it is decoded). */
+/** A route changes at most 128 headers; the rest is for headers of ours that a client sent. */
 const MAX_EDITS = 512;
 const EDITS: usize = heap.alloc(MAX_EDITS * offsetof<Edit>());
 
 export let editCount: i32 = 0;
+/** True when not every edit found room: the request must not go on with the others. */
+export let editsOverflowed: bool = false;
 
 export function clearEdits(): void {
   editCount = 0;
+  editsOverflowed = false;
 }
 
 export function setHeader(name: View, value: View): void {
@@ -29,7 +32,10 @@ export function removeHeader(name: View): void {
 }
 
 function add(kind: EditKind, name: View, value: View): void {
-  if (editCount == MAX_EDITS) return;
+  if (editCount == MAX_EDITS) {
+    editsOverflowed = true;
+    return;
+  }
   const edit = changetype<Edit>(EDITS + <usize>editCount * offsetof<Edit>());
   editCount++;
   edit.kind = kind;

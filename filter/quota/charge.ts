@@ -5,8 +5,8 @@ import { fullAtNanoseconds, putBack, take } from "./bucket";
 import { CLOCK_STEP_SECONDS } from "./cell";
 import { ShardStore } from "./ledger";
 import { leaseSize, noteLease } from "./lease";
-import { grant, lease } from "./pool";
-import { windowEnd, windowStart } from "./window";
+import { grant, lease, remainingOf, UNKNOWN } from "./pool";
+import { nominalSeconds, windowEnd, windowStart } from "./window";
 
 /**
  * Charges a request to all quotas of its plan, or to none. First every balance is looked at; only when none is known to be
@@ -28,7 +28,6 @@ export class Standing {
   windowSeconds: u32;
 }
 
-export const UNKNOWN: i64 = -1;
 
 export const MAX_STANDINGS = 8;
 const STANDINGS: usize = memory.data(MAX_STANDINGS * 24, 8);
@@ -70,6 +69,7 @@ export function charge(
   }
   let result = exceededQuota >= 0 ? Charge.Exceeded : acquire(tables, shards, plan, cost, nowNanoseconds);
   if (result == Charge.Enough) spend(count, cost);
+  else if (result == Charge.Exceeded) askOthers(tables, shards, plan, cost, nowNanoseconds);
   for (let i = 0; i < count; i++) report(tables.quotas.at(plan.firstQuota + i), balanceOf(i), standing(i), nowNanoseconds);
   return result;
 }
@@ -122,12 +122,12 @@ function acquire(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, now:
     lease(shards, balance.consumer, balance.meter, quota.window, limit, cost - balance.left, want, now / NANOSECONDS);
     if (!grant.available) return Charge.Unavailable;
     noteLease(balance, now);
+    standing(i).remaining = 0;
     if (balance.left < cost) {
       setEmpty(quota, balance, limit, now + EMPTY_NANOSECONDS);
       refuse(i, quota, balance, now);
       return Charge.Exceeded;
     }
-    standing(i).remaining = 0;
   }
   for (let i = 0; i < plan.quotaCount; i++) {
     const quota = tables.quotas.at(plan.firstQuota + i);
@@ -179,6 +179,25 @@ function refuse(index: i32, quota: Quota, balance: Balance, now: i64): void {
   retryAfterSeconds = max(retryAfterSeconds, max<i64>(1, ceilSeconds(until - now)));
 }
 
+/**
+ * A quota has refused: what about the others? The answer names all of them, and the caller should wait for the last. A
+ * quota that this VM has not asked in its window is looked at once; nothing is charged.
+ */
+function askOthers(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, now: i64): void {
+  for (let i = 0; i < plan.quotaCount; i++) {
+    const quota = tables.quotas.at(plan.firstQuota + i);
+    const balance = balanceOf(i);
+    if (quota.burst > 0 || i == exceededQuota) continue;
+    if (standing(i).remaining == UNKNOWN) {
+      const remaining = remainingOf(shards, balance.consumer, balance.meter, quota.window, standing(i).limit, now / NANOSECONDS);
+      if (remaining == UNKNOWN) continue;
+      balance.poolRemaining = remaining;
+      standing(i).remaining = 0;
+    }
+    if (balance.left + balance.poolRemaining < cost) refuse(i, quota, balance, now);
+  }
+}
+
 function spend(count: i32, cost: i64): void {
   for (let i = 0; i < count; i++) {
     const balance = balanceOf(i);
@@ -199,8 +218,9 @@ function report(quota: Quota, balance: Balance, state: Standing, now: i64): void
 function reportBucket(quota: Quota, balance: Balance, state: Standing, now: i64): void {
   const wait = max<i64>(0, balance.fullAtNanoseconds - now);
   state.limit = quota.burst;
-  state.windowSeconds = <u32>ceilSeconds(quota.burst * quota.intervalNanoseconds);
-  state.resetSeconds = <u32>ceilSeconds(wait);
+  state.windowSeconds = <u32>ceilDivide(quota.burst * nominalSeconds(quota.window), quota.limit);
+  // The interval was rounded up by less than a nanosecond for each token; that must not make another second.
+  state.resetSeconds = <u32>ceilSeconds(max<i64>(0, wait - quota.burst));
   state.remaining = balance.fullAtNanoseconds == 0 ? UNKNOWN : max<i64>(0, quota.burst - ceilDivide(wait, quota.intervalNanoseconds));
 }
 

@@ -57,6 +57,18 @@ export function lease(
   }
 }
 
+/** What nobody has been asked about. */
+export const UNKNOWN: i64 = -1;
+
+/** Units that remain in the window that holds `nowSeconds`, without charging any; UNKNOWN when the store cannot be read. */
+export function remainingOf(shards: ShardStore, consumer: u64, meter: u64, kind: WindowKind, limit: i64, nowSeconds: i64): i64 {
+  const shard = shards.read(shardOf(consumer, meter));
+  if (shard == ABSENT || !isShard(shard)) return UNKNOWN;
+  const cell = findCell(shard, consumer, meter);
+  // Opening the window changes only this copy, which is not stored.
+  return cell == null ? limit : max<i64>(0, limit - usedIn(cell, openWindow(cell, windowStart(kind, nowSeconds), nowSeconds)));
+}
+
 /** Gives back `units` of a lease from `window` that were not spent. */
 export function giveBack(shards: ShardStore, consumer: u64, meter: u64, window: i64, units: i64, nowSeconds: i64): void {
   const shardNumber = shardOf(consumer, meter);

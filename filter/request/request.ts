@@ -38,12 +38,12 @@ export function isPreflight(): bool {
   return equals(method, OPTIONS) && findHeader(ORIGIN) >= 0 && findHeader(REQUESTED_METHOD) >= 0;
 }
 
-/** True when the caller speaks gRPC, and not gRPC-Web. */
+/** True when the caller speaks gRPC by Envoy's own rule: `application/grpc` or `application/grpc+…`, not gRPC-Web. */
 export function isGrpc(): bool {
   const type = firstValue(CONTENT_TYPE);
   if (!startsWith(type, GRPC)) return false;
   const length = lengthOf(GRPC);
-  return lengthOf(type) == length || byteAt(type, length) == 0x2b || byteAt(type, length) == 0x3b;
+  return lengthOf(type) == length || byteAt(type, length) == 0x2b;
 }
 
 /**
