@@ -46,29 +46,39 @@ export async function compileModule(entry: string, output: string, asc: string[]
   }
 }
 
+const moduleFlags = ['--use', 'abort=assembly/abort/abort'];
+const entry = inPackage('assembly', 'index.ts');
+
 /** Builds build/tollgate.wasm. */
 export async function buildModule(): Promise<BuiltModule> {
-  const built = await compileModule(inPackage('assembly', 'index.ts'), modulePath, ['--use', 'abort=assembly/abort/abort']);
-  await writeFile(sourcesDigestPath, await sourcesDigest());
+  const built = await compileModule(entry, modulePath, moduleFlags);
+  await writeFile(`${modulePath}.sources`, await sourcesDigest(entry, moduleFlags));
   return built;
 }
 
-/** The module as it is when its sources have not changed since it was built; otherwise built anew. */
-export async function currentModule(onBuild: () => void = () => undefined): Promise<BuiltModule> {
-  const [bytes, recorded] = await Promise.all([readFile(modulePath).catch(() => null), readFile(sourcesDigestPath, 'utf8').catch(() => '')]);
-  if (bytes !== null && recorded === (await sourcesDigest())) {
-    return { path: modulePath, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
-  }
-  onBuild();
-  return buildModule();
+/** build/tollgate.wasm as it is when its sources have not changed since it was built; otherwise built anew. */
+export async function currentModule(onBuild?: () => void): Promise<BuiltModule> {
+  return upToDate(entry, modulePath, moduleFlags, onBuild);
 }
 
-const sourcesDigestPath = inPackage('build', 'tollgate.sources');
+/** Like `compileModule`, but leaves an output alone that was made from the same sources. */
+export async function upToDate(from: string, output: string, asc: string[] = [], onBuild?: () => void): Promise<BuiltModule> {
+  const recordPath = `${output}.sources`;
+  const digest = await sourcesDigest(from, asc);
+  const [bytes, recorded] = await Promise.all([readFile(output).catch(() => null), readFile(recordPath, 'utf8').catch(() => '')]);
+  if (bytes !== null && recorded === digest) {
+    return { path: output, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  }
+  onBuild?.();
+  const built = await compileModule(from, output, asc);
+  await writeFile(recordPath, digest);
+  return built;
+}
 
-/** Digest of everything that goes into the module: its sources and how they are compiled. */
-async function sourcesDigest(): Promise<string> {
-  const hash = createHash('sha256');
-  for (const folder of ['filter', 'assembly']) {
+/** Digest of everything that goes into a module: the guest's sources, its entry, and how it is compiled. */
+async function sourcesDigest(from: string, asc: string[]): Promise<string> {
+  const hash = createHash('sha256').update(asc.join(' '));
+  for (const folder of new Set(['filter', 'assembly', relative(packageRoot, dirname(from))])) {
     const names = (await readdir(inPackage(folder), { recursive: true })).filter((name) => name.endsWith('.ts')).sort();
     for (const name of names) hash.update(`${folder}/${name}\0`).update(await readFile(inPackage(folder, name)));
   }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, relative } from 'node:path';
+import { currentModule, upToDate } from '../scripts/module.ts';
+import { inPackage, packageRoot as root } from '../scripts/packageRoot.ts';
 
 /**
  * `npm test [SUITE…]`: every suite in turn, its output as it comes, and at the end one line that adds them up. A suite that
@@ -19,8 +20,6 @@ interface Count {
   failed: number;
   skipped: number;
 }
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 function testFiles(folder: string): string[] {
   return readdirSync(join(root, 'tests', folder), { recursive: true, encoding: 'utf8' })
@@ -96,6 +95,10 @@ if (unknown.length > 0) {
   process.stderr.write(`npm test: no suite "${unknown.join('", "')}"; there are ${suites.map((suite) => suite.name).join(', ')}\n`);
   process.exit(2);
 }
+// Guest and test modules are built once, before any suite reads them.
+await currentModule(() => process.stdout.write('building the module …\n'));
+await upToDate(inPackage('tests', 'filter', 'assembly', 'entry.ts'), inPackage('build', 'filter-test.wasm'));
+
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 for (const suite of suites) {
   if (wanted.length > 0 && !wanted.includes(suite.name)) continue;
