@@ -43,6 +43,7 @@ const suites: Suite[] = [
   { name: 'units', command: [process.execPath, bin('@as-pect', 'cli', 'bin', 'asp.js'), '--no-logo', '--summary'] },
   nodeSuite('house', 1),
   nodeSuite('scripts', 2),
+  nodeSuite('cases', 2),
   nodeSuite('filter', 2),
   nodeSuite('host', 2),
   // One Envoy suite at a time: two cores, and some tests count what many connections get.

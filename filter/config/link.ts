@@ -23,7 +23,7 @@ function linkOffers(reader: Reader, tables: Tables, names: Names): void {
     const offer = tables.offers.at(i);
     offer.plan = names.plans.find(offer.planName);
     if (offer.plan == NONE) {
-      const place = "apis[" + offer.api.toString() + "].plans";
+      const place = "apis[" + offer.api.toString() + "].plans[" + (i - tables.apis.at(offer.api).firstOffer).toString() + "]";
       return reader.fail(place + ": no plan named " + Reader.quote(offer.planName));
     }
     offer.planName = tables.plans.at(offer.plan).name;
@@ -39,13 +39,13 @@ function linkRoutes(reader: Reader, tables: Tables, names: Names): void {
       for (let i = 0; i < route.planCount; i++) {
         const reference = tables.references.at(route.firstPlan + i);
         reference.index = names.plans.find(reference.name);
-        if (reference.index == NONE) return reader.fail(place + ".plans: no plan named " + Reader.quote(reference.name));
+        if (reference.index == NONE) return reader.fail(place + ".plans[" + i.toString() + "]: no plan named " + Reader.quote(reference.name));
       }
       for (let i = 0; i < route.consumerCount; i++) {
         const reference = tables.references.at(route.firstConsumer + i);
         reference.index = names.consumers.find(reference.name);
         if (reference.index == NONE) {
-          return reader.fail(place + ".consumers: no consumer named " + Reader.quote(reference.name));
+          return reader.fail(place + ".consumers[" + i.toString() + "]: no consumer named " + Reader.quote(reference.name));
         }
       }
     }

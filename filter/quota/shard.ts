@@ -5,14 +5,17 @@ import { Cell, CLOCK_STEP_SECONDS, NO_WINDOW } from "./cell";
 /**
  * One value of the pool: many cells under one key, because keys can never be deleted.
  *
- *   0  "TGP1"   u32      8   seen   i64   second of the last write, for judging the clock
- *   4  count    u32      16  cells  count × 56 bytes
+ *   0  "TGP1"   u32      8   seen          i64   second of the last write
+ *   4  count    u32      16  steady since  i64   second of the first write after the clock last jumped
+ *                        24  cells         count × 56 bytes
  */
 const MAGIC: u32 = 0x31504754;
-const HEADER_BYTES: i32 = 16;
+const HEADER_BYTES: i32 = 24;
 const CELL_BYTES: i32 = <i32>offsetof<Cell>();
-/** A write after a longer silence removes no cells: it may be the clock that jumped. */
-const MAX_SILENCE_SECONDS: i64 = 86400;
+/** A longer time between two writes may be silence, or a clock that jumped. */
+const MAX_SILENCE_SECONDS: i64 = 3600;
+/** How long the clock must have gone on evenly before cells are removed by it. */
+const STEADY_SECONDS: i64 = 60;
 
 /** A shard without cells. */
 export function emptyShard(): View {
@@ -20,6 +23,7 @@ export function emptyShard(): View {
   store<u32>(pointer, MAGIC);
   store<u32>(pointer, 0, 4);
   store<i64>(pointer, 0, 8);
+  store<i64>(pointer, 0, 16);
   return view(pointer, HEADER_BYTES);
 }
 
@@ -41,7 +45,22 @@ export function findCell(shard: View, consumer: u64, meter: u64): Cell | null {
 
 /** Marks the time of the write that follows. */
 export function touch(shard: View, nowSeconds: i64): void {
-  store<i64>(pointerOf(shard), nowSeconds, 8);
+  const header = pointerOf(shard);
+  if (hasJumped(header, nowSeconds)) store<i64>(header, nowSeconds, 16);
+  store<i64>(header, nowSeconds, 8);
+}
+
+function hasJumped(header: usize, nowSeconds: i64): bool {
+  const silence = nowSeconds - load<i64>(header, 8);
+  return silence < -CLOCK_STEP_SECONDS || silence > MAX_SILENCE_SECONDS;
+}
+
+/**
+ * Whether a cell may go. A clock that is wrong by less than the silence makes no live cell look so old; one that is wrong by
+ * more has jumped, and nothing is removed until it has gone on evenly for a while.
+ */
+function isOver(cell: Cell, nowSeconds: i64): bool {
+  return cell.overAtSeconds + MAX_SILENCE_SECONDS + CLOCK_STEP_SECONDS < nowSeconds;
 }
 
 /**
@@ -53,11 +72,10 @@ export function addCell(shard: View, consumer: u64, meter: u64, nowSeconds: i64)
   const pointer = allocate(lengthOf(shard) + CELL_BYTES);
   memory.copy(pointer, from, HEADER_BYTES);
   let to = pointer + HEADER_BYTES;
-  const silence = nowSeconds - load<i64>(from, 8);
-  const clockIsSteady = silence >= -CLOCK_STEP_SECONDS && silence <= MAX_SILENCE_SECONDS;
+  const clockIsSteady = !hasJumped(from, nowSeconds) && nowSeconds - load<i64>(from, 16) >= STEADY_SECONDS;
   const end = from + lengthOf(shard);
   for (let at = from + HEADER_BYTES; at < end; at += CELL_BYTES) {
-    if (clockIsSteady && changetype<Cell>(at).overAtSeconds + CLOCK_STEP_SECONDS < nowSeconds) continue;
+    if (clockIsSteady && isOver(changetype<Cell>(at), nowSeconds)) continue;
     memory.copy(to, at, CELL_BYTES);
     to += CELL_BYTES;
   }

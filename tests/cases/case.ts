@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { REASON_NAMES } from './reason.ts';
+
+/*
+ * A case is a policy and steps in time. A step may change the policy, send one request (or the same one several times)
+ * and say what must come of it. Texts may hold `repeat(TEXT, COUNT)`; a header value or a path may be `hex:` and its bytes.
+ */
+
+const mapping = z.record(z.string(), z.unknown());
+const policy = z.union([z.string(), mapping]);
+const offset = z.string().regex(/^-?\d+(\.\d+)?(ms|s|m|h|d)$/);
+const headerValue = z.union([z.string(), z.array(z.string())]);
+
+const request = z.strictObject({
+  method: z.string().default('GET'),
+  /** null: a request without `:path`, as CONNECT is. */
+  path: z.string().nullable().default('/v1/pets'),
+  /** null: a request that names no host. */
+  host: z.string().nullable().default('api.example.com'),
+  headers: z.array(z.tuple([z.string(), z.string()])).default([]),
+  /** Short for a header `x-api-key`. */
+  key: z.string().optional(),
+});
+
+const upstream = z.strictObject({
+  method: z.string().optional(),
+  path: z.string().optional(),
+  headers: z.record(z.string(), headerValue).optional(),
+  absent: z.array(z.string()).optional(),
+});
+
+const expectation = z.strictObject({
+  reason: z.enum(REASON_NAMES),
+  /** Default: the reason's own; 200 for gRPC. */
+  status: z.number().int().optional(),
+  /** In values here and below `*` stands for any text. */
+  response: z.record(z.string(), headerValue).optional(),
+  responseAbsent: z.array(z.string()).optional(),
+  body: mapping.optional(),
+  upstream: upstream.optional(),
+  /** Fields of the access log text; null: the field must be missing. */
+  log: z.record(z.string(), z.string().nullable()).optional(),
+});
+
+const step = z
+  .strictObject({
+    /** What the clock reads, from `start`. */
+    at: offset.optional(),
+    /** The clock is set to `at` without time passing, so that nothing ticks in between. */
+    jump: z.boolean().default(false),
+    /** Replaces the policy. */
+    policy: policy.optional(),
+    /** A JSON merge patch (RFC 7396) on the policy in force. */
+    patch: mapping.optional(),
+    times: z.number().int().min(1).default(1),
+    request: request.optional(),
+    expect: expectation.optional(),
+  })
+  .refine((value) => (value.request === undefined) === (value.expect === undefined), 'request and expect go together');
+
+export const caseSchema = z.strictObject({
+  name: z.string().min(1),
+  policy,
+  patch: mapping.optional(),
+  start: z.string().optional(),
+  /** Only a runner whose clock can be set may run it. */
+  time: z.literal('virtual').optional(),
+  /** A proxy refuses or changes these bytes before (or after) any filter sees them: only runners inside one process may run it. */
+  wire: z.literal('refused').optional(),
+  /** Counts by the step are exact in one worker only: leases held by others are not visible. */
+  workers: z.literal(1).optional(),
+  steps: z.array(step).min(1),
+});
+
+export type CaseText = z.infer<typeof caseSchema>;
+export type StepText = CaseText['steps'][number];
+export type Expectation = z.infer<typeof expectation>;
+export type RequestText = z.infer<typeof request>;

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+
+export type Mapping = Record<string, unknown>;
+
+const DIGEST_OF = 'digest-of ';
+
+/** JSON merge patch, RFC 7396: null removes, mappings merge, all else replaces. */
+export function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isMapping(patch)) return patch;
+  const merged: Mapping = isMapping(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete merged[name];
+    else merged[name] = mergePatch(merged[name], value);
+  }
+  return merged;
+}
+
+/** The policy file's text, with each `digest-of KEY` replaced. JSON is YAML, and keeps texts from being taken for dates. */
+export function policyText(policy: Mapping): string {
+  return JSON.stringify(
+    policy,
+    (_, value: unknown) => (typeof value === 'string' && value.startsWith(DIGEST_OF) ? digestOf(value) : value),
+    2,
+  );
+}
+
+/** The keys whose digests a policy holds: they must turn up nowhere else. */
+export function keysOf(policy: unknown): string[] {
+  if (typeof policy === 'string') return policy.startsWith(DIGEST_OF) ? [policy.slice(DIGEST_OF.length)] : [];
+  if (typeof policy !== 'object' || policy === null) return [];
+  return Object.values(policy).flatMap(keysOf);
+}
+
+export function isMapping(value: unknown): value is Mapping {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function digestOf(text: string): string {
+  return `sha256:${createHash('sha256').update(text.slice(DIGEST_OF.length)).digest('hex')}`;
+}

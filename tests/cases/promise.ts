@@ -1,0 +1,97 @@
+import { isGrpcRequest, valuesOf } from './compare.ts';
+import type { Case } from './load.ts';
+import type { Outcome } from './runner.ts';
+import { passes } from './reason.ts';
+import type { WireRequest } from './wire.ts';
+
+/** What holds for every outcome of every case, so that no case has to say it. */
+export function brokenPromises(test: Case, request: WireRequest, outcome: Outcome): string[] {
+  const secrets = secretsIn(test, request);
+  if (passes(outcome.reason)) return [...identityPromises(outcome), ...keptSecrets(test, secrets, outcome)];
+  const answer = isGrpcRequest(request) ? grpcPromises(outcome) : problemPromises(request, outcome);
+  return [...answer, ...refusalPromises(outcome), ...leaks(secrets, outcome)];
+}
+
+/** Identity headers come from the filter alone: once each, and only those the reason gives. */
+function identityPromises({ reason, upstream }: Outcome): string[] {
+  if (upstream === null) return ['promise: a request that passes reaches the upstream'];
+  const given: Record<string, string[]> = {
+    allowed: ['x-tollgate-consumer', 'x-tollgate-plan', 'x-tollgate-route'],
+    anonymous: ['x-tollgate-route'],
+    preflight: ['x-tollgate-route'],
+    unmatched: [],
+  };
+  const wanted = given[reason]!.join();
+  const found = upstream.headers.map(([name]) => name).filter((name) => name.replaceAll('_', '-').startsWith('x-tollgate-'));
+  return found.sort().join() === wanted ? [] : [`promise: upstream sees [${wanted}] of x-tollgate-*, got [${found.join()}]`];
+}
+
+function keptSecrets(test: Case, secrets: string[], outcome: Outcome): string[] {
+  if (outcome.reason === 'unmatched' || /"forwardKey": true/.test(test.policy)) return [];
+  const seen = [outcome.upstream!.path, ...outcome.upstream!.headers.map(([, value]) => value)];
+  return secrets.filter((key) => seen.some((text) => text.includes(key))).map(() => 'promise: the upstream never sees the key');
+}
+
+function leaks(secrets: string[], outcome: Outcome): string[] {
+  const seen = [outcome.body, outcome.log ?? '', ...outcome.headers.map(([, value]) => value)];
+  return secrets.filter((key) => seen.some((text) => text.includes(key))).map(() => 'promise: no reply or log holds the key');
+}
+
+function refusalPromises(outcome: Outcome): string[] {
+  const problems: string[] = [];
+  if (outcome.upstream !== null) problems.push('promise: a refused request never reaches the upstream');
+  if (valuesOf(outcome.headers, 'cache-control').join() !== 'no-store') problems.push('promise: a refusal is no-store');
+  const challenge = valuesOf(outcome.headers, 'www-authenticate');
+  if (outcome.status === 401 && !challenge.some((text) => /^(ApiKey|Bearer) realm="[^"]+"/.test(text))) {
+    problems.push(`promise: 401 carries a challenge with a realm, got ${JSON.stringify(challenge)}`);
+  }
+  if (outcome.reason === 'quota_exceeded') problems.push(...quotaPromises(outcome));
+  return problems;
+}
+
+function quotaPromises({ headers, status }: Outcome): string[] {
+  const problems: string[] = [];
+  const wait = valuesOf(headers, 'retry-after').join();
+  if (status === 429 && !/^[1-9]\d*$/.test(wait)) problems.push(`promise: 429 says when to retry, got "${wait}"`);
+  for (const name of ['ratelimit', 'ratelimit-policy']) {
+    if (valuesOf(headers, name).length !== 1) problems.push(`promise: a refused quota shows ${name} once`);
+  }
+  return problems;
+}
+
+function problemPromises(request: WireRequest, outcome: Outcome): string[] {
+  const problems: string[] = [];
+  const type = valuesOf(outcome.headers, 'content-type').join();
+  if (type !== 'application/problem+json') problems.push(`promise: refusals are application/problem+json, got "${type}"`);
+  if (request.method === 'HEAD') return outcome.body === '' ? problems : [...problems, 'promise: HEAD has no body'];
+  try {
+    const body = JSON.parse(outcome.body) as Record<string, unknown>;
+    if (body.type !== `urn:tollgate:reason:${outcome.reason}`) problems.push(`promise: body type, got ${String(body.type)}`);
+    if (body.reason !== outcome.reason) problems.push(`promise: body reason, got ${String(body.reason)}`);
+    if (body.status !== outcome.status) problems.push(`promise: body status, got ${String(body.status)}`);
+    for (const name of ['title', 'detail']) {
+      if (typeof body[name] !== 'string' || body[name] === '') problems.push(`promise: body has a ${name}`);
+    }
+  } catch {
+    problems.push(`promise: the body is JSON, got ${JSON.stringify(outcome.body)}`);
+  }
+  return problems;
+}
+
+function grpcPromises(outcome: Outcome): string[] {
+  const problems: string[] = [];
+  const type = valuesOf(outcome.headers, 'content-type').join();
+  if (!type.startsWith('application/grpc')) problems.push(`promise: gRPC is answered as gRPC, got "${type}"`);
+  const message = valuesOf(outcome.headers, 'grpc-message').join();
+  if (message === '' || message.startsWith('{')) problems.push(`promise: grpc-message is the detail, got "${message}"`);
+  if (outcome.body !== '') problems.push('promise: a gRPC refusal is trailers-only');
+  return problems;
+}
+
+/** Keys of this request that are long enough to be found by chance nowhere. */
+function secretsIn(test: Case, request: WireRequest): string[] {
+  const texts = [request.path ?? '', ...request.headers.map(([, value]) => value)];
+  const known = test.keys.filter((key) => texts.some((text) => text.includes(key)));
+  const sent = request.headers.filter(([name]) => name.toLowerCase() === 'x-api-key').map(([, value]) => value);
+  return [...new Set([...known, ...sent])].filter((key) => key.length >= 6);
+}

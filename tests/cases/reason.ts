@@ -1,0 +1,32 @@
+/** The statuses a caller sees, written down apart from the module so that neither follows the other by mistake. */
+export const REASONS = {
+  allowed: { status: 200, grpcStatus: 0 },
+  anonymous: { status: 200, grpcStatus: 0 },
+  preflight: { status: 200, grpcStatus: 0 },
+  unmatched: { status: 200, grpcStatus: 0 },
+  no_api: { status: 404, grpcStatus: 5 },
+  invalid_path: { status: 400, grpcStatus: 3 },
+  missing_api_key: { status: 401, grpcStatus: 16 },
+  ambiguous_api_key: { status: 401, grpcStatus: 16 },
+  malformed_api_key: { status: 401, grpcStatus: 16 },
+  unknown_api_key: { status: 401, grpcStatus: 16 },
+  revoked_api_key: { status: 401, grpcStatus: 16 },
+  inactive_api_key: { status: 401, grpcStatus: 16 },
+  expired_api_key: { status: 401, grpcStatus: 16 },
+  not_subscribed: { status: 403, grpcStatus: 7 },
+  subscription_paused: { status: 403, grpcStatus: 7 },
+  subscription_inactive: { status: 403, grpcStatus: 7 },
+  subscription_expired: { status: 403, grpcStatus: 7 },
+  quota_exceeded: { status: 429, grpcStatus: 8 },
+  quota_unavailable: { status: 503, grpcStatus: 14 },
+  not_configured: { status: 503, grpcStatus: 14 },
+  internal_error: { status: 500, grpcStatus: 13 },
+} as const;
+
+export type Reason = keyof typeof REASONS;
+export const REASON_NAMES = Object.keys(REASONS) as [Reason, ...Reason[]];
+
+/** True for the reasons with which a request goes on to the upstream. */
+export function passes(reason: string): boolean {
+  return REASONS[reason as Reason]?.status === 200;
+}

@@ -1,0 +1,35 @@
+import type { RequestText } from './case.ts';
+
+/** A request as bytes: every text is a byte string (latin1: a character is a byte). */
+export interface WireRequest {
+  readonly method: string;
+  readonly path: string | null;
+  readonly host: string | null;
+  readonly headers: [name: string, value: string][];
+}
+
+export function wireRequest(text: RequestText): WireRequest {
+  const headers = text.headers.map(([name, value]): [string, string] => [wireText(name), wireText(value)]);
+  if (text.key !== undefined) headers.push(['x-api-key', wireText(text.key)]);
+  return {
+    method: text.method,
+    path: text.path === null ? null : wireText(text.path),
+    host: text.host === null ? null : wireText(text.host),
+    headers,
+  };
+}
+
+/** `hex:00ff` → those bytes; `repeat(ab, 3)` → ababab; otherwise the text's UTF-8. */
+export function wireText(text: string): string {
+  if (text.startsWith('hex:')) return Buffer.from(text.slice(4), 'hex').toString('latin1');
+  const spread = text.replace(/repeat\((.+?), (\d+)\)/g, (_, part: string, count: string) => part.repeat(Number(count)));
+  return Buffer.from(spread, 'utf8').toString('latin1');
+}
+
+/** The same for every text inside a value. */
+export function wireTexts<T>(value: T): T {
+  if (typeof value === 'string') return wireText(value) as T;
+  if (Array.isArray(value)) return value.map(wireTexts) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, wireTexts(part)])) as T;
+}

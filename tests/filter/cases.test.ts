@@ -1,0 +1,4 @@
+import { declareCases } from '../cases/suite.ts';
+import { filterRunner } from './session.ts';
+
+declareCases(filterRunner());

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { serializePairs, type Pair } from '../host/pairs.ts';
+import { wasm, type WasmMemory, type WasmModule } from '../host/webAssembly.ts';
+
+export const FILTER_MODULE = new URL('../../build/filter-test.wasm', import.meta.url);
+
+/** A decision as the test entry prints it. */
+export interface Decision {
+  readonly reason: string;
+  readonly status: number;
+  readonly grpcStatus: number;
+  readonly edits: (['set', string, string] | ['remove', string])[];
+  readonly reply: { readonly body: string; readonly headers: Pair[] } | null;
+  readonly response: Pair[];
+  readonly log: string;
+}
+
+interface FilterExports {
+  readonly memory: WasmMemory;
+  malloc(size: number): number;
+  configure(pointer: number, length: number): number;
+  problemPtr(): number;
+  problemLen(): number;
+  decide(pointer: number, length: number, nowNanoseconds: bigint): number;
+  resultPtr(): number;
+  resultLen(): number;
+  tick(nowNanoseconds: bigint): void;
+}
+
+/** The pure filter in an instance of its own: no host, no clock. */
+export class FilterModule {
+  private readonly guest: FilterExports;
+
+  constructor(module: WasmModule = loadFilter()) {
+    const env = {
+      abort: (message: number, file: number, line: number, column: number) => {
+        throw new Error(`filter aborted: ${this.string(message)} at ${this.string(file)}:${line}:${column}`);
+      },
+    };
+    this.guest = new wasm.Instance(module, { env }).exports as unknown as FilterExports;
+  }
+
+  /** The problem with a plugin config, or null when it is in force. */
+  configure(config: string | Buffer): string | null {
+    const bytes = Buffer.from(config);
+    const taken = this.guest.configure(this.copyIn(bytes), bytes.length);
+    return taken === 1 ? null : this.text(this.guest.problemPtr(), this.guest.problemLen());
+  }
+
+  decide(headers: readonly Pair[], nowMs: number): Decision {
+    const bytes = serializePairs(headers);
+    this.guest.decide(this.copyIn(bytes), bytes.length, nanoseconds(nowMs));
+    return JSON.parse(this.text(this.guest.resultPtr(), this.guest.resultLen())) as Decision;
+  }
+
+  tick(nowMs: number): void {
+    this.guest.tick(nanoseconds(nowMs));
+  }
+
+  get memoryBytes(): number {
+    return this.guest.memory.buffer.byteLength;
+  }
+
+  private copyIn(bytes: Buffer): number {
+    const pointer = this.guest.malloc(bytes.length) >>> 0;
+    new Uint8Array(this.guest.memory.buffer).set(bytes, pointer);
+    return pointer;
+  }
+
+  private text(pointer: number, length: number): string {
+    return Buffer.from(this.guest.memory.buffer, pointer >>> 0, length).toString('utf8');
+  }
+
+  /** An AssemblyScript string: UTF-16, its byte length in front. */
+  private string(pointer: number): string {
+    if (pointer === 0) return '?';
+    const length = Buffer.from(this.guest.memory.buffer).readUInt32LE(pointer - 4);
+    return Buffer.from(this.guest.memory.buffer, pointer, length).toString('utf16le');
+  }
+}
+
+export function loadFilter(): WasmModule {
+  return new wasm.Module(readFileSync(FILTER_MODULE));
+}
+
+function nanoseconds(ms: number): bigint {
+  return BigInt(Math.round(ms * 1000)) * 1000n;
+}

@@ -1,0 +1,88 @@
+import type { Outcome, Runner, Session } from '../cases/runner.ts';
+import type { WireRequest } from '../cases/wire.ts';
+import { HeaderMap } from '../host/headerMap.ts';
+import { isGrpc, localReply } from '../host/localReply.ts';
+import { requestPairs } from '../host/requests.ts';
+import { policyConfig } from '../host/policyConfig.ts';
+import { upstreamOf } from '../host/session.ts';
+import { FilterModule, loadFilter, type Decision } from './filterModule.ts';
+
+const TICK_MS = 250;
+const TICKED_MS = 30_000;
+
+/** The decision alone: no host, no leases, so every count is exact. */
+export function filterRunner(): Runner {
+  const module = loadFilter();
+  return {
+    name: 'pure filter',
+    virtualTime: true,
+    inProcess: true,
+    workers: 1,
+    open: async (policy, startMs) => new FilterSession(new FilterModule(module), policy, startMs ?? Date.UTC(2026, 0, 15, 12)),
+  };
+}
+
+class FilterSession implements Session {
+  private nowMs: number;
+
+  constructor(
+    private readonly filter: FilterModule,
+    policy: string,
+    private readonly startMs: number,
+  ) {
+    this.nowMs = startMs;
+    this.load(policy);
+  }
+
+  async send(request: WireRequest, atMs: number, jump = false): Promise<Outcome> {
+    this.reach(this.startMs + atMs, jump);
+    const headers = new HeaderMap(requestPairs(request));
+    const decision = this.filter.decide(headers.pairs, this.nowMs);
+    return decision.reply === null ? passed(headers, decision) : refused(headers, decision, decision.reply);
+  }
+
+  async edit(policy: string): Promise<void> {
+    this.load(policy);
+  }
+
+  async close(): Promise<void> {}
+
+  private load(policy: string): void {
+    const problem = this.filter.configure(policyConfig(policy));
+    if (problem !== null) throw new Error(`filter refused the plugin config: ${problem}`);
+  }
+
+  private reach(nowMs: number, jump: boolean): void {
+    if (!jump && nowMs > this.nowMs) {
+      for (let at = Math.max(this.nowMs, nowMs - TICKED_MS) + TICK_MS; at <= nowMs; at += TICK_MS) this.filter.tick(at);
+    }
+    this.nowMs = nowMs;
+  }
+}
+
+function passed(headers: HeaderMap, decision: Decision): Outcome {
+  for (const edit of decision.edits) {
+    if (edit[0] === 'set') headers.replace(edit[1], edit[2]);
+    else headers.remove(edit[1]);
+  }
+  return { status: 200, headers: decision.response, body: '', upstream: upstreamOf(headers), reason: decision.reason, log: decision.log };
+}
+
+/** The binding sends response headers of a refusal along with its reply; here they are put together for it. */
+function refused(headers: HeaderMap, decision: Decision, reply: NonNullable<Decision['reply']>): Outcome {
+  const answer = localReply(headers, {
+    status: decision.status,
+    details: decision.reason,
+    body: reply.body,
+    headers: [...reply.headers, ...decision.response],
+    grpcStatus: isGrpc(headers) ? decision.grpcStatus : 0xffffffff,
+  });
+  return {
+    status: Number(answer.headers.first(':status')),
+    headers: answer.headers.pairs,
+    body: answer.body,
+    upstream: null,
+    reason: decision.reason,
+    log: decision.log,
+  };
+}

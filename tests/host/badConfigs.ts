@@ -1,0 +1,152 @@
+import { digest, pluginConfig, type PluginConfig } from './config.ts';
+
+export interface BadConfig {
+  readonly what: string;
+  readonly config: string | Buffer;
+  /** What the message must name. */
+  readonly names: RegExp;
+}
+
+const QUOTA = { name: 'q', limit: 10, window: 'hour' };
+
+/** A plugin config with every field in use, all of it valid. */
+export function fullConfig(): PluginConfig {
+  return {
+    ...pluginConfig([QUOTA, { name: 'b', limit: 5, window: 'second', burst: 20 }, { name: 'm', limit: 7, window: 'month', per: 'api' }]),
+    unmatched: 'deny',
+    forwardKey: false,
+    keySources: [{ header: 'x-api-key' }, { authorization: 'Bearer' }, { query: 'api_key' }, { cookie: 'api_key' }],
+    apis: [{
+      name: 'petstore', hosts: ['api.example.com', '*.example.com'], paths: ['/v1'], plans: ['free'], anonymous: 'deny', preflight: 'allow',
+      routes: [{
+        name: 'v2', headers: [{ name: 'x-a', exact: '2' }, { name: 'x-b', prefix: 'b' }, { name: 'x-c', oneOf: ['c', 'd'] }, { name: 'x-d', present: true }, { name: 'x-e', absent: true }],
+        methods: ['GET'], path: '/v1/pets', plans: ['free'], consumers: ['acme'],
+        setHeaders: [{ name: 'x-pets-version', value: '2' }], removeHeaders: ['x-gone'], rewritePrefix: '/v2',
+      }],
+    }],
+    consumers: [{
+      name: 'acme', plan: 'free',
+      subscriptions: [{ api: 'petstore', plan: 'free', from: 1767225600, until: 1798761600, paused: false, limits: [{ quota: 'm', limit: 20000 }] }],
+      keys: [{ id: 'key-1', digest: digest('acme-secret-key'), from: 1767225600, until: 1798761600, revoked: false }],
+    }],
+  };
+}
+
+type Node = Record<string, unknown>;
+
+/** The full config after a change, as JSON. */
+function changed(change: (config: Node & Record<'apis' | 'plans' | 'consumers' | 'keySources', Node[]>) => void): string {
+  const config = structuredClone(fullConfig()) as never;
+  change(config);
+  return JSON.stringify(config);
+}
+
+const quotas = (config: { plans: Node[] }): Node[] => config.plans[0]!.quotas as Node[];
+const routes = (config: { apis: Node[] }): Node[] => config.apis[0]!.routes as Node[];
+const keys = (config: { consumers: Node[] }): Node[] => config.consumers[0]!.keys as Node[];
+const subscriptions = (config: { consumers: Node[] }): Node[] => config.consumers[0]!.subscriptions as Node[];
+const other = (name: string, key: Node): Node => ({ name, plan: 'free', keys: [key] });
+const text = JSON.stringify(fullConfig());
+
+export const BAD_CONFIGS: BadConfig[] = [
+  { what: 'empty', config: '', names: /empty/ },
+  { what: 'blanks', config: ' \n\t ', names: /object|JSON/ },
+  { what: 'a lone NUL', config: Buffer.from([0]), names: /object|JSON/ },
+  { what: 'null', config: 'null', names: /object/ },
+  { what: 'a list', config: '[]', names: /object/ },
+  { what: 'a text', config: '"policy"', names: /object/ },
+  { what: 'an empty object', config: '{}', names: /version|policy|apis|plans|consumers|keySources/ },
+  { what: 'YAML', config: 'version: 1\npolicy: petstore\n', names: /object|JSON/ },
+  { what: 'a protobuf Struct', config: Buffer.from([0x0a, 0x0c, 0x0a, 0x07, 0x76, 0x65, 0x72, 0x73, 0x69, 0x6f, 0x6e]), names: /object|JSON/ },
+  { what: 'cut short', config: text.slice(0, -1), names: /JSON|end/ },
+  { what: 'cut in the middle', config: text.slice(0, text.length >> 1), names: /plugin config/ },
+  { what: 'followed by more', config: `${text}{}`, names: /follow/ },
+  { what: 'a byte order mark', config: `\uFEFF${text}`, names: /object|JSON/ },
+  { what: 'a comment', config: text.replace('{', '{/* */'), names: /JSON/ },
+  { what: 'a trailing comma', config: `${text.slice(0, -1)},}`, names: /JSON/ },
+  { what: 'single quotes', config: text.replaceAll('"', "'"), names: /JSON/ },
+  { what: 'wrong version', config: changed((c) => (c.version = 2)), names: /version/ },
+  { what: 'version as a text', config: changed((c) => (c.version = '1')), names: /version/ },
+  { what: 'no version', config: changed((c) => delete c.version), names: /version/ },
+  { what: 'no policy', config: changed((c) => delete c.policy), names: /policy/ },
+  { what: 'no key sources', config: changed((c) => delete (c as Node).keySources), names: /keySources/ },
+  { what: 'empty key sources', config: changed((c) => (c.keySources = [])), names: /keySources/ },
+  { what: 'nine key sources', config: changed((c) => (c.keySources = Array.from({ length: 9 }, (_, i) => ({ header: `x-${i}` })))), names: /keySources/ },
+  { what: 'an unknown key source', config: changed((c) => (c.keySources = [{ body: 'key' }])), names: /keySources\[0\]/ },
+  { what: 'a key source of two kinds', config: changed((c) => (c.keySources = [{ header: 'x-a', query: 'a' }])), names: /keySources\[0\]/ },
+  { what: 'an unknown scheme', config: changed((c) => (c.keySources = [{ authorization: 'Basic' }])), names: /keySources\[0\]/ },
+  { what: 'an unknown field at the top', config: changed((c) => (c.extra = 1)), names: /extra/ },
+  { what: 'an unknown field of an API', config: changed((c) => (c.apis[0]!.cors = true)), names: /apis\[0\]\.cors/ },
+  { what: 'an unknown field of a route', config: changed((c) => (routes(c)[0]!.redirect = '/')), names: /apis\[0\]\.routes\[0\]\.redirect/ },
+  { what: 'an unknown field of a quota', config: changed((c) => (quotas(c)[0]!.cost = 2)), names: /plans\[0\]\.quotas\[0\]\.cost/ },
+  { what: 'an unknown field of a key', config: changed((c) => (keys(c)[0]!.text = 'x')), names: /consumers\[0\]\.keys\[0\]\.text/ },
+  { what: 'a field given twice', config: text.replace('{', '{"version":1,'), names: /version/ },
+  { what: 'unmatched neither allow nor deny', config: changed((c) => (c.unmatched = 'yes')), names: /unmatched/ },
+  { what: 'forwardKey as a text', config: changed((c) => (c.forwardKey = 'false')), names: /forwardKey/ },
+  { what: 'forwardKey as null', config: changed((c) => (c.forwardKey = null)), names: /forwardKey/ },
+  { what: 'APIs as an object', config: changed((c) => (c.apis = {} as never)), names: /apis/ },
+  { what: 'a limit of 9007199254740993', config: text.replace('"limit":10', '"limit":9007199254740993'), names: /plans\[0\]\.quotas\[0\]\.limit/ },
+  { what: 'a limit of 1e400', config: text.replace('"limit":10', '"limit":1e400'), names: /plans\[0\]\.quotas\[0\]\.limit/ },
+  { what: 'a limit of 1.5', config: text.replace('"limit":10', '"limit":1.5'), names: /plans\[0\]\.quotas\[0\]\.limit/ },
+  { what: 'a limit of zero', config: text.replace('"limit":10', '"limit":0'), names: /plans\[0\]\.quotas\[0\]\.limit/ },
+  { what: 'a negative limit', config: text.replace('"limit":10', '"limit":-1'), names: /plans\[0\]\.quotas\[0\]\.limit/ },
+  { what: 'a limit with a leading zero', config: text.replace('"limit":10', '"limit":010'), names: /limit|JSON/ },
+  { what: 'a limit in hexadecimal', config: text.replace('"limit":10', '"limit":0x10'), names: /limit|JSON/ },
+  { what: 'a limit of NaN', config: text.replace('"limit":10', '"limit":NaN'), names: /plans\[0\]\.quotas\[0\]\.limit/ },
+  { what: 'an unknown window', config: changed((c) => (quotas(c)[0]!.window = 'year')), names: /plans\[0\]\.quotas\[0\]\.window/ },
+  { what: 'a burst on a month', config: changed((c) => (quotas(c)[0]!.window = 'month') && (quotas(c)[0]!.burst = 2)), names: /plans\[0\]\.quotas\[0\]/ },
+  { what: 'a bucket faster than a million a second', config: changed((c) => (quotas(c)[1]!.limit = 1_000_001)), names: /plans\[0\]\.quotas\[1\]/ },
+  { what: 'a burst of zero', config: changed((c) => (quotas(c)[1]!.burst = 0)), names: /plans\[0\]\.quotas\[1\]\.burst/ },
+  { what: 'nine quotas', config: changed((c) => (c.plans[0]!.quotas = Array.from({ length: 9 }, (_, i) => ({ ...QUOTA, name: `q${i}` })))), names: /plans\[0\]\.quotas/ },
+  { what: 'two quotas of one name', config: changed((c) => (c.plans[0]!.quotas = [QUOTA, QUOTA])), names: /plans\[0\]\.quotas\[1\]/ },
+  { what: 'two APIs of one name', config: changed((c) => c.apis.push(structuredClone(c.apis[0]!))), names: /apis\[1\].*petstore/ },
+  { what: 'two plans of one name', config: changed((c) => c.plans.push({ name: 'free', quotas: [] })), names: /plans\[1\].*free/ },
+  { what: 'two consumers of one name', config: changed((c) => c.consumers.push({ name: 'acme' })), names: /consumers\[1\].*acme/ },
+  { what: 'two routes of one name', config: changed((c) => routes(c).push({ name: 'v2', methods: ['GET'] })), names: /apis\[0\]\.routes\[1\].*v2/ },
+  { what: 'a route named default', config: changed((c) => (routes(c)[0]!.name = 'default')), names: /apis\[0\]\.routes\[0\]\.name/ },
+  { what: 'a digest twice', config: changed((c) => c.consumers.push(other('beta', { id: 'key-2', digest: digest('acme-secret-key') }))), names: /beta.*acme|acme.*beta/ },
+  { what: 'a digest one digit short', config: changed((c) => (keys(c)[0]!.digest = digest('x').slice(1))), names: /consumers\[0\]\.keys\[0\]\.digest/ },
+  { what: 'a digest with its prefix', config: changed((c) => (keys(c)[0]!.digest = `sha256:${digest('x')}`)), names: /consumers\[0\]\.keys\[0\]\.digest/ },
+  { what: 'a key in clear text', config: changed((c) => (keys(c)[0]!.digest = 'acme-secret-key')), names: /consumers\[0\]\.keys\[0\]\.digest/ },
+  { what: 'an API with a plan that is none', config: changed((c) => (c.apis[0]!.plans = ['gold'])), names: /apis\[0\]\.plans\[0\]: no plan named "gold"/ },
+  { what: 'a route with a plan that is none', config: changed((c) => (routes(c)[0]!.plans = ['gold'])), names: /apis\[0\]\.routes\[0\]\.plans.*gold/ },
+  { what: 'a route with a consumer that is none', config: changed((c) => (routes(c)[0]!.consumers = ['beta'])), names: /apis\[0\]\.routes\[0\]\.consumers.*beta/ },
+  { what: 'a consumer with a plan that is none', config: changed((c) => (c.consumers[0]!.plan = 'gold')), names: /consumers\[0\]\.plan.*gold/ },
+  { what: 'a subscription to an API that is none', config: changed((c) => (subscriptions(c)[0]!.api = 'shop')), names: /consumers\[0\]\.subscriptions\[0\].*shop/ },
+  { what: 'a subscription with a plan that is none', config: changed((c) => (subscriptions(c)[0]!.plan = 'gold')), names: /consumers\[0\]\.subscriptions\[0\].*gold/ },
+  { what: 'a limit for a quota that is none', config: changed((c) => (subscriptions(c)[0]!.limits = [{ quota: 'x', limit: 1 }])), names: /consumers\[0\]\.subscriptions\[0\].*"x"/ },
+  { what: 'two subscriptions to one API', config: changed((c) => subscriptions(c).push(structuredClone(subscriptions(c)[0]!))), names: /consumers\[0\]\.subscriptions\[1\]/ },
+  { what: 'an API without a path', config: changed((c) => (c.apis[0]!.paths = [])), names: /apis\[0\].*path/ },
+  { what: 'a path without a slash', config: changed((c) => (c.apis[0]!.paths = ['v1'])), names: /apis\[0\]\.paths\[0\]/ },
+  { what: 'a path with dots', config: changed((c) => (c.apis[0]!.paths = ['/v1/../admin'])), names: /apis\[0\]\.paths\[0\]/ },
+  { what: 'a path with a query', config: changed((c) => (c.apis[0]!.paths = ['/v1?x'])), names: /apis\[0\]\.paths\[0\]/ },
+  { what: 'a host with a port', config: changed((c) => (c.apis[0]!.hosts = ['api.example.com:80'])), names: /apis\[0\]\.hosts\[0\]/ },
+  { what: 'a host in upper case', config: changed((c) => (c.apis[0]!.hosts = ['API.example.com'])), names: /apis\[0\]\.hosts\[0\]/ },
+  { what: 'a star in the middle of a host', config: changed((c) => (c.apis[0]!.hosts = ['api.*.com'])), names: /apis\[0\]\.hosts\[0\]/ },
+  { what: 'a header condition without a test', config: changed((c) => (routes(c)[0]!.headers = [{ name: 'x-a' }])), names: /apis\[0\]\.routes\[0\]\.headers\[0\]/ },
+  { what: 'a header condition with two tests', config: changed((c) => (routes(c)[0]!.headers = [{ name: 'x-a', exact: '1', prefix: '1' }])), names: /apis\[0\]\.routes\[0\]\.headers\[0\]/ },
+  { what: 'a header name in upper case', config: changed((c) => (routes(c)[0]!.removeHeaders = ['X-Gone'])), names: /apis\[0\]\.routes\[0\]\.removeHeaders\[0\]/ },
+  { what: 'a pseudo header set', config: changed((c) => (routes(c)[0]!.setHeaders = [{ name: ':path', value: '/' }])), names: /apis\[0\]\.routes\[0\]\.setHeaders\[0\]/ },
+  { what: 'the host header set', config: changed((c) => (routes(c)[0]!.setHeaders = [{ name: 'host', value: 'x' }])), names: /apis\[0\]\.routes\[0\]\.setHeaders\[0\]/ },
+  { what: 'an identity header set', config: changed((c) => (routes(c)[0]!.setHeaders = [{ name: 'x-tollgate-consumer', value: 'root' }])), names: /apis\[0\]\.routes\[0\]\.setHeaders\[0\]/ },
+  { what: 'a header value with a line break', config: changed((c) => (routes(c)[0]!.setHeaders = [{ name: 'x-a', value: 'a\r\nx-b: c' }])), names: /apis\[0\]\.routes\[0\]\.setHeaders\[0\]/ },
+  { what: 'a name with a space', config: changed((c) => (c.consumers[0]!.name = 'ac me')), names: /consumers\[0\]\.name/ },
+  { what: 'a name with a line break', config: changed((c) => (c.policy = 'a\nb')), names: /policy/ },
+  { what: 'an empty name', config: changed((c) => (c.plans[0]!.name = '')), names: /plans\[0\]\.name/ },
+  { what: 'a name of a thousand letters', config: changed((c) => (c.policy = 'a'.repeat(1000))), names: /policy/ },
+  { what: 'a time as a text', config: changed((c) => (keys(c)[0]!.from = '2026-01-01T00:00:00Z')), names: /consumers\[0\]\.keys\[0\]\.from/ },
+  { what: 'a time before the epoch', config: changed((c) => (keys(c)[0]!.from = -1)), names: /consumers\[0\]\.keys\[0\]\.from/ },
+  { what: 'invalid UTF-8 in a text', config: Buffer.from(text.replace('"petstore"', '"pet\u00ffstore"'), 'latin1'), names: /UTF-8/ },
+  { what: 'a lone surrogate', config: text.replace('"value":"2"', '"value":"\\ud800"'), names: /setHeaders\[0\]\.value/ },
+  { what: 'a control byte in a text', config: text.replace('"value":"2"', '"value":"\u0001"'), names: /setHeaders\[0\]\.value/ },
+  { what: 'a megabyte of blanks', config: ' '.repeat(1 << 20), names: /object|JSON/ },
+  { what: 'a megabyte of one text', config: `{"policy":"${'a'.repeat(1 << 20)}"}`, names: /policy/ },
+  { what: 'a megabyte of garbage', config: Buffer.alloc(1 << 20, 0xfe), names: /object|JSON/ },
+  { what: 'a megabyte of an unknown field', config: `{"${'a'.repeat(1 << 20)}":1}`, names: /unknown field/ },
+  { what: 'lists nested 100,000 deep', config: '['.repeat(100_000), names: /object/ },
+  { what: 'lists nested 100,000 deep in a field', config: `{"version":1,"apis":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, names: /apis/ },
+  { what: 'objects nested 100,000 deep', config: '{"apis":'.repeat(100_000), names: /apis/ },
+  { what: 'objects nested 100,000 deep in an unknown field', config: `{"x":${'{"x":'.repeat(100_000)}1${'}'.repeat(100_001)}`, names: /x/ },
+  { what: 'a number of 100,000 digits', config: text.replace('"limit":10', `"limit":${'9'.repeat(100_000)}`), names: /plans\[0\]\.quotas\[0\]\.limit/ },
+  { what: 'an exponent of 100,000 digits', config: text.replace('"limit":10', `"limit":1e${'9'.repeat(100_000)}`), names: /plans\[0\]\.quotas\[0\]\.limit/ },
+];

@@ -1,0 +1,139 @@
+import { BufferType, LOG_LEVELS, MetricType, Result } from './abi.ts';
+import { misuse, returnBytes, type HostFunctions } from './hostFunction.ts';
+import type { Vm } from './vm.ts';
+
+/** Envoy keeps a metric's type in the low bits of its id, so that ids begin at 4. */
+const METRIC_ID_STEP = 4;
+
+/** Log, clock, timers, properties, configuration and metrics. */
+export function systemCalls(vm: Vm): HostFunctions {
+  return { ...basics(vm), ...properties(vm), ...buffers(vm), ...metrics(vm) };
+}
+
+function basics(vm: Vm): HostFunctions {
+  return {
+    log: (level, pointer, size) => {
+      const name = LOG_LEVELS[level];
+      if (name === undefined) return misuse(vm, `log level ${level}`, Result.badArgument);
+      vm.process.logs.push({ vm: vm.name, level: name, message: vm.memory.text(pointer, size, 'log message') });
+      return Result.ok;
+    },
+    get_log_level: (pointer) => {
+      vm.memory.setU32(pointer, LOG_LEVELS.indexOf('info'), 'get_log_level');
+      return Result.ok;
+    },
+    get_current_time_nanoseconds: (pointer) => {
+      vm.memory.setU64(pointer, vm.process.clock.wallNanoseconds, 'get_current_time_nanoseconds');
+      return Result.ok;
+    },
+    set_tick_period_milliseconds: (periodMs) => {
+      const root = vm.current?.root;
+      if (root === undefined) return misuse(vm, 'set_tick_period without a context', Result.ok);
+      root.tickPeriodMs = periodMs;
+      root.nextTickMs = periodMs === 0 ? Infinity : vm.process.clock.elapsed + periodMs;
+      return Result.ok;
+    },
+    set_effective_context: (id) => {
+      const context = vm.contexts.get(id);
+      if (context === undefined) return Result.badArgument;
+      vm.effective = context;
+      return Result.ok;
+    },
+    done: () => Result.notFound,
+    get_status: () => Result.notFound,
+    call_foreign_function: () => Result.notFound,
+  };
+}
+
+function properties(vm: Vm): HostFunctions {
+  const known = (path: string): string | undefined => {
+    const plugin = (vm.effective ?? vm.current)?.root.plugin;
+    const values: Record<string, string | undefined> = {
+      plugin_name: plugin?.name, plugin_root_id: plugin?.rootId, plugin_vm_id: '',
+    };
+    return values[path];
+  };
+  return {
+    get_property: (path, pathSize, valuePointer, sizePointer) => {
+      // Segments are separated by NUL; a trailing one does not count.
+      const value = known(vm.memory.text(path, pathSize, 'property path').replace(/\0+$/, ''));
+      if (value === undefined) return Result.notFound;
+      return returnBytes(vm, Buffer.from(value, 'latin1'), valuePointer, sizePointer, 'get_property');
+    },
+    set_property: (path, pathSize, value, valueSize) => {
+      vm.meter.bytesFromGuest += pathSize + valueSize;
+      const { stream } = vm;
+      if (stream === null) return misuse(vm, 'set_property outside a stream', Result.notFound);
+      const name = `wasm.${vm.memory.text(path, pathSize, 'property path')}`;
+      stream.filterState.set(name, vm.memory.text(value, valueSize, 'property value'));
+      return Result.ok;
+    },
+  };
+}
+
+function buffers(vm: Vm): HostFunctions {
+  const content = (type: number): Buffer | null => {
+    if (type === BufferType.vmConfiguration) return Buffer.alloc(0);
+    if (type === BufferType.pluginConfiguration) return vm.configuring?.configuration ?? null;
+    return null;
+  };
+  return {
+    get_buffer_bytes: (type, start, length, pointerPointer, sizePointer) => {
+      if (type > BufferType.last) return misuse(vm, `buffer ${type} does not exist`, Result.badArgument);
+      const bytes = content(type);
+      if (bytes === null) return Result.notFound;
+      if (start + length > 0xffffffff) return Result.badArgument;
+      const slice = bytes.subarray(Math.min(start, bytes.length), Math.min(start + length, bytes.length));
+      return returnBytes(vm, slice, pointerPointer, sizePointer, 'get_buffer_bytes');
+    },
+    get_buffer_status: (type, lengthPointer, flagsPointer) => {
+      if (type > BufferType.last) return misuse(vm, `buffer ${type} does not exist`, Result.badArgument);
+      const bytes = content(type);
+      if (bytes === null) return Result.notFound;
+      vm.memory.setU32(lengthPointer, bytes.length, 'get_buffer_status: place for the length');
+      vm.memory.setU32(flagsPointer, 0, 'get_buffer_status: place for the flags');
+      return Result.ok;
+    },
+  };
+}
+
+function metrics(vm: Vm): HostFunctions {
+  const store = vm.process.metrics;
+  const byId = (id: number) => store.byName.get(nameOf(vm, id) ?? '');
+  return {
+    define_metric: (type, name, nameSize, idPointer) => {
+      if (type > MetricType.histogram) return misuse(vm, `metric type ${type}`, Result.badArgument);
+      const text = vm.memory.text(name, nameSize, 'metric name');
+      store.define(type, text);
+      vm.memory.setU32(idPointer, vm.metricNames.push(text) * METRIC_ID_STEP + type, 'define_metric: place for the id');
+      return Result.ok;
+    },
+    increment_metric: (id, offset) => {
+      const metric = byId(id);
+      if (metric === undefined) return misuse(vm, `increment of unknown metric ${id}`, Result.notFound);
+      const step = BigInt(offset);
+      if (metric.type === MetricType.histogram) return misuse(vm, 'increment of a histogram', Result.badArgument);
+      if (metric.type === MetricType.counter && step <= 0n) {
+        return misuse(vm, `counter ${nameOf(vm, id)} incremented by ${step}`, Result.badArgument);
+      }
+      metric.value += step;
+      return Result.ok;
+    },
+    record_metric: (id, value) => {
+      const metric = byId(id);
+      if (metric === undefined) return misuse(vm, `record of unknown metric ${id}`, Result.notFound);
+      metric.value = BigInt.asUintN(64, BigInt(value));
+      return Result.ok;
+    },
+    get_metric: (id, pointer) => {
+      const metric = byId(id);
+      if (metric === undefined) return misuse(vm, `read of unknown metric ${id}`, Result.notFound);
+      vm.memory.setU64(pointer, metric.value, 'get_metric');
+      return Result.ok;
+    },
+  };
+}
+
+function nameOf(vm: Vm, id: number): string | undefined {
+  return vm.metricNames[Math.floor(id / METRIC_ID_STEP) - 1];
+}

@@ -1,0 +1,23 @@
+import type { Stream } from './stream.ts';
+
+/** A plugin as configured: Istio sets root id and name to the same text and leaves the VM id empty. */
+export interface Plugin {
+  readonly name: string;
+  readonly rootId: string;
+  readonly configuration: Buffer;
+}
+
+/** A root (stream is null) or a request's context, by the id the guest knows. */
+export interface Context {
+  readonly id: number;
+  readonly root: Root;
+  readonly stream: Stream | null;
+}
+
+export interface Root {
+  readonly id: number;
+  readonly plugin: Plugin;
+  tickPeriodMs: number;
+  /** On the process's elapsed time. */
+  nextTickMs: number;
+}

@@ -1,0 +1,34 @@
+/** What crossed the border between host and guest: the exact costs, whatever the machine. */
+export class Meter {
+  hostCalls = 0;
+  /** Host calls that re-entered the guest through malloc. */
+  valueReturning = 0;
+  /** Calls into the guest's exports, malloc included. */
+  entries = 0;
+  bytesToGuest = 0;
+  bytesFromGuest = 0;
+  readonly calls = new Map<string, number>();
+
+  call(name: string): void {
+    this.hostCalls++;
+    this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
+  }
+
+  reset(): void {
+    this.hostCalls = 0;
+    this.valueReturning = 0;
+    this.entries = 0;
+    this.bytesToGuest = 0;
+    this.bytesFromGuest = 0;
+    this.calls.clear();
+  }
+
+  /** One line a test can print. */
+  describe(): string {
+    const names = [...this.calls].map(([name, count]) => (count === 1 ? name : `${name} ×${count}`));
+    return (
+      `${this.hostCalls} host calls (${this.valueReturning} value-returning), ${this.entries} V8 entries, ` +
+      `${this.bytesToGuest} B in, ${this.bytesFromGuest} B out: ${names.join(', ')}`
+    );
+  }
+}

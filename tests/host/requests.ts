@@ -1,0 +1,12 @@
+import type { WireRequest } from '../cases/wire.ts';
+import type { Pair } from './pairs.ts';
+
+/** A request's header map in Envoy's order: authority, path, method, scheme, then the rest. */
+export function requestPairs(request: WireRequest): Pair[] {
+  const pairs: Pair[] = [];
+  if (request.host !== null) pairs.push([':authority', request.host]);
+  if (request.path !== null) pairs.push([':path', request.path]);
+  pairs.push([':method', request.method], [':scheme', 'http']);
+  for (const [name, value] of request.headers) pairs.push([name.toLowerCase(), value]);
+  return pairs;
+}

@@ -1,0 +1,80 @@
+import type { Outcome, Runner, Session } from '../cases/runner.ts';
+import type { WireRequest } from '../cases/wire.ts';
+import type { HeaderMap } from './headerMap.ts';
+import { Host, type Exchange } from './host.ts';
+import { loadModule, MODULE } from './module.ts';
+import { policyConfig } from './policyConfig.ts';
+import { requestPairs } from './requests.ts';
+
+/** More time than this between two steps passes without a tick for every second of it. */
+const TICKED_MS = 30_000;
+
+/** The whole module on the host in Node; requests go round the workers in turn. */
+export function hostRunner(workers: number): Runner {
+  const module = loadModule(MODULE);
+  return {
+    name: `module in Node, ${workers === 1 ? 'one worker' : `${workers} workers`}`,
+    virtualTime: true,
+    inProcess: true,
+    workers,
+    open: async (policy, startMs) => new HostSession(new Host(module, { workers, ...(startMs === null ? {} : { startMs }) }), policy),
+  };
+}
+
+class HostSession implements Session {
+  private readonly startMs: number;
+  private turn = 0;
+
+  constructor(
+    private readonly host: Host,
+    policy: string,
+  ) {
+    this.startMs = host.process.clock.wallMs;
+    this.load(policy);
+  }
+
+  async send(request: WireRequest, atMs: number, jump = false): Promise<Outcome> {
+    this.reach(this.startMs + atMs, jump);
+    const exchange = this.host.request(requestPairs(request), { worker: this.turn++ % this.host.workers.length });
+    return outcomeOf(exchange);
+  }
+
+  async edit(policy: string): Promise<void> {
+    // The configuration before the last one has drained by now; the last one still ticks beside the new.
+    this.host.retireAllButNewest();
+    this.load(policy);
+  }
+
+  async close(): Promise<void> {
+    if (this.host.faults.length > 0) throw new Error(`faults: ${this.host.faults.join('; ')}\n${this.host.logs('error').join('\n')}`);
+  }
+
+  private load(policy: string): void {
+    if (this.host.load(policyConfig(policy)) !== null) return;
+    throw new Error(`module refused the plugin config: ${this.host.logs().at(-1) ?? 'without a log line'}`);
+  }
+
+  private reach(wallMs: number, jump: boolean): void {
+    const { clock } = this.host.process;
+    const ahead = wallMs - clock.wallMs;
+    if (jump || ahead < 0) return clock.jump(wallMs);
+    if (ahead > TICKED_MS) clock.jump(wallMs - TICKED_MS);
+    this.host.pass(Math.min(ahead, TICKED_MS));
+  }
+}
+
+function outcomeOf(exchange: Exchange): Outcome {
+  const log = exchange.filterState.get('wasm.tollgate');
+  return {
+    status: Number(exchange.response.first(':status')),
+    headers: exchange.response.pairs,
+    body: exchange.body,
+    upstream: exchange.upstream && upstreamOf(exchange.upstream),
+    reason: /(?:^| )reason=(\S+)/.exec(log ?? '')?.[1] ?? `none (${exchange.details})`,
+    ...(log === undefined ? {} : { log }),
+  };
+}
+
+export function upstreamOf(request: HeaderMap): NonNullable<Outcome['upstream']> {
+  return { method: request.first(':method') ?? '', path: request.first(':path') ?? '', headers: request.pairs };
+}

@@ -1,0 +1,26 @@
+import { HeaderMap } from './headerMap.ts';
+import type { Pair } from './pairs.ts';
+
+/** What a guest handed to `proxy_send_local_response`. */
+export interface LocalResponse {
+  readonly status: number;
+  readonly details: string;
+  readonly body: string;
+  readonly headers: Pair[];
+  readonly grpcStatus: number;
+}
+
+/** The state of one request inside the filter chain. */
+export class Stream {
+  readonly request: HeaderMap;
+  response: HeaderMap | null = null;
+  /** The request map is gone once the request has gone on, and stays after a local reply. */
+  requestVisible = true;
+  localResponse: LocalResponse | null = null;
+  routeCacheCleared = false;
+  readonly filterState = new Map<string, string>();
+
+  constructor(request: readonly Pair[]) {
+    this.request = new HeaderMap(request);
+  }
+}

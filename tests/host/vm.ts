@@ -1,0 +1,148 @@
+import { HostFault } from './fault.ts';
+import { GuestMemory } from './memory.ts';
+import { Meter } from './meter.ts';
+import { linkImports } from './imports.ts';
+import type { Context, Plugin, Root } from './context.ts';
+import type { Process } from './process.ts';
+import { Stream } from './stream.ts';
+import { wasm, type WasmMemory, type WasmModule } from './webAssembly.ts';
+
+type GuestFunction = (...args: number[]) => number | undefined;
+
+/** One instance of the module with its roots and streams: what a worker thread has. */
+export class Vm {
+  readonly meter = new Meter();
+  readonly memory: GuestMemory;
+  readonly contexts = new Map<number, Context>();
+  readonly roots = new Map<number, Root>();
+  /** Metrics by the ids of this VM. */
+  readonly metricNames: string[] = [];
+  /** False lets a test call in odd orders: misuse then answers as Envoy does instead of failing the test. */
+  strict = true;
+  failed: Error | null = null;
+  current: Context | null = null;
+  effective: Context | null = null;
+  /** The configuration is readable only during `proxy_on_configure`. */
+  configuring: Plugin | null = null;
+  /** Inside malloc or the start function, where the host allows no call but log. */
+  restricted = true;
+  private readonly exports: Record<string, unknown>;
+  private nextContextId = 1;
+
+  constructor(
+    module: WasmModule,
+    readonly process: Process,
+    readonly name: string,
+  ) {
+    const instance = new wasm.Instance(module, linkImports(this));
+    this.exports = instance.exports;
+    this.memory = new GuestMemory(instance.exports.memory as WasmMemory);
+    this.restricted = false;
+    if (!this.has('malloc')) throw new HostFault('module: no malloc');
+    if (!this.has('proxy_abi_version_0_2_1')) throw new HostFault('module: no proxy_abi_version_0_2_1');
+    for (const start of ['_initialize', '_start']) if (this.has(start)) this.enter(start);
+  }
+
+  /** The stream that host calls of this moment are about. */
+  get stream(): Stream | null {
+    return (this.effective ?? this.current)?.stream ?? null;
+  }
+
+  has(name: string): boolean {
+    return typeof this.exports[name] === 'function';
+  }
+
+  allocateId(): number {
+    return this.nextContextId++;
+  }
+
+  /** Creates, starts and configures a root; null when the guest refused the configuration. */
+  startRoot(plugin: Plugin): Root | null {
+    const root: Root = { id: this.allocateId(), plugin, tickPeriodMs: 0, nextTickMs: Infinity };
+    const context: Context = { id: root.id, root, stream: null };
+    this.roots.set(root.id, root);
+    this.contexts.set(root.id, context);
+    this.call(context, 'proxy_on_context_create', root.id, 0);
+    const started = this.call(context, 'proxy_on_vm_start', root.id, 0) !== 0;
+    if (started && this.configure(root.id, plugin) && this.failed === null) return root;
+    this.drop(root.id);
+    return null;
+  }
+
+  /** Hands a configuration to a root, known or not; false when the guest refuses it. */
+  configure(rootId: number, plugin: Plugin): boolean {
+    this.configuring = plugin;
+    const taken = this.call(this.contexts.get(rootId) ?? null, 'proxy_on_configure', rootId, plugin.configuration.length);
+    this.configuring = null;
+    return taken !== 0;
+  }
+
+  /** The root drains: done, delete, no ticks. */
+  retire(root: Root): void {
+    const context = this.contexts.get(root.id);
+    if (context === undefined) return;
+    this.call(context, 'proxy_on_done', root.id);
+    this.call(context, 'proxy_on_delete', root.id);
+    this.drop(root.id);
+  }
+
+  openStream(root: Root, stream: Stream): Context {
+    const context: Context = { id: this.allocateId(), root, stream };
+    this.contexts.set(context.id, context);
+    this.call(context, 'proxy_on_context_create', context.id, root.id);
+    return context;
+  }
+
+  closeStream(context: Context): void {
+    this.call(context, 'proxy_on_done', context.id);
+    this.call(context, 'proxy_on_log', context.id);
+    this.call(context, 'proxy_on_delete', context.id);
+    this.contexts.delete(context.id);
+  }
+
+  tick(root: Root): void {
+    const context = this.contexts.get(root.id);
+    if (context !== undefined) this.call(context, 'proxy_on_tick', root.id);
+  }
+
+  /** Calls an export as a context. Undefined when the module does not export it or the VM has failed. */
+  call(context: Context | null, name: string, ...args: number[]): number | undefined {
+    if (this.failed !== null || !this.has(name)) return undefined;
+    this.current = context;
+    this.effective = null;
+    try {
+      return this.enter(name, ...args);
+    } catch (error) {
+      this.fail(name, error);
+      return undefined;
+    } finally {
+      this.current = null;
+      this.effective = null;
+    }
+  }
+
+  /** Memory for a value the host returns; the guest may not call the host meanwhile. */
+  malloc(size: number): number {
+    this.restricted = true;
+    const pointer = this.enter('malloc', size);
+    this.restricted = false;
+    if (pointer === undefined || pointer === 0) throw new HostFault(`malloc(${size}) gave no memory`);
+    return pointer >>> 0;
+  }
+
+  private enter(name: string, ...args: number[]): number | undefined {
+    this.meter.entries++;
+    return (this.exports[name] as GuestFunction)(...args);
+  }
+
+  private drop(rootId: number): void {
+    this.roots.delete(rootId);
+    this.contexts.delete(rootId);
+  }
+
+  private fail(name: string, error: unknown): void {
+    this.failed = error instanceof Error ? error : new Error(String(error));
+    const kind = error instanceof HostFault ? 'misuse' : 'trap';
+    this.process.faults.push(`${this.name}: ${kind} in ${name}: ${this.failed.message}`);
+  }
+}
