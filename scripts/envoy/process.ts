@@ -1,0 +1,88 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FoundEnvoy } from './find.ts';
+import { eachLine } from './lines.ts';
+
+export interface EnvoyProcessOptions {
+  envoy: FoundEnvoy;
+  /** Holds bootstrap.json and the discovery files; removed by the watchdog if this process dies. */
+  folder: string;
+  concurrency: number;
+  /** How soon a line of the access log is written; default 20. */
+  accessLogFlushMs?: number;
+  /** Lines of standard output: the access log. */
+  onAccess: (line: string) => void;
+  /** Lines of Envoy's own log, as `level logger message` with line breaks escaped. */
+  onLog: (line: string) => void;
+}
+
+const STOP_MS = 5000;
+
+/** An Envoy that ends when it is told to, and when the process that started it is gone. */
+export class EnvoyProcess {
+  /** Resolves when Envoy has ended and both logs are read to their end. */
+  readonly ended: Promise<number | null>;
+  private readonly child: ChildProcess;
+  private readonly watchdog: ChildProcess;
+
+  constructor(private readonly options: EnvoyProcessOptions) {
+    const { envoy, folder } = options;
+    // detached: a Ctrl-C in the terminal reaches only this process, which then stops Envoy in order
+    const child = spawn(envoy.command, [...envoy.prefix(folder), ...this.args()], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    eachLine(child.stdout, options.onAccess);
+    eachLine(child.stderr, options.onLog);
+    this.child = child;
+    this.watchdog = watch(child.pid, folder);
+    this.ended = new Promise((resolve) => {
+      child.on('close', resolve);
+      child.on('error', (error) => {
+        options.onLog(`critical main ${error.message}`);
+        resolve(null);
+      });
+    });
+    void this.ended.then(() => dismiss(this.watchdog));
+  }
+
+  private args(): string[] {
+    const { folder, concurrency, accessLogFlushMs = 20 } = this.options;
+    return [
+      '-c', join(folder, 'bootstrap.json'), '--concurrency', String(concurrency),
+      '--admin-address-path', join(folder, 'admin'),
+      // without hot restart two Envoys on one machine share nothing, not even shared memory
+      '--disable-hot-restart', '--file-flush-interval-msec', String(accessLogFlushMs),
+      '-l', 'warning', '--log-format', '%l %n %_',
+    ];
+  }
+
+  /** The admin interface's port, once Envoy has opened it. */
+  async adminPort(): Promise<number | null> {
+    const address = await readFile(join(this.options.folder, 'admin'), 'utf8').catch(() => '');
+    const found = /:(\d+)$/.exec(address.trim());
+    return found ? Number(found[1]) : null;
+  }
+
+  async stop(): Promise<void> {
+    this.child.kill('SIGTERM');
+    const late = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
+    await this.ended;
+    clearTimeout(late);
+  }
+}
+
+/**
+ * A shell that waits on a pipe from us. A line means all is well; the end of the pipe without one means that we died
+ * (a signal that cannot be caught, a closed terminal), and Envoy must not outlive us.
+ */
+function watch(pid: number | undefined, folder: string): ChildProcess {
+  const script = 'read -r _ || { kill -TERM "$1"; rm -rf "$2"; }';
+  const watchdog = spawn('sh', ['-c', script, 'sh', String(pid ?? ''), folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  watchdog.on('error', () => undefined);
+  watchdog.stdin?.on('error', () => undefined);
+  watchdog.unref();
+  return watchdog;
+}
+
+function dismiss(watchdog: ChildProcess): void {
+  watchdog.stdin?.end('done\n');
+}

@@ -1,0 +1,94 @@
+import { Refusal } from '../command.ts';
+import type { Policy } from '../policy/index.ts';
+import { entryOf, type Mapping } from '../policy/node.ts';
+import { digestOf, newId, newKey } from './key.ts';
+import type { Edit } from './edit.ts';
+import { layoutOf } from './layout.ts';
+import { openPolicyFile, savePolicyFile, type PolicyFile } from './policyFile.ts';
+import type { Field, Member } from './render.ts';
+import { append, appendToFilled } from './splice.ts';
+
+export interface IssueRequest {
+  readonly consumer: string;
+  readonly id?: string | undefined;
+  readonly from?: string | undefined;
+  readonly until?: string | undefined;
+  /** The plan of a consumer that does not exist yet. */
+  readonly plan?: string | undefined;
+}
+
+export interface Issued {
+  readonly consumer: string;
+  readonly id: string;
+  /** The only place where the key exists; the file has its digest. */
+  readonly key: string;
+  readonly digest: string;
+  readonly from?: string;
+  readonly until?: string;
+}
+
+/** Makes a key and writes its digest into the policy file; the file is untouched when that is refused. */
+export async function issue(file: string, request: IssueRequest, signal: AbortSignal): Promise<Issued> {
+  const open = await openPolicyFile(file);
+  refuse(open.policy, request);
+  const { id, key } = newKey(request.id ?? freshId(open.policy));
+  const stored = {
+    id,
+    digest: digestOf(key),
+    ...(request.from !== undefined && { from: request.from }),
+    ...(request.until !== undefined && { until: request.until }),
+  };
+  await savePolicyFile(open, editsFor(open, request, Object.entries(stored)), withKey(open.policy, request, stored), signal);
+  return { consumer: request.consumer, key, ...stored };
+}
+
+function refuse(policy: Policy, { consumer: name, id, plan }: IssueRequest): void {
+  const consumer = Object.hasOwn(policy.consumers, name) ? policy.consumers[name] : undefined;
+  if (consumer === undefined && plan === undefined) {
+    const names = Object.keys(policy.consumers);
+    const known = names.length > 0 && names.length <= 20 ? `; there are ${names.join(', ')}` : '';
+    throw new Refusal(`no consumer named "${name}"${known}; --plan PLAN makes a new one`);
+  }
+  if (plan !== undefined && !Object.hasOwn(policy.plans, plan)) {
+    throw new Refusal(`no plan named "${plan}"; there are ${Object.keys(policy.plans).join(', ') || 'none'}`);
+  }
+  if (consumer !== undefined && plan !== undefined && consumer.plan !== plan) {
+    throw new Refusal(`consumer "${name}" has ${consumer.plan === undefined ? 'no' : `the`} plan${consumer.plan === undefined ? '' : ` "${consumer.plan}"`}; --plan is for a new consumer`);
+  }
+  if (consumer?.keys.some((key) => key.id === id)) throw new Refusal(`consumer "${name}" has a key "${id}" already`);
+}
+
+function freshId(policy: Policy): string {
+  const taken = new Set(Object.values(policy.consumers).flatMap((consumer) => consumer.keys.map((key) => key.id)));
+  for (let id = newId(); ; id = newId()) if (!taken.has(id)) return id;
+}
+
+/** The smallest edit: a key to the list, a list to the consumer, a consumer to the policy. */
+function editsFor({ text, root }: PolicyFile, { consumer, plan }: IssueRequest, fields: readonly Field[]): Edit[] {
+  const layout = layoutOf(text, root);
+  const key: Member = { item: { fields } };
+  const keys: Field = ['keys', { items: [{ fields }] }];
+  const consumersEntry = entryOf(root, 'consumers');
+  if (consumersEntry === undefined) {
+    return [appendToFilled(text, root, { field: ['consumers', { fields: [newConsumer(consumer, plan, keys)] }] }, layout)];
+  }
+  const consumers = consumersEntry.value;
+  const consumerEntry = entryOf(consumers, consumer);
+  if (consumerEntry === undefined) {
+    return append(text, { owner: root, entry: consumersEntry }, { field: newConsumer(consumer, plan, keys) }, layout);
+  }
+  const keysEntry = entryOf(consumerEntry.value, 'keys');
+  if (keysEntry === undefined) return append(text, { owner: consumers as Mapping, entry: consumerEntry }, { field: keys }, layout);
+  return append(text, { owner: consumerEntry.value as Mapping, entry: keysEntry }, key, layout);
+}
+
+function newConsumer(name: string, plan: string | undefined, keys: Field): Field {
+  return [name, { fields: plan === undefined ? [keys] : [['plan', plan], keys] }];
+}
+
+function withKey(policy: Policy, { consumer, plan }: IssueRequest, stored: { id: string; digest: string }): Policy {
+  const expected = structuredClone(policy);
+  const entry = Object.hasOwn(expected.consumers, consumer) ? expected.consumers[consumer]! : { ...(plan !== undefined && { plan }), subscriptions: {}, keys: [] };
+  entry.keys.push({ ...stored, revoked: false });
+  return { ...expected, consumers: { ...expected.consumers, [consumer]: entry } };
+}

@@ -1,0 +1,48 @@
+import { Refusal } from '../command.ts';
+import type { Policy } from '../policy/index.ts';
+import { entryOf, type Mapping, type Node } from '../policy/node.ts';
+import type { Edit } from './edit.ts';
+import { layoutOf } from './layout.ts';
+import { openPolicyFile, savePolicyFile, type PolicyFile } from './policyFile.ts';
+import { appendToFilled } from './splice.ts';
+
+export interface Revoked {
+  readonly consumer: string;
+  readonly id: string;
+  /** True when it was revoked before; the file is then as it was. */
+  readonly already: boolean;
+}
+
+/** Marks a key as revoked, in its place in the file. */
+export async function revoke(file: string, id: string, consumer: string | undefined, signal: AbortSignal): Promise<Revoked> {
+  const open = await openPolicyFile(file);
+  const { owner, index } = findKey(open.policy, id, consumer);
+  if (open.policy.consumers[owner]!.keys[index]!.revoked) return { consumer: owner, id, already: true };
+  const expected = structuredClone(open.policy);
+  expected.consumers[owner]!.keys[index]!.revoked = true;
+  await savePolicyFile(open, [revokingEdit(open, owner, index)], expected, signal);
+  return { consumer: owner, id, already: false };
+}
+
+function findKey(policy: Policy, id: string, consumer: string | undefined): { owner: string; index: number } {
+  const matches = Object.entries(policy.consumers)
+    .filter(([name]) => consumer === undefined || name === consumer)
+    .flatMap(([owner, { keys }]) => keys.flatMap((key, index) => (key.id === id ? [{ owner, index }] : [])));
+  const [match, ...others] = matches;
+  if (match === undefined) throw new Refusal(`no key "${id}"${consumer === undefined ? '' : ` of a consumer "${consumer}"`}; tollgate keys list shows all`);
+  if (others.length > 0) throw new Refusal(`several consumers have a key "${id}" (${matches.map(({ owner }) => owner).join(', ')}); say which with --consumer`);
+  return match;
+}
+
+function revokingEdit({ text, root }: PolicyFile, owner: string, index: number): Edit {
+  const consumer = valueAt(valueAt(root, 'consumers'), owner);
+  const keys = valueAt(consumer, 'keys');
+  const key = (keys?.kind === 'list' ? keys.items[index] : undefined) as Mapping;
+  const revoked = entryOf(key, 'revoked');
+  if (revoked === undefined) return appendToFilled(text, key, { field: ['revoked', true] }, layoutOf(text, root));
+  return { offset: revoked.value.start, remove: revoked.value.end - revoked.value.start, insert: 'true' };
+}
+
+function valueAt(node: Node | undefined, key: string): Node | undefined {
+  return entryOf(node, key)?.value;
+}

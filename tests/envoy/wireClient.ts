@@ -1,0 +1,77 @@
+import { connect } from 'node:net';
+
+/** A reply as bytes; every text is a byte string (latin1). */
+export interface WireReply {
+  status: number;
+  protocol: string;
+  /** Names in lower case. */
+  headers: [name: string, value: string][];
+  body: string;
+}
+
+const TIMEOUT_MS = 5000;
+
+/** Sends bytes as they are over a connection of their own; null when the peer hangs up without a reply. */
+export function sendRaw(port: number, bytes: string, method = 'GET'): Promise<WireReply | null> {
+  return new Promise((resolve, reject) => {
+    let received = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes, 'latin1'));
+    const finish = (reply: WireReply | null): void => {
+      resolve(reply);
+      socket.destroy();
+    };
+    socket.setEncoding('latin1').setTimeout(TIMEOUT_MS, () => {
+      reject(new Error(`no whole reply within ${TIMEOUT_MS} ms; received ${JSON.stringify(received.slice(0, 200))}`));
+      socket.destroy();
+    });
+    socket.on('data', (text: string) => {
+      received += text;
+      const reply = parseReply(received, method, false);
+      if (reply) finish(reply);
+    });
+    socket.on('close', () => finish(parseReply(received, method, true)));
+    socket.on('error', () => finish(parseReply(received, method, true)));
+  });
+}
+
+/** The reply in `text`, or null while it is not whole. Without a length it ends with the connection. */
+function parseReply(text: string, method: string, ended: boolean): WireReply | null {
+  const end = text.indexOf('\r\n\r\n');
+  if (end < 0) return null;
+  const [first = '', ...lines] = text.slice(0, end).split('\r\n');
+  const [protocol = '', status = ''] = first.split(' ');
+  const headers = lines.map((line): [string, string] => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+  });
+  const body = bodyOf(text.slice(end + 4), headers, method === 'HEAD' || /^(1..|204|304)$/.test(status), ended);
+  return body === null ? null : { status: Number(status), protocol, headers, body };
+}
+
+function bodyOf(rest: string, headers: [string, string][], bodyless: boolean, ended: boolean): string | null {
+  if (bodyless) return '';
+  const length = headers.find(([name]) => name === 'content-length')?.[1];
+  if (length !== undefined) return rest.length >= Number(length) ? rest.slice(0, Number(length)) : null;
+  if (headers.some(([name, value]) => name === 'transfer-encoding' && value === 'chunked')) return unchunked(rest);
+  return ended ? rest : null;
+}
+
+function unchunked(text: string): string | null {
+  let body = '';
+  for (let at = 0; ; ) {
+    const line = text.indexOf('\r\n', at);
+    if (line < 0) return null;
+    const size = Number.parseInt(text.slice(at, line), 16);
+    if (size === 0) return body;
+    body += text.slice(line + 2, line + 2 + size);
+    at = line + 2 + size + 2;
+    if (at > text.length) return null;
+  }
+}
+
+/** Request bytes; without a host it is HTTP/1.0, the only version that allows it. */
+export function requestBytes(request: { method: string; path: string | null; host: string | null; headers: readonly (readonly [string, string])[] }): string {
+  const first = `${request.method} ${request.path ?? ''} HTTP/1.${request.host === null ? 0 : 1}`;
+  const host = request.host === null ? [] : [`host: ${request.host}`];
+  return `${[first, ...host, ...request.headers.map(([name, value]) => `${name}: ${value}`)].join('\r\n')}\r\n\r\n`;
+}
