@@ -68,7 +68,6 @@ async function oldestEnvoy(): Promise<Record<string, string> | { skip: string }>
 
 /** Reads a suite's own summary: node's `ℹ pass 3`, as-pect's `[Tests]: 26 / 26`. */
 function readCount(output: string): Count | null {
-  // eslint-disable-next-line no-control-regex
   const plain = output.replace(/\x1b\[[0-9;]*m/g, '');
   const unit = /\[Tests\]:\s*(\d+) \/ (\d+)/.exec(plain);
   if (unit) return { passed: Number(unit[1]), failed: Number(unit[2]) - Number(unit[1]), skipped: 0 };
