@@ -1,6 +1,7 @@
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
 import type { Available } from './available.ts';
+import type { SettableClock } from './settableClock.ts';
 import { EnvoyUnderTest } from './envoyUnderTest.ts';
 import { requestBytes, sendRaw } from './wireClient.ts';
 
@@ -10,25 +11,38 @@ import { requestBytes, sendRaw } from './wireClient.ts';
  */
 export class EnvoyRunner implements Runner {
   readonly name = 'envoy';
-  readonly virtualTime = false;
+  readonly virtualTime: boolean;
   readonly inProcess = false;
   readonly workers = 1;
   private test: EnvoyUnderTest | null = null;
   private cases = 0;
 
-  constructor(private readonly found: Available) {}
+  constructor(private readonly found: Available, private readonly clock: SettableClock | null) {
+    this.virtualTime = clock !== null;
+  }
 
-  async open(policy: string): Promise<Session> {
-    this.test ??= await EnvoyUnderTest.start(policy, this.found, { concurrency: 1 });
+  async open(policy: string, startMs: number | null): Promise<Session> {
+    const { clock } = this;
+    clock?.set(startMs);
+    this.test ??= await EnvoyUnderTest.start(policy, this.wound(), { concurrency: 1 });
     const test = this.test;
     const vmId = `case-${++this.cases}`;
     const edit = async (text: string): Promise<void> => test.envoy.apply({ ...(await test.snapshot(text)), vmId });
     await edit(policy);
-    return { edit, send: (request) => exchange(test, request), close: () => Promise.resolve() };
+    const send = (request: WireRequest, atMs: number): Promise<Outcome> => {
+      if (startMs !== null) clock?.set(startMs + atMs);
+      return exchange(test, request);
+    };
+    return { edit, send, close: () => Promise.resolve() };
+  }
+
+  private wound(): Available {
+    return this.found.skip === false && this.clock !== null ? { ...this.found, envoy: this.clock.wind(this.found.envoy) } : this.found;
   }
 
   async close(): Promise<void> {
     await this.test?.stop();
+    await this.clock?.remove();
   }
 }
 

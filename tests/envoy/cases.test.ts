@@ -4,9 +4,10 @@ import { loadCases } from '../cases/load.ts';
 import { runCase, skipReason } from '../cases/runner.ts';
 import { available } from './available.ts';
 import { EnvoyRunner } from './caseRunner.ts';
+import { SettableClock } from './settableClock.ts';
 
 const found = await available();
-const runner = new EnvoyRunner(found);
+const runner = new EnvoyRunner(found, await SettableClock.make());
 
 describe('cases on a real Envoy', { skip: found.skip }, () => {
   after(() => runner.close());
