@@ -117,6 +117,7 @@ async function runList(args: string[], io: Io): Promise<number> {
 async function runDigest(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { prompt: { type: 'boolean', default: false } } });
   must(positionals.length === 0, 'takes no key as an argument, because the shell\'s history and the list of processes would show it; use standard input or --prompt');
+  if (!values.prompt && process.stdin.isTTY) io.err('reading the key from the terminal, where it shows; --prompt hides it. Ctrl-D ends it\n');
   const text = values.prompt ? await promptForKey((question) => io.err(question)) : await io.stdin();
   const key = text.replace(/\r?\n$/, '');
   const rule = unusableRule(key);

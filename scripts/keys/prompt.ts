@@ -13,7 +13,8 @@ export async function promptForKey(ask: (text: string) => void): Promise<string>
   stdin.setRawMode(true);
   stdin.setEncoding('utf8');
   try {
-    return await readLine(stdin);
+    // Left open: a closed terminal could not be set back.
+    return await readLine(stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<string>);
   } finally {
     stdin.setRawMode(false);
     stdin.pause();

@@ -2,6 +2,8 @@ import type { Cursor } from './cursor.ts';
 import { BUCKET_SECONDS, MAX_BUCKET_RATE_PER_SECOND, MAX_BURST, MAX_REFILL_SECONDS, type Window } from './quota.ts';
 import type { Report } from './report.ts';
 
+const NANOSECONDS = 1_000_000_000n;
+
 /** A bucket must fill neither too fast for its clock nor slower than anybody would wait. */
 export function checkQuotas(root: Cursor, report: Report): void {
   for (const plan of root.get('plans').entries) {
@@ -23,7 +25,16 @@ function checkBucket(quota: Cursor, report: Report): void {
   if (seconds === undefined || limit === undefined || limit < 1) return;
   if (limit / seconds > MAX_BUCKET_RATE_PER_SECOND) {
     report.add(quota.get('limit'), `must be at most ${MAX_BUCKET_RATE_PER_SECOND * seconds} a ${window} beside a burst: a bucket fills at most ${MAX_BUCKET_RATE_PER_SECOND} times a second`);
-  } else if (burst.number !== undefined && burst.number <= MAX_BURST && (burst.number * seconds) / limit > MAX_REFILL_SECONDS) {
+  } else if (Number.isInteger(limit) && isBurst(burst.number) && refillNanoseconds(burst.number, limit, seconds) > MAX_REFILL_SECONDS * NANOSECONDS) {
     report.add(burst, 'must be refilled within 366 days');
   }
+}
+
+function isBurst(burst: number | undefined): burst is number {
+  return burst !== undefined && Number.isInteger(burst) && burst <= MAX_BURST;
+}
+
+/** As the module counts it: the time between two tokens is rounded up to whole nanoseconds. */
+function refillNanoseconds(burst: number, limit: number, seconds: number): bigint {
+  return BigInt(burst) * ((BigInt(seconds) * NANOSECONDS + BigInt(limit) - 1n) / BigInt(limit));
 }

@@ -37,7 +37,7 @@ export function host(description: string) {
 }
 
 function isHost(host: string): boolean {
-  if (host.startsWith('[')) return host.endsWith(']') && isIPv6(host.slice(1, -1)) && host === host.toLowerCase();
+  if (host.startsWith('[')) return /^\[[0-9a-f:.]+\]$/.test(host) && isIPv6(host.slice(1, -1));
   return host.length <= MAX_HOST_BYTES && LABELS.test(host.startsWith('*.') ? host.slice(2) : host);
 }
 

@@ -5,7 +5,7 @@ export const MAX_QUOTAS = 8;
 export const MAX_BURST = 1_000_000_000;
 /** A bucket's clock counts nanoseconds; faster than this its interval would round too coarsely. */
 export const MAX_BUCKET_RATE_PER_SECOND = 1_000_000;
-export const MAX_REFILL_SECONDS = 366 * 86_400;
+export const MAX_REFILL_SECONDS = 366n * 86_400n;
 
 export const WINDOWS = ['second', 'minute', 'hour', 'day', 'week', 'month'] as const;
 export type Window = (typeof WINDOWS)[number];

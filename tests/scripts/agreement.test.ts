@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { compilePolicy, readPolicy } from '../../scripts/policy/index.ts';
+import { Host } from '../host/host.ts';
+import { loadModule, MODULE } from '../host/module.ts';
+
+const skip = existsSync(MODULE) ? false : 'build/tollgate.wasm is not built';
+
+/** Values at the edges of what the tool takes, on both sides; the tool sorts out which are valid. */
+const edge = {
+  name: fc.oneof(fc.constantFrom('a', 'a--b', '0', 'z'.repeat(63), 'z'.repeat(64)), fc.stringMatching(/^[a-z0-9-]{1,5}$/)),
+  label: fc.oneof(fc.constantFrom('A.b_c@d-', `x${'.'.repeat(126)}`, `x${'.'.repeat(127)}`), fc.stringMatching(/^[A-Za-z0-9._@-]{1,5}$/)),
+  host: fc.oneof(fc.constantFrom('a', '*.a', '*.', '*', '[::1]', '[fe80::1%eth0]', '[::ffff:1.2.3.4]', 'a_b', 'a..b', '-a', 'h'.repeat(253), 'h'.repeat(254)), fc.stringMatching(/^[a-z0-9._*[\]:-]{1,6}$/)),
+  path: fc.oneof(fc.constantFrom('/', '/a/', '/..', '/.', '/.a', '/a..', '/...', `/${'p'.repeat(1023)}`, `/${'p'.repeat(1024)}`), fc.stringMatching(/^\/[!-~]{0,4}$/)),
+  header: fc.oneof(fc.constantFrom('x-tollgate', 'x-tollgate-', 'x_tollgate-a', 'host', 'te', 'authorization', 'cookie', 'h'.repeat(127), 'h'.repeat(128)), fc.stringMatching(/^[!-~]{1,3}$/)),
+  value: fc.oneof(fc.constantFrom('', ' ', 'a b', 'ü', '\u0080', '\u007f', '\t', '🗝', 'v'.repeat(4096), 'ü'.repeat(2048), 'ü'.repeat(2049)), fc.string({ maxLength: 3 })),
+  token: fc.oneof(fc.constantFrom('GET', 'M-SEARCH', 't'.repeat(127), 't'.repeat(128)), fc.stringMatching(/^[!-~]{1,3}$/)),
+  count: fc.constantFrom(1, 0, 7, 366, 367, 2562, 2563, 1e6, 1e6 + 1, 1e9, 1e9 + 1, 6e7, 6e7 + 59, 2 ** 53, 2 ** 53 + 2),
+  time: fc.constantFrom('1970-01-01T00:00:00Z', '9999-12-31T23:59:59-23:59', '2026-01-01T00:00:00Z'),
+};
+const window = fc.constantFrom('second', 'minute', 'hour', 'day', 'week', 'month');
+const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined, freq: 1 });
+
+const keySource = fc.oneof(
+  fc.record({ header: edge.header }), fc.record({ query: edge.token }), fc.record({ cookie: edge.token }), fc.record({ authorization: fc.constantFrom('Bearer', 'ApiKey') }),
+);
+const condition = fc.oneof(
+  edge.value, fc.record({ exact: edge.value }), fc.record({ prefix: edge.value }), fc.record({ oneOf: fc.array(edge.value, { minLength: 1, maxLength: 2 }) }), fc.constant({ present: true }), fc.constant({ absent: true }),
+);
+const change = fc.record({
+  headers: optional(fc.tuple(edge.header, condition)),
+  method: optional(edge.token),
+  path: edge.path,
+  set: optional(fc.tuple(edge.header, edge.value)),
+  remove: optional(edge.header),
+  rewritePrefix: optional(edge.path),
+});
+const parts = {
+  policy: edge.name, api: edge.name, plan: edge.name, quota: edge.name, route: edge.name, consumer: edge.label, id: edge.label,
+  host: optional(edge.host), apiPath: edge.path, keySource: optional(keySource), limit: edge.count, window, burst: optional(edge.count), other: optional(edge.count),
+  from: optional(edge.time), until: optional(edge.time), change: optional(change),
+};
+type Parts = { [K in keyof typeof parts]: (typeof parts)[K] extends fc.Arbitrary<infer T> ? T : never };
+
+const TAME: Parts = {
+  policy: 'p', api: 'a', plan: 'b', quota: 'q', route: 'r', consumer: 'c', id: 'k', host: undefined, apiPath: '/', keySource: undefined, limit: 1, window: 'day',
+  burst: undefined, other: undefined, from: undefined, until: undefined, change: undefined,
+};
+
+/** Few parts at an edge at a time, or hardly any policy would be valid. */
+const specimen = fc.subarray(Object.keys(parts) as (keyof Parts)[], { minLength: 1, maxLength: 4 }).chain((names) =>
+  fc.record(Object.fromEntries(names.map((name) => [name, parts[name] as fc.Arbitrary<unknown>]))).map((wild) => ({ ...TAME, ...wild })),
+);
+
+function policyOf(p: Parts): string {
+  const { change } = p;
+  const route = change && {
+    name: p.route,
+    when: { path: change.path, headers: change.headers && { [change.headers[0]]: change.headers[1] }, methods: change.method && [change.method] },
+    setHeaders: change.set && { [change.set[0]]: change.set[1] },
+    removeHeaders: change.remove && [change.remove],
+    rewritePrefix: change.rewritePrefix,
+  };
+  return JSON.stringify({
+    policy: p.policy,
+    keySources: p.keySource && [p.keySource],
+    apis: { [p.api]: { hosts: p.host && [p.host], paths: [p.apiPath], plans: [p.plan], routes: route && [route] } },
+    plans: { [p.plan]: { quotas: { [p.quota]: { limit: p.limit, window: p.window, burst: p.burst } } } },
+    consumers: {
+      [p.consumer]: {
+        subscriptions: { [p.api]: { plan: p.plan, from: p.from, until: p.until, limits: p.other === undefined ? undefined : { [p.quota]: p.other } } },
+        keys: [{ id: p.id, digest: `sha256:${'0'.repeat(64)}`, from: p.from, until: p.until }],
+      },
+    },
+  });
+}
+
+test('the module takes whatever check takes', { skip }, () => {
+  const host = new Host(loadModule(MODULE), { workers: 1 });
+  let valid = 0;
+  fc.assert(
+    fc.property(specimen, (specimen) => {
+      const { policy } = readPolicy(policyOf(specimen), 'p');
+      if (policy === null) return;
+      valid++;
+      assert.notEqual(host.load(JSON.stringify(compilePolicy(policy))), null, host.logs().at(-1));
+      host.retireAllButNewest();
+    }),
+    { seed: 3, numRuns: 2000 },
+  );
+  assert.ok(valid > 300, `only ${valid} specimens were valid`);
+});
+
+test('the module takes the example policies', { skip }, () => {
+  const host = new Host(loadModule(MODULE), { workers: 1 });
+  for (const file of ['./compile/everything.policy.yaml', '../../examples/petstore.policy.yaml']) {
+    const { policy } = readPolicy(readFileSync(new URL(file, import.meta.url), 'utf8'), file);
+    assert.notEqual(host.load(JSON.stringify(compilePolicy(policy!))), null, host.logs().at(-1));
+  }
+});

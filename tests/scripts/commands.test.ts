@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { jsonSchemaText } from '../../scripts/policy/jsonSchema.ts';
+import { tollgate } from './fakeIo.ts';
+import { scratchFile, scratchFolder } from './scratch.ts';
+
+const folder = scratchFolder();
+const VALID = 'policy: shop\napis: { pets: { paths: [/v1], plans: [free], anonymous: allow } }\nplans: { free: }\n';
+const WARNED = `${VALID}consumers: { acme: }\n`;
+const BAD = `${VALID}unmatched: never\nforwardKey: 1\n`;
+
+test('check says that a policy is in order, on standard output', async () => {
+  const file = scratchFile(folder, VALID);
+  assert.deepEqual(await tollgate(['check', file]), { code: 0, err: '', out: `${file}: in order (1 API, 1 plan, 0 consumers, 0 keys)\n` });
+});
+
+test('check says all problems and warnings of all policies, on standard error', async () => {
+  const [valid, warned, bad] = [VALID, WARNED, BAD].map((text) => scratchFile(folder, text));
+  const { code, out, err } = await tollgate(['check', valid!, warned!, bad!]);
+  assert.equal(code, 1);
+  assert.equal(out, `${valid}: in order (1 API, 1 plan, 0 consumers, 0 keys)\n${warned}: in order (1 API, 1 plan, 1 consumer, 0 keys)\n`);
+  assert.equal(err, `${warned}:4: warning: consumers.acme: has no key; "tollgate keys issue" makes one
+${bad}:4: unmatched: must be "deny" or "allow"; found "never"
+${bad}:5: forwardKey: must be true or false; found "1"
+${bad}: 2 problems
+`);
+  assert.equal((await tollgate(['check', warned!])).code, 0);
+});
+
+test('check --json prints problems and warnings as data', async () => {
+  const [warned, bad] = [WARNED, BAD].map((text) => scratchFile(folder, text));
+  const { code, out, err } = await tollgate(['check', '--json', warned!, bad!]);
+  assert.deepEqual([code, err], [1, '']);
+  assert.deepEqual(JSON.parse(out), {
+    ok: false,
+    problems: [
+      { file: bad, line: 4, column: 1, path: 'unmatched', rule: 'must be "deny" or "allow"', found: '"never"' },
+      { file: bad, line: 5, column: 1, path: 'forwardKey', rule: 'must be true or false', found: '"1"' },
+    ],
+    warnings: [{ file: warned, line: 4, column: 14, path: 'consumers.acme', rule: 'has no key; "tollgate keys issue" makes one' }],
+  });
+  assert.match((await tollgate(['check', '--json', warned!])).out, /^\{\n {2}"ok": true,/);
+});
+
+test('check and compile read standard input as -', async () => {
+  assert.equal((await tollgate(['check', '-'], { stdin: BAD })).err.split('\n')[0], 'standard input:4: unmatched: must be "deny" or "allow"; found "never"');
+  assert.match((await tollgate(['compile', '-'], { stdin: VALID })).out, /^\{"version":1,"policy":"shop",/);
+});
+
+test('check of a file that is not there is a problem, not a crash', async () => {
+  assert.deepEqual(await tollgate(['check', '/no/such.yaml']), { code: 1, out: '', err: '/no/such.yaml: no such file\n/no/such.yaml: 1 problem\n' });
+});
+
+test('compile prints JSON on standard output and nothing else there', async () => {
+  const file = scratchFile(folder, WARNED);
+  const compact = await tollgate(['compile', file]);
+  assert.equal(compact.code, 0);
+  assert.equal(compact.out, `${JSON.stringify(JSON.parse(compact.out))}\n`);
+  assert.equal(compact.err, `${file}:4: warning: consumers.acme: has no key; "tollgate keys issue" makes one\n`);
+  const pretty = await tollgate(['compile', file, '--pretty']);
+  assert.equal(pretty.out, `${JSON.stringify(JSON.parse(compact.out), null, 2)}\n`);
+});
+
+test('compile of a bad policy prints every problem and no JSON', async () => {
+  const file = scratchFile(folder, BAD);
+  assert.deepEqual(await tollgate(['compile', file]), {
+    code: 1,
+    out: '',
+    err: `${file}:4: unmatched: must be "deny" or "allow"; found "never"\n${file}:5: forwardKey: must be true or false; found "1"\n`,
+  });
+});
+
+test('schema prints the JSON Schema', async () => {
+  assert.deepEqual(await tollgate(['schema']), { code: 0, err: '', out: jsonSchemaText() });
+});
+
+test('wrong usage ends with 2 and points to --help', async () => {
+  for (const args of [['check'], ['check', '--jsn', 'x'], ['compile'], ['compile', 'a', 'b'], ['schema', 'x'], ['keys', 'list'], ['keys', 'list', 'a', 'b']]) {
+    const { code, out, err } = await tollgate(args);
+    assert.deepEqual([code, out], [2, ''], args.join(' '));
+    assert.match(err, new RegExp(`^tollgate ${args[0]}: .*; see tollgate ${args[0]} --help\n$`, 's'));
+  }
+});
+
+test('every command teaches itself: usage and examples in lines that fit', async () => {
+  for (const command of ['check', 'compile', 'schema', 'keys']) {
+    const { code, out } = await tollgate([command, '--help']);
+    assert.equal(code, 0);
+    assert.match(out, new RegExp(`^tollgate ${command}: .*\n\n`));
+    assert.match(out, /^usage:/m);
+    assert.match(out, /^examples?:\n {2}tollgate /m);
+    for (const line of out.split('\n')) assert.ok(line.length <= 125, line);
+  }
+});
+
+test('the example policy names its schema for editors', () => {
+  const example = readFileSync(new URL('../../examples/petstore.policy.yaml', import.meta.url), 'utf8');
+  assert.match(example, /^# yaml-language-server: \$schema=\.\.\/schema\/policy\.schema\.json\n/);
+});

@@ -1,0 +1,21 @@
+import type { Io } from '../../scripts/command.ts';
+import { main } from '../../scripts/tollgate.ts';
+
+export interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a whole command line as the program does, and keeps what it prints. */
+export async function tollgate(args: string[], input: { stdin?: string; signal?: AbortSignal } = {}): Promise<Run> {
+  const printed = { out: '', err: '' };
+  const io: Io = {
+    out: (text) => void (printed.out += text),
+    err: (text) => void (printed.err += text),
+    stdin: () => Promise.resolve(input.stdin ?? ''),
+    isTerminal: false,
+    signal: input.signal ?? new AbortController().signal,
+  };
+  return { code: await main(args, io), ...printed };
+}

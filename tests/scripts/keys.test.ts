@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { digestOf, newKey } from '../../scripts/keys/key.ts';
+import { listKeys } from '../../scripts/keys/list.ts';
+import { readLine } from '../../scripts/keys/prompt.ts';
+import { readPolicy } from '../../scripts/policy/index.ts';
+import { tollgate } from './fakeIo.ts';
+import { scratchFile, scratchFolder } from './scratch.ts';
+
+const folder = scratchFolder();
+const ONE = `sha256:${'1'.repeat(64)}`;
+const TWO = `sha256:${'2'.repeat(64)}`;
+const HEAD = 'policy: shop\nplans: { free: }\n';
+
+const revocations: { name: string; before: string; after: string }[] = [
+  {
+    name: 'in a block',
+    before: `${HEAD}consumers:\n  acme:\n    keys:\n      - id: one # old\n        digest: ${ONE} # long\n      - id: two\n        digest: ${TWO}\n`,
+    after: `${HEAD}consumers:\n  acme:\n    keys:\n      - id: one # old\n        digest: ${ONE} # long\n        revoked: true\n      - id: two\n        digest: ${TWO}\n`,
+  },
+  {
+    name: 'in braces',
+    before: `${HEAD}consumers: { acme: { keys: [{ digest: "${ONE}", id: one }] } }\n`,
+    after: `${HEAD}consumers: { acme: { keys: [{ digest: "${ONE}", id: one, revoked: true }] } }\n`,
+  },
+  {
+    name: 'in JSON',
+    before: JSON.stringify({ policy: 'shop', consumers: { acme: { keys: [{ id: 'one', digest: ONE }] } } }),
+    after: `{"policy":"shop","consumers":{"acme":{"keys":[{"id":"one","digest":"${ONE}", "revoked": true}]}}}`,
+  },
+  {
+    name: 'where it says false',
+    before: `${HEAD}consumers:\n  acme:\n    keys:\n      - revoked: false # yet\n        id: one\n        digest: ${ONE}\n`,
+    after: `${HEAD}consumers:\n  acme:\n    keys:\n      - revoked: true # yet\n        id: one\n        digest: ${ONE}\n`,
+  },
+  {
+    name: 'at the end of a file without a line break, with CRLF',
+    before: `policy: shop\r\nconsumers:\r\n  acme:\r\n    keys:\r\n    - id: one\r\n      digest: ${ONE}`,
+    after: `policy: shop\r\nconsumers:\r\n  acme:\r\n    keys:\r\n    - id: one\r\n      digest: ${ONE}\r\n      revoked: true`,
+  },
+];
+
+for (const { name, before, after } of revocations) {
+  test(`revokes a key ${name}, once`, async () => {
+    const file = scratchFile(folder, before);
+    const first = await tollgate(['keys', 'revoke', '--id', 'one', file]);
+    assert.deepEqual(first, { code: 0, out: '', err: `key one of consumer acme is revoked in ${file}\n` });
+    assert.equal(readFileSync(file, 'utf8'), after);
+    const second = await tollgate(['keys', 'revoke', '--id', 'one', '--consumer', 'acme', file]);
+    assert.deepEqual(second, { code: 0, out: '', err: 'key one of consumer acme was revoked before\n' });
+    assert.equal(readFileSync(file, 'utf8'), after);
+  });
+}
+
+test('asks which consumer when several have a key of the id', async () => {
+  const file = scratchFile(folder, `${HEAD}consumers:\n  acme: { keys: [{ id: one, digest: "${ONE}" }] }\n  globex: { keys: [{ id: one, digest: "${TWO}" }] }\n`);
+  const either = await tollgate(['keys', 'revoke', '--id', 'one', file]);
+  assert.deepEqual([either.code, either.err], [1, 'several consumers have a key "one" (acme, globex); say which with --consumer\n']);
+  assert.equal((await tollgate(['keys', 'revoke', '--id', 'one', '--consumer', 'globex', file])).code, 0);
+  assert.match(readFileSync(file, 'utf8'), /globex: \{ keys: \[\{ id: one, digest: "[^"]+", revoked: true \}\] \}\n$/);
+  const none = await tollgate(['keys', 'revoke', '--id', 'two', file]);
+  assert.deepEqual([none.code, none.err], [1, 'no key "two"; tollgate keys list shows all\n']);
+  assert.equal((await tollgate(['keys', 'revoke', file])).code, 2);
+});
+
+const LISTED = `${HEAD}consumers:
+  acme:
+    keys:
+      - { id: plain, digest: "${ONE}" }
+      - { id: timed, digest: "${TWO}", from: 2026-01-01T00:00:00Z, until: 2026-02-01T00:00:00Z }
+      - { id: gone, digest: "sha256:${'3'.repeat(64)}", revoked: true, until: 2026-01-01T00:00:00Z }
+`;
+
+test('knows the state of a key at a time: from is included, until is not', () => {
+  const { policy } = readPolicy(LISTED, 'p');
+  const states = (time: string): string[] => listKeys(policy!, Date.parse(time) / 1000).map(({ state }) => state);
+  assert.deepEqual(states('2025-12-31T23:59:59Z'), ['active', 'inactive', 'revoked']);
+  assert.deepEqual(states('2026-01-01T00:00:00Z'), ['active', 'active', 'revoked']);
+  assert.deepEqual(states('2026-01-31T23:59:59Z'), ['active', 'active', 'revoked']);
+  assert.deepEqual(states('2026-02-01T00:00:00Z'), ['active', 'expired', 'revoked']);
+});
+
+test('lists keys as a table, as JSON, and says when there are none', async () => {
+  const file = scratchFile(folder, LISTED.replace('2026-02-01', '2026-01-02'));
+  const table = await tollgate(['keys', 'list', file]);
+  assert.deepEqual(table, {
+    code: 0,
+    err: '',
+    out: `CONSUMER  ID     STATE    FROM                  UNTIL
+acme      plain  active   -                     -
+acme      timed  expired  2026-01-01T00:00:00Z  2026-01-02T00:00:00Z
+acme      gone   revoked  -                     2026-01-01T00:00:00Z
+`,
+  });
+  const json = JSON.parse((await tollgate(['keys', 'list', file, '--json'])).out) as unknown[];
+  assert.deepEqual(json[2], { consumer: 'acme', id: 'gone', state: 'revoked', until: '2026-01-01T00:00:00Z' });
+  const empty = scratchFile(folder, HEAD);
+  assert.deepEqual(await tollgate(['keys', 'list', empty]), { code: 0, out: '', err: 'no keys\n' });
+  assert.deepEqual(await tollgate(['keys', 'list', empty, '--json']), { code: 0, out: '[]\n', err: '' });
+});
+
+test('digests a key from standard input, without its line break', async () => {
+  for (const stdin of ['old-key', 'old-key\n', 'old-key\r\n']) {
+    assert.deepEqual(await tollgate(['keys', 'digest'], { stdin }), { code: 0, out: `${digestOf('old-key')}\n`, err: '' });
+  }
+});
+
+test('warns of a key of our own that is mistyped', async () => {
+  const { key } = newKey();
+  assert.equal((await tollgate(['keys', 'digest'], { stdin: key })).err, '');
+  const { code, out, err } = await tollgate(['keys', 'digest'], { stdin: key.slice(0, -1) });
+  assert.deepEqual([code, out], [0, `${digestOf(key.slice(0, -1))}\n`]);
+  assert.equal(err, 'warning: the key begins with tg_ but its checksum is wrong; it may be mistyped or cut off\n');
+});
+
+test('refuses to digest what no caller could send, without repeating it', async () => {
+  for (const stdin of ['', '\n', 'two words', 'one\ntwo\n', 'x'.repeat(513), 'schlüssel']) {
+    const { code, out, err } = await tollgate(['keys', 'digest'], { stdin });
+    assert.deepEqual([code, out], [1, '']);
+    assert.ok(stdin.trim() === '' || !err.includes(stdin.trim()));
+  }
+});
+
+test('takes no key as an argument, says why, and does not repeat it', async () => {
+  const { code, out, err } = await tollgate(['keys', 'digest', 'my-secret-key']);
+  assert.deepEqual([code, out], [2, '']);
+  assert.match(err, /takes no key as an argument, because the shell's history and the list of processes would show it/);
+  assert.ok(!err.includes('my-secret-key'));
+});
+
+test('reads a hidden line as a terminal sends it', async () => {
+  const typed = (text: string): Promise<string> => readLine(Readable.from([...text]));
+  assert.equal(await typed('abx\u007fc\r'), 'abc');
+  assert.equal(await typed('\u007fkey\u0004'), 'key');
+  assert.equal(await typed('key'), 'key');
+  await assert.rejects(typed('ab\u0003'), /stopped; no key was read/);
+});
+
+test('keys without or with an unknown word is wrong usage', async () => {
+  assert.deepEqual(await tollgate(['keys']), { code: 2, out: '', err: 'tollgate keys: say issue, revoke, list or digest; see tollgate keys --help\n' });
+  assert.equal((await tollgate(['keys', 'constructor'])).code, 2);
+});
