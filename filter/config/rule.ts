@@ -1,4 +1,5 @@
 import { View, byteAt, lengthOf, startsWith, literal, equals } from "../bytes/view";
+import { isPathCharacter } from "../request/path";
 import { Reader } from "./reader";
 import { ALLOW, DENY } from "./field";
 
@@ -59,17 +60,16 @@ export function readHeaderValue(reader: Reader): View {
   return value;
 }
 
-/** A normalised path: begins with `/`, no empty or dot segments, no query, no escapes. */
+/** A path in the one spelling that normalised requests have: begins with `/`, no empty or dot segments, no escapes. */
 export function readPath(reader: Reader): View {
   const path = reader.text(1, MAX_PATH_BYTES);
   if (reader.failed) return path;
   let good = byteAt(path, 0) == 0x2f;
   for (let i = 0, n = lengthOf(path); i < n && good; i++) {
     const byte = byteAt(path, i);
-    good = byte > 0x20 && byte < 0x7f && byte != 0x3f && byte != 0x23 && byte != 0x25 && byte != 0x5c && byte != 0x3b
-      && !(byte == 0x2f && i + 1 < n && byteAt(path, i + 1) == 0x2f) && !(byte == 0x2f && isDotSegment(path, i + 1));
+    good = (byte == 0x2f || isPathCharacter(byte)) && !(byte == 0x2f && i + 1 < n && byteAt(path, i + 1) == 0x2f) && !(byte == 0x2f && isDotSegment(path, i + 1));
   }
-  if (!good) reader.fail("must be a path: '/' first, no '//', '.', '..', '?', '#', '%', ';' or '\\'");
+  if (!good) reader.fail("must be a path: '/' first, then letters, digits and -._~!$&'()*+,=:@/, no '//', '.' or '..'");
   return path;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A balance: what this VM knows of one counter, and its lease. 80 bytes.
+ * A balance: what this VM knows of one counter, and its lease. 96 bytes.
  *
  * `left` units may be spent without asking. When the pool had nothing, `emptyUntil` says until when it need not be asked
  * again; that answer holds only for the limit it was given for.
@@ -14,6 +14,7 @@ export class Balance {
   poolRemaining: i64;
   emptyUntilNanoseconds: i64;
   emptyForLimit: i64;
+  emptySinceNanoseconds: i64;
   leasedAtNanoseconds: i64;
   leaseUnits: i64;
   /** A bucket's time of being full again; unused otherwise. */

@@ -32,7 +32,7 @@ export function take(
       shard = addCell(shard, consumer, meter, nowSeconds);
       cell = lastCell(shard);
     }
-    const arrival = arrivalTime(cell, depth, nowNanoseconds);
+    const arrival = arrivalTime(cell, interval, nowNanoseconds);
     const next = arrival + cost * interval;
     const fits = next - nowNanoseconds <= depth;
     fullAtNanoseconds = fits ? next : arrival;
@@ -45,6 +45,8 @@ export function take(
     // Time that jumps ahead of a full bucket is kept beside the older time: it may have been a wild reading.
     if (cell.window != NO_WINDOW && arrival > cell.window) cell.olderWindow = cell.window;
     cell.window = next;
+    cell.used = depth;
+    cell.olderUsed = interval;
     cell.overAtSeconds = next / NANOSECONDS + 1;
     if (stored(shards, shardNumber, shard, nowSeconds)) return;
   }
@@ -63,15 +65,19 @@ export function putBack(shards: ShardStore, consumer: u64, meter: u64, nanosecon
   }
 }
 
-/** The bucket's present arrival time; one that no present clock can have made gives way to the one before. */
-function arrivalTime(cell: Cell, depth: i64, now: i64): i64 {
-  let arrival = cell.window;
-  const most = depth + CLOCK_STEP_SECONDS * NANOSECONDS;
-  if (arrival != NO_WINDOW && arrival - now > most) {
-    arrival = cell.olderWindow;
+/**
+ * The bucket's present arrival time, in intervals of the quota that asks: tokens that were used under another limit count
+ * on. A time that no present clock can have made gives way to the one before.
+ */
+function arrivalTime(cell: Cell, interval: i64, now: i64): i64 {
+  const most = cell.used + CLOCK_STEP_SECONDS * NANOSECONDS;
+  if (cell.window != NO_WINDOW && cell.window - now > most) {
+    cell.window = cell.olderWindow;
     cell.olderWindow = NO_WINDOW;
-    if (arrival != NO_WINDOW && arrival - now > most) arrival = NO_WINDOW;
-    cell.window = arrival;
+    if (cell.window != NO_WINDOW && cell.window - now > most) cell.window = NO_WINDOW;
   }
-  return max(arrival, now);
+  const ahead = cell.window - now;
+  if (cell.window == NO_WINDOW || ahead <= 0) return now;
+  if (cell.olderUsed == interval || cell.olderUsed == 0) return cell.window;
+  return now + <i64>ceil(<f64>ahead * <f64>interval / <f64>cell.olderUsed);
 }

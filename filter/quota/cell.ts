@@ -7,7 +7,8 @@
  *   16 window        i64      40  older used     i64
  *                             48  over at        i64   second after which the cell counts nothing any more
  *
- * A token bucket keeps its theoretical arrival time (GCRA, nanoseconds) in `window`, the one before a jump in `older`.
+ * A token bucket keeps its theoretical arrival time (GCRA, nanoseconds) in `window`, the one before a jump in `older window`,
+ * and the depth and interval it was computed with in `used` and `older used`.
  */
 @unmanaged
 export class Cell {
@@ -32,13 +33,10 @@ export const NO_WINDOW: i64 = i64.MIN_VALUE;
  */
 export function openWindow(cell: Cell, window: i64, nowSeconds: i64): i64 {
   if (window == cell.window || (window == cell.olderWindow && window != NO_WINDOW)) return window;
-  if (window > cell.window) {
-    cell.olderWindow = cell.window;
-    cell.olderUsed = cell.used;
-  } else if (cell.window - nowSeconds <= CLOCK_STEP_SECONDS) {
-    return cell.window;
-  }
-  // A newer window, or the newest was opened by a clock far ahead and is forgotten.
+  if (window < cell.window && cell.window - nowSeconds <= CLOCK_STEP_SECONDS) return cell.window;
+  // A newer window; or the clock is, or was, far off. Either way the one left may be asked for again.
+  cell.olderWindow = cell.window;
+  cell.olderUsed = cell.used;
   cell.window = window;
   cell.used = 0;
   return window;

@@ -101,9 +101,8 @@ function look(quota: Quota, balance: Balance, state: Standing, limit: i64, now: 
 
 function isEmpty(quota: Quota, balance: Balance, limit: i64, cost: i64, now: i64): bool {
   if (balance.left >= cost || balance.emptyForLimit != identity(quota, limit)) return false;
-  const wait = balance.emptyUntilNanoseconds - now;
-  // A longer wait than was ever set means that the clock has been set back.
-  return wait > 0 && wait <= max(EMPTY_NANOSECONDS, quota.intervalNanoseconds);
+  // Before the answer was given: the clock has been set back, and nothing is known.
+  return now >= balance.emptySinceNanoseconds && now < balance.emptyUntilNanoseconds;
 }
 
 /** What an answer "empty" was given for; another limit asks again. */
@@ -124,7 +123,7 @@ function acquire(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, now:
     noteLease(balance, now);
     standing(i).remaining = 0;
     if (balance.left < cost) {
-      setEmpty(quota, balance, limit, now + EMPTY_NANOSECONDS);
+      setEmpty(quota, balance, limit, now, now + EMPTY_NANOSECONDS);
       refuse(i, quota, balance, now);
       return Charge.Exceeded;
     }
@@ -138,7 +137,7 @@ function acquire(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, now:
       balance.poolRemaining = grant.remaining;
       balance.fullAtNanoseconds = fullAtNanoseconds;
       if (grant.units > 0) continue;
-      setEmpty(quota, balance, quota.limit, nextToken(quota, balance, cost));
+      setEmpty(quota, balance, quota.limit, now, nextToken(quota, balance, cost));
       refuse(i, quota, balance, now);
     }
     returnTokens(tables, shards, plan, i, cost, now);
@@ -147,7 +146,8 @@ function acquire(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, now:
   return Charge.Enough;
 }
 
-function setEmpty(quota: Quota, balance: Balance, limit: i64, until: i64): void {
+function setEmpty(quota: Quota, balance: Balance, limit: i64, now: i64, until: i64): void {
+  balance.emptySinceNanoseconds = now;
   balance.emptyForLimit = identity(quota, limit);
   balance.emptyUntilNanoseconds = until;
 }

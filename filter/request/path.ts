@@ -5,7 +5,7 @@ import { hexDigit } from "../config/string";
 /**
  * What a path means, in the form that policies are written in: no `.` and `..`, no empty segments, no escapes for
  * characters that need none (RFC 3986, 6.2.2). An upstream may read a path more generously than we do, so everything that
- * is known to be read in two ways is refused: escaped slashes, backslashes and NULs, `..;x`, control characters.
+ * is known to be read in two ways is refused: escaped slashes, backslashes and NULs, `..;x`, `/;x/`, control characters.
  */
 const PERCENT: u8 = 0x25;
 const SLASH: u8 = 0x2f;
@@ -44,7 +44,7 @@ function isPlain(path: View): bool {
   return true;
 }
 
-/** Decodes escapes of unreserved characters, writes the others with upper-case digits; ABSENT for what is refused. */
+/** Decodes escapes of characters that need none, writes the others with upper-case digits; ABSENT for what is refused. */
 function unescape(path: View): View {
   const length = lengthOf(path);
   const start = allocate(length);
@@ -62,7 +62,7 @@ function unescape(path: View): View {
     if (high < 0 || low < 0) return ABSENT;
     const code = <u8>(high << 4 | low);
     if (code < 0x20 || code == SLASH || code == 0x5c || code == 0x7f) return ABSENT;
-    if (isUnreserved(code)) store<u8>(to++, code);
+    if (isPathCharacter(code)) store<u8>(to++, code);
     else {
       store<u8>(to, PERCENT);
       store<u8>(to, upperHex(high), 1);
@@ -84,6 +84,8 @@ function resolve(path: View): View {
     while (at < end && load<u8>(at) == SLASH) at++;
     const segment = at;
     while (at < end && load<u8>(at) != SLASH) at++;
+    // Nothing but path parameters: a servlet container drops the segment, others keep it.
+    if (segment < at && load<u8>(segment) == SEMICOLON) return ABSENT;
     const dots = leadingDots(segment, at);
     if (dots > 0 && dots <= 2 && segment + dots < at) return ABSENT;
     if (dots == 1 || segment == at) {
@@ -107,8 +109,17 @@ function leadingDots(segment: usize, end: usize): i32 {
   return at == end || load<u8>(at) == SEMICOLON ? <i32>(at - segment) : 0;
 }
 
-function isUnreserved(byte: u8): bool {
-  return lowerCase(byte) - 0x61 < 26 || byte - 0x30 < 10 || byte == 0x2d || byte == DOT || byte == 0x5f || byte == 0x7e;
+/**
+ * Characters that mean the same in a path segment with and without an escape: RFC 3986 pchar, `;` aside. Policies are written
+ * in these alone, so that no prefix of theirs has a second spelling.
+ */
+export function isPathCharacter(byte: u8): bool {
+  if (lowerCase(byte) - 0x61 < 26 || byte - 0x30 < 10) return true;
+  switch (byte) {
+    case 0x21: case 0x24: case 0x26: case 0x27: case 0x28: case 0x29: case 0x2a: case 0x2b: case 0x2c: case 0x2d: case 0x2e:
+    case 0x3a: case 0x3d: case 0x40: case 0x5f: case 0x7e: return true;
+  }
+  return false;
 }
 
 function upperHex(digit: i32): u8 {

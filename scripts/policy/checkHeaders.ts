@@ -15,7 +15,10 @@ export function checkHeaders(root: Cursor, report: Report): void {
 
 function keyHeadersOf(sources: Cursor): Set<string> {
   if (!sources.given) return new Set(['x-api-key']);
-  return new Set(sources.items.flatMap((source) => (source.get('authorization').given ? ['authorization'] : [source.get('header').text ?? ''])));
+  return new Set(sources.items.map((source) => {
+    if (source.get('authorization').given) return 'authorization';
+    return source.get('cookie').given ? 'cookie' : (source.get('header').text ?? '');
+  }));
 }
 
 function checkKeySources(sources: Cursor, report: Report): void {

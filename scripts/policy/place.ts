@@ -5,7 +5,7 @@ const MAX_PATH_BYTES = 1024;
 const MAX_HOST_BYTES = 253;
 const LABELS = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/;
 
-export const PATH_RULE = 'must be a path: "/" first, no "//", ".", "..", "?", "#", "%", ";" or "\\"';
+export const PATH_RULE = 'must be a path: "/" first, then letters, digits and -._~!$&\'()*+,=:@/, no "//", "." or ".."';
 export const HOST_RULE = 'must be a host in lower case without port, or "*." and a domain';
 export const URL_RULE = 'must be a URL of http://, a host and a port, such as http://127.0.0.1:9001';
 
@@ -13,13 +13,13 @@ export const URL_RULE = 'must be a URL of http://, a host and a port, such as ht
 export function pathPrefix(description: string) {
   return z
     .string()
-    .regex(/^\/[!-~]*$/, { error: PATH_RULE })
+    .regex(/^\/[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/, { error: PATH_RULE })
     .refine(isPath, { error: PATH_RULE })
     .meta({ description, examples: ['/v1'] });
 }
 
 function isPath(path: string): boolean {
-  return path.length <= MAX_PATH_BYTES && !/[?#%;\\]|\/\/|\/\.{1,2}(?:\/|$)/.test(path);
+  return path.length <= MAX_PATH_BYTES && !/\/\/|\/\.{1,2}(?:\/|$)/.test(path);
 }
 
 /** Prefixes mean the same with and without a slash at the end; `/` becomes empty and covers everything. */

@@ -35,7 +35,14 @@ describe("cells", () => {
     expect(usedIn(cell, 0)).toBe(600);
     expect(openWindow(cell, HOUR, HOUR)).toBe(HOUR);
     expect(usedIn(cell, HOUR)).toBe(0);
-    expect(usedIn(cell, 0)).toBe(600);
+  });
+
+  it("keeps its count through one reading a year back", () => {
+    const cell = newCell();
+    charge(cell, openWindow(cell, YEAR, YEAR + 10), 600);
+    charge(cell, openWindow(cell, 0, 10), 1);
+    expect(openWindow(cell, YEAR, YEAR + 11)).toBe(YEAR);
+    expect(usedIn(cell, YEAR)).toBe(600);
   });
 
   it("never counts below zero", () => {
