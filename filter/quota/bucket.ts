@@ -1,8 +1,7 @@
-import { ABSENT } from "../bytes/view";
 import { Cell, CLOCK_STEP_SECONDS, NO_WINDOW } from "./cell";
-import { ShardStore } from "./ledger";
-import { grant, shardOf, stored } from "./pool";
-import { addCell, findCell, isShard, lastCell } from "./shard";
+import { ShardStore, WriteResult } from "./ledger";
+import { grant, settle } from "./pool";
+import { MAX_ATTEMPTS, openCell, readCell, writeCell } from "./store";
 
 /**
  * Token buckets by the generic cell rate algorithm (ITU-T I.371): one number, the time at which the bucket would be full
@@ -10,7 +9,6 @@ import { addCell, findCell, isShard, lastCell } from "./shard";
  * each request: tokens held in leases would let more than `burst` through at once.
  */
 const NANOSECONDS: i64 = 1_000_000_000;
-const MAX_ATTEMPTS = 256;
 
 /** When the bucket that `take` looked at is full again, in nanoseconds since the epoch. */
 export let fullAtNanoseconds: i64 = 0;
@@ -20,48 +18,37 @@ export function take(
   shards: ShardStore, consumer: u64, meter: u64, burst: i64, interval: i64, cost: i64, nowNanoseconds: i64,
 ): void {
   const nowSeconds = nowNanoseconds / NANOSECONDS;
-  const shardNumber = shardOf(consumer, meter);
   const depth = burst * interval;
   grant.available = false;
   grant.window = 0;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    let shard = shards.read(shardNumber);
-    if (shard == ABSENT || !isShard(shard)) return;
-    let cell = findCell(shard, consumer, meter);
-    if (cell == null) {
-      shard = addCell(shard, consumer, meter, nowSeconds);
-      cell = lastCell(shard);
-    }
+    const cell = openCell(shards, consumer, meter, nowSeconds);
+    if (cell == null) return;
     const arrival = arrivalTime(cell, interval, nowNanoseconds);
     const next = arrival + cost * interval;
     const fits = next - nowNanoseconds <= depth;
     fullAtNanoseconds = fits ? next : arrival;
     grant.units = fits ? cost : 0;
     grant.remaining = max(<i64>0, (depth - (fullAtNanoseconds - nowNanoseconds)) / interval);
-    if (!fits) {
-      grant.available = true;
-      return;
+    if (fits) {
+      // Time that jumps ahead of a full bucket is kept beside the older time: it may have been a wild reading.
+      if (cell.window != NO_WINDOW && arrival > cell.window) cell.olderWindow = cell.window;
+      cell.window = next;
+      cell.used = depth;
+      cell.olderUsed = interval;
+      cell.overAtSeconds = next / NANOSECONDS + 1;
     }
-    // Time that jumps ahead of a full bucket is kept beside the older time: it may have been a wild reading.
-    if (cell.window != NO_WINDOW && arrival > cell.window) cell.olderWindow = cell.window;
-    cell.window = next;
-    cell.used = depth;
-    cell.olderUsed = interval;
-    cell.overAtSeconds = next / NANOSECONDS + 1;
-    if (stored(shards, shardNumber, shard, nowSeconds)) return;
+    if (settle(shards, nowSeconds)) return;
   }
 }
 
 /** Puts tokens back that a request took and then did not use. */
 export function putBack(shards: ShardStore, consumer: u64, meter: u64, nanoseconds: i64, nowSeconds: i64): void {
-  const shardNumber = shardOf(consumer, meter);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const shard = shards.read(shardNumber);
-    if (shard == ABSENT || !isShard(shard)) return;
-    const cell = findCell(shard, consumer, meter);
+    const cell = readCell(shards, consumer, meter);
     if (cell == null) return;
     cell.window -= nanoseconds;
-    if (stored(shards, shardNumber, shard, nowSeconds)) return;
+    if (writeCell(shards, nowSeconds) != WriteResult.Conflict) return;
   }
 }
 

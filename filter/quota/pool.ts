@@ -1,15 +1,11 @@
-import { ABSENT, View } from "../bytes/view";
-import { Cell, charge, openWindow, usedIn } from "./cell";
-import { ShardStore, SHARD_COUNT, WriteResult } from "./ledger";
-import { addCell, findCell, isShard, lastCell, touch } from "./shard";
 import { WindowKind } from "../tables/record";
+import { charge, openWindow, usedIn } from "./cell";
+import { ShardStore, WriteResult } from "./ledger";
+import { MAX_ATTEMPTS, openCell, readCell, wasRead, writeCell } from "./store";
 import { windowEnd, windowStart } from "./window";
 
 /** Part of what remains in the pool that one lease may take at most. */
 const LARGEST_PART: i64 = 16;
-
-/** Others can win the race for a shard only so often; then the store is broken. */
-const MAX_ATTEMPTS = 256;
 
 /** Outcome of the last `lease` or `take` (one at a time, nothing allocated). */
 export class Grant {
@@ -32,29 +28,28 @@ export const grant: Grant = new Grant();
 export function lease(
   shards: ShardStore, consumer: u64, meter: u64, kind: WindowKind, limit: i64, need: i64, want: i64, nowSeconds: i64,
 ): void {
-  const shardNumber = shardOf(consumer, meter);
   grant.available = false;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    let shard = shards.read(shardNumber);
-    if (shard == ABSENT || !isShard(shard)) return;
-    let cell = findCell(shard, consumer, meter);
-    if (cell == null) {
-      shard = addCell(shard, consumer, meter, nowSeconds);
-      cell = lastCell(shard);
-    }
+    const cell = openCell(shards, consumer, meter, nowSeconds);
+    if (cell == null) return;
     const window = openWindow(cell, windowStart(kind, nowSeconds), nowSeconds);
     const left = limit - usedIn(cell, window);
     grant.window = window;
     grant.units = left < need ? 0 : max(need, min(want, left / LARGEST_PART));
     grant.remaining = max(<i64>0, left - grant.units);
-    if (grant.units == 0) {
-      grant.available = true;
-      return;
+    if (grant.units > 0) {
+      charge(cell, window, grant.units);
+      cell.overAtSeconds = windowEnd(kind, cell.window);
     }
-    charge(cell, window, grant.units);
-    cell.overAtSeconds = windowEnd(kind, cell.window);
-    if (stored(shards, shardNumber, shard, nowSeconds)) return;
+    if (settle(shards, nowSeconds)) return;
   }
+}
+
+/** Writes what was charged, if anything; true when the answer stands, false to try again. */
+export function settle(shards: ShardStore, nowSeconds: i64): bool {
+  const result = grant.units == 0 ? WriteResult.Stored : writeCell(shards, nowSeconds);
+  grant.available = result == WriteResult.Stored;
+  return result != WriteResult.Conflict;
 }
 
 /** What nobody has been asked about. */
@@ -62,34 +57,18 @@ export const UNKNOWN: i64 = -1;
 
 /** Units that remain in the window that holds `nowSeconds`, without charging any; UNKNOWN when the store cannot be read. */
 export function remainingOf(shards: ShardStore, consumer: u64, meter: u64, kind: WindowKind, limit: i64, nowSeconds: i64): i64 {
-  const shard = shards.read(shardOf(consumer, meter));
-  if (shard == ABSENT || !isShard(shard)) return UNKNOWN;
-  const cell = findCell(shard, consumer, meter);
+  const cell = readCell(shards, consumer, meter);
+  if (cell == null) return wasRead() ? limit : UNKNOWN;
   // Opening the window changes only this copy, which is not stored.
-  return cell == null ? limit : max<i64>(0, limit - usedIn(cell, openWindow(cell, windowStart(kind, nowSeconds), nowSeconds)));
+  return max<i64>(0, limit - usedIn(cell, openWindow(cell, windowStart(kind, nowSeconds), nowSeconds)));
 }
 
 /** Gives back `units` of a lease from `window` that were not spent. */
 export function giveBack(shards: ShardStore, consumer: u64, meter: u64, window: i64, units: i64, nowSeconds: i64): void {
-  const shardNumber = shardOf(consumer, meter);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const shard = shards.read(shardNumber);
-    if (shard == ABSENT || !isShard(shard)) return;
-    const cell = findCell(shard, consumer, meter);
+    const cell = readCell(shards, consumer, meter);
     if (cell == null) return;
     charge(cell, window, -units);
-    if (stored(shards, shardNumber, shard, nowSeconds)) return;
+    if (writeCell(shards, nowSeconds) != WriteResult.Conflict) return;
   }
-}
-
-/** Writes the shard; true ends the caller's loop, with `grant.available` saying whether it was stored. */
-export function stored(shards: ShardStore, shardNumber: u32, shard: View, nowSeconds: i64): bool {
-  touch(shard, nowSeconds);
-  const result = shards.write(shardNumber, shard);
-  grant.available = result == WriteResult.Stored;
-  return result != WriteResult.Conflict;
-}
-
-export function shardOf(consumer: u64, meter: u64): u32 {
-  return <u32>(consumer ^ rotl<u64>(meter, 17)) & SHARD_COUNT - 1;
 }
