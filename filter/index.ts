@@ -9,7 +9,7 @@ export { Balances } from "./quota/balance";
 export { SHARD_COUNT, ShardStore, WriteResult } from "./quota/ledger";
 export { emptyShard, isShard } from "./quota/shard";
 export { sweep } from "./quota/lease";
-export { Standing, standings, MAX_STANDINGS } from "./quota/charge";
+export { Standing, standings, MAX_STANDINGS } from "./quota/standing";
 export { readHeaders } from "./request/headers";
 export { readRequest, isGrpc } from "./request/request";
 export { decide } from "./decision/decide";

@@ -1,6 +1,6 @@
 import { View } from "../bytes/view";
 import { begin, end, writeByte, writeNumber, writeView } from "../bytes/writer";
-import { Standing } from "../quota/charge";
+import { Standing } from "../quota/standing";
 import { UNKNOWN } from "../quota/pool";
 import { Plan } from "../tables/record";
 import { Tables } from "../tables/tables";

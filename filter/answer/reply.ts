@@ -2,7 +2,7 @@ import { ABSENT, View, equalsLower, lengthOf, literal } from "../bytes/view";
 import { begin, end, writeByte, writeNumber, writeView } from "../bytes/writer";
 import { decision } from "../decision/decision";
 import { codeOf, detailOf, Reason, statusOf, titleOf } from "../decision/reason";
-import { standings } from "../quota/charge";
+import { standings } from "../quota/standing";
 import { KeySourceKind, NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { rateLimit, rateLimitPolicy } from "./ratelimit";

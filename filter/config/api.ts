@@ -3,7 +3,7 @@ import { writeByte, writeView, begin, end } from "../bytes/writer";
 import { HostKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { API_ID, counterId } from "../tables/counterId";
-import { Names } from "./decode";
+import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeRoute } from "./route";
 import { readAllow, readName, readPath } from "./rule";

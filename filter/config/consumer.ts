@@ -2,11 +2,11 @@ import { ABSENT, View, byteAt, lengthOf } from "../bytes/view";
 import { Consumer, Key, NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { CONSUMER_ID, counterId } from "../tables/counterId";
-import { Names } from "./decode";
+import { Names } from "./names";
 import { MAX_EXACT } from "./number";
 import { Reader } from "./reader";
 import { readName } from "./rule";
-import { hexDigit } from "./string";
+import { hexDigit } from "../bytes/hex";
 import { decodeSubscription } from "./subscription";
 import * as Field from "./field";
 

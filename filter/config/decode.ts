@@ -1,12 +1,11 @@
-import { ABSENT } from "../bytes/view";
 import { Tables } from "../tables/tables";
-import { NameIndex } from "../tables/nameIndex";
 import { Reader } from "./reader";
 import { decodeApi } from "./api";
 import { decodePlan } from "./plan";
 import { decodeConsumer } from "./consumer";
 import { decodeKeySources } from "./keySource";
 import { link } from "./link";
+import { Names } from "./names";
 import { readAllow, readName } from "./rule";
 import * as Field from "./field";
 
@@ -16,13 +15,6 @@ export const CONFIG_VERSION: i64 = 1;
 /** What came of a plugin config: tables, or the first problem in it. */
 export class Decoded {
   constructor(readonly tables: Tables | null, readonly problem: string) {}
-}
-
-/** Names that were defined, for finding duplicates and resolving references. */
-export class Names {
-  readonly apis: NameIndex = new NameIndex();
-  readonly plans: NameIndex = new NameIndex();
-  readonly consumers: NameIndex = new NameIndex();
 }
 
 /**

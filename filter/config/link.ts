@@ -1,8 +1,8 @@
-import { ABSENT, View, equals, lengthOf } from "../bytes/view";
-import { toString } from "../bytes/view";
+import { ABSENT, equals, lengthOf } from "../bytes/view";
 import { Mount, NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
-import { Names } from "./decode";
+import { findOffer } from "../tables/offer";
+import { Names } from "./names";
 import { Reader } from "./reader";
 
 /**
@@ -98,15 +98,6 @@ function linkSubscription(reader: Reader, tables: Tables, names: Names, consumer
   subscription.apiName = ABSENT;
   subscription.planName = ABSENT;
   return true;
-}
-
-/** The pair of an API and a plan that it offers, or NONE. */
-export function findOffer(tables: Tables, api: i32, plan: i32): i32 {
-  const record = tables.apis.at(api);
-  for (let i = record.firstOffer; i < record.firstOffer + record.offerCount; i++) {
-    if (tables.offers.at(i).plan == plan) return i;
-  }
-  return NONE;
 }
 
 /** Exact hosts, then wildcards from the longest, then any host; under one host the longest path first. */

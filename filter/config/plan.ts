@@ -3,7 +3,7 @@ import { Quota, WindowKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { METER_ID, counterId } from "../tables/counterId";
 import { nominalSeconds } from "../quota/window";
-import { Names } from "./decode";
+import { Names } from "./names";
 import { MAX_EXACT } from "./number";
 import { Reader } from "./reader";
 import { readName } from "./rule";

@@ -1,3 +1,4 @@
+import { hexDigit } from "../bytes/hex";
 import { View, pointerOf, lengthOf } from "../bytes/view";
 
 /**
@@ -45,13 +46,6 @@ function hex4(at: usize, end: usize): i32 {
     code = code << 4 | digit;
   }
   return code;
-}
-
-/** Value of an ASCII hex digit, or -1. */
-export function hexDigit(byte: u8): i32 {
-  if (byte - 0x30 < 10) return byte - 0x30;
-  const letter = <u8>((byte | 0x20) - 0x61);
-  return letter < 6 ? <i32>letter + 10 : -1;
 }
 
 function writeUtf8(code: i32, to: usize): usize {

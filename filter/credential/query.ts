@@ -1,6 +1,6 @@
 import { allocate } from "../bytes/arena";
 import { View, view, byteAt, indexOf, lengthOf } from "../bytes/view";
-import { hexDigit } from "../config/string";
+import { hexDigit } from "../bytes/hex";
 
 /** A query component with its escapes decoded (`+` stays: keys hold no blanks); a broken escape stays as it is. */
 export function decodeComponent(text: View): View {

@@ -1,4 +1,4 @@
-import { ABSENT, View, pointerOf, lengthOf } from "../bytes/view";
+import { ABSENT, pointerOf, lengthOf } from "../bytes/view";
 import { findKey, Finding, foundKey } from "../credential/find";
 import { sha256 } from "../credential/sha256";
 import { Balances } from "../quota/balance";
@@ -8,9 +8,9 @@ import * as Request from "../request/request";
 import { isPreflight } from "../request/request";
 import { matchApi, servesHost, coveredBytes } from "../route/api";
 import { chooseRoute } from "../route/choose";
-import { Key, NONE, Subscription } from "../tables/record";
+import { findOffer } from "../tables/offer";
+import { NONE, Subscription } from "../tables/record";
 import { Tables } from "../tables/tables";
-import { findOffer } from "../config/link";
 import { clearEdits, editsOverflowed } from "./edit";
 import { decision } from "./decision";
 import { writeEdits } from "./outcome";

@@ -1,4 +1,4 @@
-import { Consumer, LimitOverride, Plan, Quota, Subscription } from "../tables/record";
+import { Consumer, Plan, Quota, Subscription } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Balance, Balances } from "./balance";
 import { fullAtNanoseconds, putBack, take } from "./bucket";
@@ -6,7 +6,8 @@ import { CLOCK_STEP_SECONDS } from "./cell";
 import { ShardStore } from "./ledger";
 import { leaseSize, noteLease } from "./lease";
 import { grant, lease, remainingOf, UNKNOWN } from "./pool";
-import { nominalSeconds, windowEnd, windowStart } from "./window";
+import { ceilSeconds, report, standing, Standing, MAX_STANDINGS } from "./standing";
+import { windowEnd, windowStart } from "./window";
 
 /**
  * Charges a request to all quotas of its plan, or to none. First every balance is looked at; only when none is known to be
@@ -18,34 +19,12 @@ const EMPTY_NANOSECONDS: i64 = 250_000_000;
 
 export const enum Charge { Enough, Exceeded, Unavailable }
 
-/** What is known of one quota after a request, for the answer. */
-@unmanaged
-export class Standing {
-  limit: i64;
-  /** Units left, or UNKNOWN when this VM has not asked the pool in this window yet. */
-  remaining: i64;
-  resetSeconds: u32;
-  windowSeconds: u32;
-}
-
-
-export const MAX_STANDINGS = 8;
-const STANDINGS: usize = memory.data(MAX_STANDINGS * 24, 8);
 const BALANCES: usize = memory.data(MAX_STANDINGS * 4, 8);
 
 /** Number of the quota that refused, within its plan. */
 export let exceededQuota: i32 = -1;
 /** Seconds after which the refused request may be tried again. */
 export let retryAfterSeconds: i64 = 0;
-
-/** The standings of the last charge, one after the other in the plan's order. */
-export function standings(): usize {
-  return STANDINGS;
-}
-
-function standing(index: i32): Standing {
-  return changetype<Standing>(STANDINGS + <usize>index * offsetof<Standing>());
-}
 
 function balanceOf(index: i32): Balance {
   return changetype<Balance>(load<usize>(BALANCES + <usize>index * 4));
@@ -67,7 +46,7 @@ export function charge(
     look(quota, balance, standing(i), limitOf(tables, quota, plan.firstQuota + i, subscription), nowNanoseconds);
     if (isEmpty(quota, balance, standing(i).limit, cost, nowNanoseconds)) refuse(i, quota, balance, nowNanoseconds);
   }
-  let result = exceededQuota >= 0 ? Charge.Exceeded : acquire(tables, shards, plan, cost, nowNanoseconds);
+  const result = exceededQuota >= 0 ? Charge.Exceeded : acquire(tables, shards, plan, cost, nowNanoseconds);
   if (result == Charge.Enough) spend(count, cost);
   else if (result == Charge.Exceeded) askOthers(tables, shards, plan, cost, nowNanoseconds);
   for (let i = 0; i < count; i++) report(tables.quotas.at(plan.firstQuota + i), balanceOf(i), standing(i), nowNanoseconds);
@@ -89,7 +68,7 @@ function look(quota: Quota, balance: Balance, state: Standing, limit: i64, now: 
   state.remaining = 0;
   if (quota.burst > 0) return;
   const nowSeconds = now / NANOSECONDS;
-  let window = windowStart(quota.window, nowSeconds);
+  const window = windowStart(quota.window, nowSeconds);
   if (window == balance.window) return;
   // A clock set back by a little spends what is left of the newer window (see openWindow).
   if (balance.window > window && balance.window - nowSeconds <= CLOCK_STEP_SECONDS) return;
@@ -204,30 +183,4 @@ function spend(count: i32, cost: i64): void {
     // A bucket's token left the pool when it was taken; its balance is always 0.
     if (balance.left >= cost) balance.left -= cost;
   }
-}
-
-function report(quota: Quota, balance: Balance, state: Standing, now: i64): void {
-  if (quota.burst > 0) return reportBucket(quota, balance, state, now);
-  const over = windowEnd(quota.window, balance.window);
-  state.windowSeconds = <u32>(over - balance.window);
-  state.resetSeconds = <u32>max<i64>(0, ceilSeconds(over * NANOSECONDS - now));
-  if (state.remaining != UNKNOWN) state.remaining = balance.poolRemaining + balance.left;
-}
-
-/** A bucket's limit is its size; it resets when it is full again. */
-function reportBucket(quota: Quota, balance: Balance, state: Standing, now: i64): void {
-  const wait = max<i64>(0, balance.fullAtNanoseconds - now);
-  state.limit = quota.burst;
-  state.windowSeconds = <u32>ceilDivide(quota.burst * nominalSeconds(quota.window), quota.limit);
-  // The interval was rounded up by less than a nanosecond for each token; that must not make another second.
-  state.resetSeconds = <u32>ceilSeconds(max<i64>(0, wait - quota.burst));
-  state.remaining = balance.fullAtNanoseconds == 0 ? UNKNOWN : max<i64>(0, quota.burst - ceilDivide(wait, quota.intervalNanoseconds));
-}
-
-function ceilSeconds(nanoseconds: i64): i64 {
-  return ceilDivide(nanoseconds, NANOSECONDS);
-}
-
-function ceilDivide(value: i64, by: i64): i64 {
-  return (value + by - 1) / by;
 }

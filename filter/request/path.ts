@@ -1,6 +1,6 @@
 import { allocate } from "../bytes/arena";
 import { View, ABSENT, view, slice, pointerOf, lengthOf, byteAt, indexOf, lowerCase } from "../bytes/view";
-import { hexDigit } from "../config/string";
+import { hexDigit } from "../bytes/hex";
 
 /**
  * What a path means, in the form that policies are written in: no `.` and `..`, no empty segments, no escapes for
