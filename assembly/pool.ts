@@ -1,6 +1,5 @@
 import {
-  ABSENT, SHARD_COUNT, ShardStore, View, WriteResult, begin, emptyShard, end, lengthOf, literal, pointerOf, resetArena, view, writeNumber,
-  writeView,
+  ABSENT, SHARD_COUNT, ShardStore, View, WriteResult, begin, emptyShard, end, literal, resetArena, writeNumber, writeView,
 } from "../filter/index";
 import { Status, lastCas, setSharedData, sharedData } from "./host";
 

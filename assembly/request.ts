@@ -1,11 +1,11 @@
 import {
-  ABSENT, EditKind, Reason, Tables, View, countDecision, decide, decision, detailOf, editCount, editKind, editName, editValue,
-  grpcStatusOf, isAllowed, isGrpc, literal, logText, problemBody, readHeaders, readRequest, replyPairs, responseCodeDetailsOf,
-  standings, statusOf, MAX_STANDINGS, Standing,
+  EditKind, Reason, Tables, View, countDecision, decide, decision, detailOf, editCount, editKind, editName, editValue,
+  grpcStatusOf, isAllowed, isGrpc, literal, logText, problemBody, readHeaders, readRequest, replyPairs,
+  responseCodeDetailsOf, standings, statusOf, MAX_STANDINGS, Standing,
 } from "../filter/index";
 import {
-  HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, log, removeHeader, replaceHeader, requestHeaderPairs, sendReply,
-  setFilterState,
+  HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, log, removeHeader, replaceHeader, requestHeaderPairs,
+  sendReply, setFilterState,
 } from "./host";
 import { Root, findRoot } from "./root";
 import { Stream, closeStream, findStream, standingsOf } from "./stream";

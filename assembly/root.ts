@@ -1,4 +1,4 @@
-import { Balances, Tables, View, equals, lengthOf, literal, pointerOf, view } from "../filter/index";
+import { Balances, Tables, View, equals, lengthOf, pointerOf, view } from "../filter/index";
 import { Metrics } from "./metrics";
 import { SharedPool } from "./pool";
 import { forgetRoot } from "./stream";

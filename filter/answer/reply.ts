@@ -1,5 +1,5 @@
-import { ABSENT, View, equalsLower, lengthOf, literal } from "../bytes/view";
-import { begin, end, writeByte, writeNumber, writeView } from "../bytes/writer";
+import { View, equalsLower, lengthOf, literal } from "../bytes/view";
+import { begin, end, writeNumber, writeView } from "../bytes/writer";
 import { decision } from "../decision/decision";
 import { codeOf, detailOf, Reason, statusOf, titleOf } from "../decision/reason";
 import { standings } from "../quota/standing";

@@ -1,4 +1,4 @@
-import { ABSENT, View, byteAt, equals, lengthOf, lowerCase, slice } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, lengthOf, slice } from "../bytes/view";
 import { writeByte, writeView, begin, end } from "../bytes/writer";
 import { HostKind } from "../tables/record";
 import { Tables } from "../tables/tables";

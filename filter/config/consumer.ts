@@ -1,5 +1,5 @@
-import { ABSENT, View, byteAt, lengthOf } from "../bytes/view";
-import { Consumer, Key, NONE } from "../tables/record";
+import { byteAt, lengthOf } from "../bytes/view";
+import { NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { CONSUMER_ID, counterId } from "../tables/counterId";
 import { Names } from "./names";

@@ -1,5 +1,5 @@
-import { ABSENT, View, equals, equalsLower, literal } from "../bytes/view";
-import { KeySource, KeySourceKind } from "../tables/record";
+import { View, equals, equalsLower, literal } from "../bytes/view";
+import { KeySourceKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Reader } from "./reader";
 import { readHeaderName, readToken } from "./rule";

@@ -1,4 +1,4 @@
-import { ABSENT, View, equals, literal } from "../bytes/view";
+import { View, equals, literal } from "../bytes/view";
 import { Quota, WindowKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { METER_ID, counterId } from "../tables/counterId";

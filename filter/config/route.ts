@@ -1,5 +1,5 @@
-import { ABSENT, View, equals, literal } from "../bytes/view";
-import { ConditionKind, HeaderCondition, Route } from "../tables/record";
+import { View, equals, literal } from "../bytes/view";
+import { ConditionKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Reader } from "./reader";
 import { readHeaderName, readHeaderValue, readName, readPath, readToken } from "./rule";

@@ -1,4 +1,4 @@
-import { ABSENT, View, equals } from "../bytes/view";
+import { equals } from "../bytes/view";
 import { NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { MAX_EXACT } from "./number";

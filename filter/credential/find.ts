@@ -1,4 +1,4 @@
-import { View, ABSENT, byteAt, equals, equalsLower, indexOf, isBlank, lengthOf, literal, lowerCase, slice, trim } from "../bytes/view";
+import { View, ABSENT, byteAt, equals, equalsLower, isBlank, lengthOf, literal, slice, trim } from "../bytes/view";
 import { KeySource, KeySourceKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { findHeader, headerValue } from "../request/headers";

@@ -1,4 +1,4 @@
-import { View, ABSENT, equals, lengthOf, literal, slice, trim } from "../bytes/view";
+import { View, equals, lengthOf, literal, trim } from "../bytes/view";
 import { begin, end, writeByte, writeView } from "../bytes/writer";
 import { KeySourceKind } from "../tables/record";
 import { Tables } from "../tables/tables";

@@ -1,5 +1,5 @@
-import { View, ABSENT, literal, equals, startsWith, byteAt, lengthOf, slice } from "../bytes/view";
-import { firstValue, headerCount, headerName, findHeader } from "./headers";
+import { View, ABSENT, literal, equals, startsWith, byteAt, lengthOf } from "../bytes/view";
+import { firstValue, findHeader } from "./headers";
 import { normaliseHost } from "./host";
 import { normalisePath, pathPart, queryPart } from "./path";
 

@@ -1,8 +1,9 @@
 import {
-  ABSENT, Balances, EditKind, NONE, RATELIMIT, RATELIMIT_POLICY, Reason, Tables, View, allocate, begin, codeOf, countDecision, decide as decideFilter,
-  decision, decodeConfig, detailOf, editCount, editKind, editName, editValue, end, grpcStatusOf, isAllowed, isGrpc, lengthOf, literal,
-  logText, pointerOf, problemBody, rateLimit, rateLimitPolicy, readHeaders, readRequest, replyPairs, REASON_COUNT, resetArena,
-  responseCodeDetailsOf, standings, statusOf, sweep, titleOf, view, writeByte, writeNumber, writeView,
+  ABSENT, Balances, EditKind, RATELIMIT, RATELIMIT_POLICY, Reason, Tables, View, allocate, begin, codeOf, countDecision,
+  decide as decideFilter, decision, decodeConfig, detailOf, editCount, editKind, editName, editValue, end, grpcStatusOf,
+  isAllowed, isGrpc, lengthOf, literal, logText, pointerOf, problemBody, rateLimit, rateLimitPolicy, readHeaders,
+  readRequest, replyPairs, REASON_COUNT, resetArena, responseCodeDetailsOf, standings, statusOf, sweep, titleOf, view,
+  writeByte, writeNumber,
 } from "../../../filter/index";
 import { MemoryShards } from "./memoryShards";
 
