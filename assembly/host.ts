@@ -1,6 +1,6 @@
 import { ABSENT, View, view, pointerOf, lengthOf, allocate } from "../filter/index";
 import {
-  proxy_define_metric, proxy_get_buffer_bytes, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs,
+  proxy_define_metric, proxy_get_buffer_bytes, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_property,
   proxy_get_shared_data, proxy_increment_metric, proxy_log, proxy_remove_header_map_value, proxy_replace_header_map_value,
   proxy_send_local_response, proxy_set_property, proxy_set_shared_data, proxy_set_tick_period_milliseconds,
 } from "@solo-io/proxy-runtime/assembly/imports";
@@ -59,6 +59,12 @@ export function sendReply(status: u32, details: View, body: View, pairs: View, g
   return proxy_send_local_response(
     status, pointerOf(details), lengthOf(details), pointerOf(body), lengthOf(body), pointerOf(pairs), lengthOf(pairs), grpcStatus,
   ) == Status.Ok;
+}
+
+/** True when some module in this Envoy has set the filter state `wasm.<name>` of the stream; clients cannot. */
+export function hasFilterState(name: View): bool {
+  clearOut();
+  return proxy_get_property(pointerOf(name), lengthOf(name), OUT_POINTER, OUT_SIZE) == Status.Ok;
 }
 
 /** Filter state `wasm.<name>` of the stream, for access logs. */

@@ -1,10 +1,10 @@
 import {
   EditKind, Reason, Tables, View, countDecision, decide, decision, detailOf, editCount, editKind, editName, editValue,
-  grpcStatusOf, isAllowed, isGrpc, literal, logText, problemBody, readHeaders, readRequest, replyPairs,
+  grpcStatusOf, isAllowed, isGrpc, literal, logText, mayBeDecidedAlready, problemBody, readHeaders, readRequest, replyPairs,
   responseCodeDetailsOf, standings, statusOf, MAX_STANDINGS, Standing,
 } from "../filter/index";
 import {
-  HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, log, removeHeader, replaceHeader, requestHeaderPairs,
+  HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, hasFilterState, log, removeHeader, replaceHeader, requestHeaderPairs,
   sendReply, setFilterState,
 } from "./host";
 import { Root, findRoot } from "./root";
@@ -28,6 +28,7 @@ export function onRequestHeaders(streamId: u32): FilterHeadersStatus {
   decideFor(root, tables);
   countDecision(tables);
   if (!isAllowed(decision.reason)) return refuse(stream, tables, decision.reason);
+  if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
   setFilterState(STATE_NAME, logText(tables));
   if (!applyEdits()) return fail(stream, tables, "the host refused a change to the request headers");
   if (stream != null) keepStandings(stream);
@@ -46,6 +47,12 @@ function applyEdits(): bool {
     else good = removeHeader(HeaderMap.Request, editName(i)) && good;
   }
   return good;
+}
+
+/** Another policy in this Envoy has let the request through: its headers and its log text stay. */
+function pass(stream: Stream | null): FilterHeadersStatus {
+  if (stream != null) closeStream(stream);
+  return FilterHeadersStatus.Continue;
 }
 
 /** The response will show the standings as they are now. */

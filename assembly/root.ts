@@ -3,8 +3,11 @@ import { Metrics } from "./metrics";
 import { SharedPool } from "./pool";
 import { forgetRoot } from "./stream";
 
-/** Ticks of other roots, for each root there is, after which a silent one is taken for gone: ten seconds or more. */
-const MAX_MISSED_TICKS = 40;
+/** Rounds after which a root that has not ticked is taken for gone: ten seconds or more. */
+const MAX_SILENT_ROUNDS: u32 = 40;
+
+/** A round ends when some root ticks twice, so rounds go on at the pace of ticks, however many roots there are. */
+let round: u32 = 0;
 
 /**
  * What one policy counts in this VM. It outlives roots: an edit of the policy makes a new root, which spends on from the
@@ -23,7 +26,8 @@ export class Root {
   tables: Tables | null = null;
   metrics: Metrics | null = null;
   account: Account | null = null;
-  missedTicks: i32 = 0;
+  /** The round it was last heard of. */
+  lastRound: u32 = round;
   constructor(readonly id: u32) {}
 }
 
@@ -72,10 +76,11 @@ export function install(root: Root, tables: Tables, metrics: Metrics, account: A
  */
 export function noteTick(root: Root): bool {
   let gone = false;
-  root.missedTicks = 0;
+  if (root.lastRound == round) round++;
+  root.lastRound = round;
   for (let i = roots.length - 1; i >= 0; i--) {
     const other = roots[i];
-    if (other.id == root.id || ++other.missedTicks <= MAX_MISSED_TICKS * roots.length) continue;
+    if (round - other.lastRound <= MAX_SILENT_ROUNDS) continue;
     release(other);
     roots.splice(i, 1);
     gone = true;

@@ -13,6 +13,7 @@ export { Standing, standings, MAX_STANDINGS } from "./quota/standing";
 export { readHeaders } from "./request/headers";
 export { readRequest, isGrpc } from "./request/request";
 export { decide } from "./decision/decide";
+export { mayBeDecidedAlready } from "./decision/outcome";
 export { decision, Decision } from "./decision/decision";
 export { EditKind, editCount, editKind, editName, editValue } from "./decision/edit";
 export {

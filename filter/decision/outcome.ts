@@ -7,7 +7,7 @@ import { isOwnHeader } from "../request/request";
 import { NONE, Route } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { decision } from "./decision";
-import { removeHeader, setHeader } from "./edit";
+import { editCount, removeHeader, setHeader } from "./edit";
 import { Reason } from "./reason";
 
 const CONSUMER = literal("x-tollgate-consumer");
@@ -29,6 +29,14 @@ export function writeEdits(tables: Tables): void {
   if (decision.consumer != NONE) setHeader(CONSUMER, tables.consumers.at(decision.consumer).name);
   if (decision.plan != NONE) setHeader(PLAN, tables.plans.at(decision.plan).name);
   setHeader(ROUTE, decision.route);
+}
+
+/**
+ * True for a request that no API covers and that carries headers of Tollgate: they come from a client, and are removed, or
+ * from another policy in the same Envoy, which the binding can tell.
+ */
+export function mayBeDecidedAlready(): bool {
+  return decision.reason == Reason.Unmatched && editCount > 0;
 }
 
 /** Headers of Tollgate that came from outside; those that are set below are replaced anyway. */

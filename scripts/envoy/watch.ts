@@ -1,6 +1,6 @@
 import { watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 
 const DEBOUNCE_MS = 60;
 const POLL_MS = 400;
@@ -11,9 +11,12 @@ const POLL_MS = 400;
  */
 export function watchFile(path: string, onChange: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
+  // A timer that runs is left alone: events that never end must not put off the change for ever.
   const soon = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(onChange, DEBOUNCE_MS);
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      onChange();
+    }, DEBOUNCE_MS);
   };
   let last: string | undefined;
   const poll = setInterval(() => {
@@ -22,7 +25,7 @@ export function watchFile(path: string, onChange: () => void): () => void {
       last = now;
     });
   }, POLL_MS);
-  const watcher = events(dirname(path), soon);
+  const watcher = events(path, soon);
   return () => {
     clearTimeout(timer);
     clearInterval(poll);
@@ -30,10 +33,12 @@ export function watchFile(path: string, onChange: () => void): () => void {
   };
 }
 
-/** Any event in the folder counts: which name it carries depends on the platform, and the reader compares contents anyway. */
-function events(folder: string, onEvent: () => void): { close(): void } | null {
+/** Events of the folder that name the file, or no file: what they name depends on the platform. */
+function events(path: string, onEvent: () => void): { close(): void } | null {
   try {
-    const watcher = watch(folder, onEvent);
+    const watcher = watch(dirname(path), (_, name) => {
+      if (name === null || name === basename(path)) onEvent();
+    });
     watcher.on('error', () => watcher.close());
     return watcher;
   } catch {

@@ -51,7 +51,7 @@ function properties(vm: Vm): HostFunctions {
     const values: Record<string, string | undefined> = {
       plugin_name: plugin?.name, plugin_root_id: plugin?.rootId, plugin_vm_id: '',
     };
-    return values[path];
+    return values[path] ?? vm.stream?.filterState.get(`wasm.${path}`);
   };
   return {
     get_property: (path, pathSize, valuePointer, sizePointer) => {

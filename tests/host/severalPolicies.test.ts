@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pluginConfig } from './config.ts';
+import { loadModule, MODULE } from './module.ts';
+import type { Pair } from './pairs.ts';
+import { Process } from './process.ts';
+import { Stream } from './stream.ts';
+import { Vm } from './vm.ts';
+
+const CONFIG = { ...pluginConfig([{ name: 'q', limit: 10, window: 'hour' }]), unmatched: 'allow' };
+const DECIDED: Pair[] = [
+  [':authority', 'a.test'], [':path', '/elsewhere'], [':method', 'GET'],
+  ['x-tollgate-consumer', 'acme'], ['x-tollgate-route', 'other/default'],
+];
+
+/** What is left of a request that the policy does not cover, with or without a decision of an earlier plugin. */
+function passOn(filterState: string | null): { headers: string[]; log: string | undefined } {
+  const process = new Process(Date.UTC(2026, 0, 1));
+  const vm = new Vm(loadModule(MODULE), process, 'vm');
+  const root = vm.startRoot({ name: 'second', rootId: 'second', configuration: Buffer.from(JSON.stringify(CONFIG)) });
+  assert.ok(root);
+  const stream = new Stream(DECIDED);
+  if (filterState !== null) stream.filterState.set('wasm.tollgate', filterState);
+  const context = vm.openStream(root, stream);
+  assert.equal(vm.call(context, 'proxy_on_request_headers', context.id, DECIDED.length, 1), 0);
+  assert.deepEqual(process.faults, []);
+  return {
+    headers: stream.request.pairs.map(([name]) => name).filter((name) => name.startsWith('x-tollgate-')),
+    log: stream.filterState.get('wasm.tollgate'),
+  };
+}
+
+test('keeps the headers and the log text of another policy in the same Envoy', () => {
+  const log = 'reason=allowed api=other consumer=acme';
+  assert.deepEqual(passOn(log), { headers: ['x-tollgate-consumer', 'x-tollgate-route'], log });
+});
+
+test('removes such headers when no policy in this Envoy has set them', () => {
+  assert.deepEqual(passOn(null), { headers: [], log: 'reason=unmatched' });
+});
