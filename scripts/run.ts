@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { describe } from './envoy/accessLog.ts';
 import { curlLines } from './envoy/curl.ts';
@@ -6,10 +7,12 @@ import { findEnvoy, type FoundEnvoy } from './envoy/find.ts';
 import { checkedPolicy, policyTextOf } from './envoy/policyFile.ts';
 import { wholeNumber } from './envoy/option.ts';
 import { PolicyServer, untilStopped, type Report } from './envoy/policyServer.ts';
-import { checkOverrides } from './envoy/policySnapshot.ts';
+import { checkOverrides, snapshotOf } from './envoy/policySnapshot.ts';
 import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './envoy/port.ts';
+import { staticBootstrap, type StaticOptions } from './envoy/staticBootstrap.ts';
 import { UsageError, type Command, type Io } from './command.ts';
-import { currentModule } from './module.ts';
+import { currentModule, modulePath } from './module.ts';
+import { compilePolicy } from './policy/index.ts';
 
 export const run: Command = {
   summary: 'serve a policy with a real Envoy on this machine',
@@ -27,6 +30,9 @@ an edit with problems is refused and the old policy keeps serving. Ctrl-C stops 
   --docker               Envoy from its docker image (needs the host's network: Linux)
   --no-watch             do not follow edits of the file
   --json                 access log as JSON, one object a line; everything else goes to standard error
+  --print-bootstrap      starts nothing: prints an Envoy bootstrap with the policy inside, for an Envoy of your own
+                         (examples/docker). With --listen ADDRESS (default 127.0.0.1) and --module PATH, the wasm file
+                         as that Envoy sees it
 
 A request that matches no API is refused with 404, or with \`unmatched: allow\` goes to the first upstream of the policy.
 
@@ -37,7 +43,13 @@ examples
   async run(args: string[], io: Io): Promise<number> {
     const options = parse(args);
     // what the user can mend comes first, before anything is installed, built or started
-    checkOverrides(checkedPolicy(await policyTextOf(options.file), options.file).policy, options.overrides);
+    const { policy, warnings } = checkedPolicy(await policyTextOf(options.file), options.file);
+    checkOverrides(policy, options.overrides);
+    if (options.bootstrap !== null) {
+      for (const warning of warnings) io.err(`${warning}\n`);
+      io.out(`${JSON.stringify(staticBootstrap(snapshotOf(policy, compilePolicy(policy), options.overrides), options.bootstrap), null, 2)}\n`);
+      return 0;
+    }
     try {
       return await serve(options, io);
     } catch (error) {
@@ -76,6 +88,8 @@ interface RunOptions {
   docker: boolean;
   watch: boolean;
   json: boolean;
+  /** Null: serve the policy. */
+  bootstrap: StaticOptions | null;
 }
 
 function parse(args: string[]): RunOptions {
@@ -86,19 +100,31 @@ function parse(args: string[]): RunOptions {
       'port': { type: 'string' }, 'admin-port': { type: 'string' }, 'concurrency': { type: 'string' },
       'upstream': { type: 'string', multiple: true }, 'envoy': { type: 'string' }, 'docker': { type: 'boolean', default: false },
       'no-watch': { type: 'boolean', default: false }, 'json': { type: 'boolean', default: false },
+      'print-bootstrap': { type: 'boolean', default: false }, 'listen': { type: 'string' }, 'module': { type: 'string' },
     },
   });
   const [file, ...more] = positionals;
   if (file === undefined || more.length > 0) throw new UsageError('name one policy file');
   if (values.docker && values.envoy !== undefined) throw new UsageError('--docker and --envoy exclude each other');
+  for (const option of ['listen', 'module'] as const) {
+    if (values[option] !== undefined && !values['print-bootstrap']) throw new UsageError(`--${option} goes with --print-bootstrap`);
+  }
+  const port = wholeNumber('--port', values.port, 1, 65535) ?? DEFAULT_PORT;
+  const adminPort = wholeNumber('--admin-port', values['admin-port'], 1, 65535);
   return {
     file,
-    port: wholeNumber('--port', values.port, 1, 65535) ?? DEFAULT_PORT,
-    adminPort: wholeNumber('--admin-port', values['admin-port'], 1, 65535),
+    port,
+    adminPort,
+    bootstrap: values['print-bootstrap'] ? { port, adminPort: adminPort ?? DEFAULT_ADMIN_PORT, listen: address(values.listen), module: values.module ?? modulePath } : null,
     concurrency: wholeNumber('--concurrency', values.concurrency, 1, 128) ?? 2,
     overrides: new Map((values.upstream ?? []).map(override)),
     envoyPath: values.envoy, docker: values.docker, watch: !values['no-watch'], json: values.json,
   };
+}
+
+function address(text = '127.0.0.1'): string {
+  if (isIP(text) === 0) throw new UsageError(`--listen is an IP address; found "${text}"`);
+  return text;
 }
 
 function override(text: string): [string, string] {

@@ -8,8 +8,12 @@ const commands: Record<string, () => Promise<Command>> = {
   run: async () => (await import('./run.ts')).run,
   keys: async () => (await import('./keys.ts')).keys,
   compile: async () => (await import('./compile.ts')).compile,
+  diff: async () => (await import('./diff.ts')).diff,
+  emit: async () => (await import('./emit.ts')).emit,
   schema: async () => (await import('./schema.ts')).schema,
   build: async () => (await import('./build.ts')).build,
+  pack: async () => (await import('./pack.ts')).pack,
+  push: async () => (await import('./push.ts')).push,
   demo: async () => (await import('./demo.ts')).demo,
 };
 

@@ -27,21 +27,39 @@ export function bootstrap(options: BootstrapOptions): object {
     node: { id: 'tollgate-run', cluster: 'tollgate' },
     admin: { address: loopback(options.adminPort) },
     dynamic_resources: { cds_config: watched(options, FILES.clusters) },
-    static_resources: { listeners: [listener(options)] },
-    // Envoy warns on every start when nothing bounds its connections
-    overload_manager: { resource_monitors: [{ name: 'envoy.resource_monitors.global_downstream_max_connections', typed_config: CONNECTION_LIMIT }] },
+    static_resources: { listeners: [listener(loopback(options.port), discovered(options), options)] },
+    overload_manager: overloadManager(),
   };
 }
 
-function listener(options: BootstrapOptions): object {
+/** Envoy warns on every start when nothing bounds its connections. */
+export function overloadManager(): object {
+  return { resource_monitors: [{ name: 'envoy.resource_monitors.global_downstream_max_connections', typed_config: CONNECTION_LIMIT }] };
+}
+
+/** What changes with the policy, as the connection manager's fields say it: written out, or where to find it. */
+export interface Changing {
+  readonly routes: object;
+  /** The filter's fields beside its name. */
+  readonly plugin: object;
+}
+
+function discovered(options: BootstrapOptions): Changing {
+  return {
+    routes: { rds: { route_config_name: ROUTE_TABLE, config_source: watched(options, FILES.routes) } },
+    plugin: { config_discovery: { config_source: watched(options, FILES.extension), type_urls: [WASM_FILTER] } },
+  };
+}
+
+export function listener(address: object, changing: Changing, options: Pick<BootstrapOptions, 'maxRequestHeadersKb'> = {}): object {
   return {
     name: 'http',
-    address: loopback(options.port),
+    address,
     // with SO_REUSEPORT a second `tollgate run` would silently share the port instead of being refused
     enable_reuse_port: false,
     // without SO_REUSEPORT the kernel favours one worker; a local try should show quotas held by all of them
     connection_balance_config: { exact_balance: {} },
-    filter_chains: [{ filters: [{ name: 'http', typed_config: connectionManager(options) }] }],
+    filter_chains: [{ filters: [{ name: 'http', typed_config: connectionManager(changing, options) }] }],
   };
 }
 
@@ -50,7 +68,7 @@ function listener(options: BootstrapOptions): object {
  * off): a user's own Envoy most likely does the same, and the filter must be safe on what it really sees there. Nothing
  * below matches on the path, so there is no second reading of it that could differ from the filter's.
  */
-function connectionManager(options: BootstrapOptions): object {
+function connectionManager({ routes, plugin }: Changing, options: Pick<BootstrapOptions, 'maxRequestHeadersKb'>): object {
   return {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     stat_prefix: STAT_PREFIX,
@@ -61,16 +79,20 @@ function connectionManager(options: BootstrapOptions): object {
     http_protocol_options: { accept_http_10: true, default_host_for_http_10: 'unspecified.invalid' },
     upgrade_configs: [{ upgrade_type: 'websocket' }],
     access_log: [accessLogOf()],
-    rds: { route_config_name: ROUTE_TABLE, config_source: watched(options, FILES.routes) },
+    ...routes,
     http_filters: [
-      { name: PLUGIN, config_discovery: { config_source: watched(options, FILES.extension), type_urls: [WASM_FILTER] } },
+      { name: PLUGIN, ...plugin },
       { name: 'envoy.filters.http.router', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } },
     ],
   };
 }
 
 function loopback(port: number): object {
-  return { socket_address: { address: '127.0.0.1', port_value: port } };
+  return socketAddress('127.0.0.1', port);
+}
+
+export function socketAddress(address: string, port: number): object {
+  return { socket_address: { address, port_value: port } };
 }
 
 function watched(options: BootstrapOptions, file: string): object {

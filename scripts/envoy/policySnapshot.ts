@@ -4,7 +4,7 @@ import type { Route, Snapshot, Upstream } from './snapshot.ts';
 /** As much of a policy as Envoy's clusters and routes are made from. */
 export interface RoutedPolicy {
   readonly unmatched?: 'deny' | 'allow' | undefined;
-  readonly upstreams?: Readonly<Record<string, { readonly url: string }>> | undefined;
+  readonly upstreams?: Readonly<Record<string, { readonly url?: string | undefined }>> | undefined;
   readonly apis: Readonly<Record<string, {
     readonly upstream?: string | undefined;
     readonly routes?: readonly { readonly name: string; readonly upstream?: string | undefined }[] | undefined;
@@ -28,16 +28,27 @@ export function snapshotOf(policy: RoutedPolicy, pluginConfig: object, overrides
   };
 }
 
-/** Refuses an override that names no upstream: a typing error would silently send requests to the URL of the policy. */
+/**
+ * Refuses an override that names no upstream (a typing error would silently send requests to the URL of the policy), and an
+ * upstream that has no URL at all.
+ */
 export function checkOverrides(policy: RoutedPolicy, overrides: Overrides): void {
   const known = Object.keys(policy.upstreams ?? {});
   for (const name of overrides.keys()) {
     if (!known.includes(name)) throw new Refusal(`--upstream ${name}: the policy has no such upstream; it has ${known.join(', ') || 'none'}`);
   }
+  for (const [name, { url }] of Object.entries(policy.upstreams ?? {})) address(name, url, overrides);
 }
 
 function upstreamsOf(policy: RoutedPolicy, overrides: Overrides): Upstream[] {
-  return Object.entries(policy.upstreams ?? {}).map(([name, { url }]) => upstream(name, overrides.get(name) ?? url));
+  return Object.entries(policy.upstreams ?? {}).map(([name, { url }]) => upstream(name, address(name, url, overrides)));
+}
+
+/** An upstream that only names a service of a mesh leads nowhere on this machine. */
+function address(name: string, url: string | undefined, overrides: Overrides): string {
+  const text = overrides.get(name) ?? url;
+  if (text === undefined) throw new Refusal(`upstream ${name}: has no url, only a service of a mesh; give it one here: --upstream ${name}=http://HOST:PORT`);
+  return text;
 }
 
 function upstream(name: string, text: string): Upstream {

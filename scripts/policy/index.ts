@@ -6,3 +6,5 @@ export type * from './pluginConfig.ts';
 export { printProblem, type Problem } from './problem.ts';
 export { policySchema, type Api, type Consumer, type HeaderCondition, type Key, type Plan, type Policy, type Quota, type Route, type Subscription } from './schema.ts';
 export { epochSeconds } from './time.ts';
+export type { Target } from './target.ts';
+export { destinationsOf, type Destination, type Upstream } from './upstream.ts';

@@ -6,6 +6,8 @@ import { checkNames } from './checkNames.ts';
 import { checkPlaces } from './checkPlaces.ts';
 import { checkQuotas } from './checkQuotas.ts';
 import { checkRoutes } from './checkRoutes.ts';
+import { checkRouting } from './checkRouting.ts';
+import { checkTargets } from './checkTargets.ts';
 import { Cursor } from './cursor.ts';
 import { leakedKeys } from './leak.ts';
 import { isNull, valueOf, type Node } from './node.ts';
@@ -81,7 +83,7 @@ export function readPolicy(text: string, fileName: string, nowSeconds: number = 
 function check(root: Node): Finding[] {
   const cursor = new Cursor(root, [], root.start);
   const report = new Report();
-  for (const rule of [checkNames, checkPlaces, checkQuotas, checkHeaders, checkRoutes, checkConsumers]) rule(cursor, report);
+  for (const rule of [checkNames, checkPlaces, checkQuotas, checkHeaders, checkRoutes, checkTargets, checkRouting, checkConsumers]) rule(cursor, report);
   return report.findings;
 }
 

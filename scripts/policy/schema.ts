@@ -2,10 +2,12 @@ import { z } from 'zod';
 import { filled, listed, named } from './collection.ts';
 import { FRAMING, headerName, token } from './header.ts';
 import { label, name } from './name.ts';
-import { host, pathPrefix, upstreamUrl } from './place.ts';
+import { host, pathPrefix } from './place.ts';
 import { limit, MAX_QUOTAS, quota } from './quota.ts';
 import { MAX_ROUTES, route } from './route.ts';
+import { targets } from './target.ts';
 import { time } from './time.ts';
+import { upstream } from './upstream.ts';
 
 const MAX_KEY_SOURCES = 8;
 const DIGEST_RULE = 'must be "sha256:" and the 64 lower-case hex digits of the key\'s SHA-256; "tollgate keys digest" prints it';
@@ -29,8 +31,6 @@ const keySource = z
     error: 'must hold exactly one of header, authorization, query, cookie',
   })
   .meta({ minProperties: 1, maxProperties: 1 });
-
-const upstream = z.strictObject({ url: upstreamUrl('Address of the upstream: http://HOST:PORT.') });
 
 const api = z.strictObject({
   hosts: filled(
@@ -100,6 +100,7 @@ export const policySchema = z
       .default([{ header: 'x-api-key' }])
       .meta({ description: 'Where a key may be, in order.' }),
     forwardKey: flag('true: the upstream sees the key.'),
+    targets,
     upstreams: named(name('An upstream.'), upstream, 'Upstreams by name.'),
     apis: named(name('An API.'), api, 'APIs by name.'),
     plans: named(name('A plan.'), plan, 'Plans by name.'),

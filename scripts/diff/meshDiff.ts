@@ -1,0 +1,49 @@
+import type { Policy } from '../policy/index.ts';
+import { isSame, listChange, type Difference } from './difference.ts';
+
+/** What differs outside the plugin config: where requests go, and where the policy is enforced. */
+export function meshDifferences(old: Policy, next: Policy): Difference[] {
+  return [...upstreamDifferences(old, next), ...destinationDifferences(old, next), ...targetDifferences(old, next)];
+}
+
+function upstreamDifferences(old: Policy, next: Policy): Difference[] {
+  const { added, removed } = listChange(Object.keys(old.upstreams), Object.keys(next.upstreams));
+  const say = (name: string, text: string): Difference => ({ subject: `upstream ${name}`, text, effects: [] });
+  return [
+    ...Object.entries(next.upstreams).flatMap(([name, upstream]) => {
+      if (added.includes(name)) return [say(name, 'added')];
+      const fields = ['url', 'service', 'services', 'timeout', 'retries'] as const;
+      const changed = fields.filter((field) => !isSame(old.upstreams[name]![field], upstream[field]));
+      return changed.length === 0 ? [] : [say(name, `other ${changed.join(', ')}`)];
+    }),
+    ...removed.map((name) => say(name, 'removed')),
+  ];
+}
+
+/** Upstreams of the routes that both policies have. */
+function destinationDifferences(old: Policy, next: Policy): Difference[] {
+  const [before, after] = [destinations(old), destinations(next)];
+  return [...after].flatMap(([route, upstream]): Difference[] => {
+    const former = before.get(route);
+    return !before.has(route) || former === upstream ? [] : [{ subject: `route ${route}`, text: `goes to ${upstream ?? 'no upstream'} (was: ${former ?? 'no upstream'})`, effects: [] }];
+  });
+}
+
+function destinations({ apis }: Policy): Map<string, string | undefined> {
+  return new Map(Object.entries(apis).flatMap(([api, { upstream, routes }]) => [
+    ...routes.map((route): [string, string | undefined] => [`${api}/${route.name}`, route.upstream ?? upstream]),
+    [`${api}/default`, upstream] as [string, string | undefined],
+  ]));
+}
+
+function targetDifferences(old: Policy, next: Policy): Difference[] {
+  const { added, removed } = listChange(old.targets.map((target) => JSON.stringify(target)), next.targets.map((target) => JSON.stringify(target)));
+  return [
+    ...added.map((target): Difference => ({ subject: 'target', text: `${plain(target)} added: enforced there too`, effects: ['narrows'] })),
+    ...removed.map((target): Difference => ({ subject: 'target', text: `${plain(target)} removed: no longer enforced there`, effects: ['widens'] })),
+  ];
+}
+
+function plain(json: string): string {
+  return json.slice(1, -1).replaceAll('"', '').replaceAll(':', ': ').replaceAll(',', ', ');
+}

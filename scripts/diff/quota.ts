@@ -1,0 +1,47 @@
+import type { PlanConfig, QuotaConfig } from '../policy/index.ts';
+import { grouped, isSame, listChange, type Effect } from './difference.ts';
+
+export interface QuotaChange {
+  readonly text: string;
+  readonly effects: readonly Effect[];
+}
+
+/** `10 a second`, `5 a second with a burst of 20`, `10,000 a month for each API` */
+export function quotaText({ limit, window, burst, per }: QuotaConfig): string {
+  return `${grouped(limit)} ${window === 'hour' ? 'an' : 'a'} ${window}${burst === undefined ? '' : ` with a burst of ${grouped(burst)}`}${per === 'api' ? ' for each API' : ''}`;
+}
+
+/** How a plan's quotas differ. A counter is known by the quota's name, window and kind: what changes one of them begins at zero. */
+export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaConfig[]): QuotaChange[] {
+  const { added, removed } = listChange(old.map(({ name }) => name), next.map(({ name }) => name));
+  const get = (quotas: readonly QuotaConfig[], name: string): QuotaConfig => quotas.find((quota) => quota.name === name)!;
+  const renamed = new Map<string, string>();
+  for (const name of removed) {
+    const twin = added.find((other) => ![...renamed.values()].includes(other) && isSame({ ...get(next, other), name: '' }, { ...get(old, name), name: '' }));
+    if (twin !== undefined) renamed.set(name, twin);
+  }
+  const isRenamed = (name: string): boolean => renamed.has(name) || [...renamed.values()].includes(name);
+  return [
+    ...next.filter(({ name }) => !added.includes(name)).flatMap((quota) => change(get(old, quota.name), quota)),
+    ...[...renamed].map(([from, to]): QuotaChange => ({ text: `quota ${from} is now called ${to}`, effects: ['restarts'] })),
+    ...added.filter((name) => !isRenamed(name)).map((name): QuotaChange => ({ text: `quota ${name} added: ${quotaText(get(next, name))}`, effects: ['narrows'] })),
+    ...removed.filter((name) => !isRenamed(name)).map((name): QuotaChange => ({ text: `quota ${name} removed: was ${quotaText(get(old, name))}`, effects: ['widens'] })),
+  ];
+}
+
+function change(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
+  if (isSame(old, next)) return [];
+  const isBucket = (quota: QuotaConfig): boolean => quota.burst !== undefined;
+  if (old.window !== next.window || old.per !== next.per || isBucket(old) !== isBucket(next)) {
+    return [{ text: `${next.name} ${quotaText(old)} → ${quotaText(next)}`, effects: ['restarts'] }];
+  }
+  if (old.burst === next.burst) return [{ text: `${next.name} ${grouped(old.limit)} → ${grouped(next.limit)}`, effects: [old.limit < next.limit ? 'widens' : 'narrows'] }];
+  const sizes: Effect[] = [old.limit, old.burst!].map((size, index): Effect => (size <= [next.limit, next.burst!][index]! ? 'widens' : 'narrows'));
+  const effects: Effect[] = old.limit === next.limit ? [sizes[1]!] : [...new Set(sizes)];
+  return [{ text: `${next.name} ${quotaText(old)} → ${quotaText(next)}`, effects }];
+}
+
+/** The quotas of a plan as a subscription's own limits make them. */
+export function quotasOf(plan: PlanConfig | undefined, limits: readonly { quota: string; limit: number }[] = []): QuotaConfig[] {
+  return (plan?.quotas ?? []).map((quota) => ({ ...quota, limit: limits.find(({ quota: name }) => name === quota.name)?.limit ?? quota.limit }));
+}

@@ -1,0 +1,74 @@
+import { RETRY_STATUSES } from '../policy/upstream.ts';
+import { destinationsOf, type Destination, type Upstream } from '../policy/index.ts';
+import { kubernetesService } from './destinationRule.ts';
+import type { Place } from './place.ts';
+import { metadata, type Resource } from './resource.ts';
+import { ROUTE_HEADER, type RoutingTable } from './routing.ts';
+
+/** What the Gateway API's schema takes at most; its 128 matches of a whole HTTPRoute are not reached with 16 × 8. */
+const MAX_RULES = 16;
+const MAX_MATCHES = 8;
+const MAX_HOSTNAMES = 16;
+
+/** The routing table for the Gateway API, in as many HTTPRoutes as its limits ask for. */
+export function httpRoutesOf(policy: string, table: RoutingTable, place: Place): Resource[] {
+  const isGateway = place.target.gatewayApi!.kind === 'Gateway';
+  // an HTTPRoute replaces a Service's own routing, for callers that no waypoint stands before too
+  const rest = table.hasUngated || !isGateway ? [restOf(table, place.namespace)] : [];
+  const rules = [...rulesOf(table, place.namespace), ...rest];
+  const hostnames = isGateway && table.hosts !== null ? chunks(table.hosts, MAX_HOSTNAMES) : [null];
+  const parts = chunks(rules, MAX_RULES).flatMap((part) => hostnames.map((names) => ({ rules: part, names })));
+  return parts.map(({ rules, names }, index) => ({
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: metadata(policy, index === 0 ? place.suffix : `${place.suffix}-${index + 1}`, place.namespace),
+    spec: { parentRefs: parentsOf(place), ...(names && { hostnames: names }), rules },
+  }));
+}
+
+function parentsOf({ target }: Place): object[] {
+  const { kind, name, services = [] } = target.gatewayApi!;
+  if (kind === 'Gateway') return [{ group: 'gateway.networking.k8s.io', kind, name }];
+  return (kind === 'Service' ? [name] : services).map((service) => ({ group: '', kind: 'Service', name: service }));
+}
+
+/** One rule for each upstream, with all routes that lead there. */
+function rulesOf({ rules }: RoutingTable, namespace: string): object[] {
+  const byUpstream = new Map<Upstream, string[]>();
+  for (const { name, upstream } of rules) byUpstream.set(upstream, [...(byUpstream.get(upstream) ?? []), name]);
+  return [...byUpstream].flatMap(([upstream, names]) => chunks(names, MAX_MATCHES).map((part) => ({
+    matches: part.map((name) => ({ headers: [{ type: 'Exact', name: ROUTE_HEADER, value: name }] })),
+    ...to(upstream, namespace),
+  })));
+}
+
+/** What no other rule takes: a path prefix counts for less than any header. */
+function restOf({ first }: RoutingTable, namespace: string): object {
+  return { matches: [{ path: { type: 'PathPrefix', value: '/' } }], ...to(first, namespace) };
+}
+
+function to(upstream: Upstream, namespace: string): object {
+  const { timeout, retries } = upstream;
+  const perTry = retries?.perTryTimeout;
+  return {
+    backendRefs: destinationsOf(upstream).map((destination) => backend(destination, namespace)),
+    ...((timeout !== undefined || perTry !== undefined) && { timeouts: { ...(timeout !== undefined && { request: timeout }), ...(perTry !== undefined && { backendRequest: perTry }) } }),
+    ...(retries && { retry: { attempts: retries.attempts, ...(retries.retryOn !== undefined && { codes: codesOf(retries.retryOn) }) } }),
+  };
+}
+
+function backend({ host, port, weight }: Destination, namespace: string): object {
+  const service = kubernetesService(host);
+  const share = weight === undefined ? {} : { weight };
+  if (service === null) return { group: 'networking.istio.io', kind: 'Hostname', name: host, port, ...share };
+  return { group: '', kind: 'Service', name: service.name, ...(service.namespace !== namespace && { namespace: service.namespace }), port, ...share };
+}
+
+function codesOf(retryOn: string): number[] {
+  return [...new Set(retryOn.split(',').flatMap((word) => RETRY_STATUSES[word] ?? [Number(word)]))];
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));
+}

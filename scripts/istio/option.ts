@@ -1,0 +1,22 @@
+export type PluginKind = 'WasmPlugin' | 'TrafficExtension';
+export type FailStrategy = 'FAIL_CLOSE' | 'FAIL_OPEN';
+export type RouteKind = 'VirtualService' | 'HTTPRoute';
+
+export interface EmitOptions {
+  /** `oci://HOST/REPOSITORY@sha256:…` */
+  readonly image: string;
+  /** Default: WasmPlugin. */
+  readonly kind?: PluginKind | undefined;
+  /** Default: FAIL_CLOSE. */
+  readonly failStrategy?: FailStrategy | undefined;
+  /** Default: what each target can read, see `routeKindOf`. */
+  readonly routes?: RouteKind | undefined;
+  /** Name of the Secret with which the image is pulled. */
+  readonly pullSecret?: string | undefined;
+  /** Place among other plugins of the same phase, the highest first. Default: 10. */
+  readonly priority?: number | undefined;
+  /** Only these targets, by the last part of their resources' names; default: all. */
+  readonly only?: readonly string[] | undefined;
+}
+
+export const DEFAULT_PRIORITY = 10;

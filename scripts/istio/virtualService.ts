@@ -1,0 +1,59 @@
+import { destinationsOf, type Upstream } from '../policy/index.ts';
+import type { Place } from './place.ts';
+import { metadata, type Resource } from './resource.ts';
+import { ROUTE_HEADER, type RoutingTable, type Rule } from './routing.ts';
+
+/** The routing table for a classic gateway, or for the sidecars of clients. */
+export function virtualServicesOf(policy: string, table: RoutingTable, place: Place): Resource[] {
+  const { gateway } = place.target;
+  // on the client's side other pods' requests must still get through: a VirtualService replaces a host's own routing
+  const hasRest = table.hasUngated || !gateway;
+  const http = [...table.rules.map(ruleOf), ...table.apis.map(nowhere), ...(hasRest ? [{ name: 'unmatched', ...route(table.first) }] : [])];
+  return apart(table.hosts ?? ['*', ...table.namedHosts]).map((hosts, index) => ({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: metadata(policy, index === 0 ? place.suffix : `${place.suffix}-${index + 1}`, place.namespace),
+    spec: { hosts, gateways: gateway ? gateway.gateways : ['mesh'], ...(!gateway && { exportTo: ['.'] }), http },
+  }));
+}
+
+/** Istio refuses a VirtualService with a host that another one of its hosts covers; so each of them gets one of its own. */
+function apart(hosts: readonly string[]): string[][] {
+  const groups: string[][] = [];
+  for (const host of hosts) {
+    const group = groups.find((others) => !others.some((other) => covers(other, host) || covers(host, other)));
+    if (group === undefined) groups.push([host]);
+    else group.push(host);
+  }
+  return groups;
+}
+
+/** True when a wildcard takes the other host in: `*` any, `*.example.com` all below that domain. */
+function covers(wildcard: string, host: string): boolean {
+  return wildcard.startsWith('*') && host.endsWith(wildcard.slice(1));
+}
+
+function ruleOf({ name, upstream }: Rule): object {
+  return { name, match: [{ headers: { [ROUTE_HEADER]: { exact: name } } }], ...route(upstream) };
+}
+
+/** A route that the module knows already and this table not yet must not fall to rules of others. */
+function nowhere(api: string): object {
+  return {
+    name: `${api}/unknown`,
+    match: [{ headers: { [ROUTE_HEADER]: { prefix: `${api}/` } } }],
+    directResponse: { status: 404, body: { string: 'no route of the policy leads here\n' } },
+  };
+}
+
+function route(upstream: Upstream): object {
+  const { timeout, retries } = upstream;
+  return {
+    route: destinationsOf(upstream).map(({ host, port, subset, weight }) => ({
+      destination: { host, port: { number: port }, ...(subset !== undefined && { subset }) },
+      ...(weight !== undefined && { weight }),
+    })),
+    ...(timeout !== undefined && { timeout }),
+    ...(retries && { retries }),
+  };
+}

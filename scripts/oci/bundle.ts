@@ -1,0 +1,53 @@
+import { digestOf, type Digest } from './digest.ts';
+import { MANIFEST } from './mediaType.ts';
+
+export type Annotations = Record<string, string>;
+
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly artifactType?: string;
+  readonly annotations?: Annotations;
+}
+
+export interface Manifest {
+  readonly schemaVersion: 2;
+  readonly mediaType: typeof MANIFEST;
+  readonly artifactType?: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly subject?: Descriptor;
+  readonly annotations?: Annotations;
+}
+
+export interface Blob {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+/** A manifest with every blob that it names, and the bundles that refer to it (an SBOM). What is written or pushed as one. */
+export interface Bundle {
+  readonly manifest: Blob;
+  readonly blobs: readonly Blob[];
+  readonly referrers: readonly Bundle[];
+}
+
+export function blob(mediaType: string, bytes: Uint8Array, annotations?: Annotations): Blob {
+  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length, ...(annotations === undefined ? {} : { annotations }) }, bytes };
+}
+
+/** JSON as bytes: without spaces, members in the order in which they were made, so the same value is the same digest. */
+export function jsonBlob(mediaType: string, value: unknown, annotations?: Annotations): Blob {
+  return blob(mediaType, Buffer.from(JSON.stringify(value)), annotations);
+}
+
+/** What a descriptor says about the bytes alone; annotations and the like belong to the place where it stands. */
+export function plain({ mediaType, digest, size }: Descriptor): Descriptor {
+  return { mediaType, digest, size };
+}
+
+/** Every blob once: a config may be a layer as well. */
+export function distinct(blobs: readonly Blob[]): Blob[] {
+  return [...new Map(blobs.map((one) => [one.descriptor.digest, one])).values()];
+}

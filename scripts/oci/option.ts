@@ -1,0 +1,16 @@
+import { UsageError } from '../command.ts';
+import { SBOM_FORMATS, type SbomFormat } from './sbom.ts';
+
+/** `--sbom` alone means the first format. parseArgs knows no option with a value that may be missing. */
+export function withSbomFormat(args: readonly string[]): string[] {
+  return args.flatMap((arg, at) => (arg === '--sbom' && !isFormat(args[at + 1]) ? [`--sbom=${SBOM_FORMATS[0]}`] : [arg]));
+}
+
+export function sbomFormat(text: string | undefined): SbomFormat | undefined {
+  if (text === undefined || isFormat(text)) return text;
+  throw new UsageError(`--sbom is ${SBOM_FORMATS.join(' or ')}; found "${text}"`);
+}
+
+function isFormat(text: string | undefined): text is SbomFormat {
+  return SBOM_FORMATS.some((format) => format === text);
+}

@@ -1,0 +1,91 @@
+import { Refusal } from '../command.ts';
+import type { Bundle, Descriptor } from './bundle.ts';
+import type { Digest } from './digest.ts';
+import { pinned, type Reference } from './reference.ts';
+import { putReferrer } from './referrers.ts';
+import { Registry, type RegistryOptions } from './registry.ts';
+import { uploadBlob } from './upload.ts';
+
+export interface Pushed {
+  /** `oci://host/repository@sha256:…`: what to deploy. */
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly tag: string | null;
+  /** What the tag named before, when that was something else. */
+  readonly moved: Digest | null;
+  /** Blobs that the registry did not have. */
+  readonly uploaded: readonly Descriptor[];
+  /** False when everything was there, the tag included. */
+  readonly changed: boolean;
+  /** SBOMs and the like. */
+  readonly referrers: readonly Digest[];
+}
+
+/**
+ * Brings a bundle into a registry: what is missing of it, and the tag last, so that whoever follows the tag finds everything
+ * there. Pushing again sends nothing.
+ */
+export async function pushBundle(bundle: Bundle, reference: Reference, options: RegistryOptions): Promise<Pushed> {
+  const { digest } = bundle.manifest.descriptor;
+  if (reference.digest !== undefined && reference.digest !== digest) throw new Refusal(`the image to push is ${digest}; the reference says ${reference.digest}`);
+  const registry = await stoppable(options.signal, () => Registry.connect(reference, options));
+  return stoppable(options.signal, () => new Push(registry, bundle).run(reference));
+}
+
+class Push {
+  private readonly uploaded: Descriptor[] = [];
+  private changed = false;
+
+  constructor(private readonly registry: Registry, private readonly bundle: Bundle) {}
+
+  async run(reference: Reference): Promise<Pushed> {
+    const { manifest, referrers } = this.bundle;
+    const { digest } = manifest.descriptor;
+    const tag = reference.tag ?? null;
+    const before = tag === null ? null : await this.registry.manifestDigest(tag);
+    const known = before === digest || (await this.registry.manifestDigest(digest)) === digest;
+    if (!known) await this.upload(this.bundle);
+    // a referrer needs its subject there; the tag waits for both
+    if (!known && (tag === null || referrers.length > 0)) await this.put(digest);
+    for (const referrer of referrers) await this.refer(referrer);
+    if (tag !== null && before !== digest) await this.put(tag);
+    return {
+      reference: pinned(reference, digest), digest, tag, moved: before === digest ? null : before,
+      uploaded: this.uploaded, changed: this.changed, referrers: referrers.map((one) => one.manifest.descriptor.digest),
+    };
+  }
+
+  private async upload({ blobs }: Bundle): Promise<void> {
+    for (const blob of blobs) {
+      const { digest, size } = blob.descriptor;
+      if (await this.registry.retrying(() => this.registry.hasBlob(digest))) continue;
+      this.registry.options.note(`uploading ${digest.slice(0, 19)}… (${Math.ceil(size / 1000)} kB)`);
+      await uploadBlob(this.registry, blob);
+      this.uploaded.push(blob.descriptor);
+      this.changed = true;
+    }
+  }
+
+  private async put(name: string): Promise<void> {
+    this.registry.options.note(`putting the manifest under ${name}`);
+    await this.registry.putManifest(name, this.bundle.manifest);
+    this.changed = true;
+  }
+
+  private async refer(referrer: Bundle): Promise<void> {
+    const { digest } = referrer.manifest.descriptor;
+    if ((await this.registry.manifestDigest(digest)) !== digest) await this.upload(referrer);
+    if (await putReferrer(this.registry, this.bundle.manifest.descriptor.digest, referrer)) this.changed = true;
+  }
+}
+
+/** Ctrl-C aborts whatever is under way; what comes up then is not the error to show. */
+async function stoppable<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    signal.throwIfAborted();
+    return await work();
+  } catch (error) {
+    if (signal.aborted) throw new Refusal('stopped; the tag was not moved');
+    throw error;
+  }
+}

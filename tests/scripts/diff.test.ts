@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { CORE_SCHEMA, load } from 'js-yaml';
+import { readFileSync } from 'node:fs';
+import { configDifferences, policiesDifferences, printDifference } from '../../scripts/diff/index.ts';
+import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
+import { tollgate } from './fakeIo.ts';
+import { scratchFile, scratchFolder } from './scratch.ts';
+
+const folder = scratchFolder();
+const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
+
+/** Every difference below is one change of this policy. */
+const OLD = `
+policy: shop
+upstreams: { v1: { url: "http://127.0.0.1:9001" }, v2: { url: "http://127.0.0.1:9002" } }
+apis:
+  pets: { hosts: [a.example.com], paths: [/v1], plans: [free, gold], upstream: v1, routes: [{ name: beta, when: { methods: [GET] } }, { name: v2, when: { methods: [PUT] } }] }
+plans:
+  free: { quotas: { monthly: { limit: 10000, window: month }, smooth: { limit: 5, window: second, burst: 20 } } }
+  gold: { quotas: { monthly: { limit: 90000, window: month } } }
+consumers:
+  acme: { plan: free, keys: [{ id: a1, digest: "${digest('a')}" }, { id: a2, digest: "${digest('b')}", until: 2027-01-01T00:00:00Z }] }
+  globex: { plan: free, keys: [{ id: g1, digest: "${digest('c')}", revoked: true }] }
+  initech: { plan: free }
+  umbrella: { subscriptions: { pets: { plan: free, limits: { monthly: 20000 } } } }
+`;
+
+/** A path of the policy to a new value; undefined removes. */
+type Edit = [path: string, value: unknown];
+
+function edited(...edits: Edit[]): Policy {
+  const policy = load(OLD, { schema: CORE_SCHEMA }) as Record<string, unknown>;
+  for (const [path, value] of edits) {
+    const names = path.split('.');
+    const last = names.pop()!;
+    const parent = names.reduce<Record<string, unknown>>((node, name) => node[name] as Record<string, unknown>, policy);
+    if (value === undefined) delete parent[last];
+    else parent[last] = value;
+  }
+  const result = readPolicy(JSON.stringify(policy), 'new');
+  assert.deepEqual(result.problems, []);
+  return result.policy!;
+}
+
+const KEY = { id: 'a1', digest: digest('a') };
+
+const table: [what: string, edits: Edit[], expected: string[]][] = [
+  ['nothing', [], []],
+  ['the policy\'s name', [['policy', 'store']], ['policy: is now called store (was shop) [counters start anew]']],
+  ['unmatched', [['unmatched', 'allow']], ['policy: unmatched deny → allow: requests that match no API pass, ungated [widens access]']],
+  ['key sources', [['keySources', [{ authorization: 'Bearer' }, { header: 'x-api-key' }]]], ['policy: keys are also taken from authorization Bearer']],
+  ['forwardKey', [['forwardKey', true]], ['policy: upstreams now see the key']],
+  ['anonymous', [['apis.pets.anonymous', 'allow']], ['API pets: anonymous deny → allow: requests without a key pass [widens access]']],
+  ['hosts', [['apis.pets.hosts', ['b.example.com']]], ['API pets: host b.example.com added [widens access]', 'API pets: host a.example.com removed [narrows access]']],
+  ['hosts to any', [['apis.pets.hosts', undefined]], ['API pets: hosts a.example.com → any [widens access]']],
+  ['paths', [['apis.pets.paths', ['/v1', '/v2']]], ['API pets: path /v2 added [widens access]']],
+  ['paths of a policy that lets the rest pass', [['unmatched', 'allow'], ['apis.pets.paths', ['/v1', '/v2']]], ['policy: unmatched deny → allow: requests that match no API pass, ungated [widens access]', 'API pets: path /v2 added [narrows access]']],
+  ['a new API', [['apis.status', { paths: ['/status'], anonymous: 'allow', upstream: 'v1' }]], ['API status: added on any host /status, anonymous allowed [widens access]']],
+  ['a route', [['apis.pets.routes.0.when', { methods: ['GET', 'HEAD'] }]], ['route pets/beta: other methods']],
+  ['a route\'s upstream', [['apis.pets.routes.0.upstream', 'v2']], ['route pets/beta: goes to v2 (was: v1)']],
+  ['a limit', [['plans.free.quotas.monthly.limit', 5000]], ['plan free: monthly 10,000 → 5,000 for 3 consumers (acme, globex, initech) [narrows access]']],
+  ['a burst', [['plans.free.quotas.smooth.burst', 40]], ['plan free: smooth 5 a second with a burst of 20 → 5 a second with a burst of 40 for 4 consumers (acme, globex, initech, umbrella) [widens access]']],
+  ['a window', [['plans.gold.quotas.monthly.window', 'day']], ['plan gold: monthly 90,000 a month → 90,000 a day for no consumer [counters start anew]']],
+  ['a quota\'s name', [['plans.gold.quotas', { calls: { limit: 90000, window: 'month' } }]], ['plan gold: quota monthly is now called calls for no consumer [counters start anew]']],
+  ['a quota removed', [['plans.free.quotas.smooth', undefined]], ['plan free: quota smooth removed: was 5 a second with a burst of 20 for 4 consumers (acme, globex, initech, umbrella) [widens access]']],
+  ['a plan added', [['plans.trial', {}]], ['plan trial: added for no consumer']],
+  ['a consumer\'s plan', [['consumers.initech.plan', 'gold']], ['consumer initech: pets: plan free → gold: monthly 10,000 → 90,000; quota smooth removed: was 5 a second with a burst of 20 [widens access]']],
+  ['a consumer\'s own limit', [['consumers.umbrella.subscriptions.pets.limits.monthly', 30000]], ['consumer umbrella: pets: own limit: monthly 20,000 → 30,000 [widens access]']],
+  ['a pause', [['consumers.umbrella.subscriptions.pets.paused', true]], ['consumer umbrella: pets: subscription paused [narrows access]']],
+  ['an end', [['consumers.umbrella.subscriptions.pets.until', '2027-01-01T00:00:00Z']], ['consumer umbrella: pets: subscription ends 2027-01-01T00:00:00Z (was: never) [narrows access]']],
+  ['no plan any more', [['consumers.initech', {}]], ['consumer initech: pets: no longer holds plan free [narrows access]']],
+  ['a new consumer', [['consumers.newco', { plan: 'gold', keys: [{ id: 'n', digest: digest('d') }] }]], ['consumer newco: added with plan gold on pets, 1 key [widens access]']],
+  ['a consumer removed', [['consumers.acme', undefined]], ['consumer acme: removed; 2 keys no longer work [narrows access]']],
+  ['a consumer\'s name', [['consumers.globex', undefined], ['consumers.globex-corp', { plan: 'free', keys: [{ id: 'g1', digest: digest('c'), revoked: true }] }]], ['consumer globex: is now called globex-corp [counters start anew]']],
+  ['a key added, with an end', [['consumers.initech.keys', [{ id: 'i1', digest: digest('d'), until: '2027-01-01T00:00:00Z' }]]], ['consumer initech: key i1 added, ends 2027-01-01T00:00:00Z [widens access]']],
+  ['a key revoked', [['consumers.acme.keys.0', { ...KEY, revoked: true }]], ['consumer acme: key a1 revoked [narrows access]']],
+  ['a key no longer revoked', [['consumers.globex.keys.0.revoked', false]], ['consumer globex: key g1 no longer revoked [widens access]']],
+  ['a key that ends later', [['consumers.acme.keys.1.until', '2028-01-01T00:00:00Z']], ['consumer acme: key a2 ends 2028-01-01T00:00:00Z (was: 2027-01-01T00:00:00Z) [widens access]']],
+  ['a key under an old id', [['consumers.acme.keys.0.digest', digest('e')]], ['consumer acme: key a1 added [widens access]', 'consumer acme: key a1 removed [narrows access]']],
+  ['an upstream', [['upstreams.v1.url', 'http://127.0.0.1:1']], ['upstream v1: other url']],
+  ['a target', [['targets', [{ namespace: 'shop' }]]], ['target: namespace: shop added: enforced there too [narrows access]']],
+];
+
+for (const [what, edits, expected] of table) {
+  test(`tells of ${what}`, () => {
+    assert.deepEqual(policiesDifferences(edited(), edited(...edits)).map(printDifference), expected);
+  });
+}
+
+test('no one-way mistake: what widens one way does not widen the other', () => {
+  for (const [what, edits] of table.filter(([, edits]) => edits.length === 1)) {
+    const effects = (old: Policy, next: Policy) => configDifferences(compilePolicy(old), compilePolicy(next)).flatMap((difference) => difference.effects);
+    const [there, back] = [effects(edited(), edited(...edits)), effects(edited(...edits), edited())];
+    if (there.length === 1 && back.length === 1 && there[0] !== 'restarts') assert.notEqual(there[0], back[0], what);
+  }
+});
+
+test('diff exits with 0, and with 1 for differences only when asked', async () => {
+  const [old, next] = [scratchFile(folder, OLD), scratchFile(folder, OLD.replace('limit: 10000', 'limit: 5000'))];
+  assert.deepEqual(await tollgate(['diff', old, old]), { code: 0, out: 'no differences\n', err: '' });
+  assert.equal((await tollgate(['diff', old, old, '--exit-code'])).code, 0);
+  const shown = await tollgate(['diff', old, next]);
+  assert.deepEqual([shown.code, shown.out], [0, 'plan free: monthly 10,000 → 5,000 for 3 consumers (acme, globex, initech) [narrows access]\n1 difference\n']);
+  assert.equal((await tollgate(['diff', '-', next, '--exit-code'], { stdin: OLD })).code, 1);
+  const { differences, widens } = JSON.parse((await tollgate(['diff', old, next, '--json'])).out) as { differences: unknown[]; widens: boolean };
+  assert.deepEqual([differences, widens], [[{ subject: 'plan free', text: 'monthly 10,000 → 5,000', effects: ['narrows'], consumers: ['acme', 'globex', 'initech'] }], false]);
+});
+
+test('diff --resource compares with what is rolled out, of either kind, in a List too', async () => {
+  const policy = scratchFile(folder, `${OLD}targets: [{ namespace: shop }]\n`);
+  const next = scratchFile(folder, OLD.replace('limit: 10000', 'limit: 5000'));
+  for (const kind of ['WasmPlugin', 'TrafficExtension']) {
+    const out = join(folder, kind);
+    await tollgate(['emit', policy, '--image', `oci://registry.example/tollgate@${digest('a')}`, '-o', out, '--kind', kind]);
+    const file = join(out, `${kind.toLowerCase()}.shop.tollgate-shop-sidecars.yaml`);
+    assert.equal((await tollgate(['diff', '--resource', file, policy])).out, 'no differences\n');
+    const list = scratchFile(folder, JSON.stringify({ kind: 'List', items: [load(readFileSync(file, 'utf8'))] }));
+    for (const resource of [file, list]) assert.match((await tollgate(['diff', '--resource', resource, next])).out, /^plan free: monthly 10,000 → 5,000 for 3 consumers/);
+  }
+});
+
+test('diff refuses what it cannot compare', async () => {
+  const policy = scratchFile(folder, OLD);
+  const run = async (...args: string[]): Promise<[number, string]> => {
+    const { code, err } = await tollgate(['diff', ...args]);
+    return [code, err];
+  };
+  assert.deepEqual(await run(policy), [2, 'tollgate diff: takes two policies, OLD and NEW; found 1; see tollgate diff --help\n']);
+  assert.deepEqual(await run('-', '-'), [2, 'tollgate diff: standard input can be one of the two policies; see tollgate diff --help\n']);
+  assert.deepEqual(await run('--resource', policy, policy), [1, `${policy}: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n`]);
+  assert.deepEqual(await run('--resource', join(folder, 'none.yaml'), policy), [1, `${join(folder, 'none.yaml')}: cannot be read: ENOENT\n`]);
+  const bad = scratchFile(folder, 'policy: shop\nunmatched: never\n');
+  assert.deepEqual(await run(policy, bad), [1, `${bad}:2: unmatched: must be "deny" or "allow"; found "never"\n`]);
+});
