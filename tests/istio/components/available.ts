@@ -1,0 +1,18 @@
+import { type ComponentName } from './component.ts';
+import { findComponent } from './find.ts';
+
+/** Paths of components by name, or why a suite that needs them cannot run here. */
+export type Available<N extends ComponentName> = { paths: Record<N, string>; skip: false } | { skip: string };
+
+/**
+ * The components that a suite needs. It never builds: that takes minutes and is asked for with `npm run test:istio`. Without
+ * one of them the suite is skipped and says so; with CI=true that is a failure, because nobody would read it.
+ */
+export async function availableComponents<N extends ComponentName>(names: readonly N[]): Promise<Available<N>> {
+  const found = await Promise.all(names.map(async (name) => [name, await findComponent(name)] as const));
+  const absent = found.filter(([, path]) => path === null).map(([name]) => name);
+  if (absent.length === 0) return { paths: Object.fromEntries(found) as Record<N, string>, skip: false };
+  const reason = `not here: ${absent.join(', ')}; npm run test:istio builds them once`;
+  if (process.env['CI'] === 'true') throw new Error(reason);
+  return { skip: reason };
+}

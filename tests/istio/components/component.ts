@@ -1,0 +1,49 @@
+import { inPackage } from '../../../scripts/packageRoot.ts';
+
+/** A program built from the Go module in the folder `module` beside this file, whose go.mod and go.sum pin it. */
+export interface GoComponent {
+  readonly from: 'go';
+  readonly name: string;
+  readonly module: 'istio' | 'kube' | 'crane';
+  readonly package: string;
+  readonly tags?: string;
+  /** Rough length of a first build on two cores, for a line to whoever waits. */
+  readonly firstBuildSeconds: number;
+}
+
+/** A program of a Debian package. */
+export interface DebianComponent {
+  readonly from: 'debian';
+  readonly name: string;
+  readonly package: string;
+}
+
+export type Component = GoComponent | DebianComponent;
+
+/** Everything real that Tollgate's neighbours are tested with; Envoy comes from scripts/envoy. */
+export const components = [
+  { from: 'go', name: 'pilot-agent', module: 'istio', package: 'istio.io/istio/pilot/cmd/pilot-agent', tags: 'agent,disable_pgv,grpcnotrace,retrynotrace', firstBuildSeconds: 70 },
+  { from: 'go', name: 'pilot-discovery', module: 'istio', package: 'istio.io/istio/pilot/cmd/pilot-discovery', tags: 'vtprotobuf,disable_pgv', firstBuildSeconds: 330 },
+  { from: 'go', name: 'istioctl', module: 'istio', package: 'istio.io/istio/istioctl/cmd/istioctl', tags: 'vtprotobuf,disable_pgv', firstBuildSeconds: 60 },
+  { from: 'go', name: 'wasmfetch', module: 'istio', package: './wasmfetch', firstBuildSeconds: 30 },
+  { from: 'go', name: 'crane', module: 'crane', package: 'github.com/google/go-containerregistry/cmd/crane', firstBuildSeconds: 30 },
+  { from: 'go', name: 'kube-apiserver', module: 'kube', package: 'k8s.io/kubernetes/cmd/kube-apiserver', firstBuildSeconds: 310 },
+  { from: 'debian', name: 'etcd', package: 'etcd-server' },
+  { from: 'debian', name: 'docker-registry', package: 'docker-registry' },
+  { from: 'debian', name: 'skopeo', package: 'skopeo' },
+  { from: 'debian', name: 'umoci', package: 'umoci' },
+  { from: 'debian', name: 'htpasswd', package: 'apache2-utils' },
+] as const satisfies readonly Component[];
+
+export type ComponentName = (typeof components)[number]['name'];
+
+export const componentNames: readonly ComponentName[] = components.map(({ name }) => name);
+
+export function component(name: ComponentName): Component {
+  return components.find((known) => known.name === name)!;
+}
+
+/** Folder of the Go module that pins a component. */
+export function moduleFolder(module: GoComponent['module']): string {
+  return inPackage('tests', 'istio', 'components', module);
+}

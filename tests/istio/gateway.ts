@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import type { MeshUnderTest } from './meshUnderTest.ts';
+import { ACME, meshPolicy, RICH } from './policy.ts';
+import type { ProxyUnderTest } from './proxyUnderTest.ts';
+
+export function gatewayTests(mesh: MeshUnderTest): void {
+  describe('a policy on an ingress gateway', () => {
+    let gateway: ProxyUnderTest;
+    before(async () => {
+      gateway = await mesh.gateway('ingress');
+      await gateway.rollOut(meshPolicy({ targets: [gateway.target], hosts: ['api.example.com'], limit: 3 }));
+      await gateway.becomesStatus(401);
+      await gateway.becomesRouted();
+    });
+
+    it('answers 401 without a key and with an unknown one, as problem+json of the module', async () => {
+      const missing = await gateway.call();
+      assert.deepEqual([missing.status, missing.headers['content-type']], [401, 'application/problem+json']);
+      assert.equal((JSON.parse(missing.body) as { reason: string }).reason, 'missing_api_key');
+      const unknown = await gateway.call({ headers: { 'x-api-key': 'nobody' } });
+      assert.equal((JSON.parse(unknown.body) as { reason: string }).reason, 'unknown_api_key');
+    });
+
+    it('lets a consumer through until the quota is used up, then answers 429', async () => {
+      for (let i = 0; i < 3; i++) {
+        const allowed = await gateway.call({ headers: ACME });
+        assert.equal(allowed.status, 200, allowed.body);
+        assert.equal(allowed.seen?.headers['x-tollgate-consumer'], 'acme');
+        assert.equal(allowed.seen?.headers['x-api-key'], undefined);
+      }
+      const refused = await gateway.call({ headers: ACME });
+      assert.equal(refused.status, 429);
+      assert.match(String(refused.headers['retry-after']), /^\d+$/);
+    });
+
+    it('routes by header through the VirtualService, by the route that the module chose', async () => {
+      assert.equal((await gateway.call({ headers: RICH })).seen?.upstream, 'v1');
+      const second = await gateway.call({ headers: { ...RICH, 'x-api-version': '2' } });
+      assert.equal(second.seen?.upstream, 'v2');
+      assert.equal(second.seen?.headers['x-tollgate-route'], 'petstore/v2');
+    });
+
+    it('lets no caller choose a route or an identity by a header of its own', async () => {
+      const forged = { 'x-tollgate-route': 'petstore/v2', 'x-tollgate-consumer': 'boss' };
+      const { seen } = await gateway.call({ headers: { ...RICH, ...forged } });
+      assert.deepEqual([seen?.upstream, seen?.headers['x-tollgate-consumer']], ['v1', 'rich']);
+      assert.equal((await gateway.call({ headers: forged })).status, 401);
+    });
+
+    it('answers 404 no_api where no API of the policy is', async () => {
+      const { status, body } = await gateway.call({ path: '/elsewhere', headers: RICH });
+      assert.deepEqual([status, (JSON.parse(body) as { reason: string }).reason], [404, 'no_api']);
+    });
+
+    it('counts on /stats/prometheus and names the reason in the access log', async () => {
+      await gateway.becomesStat(/^tollgate_petstore_api_petstore_plan_counted_allowed\{\} 3$/m);
+      await gateway.becomesStat(/^tollgate_petstore_reason_quota_exceeded\{\} 1$/m);
+      await gateway.logsAccess(/^429 tollgate_quota_exceeded reason=quota_exceeded api=petstore .*consumer=acme key=acme-1 plan=counted/);
+    });
+  });
+}

@@ -1,0 +1,23 @@
+import { after, before, describe } from 'node:test';
+import { acceptanceTests } from './acceptance.ts';
+import { available } from './available.ts';
+import { changeTests } from './changes.ts';
+import { failureTests } from './failures.ts';
+import { gatewayTests } from './gateway.ts';
+import { gatewayApiTests } from './gatewayApi.ts';
+import { MeshUnderTest } from './meshUnderTest.ts';
+import { outboundTests } from './outbound.ts';
+import { printedTests } from './printed.ts';
+import { rolloutTests } from './rollout.ts';
+import { sidecarTests } from './sidecar.ts';
+import { twoPolicyTests } from './twoPolicies.ts';
+
+const found = await available();
+
+/** One control plane for every subject: it is what takes time to start. */
+describe('a mesh with a real control plane', { skip: found.skip }, () => {
+  const mesh = new MeshUnderTest(found);
+  before(() => mesh.start());
+  after(() => mesh.stop());
+  for (const tests of [acceptanceTests, gatewayTests, gatewayApiTests, printedTests, sidecarTests, outboundTests, twoPolicyTests, changeTests, rolloutTests, failureTests]) tests(mesh);
+});

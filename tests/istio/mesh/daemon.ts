@@ -1,0 +1,106 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { get } from 'node:http';
+import { eachLine } from '../../../scripts/envoy/lines.ts';
+import { whenWeDie } from './watchdog.ts';
+
+export interface DaemonOptions {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Record<string, string>;
+  /** Its working folder. */
+  readonly folder: string;
+  /** How long it may take to end after SIGTERM; default 3 s. */
+  readonly graceMs?: number;
+}
+
+const KEPT_LINES = 4000;
+
+/** A program that ends when it is told to, and when the process that started it is gone; with all that it starts itself. */
+export class Daemon {
+  /** The last lines of both its outputs. */
+  readonly log: string[] = [];
+  readonly ended: Promise<string>;
+  hasEnded = false;
+  private readonly child: ChildProcess;
+
+  constructor(private readonly options: DaemonOptions) {
+    const { command, args, folder, env } = options;
+    // a group of its own: an agent's Envoy goes with it, and a Ctrl-C in the terminal reaches only this process
+    const child = spawn(command, args, { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...plainEnvironment(), ...env } });
+    for (const stream of [child.stdout, child.stderr]) eachLine(stream, (line) => this.take(line));
+    this.child = child;
+    const dismiss = whenWeDie('kill -s KILL -- "-$1"', String(child.pid ?? ''));
+    this.ended = new Promise((resolve) => {
+      child.on('close', (code, signal) => resolve(`exit code ${code ?? signal}`));
+      child.on('error', (error) => resolve(error.message));
+    });
+    void this.ended.then(() => {
+      this.hasEnded = true;
+      dismiss();
+    });
+  }
+
+  private take(line: string): void {
+    this.log.push(line);
+    if (this.log.length > KEPT_LINES) this.log.shift();
+  }
+
+  /** Resolves when `ready` says true; stops the program and throws with its last lines when it ends or takes too long. */
+  async isUp(ready: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
+    try {
+      await this.becomes(ready, timeoutMs);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  private async becomes(ready: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (!(await ready().catch(() => false))) {
+      if (this.hasEnded) throw new Error(`${this.options.name} did not start: ${await this.ended}\n${this.lastLines()}`);
+      if (Date.now() > deadline) throw new Error(`${this.options.name} was not ready within ${timeoutMs} ms\n${this.lastLines()}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  lastLines(count = 20): string {
+    return this.log.slice(-count).map((line) => `  ${this.options.name}: ${line}`).join('\n');
+  }
+
+  async stop(): Promise<void> {
+    this.signal('SIGTERM');
+    const late = setTimeout(() => this.signal('SIGKILL'), this.options.graceMs ?? 3000);
+    await this.ended;
+    clearTimeout(late);
+    // what it started and did not take along
+    this.signal('SIGKILL');
+  }
+
+  private signal(signal: NodeJS.Signals): void {
+    if (this.child.pid === undefined) return;
+    try {
+      process.kill(-this.child.pid, signal);
+    } catch {
+      // the whole group is gone
+    }
+  }
+}
+
+/** Istio's programs read dozens of variables; only those that any program needs are passed on. */
+function plainEnvironment(): Record<string, string> {
+  const { PATH = '', HOME = '' } = process.env;
+  return { PATH, HOME };
+}
+
+/** True when a URL on loopback answers 200. */
+export function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get(url, { timeout: 2000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.on('error', () => resolve(false)).on('timeout', () => request.destroy());
+  });
+}

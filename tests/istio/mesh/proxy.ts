@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Admin } from '../../../scripts/envoy/admin.ts';
+import { Daemon } from './daemon.ts';
+import { ACCESS_LOG } from './istiod.ts';
+import { freePorts } from './port.ts';
+
+export interface ProxyOptions {
+  /** Name of its workload. */
+  readonly name: string;
+  readonly kind: 'gateway' | 'sidecar';
+  readonly namespace: string;
+  /** What selectors choose it by. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly concurrency?: number;
+}
+
+export interface ProxyParts {
+  readonly agent: string;
+  readonly envoy: string;
+  readonly xdsPort: number;
+  /** Unpacked sources of Istio, for its bootstrap template. */
+  readonly source: string;
+  /** Folder for the proxy's own. */
+  readonly folder: string;
+}
+
+/** Where the agent keeps the modules it pulled; it takes no other folder. */
+export const AGENT_DATA = '/var/lib/istio/data';
+
+/** Removes the modules that agents pulled from a repository, `HOST/NAME`; nobody else's, as the host has a port of its own. */
+export async function forgetModules(repository: string): Promise<void> {
+  const folder = createHash('sha256').update(`oci://${repository}`).digest('hex');
+  await rm(join(AGENT_DATA, folder), { recursive: true, force: true });
+}
+
+/** Istio's agent with an Envoy, as in a pod: a gateway, or a sidecar without redirected traffic. */
+export class Proxy {
+  private constructor(private readonly folder: string, private readonly daemon: Daemon, readonly admin: Admin) {}
+
+  static async start(options: ProxyOptions, parts: ProxyParts): Promise<Proxy> {
+    const { folder } = parts;
+    const [adminPort, statusPort, prometheusPort] = (await freePorts(3)) as [number, number, number];
+    await Promise.all([
+      write(join(folder, 'bootstrap.json'), await loopbackTemplate(parts.source)),
+      // the agent's status port listens on every interface; as an annotation of the pod, and only so, it may be 0: off
+      write(join(folder, 'etc/istio/pod/annotations'), 'status.sidecar.istio.io/port="0"\n'),
+    ]);
+    const daemon = new Daemon({
+      name: options.name, command: parts.agent, folder,
+      args: [
+        'proxy', options.kind === 'gateway' ? 'router' : 'sidecar', '--domain', `${options.namespace}.svc.cluster.local`,
+        '--proxyLogLevel', 'warning,wasm:info', '--log_output_level', 'default:info,wasm:debug',
+      ],
+      env: { ...environment(options), PROXY_CONFIG: proxyConfig(options, parts, adminPort), ENVOY_STATUS_PORT: String(statusPort), ENVOY_PROMETHEUS_PORT: String(prometheusPort) },
+    });
+    const admin = new Admin(adminPort);
+    await daemon.isUp(() => admin.isReady());
+    return new Proxy(folder, daemon, admin);
+  }
+
+  /** What the agent and its Envoy wrote. */
+  get log(): readonly string[] {
+    return this.daemon.log;
+  }
+
+  /** Lines of the access log: status, response code details, the module's own words. */
+  async accessLog(): Promise<string[]> {
+    return (await readFile(join(this.folder, ACCESS_LOG), 'utf8').catch(() => '')).split('\n');
+  }
+
+  /** Lines for a failed test's message. */
+  lastLines(count?: number): string {
+    return this.daemon.lastLines(count);
+  }
+
+  stop(): Promise<void> {
+    return this.daemon.stop();
+  }
+}
+
+/** Istio's bootstrap, but for listeners on all interfaces. */
+async function loopbackTemplate(source: string): Promise<string> {
+  const template = await readFile(join(source, 'tools/packaging/common/envoy_bootstrap.json'), 'utf8');
+  return template.replaceAll('{{ .wildcard }}', '127.0.0.1');
+}
+
+function proxyConfig({ concurrency = 2 }: ProxyOptions, { envoy, xdsPort, folder }: ProxyParts, adminPort: number): string {
+  return JSON.stringify({
+    discoveryAddress: `127.0.0.1:${xdsPort}`, controlPlaneAuthPolicy: 'NONE', binaryPath: envoy, configPath: join(folder, 'etc'),
+    proxyBootstrapTemplatePath: join(folder, 'bootstrap.json'), proxyAdminPort: adminPort, concurrency, terminationDrainDuration: '0.1s', fileFlushInterval: '0.1s',
+  });
+}
+
+function environment({ name, kind, namespace, labels }: ProxyOptions): Record<string, string> {
+  return {
+    POD_NAME: `${name}-0`, POD_NAMESPACE: namespace, INSTANCE_IP: '127.0.0.1', SERVICE_ACCOUNT: 'default', ISTIO_META_CLUSTER_ID: 'Kubernetes',
+    ISTIO_META_WORKLOAD_NAME: name, ISTIO_META_OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${name}`,
+    ISTIO_METAJSON_LABELS: JSON.stringify(labels),
+    // no certificates: all is plain text, and no authority is asked for any
+    FILE_MOUNTED_CERTS: 'true',
+    ...(kind === 'sidecar' && { ISTIO_META_INTERCEPTION_MODE: 'NONE' }),
+  };
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}

@@ -1,0 +1,31 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { answers, Daemon } from './daemon.ts';
+import { freePort } from './port.ts';
+
+/** A real registry (distribution) on loopback, plain HTTP, open to all. */
+export class Registry {
+  private constructor(private readonly daemon: Daemon, readonly host: string) {}
+
+  static async start(command: string, parent: string): Promise<Registry> {
+    const folder = join(parent, 'registry');
+    await mkdir(join(folder, 'data'), { recursive: true });
+    const host = `127.0.0.1:${await freePort()}`;
+    const config = {
+      version: 0.1, log: { level: 'info' }, http: { addr: host },
+      storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
+    };
+    await writeFile(join(folder, 'config.yml'), JSON.stringify(config));
+    const daemon = new Daemon({ name: 'registry', command, folder, args: ['serve', join(folder, 'config.yml')] });
+    await daemon.isUp(() => answers(`http://${host}/v2/`));
+    return new Registry(daemon, host);
+  }
+
+  get log(): readonly string[] {
+    return this.daemon.log;
+  }
+
+  stop(): Promise<void> {
+    return this.daemon.stop();
+  }
+}

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Refusal } from '../../scripts/command.ts';
+import { dockerCredential, type Credential } from '../../scripts/oci/credentials.ts';
+import { scratchFolder } from '../scripts/scratch.ts';
+
+const folder = scratchFolder();
+const SECRET = 'hunter2:with-colon';
+const { signal } = new AbortController();
+const path = process.env['PATH'];
+
+/** A helper as docker's are: the registry on standard input, JSON on standard output. */
+const HELPER = `#!/bin/sh
+[ "$1" = get ] || exit 9
+read -r server
+case $server in
+  helped.example) printf '{"ServerURL":"%s","Username":"robot","Secret":"${SECRET}"}' "$server" ;;
+  token.example) printf '{"ServerURL":"%s","Username":"<token>","Secret":"refresh"}' "$server" ;;
+  https://index.docker.io/v1/) printf '{"ServerURL":"%s","Username":"hub","Secret":"s"}' "$server" ;;
+  broken.example) echo "cannot unlock ${SECRET}"; exit 1 ;;
+  babbling.example) echo "${SECRET}" ;;
+  *) echo "credentials not found in native keychain"; exit 1 ;;
+esac
+`;
+
+before(() => {
+  const file = join(folder, 'docker-credential-fake');
+  writeFileSync(file, HELPER);
+  chmodSync(file, 0o755);
+  process.env['PATH'] = `${folder}${delimiter}${path}`;
+});
+after(() => void (process.env['PATH'] = path));
+
+function auth(user: string, password: string): { auth: string } {
+  return { auth: Buffer.from(`${user}:${password}`).toString('base64') };
+}
+
+let count = 0;
+function find(config: unknown, host: string): Promise<Credential | null> {
+  const own = join(folder, String(count++));
+  mkdirSync(own);
+  writeFileSync(join(own, 'config.json'), typeof config === 'string' ? config : JSON.stringify(config));
+  return dockerCredential(host, signal, { DOCKER_CONFIG: own });
+}
+
+async function pair(config: unknown, host = 'r.example'): Promise<string | null> {
+  const found = await find(config, host);
+  return found === null ? null : found.kind === 'password' ? `${found.username} ${found.password}` : `${found.kind} ${found.token}`;
+}
+
+test('auths: base64 of user and password, and the password may hold colons', async () => {
+  assert.equal(await pair({ auths: { 'r.example': auth('me', SECRET) } }), `me ${SECRET}`);
+  assert.equal(await pair({ auths: { 'r.example': auth('me', `${SECRET}\0\0`) } }), `me ${SECRET}`);
+  assert.equal(await pair({ auths: { 'r.example': { username: 'me', password: 'p' } } }), 'me p');
+});
+
+test('auths: the host in any way that docker has written it', async () => {
+  for (const name of ['https://r.example', 'https://r.example/', 'http://r.example/v1/', 'https://r.example/v2/']) assert.equal(await pair({ auths: { [name]: auth('me', 'p') } }), 'me p', name);
+  assert.equal(await pair({ auths: { 'https://index.docker.io/v1/': auth('hub', 'p') } }, 'docker.io'), 'hub p');
+});
+
+test('auths: another host, another port and a longer name are somebody else', async () => {
+  for (const name of ['x.example', 'r.example:5000', 'r.example.org', 'sub.r.example', 'https://r.example@evil.example']) assert.equal(await pair({ auths: { [name]: auth('me', 'p') } }), null, name);
+});
+
+test('auths: tokens', async () => {
+  assert.equal(await pair({ auths: { 'r.example': { identitytoken: 'refresh' } } }), 'identityToken refresh');
+  assert.equal(await pair({ auths: { 'r.example': { registrytoken: 'bearer' } } }), 'registryToken bearer');
+});
+
+test('credHelpers: the helper of the host, asked with the host on its standard input', async () => {
+  assert.equal(await pair({ credHelpers: { 'helped.example': 'fake' } }, 'helped.example'), `robot ${SECRET}`);
+  assert.equal(await pair({ credHelpers: { 'helped.example': 'fake' } }, 'r.example'), null);
+});
+
+test('credsStore: asked for every host, with the file for what it does not know', async () => {
+  assert.equal(await pair({ credsStore: 'fake' }, 'helped.example'), `robot ${SECRET}`);
+  assert.equal(await pair({ credsStore: 'fake' }, 'token.example'), 'identityToken refresh');
+  assert.equal(await pair({ credsStore: 'fake' }, 'docker.io'), 'hub s');
+  assert.equal(await pair({ credsStore: 'fake', auths: { 'r.example': {} } }), null);
+  assert.equal(await pair({ credsStore: 'fake', auths: { 'r.example': auth('me', 'p') } }), 'me p');
+});
+
+test('credHelpers come before credsStore', async () => {
+  assert.equal(await pair({ credsStore: 'missing', credHelpers: { 'helped.example': 'fake' } }, 'helped.example'), `robot ${SECRET}`);
+});
+
+test('no file, an empty one or one about other things: no credentials', async () => {
+  assert.equal(await dockerCredential('r.example', signal, { DOCKER_CONFIG: join(folder, 'nowhere') }), null);
+  assert.equal(await dockerCredential('r.example', signal, { HOME: join(folder, 'nowhere') }), null);
+  for (const config of [{}, { auths: null, credsStore: '' }, { psFormat: 'x', auths: {} }]) assert.equal(await pair(config), null);
+});
+
+const refusals: [string, unknown, string, RegExp][] = [
+  ['a file that is not JSON', `{"auths": {"r.example": {"password": "${SECRET}"`, 'r.example', /config\.json: not JSON$/],
+  ['a file of another shape', { auths: { 'r.example': SECRET } }, 'r.example', /config\.json: auths\.r\.example: not as docker writes it$/],
+  ['an auth without a colon', { auths: { 'r.example': { auth: Buffer.from('hunter2').toString('base64') } } }, 'r.example', /an auth is not base64 of user:password$/],
+  ['a helper that is not there', { credHelpers: { 'r.example': 'nowhere' } }, 'r.example', /^docker-credential-nowhere: not on PATH, but docker's config\.json names it; install it, or use --username and --password-stdin$/],
+  ['a helper with a path for a name', { credsStore: '../../evil' }, 'r.example', /names a credential helper "\.\.\/\.\.\/evil"; that is not a name of a program$/],
+  ['a helper that fails', { credsStore: 'fake' }, 'broken.example', /^docker-credential-fake: has failed \(exit code 1\) for broken\.example$/],
+  ['a helper that babbles', { credsStore: 'fake' }, 'babbling.example', /^docker-credential-fake: gave an answer without Username and Secret$/],
+];
+for (const [name, config, host, message] of refusals) {
+  test(`refuses ${name}, without a word of what is in it`, async () => {
+    await assert.rejects(find(config, host), (error) => error instanceof Refusal && message.test(error.message) && !error.message.includes('hunter2'));
+  });
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Refusal } from '../../scripts/command.ts';
+import { Progress } from '../../scripts/oci/progress.ts';
+import { backOffMs, RETRY, retryAfterMs, retrying, Transient, type RetryPolicy } from '../../scripts/oci/retry.ts';
+
+const quick: RetryPolicy = { attempts: 3, firstWaitMs: 1, longestWaitMs: 2, longestRetryAfterMs: 1000 };
+
+function trial(failures: Error[], signal = new AbortController().signal): { notes: string[]; tried: () => number; result: Promise<string> } {
+  const notes: string[] = [];
+  let tried = 0;
+  const attempt = async (): Promise<string> => {
+    const failure = failures[tried++];
+    if (failure !== undefined) throw failure;
+    return 'done';
+  };
+  return { notes, tried: () => tried, result: retrying(attempt, { policy: quick, signal, note: (text) => notes.push(text) }) };
+}
+
+test('what may pass is tried again, and each wait is announced', async () => {
+  const { notes, tried, result } = trial([new Transient('busy'), new Transient('busy')]);
+  assert.equal(await result, 'done');
+  assert.equal(tried(), 3);
+  assert.match(notes.join('\n'), /^busy; trying again in 0\.0 s\nbusy; trying again in 0\.0 s$/);
+});
+
+test('gives up after the last attempt, with the last failure', async () => {
+  const { tried, result } = trial([1, 2, 3, 4].map((n) => new Transient(`failure ${n}`)));
+  await assert.rejects(result, (error) => error instanceof Refusal && error.message === 'failure 3; gave up after 3 attempts');
+  assert.equal(tried(), 3);
+});
+
+test('what will not pass is not tried again', async () => {
+  const { tried, result } = trial([new Refusal('no')]);
+  await assert.rejects(result, /^Error: no$/);
+  assert.equal(tried(), 1);
+});
+
+test('a registry that asks for too much patience is not waited for', async () => {
+  await assert.rejects(trial([new Transient('busy', 3_600_000)]).result, /busy; it asks to come back in 3600 s/);
+});
+
+test('Ctrl-C ends a wait', async () => {
+  const stop = new AbortController();
+  const { result } = trial([new Transient('busy', 900)], stop.signal);
+  const started = Date.now();
+  setTimeout(() => stop.abort(), 10);
+  await assert.rejects(result, { name: 'AbortError' });
+  assert.ok(Date.now() - started < 800);
+});
+
+test('waits double up to a bound, and chance takes off up to half', () => {
+  assert.deepEqual([1, 2, 3, 4, 5, 6, 7].map((tried) => backOffMs(tried, RETRY, () => 0)), [500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+  assert.equal(backOffMs(1, RETRY, () => 1), 250);
+});
+
+test('Retry-After is seconds or a date', () => {
+  const now = Date.parse('2026-01-31T00:00:00Z');
+  assert.equal(retryAfterMs('7', now), 7000);
+  assert.equal(retryAfterMs('Sat, 31 Jan 2026 00:00:05 GMT', now), 5000);
+  assert.equal(retryAfterMs('Fri, 30 Jan 2026 00:00:00 GMT', now), 0);
+  for (const header of [null, '', 'soon', '-']) assert.equal(retryAfterMs(header, now), null);
+});
+
+test('a quick command says nothing; a slow one says where it is, from the second second on', (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const lines: string[] = [];
+  const progress = new Progress((line) => lines.push(line));
+  progress.say('first');
+  progress.say('second');
+  context.mock.timers.tick(1999);
+  assert.deepEqual(lines, []);
+  context.mock.timers.tick(1);
+  progress.say('third');
+  assert.deepEqual(lines, ['second', 'third']);
+  progress.stop();
+});

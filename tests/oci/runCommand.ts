@@ -1,0 +1,30 @@
+import { Refusal, UsageError, type Command, type Io } from '../../scripts/command.ts';
+
+export interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface Input {
+  readonly stdin?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a command and keeps what it prints; what it throws for the user becomes text and exit code, as in the program. */
+export async function runCommand(command: Command, args: string[], { stdin = '', signal = new AbortController().signal }: Input = {}): Promise<Run> {
+  const printed = { out: '', err: '' };
+  const io: Io = {
+    out: (text) => void (printed.out += text),
+    err: (text) => void (printed.err += text),
+    stdin: () => Promise.resolve(stdin),
+    isTerminal: false,
+    signal,
+  };
+  try {
+    return { code: await command.run(args, io), ...printed };
+  } catch (error) {
+    if (!(error instanceof Refusal || error instanceof UsageError)) throw error;
+    return { code: error instanceof Refusal ? 1 : 2, out: printed.out, err: `${printed.err}${error.message}\n` };
+  }
+}
