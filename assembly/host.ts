@@ -11,7 +11,7 @@ import {
  * its declarations that are wrong for ABI 0.2.1 (`proxy_grpc_call`, `proxy_grpc_stream`) are not used here.
  */
 export const enum Status { Ok = 0, NotFound = 1, CasMismatch = 8 }
-export const enum HeaderMap { Request = 0, Response = 2 }
+export const enum HeaderMap { Request = 0, RequestTrailers = 1, Response = 2 }
 export const enum LogLevel { Info = 2, Warn = 3, Error = 4 }
 
 const PLUGIN_CONFIGURATION = 7;
@@ -39,10 +39,10 @@ export function currentTimeNanoseconds(): i64 {
   return load<i64>(OUT_TIME);
 }
 
-/** All request headers in one piece, or ABSENT. */
-export function requestHeaderPairs(): View {
+/** All headers of a map in one piece, or ABSENT. */
+export function headerPairs(map: HeaderMap): View {
   clearOut();
-  return outView(proxy_get_header_map_pairs(HeaderMap.Request, OUT_POINTER, OUT_SIZE));
+  return outView(proxy_get_header_map_pairs(map, OUT_POINTER, OUT_SIZE));
 }
 
 /** Replaces every value of the header; false when the host refuses. */

@@ -6,6 +6,7 @@ import { onRequestHeaders } from "./request";
 import { onResponseHeaders } from "./response";
 import { findRoot, noteTick, openRoot } from "./root";
 import { openStream } from "./stream";
+import { onRequestTrailers } from "./trailers";
 
 /**
  * The callbacks of proxy-wasm ABI 0.2.1 that the module exports. Those it does not export (`proxy_on_done`, `proxy_on_log`,
@@ -52,6 +53,12 @@ export function proxy_on_tick(rootId: u32): void {
 export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   resetArena();
   return onRequestHeaders(id);
+}
+
+export function proxy_on_request_trailers(id: u32, trailerCount: u32): u32 {
+  resetArena();
+  onRequestTrailers();
+  return 0;
 }
 
 export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {

@@ -4,7 +4,7 @@ import {
   responseCodeDetailsOf, standings, statusOf, MAX_STANDINGS, Standing,
 } from "../filter/index";
 import {
-  HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, hasFilterState, log, removeHeader, replaceHeader, requestHeaderPairs,
+  HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, hasFilterState, headerPairs, log, removeHeader, replaceHeader, 
   sendReply, setFilterState,
 } from "./host";
 import { Root, findRoot } from "./root";
@@ -20,7 +20,7 @@ export function onRequestHeaders(streamId: u32): FilterHeadersStatus {
   const stream = findStream(streamId);
   const root: Root | null = stream == null ? null : findRoot(stream.rootId);
   const tables: Tables | null = root == null ? null : root.tables;
-  const known = readHeaders(requestHeaderPairs());
+  const known = readHeaders(headerPairs(HeaderMap.Request));
   readRequest();
   if (root == null || tables == null) return refuse(stream, null, Reason.NotConfigured);
   if (!known) return fail(stream, tables, "the host gave no request headers");

@@ -76,7 +76,18 @@ function explain(error: unknown, name: string, io: Io): number {
   return 1;
 }
 
-function processIo(signal: AbortSignal): Io {
+/**
+ * A command that asks for the signal stops in its own time at the first Ctrl-C; a second one, and every one in a command
+ * that does not ask, ends the process the default way.
+ */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal));
+  return stop.signal;
+}
+
+function processIo(): Io {
+  let signal: AbortSignal | undefined;
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
@@ -86,15 +97,21 @@ function processIo(signal: AbortSignal): Io {
       return Buffer.concat(chunks).toString('utf8');
     },
     isTerminal: process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined,
-    signal,
+    get signal() {
+      signal ??= stopSignal();
+      return signal;
+    },
   };
 }
 
 /** The program: command line in, exit code out. */
 export async function start(): Promise<void> {
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(signal));
+  // Nobody reads what we say on the side: go on.
+  process.stderr.on('error', () => undefined);
   // A reader that went away (`tollgate list | head`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-  process.exitCode = await main(process.argv.slice(2), processIo(stop.signal));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.stderr.write(`tollgate: cannot write to standard output: ${error.code ?? error.message}\n`);
+    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+  process.exitCode = await main(process.argv.slice(2), processIo());
 }

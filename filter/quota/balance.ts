@@ -1,7 +1,8 @@
 /**
  * A balance: what this VM knows of one counter, and its lease. 96 bytes.
  *
- * `left` units may be spent without asking. When the pool had nothing, `emptyUntil` says until when it need not be asked
+ * `left` units may be spent without asking, as far as the limit allows: another plan with a higher limit may share the
+ * counter, or an edit may have lowered it. When the pool had nothing, `emptyUntil` says until when it need not be asked
  * again; that answer holds only for the limit it was given for.
  */
 @unmanaged
@@ -10,8 +11,8 @@ export class Balance {
   meter: u64;
   window: i64;
   left: i64;
-  /** Units that remained in the pool at its last answer. */
-  poolRemaining: i64;
+  /** Units used in the pool at its last answer, those of this lease included. */
+  poolUsed: i64;
   emptyUntilNanoseconds: i64;
   emptyForLimit: i64;
   emptySinceNanoseconds: i64;

@@ -29,7 +29,6 @@ export function take(
     const fits = next - nowNanoseconds <= depth;
     fullAtNanoseconds = fits ? next : arrival;
     grant.units = fits ? cost : 0;
-    grant.remaining = max(<i64>0, (depth - (fullAtNanoseconds - nowNanoseconds)) / interval);
     if (fits) {
       // Time that jumps ahead of a full bucket is kept beside the older time: it may have been a wild reading.
       if (cell.window != NO_WINDOW && arrival > cell.window) cell.olderWindow = cell.window;
@@ -57,11 +56,12 @@ export function putBack(shards: ShardStore, consumer: u64, meter: u64, nanosecon
  * on. A time that no present clock can have made gives way to the one before.
  */
 function arrivalTime(cell: Cell, interval: i64, now: i64): i64 {
-  const most = cell.used + CLOCK_STEP_SECONDS * NANOSECONDS;
-  if (cell.window != NO_WINDOW && cell.window - now > most) {
-    cell.window = cell.olderWindow;
-    cell.olderWindow = NO_WINDOW;
-    if (cell.window != NO_WINDOW && cell.window - now > most) cell.window = NO_WINDOW;
+  const latest = now + cell.used + CLOCK_STEP_SECONDS * NANOSECONDS;
+  // The larger of the two that can be: the other was computed with a clock far ahead, or far back.
+  if (cell.window > latest || (cell.olderWindow > cell.window && cell.olderWindow <= latest)) {
+    const given = cell.window;
+    cell.window = cell.olderWindow > latest ? NO_WINDOW : cell.olderWindow;
+    cell.olderWindow = given;
   }
   const ahead = cell.window - now;
   if (cell.window == NO_WINDOW || ahead <= 0) return now;

@@ -5,7 +5,7 @@ import { fullAtNanoseconds, putBack, take } from "./bucket";
 import { CLOCK_STEP_SECONDS } from "./cell";
 import { ShardStore } from "./ledger";
 import { leaseSize, noteLease } from "./lease";
-import { grant, lease, remainingOf, UNKNOWN } from "./pool";
+import { grant, lease, UNKNOWN, usedOf } from "./pool";
 import { ceilSeconds, report, standing, Standing, MAX_STANDINGS } from "./standing";
 import { windowEnd, windowStart } from "./window";
 
@@ -79,9 +79,14 @@ function look(quota: Quota, balance: Balance, state: Standing, limit: i64, now: 
 }
 
 function isEmpty(quota: Quota, balance: Balance, limit: i64, cost: i64, now: i64): bool {
-  if (balance.left >= cost || balance.emptyForLimit != identity(quota, limit)) return false;
+  if (maySpend(balance, limit, cost) || balance.emptyForLimit != identity(quota, limit)) return false;
   // Before the answer was given: the clock has been set back, and nothing is known.
   return now >= balance.emptySinceNanoseconds && now < balance.emptyUntilNanoseconds;
+}
+
+/** True when units at hand fit under the limit: what all have used, less what is still unspent here. */
+function maySpend(balance: Balance, limit: i64, cost: i64): bool {
+  return balance.left >= cost && balance.poolUsed - balance.left + cost <= limit;
 }
 
 /** What an answer "empty" was given for; another limit asks again. */
@@ -94,14 +99,15 @@ function acquire(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, now:
   for (let i = 0; i < plan.quotaCount; i++) {
     const quota = tables.quotas.at(plan.firstQuota + i);
     const balance = balanceOf(i);
-    if (quota.burst > 0 || balance.left >= cost) continue;
-    const want = leaseSize(balance, cost, now);
     const limit = standing(i).limit;
-    lease(shards, balance.consumer, balance.meter, quota.window, limit, cost - balance.left, want, now / NANOSECONDS);
+    if (quota.burst > 0 || maySpend(balance, limit, cost)) continue;
+    // Units that were leased under a higher limit do not count here.
+    const need = balance.left >= cost ? cost : cost - balance.left;
+    lease(shards, balance.consumer, balance.meter, quota.window, limit, need, leaseSize(balance, cost, now), now / NANOSECONDS);
     if (!grant.available) return Charge.Unavailable;
     noteLease(balance, now);
     standing(i).remaining = 0;
-    if (balance.left < cost) {
+    if (!maySpend(balance, limit, cost)) {
       setEmpty(quota, balance, limit, now, now + EMPTY_NANOSECONDS);
       refuse(i, quota, balance, now);
       return Charge.Exceeded;
@@ -113,7 +119,6 @@ function acquire(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, now:
     const balance = balanceOf(i);
     take(shards, balance.consumer, balance.meter, quota.burst, quota.intervalNanoseconds, cost, now);
     if (grant.available) {
-      balance.poolRemaining = grant.remaining;
       balance.fullAtNanoseconds = fullAtNanoseconds;
       if (grant.units > 0) continue;
       setEmpty(quota, balance, quota.limit, now, nextToken(quota, balance, cost));
@@ -143,7 +148,6 @@ function returnTokens(tables: Tables, shards: ShardStore, plan: Plan, before: i3
     if (quota.burst == 0) continue;
     const balance = balanceOf(i);
     putBack(shards, balance.consumer, balance.meter, cost * quota.intervalNanoseconds, now / NANOSECONDS);
-    balance.poolRemaining += cost;
     balance.fullAtNanoseconds -= cost * quota.intervalNanoseconds;
   }
   grant.available = available;
@@ -168,12 +172,12 @@ function askOthers(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, no
     const balance = balanceOf(i);
     if (quota.burst > 0 || i == exceededQuota) continue;
     if (standing(i).remaining == UNKNOWN) {
-      const remaining = remainingOf(shards, balance.consumer, balance.meter, quota.window, standing(i).limit, now / NANOSECONDS);
-      if (remaining == UNKNOWN) continue;
-      balance.poolRemaining = remaining;
+      const used = usedOf(shards, balance.consumer, balance.meter, quota.window, now / NANOSECONDS);
+      if (used == UNKNOWN) continue;
+      balance.poolUsed = used;
       standing(i).remaining = 0;
     }
-    if (balance.left + balance.poolRemaining < cost) refuse(i, quota, balance, now);
+    if (standing(i).limit - balance.poolUsed + balance.left < cost) refuse(i, quota, balance, now);
   }
 }
 

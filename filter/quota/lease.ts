@@ -35,7 +35,7 @@ export function noteLease(balance: Balance, nowNanoseconds: i64): void {
   if (grant.window != balance.window) balance.left = 0;
   balance.window = grant.window;
   balance.left += grant.units;
-  balance.poolRemaining = grant.remaining;
+  balance.poolUsed = grant.used;
   balance.leaseUnits = grant.units;
   balance.leasedAtNanoseconds = nowNanoseconds;
 }
@@ -56,7 +56,7 @@ export function sweep(balances: Balances, shards: ShardStore, nowNanoseconds: i6
     if (balance.left > 0) {
       resetArena();
       giveBack(shards, balance.consumer, balance.meter, balance.window, balance.left, nowNanoseconds / NANOSECONDS);
-      balance.poolRemaining += balance.left;
+      balance.poolUsed -= balance.left;
       balance.leaseUnits = max<i64>(1, balance.leaseUnits - balance.left);
       balance.left = 0;
       returns++;

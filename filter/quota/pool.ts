@@ -13,8 +13,8 @@ export class Grant {
   available: bool = false;
   /** Units charged, 0 when fewer remain than were needed. */
   units: i64 = 0;
-  /** Units that remain in the pool after the charge. */
-  remaining: i64 = 0;
+  /** Units used in the window after the charge. */
+  used: i64 = 0;
   /** The window charged, by its first second. */
   window: i64 = 0;
 }
@@ -33,10 +33,11 @@ export function lease(
     const cell = openCell(shards, consumer, meter, nowSeconds);
     if (cell == null) return;
     const window = openWindow(cell, windowStart(kind, nowSeconds), nowSeconds);
-    const left = limit - usedIn(cell, window);
+    const used = usedIn(cell, window);
+    const left = limit - used;
     grant.window = window;
     grant.units = left < need ? 0 : max(need, min(want, left / LARGEST_PART));
-    grant.remaining = max(<i64>0, left - grant.units);
+    grant.used = used + grant.units;
     if (grant.units > 0) {
       charge(cell, window, grant.units);
       cell.overAtSeconds = windowEnd(kind, cell.window);
@@ -55,12 +56,12 @@ export function settle(shards: ShardStore, nowSeconds: i64): bool {
 /** What nobody has been asked about. */
 export const UNKNOWN: i64 = -1;
 
-/** Units that remain in the window that holds `nowSeconds`, without charging any; UNKNOWN when the store cannot be read. */
-export function remainingOf(shards: ShardStore, consumer: u64, meter: u64, kind: WindowKind, limit: i64, nowSeconds: i64): i64 {
+/** Units used in the window that holds `nowSeconds`, without charging any; UNKNOWN when the store cannot be read. */
+export function usedOf(shards: ShardStore, consumer: u64, meter: u64, kind: WindowKind, nowSeconds: i64): i64 {
   const cell = readCell(shards, consumer, meter);
-  if (cell == null) return wasRead() ? limit : UNKNOWN;
+  if (cell == null) return wasRead() ? 0 : UNKNOWN;
   // Opening the window changes only this copy, which is not stored.
-  return max<i64>(0, limit - usedIn(cell, openWindow(cell, windowStart(kind, nowSeconds), nowSeconds)));
+  return usedIn(cell, openWindow(cell, windowStart(kind, nowSeconds), nowSeconds));
 }
 
 /** Gives back `units` of a lease from `window` that were not spent. */

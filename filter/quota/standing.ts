@@ -33,7 +33,7 @@ export function report(quota: Quota, balance: Balance, state: Standing, now: i64
   const over = windowEnd(quota.window, balance.window);
   state.windowSeconds = <u32>(over - balance.window);
   state.resetSeconds = <u32>max<i64>(0, ceilSeconds(over * NANOSECONDS - now));
-  if (state.remaining != UNKNOWN) state.remaining = balance.poolRemaining + balance.left;
+  if (state.remaining != UNKNOWN) state.remaining = max<i64>(0, state.limit - balance.poolUsed + balance.left);
 }
 
 /** A bucket's limit is its size; it resets when it is full again. */

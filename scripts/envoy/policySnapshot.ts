@@ -1,4 +1,5 @@
 import { Refusal } from '../command.ts';
+import { parseUpstream } from '../policy/index.ts';
 import type { Route, Snapshot, Upstream } from './snapshot.ts';
 
 /** As much of a policy as Envoy's clusters and routes are made from. */
@@ -52,9 +53,7 @@ function address(name: string, url: string | undefined, overrides: Overrides): s
 }
 
 function upstream(name: string, text: string): Upstream {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url?.protocol !== 'http:' || url.pathname !== '/' || url.search !== '' || url.username !== '') {
-    throw new Refusal(`upstream ${name}: a URL is http://HOST:PORT; found "${text}"`);
-  }
-  return { name, host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) };
+  const address = parseUpstream(text);
+  if (address === null) throw new Refusal(`upstream ${name}: a URL is http://HOST:PORT; found "${text}"`);
+  return { name, ...address };
 }

@@ -27,6 +27,26 @@ describe('protocols', { skip: found.skip }, () => {
     assert.match(String(test.seen.at(-1)?.headers), /x-tollgate-consumer,rich/);
   });
 
+  it('takes a request whose trailers bear headers of Tollgate', async () => {
+    const session = connectHttp2(`http://127.0.0.1:${test.port}`);
+    try {
+      const stream = session.request({ ':method': 'POST', ':path': '/v1/pets', 'x-api-key': KEY }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'x-tollgate-consumer': 'evil', 'x_tollgate_plan': 'evil', 'checksum': '1' }));
+      stream.end('body');
+      const status = await new Promise<unknown>((resolve, reject) => {
+        stream.on('response', (headers) => resolve(headers[':status']));
+        stream.on('error', reject);
+      });
+      stream.resume();
+      assert.equal(status, 200);
+      assert.doesNotMatch(String(test.seen.at(-1)?.headers), /evil/);
+    } finally {
+      session.close();
+    }
+    // The module that ran at the trailers still serves.
+    assert.equal((await http2({ ':path': '/v1/pets', 'x-api-key': KEY })).headers[':status'], 200);
+  });
+
   it('finds two different keys in one HTTP/2 request', async () => {
     const reply = await http2({ ':path': '/v1/pets?api_key=other', 'x-api-key': KEY });
     assert.equal((JSON.parse(reply.body) as { reason: string }).reason, 'ambiguous_api_key');

@@ -13,6 +13,7 @@ export const Result = {
 
 export const MapType = {
   requestHeaders: 0,
+  requestTrailers: 1,
   responseHeaders: 2,
   last: 7,
 } as const;

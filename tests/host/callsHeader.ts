@@ -74,6 +74,7 @@ function mapOf(vm: Vm, type: number): HeaderMap | null {
   const { stream } = vm;
   if (stream === null) return null;
   if (type === MapType.requestHeaders) return stream.requestVisible ? stream.request : null;
+  if (type === MapType.requestTrailers) return stream.trailers;
   if (type === MapType.responseHeaders) return stream.response;
   return null;
 }

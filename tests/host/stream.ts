@@ -14,6 +14,7 @@ export interface LocalResponse {
 export class Stream {
   readonly request: HeaderMap;
   response: HeaderMap | null = null;
+  trailers: HeaderMap | null = null;
   /** The request map is gone once the request has gone on, and stays after a local reply. */
   requestVisible = true;
   localResponse: LocalResponse | null = null;

@@ -36,7 +36,7 @@ test('the module imports and exports exactly these', async () => {
   ]);
   assert.deepEqual(exports, [
     'malloc', 'memory', 'proxy_abi_version_0_2_1', 'proxy_on_configure', 'proxy_on_context_create', 'proxy_on_request_headers',
-    'proxy_on_response_headers', 'proxy_on_tick', 'proxy_on_vm_start',
+    'proxy_on_request_trailers', 'proxy_on_response_headers', 'proxy_on_tick', 'proxy_on_vm_start',
   ]);
 });
 

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KEY, pluginConfig } from './config.ts';
+import { HeaderMap } from './headerMap.ts';
+import { loadModule, MODULE } from './module.ts';
+import { Process } from './process.ts';
+import { Stream } from './stream.ts';
+import { Vm } from './vm.ts';
+
+test('headers of Tollgate do not pass in trailers', () => {
+  const process = new Process(Date.UTC(2026, 0, 1));
+  const vm = new Vm(loadModule(MODULE), process, 'vm');
+  const configuration = Buffer.from(JSON.stringify(pluginConfig([{ name: 'q', limit: 10, window: 'hour' }])));
+  const root = vm.startRoot({ name: 'tollgate', rootId: 'tollgate', configuration });
+  assert.ok(root);
+  const stream = new Stream([[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'POST'], ['x-api-key', KEY]]);
+  const context = vm.openStream(root, stream);
+  assert.equal(vm.call(context, 'proxy_on_request_headers', context.id, 4, 0), 0);
+  stream.trailers = new HeaderMap([['x-tollgate-consumer', 'evil'], ['x_tollgate_plan', 'evil'], ['checksum', '1'], ['x-tollgate-consumer', 'worse']]);
+  assert.equal(vm.call(context, 'proxy_on_request_trailers', context.id, 4), 0);
+  assert.deepEqual(stream.trailers.pairs, [['checksum', '1']]);
+  assert.deepEqual(process.faults, []);
+});
