@@ -19,8 +19,6 @@ const SCHEDULE: usize = memory.data(64 * 4, 16);
 const TAIL: usize = memory.data(128, 16);
 const STATE: usize = memory.data(32, 16);
 
-export const DIGEST_BYTES: i32 = 32;
-
 /** Writes the 32-byte digest of `length` bytes at `message` to `digest`. */
 export function sha256(message: usize, length: i32, digest: usize): void {
   memory.copy(STATE, INITIAL, 32);

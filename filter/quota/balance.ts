@@ -20,7 +20,7 @@ export class Balance {
   leaseUnits: i64;
   /** A bucket's time of being full again; unused otherwise. */
   fullAtNanoseconds: i64;
-  /** Sweeps since the last use. */
+  /** Sweeps since units were last leased or spent. */
   idleSweeps: i32;
 }
 
@@ -120,13 +120,6 @@ export class Balances {
   @inline
   private home(consumer: u64, meter: u64): u32 {
     return <u32>(consumer ^ rotl<u64>(meter, 29)) & this.capacity - 1;
-  }
-
-  free(): void {
-    if (this.base != 0) heap.free(this.base);
-    this.base = 0;
-    this.capacity = 0;
-    this.count = 0;
   }
 }
 

@@ -42,7 +42,6 @@ export function charge(
     const quota = tables.quotas.at(plan.firstQuota + i);
     const balance = balances.open(consumer.id, quota.perApi ? quota.meter ^ apiId : quota.meter);
     store<usize>(BALANCES + <usize>i * 4, changetype<usize>(balance));
-    balance.idleSweeps = 0;
     look(quota, balance, standing(i), limitOf(tables, quota, plan.firstQuota + i, subscription), nowNanoseconds);
     if (isEmpty(quota, balance, standing(i).limit, cost, nowNanoseconds)) refuse(i, quota, balance, nowNanoseconds);
   }
@@ -184,6 +183,8 @@ function askOthers(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, no
 function spend(count: i32, cost: i64): void {
   for (let i = 0; i < count; i++) {
     const balance = balanceOf(i);
+    // Only spending keeps a lease: a refused request must not hold units back from other workers.
+    balance.idleSweeps = 0;
     // A bucket's token left the pool when it was taken; its balance is always 0.
     if (balance.left >= cost) balance.left -= cost;
   }

@@ -37,6 +37,7 @@ export function noteLease(balance: Balance, nowNanoseconds: i64): void {
   balance.left += grant.units;
   balance.poolUsed = grant.used;
   balance.leaseUnits = grant.units;
+  balance.idleSweeps = 0;
   balance.leasedAtNanoseconds = nowNanoseconds;
 }
 

@@ -38,6 +38,5 @@ describe("balances", () => {
       balances.reserve(1);
       expect(balances.open(ids[i], ids[i] * 7).left).toBe(kept.get(ids[i]));
     }
-    balances.free();
   });
 });
