@@ -4,6 +4,7 @@ export const Result = {
   ok: 0,
   notFound: 1,
   badArgument: 2,
+  parseFailure: 4,
   invalidMemoryAccess: 6,
   empty: 7,
   casMismatch: 8,
@@ -19,10 +20,16 @@ export const MapType = {
 } as const;
 
 export const BufferType = {
+  grpcReceiveBuffer: 5,
   vmConfiguration: 6,
   pluginConfiguration: 7,
   last: 8,
 } as const;
+
+/** gRPC status codes that a host makes itself. */
+export const GrpcStatus = { unavailable: 14 } as const;
+
+export const StreamType = { request: 0, response: 1, last: 3 } as const;
 
 export const MetricType = { counter: 0, gauge: 1, histogram: 2 } as const;
 

@@ -27,14 +27,14 @@ function basics(vm: Vm): HostFunctions {
       return Result.ok;
     },
     set_tick_period_milliseconds: (periodMs) => {
-      const root = vm.current?.root;
+      const root = (vm.effective ?? vm.current)?.root;
       if (root === undefined) return misuse(vm, 'set_tick_period without a context', Result.ok);
-      root.tickPeriodMs = periodMs;
-      root.nextTickMs = periodMs === 0 ? Infinity : vm.process.clock.elapsed + periodMs;
+      vm.setTickPeriod(root, periodMs);
       return Result.ok;
     },
     set_effective_context: (id) => {
-      const context = vm.contexts.get(id);
+      // 0 is the host's own context: calls are about the callback's context again.
+      const context = id === 0 ? null : vm.contexts.get(id);
       if (context === undefined) return Result.badArgument;
       vm.effective = context;
       return Result.ok;
@@ -74,6 +74,7 @@ function properties(vm: Vm): HostFunctions {
 function buffers(vm: Vm): HostFunctions {
   const content = (type: number): Buffer | null => {
     if (type === BufferType.vmConfiguration) return Buffer.alloc(0);
+    if (type === BufferType.grpcReceiveBuffer) return vm.grpc.received;
     if (type === BufferType.pluginConfiguration) return vm.configuring?.configuration ?? null;
     return null;
   };
@@ -116,13 +117,16 @@ function metrics(vm: Vm): HostFunctions {
       if (metric.type === MetricType.counter && step <= 0n) {
         return misuse(vm, `counter ${nameOf(vm, id)} incremented by ${step}`, Result.badArgument);
       }
+      if (metric.value + step < 0n) return misuse(vm, `gauge ${nameOf(vm, id)} below zero`, Result.ok);
       metric.value += step;
       return Result.ok;
     },
     record_metric: (id, value) => {
       const metric = byId(id);
       if (metric === undefined) return misuse(vm, `record of unknown metric ${id}`, Result.notFound);
-      metric.value = BigInt.asUintN(64, BigInt(value));
+      const given = BigInt.asUintN(64, BigInt(value));
+      if (metric.type === MetricType.counter) metric.value += given;
+      else metric.value = given;
       return Result.ok;
     },
     get_metric: (id, pointer) => {

@@ -20,4 +20,11 @@ export interface Root {
   tickPeriodMs: number;
   /** On the process's elapsed time. */
   nextTickMs: number;
+  streams: number;
+  /** No configuration uses it any more; it goes with its last stream. */
+  retiring: boolean;
+}
+
+export function newRoot(id: number, plugin: Plugin): Root {
+  return { id, plugin, tickPeriodMs: 0, nextTickMs: Infinity, streams: 0, retiring: false };
 }

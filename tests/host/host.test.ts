@@ -1,36 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import binaryen from 'binaryen';
 import { Result } from './abi.ts';
+import { guest } from './guest.ts';
 import { HeaderMap } from './headerMap.ts';
 import { Host } from './host.ts';
 import { localReply } from './localReply.ts';
-import { loadModule } from './module.ts';
 import { parsePairs, serializePairs, type Pair } from './pairs.ts';
 import { SharedData } from './sharedData.ts';
-import type { WasmModule } from './webAssembly.ts';
 
 const REQUEST: Pair[] = [[':authority', 'a.test'], [':path', '/'], [':method', 'GET']];
-
-/** A guest written by hand: imports first, then functions; memory, malloc and the ABI's mark are there. */
-function guest(imports: string, functions: string): WasmModule {
-  const wat = `(module ${imports} (memory (export "memory") 1)
-    (func (export "proxy_abi_version_0_2_1"))
-    (func (export "malloc") (param i32) (result i32) (i32.const 1024))
-    ${functions})`;
-  const folder = mkdtempSync(join(tmpdir(), 'guest-'));
-  const parsed = binaryen.parseText(wat);
-  try {
-    writeFileSync(join(folder, 'guest.wasm'), parsed.emitBinary());
-    return loadModule(join(folder, 'guest.wasm'));
-  } finally {
-    parsed.dispose();
-    rmSync(folder, { recursive: true });
-  }
-}
 
 const CONTINUE = '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))';
 

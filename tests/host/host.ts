@@ -1,10 +1,11 @@
-import { ACTION_CONTINUE } from './abi.ts';
-import { HeaderMap } from './headerMap.ts';
-import { localReply } from './localReply.ts';
-import type { Context, Plugin, Root } from './context.ts';
+import type { Backend } from './backend.ts';
+import type { Plugin, Root } from './context.ts';
+import type { Exchange } from './exchange.ts';
+import { closed, OpenRequest, type Upstream } from './openRequest.ts';
 import type { Pair } from './pairs.ts';
 import { Process, type LogLine } from './process.ts';
 import { Stream } from './stream.ts';
+import type { Timeline } from './timeline.ts';
 import { Vm } from './vm.ts';
 import type { WasmModule } from './webAssembly.ts';
 
@@ -15,21 +16,24 @@ export interface Generation {
   readonly roots: Map<Vm, Root>;
 }
 
-export interface Exchange {
-  readonly response: HeaderMap;
-  readonly body: string;
-  /** What the upstream received, or null when the request ended here. */
-  readonly upstream: HeaderMap | null;
-  readonly details: string;
-  readonly filterState: ReadonlyMap<string, string>;
-}
+export type { Exchange } from './exchange.ts';
 
 export interface HostOptions {
   readonly workers?: number;
   readonly startMs?: number;
+  /** Time shared with other Envoys, in place of `startMs`. */
+  readonly timeline?: Timeline;
+  /** What answers the guest's gRPC calls; without one no cluster is known. */
+  readonly backend?: Backend;
   readonly pluginName?: string;
   /** Response headers of the upstream. */
-  readonly upstream?: (request: HeaderMap) => Pair[];
+  readonly upstream?: Upstream;
+}
+
+interface RequestOptions {
+  readonly worker?: number;
+  readonly generation?: Generation;
+  readonly onEnd?: (request: OpenRequest) => void;
 }
 
 const UPSTREAM_ANSWER: Pair[] = [[':status', '200'], ['content-type', 'application/json']];
@@ -42,14 +46,14 @@ export class Host {
   /** Configurations that still serve or drain, oldest first. */
   readonly generations: Generation[] = [];
   private readonly pluginName: string;
-  private readonly upstream: (request: HeaderMap) => Pair[];
+  private readonly upstream: Upstream;
   private loaded = 0;
 
   constructor(
     private readonly module: WasmModule,
     options: HostOptions = {},
   ) {
-    this.process = new Process(options.startMs ?? Date.UTC(2026, 0, 15, 12));
+    this.process = new Process(options.timeline ?? options.startMs ?? Date.UTC(2026, 0, 15, 12), options.backend);
     this.main = new Vm(module, this.process, 'main');
     this.workers = Array.from({ length: options.workers ?? 1 }, (_, i) => new Vm(module, this.process, `worker ${i}`));
     this.pluginName = options.pluginName ?? 'tollgate';
@@ -77,7 +81,9 @@ export class Host {
     }
     const plugin: Plugin = { name: this.pluginName, rootId: this.pluginName, configuration: bytes };
     const canary = new Vm(this.module, this.process, `canary ${++this.loaded}`);
-    if (canary.startRoot(plugin) === null) return null;
+    const taken = canary.startRoot(plugin) !== null;
+    canary.discard();
+    if (!taken) return null;
     const generation: Generation = { number: this.loaded, plugin, roots: new Map() };
     this.start(generation, this.main);
     this.generations.push(generation);
@@ -101,31 +107,27 @@ export class Host {
     for (const generation of this.generations.slice(0, -1)) this.retire(generation);
   }
 
-  /** One request through a worker, under the newest configuration that worker has unless told otherwise. */
-  request(headers: readonly Pair[], options: { worker?: number; generation?: Generation } = {}): Exchange {
+  /** One request through a worker, under the newest configuration that worker has unless told otherwise. It may not pause. */
+  request(headers: readonly Pair[], options: RequestOptions = {}): Exchange {
+    const request = this.open(headers, options);
+    if (request.exchange !== null) return request.exchange;
+    this.faults.push(`${this.workers[options.worker ?? 0]!.name}: request paused (${request.action}) without a reply`);
+    request.reset();
+    return closed(new Stream([]));
+  }
+
+  /** The same for a request that may pause; `onEnd` hears of its end, at once or later. */
+  open(headers: readonly Pair[], options: RequestOptions = {}): OpenRequest {
     const vm = this.workers[options.worker ?? 0]!;
     const generation = options.generation ?? this.generations.findLast((candidate) => candidate.roots.has(vm));
     const root = generation?.roots.get(vm);
     if (root === undefined) throw new Error('no configuration loaded');
-    const stream = new Stream(headers);
-    const context = vm.openStream(root, stream);
-    const action = vm.call(context, 'proxy_on_request_headers', context.id, stream.request.pairs.length, 1);
-    const exchange = this.finish(vm, context, stream, action);
-    vm.closeStream(context);
-    return exchange;
+    return new OpenRequest(vm, root, headers, this.upstream, options.onEnd);
   }
 
-  /** Lets time pass, with the ticks that fall due in it. */
+  /** Lets time pass, here and in every Envoy on the same timeline, with what falls due in it. */
   pass(ms: number): void {
-    const { clock } = this.process;
-    const end = clock.elapsed + ms;
-    for (;;) {
-      const due = Math.min(...this.timers().map(([, root]) => root.nextTickMs), Infinity);
-      if (due > end) break;
-      clock.pass(Math.max(0, due - clock.elapsed));
-      this.tickDue();
-    }
-    clock.pass(end - clock.elapsed);
+    this.process.timeline.pass(ms);
   }
 
   /** A tick of every root now, whatever its period says. */
@@ -141,27 +143,6 @@ export class Host {
     return this.process.faults;
   }
 
-  private finish(vm: Vm, context: Context, stream: Stream, action: number | undefined): Exchange {
-    const local = stream.localResponse;
-    if (vm.failed !== null) return closed(stream);
-    if (local === null && action !== ACTION_CONTINUE) {
-      this.faults.push(`${vm.name}: request paused (${action}) without a reply`);
-      return closed(stream);
-    }
-    const reply = local && localReply(stream.request, local);
-    stream.requestVisible = local !== null;
-    const upstream = local === null ? new HeaderMap(stream.request.pairs) : null;
-    stream.response = reply?.headers ?? new HeaderMap(this.upstream(stream.request));
-    vm.call(context, 'proxy_on_response_headers', context.id, stream.response.pairs.length, local === null ? 0 : 1);
-    return {
-      response: stream.response,
-      body: reply?.body ?? '',
-      upstream,
-      details: local?.details ?? 'via_upstream',
-      filterState: stream.filterState,
-    };
-  }
-
   private start(generation: Generation, vm: Vm): void {
     if (generation.roots.has(vm)) return;
     const root = vm.startRoot(generation.plugin);
@@ -172,18 +153,4 @@ export class Host {
   private timers(): [Vm, Root][] {
     return this.vms.flatMap((vm) => [...vm.roots.values()].map((root): [Vm, Root] => [vm, root]));
   }
-
-  private tickDue(): void {
-    for (const [vm, root] of this.timers()) {
-      if (root.nextTickMs > this.process.clock.elapsed) continue;
-      root.nextTickMs = this.process.clock.elapsed + root.tickPeriodMs;
-      vm.tick(root);
-    }
-  }
-}
-
-/** What FAIL_CLOSED answers for a dead VM. */
-function closed(stream: Stream): Exchange {
-  const response = new HeaderMap([[':status', '503']]);
-  return { response, body: '', upstream: null, details: 'wasm_fail_stream', filterState: stream.filterState };
 }

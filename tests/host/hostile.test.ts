@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fullConfig } from './badConfigs.ts';
 import { KEY, pluginConfig } from './config.ts';
-import type { Context, Plugin } from './context.ts';
+import { newRoot, type Context, type Plugin } from './context.ts';
 import { Host } from './host.ts';
 import { loadModule, MODULE } from './module.ts';
 import type { Pair } from './pairs.ts';
@@ -29,7 +29,7 @@ describe('callbacks out of order', () => {
     const process = new Process(Date.UTC(2026, 0, 1));
     const vm = new Vm(module, process, 'vm');
     assert.equal(vm.startRoot(plugin('{}')), null);
-    const root = { id: 77, plugin: plugin(''), tickPeriodMs: 0, nextTickMs: Infinity };
+    const root = newRoot(77, plugin(''));
     const stream = new Stream(REQUEST);
     const context = vm.openStream(root, stream);
     vm.call(context, 'proxy_on_request_headers', context.id, REQUEST.length, 1);

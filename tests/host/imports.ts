@@ -1,5 +1,6 @@
 import { HostFault } from './fault.ts';
 import { Result } from './abi.ts';
+import { grpcCalls } from './callsGrpc.ts';
 import { headerCalls } from './callsHeader.ts';
 import { replyCalls } from './callsReply.ts';
 import { sharedDataCalls } from './callsSharedData.ts';
@@ -36,6 +37,7 @@ export function linkImports(vm: Vm): WasmImports {
   const functions: HostFunctions = {
     ...headerCalls(vm),
     ...replyCalls(vm),
+    ...grpcCalls(vm),
     ...sharedDataCalls(vm),
     ...systemCalls(vm),
   };

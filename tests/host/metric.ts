@@ -17,6 +17,11 @@ export class MetricStore {
     return metric;
   }
 
+  gauge(name: string): number {
+    const metric = this.byName.get(name);
+    return metric?.type === MetricType.gauge ? Number(metric.value) : 0;
+  }
+
   counter(name: string): number {
     const metric = this.byName.get(name);
     return metric?.type === MetricType.counter ? Number(metric.value) : 0;

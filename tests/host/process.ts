@@ -1,7 +1,9 @@
 import type { LogLevel } from './abi.ts';
-import { Clock } from './clock.ts';
+import { noBackend, type Backend } from './backend.ts';
+import type { Clock } from './clock.ts';
 import { MetricStore } from './metric.ts';
 import { SharedData } from './sharedData.ts';
+import { Timeline } from './timeline.ts';
 
 export interface LogLine {
   readonly vm: string;
@@ -16,9 +18,17 @@ export class Process {
   readonly logs: LogLine[] = [];
   /** Traps and misuse of the ABI, by VM. A test that ends with one has failed. */
   readonly faults: string[] = [];
-  readonly clock: Clock;
+  readonly timeline: Timeline;
 
-  constructor(startMs: number) {
-    this.clock = new Clock(startMs);
+  /** Begins a time of its own at a moment, or joins the timeline of other processes. */
+  constructor(
+    time: number | Timeline,
+    readonly backend: Backend = noBackend,
+  ) {
+    this.timeline = typeof time === 'number' ? new Timeline(time) : time;
+  }
+
+  get clock(): Clock {
+    return this.timeline.clock;
   }
 }

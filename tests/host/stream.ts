@@ -10,6 +10,12 @@ export interface LocalResponse {
   readonly grpcStatus: number;
 }
 
+/** Who hears, after the callback, what the guest did to a stream. */
+export interface StreamOwner {
+  continued(): void;
+  replied(): void;
+}
+
 /** The state of one request inside the filter chain. */
 export class Stream {
   readonly request: HeaderMap;
@@ -18,6 +24,11 @@ export class Stream {
   /** The request map is gone once the request has gone on, and stays after a local reply. */
   requestVisible = true;
   localResponse: LocalResponse | null = null;
+  /** True inside the stream's own `proxy_on_request_headers`, whose result decides whether the request stops. */
+  deciding = false;
+  /** The guest has asked for the request to go on. */
+  continued = false;
+  owner: StreamOwner | null = null;
   routeCacheCleared = false;
   readonly filterState = new Map<string, string>();
 

@@ -1,10 +1,11 @@
 import { HostFault } from './fault.ts';
+import { GrpcClient } from './grpcClient.ts';
 import { GuestMemory } from './memory.ts';
 import { Meter } from './meter.ts';
 import { linkImports } from './imports.ts';
-import type { Context, Plugin, Root } from './context.ts';
+import { newRoot, type Context, type Plugin, type Root } from './context.ts';
 import type { Process } from './process.ts';
-import { Stream } from './stream.ts';
+import type { Stream } from './stream.ts';
 import { wasm, type WasmMemory, type WasmModule } from './webAssembly.ts';
 
 type GuestFunction = (...args: number[]) => number | undefined;
@@ -20,12 +21,17 @@ export class Vm {
   /** False lets a test call in odd orders: misuse then answers as Envoy does instead of failing the test. */
   strict = true;
   failed: Error | null = null;
+  readonly grpc = new GrpcClient(this);
   current: Context | null = null;
   effective: Context | null = null;
   /** The configuration is readable only during `proxy_on_configure`. */
   configuring: Plugin | null = null;
   /** Inside malloc or the start function, where the host allows no call but log. */
   restricted = true;
+  /** What the callback that runs has done so far: a callout and a local reply together crash Envoy. */
+  calledOut = false;
+  replied = false;
+  private deferred: (() => void)[] = [];
   private readonly exports: Record<string, unknown>;
   private nextContextId = 1;
 
@@ -58,7 +64,7 @@ export class Vm {
 
   /** Creates, starts and configures a root; null when the guest refused the configuration. */
   startRoot(plugin: Plugin): Root | null {
-    const root: Root = { id: this.allocateId(), plugin, tickPeriodMs: 0, nextTickMs: Infinity };
+    const root = newRoot(this.allocateId(), plugin);
     const context: Context = { id: root.id, root, stream: null };
     this.roots.set(root.id, root);
     this.contexts.set(root.id, context);
@@ -77,10 +83,12 @@ export class Vm {
     return taken !== 0;
   }
 
-  /** The root drains: done, delete, no ticks. */
+  /** The root goes once its last stream has ended: done, delete, no ticks, no answers to its calls. */
   retire(root: Root): void {
     const context = this.contexts.get(root.id);
     if (context === undefined) return;
+    root.retiring = true;
+    if (root.streams > 0) return;
     this.call(context, 'proxy_on_done', root.id);
     this.call(context, 'proxy_on_delete', root.id);
     this.drop(root.id);
@@ -89,6 +97,7 @@ export class Vm {
   openStream(root: Root, stream: Stream): Context {
     const context: Context = { id: this.allocateId(), root, stream };
     this.contexts.set(context.id, context);
+    root.streams++;
     this.call(context, 'proxy_on_context_create', context.id, root.id);
     return context;
   }
@@ -98,18 +107,49 @@ export class Vm {
     this.call(context, 'proxy_on_log', context.id);
     this.call(context, 'proxy_on_delete', context.id);
     this.contexts.delete(context.id);
+    context.root.streams--;
+    if (context.root.retiring) this.retire(context.root);
+  }
+
+  /** Begins the period anew from now, as Envoy does on every call: a guest that sets it all the time never ticks. */
+  setTickPeriod(root: Root, periodMs: number): void {
+    root.tickPeriodMs = periodMs;
+    root.nextTickMs = periodMs === 0 ? Infinity : this.process.clock.elapsed + periodMs;
+    const { nextTickMs } = root;
+    this.process.timeline.at(nextTickMs, () => {
+      // Another period may have been set since.
+      if (root.nextTickMs === nextTickMs && this.failed === null) this.tickAndRearm(root);
+    });
   }
 
   tick(root: Root): void {
+    this.callRoot(root, 'proxy_on_tick');
+  }
+
+  /** Calls an export about a root, first parameter its id. Nothing happens when the root is gone. */
+  callRoot(root: Root, name: string, ...args: number[]): void {
     const context = this.contexts.get(root.id);
-    if (context !== undefined) this.call(context, 'proxy_on_tick', root.id);
+    if (context !== undefined) this.call(context, name, root.id, ...args);
+  }
+
+  /** The VM is thrown away: nothing of it happens any more. */
+  discard(): void {
+    for (const root of this.roots.values()) this.drop(root.id);
+  }
+
+  /** Puts an effect of a host call off until the guest's callback has returned, as a host must. */
+  defer(effect: () => void): void {
+    this.deferred.push(effect);
   }
 
   /** Calls an export as a context. Undefined when the module does not export it or the VM has failed. */
   call(context: Context | null, name: string, ...args: number[]): number | undefined {
     if (this.failed !== null || !this.has(name)) return undefined;
+    if (this.current !== null) throw new Error(`${name}: called inside another callback`);
     this.current = context;
     this.effective = null;
+    this.calledOut = false;
+    this.replied = false;
     try {
       return this.enter(name, ...args);
     } catch (error) {
@@ -118,6 +158,7 @@ export class Vm {
     } finally {
       this.current = null;
       this.effective = null;
+      this.doDeferred();
     }
   }
 
@@ -135,7 +176,22 @@ export class Vm {
     return (this.exports[name] as GuestFunction)(...args);
   }
 
+  private doDeferred(): void {
+    for (let effect = this.deferred.shift(); effect !== undefined; effect = this.deferred.shift()) effect();
+  }
+
+  private tickAndRearm(root: Root): void {
+    const set = root.nextTickMs;
+    this.tick(root);
+    if (root.nextTickMs === set) this.setTickPeriod(root, root.tickPeriodMs);
+  }
+
   private drop(rootId: number): void {
+    const root = this.roots.get(rootId);
+    if (root !== undefined) {
+      root.nextTickMs = Infinity;
+      this.grpc.cancelAllOf(root);
+    }
     this.roots.delete(rootId);
     this.contexts.delete(rootId);
   }
