@@ -1,10 +1,9 @@
 import { ABSENT, Tables, decodeConfig, lengthOf, pointerOf, toString } from "../filter/index";
 import { LogLevel, log, pluginConfiguration, setTickPeriod } from "./host";
 import { Metrics } from "./metrics";
-import { install, openAccount, openRoot } from "./root";
+import { LedgerMetrics } from "./ledgerMetrics";
+import { TICK_MILLISECONDS, install, openAccount, openRoot } from "./root";
 
-/** Leases go back and counters are flushed this often. */
-const TICK_MILLISECONDS = 250;
 const MAX_CONFIG_BYTES: u32 = 16 * 1024 * 1024;
 
 /** Puts the root's plugin config in force; false, with the old one still serving, when it cannot be. */
@@ -17,10 +16,11 @@ export function configure(rootId: u32, size: u32): bool {
   if (tables == null) return refuse(decoded.problem);
 
   const account = openAccount(tables.policy);
-  if (!account.pool.create()) {
+  if (!account.pool.create() || (tables.ledger.cluster != ABSENT && !account.stocks.create())) {
     tables.free();
     return refuse("the host keeps no shared data, which quotas need");
   }
+  if (tables.ledger.cluster != ABSENT && account.ledgerMetrics == null) account.ledgerMetrics = new LedgerMetrics(tables.policy);
   install(openRoot(rootId), tables, new Metrics(tables), account);
   setTickPeriod(TICK_MILLISECONDS);
   log(LogLevel.Info, "tollgate: " + describe(tables));

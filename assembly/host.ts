@@ -1,21 +1,31 @@
 import { ABSENT, View, view, pointerOf, lengthOf, allocate } from "../filter/index";
 import {
-  proxy_define_metric, proxy_get_buffer_bytes, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_property,
-  proxy_get_shared_data, proxy_increment_metric, proxy_log, proxy_remove_header_map_value, proxy_replace_header_map_value,
-  proxy_send_local_response, proxy_set_property, proxy_set_shared_data, proxy_set_tick_period_milliseconds,
+  proxy_continue_stream, proxy_define_metric, proxy_get_buffer_bytes, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_property,
+  proxy_get_shared_data, proxy_increment_metric, proxy_log, proxy_record_metric, proxy_remove_header_map_value,
+  proxy_replace_header_map_value, proxy_send_local_response, proxy_set_effective_context, proxy_set_property, proxy_set_shared_data, proxy_set_tick_period_milliseconds,
 } from "@solo-io/proxy-runtime/assembly/imports";
 
 /**
  * Every call to the host, with its status looked at once. Values arrive in memory that our exported `malloc` gives, which
- * is the arena: they are valid until the callback ends. The host's own declarations come from the SDK's package; those of
- * its declarations that are wrong for ABI 0.2.1 (`proxy_grpc_call`, `proxy_grpc_stream`) are not used here.
+ * is the arena: they are valid until the callback ends. The host's own declarations come from the SDK's package, but for
+ * `proxy_grpc_call`, which it declares without ABI 0.2.1's initial metadata: a host refuses to load such a module.
  */
+// @ts-ignore: decorator
+@external("env", "proxy_grpc_call")
+declare function proxy_grpc_call(
+  service: usize, serviceSize: usize, serviceName: usize, serviceNameSize: usize, method: usize, methodSize: usize,
+  initialMetadata: usize, initialMetadataSize: usize, message: usize, messageSize: usize, timeoutMilliseconds: u32, token: usize,
+): u32;
+
 export const enum Status { Ok = 0, NotFound = 1, CasMismatch = 8 }
 export const enum HeaderMap { Request = 0, RequestTrailers = 1, Response = 2 }
 export const enum LogLevel { Info = 2, Warn = 3, Error = 4 }
 
+const GRPC_RECEIVE_BUFFER = 5;
 const PLUGIN_CONFIGURATION = 7;
+const REQUEST_STREAM = 0;
 const COUNTER = 0;
+const GAUGE = 1;
 /** "Not a gRPC reply": -1 as the host's unsigned parameter. */
 export const NO_GRPC_STATUS: u32 = 0xffffffff;
 
@@ -25,6 +35,7 @@ const OUT_SIZE: usize = memory.data(4, 8);
 const OUT_CAS: usize = memory.data(4, 8);
 const OUT_TIME: usize = memory.data(8, 8);
 const OUT_METRIC: usize = memory.data(4, 8);
+const OUT_TOKEN: usize = memory.data(4, 8);
 
 export function log(level: LogLevel, text: string): void {
   const length = <usize>String.UTF8.byteLength(text);
@@ -100,16 +111,59 @@ export function setTickPeriod(milliseconds: u32): void {
 
 /** Id of the counter called `name` in this VM, or 0 when the host has none to give. */
 export function defineCounter(name: string): u32 {
+  return defineMetric(COUNTER, name);
+}
+
+export function defineGauge(name: string): u32 {
+  return defineMetric(GAUGE, name);
+}
+
+function defineMetric(kind: u32, name: string): u32 {
   const length = <usize>String.UTF8.byteLength(name);
   const pointer = allocate(length);
   String.UTF8.encodeUnsafe(changetype<usize>(name), name.length, pointer);
   store<u32>(OUT_METRIC, 0);
-  return proxy_define_metric(COUNTER, pointer, length, OUT_METRIC) == Status.Ok ? load<u32>(OUT_METRIC) : 0;
+  return proxy_define_metric(kind, pointer, length, OUT_METRIC) == Status.Ok ? load<u32>(OUT_METRIC) : 0;
 }
 
 /** The host takes only increments above 0. */
-export function incrementCounter(metric: u32, by: u32): void {
+export function incrementCounter(metric: u32, by: u64): void {
   if (metric != 0 && by > 0) proxy_increment_metric(metric, by);
+}
+
+export function setGauge(metric: u32, value: u64): void {
+  if (metric != 0) proxy_record_metric(metric, value);
+}
+
+/** Adds to a gauge that several VMs share; `by` may be negative. */
+export function addToGauge(metric: u32, by: i64): void {
+  if (metric != 0) proxy_increment_metric(metric, by);
+}
+
+/** Starts a unary gRPC call of the root context; its token, or 0 when it could not begin. */
+export function grpcCall(service: View, serviceName: View, method: View, message: View, timeoutMilliseconds: u32): u32 {
+  store<u32>(OUT_TOKEN, 0);
+  const status = proxy_grpc_call(
+    pointerOf(service), lengthOf(service), pointerOf(serviceName), lengthOf(serviceName), pointerOf(method), lengthOf(method),
+    0, 0, pointerOf(message), lengthOf(message), timeoutMilliseconds, OUT_TOKEN,
+  );
+  return status == Status.Ok ? load<u32>(OUT_TOKEN) : 0;
+}
+
+/** The first `size` bytes of the gRPC message that has come, or ABSENT. */
+export function grpcMessage(size: u32): View {
+  clearOut();
+  return outView(proxy_get_buffer_bytes(GRPC_RECEIVE_BUFFER, 0, size, OUT_POINTER, OUT_SIZE));
+}
+
+/** Makes host calls be about another stream, or about a root; false when it is gone. */
+export function setEffectiveContext(id: u32): bool {
+  return proxy_set_effective_context(id) == Status.Ok;
+}
+
+/** Lets the paused request of the present context go on, once the callback has returned. */
+export function continueRequest(): void {
+  proxy_continue_stream(REQUEST_STREAM);
 }
 
 function clearOut(): void {

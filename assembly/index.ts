@@ -1,11 +1,12 @@
-import { allocate, resetArena, sweep } from "../filter/index";
+import { allocate, resetArena } from "../filter/index";
 import "./abort";
 import { configure } from "./configure";
-import { currentTimeNanoseconds } from "./host";
+import { onGrpcClose, onGrpcReceive } from "./ledger";
 import { onRequestHeaders } from "./request";
 import { onResponseHeaders } from "./response";
-import { findRoot, noteTick, openRoot } from "./root";
+import { findRoot, openRoot } from "./root";
 import { openStream } from "./stream";
+import { onTick } from "./tick";
 import { onRequestTrailers } from "./trailers";
 
 /**
@@ -39,15 +40,18 @@ export function proxy_on_configure(rootId: u32, size: u32): u32 {
 export function proxy_on_tick(rootId: u32): void {
   resetArena();
   const root = findRoot(rootId);
-  if (root == null) return;
-  // Every object in use hangs on a global, so collecting is safe here too.
-  if (noteTick(root)) __collect();
-  const tables = root.tables;
-  const metrics = root.metrics;
-  const account = root.account;
-  if (tables == null || metrics == null || account == null) return;
-  metrics.flush(tables);
-  if (account.balances.count > 0) sweep(account.balances, account.pool, currentTimeNanoseconds());
+  if (root != null) onTick(root);
+}
+
+/** The answer to a call to the ledger, or its end without one. */
+export function proxy_on_grpc_receive(rootId: u32, token: u32, size: u32): void {
+  resetArena();
+  onGrpcReceive(token, size);
+}
+
+export function proxy_on_grpc_close(rootId: u32, token: u32, status: u32): void {
+  resetArena();
+  onGrpcClose(token);
 }
 
 export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {

@@ -1,15 +1,21 @@
 import { REASON_COUNT, Reason, Tables, codeOf, toString } from "../filter/index";
-import { LogLevel, defineCounter, incrementCounter, log } from "./host";
+import { LogLevel, defineCounter, defineGauge, incrementCounter, log } from "./host";
 
 /** Pairs of API and plan that get counters of their own; the host never forgets a metric. */
 const MAX_OFFERS = 512;
 
-/** Ids of this VM's counters by name: a name is defined once, however often the policy is edited. */
+/** Ids of this VM's metrics by name: a name is defined once, however often the policy is edited. */
 const ids: Map<string, u32> = new Map<string, u32>();
 
-function counter(name: string): u32 {
-  if (ids.has(name)) return ids.get(name);
-  const id = defineCounter(name);
+export function counter(name: string): u32 {
+  return ids.has(name) ? ids.get(name) : remember(name, defineCounter(name));
+}
+
+export function gauge(name: string): u32 {
+  return ids.has(name) ? ids.get(name) : remember(name, defineGauge(name));
+}
+
+function remember(name: string, id: u32): u32 {
   ids.set(name, id);
   return id;
 }

@@ -1,17 +1,22 @@
 import {
   EditKind, Reason, Tables, View, countDecision, decide, decision, detailOf, editCount, editKind, editName, editValue,
-  grpcStatusOf, isAllowed, isGrpc, literal, logText, mayBeDecidedAlready, problemBody, readHeaders, readRequest, replyPairs,
-  responseCodeDetailsOf, standings, statusOf, MAX_STANDINGS, Standing,
+  grpcStatusOf, isAllowed, isGrpc, literal, logText, mayBeDecidedAlready, noted, notedCount, problemBody, readHeaders,
+  readRequest, replyPairs, responseCodeDetailsOf, standings, statusOf, MAX_STANDINGS, Standing,
 } from "../filter/index";
 import {
   HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, hasFilterState, headerPairs, log, removeHeader, replaceHeader, 
   sendReply, setFilterState,
 } from "./host";
+import { ask } from "./ledger";
 import { Root, findRoot } from "./root";
 import { Stream, closeStream, findStream, standingsOf } from "./stream";
+import { mayWaitHere, wait } from "./waiting";
 
 /** What a header callback tells the host to do next. */
 export const enum FilterHeadersStatus { Continue = 0, StopIteration = 1 }
+
+/** What became of a request: let through with its changes made, answered, or kept for a later decision. */
+export const enum Verdict { Allow, Deny, Wait }
 
 const STATE_NAME = literal("tollgate");
 
@@ -19,25 +24,53 @@ const STATE_NAME = literal("tollgate");
 export function onRequestHeaders(streamId: u32): FilterHeadersStatus {
   const stream = findStream(streamId);
   const root: Root | null = stream == null ? null : findRoot(stream.rootId);
+  const verdict = judge(stream, root, mayWaitHere());
+  if (verdict == Verdict.Wait && root != null) keep(streamId, root);
+  // A callback that sends a reply starts no call.
+  if (verdict != Verdict.Deny && notedCount > 0 && root != null) askForNoted(root);
+  return verdict == Verdict.Allow ? FilterHeadersStatus.Continue : FilterHeadersStatus.StopIteration;
+}
+
+/** Decides a request that has waited; the host's present context is its stream. */
+export function decideAgain(streamId: u32, root: Root | null, mayWait: bool): Verdict {
+  return judge(findStream(streamId), root, mayWait);
+}
+
+function judge(stream: Stream | null, root: Root | null, mayWait: bool): Verdict {
   const tables: Tables | null = root == null ? null : root.tables;
   const known = readHeaders(headerPairs(HeaderMap.Request));
   readRequest();
   if (root == null || tables == null) return refuse(stream, null, Reason.NotConfigured);
   if (!known) return fail(stream, tables, "the host gave no request headers");
 
-  decideFor(root, tables);
+  decideFor(root, tables, mayWait);
+  if (decision.waits) return Verdict.Wait;
   countDecision(tables);
   if (!isAllowed(decision.reason)) return refuse(stream, tables, decision.reason);
   if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
   setFilterState(STATE_NAME, logText(tables));
   if (!applyEdits()) return fail(stream, tables, "the host refused a change to the request headers");
   if (stream != null) keepStandings(stream);
-  return FilterHeadersStatus.Continue;
+  return Verdict.Allow;
 }
 
-function decideFor(root: Root, tables: Tables): void {
+function decideFor(root: Root, tables: Tables, mayWait: bool): void {
   const account = root.account;
-  if (account != null) decide(tables, account.balances, account.pool, currentTimeNanoseconds());
+  if (account != null) decide(tables, account.counters, currentTimeNanoseconds(), mayWait);
+}
+
+function keep(streamId: u32, root: Root): void {
+  const tables = root.tables;
+  const account = root.account;
+  if (tables != null && account != null) wait(streamId, root, account, tables.ledger.timeoutMilliseconds);
+}
+
+/** The ledger is asked for what was found dry, and for what will be soon. */
+function askForNoted(root: Root): void {
+  const tables = root.tables;
+  const account = root.account;
+  if (tables == null || account == null) return;
+  for (let i = 0; i < notedCount; i++) ask(root, tables, account, noted(i));
 }
 
 function applyEdits(): bool {
@@ -50,9 +83,9 @@ function applyEdits(): bool {
 }
 
 /** Another policy in this Envoy has let the request through: its headers and its log text stay. */
-function pass(stream: Stream | null): FilterHeadersStatus {
+function pass(stream: Stream | null): Verdict {
   if (stream != null) closeStream(stream);
-  return FilterHeadersStatus.Continue;
+  return Verdict.Allow;
 }
 
 /** The response will show the standings as they are now. */
@@ -63,7 +96,7 @@ function keepStandings(stream: Stream): void {
 }
 
 /** What must not happen, and if it does, must not let the request through. */
-function fail(stream: Stream | null, tables: Tables, what: string): FilterHeadersStatus {
+function fail(stream: Stream | null, tables: Tables, what: string): Verdict {
   log(LogLevel.Error, "tollgate: " + what);
   decision.reset();
   decision.reason = Reason.InternalError;
@@ -71,7 +104,7 @@ function fail(stream: Stream | null, tables: Tables, what: string): FilterHeader
   return refuse(stream, tables, Reason.InternalError);
 }
 
-function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): FilterHeadersStatus {
+function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): Verdict {
   if (tables == null) decision.reset();
   decision.reason = reason;
   if (stream != null) closeStream(stream);
@@ -79,5 +112,5 @@ function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): F
   const grpc = isGrpc();
   const body: View = grpc ? detailOf(reason) : problemBody(tables);
   sendReply(statusOf(reason), responseCodeDetailsOf(reason), body, replyPairs(tables, grpc), grpc ? grpcStatusOf(reason) : NO_GRPC_STATUS);
-  return FilterHeadersStatus.StopIteration;
+  return Verdict.Deny;
 }

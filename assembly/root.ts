@@ -1,8 +1,15 @@
-import { Balances, Tables, View, equals, lengthOf, pointerOf, view } from "../filter/index";
+import { Counters, Tables, View, equals, lengthOf, pointerOf, view } from "../filter/index";
+import { setTickPeriod } from "./host";
+import { LedgerMetrics } from "./ledgerMetrics";
 import { Metrics } from "./metrics";
-import { SharedPool } from "./pool";
+import { SharedShards, poolOf, stocksOf } from "./sharedShards";
 import { forgetRoot } from "./stream";
+import { forgetWaiters } from "./waiting";
 
+/** Leases go back and counters are flushed this often. */
+export const TICK_MILLISECONDS = 250;
+/** Ticks in that time while somebody waits. */
+const FAST_TICKS = 50;
 /** Rounds after which a root that has not ticked is taken for gone: ten seconds or more. */
 const MAX_SILENT_ROUNDS: u32 = 40;
 
@@ -14,10 +21,17 @@ let round: u32 = 0;
  * same balances while the old one drains.
  */
 export class Account {
-  readonly balances: Balances = new Balances();
-  readonly pool: SharedPool;
-  constructor(readonly policy: View) {
-    this.pool = new SharedPool(policy);
+  readonly pool: SharedShards;
+  readonly stocks: SharedShards;
+  readonly counters: Counters;
+  /** Once a policy of that name has had a ledger. */
+  ledgerMetrics: LedgerMetrics | null = null;
+  constructor(readonly policy: View, readonly number: i32) {
+    const pool = poolOf(policy);
+    const stocks = stocksOf(policy);
+    this.pool = pool;
+    this.stocks = stocks;
+    this.counters = new Counters(pool, stocks);
   }
 }
 
@@ -28,7 +42,32 @@ export class Root {
   account: Account | null = null;
   /** The round it was last heard of. */
   lastRound: u32 = round;
+  private isHurried: bool = false;
+  private ticksToWork: i32 = 1;
   constructor(readonly id: u32) {}
+
+  /** Makes ticks come fast: somebody waits. */
+  hurry(): void {
+    if (this.isHurried) return;
+    this.isHurried = true;
+    this.ticksToWork = FAST_TICKS;
+    setTickPeriod(TICK_MILLISECONDS / FAST_TICKS);
+  }
+
+  /** Makes ticks come at their usual pace; the host's present context must be the root. */
+  calm(): void {
+    if (!this.isHurried) return;
+    this.isHurried = false;
+    this.ticksToWork = 1;
+    setTickPeriod(TICK_MILLISECONDS);
+  }
+
+  /** To be asked at each tick: true at the usual pace, however fast ticks come. */
+  isWorkDue(): bool {
+    if (--this.ticksToWork > 0) return false;
+    this.ticksToWork = this.isHurried ? FAST_TICKS : 1;
+    return true;
+  }
 }
 
 const roots: Root[] = [];
@@ -57,9 +96,13 @@ export function openAccount(name: View): Account {
   }
   const pointer = heap.alloc(lengthOf(name));
   memory.copy(pointer, pointerOf(name), lengthOf(name));
-  const account = new Account(view(pointer, lengthOf(name)));
+  const account = new Account(view(pointer, lengthOf(name)), accounts.length);
   accounts.push(account);
   return account;
+}
+
+export function accountAt(number: i32): Account {
+  return accounts[number];
 }
 
 /** Puts tables in force on a root; those they replace are flushed and freed. */
@@ -94,6 +137,7 @@ function release(root: Root): void {
   const metrics = root.metrics;
   if (metrics != null) metrics.flush(tables);
   forgetRoot(root.id);
+  forgetWaiters(root.id);
   root.tables = null;
   tables.free();
 }

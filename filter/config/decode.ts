@@ -4,6 +4,7 @@ import { decodeApi } from "./api";
 import { decodePlan } from "./plan";
 import { decodeConsumer } from "./consumer";
 import { decodeKeySources } from "./keySource";
+import { decodeLedger } from "./ledger";
 import { link } from "./link";
 import { Names } from "./names";
 import { readAllow, readName } from "./rule";
@@ -67,6 +68,9 @@ function decodeRoot(reader: Reader, tables: Tables, names: Names): void {
     } else if (reader.is(Field.FORWARD_KEY)) {
       seen = reader.mark(seen, 7);
       tables.forwardKey = reader.boolean();
+    } else if (reader.is(Field.LEDGER)) {
+      seen = reader.mark(seen, 8);
+      decodeLedger(reader, tables);
     } else reader.unknownField();
   }
   reader.need(seen, 0, "version");

@@ -13,9 +13,18 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
   linkOffers(reader, tables, names);
   linkRoutes(reader, tables, names);
   linkConsumers(reader, tables, names);
+  needLedger(reader, tables);
   if (reader.failed) return;
   sortMounts(tables);
   buildKeyring(reader, tables);
+}
+
+/** Quotas of the mesh are counted somewhere. */
+function needLedger(reader: Reader, tables: Tables): void {
+  if (tables.ledger.cluster != ABSENT) return;
+  for (let i = 0; i < tables.quotas.count; i++) {
+    if (tables.quotas.at(i).mesh) return reader.fail("a quota has the scope mesh, so there must be a ledger");
+  }
 }
 
 function linkOffers(reader: Reader, tables: Tables, names: Names): void {

@@ -1,15 +1,15 @@
 import { ABSENT, pointerOf, lengthOf } from "../bytes/view";
 import { findKey, Finding, foundKey } from "../credential/find";
 import { sha256 } from "../credential/sha256";
-import { Balances } from "../quota/balance";
-import { Charge, charge, exceededQuota, retryAfterSeconds } from "../quota/charge";
-import { ShardStore } from "../quota/ledger";
+import { Bill, Charge, charge } from "../quota/charge";
+import { Counters } from "../quota/counters";
+import { exceededQuota, retryAfterSeconds } from "../quota/refusal";
 import * as Request from "../request/request";
 import { isPreflight } from "../request/request";
 import { matchApi, servesHost, coveredBytes } from "../route/api";
 import { chooseRoute } from "../route/choose";
 import { findOffer } from "../tables/offer";
-import { NONE, Subscription } from "../tables/record";
+import { NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { clearEdits, editsOverflowed } from "./edit";
 import { decision } from "./decision";
@@ -18,21 +18,24 @@ import { isAllowed, Reason } from "./reason";
 
 const NANOSECONDS: i64 = 1_000_000_000;
 const DIGEST: usize = memory.data(32, 8);
+const BILL: Bill = changetype<Bill>(memory.data(32, 8));
 
 /**
  * Decides the request whose facts `readHeaders` and `readRequest` hold: `decision` is the answer, the edits are the changes
- * to its headers when it goes on. Spends quota when, and only when, the request is allowed.
+ * to its headers when it goes on. Spends quota when, and only when, the request is allowed. When `decision.waits` is true
+ * nothing is decided yet: the ledger must be asked (see ledger/ask), and the request is to be decided anew.
  */
-export function decide(tables: Tables, balances: Balances, shards: ShardStore, nowNanoseconds: i64): void {
+export function decide(tables: Tables, counters: Counters, nowNanoseconds: i64, mayWait: bool): void {
   decision.reset();
   clearEdits();
-  decision.reason = judge(tables, balances, shards, nowNanoseconds);
+  BILL.mayWait = mayWait;
+  decision.reason = judge(tables, counters, nowNanoseconds);
   if (!isAllowed(decision.reason)) return;
   writeEdits(tables);
   if (editsOverflowed) decision.reason = Reason.InternalError;
 }
 
-function judge(tables: Tables, balances: Balances, shards: ShardStore, now: i64): Reason {
+function judge(tables: Tables, counters: Counters, now: i64): Reason {
   if (Request.path == ABSENT) {
     if (servesHost(tables)) return Reason.InvalidPath;
     return tables.unmatchedAllowed ? Reason.Unmatched : Reason.NoApi;
@@ -50,7 +53,7 @@ function judge(tables: Tables, balances: Balances, shards: ShardStore, now: i64)
   }
   const refused = identify(tables, now / NANOSECONDS);
   if (refused != Reason.Allowed) return refused;
-  return subscribe(tables, balances, shards, now);
+  return subscribe(tables, counters, now);
 }
 
 /** Lets a request through without a consumer. */
@@ -74,9 +77,10 @@ function identify(tables: Tables, nowSeconds: i64): Reason {
 }
 
 /** Consumer and API to plan, then the plan's quotas, then the route. */
-function subscribe(tables: Tables, balances: Balances, shards: ShardStore, now: i64): Reason {
-  const subscription = findSubscription(tables);
-  if (subscription != null) {
+function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
+  const number = findSubscription(tables);
+  if (number != NONE) {
+    const subscription = tables.subscriptions.at(number);
     decision.plan = subscription.plan;
     decision.offer = subscription.offer;
     if (subscription.paused) return Reason.SubscriptionPaused;
@@ -90,25 +94,29 @@ function subscribe(tables: Tables, balances: Balances, shards: ShardStore, now: 
     decision.plan = plan;
   }
   chooseRoute(tables);
-  return spend(tables, balances, shards, subscription, now);
+  return spend(tables, counters, number, now);
 }
 
 /** The subscription that names the API; without one the consumer's own plan counts. */
-function findSubscription(tables: Tables): Subscription | null {
+function findSubscription(tables: Tables): i32 {
   const consumer = tables.consumers.at(decision.consumer);
   for (let i = consumer.firstSubscription; i < consumer.firstSubscription + consumer.subscriptionCount; i++) {
-    const subscription = tables.subscriptions.at(i);
-    if (subscription.api == decision.api) return subscription;
+    if (tables.subscriptions.at(i).api == decision.api) return i;
   }
-  return null;
+  return NONE;
 }
 
-function spend(tables: Tables, balances: Balances, shards: ShardStore, subscription: Subscription | null, now: i64): Reason {
-  const plan = tables.plans.at(decision.plan);
-  const consumer = tables.consumers.at(decision.consumer);
-  const result = charge(tables, balances, shards, consumer, plan, subscription, tables.apis.at(decision.api).id, 1, now);
-  decision.hasStandings = result != Charge.Unavailable && plan.quotaCount > 0;
+function spend(tables: Tables, counters: Counters, subscription: i32, now: i64): Reason {
+  BILL.api = decision.api;
+  BILL.plan = decision.plan;
+  BILL.consumer = decision.consumer;
+  BILL.subscription = subscription;
+  BILL.cost = 1;
+  const result = charge(tables, counters, BILL, now);
+  decision.waits = result == Charge.Wait;
+  decision.hasStandings = result != Charge.Unavailable && tables.plans.at(decision.plan).quotaCount > 0;
   if (result == Charge.Enough) return Reason.Allowed;
+  if (result == Charge.Wait) return Reason.QuotaUnavailable;
   if (result == Charge.Unavailable) return Reason.QuotaUnavailable;
   decision.quota = exceededQuota;
   decision.retryAfterSeconds = retryAfterSeconds;

@@ -22,6 +22,8 @@ export class Decision {
   retryAfterSeconds: i64 = 0;
   /** True when quotas were looked at, so that their standings can be shown. */
   hasStandings: bool = false;
+  /** True when the request must wait for the ledger; the reason is then none yet. */
+  waits: bool = false;
 
   reset(): void {
     this.reason = Reason.NotConfigured;
@@ -36,6 +38,7 @@ export class Decision {
     this.quota = NONE;
     this.retryAfterSeconds = 0;
     this.hasStandings = false;
+    this.waits = false;
   }
 }
 

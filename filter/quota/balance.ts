@@ -1,5 +1,6 @@
 /**
- * A balance: what this VM knows of one counter, and its lease. 96 bytes.
+ * A balance: what this VM knows of one counter, and its lease. 96 bytes. A counter of the mesh has its window's end in
+ * `window`, in nanoseconds.
  *
  * `left` units may be spent without asking, as far as the limit allows: another plan with a higher limit may share the
  * counter, or an edit may have lowered it. When the pool had nothing, `emptyUntil` says until when it need not be asked
@@ -22,6 +23,8 @@ export class Balance {
   fullAtNanoseconds: i64;
   /** Sweeps since units were last leased or spent. */
   idleSweeps: i32;
+  /** True when the lease comes from the stock, and goes back there. */
+  mesh: bool;
 }
 
 const RECORD_BYTES: usize = offsetof<Balance>();

@@ -1,5 +1,5 @@
 import { Cell, CLOCK_STEP_SECONDS, NO_WINDOW } from "./cell";
-import { ShardStore, WriteResult } from "./ledger";
+import { ShardStore, WriteResult } from "./shardStore";
 import { grant, settle } from "./pool";
 import { MAX_ATTEMPTS, openCell, readCell, writeCell } from "./store";
 

@@ -10,6 +10,10 @@
  * A token bucket keeps its theoretical arrival time (GCRA, nanoseconds) in `window`, the one before a jump in `older window`,
  * and the depth and interval it was computed with in `used` and `older used`.
  */
+/** Bytes of a cell, and shards of a pool: fixed for ever. */
+export const CELL_BYTES: i32 = 56;
+export const SHARD_COUNT: u32 = 1024;
+
 @unmanaged
 export class Cell {
   consumer: u64;
@@ -26,6 +30,11 @@ export const CLOCK_STEP_SECONDS: i64 = 60;
 
 /** No window: what a new cell and an untouched older slot hold. */
 export const NO_WINDOW: i64 = i64.MIN_VALUE;
+
+export function clearWindows(cell: Cell): void {
+  cell.window = NO_WINDOW;
+  cell.olderWindow = NO_WINDOW;
+}
 
 /**
  * The window to charge when the clock says `window`: usually that one, but the cell's newest when the clock has been set

@@ -1,6 +1,8 @@
 import { resetArena } from "../bytes/arena";
-import { Balance, Balances } from "./balance";
-import { ShardStore } from "./ledger";
+import { putBack } from "../ledger/draw";
+import { Count } from "../ledger/tally";
+import { Balance } from "./balance";
+import { Counters } from "./counters";
 import { giveBack, grant } from "./pool";
 
 /**
@@ -45,7 +47,8 @@ export function noteLease(balance: Balance, nowNanoseconds: i64): void {
  * One step of the sweep: gives idle leases back and forgets idle balances. Bounded work, to be called on every tick, and
  * with nothing of value in the arena, which is reset as it goes.
  */
-export function sweep(balances: Balances, shards: ShardStore, nowNanoseconds: i64): void {
+export function sweep(counters: Counters, nowNanoseconds: i64): void {
+  const balances = counters.balances;
   let returns = 0;
   let slots = min(SWEEP_SLOTS, balances.roundLeft > 0 ? balances.roundLeft : SWEEP_SLOTS);
   while (slots > 0 && returns < SWEEP_RETURNS) {
@@ -56,7 +59,7 @@ export function sweep(balances: Balances, shards: ShardStore, nowNanoseconds: i6
     if (balance.idleSweeps++ == 0) continue;
     if (balance.left > 0) {
       resetArena();
-      giveBack(shards, balance.consumer, balance.meter, balance.window, balance.left, nowNanoseconds / NANOSECONDS);
+      giveBackFrom(counters, balance, nowNanoseconds);
       balance.poolUsed -= balance.left;
       balance.leaseUnits = max<i64>(1, balance.leaseUnits - balance.left);
       balance.left = 0;
@@ -65,4 +68,10 @@ export function sweep(balances: Balances, shards: ShardStore, nowNanoseconds: i6
       balances.removeLast();
     }
   }
+}
+
+function giveBackFrom(counters: Counters, balance: Balance, now: i64): void {
+  if (!balance.mesh) return giveBack(counters.pool, balance.consumer, balance.meter, balance.window, balance.left, now / NANOSECONDS);
+  const returned = putBack(counters.stocks, balance.consumer, balance.meter, balance.window, balance.left, now);
+  if (returned) counters.tally.add(Count.ReturnedUnits, balance.left);
 }

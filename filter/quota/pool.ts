@@ -1,6 +1,6 @@
 import { WindowKind } from "../tables/record";
 import { charge, openWindow, usedIn } from "./cell";
-import { ShardStore, WriteResult } from "./ledger";
+import { ShardStore, WriteResult } from "./shardStore";
 import { MAX_ATTEMPTS, openCell, readCell, wasRead, writeCell } from "./store";
 import { windowEnd, windowStart } from "./window";
 

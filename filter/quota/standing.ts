@@ -15,6 +15,7 @@ export class Standing {
 
 export const MAX_STANDINGS = 8;
 const STANDINGS: usize = memory.data(MAX_STANDINGS * 24, 8);
+const BALANCES: usize = memory.data(MAX_STANDINGS * 4, 8);
 const NANOSECONDS: i64 = 1_000_000_000;
 
 /** The standings of the last charge, one after the other in the plan's order. */
@@ -27,13 +28,29 @@ export function standing(index: i32): Standing {
   return changetype<Standing>(STANDINGS + <usize>index * offsetof<Standing>());
 }
 
+/** The balance that the request at hand spends from for the plan's quota `index`. */
+export function balanceOf(index: i32): Balance {
+  return changetype<Balance>(load<usize>(BALANCES + <usize>index * 4));
+}
+
+export function setBalance(index: i32, balance: Balance): void {
+  store<usize>(BALANCES + <usize>index * 4, changetype<usize>(balance));
+}
+
 /** Completes a standing whose limit is set, and whose `remaining` is UNKNOWN or not. */
 export function report(quota: Quota, balance: Balance, state: Standing, now: i64): void {
   if (quota.burst > 0) return reportBucket(quota, balance, state, now);
-  const over = windowEnd(quota.window, balance.window);
-  state.windowSeconds = <u32>(over - balance.window);
-  state.resetSeconds = <u32>max<i64>(0, ceilSeconds(over * NANOSECONDS - now));
+  if (balance.mesh) reportWindow(state, nominalSeconds(quota.window), balance.window, now);
+  else {
+    const over = windowEnd(quota.window, balance.window);
+    reportWindow(state, over - balance.window, over * NANOSECONDS, now);
+  }
   if (state.remaining != UNKNOWN) state.remaining = max<i64>(0, state.limit - balance.poolUsed + balance.left);
+}
+
+function reportWindow(state: Standing, windowSeconds: i64, endsAtNanoseconds: i64, now: i64): void {
+  state.windowSeconds = <u32>windowSeconds;
+  state.resetSeconds = <u32>max<i64>(0, ceilSeconds(endsAtNanoseconds - now));
 }
 
 /** A bucket's limit is its size; it resets when it is full again. */

@@ -1,6 +1,6 @@
 import { ABSENT, View } from "../bytes/view";
 import { Cell } from "./cell";
-import { SHARD_COUNT, ShardStore, WriteResult } from "./ledger";
+import { ShardStore, WriteResult } from "./shardStore";
 import { addCell, findCell, isShard, lastCell, touch } from "./shard";
 
 /**
@@ -14,18 +14,18 @@ let shardNumber: u32 = 0;
 
 /** The counter's cell, or null when it has none or the store cannot be read (see `wasRead`). The caller may change it. */
 export function readCell(shards: ShardStore, consumer: u64, meter: u64): Cell | null {
-  shardNumber = <u32>(consumer ^ rotl<u64>(meter, 17)) & SHARD_COUNT - 1;
+  shardNumber = <u32>(consumer ^ rotl<u64>(meter, 17)) & shards.shardCount - 1;
   const bytes = shards.read(shardNumber);
-  shard = bytes != ABSENT && isShard(bytes) ? bytes : ABSENT;
-  return shard == ABSENT ? null : findCell(shard, consumer, meter);
+  shard = bytes != ABSENT && isShard(bytes, shards.cellBytes) ? bytes : ABSENT;
+  return shard == ABSENT ? null : findCell(shard, shards.cellBytes, consumer, meter);
 }
 
 /** The counter's cell, made if it has none; null only when the store cannot be read. */
 export function openCell(shards: ShardStore, consumer: u64, meter: u64, nowSeconds: i64): Cell | null {
   const cell = readCell(shards, consumer, meter);
   if (cell != null || shard == ABSENT) return cell;
-  shard = addCell(shard, consumer, meter, nowSeconds);
-  return lastCell(shard);
+  shard = addCell(shard, shards.cellBytes, consumer, meter, nowSeconds);
+  return lastCell(shard, shards.cellBytes);
 }
 
 /** True when the last read found a shard. */

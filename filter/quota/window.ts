@@ -15,7 +15,8 @@ export function nominalSeconds(kind: WindowKind): i64 {
     case WindowKind.Minute: return 60;
     case WindowKind.Hour: return 3600;
     case WindowKind.Day: return DAY;
-    case WindowKind.Week: return 7 * DAY;
+    case WindowKind.Week:
+    case WindowKind.SevenDays: return 7 * DAY;
     default: return 30 * DAY;
   }
 }

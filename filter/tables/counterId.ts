@@ -1,4 +1,4 @@
-import { View, lengthOf, pointerOf } from "../bytes/view";
+import { View, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { sha256 } from "../credential/sha256";
 
 /**
@@ -21,4 +21,21 @@ export function counterId(kind: u8, detail: u8, name: View): u64 {
   memory.copy(MESSAGE + 2, pointerOf(name), length);
   sha256(MESSAGE, length + 2, DIGEST);
   return load<u64>(DIGEST);
+}
+
+/** Stands in no name of a policy, so names joined by it stay apart. */
+export const SLASH = literal("/");
+const JOINED: usize = memory.data(256, 8);
+
+/** The id of two names, of at most 127 bytes each. */
+export function joinedId(kind: u8, detail: u8, first: View, between: View, second: View): u64 {
+  let to = append(JOINED, first);
+  to = append(to, between);
+  to = append(to, second);
+  return counterId(kind, detail, view(JOINED, <i32>(to - JOINED)));
+}
+
+function append(to: usize, v: View): usize {
+  memory.copy(to, pointerOf(v), min(lengthOf(v), 127));
+  return to + min(lengthOf(v), 127);
 }

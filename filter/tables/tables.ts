@@ -3,6 +3,7 @@ import { Region } from "../bytes/region";
 import { Rows } from "../bytes/rows";
 import { REASON_COUNT } from "../decision/reason";
 import { Keyring } from "./keyring";
+import { LedgerSettings } from "./ledgerSettings";
 import {
   Api, Consumer, HeaderCondition, HeaderField, KeySource, LimitOverride, Mount, Offer, Plan, Quota, Reference, Route,
   Subscription, Text,
@@ -16,6 +17,7 @@ export class Tables {
   policy: View = ABSENT;
   unmatchedAllowed: bool = false;
   forwardKey: bool = false;
+  readonly ledger: LedgerSettings = new LedgerSettings();
   readonly texts: Region = new Region();
   readonly keySources: Rows<KeySource> = new Rows<KeySource>();
   readonly apis: Rows<Api> = new Rows<Api>();

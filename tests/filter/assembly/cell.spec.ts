@@ -1,13 +1,13 @@
 import { resetArena } from "../../../filter/bytes/arena";
 import { lengthOf, View } from "../../../filter/bytes/view";
-import { Cell, charge, openWindow, usedIn } from "../../../filter/quota/cell";
+import { CELL_BYTES, Cell, charge, openWindow, usedIn } from "../../../filter/quota/cell";
 import { addCell, emptyShard, findCell, isShard, lastCell, touch } from "../../../filter/quota/shard";
 
 const YEAR: i64 = 365 * 86400;
 const HOUR: i64 = 3600;
 
 function newCell(): Cell {
-  return lastCell(addCell(emptyShard(), 1, 2, 0));
+  return lastCell(addCell(emptyShard(), CELL_BYTES, 1, 2, 0), CELL_BYTES);
 }
 
 describe("cells", () => {
@@ -58,30 +58,30 @@ describe("shards", () => {
     let shard: View = emptyShard();
     for (let i = 1; i <= 5; i++) {
       touch(shard, 1000);
-      shard = addCell(shard, i, 9, 1000);
-      lastCell(shard).overAtSeconds = i < 4 ? 1001 : 9000;
+      shard = addCell(shard, CELL_BYTES, i, 9, 1000);
+      lastCell(shard, CELL_BYTES).overAtSeconds = i < 4 ? 1001 : 9000;
     }
-    expect(isShard(shard)).toBe(true);
+    expect(isShard(shard, CELL_BYTES)).toBe(true);
     for (let now = 1000; now <= 5000; now += 500) touch(shard, now);
-    shard = addCell(shard, 6, 9, 5000);
-    expect(findCell(shard, 1, 9) == null).toBe(true);
-    expect(findCell(shard, 4, 9) != null).toBe(true);
-    expect(findCell(shard, 6, 9) != null).toBe(true);
+    shard = addCell(shard, CELL_BYTES, 6, 9, 5000);
+    expect(findCell(shard, CELL_BYTES, 1, 9) == null).toBe(true);
+    expect(findCell(shard, CELL_BYTES, 4, 9) != null).toBe(true);
+    expect(findCell(shard, CELL_BYTES, 6, 9) != null).toBe(true);
     expect(lengthOf(shard)).toBe(24 + 3 * 56);
   });
 
   it("drops none while the clock is a year ahead for a moment, however many write then", () => {
-    let shard: View = addCell(emptyShard(), 1, 9, 0);
-    lastCell(shard).overAtSeconds = 3600;
+    let shard: View = addCell(emptyShard(), CELL_BYTES, 1, 9, 0);
+    lastCell(shard, CELL_BYTES).overAtSeconds = 3600;
     for (let now = 0; now <= 300; now += 10) touch(shard, now);
     for (let i = 0; i < 40; i++) {
-      shard = addCell(shard, i + 2, 9, YEAR + i);
-      lastCell(shard).overAtSeconds = YEAR + HOUR;
+      shard = addCell(shard, CELL_BYTES, i + 2, 9, YEAR + i);
+      lastCell(shard, CELL_BYTES).overAtSeconds = YEAR + HOUR;
       touch(shard, YEAR + i);
     }
     touch(shard, 310);
-    shard = addCell(shard, 100, 9, 311);
-    expect(findCell(shard, 1, 9) != null).toBe(true);
+    shard = addCell(shard, CELL_BYTES, 100, 9, 311);
+    expect(findCell(shard, CELL_BYTES, 1, 9) != null).toBe(true);
     resetArena();
   });
 });

@@ -1,8 +1,8 @@
 import {
-  ABSENT, Balances, EditKind, RATELIMIT, RATELIMIT_POLICY, Reason, Tables, View, allocate, begin, codeOf, countDecision,
+  ABSENT, CELL_BYTES, Counters, EditKind, RATELIMIT, RATELIMIT_POLICY, Reason, Tables, View, allocate, begin, codeOf, countDecision,
   decide as decideFilter, decision, decodeConfig, detailOf, editCount, editKind, editName, editValue, end, grpcStatusOf,
   isAllowed, isGrpc, lengthOf, literal, logText, pointerOf, problemBody, rateLimit, rateLimitPolicy, readHeaders,
-  readRequest, replyPairs, REASON_COUNT, resetArena, responseCodeDetailsOf, standings, statusOf, sweep, titleOf, view,
+  readRequest, replyPairs, REASON_COUNT, SHARD_COUNT, STOCK_BYTES, STOCK_SHARD_COUNT, resetArena, responseCodeDetailsOf, standings, statusOf, sweep, titleOf, view,
   writeByte, writeNumber,
 } from "../../../filter/index";
 import { MemoryShards } from "./memoryShards";
@@ -14,8 +14,7 @@ import { MemoryShards } from "./memoryShards";
 let tables: Tables | null = null;
 let result: View = ABSENT;
 let problem: string = "";
-const balances: Balances = new Balances();
-const shards: MemoryShards = new MemoryShards();
+const counters: Counters = new Counters(new MemoryShards(SHARD_COUNT, CELL_BYTES), new MemoryShards(STOCK_SHARD_COUNT, STOCK_BYTES));
 
 export function malloc(size: usize): usize {
   resetArena();
@@ -51,14 +50,14 @@ export function decide(pointer: usize, length: i32, nowNanoseconds: i64): i32 {
   readRequest();
   const present = tables;
   if (present == null) return 0;
-  decideFilter(present, balances, shards, nowNanoseconds);
+  decideFilter(present, counters, nowNanoseconds, false);
   countDecision(present);
   describe(present);
   return 1;
 }
 
 export function tick(nowNanoseconds: i64): void {
-  sweep(balances, shards, nowNanoseconds);
+  sweep(counters, nowNanoseconds);
 }
 
 export function resultPtr(): usize {

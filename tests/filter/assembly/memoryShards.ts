@@ -1,8 +1,13 @@
-import { ABSENT, SHARD_COUNT, ShardStore, View, WriteResult, allocate, emptyShard, lengthOf, pointerOf, view } from "../../../filter/index";
+import { ABSENT, ShardStore, View, WriteResult, allocate, emptyShard, lengthOf, pointerOf, view } from "../../../filter/index";
 
 /** A pool in plain memory, for one reader and writer at a time: reads copy, as the host does. */
 export class MemoryShards extends ShardStore {
-  private readonly shards: StaticArray<View> = new StaticArray<View>(<i32>SHARD_COUNT);
+  private readonly shards: StaticArray<View>;
+
+  constructor(shardCount: u32, cellBytes: i32) {
+    super(shardCount, cellBytes);
+    this.shards = new StaticArray<View>(<i32>shardCount);
+  }
 
   read(shard: u32): View {
     const kept = this.shards[<i32>shard];

@@ -1,13 +1,14 @@
 import { View } from "../bytes/view";
 
-/** Shards of a pool. Fixed for ever: another number would move every counter. */
-export const SHARD_COUNT: u32 = 1024;
-
 /**
- * Where a pool keeps its shards: memory that other threads read and write too, with compare-and-swap. The binding
- * implements it over the host's shared data, tests over plain memory.
+ * Where cells are kept in shards: memory that other threads read and write too, with compare-and-swap. The binding
+ * implements it over the host's shared data, tests over plain memory. The number of shards and the size of a cell are
+ * fixed for ever: other ones would lose every counter.
  */
 export abstract class ShardStore {
+  /** `shardCount` is a power of two. */
+  constructor(readonly shardCount: u32, readonly cellBytes: i32) {}
+
   /** The shard's bytes, the caller's to change until the next callback, or ABSENT when it cannot be read. */
   abstract read(shard: u32): View;
 

@@ -1,0 +1,107 @@
+import { View, equals, literal } from "../bytes/view";
+import { FailureMode, Quota, WindowKind } from "../tables/record";
+import { Tables } from "../tables/tables";
+import { METER_ID, SLASH, counterId, joinedId } from "../tables/counterId";
+import { nominalSeconds } from "../quota/window";
+import { MAX_EXACT } from "./number";
+import { Reader } from "./reader";
+import { readName } from "./rule";
+import * as Field from "./field";
+
+const MAX_BUCKET_RATE_PER_SECOND: i64 = 1_000_000;
+const MAX_BURST: i64 = 1_000_000_000;
+const MAX_REFILL_NANOSECONDS: i64 = 366 * 86400 * 1_000_000_000;
+const NANOSECONDS: i64 = 1_000_000_000;
+/** Bits of a meter's detail byte, beside its window's number: a bucket is no count, and the mesh's count is not this Envoy's. */
+const BUCKET_DETAIL: u8 = 0x80;
+const MESH_DETAIL: u8 = 0x40;
+/** In the order of WindowKind. */
+const WINDOWS: StaticArray<View> = [
+  literal("second"), literal("minute"), literal("hour"), literal("day"), literal("week"), literal("month"), literal("7d"), literal("30d"),
+];
+const ENVOY = literal("envoy");
+const MESH = literal("mesh");
+/** In the order of FailureMode. */
+const MODES: StaticArray<View> = [Field.DENY, Field.ALLOW, literal("local-share")];
+
+export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): void {
+  const index = tables.quotas.count;
+  const quota = tables.quotas.add();
+  let seen: u32 = 0;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.is(Field.NAME)) {
+      seen = reader.mark(seen, 0);
+      quota.name = tables.texts.keep(readName(reader));
+      for (let i = firstOfPlan; i < index; i++) {
+        if (equals(tables.quotas.at(i).name, quota.name)) reader.fail("a second quota named " + Reader.quote(quota.name));
+      }
+    } else if (reader.is(Field.LIMIT)) {
+      seen = reader.mark(seen, 1);
+      quota.limit = reader.integer(1, MAX_EXACT);
+    } else if (reader.is(Field.WINDOW)) {
+      seen = reader.mark(seen, 2);
+      quota.window = <WindowKind>readWord(reader, WINDOWS, "must be second, minute, hour, day, week, month, 7d or 30d");
+    } else if (reader.is(Field.BURST)) {
+      seen = reader.mark(seen, 3);
+      quota.burst = reader.integer(1, MAX_BURST);
+    } else if (reader.is(Field.PER)) {
+      seen = reader.mark(seen, 4);
+      quota.perApi = readChoice(reader, Field.CONSUMER, Field.API);
+    } else if (reader.is(Field.SCOPE)) {
+      seen = reader.mark(seen, 5);
+      quota.mesh = readChoice(reader, ENVOY, MESH);
+    } else if (reader.is(Field.ON_UNAVAILABLE)) {
+      seen = reader.mark(seen, 6);
+      quota.failureMode = <FailureMode>readWord(reader, MODES, "must be deny, allow or local-share");
+    } else if (reader.is(Field.LOCAL_SHARE)) {
+      seen = reader.mark(seen, 7);
+      quota.localShare = reader.integer(1, MAX_EXACT);
+    } else reader.unknownField();
+  }
+  reader.need(seen, 0, "name");
+  reader.need(seen, 1, "limit");
+  reader.need(seen, 2, "window");
+  if (!reader.failed) checkQuota(reader, quota);
+}
+
+function checkQuota(reader: Reader, quota: Quota): void {
+  if (quota.burst > 0) setBucket(reader, quota);
+  if (quota.mesh && quota.burst > 0) reader.fail("a bucket cannot have the scope mesh");
+  if (!quota.mesh && quota.failureMode != FailureMode.Deny) reader.fail("onUnavailable goes with the scope mesh");
+  if ((quota.failureMode == FailureMode.LocalShare) != (quota.localShare > 0)) reader.fail("localShare goes with onUnavailable local-share, and that with it");
+}
+
+function setBucket(reader: Reader, quota: Quota): void {
+  const seconds = nominalSeconds(quota.window);
+  if (quota.window > WindowKind.Day) return reader.fail("burst goes with a window of a second, minute, hour or day");
+  if (quota.limit / seconds > MAX_BUCKET_RATE_PER_SECOND) return reader.fail("a bucket fills at most 1000000 times a second");
+  // Rounded up: a bucket may fill a nanosecond too slowly, never too fast.
+  quota.intervalNanoseconds = (seconds * NANOSECONDS + quota.limit - 1) / quota.limit;
+  if (quota.burst > MAX_REFILL_NANOSECONDS / quota.intervalNanoseconds) reader.fail("a bucket must refill within 366 days");
+}
+
+/** Gives the quota its meter. The ledger counts each plan for itself, so its plan is part of a mesh quota's. */
+export function finishQuota(quota: Quota, plan: View): void {
+  const detail = <u8>quota.window;
+  if (quota.mesh) quota.meter = joinedId(METER_ID, detail | MESH_DETAIL, plan, SLASH, quota.name);
+  else quota.meter = counterId(METER_ID, detail | (quota.burst > 0 ? BUCKET_DETAIL : 0), quota.name);
+}
+
+/** The number of the word that stands here. */
+function readWord(reader: Reader, words: StaticArray<View>, rule: string): i32 {
+  const word = reader.text(1, 16);
+  for (let i = 0; i < words.length; i++) {
+    if (equals(words[i], word)) return i;
+  }
+  reader.fail(rule);
+  return 0;
+}
+
+/** False for the first word, true for the second. */
+function readChoice(reader: Reader, no: View, yes: View): bool {
+  const word = reader.text(1, 16);
+  if (equals(word, yes)) return true;
+  if (!equals(word, no)) reader.fail("must be " + Reader.quote(no) + " or " + Reader.quote(yes));
+  return false;
+}

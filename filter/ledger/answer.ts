@@ -1,0 +1,158 @@
+import { View, lengthOf, pointerOf } from "../bytes/view";
+
+/**
+ * What the rate limit service answers, in protobuf:
+ *
+ *   RateLimitResponse   1 overall_code  2 statuses
+ *   DescriptorStatus    1 code  2 current_limit { 1 requests_per_unit  2 unit }  3 limit_remaining  4 duration_until_reset { 1 seconds }
+ *
+ * The bytes come from outside: every length is checked, unknown fields are passed over.
+ */
+export const enum Verdict {
+  /** The units were counted, and there were enough. */
+  Granted,
+  Refused,
+  /** The service knows no limit for the counter: nothing was counted. */
+  Unlimited,
+  /** Not an answer to what was asked. */
+  Malformed,
+}
+
+const OK: u64 = 1;
+const OVER_LIMIT: u64 = 2;
+/** What counts as a limit or a number of seconds; larger numbers are nobody's. */
+const MAX_NUMBER: u64 = 1 << 53;
+
+/** The last answer read. */
+export class Answer {
+  verdict: Verdict = Verdict.Malformed;
+  limit: i64 = 0;
+  remaining: i64 = 0;
+  /** Seconds to the window's end, rounded up by the service; 0 when it does not say. */
+  resetSeconds: i64 = 0;
+}
+
+export const answer: Answer = new Answer();
+
+/** A protobuf message, field by field. */
+class Fields {
+  number: u32 = 0;
+  /** Of a varint field. */
+  value: u64 = 0;
+  /** Of a length-delimited field. */
+  start: usize = 0;
+  length: usize = 0;
+  broken: bool = false;
+  private at: usize = 0;
+  private end: usize = 0;
+
+  open(start: usize, length: usize): Fields {
+    this.at = start;
+    this.end = start + length;
+    this.broken = false;
+    return this;
+  }
+
+  next(): bool {
+    if (this.at >= this.end || this.broken) return false;
+    const tag = this.varint();
+    this.number = tag >> 32 != 0 ? 0 : <u32>tag >> 3;
+    this.value = 0;
+    this.length = 0;
+    switch (<u32>tag & 7) {
+      case 0:
+        this.value = this.varint();
+        break;
+      case 1:
+        this.skip(8);
+        break;
+      case 2:
+        this.skip(this.varint());
+        break;
+      case 5:
+        this.skip(4);
+        break;
+      default:
+        this.broken = true;
+    }
+    return !this.broken;
+  }
+
+  private varint(): u64 {
+    let value: u64 = 0;
+    for (let shift: u64 = 0; shift < 70 && this.at < this.end; shift += 7) {
+      const byte = load<u8>(this.at++);
+      value |= <u64>(byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+    this.broken = true;
+    return 0;
+  }
+
+  private skip(bytes: u64): void {
+    if (bytes > <u64>(this.end - this.at)) {
+      this.broken = true;
+      return;
+    }
+    this.start = this.at;
+    this.length = <usize>bytes;
+    this.at += <usize>bytes;
+  }
+}
+
+/** One for each depth, made once: reading allocates nothing. */
+const RESPONSE: Fields = new Fields();
+const STATUS: Fields = new Fields();
+const INNER: Fields = new Fields();
+
+/** Reads the answer to a request with one descriptor into `answer`. */
+export function readAnswer(bytes: View): void {
+  answer.verdict = Verdict.Malformed;
+  answer.limit = 0;
+  answer.remaining = 0;
+  answer.resetSeconds = 0;
+  const fields = RESPONSE.open(pointerOf(bytes), lengthOf(bytes));
+  let overall: u64 = 0;
+  let code: u64 = 0;
+  let statuses = 0;
+  while (fields.next()) {
+    if (fields.number == 1) overall = fields.value;
+    else if (fields.number == 2 && ++statuses == 1) {
+      code = readStatus(STATUS.open(fields.start, fields.length));
+      if (STATUS.broken) return;
+    }
+  }
+  if (fields.broken || statuses > 1 || (overall != OK && overall != OVER_LIMIT)) return;
+  if (statuses == 1 && code != overall) return;
+  if (answer.limit == 0) answer.verdict = overall == OK ? Verdict.Unlimited : Verdict.Malformed;
+  else answer.verdict = overall == OK ? Verdict.Granted : Verdict.Refused;
+}
+
+function readStatus(fields: Fields): u64 {
+  let code: u64 = 0;
+  while (fields.next()) {
+    if (fields.number == 1) code = fields.value;
+    else if (fields.number == 2) answer.limit = readNumber(fields);
+    else if (fields.number == 3) answer.remaining = bounded(fields, fields.value);
+    else if (fields.number == 4) answer.resetSeconds = readNumber(fields);
+  }
+  if (answer.remaining > answer.limit) answer.remaining = answer.limit;
+  return code;
+}
+
+/** Field 1 of a message within: a limit's number of requests, a duration's seconds. */
+function readNumber(outer: Fields): i64 {
+  const fields = INNER.open(outer.start, outer.length);
+  let number: i64 = 0;
+  while (fields.next()) {
+    if (fields.number == 1) number = bounded(fields, fields.value);
+  }
+  if (fields.broken) outer.broken = true;
+  return number;
+}
+
+function bounded(fields: Fields, value: u64): i64 {
+  if (value <= MAX_NUMBER) return <i64>value;
+  fields.broken = true;
+  return 0;
+}

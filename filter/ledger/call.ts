@@ -1,0 +1,20 @@
+import { WindowKind } from "../tables/record";
+
+/** A call to the ledger that is under way: what its answer will be about. */
+@unmanaged
+export class Call {
+  consumer: u64;
+  meter: u64;
+  /** The policy's limit at the time of the call. */
+  limit: i64;
+  units: i64;
+  sentAtNanoseconds: i64;
+  window: WindowKind;
+  /** The host's number for the call, and whose policy it serves; the binding's to set. */
+  token: u32;
+  account: i32;
+  inUse: bool;
+}
+
+/** A call that no answer has ended by now was lost with its VM or its root. Longer than any timeout of a call. */
+export const CALL_LIFETIME_NANOSECONDS: i64 = 6_000_000_000;

@@ -1,0 +1,48 @@
+import { Counters } from "../quota/counters";
+import { WriteResult } from "../quota/shardStore";
+import { MAX_ATTEMPTS, openCell, readCell, writeCell } from "../quota/store";
+import { nominalSeconds } from "../quota/window";
+import { CALL_LIFETIME_NANOSECONDS, Call } from "./call";
+import { askSize, isLow } from "./size";
+import { asStock, heldIn, isAsked, isRefused } from "./stock";
+
+const NANOSECONDS: i64 = 1_000_000_000;
+
+/**
+ * Makes this VM the one that asks the ledger for more of a counter, and sets the call's units; false when nobody need ask,
+ * or somebody does already. One call at a time for a counter in this Envoy: an answer says how much the next may ask for.
+ */
+export function claim(counters: Counters, call: Call, need: i64, now: i64): bool {
+  if (counters.outage.isDown(now)) return false;
+  const nowSeconds = now / NANOSECONDS;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const cell = openCell(counters.stocks, call.consumer, call.meter, nowSeconds);
+    if (cell == null) return false;
+    const stock = asStock(cell);
+    const held = heldIn(stock, now);
+    if (isAsked(stock, now, CALL_LIFETIME_NANOSECONDS) || isRefused(stock, call.limit, now)) return false;
+    if (held >= need && !isLow(stock, held, now)) return false;
+    // A trial after an outage may be lost too, so it asks for no more than it needs.
+    call.units = counters.outage.failures > 0 ? need : askSize(stock, held, call.limit, need, now);
+    call.sentAtNanoseconds = now;
+    stock.askedAtNanoseconds = now;
+    stock.overAtSeconds = max(stock.overAtSeconds, nowSeconds + nominalSeconds(call.window));
+    const result = writeCell(counters.stocks, nowSeconds);
+    if (result == WriteResult.Stored) {
+      counters.outage.noteAsk(now);
+      return true;
+    }
+    if (result == WriteResult.Failed) return false;
+  }
+  return false;
+}
+
+/** Lets others ask: the call has failed. */
+export function unclaim(counters: Counters, call: Call, now: i64): void {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const cell = readCell(counters.stocks, call.consumer, call.meter);
+    if (cell == null || asStock(cell).askedAtNanoseconds != call.sentAtNanoseconds) return;
+    asStock(cell).askedAtNanoseconds = 0;
+    if (writeCell(counters.stocks, now / NANOSECONDS) != WriteResult.Conflict) return;
+  }
+}
