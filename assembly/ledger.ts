@@ -23,12 +23,12 @@ const MAX_CALL_MILLISECONDS = 5000;
 
 let inUse = 0;
 
-/** Asks for more of a counter, unless that is under way; true when a call has begun. */
-export function ask(root: Root, tables: Tables, account: Account, counter: Counter): bool {
+/** Asks for more of a counter that `demand` requests want, unless that is under way; true when a call has begun. */
+export function ask(root: Root, tables: Tables, account: Account, counter: Counter, demand: i32): bool {
   const call = freeCall();
   if (call == null) return false;
   const now = currentTimeNanoseconds();
-  if (!prepareCall(tables, account.counters, counter, call, now)) return false;
+  if (!prepareCall(tables, account.counters, counter, call, demand, now)) return false;
   call.account = account.number;
   // The claim has allocated little; the message is read before this callback ends.
   call.token = startCall(root, tables, messageOf(tables, counter, call));

@@ -1,5 +1,5 @@
 import {
-  EditKind, Reason, Tables, View, countDecision, decide, decision, detailOf, editCount, editKind, editName, editValue,
+  EditKind, Patience, Reason, Tables, View, countDecision, decide, decision, detailOf, editCount, editKind, editName, editValue,
   grpcStatusOf, isAllowed, isGrpc, literal, logText, mayBeDecidedAlready, noted, notedCount, problemBody, readHeaders,
   readRequest, replyPairs, responseCodeDetailsOf, standings, statusOf, MAX_STANDINGS, Standing,
 } from "../filter/index";
@@ -10,7 +10,7 @@ import {
 import { ask } from "./ledger";
 import { Root, findRoot } from "./root";
 import { Stream, closeStream, findStream, standingsOf } from "./stream";
-import { mayWaitHere, wait } from "./waiting";
+import { isFull, wait } from "./waiting";
 
 /** What a header callback tells the host to do next. */
 export const enum FilterHeadersStatus { Continue = 0, StopIteration = 1 }
@@ -24,7 +24,7 @@ const STATE_NAME = literal("tollgate");
 export function onRequestHeaders(streamId: u32): FilterHeadersStatus {
   const stream = findStream(streamId);
   const root: Root | null = stream == null ? null : findRoot(stream.rootId);
-  const verdict = judge(stream, root, mayWaitHere());
+  const verdict = judge(stream, root, isFull() ? Patience.Contended : Patience.Wait);
   if (verdict == Verdict.Wait && root != null) keep(streamId, root);
   // A callback that sends a reply starts no call.
   if (verdict != Verdict.Deny && notedCount > 0 && root != null) askForNoted(root);
@@ -32,18 +32,18 @@ export function onRequestHeaders(streamId: u32): FilterHeadersStatus {
 }
 
 /** Decides a request that has waited; the host's present context is its stream. */
-export function decideAgain(streamId: u32, root: Root | null, mayWait: bool): Verdict {
-  return judge(findStream(streamId), root, mayWait);
+export function decideAgain(streamId: u32, root: Root | null, patience: Patience): Verdict {
+  return judge(findStream(streamId), root, patience);
 }
 
-function judge(stream: Stream | null, root: Root | null, mayWait: bool): Verdict {
+function judge(stream: Stream | null, root: Root | null, patience: Patience): Verdict {
   const tables: Tables | null = root == null ? null : root.tables;
   const known = readHeaders(headerPairs(HeaderMap.Request));
   readRequest();
   if (root == null || tables == null) return refuse(stream, null, Reason.NotConfigured);
   if (!known) return fail(stream, tables, "the host gave no request headers");
 
-  decideFor(root, tables, mayWait);
+  decideFor(root, tables, patience);
   if (decision.waits) return Verdict.Wait;
   countDecision(tables);
   if (!isAllowed(decision.reason)) return refuse(stream, tables, decision.reason);
@@ -54,9 +54,9 @@ function judge(stream: Stream | null, root: Root | null, mayWait: bool): Verdict
   return Verdict.Allow;
 }
 
-function decideFor(root: Root, tables: Tables, mayWait: bool): void {
+function decideFor(root: Root, tables: Tables, patience: Patience): void {
   const account = root.account;
-  if (account != null) decide(tables, account.counters, currentTimeNanoseconds(), mayWait);
+  if (account != null) decide(tables, account.counters, currentTimeNanoseconds(), patience);
 }
 
 function keep(streamId: u32, root: Root): void {
@@ -70,7 +70,7 @@ function askForNoted(root: Root): void {
   const tables = root.tables;
   const account = root.account;
   if (tables == null || account == null) return;
-  for (let i = 0; i < notedCount; i++) ask(root, tables, account, noted(i));
+  for (let i = 0; i < notedCount; i++) ask(root, tables, account, noted(i), 1);
 }
 
 function applyEdits(): bool {

@@ -1,4 +1,4 @@
-import { Count, Counter, NONE, Rows, dryIndex, noted, resetArena } from "../filter/index";
+import { Count, Counter, NONE, Patience, Rows, dryIndex, noted, resetArena } from "../filter/index";
 import { continueRequest, currentTimeNanoseconds, setEffectiveContext } from "./host";
 import { ask } from "./ledger";
 import { Verdict, decideAgain } from "./request";
@@ -32,9 +32,9 @@ function counterOf(waiter: Waiter): Counter {
   return changetype<Counter>(changetype<usize>(waiter) + offsetof<Waiter>("consumerId"));
 }
 
-/** False when so many wait already that one more goes by its quota's failure mode. */
-export function mayWaitHere(): bool {
-  return waiters.count < MAX_WAITERS;
+/** True when so many wait already that no more may. */
+export function isFull(): bool {
+  return waiters.count >= MAX_WAITERS;
 }
 
 /** Keeps the paused stream until the counter that its decision found dry can be drawn from. */
@@ -103,7 +103,15 @@ function askFor(waiter: Waiter): bool {
   const tables = root.tables;
   const account = root.account;
   if (tables == null || account == null) return false;
-  return ask(root, tables, account, counterOf(waiter));
+  return ask(root, tables, account, counterOf(waiter), countWaiting(waiter.consumerId, waiter.meter));
+}
+
+function countWaiting(consumerId: u64, meter: u64): i32 {
+  let count = 0;
+  for (let i = 0; i < waiters.count; i++) {
+    if (waiters.at(i).consumerId == consumerId && waiters.at(i).meter == meter) count++;
+  }
+  return count;
 }
 
 /**
@@ -139,10 +147,9 @@ function resume(waiter: Waiter, isDue: bool, now: i64): Verdict {
   if (!setEffectiveContext(waiter.streamId)) return Verdict.Allow;
   const root = findRoot(waiter.rootId);
   const account: Account | null = root == null ? null : root.account;
-  if (isDue && account != null && account.counters.outage.answeredAt < waiter.sinceNanoseconds) {
-    account.counters.outage.noteFailure(waiter.sinceNanoseconds, now);
-  }
-  const verdict = decideAgain(waiter.streamId, root, !isDue);
+  const isAnswered = account != null && account.counters.outage.answeredAt >= waiter.sinceNanoseconds;
+  if (isDue && !isAnswered && account != null) account.counters.outage.noteFailure(waiter.sinceNanoseconds, now);
+  const verdict = decideAgain(waiter.streamId, root, !isDue ? Patience.Wait : isAnswered ? Patience.Contended : Patience.Unanswered);
   if (verdict == Verdict.Wait) noteDry(waiter);
   else if (account != null) {
     account.counters.tally.add(Count.WaitMilliseconds, max<i64>(0, now - waiter.sinceNanoseconds) / 1_000_000);

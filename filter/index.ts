@@ -6,6 +6,7 @@ export { decodeConfig, Decoded } from "./config/decode";
 export { Rows } from "./bytes/rows";
 export { Tables } from "./tables/tables";
 export { NONE } from "./tables/record";
+export { Patience } from "./quota/charge";
 export { Counters } from "./quota/counters";
 export { STOCK_BYTES, STOCK_SHARD_COUNT, heldInShard } from "./ledger/stock";
 export { Call, CALL_LIFETIME_NANOSECONDS } from "./ledger/call";

@@ -1,7 +1,7 @@
 import { ABSENT, pointerOf, lengthOf } from "../bytes/view";
 import { findKey, Finding, foundKey } from "../credential/find";
 import { sha256 } from "../credential/sha256";
-import { Bill, Charge, charge } from "../quota/charge";
+import { Bill, Charge, Patience, charge } from "../quota/charge";
 import { Counters } from "../quota/counters";
 import { exceededQuota, retryAfterSeconds } from "../quota/refusal";
 import * as Request from "../request/request";
@@ -25,10 +25,10 @@ const BILL: Bill = changetype<Bill>(memory.data(32, 8));
  * to its headers when it goes on. Spends quota when, and only when, the request is allowed. When `decision.waits` is true
  * nothing is decided yet: the ledger must be asked (see ledger/ask), and the request is to be decided anew.
  */
-export function decide(tables: Tables, counters: Counters, nowNanoseconds: i64, mayWait: bool): void {
+export function decide(tables: Tables, counters: Counters, nowNanoseconds: i64, patience: Patience): void {
   decision.reset();
   clearEdits();
-  BILL.mayWait = mayWait;
+  BILL.patience = patience;
   decision.reason = judge(tables, counters, nowNanoseconds);
   if (!isAllowed(decision.reason)) return;
   writeEdits(tables);

@@ -42,12 +42,12 @@ export function note(dry: bool): Counter {
 }
 
 /** Makes this VM ask for more of a counter: fills in the call and gives true, or false when there is nothing to ask. */
-export function prepareCall(tables: Tables, counters: Counters, counter: Counter, call: Call, now: i64): bool {
+export function prepareCall(tables: Tables, counters: Counters, counter: Counter, call: Call, demand: i64, now: i64): bool {
   call.consumer = counter.consumerId;
   call.meter = counter.meter;
   call.limit = counter.limit;
   call.window = tables.quotas.at(tables.plans.at(counter.plan).firstQuota + counter.quota).window;
-  return claim(counters, call, 1, now);
+  return claim(counters, call, demand, now);
 }
 
 /** The message of a prepared call. */

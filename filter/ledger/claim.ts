@@ -9,10 +9,10 @@ import { asStock, heldIn, isAsked, isRefused } from "./stock";
 const NANOSECONDS: i64 = 1_000_000_000;
 
 /**
- * Makes this VM the one that asks the ledger for more of a counter, and sets the call's units; false when nobody need ask,
- * or somebody does already. One call at a time for a counter in this Envoy: an answer says how much the next may ask for.
+ * Makes this VM the one that asks the ledger for more of a counter that `demand` requests want, and sets the call's units;
+ * false when nobody need ask, or somebody does already. One call at a time for a counter in this Envoy: an answer says how much the next may ask for.
  */
-export function claim(counters: Counters, call: Call, need: i64, now: i64): bool {
+export function claim(counters: Counters, call: Call, demand: i64, now: i64): bool {
   if (counters.outage.isDown(now)) return false;
   const nowSeconds = now / NANOSECONDS;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -21,9 +21,9 @@ export function claim(counters: Counters, call: Call, need: i64, now: i64): bool
     const stock = asStock(cell);
     const held = heldIn(stock, now);
     if (isAsked(stock, now, CALL_LIFETIME_NANOSECONDS) || isRefused(stock, call.limit, now)) return false;
-    if (held >= need && !isLow(stock, held, now)) return false;
-    // A trial after an outage may be lost too, so it asks for no more than it needs.
-    call.units = counters.outage.failures > 0 ? need : askSize(stock, held, call.limit, need, now);
+    if (held > 0 && !isLow(stock, held, now)) return false;
+    // A trial after an outage may be lost too, so it asks for one unit.
+    call.units = counters.outage.failures > 0 ? 1 : askSize(stock, held, call.limit, demand, now);
     call.sentAtNanoseconds = now;
     stock.askedAtNanoseconds = now;
     stock.overAtSeconds = max(stock.overAtSeconds, nowSeconds + nominalSeconds(call.window));

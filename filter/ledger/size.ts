@@ -4,7 +4,8 @@ import { Stock, WHOLE_SHARE, remainingIn } from "./stock";
 /**
  * How many units to ask the ledger for, and when.
  *
- * An ask covers what this Envoy used of the counter in the last half second, and is at most twice the last grant. It is also
+ * An ask covers what this Envoy used of the counter in the last half second, and is at most twice the last grant, unless
+ * more requests wait for it. It is also
  * at most an eighth of this Envoy's share of what remains: if every Envoy asks at once, all asks together are an eighth of
  * what remains, so none is refused for having been too large. (The ledger counts a refused ask all the same: its units are
  * lost to everybody.) Near the limit, and for a counter of which nothing is known, it is 1.
@@ -18,14 +19,14 @@ const BUSY_UNITS: i64 = 8;
 /** While this much remains for all, one unit more in each Envoy does not matter, and even a quiet caller need not wait. */
 const PLENTY_UNITS: i64 = 1024;
 
-/** Units to ask for, at least `need`. `limit` is the policy's, in case the ledger has not said its own yet. */
-export function askSize(stock: Stock, held: i64, limit: i64, need: i64, now: i64): i64 {
+/** Units to ask for when `demand` requests want some, at least 1. `limit` is the policy's, in case the ledger has not said its own yet. */
+export function askSize(stock: Stock, held: i64, limit: i64, demand: i64, now: i64): i64 {
   const remaining = remainingIn(stock, now);
   // A new window begins whole; nobody has been refused yet.
   const base = remaining == UNKNOWN ? min(limit, stock.limit > 0 ? stock.limit : limit) : remaining;
   // Divided first: limits go up to 2^53.
   const cap = base / PART / WHOLE_SHARE * stock.share + base / PART % WHOLE_SHARE * stock.share / WHOLE_SHARE;
-  return max(need, min(min(wanted(stock, held, now), cap), MAX_ASK));
+  return max<i64>(1, min(min(max(wanted(stock, held, now), demand), cap), MAX_ASK));
 }
 
 /** By the pace at which the last grant went. */

@@ -22,6 +22,15 @@ export const enum Charge {
   Wait,
 }
 
+/** What a request does about a counter of the mesh that is dry here. */
+export const enum Patience {
+  Wait,
+  /** It has waited, and the ledger does answer, but others were quicker: it is told to come again in a second. */
+  Contended,
+  /** It has waited for an answer that did not come: the quota's failure mode decides. */
+  Unanswered,
+}
+
 /** The request to charge, by positions in the tables. */
 @unmanaged
 export class Bill {
@@ -31,8 +40,7 @@ export class Bill {
   /** Position of the subscription, or NONE. */
   subscription: i32;
   cost: i64;
-  /** False when the request has waited long enough. */
-  mayWait: bool;
+  patience: Patience;
 }
 
 export function charge(tables: Tables, counters: Counters, bill: Bill, now: i64): Charge {

@@ -4,12 +4,12 @@ import { Count, Tally } from "../ledger/tally";
 import { FailureMode, Plan, Quota } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Balance } from "./balance";
-import { Bill, Charge, acquireWindow } from "./charge";
+import { Bill, Charge, Patience, acquireWindow } from "./charge";
 import { Counters } from "./counters";
 import { EMPTY_NANOSECONDS, isEmpty, look, maySpend, setEmpty } from "./held";
 import { leaseSize, noteLease } from "./lease";
 import { grant, UNKNOWN } from "./pool";
-import { refuse } from "./refusal";
+import { refuse, refuseForNow } from "./refusal";
 import { balanceOf, setBalance, standing, MAX_STANDINGS } from "./standing";
 
 /** Tells the counter of a local share from the ledger's. */
@@ -63,7 +63,12 @@ function acquireOne(tables: Tables, counters: Counters, quota: Quota, bill: Bill
     refuse(index, quota, balance, now);
     return Charge.Exceeded;
   }
-  if (!bill.mayWait || counters.outage.isDown(now)) return fallBack(tables, counters, quota, bill, index, now);
+  if (bill.patience == Patience.Unanswered || counters.outage.isDown(now)) return fallBack(tables, counters, quota, bill, index, now);
+  if (bill.patience == Patience.Contended) {
+    state.remaining = UNKNOWN;
+    refuseForNow(index);
+    return Charge.Exceeded;
+  }
   noteCounter(balance, state.limit, bill, index, true);
   return Charge.Wait;
 }

@@ -28,6 +28,12 @@ export function refuse(index: i32, quota: Quota, balance: Balance, now: i64): vo
   retryAfterSeconds = max(retryAfterSeconds, max<i64>(1, ceilSeconds(until - now)));
 }
 
+/** The quota may have units again in a second. */
+export function refuseForNow(index: i32): void {
+  if (exceededQuota < 0) exceededQuota = index;
+  retryAfterSeconds = max<i64>(retryAfterSeconds, 1);
+}
+
 /**
  * A quota has refused: what about the others? The answer names all of them, and the caller should wait for the last. A
  * quota that this VM has not asked in its window is looked at once; nothing is charged, and the ledger is not called.

@@ -1,5 +1,5 @@
 import {
-  ABSENT, CELL_BYTES, Counters, EditKind, RATELIMIT, RATELIMIT_POLICY, Reason, Tables, View, allocate, begin, codeOf, countDecision,
+  ABSENT, CELL_BYTES, Counters, EditKind, Patience, RATELIMIT, RATELIMIT_POLICY, Reason, Tables, View, allocate, begin, codeOf, countDecision,
   decide as decideFilter, decision, decodeConfig, detailOf, editCount, editKind, editName, editValue, end, grpcStatusOf,
   isAllowed, isGrpc, lengthOf, literal, logText, pointerOf, problemBody, rateLimit, rateLimitPolicy, readHeaders,
   readRequest, replyPairs, REASON_COUNT, SHARD_COUNT, STOCK_BYTES, STOCK_SHARD_COUNT, resetArena, responseCodeDetailsOf, standings, statusOf, sweep, titleOf, view,
@@ -50,7 +50,7 @@ export function decide(pointer: usize, length: i32, nowNanoseconds: i64): i32 {
   readRequest();
   const present = tables;
   if (present == null) return 0;
-  decideFilter(present, counters, nowNanoseconds, false);
+  decideFilter(present, counters, nowNanoseconds, Patience.Unanswered);
   countDecision(present);
   describe(present);
   return 1;
