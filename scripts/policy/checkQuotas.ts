@@ -17,7 +17,7 @@ function checkBucket(quota: Cursor, report: Report): void {
   const { text: window } = quota.get('window');
   const { number: limit } = quota.get('limit');
   const burst = quota.get('burst');
-  if (window === 'week' || window === 'month') {
+  if (window === 'week' || window === 'month' || window === '7d' || window === '30d') {
     report.add(burst, 'must go with a window of second, minute, hour or day', window);
     return;
   }

@@ -1,5 +1,6 @@
-import type { ApiConfig, ConsumerConfig, HeaderConditionConfig, KeyConfig, KeySourceConfig, PlanConfig, PluginConfig, RouteConfig, SubscriptionConfig } from './pluginConfig.ts';
-import type { Api, Consumer, HeaderCondition, Key, Plan, Policy, Route, Subscription } from './schema.ts';
+import type { ApiConfig, ConsumerConfig, HeaderConditionConfig, KeyConfig, KeySourceConfig, LedgerConfig, PlanConfig, PluginConfig, QuotaConfig, RouteConfig, SubscriptionConfig } from './pluginConfig.ts';
+import { localShareOf, timeoutMilliseconds } from './ledger.ts';
+import type { Api, Consumer, HeaderCondition, Key, Plan, Policy, Quota, Route, Subscription } from './schema.ts';
 import { epochSeconds } from './time.ts';
 
 /**
@@ -13,10 +14,21 @@ export function compilePolicy(policy: Policy): PluginConfig {
     ...(policy.unmatched === 'allow' && { unmatched: 'allow' }),
     ...(policy.forwardKey && { forwardKey: true }),
     keySources: policy.keySources as KeySourceConfig[],
+    ...(policy.ledger && { ledger: compileLedger(policy) }),
     apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api)),
     plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan)),
     consumers: Object.entries(policy.consumers).map(([name, consumer]) => compileConsumer(name, consumer)),
   };
+}
+
+/** The domain that the policy's counters have in the ledger. */
+export function domainOf({ policy, ledger }: Policy): string {
+  return ledger?.domain ?? policy;
+}
+
+function compileLedger(policy: Policy): LedgerConfig {
+  const ledger = policy.ledger!;
+  return { cluster: ledger.cluster, domain: domainOf(policy), timeoutMilliseconds: timeoutMilliseconds(ledger) };
 }
 
 function compileApi(name: string, api: Api): ApiConfig {
@@ -52,14 +64,22 @@ function compileCondition(name: string, condition: HeaderCondition): HeaderCondi
 }
 
 function compilePlan(name: string, plan: Plan): PlanConfig {
-  const quotas = Object.entries(plan.quotas).map(([quota, { limit, window, burst, per }]) => ({
-    name: quota,
+  const quotas = Object.entries(plan.quotas).map(([name, quota]) => compileQuota(name, quota));
+  return { name, ...(quotas.length > 0 && { quotas }) };
+}
+
+function compileQuota(name: string, quota: Quota): QuotaConfig {
+  const { limit, window, burst, per, scope, onUnavailable } = quota;
+  return {
+    name,
     limit,
     window,
     ...(burst !== undefined && { burst }),
     ...(per === 'api' && { per }),
-  }));
-  return { name, ...(quotas.length > 0 && { quotas }) };
+    ...(scope === 'mesh' && { scope }),
+    ...(onUnavailable !== undefined && onUnavailable !== 'deny' && { onUnavailable }),
+    ...(onUnavailable === 'local-share' && { localShare: localShareOf(quota) }),
+  };
 }
 
 function compileConsumer(name: string, consumer: Consumer): ConsumerConfig {

@@ -36,6 +36,10 @@ export class Cursor {
     return this.node?.kind === 'scalar' && typeof this.node.value === 'number' ? this.node.value : undefined;
   }
 
+  get isTrue(): boolean {
+    return this.node?.kind === 'scalar' && this.node.value === true;
+  }
+
   get entries(): Cursor[] {
     if (this.node?.kind !== 'mapping') return [];
     return this.node.entries.map(({ key, keyStart, value }) => new Cursor(value, [...this.path, key], keyStart));

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import type { Finding } from './compose.ts';
 import { checkConsumers } from './checkConsumers.ts';
 import { checkHeaders } from './checkHeaders.ts';
+import { checkLedger } from './checkLedger.ts';
 import { checkNames } from './checkNames.ts';
 import { checkPlaces } from './checkPlaces.ts';
 import { checkQuotas } from './checkQuotas.ts';
@@ -83,7 +84,7 @@ export function readPolicy(text: string, fileName: string, nowSeconds: number = 
 function check(root: Node): Finding[] {
   const cursor = new Cursor(root, [], root.start);
   const report = new Report();
-  for (const rule of [checkNames, checkPlaces, checkQuotas, checkHeaders, checkRoutes, checkTargets, checkRouting, checkConsumers]) rule(cursor, report);
+  for (const rule of [checkNames, checkPlaces, checkQuotas, checkLedger, checkHeaders, checkRoutes, checkTargets, checkRouting, checkConsumers]) rule(cursor, report);
   return report.findings;
 }
 

@@ -7,12 +7,20 @@ export interface PluginConfig {
   unmatched?: 'allow';
   forwardKey?: true;
   keySources: KeySourceConfig[];
+  ledger?: LedgerConfig;
   apis: ApiConfig[];
   plans: PlanConfig[];
   consumers: ConsumerConfig[];
 }
 
 export type KeySourceConfig = { header: string } | { authorization: 'Bearer' | 'ApiKey' } | { query: string } | { cookie: string };
+
+/** Where quotas of the whole mesh are counted. */
+export interface LedgerConfig {
+  cluster: string;
+  domain: string;
+  timeoutMilliseconds: number;
+}
 
 export interface ApiConfig {
   name: string;
@@ -55,6 +63,11 @@ export interface QuotaConfig {
   window: Window;
   burst?: number;
   per?: 'api';
+  scope?: 'mesh';
+  /** Left out: deny. */
+  onUnavailable?: 'allow' | 'local-share';
+  /** With local-share only, and then always. */
+  localShare?: number;
 }
 
 export interface ConsumerConfig {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Cursor } from './cursor.ts';
 import { MAX_EXACT } from './scalar.ts';
 
 export const MAX_QUOTAS = 8;
@@ -7,7 +8,7 @@ export const MAX_BURST = 1_000_000_000;
 export const MAX_BUCKET_RATE_PER_SECOND = 1_000_000;
 export const MAX_REFILL_SECONDS = 366n * 86_400n;
 
-export const WINDOWS = ['second', 'minute', 'hour', 'day', 'week', 'month'] as const;
+export const WINDOWS = ['second', 'minute', 'hour', 'day', 'week', 'month', '7d', '30d'] as const;
 export type Window = (typeof WINDOWS)[number];
 
 /** Lengths of the windows in which a bucket may fill; weeks and months are for counting only. */
@@ -22,7 +23,7 @@ export const limit = (description: string) => wholeNumber(MAX_EXACT, description
 
 export const quota = z.strictObject({
   limit: limit('Requests per window, 1 to 2^53.'),
-  window: z.enum(WINDOWS).meta({ description: 'What the limit is counted over, on the calendar in UTC; weeks begin on Monday.' }),
+  window: z.enum(WINDOWS).meta({ description: 'What the limit is counted over, on the calendar in UTC; weeks begin on Monday. 7d and 30d: so many days, counted from 1970-01-01.' }),
   burst: wholeNumber(
     MAX_BURST,
     'Makes the quota a token bucket of this size, refilled at limit per window. For windows of second to day.',
@@ -31,4 +32,18 @@ export const quota = z.strictObject({
     .enum(['consumer', 'api'])
     .default('consumer')
     .meta({ description: 'consumer: one counter for all APIs. api: a counter of its own on each API.' }),
+  scope: z
+    .enum(['envoy', 'mesh'])
+    .default('envoy')
+    .meta({ description: 'envoy: every Envoy counts for itself. mesh: the ledger counts for all.' }),
+  onUnavailable: z
+    .enum(['deny', 'allow', 'local-share'])
+    .meta({ description: 'What happens while the ledger does not answer: requests are denied, allowed, or each Envoy has its localShare. Default: deny.' })
+    .optional(),
+  localShare: limit('Requests per window and Envoy while the ledger does not answer. Default: a tenth of the limit.').optional(),
 });
+
+/** True for a quota that the ledger counts. */
+export function hasMeshScope(quota: Cursor): boolean {
+  return quota.get('scope').text === 'mesh';
+}

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { filled, listed, named } from './collection.ts';
 import { FRAMING, headerName, token } from './header.ts';
+import { ledger } from './ledger.ts';
 import { label, name } from './name.ts';
 import { host, pathPrefix } from './place.ts';
 import { limit, MAX_QUOTAS, quota } from './quota.ts';
@@ -101,6 +102,7 @@ export const policySchema = z
       .meta({ description: 'Where a key may be, in order.' }),
     forwardKey: flag('true: the upstream sees the key.'),
     targets,
+    ledger: ledger.meta({ description: 'The rate limit service that counts quotas with "scope: mesh".' }).optional(),
     upstreams: named(name('An upstream.'), upstream, 'Upstreams by name.'),
     apis: named(name('An API.'), api, 'APIs by name.'),
     plans: named(name('A plan.'), plan, 'Plans by name.'),

@@ -1,4 +1,6 @@
 import type { Cursor } from './cursor.ts';
+import { planOn } from './holding.ts';
+import { hasMeshScope } from './quota.ts';
 import type { Report } from './report.ts';
 import { quote } from './secret.ts';
 import { epochSeconds } from './time.ts';
@@ -7,6 +9,7 @@ import { epochSeconds } from './time.ts';
 export function warn(root: Cursor, nowSeconds: number, report: Report): void {
   if (root.get('apis').entries.length === 0) report.add(root, 'has no API, so there is nothing to call', null);
   warnOfUnusedApis(root, report);
+  warnOfUnusedLedger(root, report);
   for (const consumer of root.get('consumers').entries) {
     if (consumer.get('keys').items.length === 0) report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
     warnOfTimes(consumer, nowSeconds, report);
@@ -20,6 +23,11 @@ function warnOfUnusedApis(root: Cursor, report: Report): void {
     const used = root.get('consumers').entries.some((consumer) => planOn(api, consumer) !== undefined);
     if (!used && api.get('anonymous').text !== 'allow') report.add(api, 'has no consumer: nobody holds a plan that it offers', null);
   }
+}
+
+function warnOfUnusedLedger(root: Cursor, report: Report): void {
+  const isUsed = root.get('plans').entries.some((plan) => plan.get('quotas').entries.some(hasMeshScope));
+  if (root.get('ledger').given && !isUsed) report.add(root.get('ledger'), 'counts nothing: no quota has "scope: mesh"', null);
 }
 
 function warnOfTimes(consumer: Cursor, nowSeconds: number, report: Report): void {
@@ -36,15 +44,10 @@ function warnOfPlan(root: Cursor, consumer: Cursor, report: Report): void {
   if (plan.given && !offered) report.add(plan, 'is a plan that no API offers');
 }
 
-/** The plan a consumer has on an API: the subscription's, or else its own if the API offers that. */
-function planOn(api: Cursor, consumer: Cursor): string | undefined {
-  const subscription = consumer.get('subscriptions').get(api.key);
-  if (subscription.given) return subscription.get('plan').text;
-  const plan = consumer.get('plan').text;
-  return plan !== undefined && api.get('plans').texts.includes(plan) ? plan : undefined;
-}
-
-/** Counters belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from one counter. */
+/**
+ * Counters of an Envoy belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from
+ * one counter. The ledger keeps plans apart.
+ */
 function warnOfSharedCounters(root: Cursor, consumer: Cursor, report: Report): void {
   const counters = new Map<string, { plan: string; api: string }>();
   const told = new Set<string>();
@@ -52,7 +55,7 @@ function warnOfSharedCounters(root: Cursor, consumer: Cursor, report: Report): v
     const plan = planOn(api, consumer);
     if (plan === undefined) continue;
     for (const quota of root.get('plans').get(plan).get('quotas').entries) {
-      if (quota.get('per').text === 'api') continue;
+      if (quota.get('per').text === 'api' || hasMeshScope(quota)) continue;
       const counter = JSON.stringify([quota.key, quota.get('window').text, quota.get('burst').given]);
       const other = counters.get(counter);
       counters.set(counter, other ?? { plan, api: api.key });

@@ -35,6 +35,38 @@ consumers: { d: { subscriptions: { a: { plan: b, paused: false, limits: {} } }, 
   });
 });
 
+test('compiles quotas of the mesh', () => {
+  const text = `
+policy: shop
+ledger: { cluster: ratelimit }
+plans:
+  gold:
+    quotas:
+      denied: { limit: 5, window: hour, scope: mesh, onUnavailable: deny }
+      allowed: { limit: 5, window: 7d, scope: mesh, onUnavailable: allow, per: api }
+      shared: { limit: 11, window: 30d, scope: mesh, onUnavailable: local-share }
+  free: { quotas: { shared: { limit: 9, window: 30d, scope: mesh, onUnavailable: local-share, localShare: 3 }, own: { limit: 1, window: 30d, scope: envoy } } }
+`;
+  const { policy, problems } = readPolicy(text, 'p');
+  assert.deepEqual(problems, []);
+  const { ledger, plans } = compilePolicy(policy!);
+  assert.deepEqual(ledger, { cluster: 'ratelimit', domain: 'shop', timeoutMilliseconds: 50 });
+  assert.deepEqual(plans, [
+    {
+      name: 'gold',
+      quotas: [
+        { name: 'denied', limit: 5, window: 'hour', scope: 'mesh' },
+        { name: 'allowed', limit: 5, window: '7d', per: 'api', scope: 'mesh', onUnavailable: 'allow' },
+        { name: 'shared', limit: 11, window: '30d', scope: 'mesh', onUnavailable: 'local-share', localShare: 2 },
+      ],
+    },
+    { name: 'free', quotas: [{ name: 'shared', limit: 9, window: '30d', scope: 'mesh', onUnavailable: 'local-share', localShare: 3 }, { name: 'own', limit: 1, window: '30d' }] },
+  ]);
+  const written = readPolicy(text.replace('cluster: ratelimit', 'cluster: "outbound|1||a.b", domain: My.Shop, timeout: 1s, calendarMonths: true').replace(/30d, scope: mesh/g, 'month, scope: mesh'), 'p');
+  assert.deepEqual(written.problems, []);
+  assert.deepEqual(compilePolicy(written.policy!).ledger, { cluster: 'outbound|1||a.b', domain: 'My.Shop', timeoutMilliseconds: 1000 });
+});
+
 test('keeps the order of the policy', () => {
   const names = ['zulu', 'alpha', 'mike'];
   const of = (value: string): string => `{ ${names.map((name) => `${name}: ${value}`).join(', ')} }`;

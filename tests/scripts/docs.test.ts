@@ -72,5 +72,5 @@ test('the example policy is valid, with a consumer on each plan and no keys', as
   const { policy, problems } = await loadPolicy(new URL('../../examples/petstore.policy.yaml', import.meta.url).pathname);
   assert.deepEqual(problems, []);
   assert.deepEqual(Object.entries(policy!.consumers).map(([name, { plan, keys }]) => [name, plan, keys.length]), [['acme', 'free', 0], ['globex', 'gold', 0]]);
-  assert.deepEqual(policy!.plans['free']!.quotas['per-second'], { limit: 10, window: 'second', per: 'consumer' });
+  assert.deepEqual(policy!.plans['free']!.quotas['per-second'], { limit: 10, window: 'second', per: 'consumer', scope: 'envoy' });
 });

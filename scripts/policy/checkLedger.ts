@@ -1,0 +1,72 @@
+import type { Cursor } from './cursor.ts';
+import { planOn } from './holding.ts';
+import { MAX_MESH_LIMIT, MAX_MESH_QUOTAS } from './ledger.ts';
+import { hasMeshScope } from './quota.ts';
+import type { Report } from './report.ts';
+
+/** Quotas of the whole mesh must be ones that the rate limit service can count. */
+export function checkLedger(root: Cursor, report: Report): void {
+  const ledger = root.get('ledger');
+  for (const plan of root.get('plans').entries) {
+    const quotas = plan.get('quotas').entries;
+    const mesh = quotas.filter(hasMeshScope);
+    if (mesh.length > MAX_MESH_QUOTAS) report.add(plan.get('quotas'), `must hold at most ${MAX_MESH_QUOTAS} quotas with "scope: mesh"`, `${mesh.length}`);
+    for (const quota of mesh) checkMeshQuota(quota, ledger, report);
+    for (const quota of quotas) checkFailureMode(quota, report);
+  }
+  for (const consumer of root.get('consumers').entries) checkOwnLimits(root, consumer, report);
+}
+
+function checkMeshQuota(quota: Cursor, ledger: Cursor, report: Report): void {
+  if (!ledger.given) report.add(quota.get('scope'), 'must go with a "ledger", which names the service that counts for the mesh');
+  if (quota.get('burst').given) {
+    report.add(quota.get('burst'), 'must not go with "scope: mesh": the ledger counts windows and has no buckets; use a short window such as second, or "scope: envoy"');
+    return;
+  }
+  checkWindow(quota.get('window'), ledger.get('calendarMonths').isTrue, report);
+  checkLimit(quota.get('limit'), report);
+}
+
+/** The service counts fixed lengths from the epoch on; only its months can be the calendar's. */
+function checkWindow(window: Cursor, hasCalendarMonths: boolean, report: Report): void {
+  if (window.text === 'week') report.add(window, 'must not be a week with "scope: mesh": weeks of the ledger begin on Thursday; use 7d, which does so too');
+  if (window.text === 'month' && !hasCalendarMonths) {
+    report.add(window, 'must not be a month with "scope: mesh": months of the ledger have 30 days; use 30d, or start the service with USE_CALENDAR_MONTH_RATE_LIMIT=true and say "calendarMonths: true" in "ledger"');
+  }
+  if (window.text === '30d' && hasCalendarMonths) report.add(window, 'must not be 30d with "scope: mesh" beside "calendarMonths: true": the ledger then counts calendar months only; use month');
+}
+
+function checkLimit(limit: Cursor, report: Report): void {
+  if (limit.number !== undefined && Number.isInteger(limit.number) && limit.number > MAX_MESH_LIMIT) report.add(limit, `must be at most ${MAX_MESH_LIMIT} with "scope: mesh", the most that the ledger can hold`);
+}
+
+function checkFailureMode(quota: Cursor, report: Report): void {
+  const mode = quota.get('onUnavailable');
+  const share = quota.get('localShare');
+  const limit = quota.get('limit').number;
+  if (mode.given && !hasMeshScope(quota)) report.add(mode, 'must go with "scope: mesh"');
+  if (share.given && mode.text !== 'local-share') report.add(share, 'must go with "onUnavailable: local-share"');
+  else if (share.number !== undefined && limit !== undefined && share.number > limit) report.add(share, `must be at most the limit (${limit})`);
+}
+
+/** A counter of the ledger knows one limit: where it counts several APIs together, their limits must be one. */
+function checkOwnLimits(root: Cursor, consumer: Cursor, report: Report): void {
+  for (const subscription of consumer.get('subscriptions').entries) {
+    const plan = root.get('plans').get(subscription.get('plan').text ?? '');
+    for (const limit of subscription.get('limits').entries) {
+      const quota = plan.get('quotas').get(limit.key);
+      if (!hasMeshScope(quota)) continue;
+      checkLimit(limit, report);
+      if (quota.get('per').text === 'api') continue;
+      const other = root.get('apis').entries.find((api) => planOn(api, consumer) === plan.key && limitOn(api, consumer, quota) !== limit.number);
+      if (other === undefined) continue;
+      const rule = `must be the limit of every API on which the consumer has the plan "${plan.key}" (${other.key}: ${limitOn(other, consumer, quota) ?? 'none'}), because the ledger counts them together; or make the quota "per: api"`;
+      report.add(limit, rule, limit.number === undefined ? null : undefined);
+    }
+  }
+}
+
+function limitOn(api: Cursor, consumer: Cursor, quota: Cursor): number | undefined {
+  const own = consumer.get('subscriptions').get(api.key).get('limits').get(quota.key);
+  return own.given ? own.number : quota.get('limit').number;
+}
