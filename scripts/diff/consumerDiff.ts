@@ -54,7 +54,7 @@ function subscriptionChanges(old: PluginConfig, next: PluginConfig, former: Subs
   const plan = (config: PluginConfig, name: string) => config.plans.find((candidate) => candidate.name === name);
   const changes: { text: string; effects: readonly Effect[] }[] = [];
   if (former.plan !== current.plan) {
-    const quotas = quotaChanges(quotasOf(plan(old, former.plan), former.limits), quotasOf(plan(next, current.plan), current.limits));
+    const quotas = quotaChanges(quotasOf(plan(old, former.plan), former.limits), quotasOf(plan(next, current.plan), current.limits), true);
     const detail = quotas.map(({ text }) => text).join('; ');
     changes.push({ text: `plan ${former.plan} → ${current.plan}${detail === '' ? '' : `: ${detail}`}`, effects: [...new Set(quotas.flatMap(({ effects }) => effects))] });
   } else {

@@ -6,13 +6,17 @@ export interface QuotaChange {
   readonly effects: readonly Effect[];
 }
 
-/** `10 a second`, `5 a second with a burst of 20`, `10,000 a month for each API` */
-export function quotaText({ limit, window, burst, per }: QuotaConfig): string {
-  return `${grouped(limit)} ${window === 'hour' ? 'an' : 'a'} ${window}${burst === undefined ? '' : ` with a burst of ${grouped(burst)}`}${per === 'api' ? ' for each API' : ''}`;
+/** `10 a second`, `5 a second with a burst of 20`, `10,000 in 30 days for each API over the whole mesh` */
+export function quotaText({ limit, window, burst, per, scope }: QuotaConfig): string {
+  const span = /^\d/.test(window) ? `in ${window.slice(0, -1)} days` : `${window === 'hour' ? 'an' : 'a'} ${window}`;
+  return `${grouped(limit)} ${span}${burst === undefined ? '' : ` with a burst of ${grouped(burst)}`}${per === 'api' ? ' for each API' : ''}${scope === 'mesh' ? ' over the whole mesh' : ''}`;
 }
 
-/** How a plan's quotas differ. A counter is known by the quota's name, window and kind: what changes one of them begins at zero. */
-export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaConfig[]): QuotaChange[] {
+/**
+ * How a plan's quotas differ, or those of two plans. A counter is known by the quota's name, window and kind: what changes
+ * one of them begins at zero. The ledger also knows it by the plan.
+ */
+export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaConfig[], isOtherPlan = false): QuotaChange[] {
   const { added, removed } = listChange(old.map(({ name }) => name), next.map(({ name }) => name));
   const get = (quotas: readonly QuotaConfig[], name: string): QuotaConfig => quotas.find((quota) => quota.name === name)!;
   const renamed = new Map<string, string>();
@@ -22,15 +26,23 @@ export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaCo
   }
   const isRenamed = (name: string): boolean => renamed.has(name) || [...renamed.values()].includes(name);
   return [
-    ...next.filter(({ name }) => !added.includes(name)).flatMap((quota) => change(get(old, quota.name), quota)),
+    ...next.filter(({ name }) => !added.includes(name)).flatMap((quota) => [...change(get(old, quota.name), quota, isOtherPlan), ...failureModeChange(get(old, quota.name), quota)]),
     ...[...renamed].map(([from, to]): QuotaChange => ({ text: `quota ${from} is now called ${to}`, effects: ['restarts'] })),
     ...added.filter((name) => !isRenamed(name)).map((name): QuotaChange => ({ text: `quota ${name} added: ${quotaText(get(next, name))}`, effects: ['narrows'] })),
     ...removed.filter((name) => !isRenamed(name)).map((name): QuotaChange => ({ text: `quota ${name} removed: was ${quotaText(get(old, name))}`, effects: ['widens'] })),
   ];
 }
 
-function change(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
-  if (isSame(old, next)) return [];
+function change(old: QuotaConfig, next: QuotaConfig, isOtherPlan: boolean): QuotaChange[] {
+  if (old.scope !== next.scope) {
+    // what each Envoy counted for itself, all of them have in common now; or the other way round
+    return [{ text: `${next.name} ${scopeText(old)} → ${scopeText(next)}`, effects: ['restarts', next.scope === 'mesh' ? 'narrows' : 'widens'] }];
+  }
+  if (isOtherPlan && next.scope === 'mesh') {
+    const text = quotaText(old) === quotaText(next) ? `${next.name} of the whole mesh is counted anew` : `${next.name} ${quotaText(old)} → ${quotaText(next)}`;
+    return [{ text, effects: ['restarts'] }];
+  }
+  if (counting(old) === counting(next)) return [];
   const isBucket = (quota: QuotaConfig): boolean => quota.burst !== undefined;
   if (old.window !== next.window || old.per !== next.per || isBucket(old) !== isBucket(next)) {
     return [{ text: `${next.name} ${quotaText(old)} → ${quotaText(next)}`, effects: ['restarts'] }];
@@ -39,6 +51,28 @@ function change(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
   const sizes: Effect[] = [old.limit, old.burst!].map((size, index): Effect => (size <= [next.limit, next.burst!][index]! ? 'widens' : 'narrows'));
   const effects: Effect[] = old.limit === next.limit ? [sizes[1]!] : [...new Set(sizes)];
   return [{ text: `${next.name} ${quotaText(old)} → ${quotaText(next)}`, effects }];
+}
+
+/** What is counted, without what happens when nobody can count. */
+function counting({ limit, window, burst, per }: QuotaConfig): string {
+  return JSON.stringify([limit, window, burst, per]);
+}
+
+function scopeText(quota: QuotaConfig): string {
+  return `${quotaText(quota)}${quota.scope === 'mesh' ? '' : ' in each Envoy'}`;
+}
+
+/** From what lets nothing pass to what lets all pass. */
+const FAILURE_MODES = ['deny', 'local-share', 'allow'] as const;
+
+function failureModeChange(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
+  if (old.scope !== 'mesh' || next.scope !== 'mesh' || failureText(old) === failureText(next)) return [];
+  const rank = ({ onUnavailable, localShare = 0 }: QuotaConfig): number => FAILURE_MODES.indexOf(onUnavailable ?? 'deny') + localShare / 2 ** 54;
+  return [{ text: `${next.name} while the ledger does not answer: ${failureText(old)} → ${failureText(next)}`, effects: [rank(old) < rank(next) ? 'widens' : 'narrows'] }];
+}
+
+function failureText({ onUnavailable, localShare }: QuotaConfig): string {
+  return localShare === undefined ? (onUnavailable ?? 'deny') : `local share of ${grouped(localShare)}`;
 }
 
 /** The quotas of a plan as a subscription's own limits make them. */
