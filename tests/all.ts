@@ -56,6 +56,8 @@ const suites: Suite[] = [
   // get (or has named), then the oldest that is supported.
   nodeSuite('envoy', 1),
   { ...nodeSuite('envoy', 1), name: 'envoy-oldest', prepare: oldestEnvoy },
+  // A real rate limit service behind several Envoys.
+  nodeSuite('ledger', 1),
   // Real registries, and Istio's whole control plane.
   { ...nodeSuite('oci', 1), prepare: components('oci') },
   { ...nodeSuite('istio', 1), prepare: components('istio') },

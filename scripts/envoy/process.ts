@@ -55,6 +55,11 @@ export class EnvoyProcess {
     ];
   }
 
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   /** The admin interface's port, once Envoy has opened it. */
   async adminPort(): Promise<number | null> {
     const address = await readFile(join(this.options.folder, 'admin'), 'utf8').catch(() => '');

@@ -1,0 +1,17 @@
+const MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
+
+/** Waits over the end of the present window when it is nearer than `neededMs`: a count in mid-test would begin anew. */
+export async function steady(window: keyof typeof MS, neededMs: number): Promise<void> {
+  const left = MS[window] - (Date.now() % MS[window]);
+  if (left < neededMs) await new Promise((resolve) => setTimeout(resolve, left + 20));
+}
+
+/** The hour, unless it ends within two minutes; then the day, unless that does. */
+export function steadyUnit(): 'hour' | 'day' | 'month' {
+  if (MS.hour - (Date.now() % MS.hour) > 120_000) return 'hour';
+  return MS.day - (Date.now() % MS.day) > 120_000 ? 'day' : 'month';
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

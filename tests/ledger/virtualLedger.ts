@@ -1,0 +1,55 @@
+import type { Backend, GrpcCall } from '../host/backend.ts';
+import type { Random } from '../host/random.ts';
+import type { Timeline } from '../host/timeline.ts';
+import { LedgerModel, type Rule } from './ledgerModel.ts';
+import { CLUSTER } from './meshPolicy.ts';
+import { decodeAsk, METHOD, SERVICE } from './protocol.ts';
+
+export interface VirtualOptions {
+  readonly domain: string;
+  readonly rules: readonly Rule[];
+  readonly timeline: Timeline;
+  /** How long one call takes there and back; the service counts it halfway. */
+  readonly latencyMs: () => number;
+}
+
+export interface SeenAsk {
+  readonly atMs: number;
+  readonly hits: number;
+}
+
+/** The model of the service in virtual time, for any number of Envoys at once. */
+export class VirtualLedger {
+  readonly model: LedgerModel;
+  readonly asks: SeenAsk[] = [];
+  /** In place of the model's answer: a message, a gRPC status, or null for none at all. */
+  fault: ((call: GrpcCall) => Buffer | number | null) | null = null;
+  readonly backend: Backend = (call) => this.take(call);
+
+  constructor(private readonly options: VirtualOptions) {
+    this.model = new LedgerModel(options.domain, options.rules);
+  }
+
+  private take(call: GrpcCall): ReturnType<Backend> {
+    if (call.cluster !== CLUSTER || call.service !== SERVICE || call.method !== METHOD) return null;
+    const afterMs = this.options.latencyMs();
+    const { fault } = this;
+    if (fault === null) return { arrivesAfterMs: afterMs / 2, afterMs, result: () => this.count(call) };
+    const result = fault(call);
+    return { arrivesAfterMs: afterMs / 2, afterMs: result === null ? Infinity : afterMs, result: () => result ?? 14 };
+  }
+
+  private count(call: GrpcCall): Buffer {
+    const { clock } = this.options.timeline;
+    this.asks.push({ atMs: clock.elapsed, hits: decodeAsk(call.message).hits });
+    return this.model.answer(call.message, clock.wallMs);
+  }
+}
+
+/** Most calls near the median, some much later: a log-normal distribution, cut off at `mostMs`. */
+export function logNormal(random: Random, medianMs: number, sigma: number, mostMs: number): () => number {
+  return () => {
+    const normal = Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
+    return Math.min(mostMs, medianMs * Math.exp(sigma * normal));
+  };
+}
