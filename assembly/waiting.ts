@@ -1,4 +1,4 @@
-import { Count, Counter, NONE, Patience, Rows, dryIndex, noted, resetArena } from "../filter/index";
+import { Count, Counter, NONE, Patience, Rows, dryIndex, isAnswered, noted, resetArena } from "../filter/index";
 import { continueRequest, currentTimeNanoseconds, setEffectiveContext } from "./host";
 import { ask } from "./ledger";
 import { Verdict, decideAgain } from "./request";
@@ -141,15 +141,21 @@ function look(rootId: u32, consumerId: u64, meter: u64): void {
   if (dry != NONE && !replied) askFor(waiters.at(dry));
 }
 
+/** A request has waited long enough: because nobody answers, or because others were quicker? */
+function patienceAtEnd(waiter: Waiter, account: Account | null, now: i64): Patience {
+  if (account == null) return Patience.Unanswered;
+  if (isAnswered(account.counters, waiter.consumerId, waiter.meter, waiter.sinceNanoseconds)) return Patience.Contended;
+  account.counters.outage.noteFailure(waiter.sinceNanoseconds, now);
+  return Patience.Unanswered;
+}
+
 /** Decides a waiting request anew and lets it go on, unless it has to wait longer. A stream that is gone needs nothing. */
 function resume(waiter: Waiter, isDue: bool, now: i64): Verdict {
   resetArena();
   if (!setEffectiveContext(waiter.streamId)) return Verdict.Allow;
   const root = findRoot(waiter.rootId);
   const account: Account | null = root == null ? null : root.account;
-  const isAnswered = account != null && account.counters.outage.answeredAt >= waiter.sinceNanoseconds;
-  if (isDue && !isAnswered && account != null) account.counters.outage.noteFailure(waiter.sinceNanoseconds, now);
-  const verdict = decideAgain(waiter.streamId, root, !isDue ? Patience.Wait : isAnswered ? Patience.Contended : Patience.Unanswered);
+  const verdict = decideAgain(waiter.streamId, root, isDue ? patienceAtEnd(waiter, account, now) : Patience.Wait);
   if (verdict == Verdict.Wait) noteDry(waiter);
   else if (account != null) {
     account.counters.tally.add(Count.WaitMilliseconds, max<i64>(0, now - waiter.sinceNanoseconds) / 1_000_000);

@@ -1,3 +1,4 @@
+import { Counters } from "../quota/counters";
 import { grant } from "../quota/pool";
 import { ShardStore, WriteResult } from "../quota/shardStore";
 import { MAX_ATTEMPTS, readCell, wasRead, writeCell } from "../quota/store";
@@ -18,7 +19,8 @@ export let refused: bool = false;
  * Takes up to `want` units, at least `need`, from this Envoy's stock of a counter. The answer is in `grant`: `window` is the
  * end of the units' window in nanoseconds, `used` what `limit` must be lowered by for the units that remain elsewhere.
  */
-export function draw(stocks: ShardStore, consumer: u64, meter: u64, limit: i64, need: i64, want: i64, now: i64): void {
+export function draw(counters: Counters, consumer: u64, meter: u64, limit: i64, need: i64, want: i64, now: i64): void {
+  const stocks = counters.stocks;
   grant.available = false;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     grant.units = 0;
@@ -32,6 +34,7 @@ export function draw(stocks: ShardStore, consumer: u64, meter: u64, limit: i64, 
       return;
     }
     const stock = asStock(cell);
+    counters.outage.hear(stock.answeredAtNanoseconds);
     const held = heldIn(stock, now);
     const units = held < need ? 0 : max(need, min(want, held / LARGEST_PART));
     const left = held - units;
@@ -51,6 +54,12 @@ export function draw(stocks: ShardStore, consumer: u64, meter: u64, limit: i64, 
     grant.available = false;
     if (result == WriteResult.Failed) return;
   }
+}
+
+/** True when the ledger has said something of the counter since then, to whichever worker. */
+export function isAnswered(counters: Counters, consumer: u64, meter: u64, since: i64): bool {
+  const cell = readCell(counters.stocks, consumer, meter);
+  return cell != null && asStock(cell).answeredAtNanoseconds >= since;
 }
 
 /** Puts back `units` of the window that ends at `endsAt`; false when that is over, and with it the units. */

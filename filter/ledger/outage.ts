@@ -15,8 +15,6 @@ export class Outage {
   private failedAt: i64 = 0;
   private retryAt: i64 = 0;
   private trialUntil: i64 = 0;
-  /** When the ledger last answered. */
-  answeredAt: i64 = 0;
   private seed: u64 = 0;
 
   /** True while nobody may be made to wait for the ledger, nor it be called. */
@@ -40,10 +38,14 @@ export class Outage {
     this.trialUntil = 0;
   }
 
-  noteAnswer(now: i64): void {
-    this.answeredAt = now;
+  noteAnswer(): void {
     this.failures = 0;
     this.trialUntil = 0;
+  }
+
+  /** Some worker of this Envoy had an answer then. */
+  hear(answeredAt: i64): void {
+    if (this.failures > 0 && answeredAt > this.failedAt) this.noteAnswer();
   }
 
   /** SplitMix64, stirred by the time of the failure, which differs between Envoys by nanoseconds. */

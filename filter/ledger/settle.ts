@@ -54,7 +54,7 @@ function book(counters: Counters, call: Call, now: i64): void {
     counters.tally.add(Count.Unlimited, 1);
     return counters.outage.noteFailure(call.sentAtNanoseconds, now);
   }
-  counters.outage.noteAnswer(now);
+  counters.outage.noteAnswer();
   if (answer.verdict == Verdict.Refused) counters.tally.add(Count.Refused, 1);
   else counters.tally.add(Count.GrantedUnits, accepted);
 }

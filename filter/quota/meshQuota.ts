@@ -47,7 +47,7 @@ function acquireOne(tables: Tables, counters: Counters, quota: Quota, bill: Bill
   const state = standing(index);
   if (maySpend(balance, state.limit, bill.cost)) return Charge.Enough;
   const need = bill.cost - balance.left;
-  draw(counters.stocks, balance.consumer, balance.meter, state.limit, need, leaseSize(balance, bill.cost, now), now);
+  draw(counters, balance.consumer, balance.meter, state.limit, need, leaseSize(balance, bill.cost, now), now);
   if (!grant.available) return fallBack(tables, counters, quota, bill, index, now);
   if (grant.units > 0) {
     noteLease(balance, now);
