@@ -43,6 +43,7 @@ function finishQuotas(reader: Reader, tables: Tables, plan: Plan): void {
   for (let i = plan.firstQuota; i < plan.firstQuota + plan.quotaCount; i++) {
     const quota = tables.quotas.at(i);
     finishQuota(quota, plan.name);
+    if (quota.mesh) plan.hasMesh = true;
     if (quota.mesh && ++meshCount > MAX_MESH_QUOTAS) reader.fail("at most " + MAX_MESH_QUOTAS.toString() + " quotas of a plan may have the scope mesh");
   }
 }

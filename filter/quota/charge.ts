@@ -4,7 +4,7 @@ import { Tables } from "../tables/tables";
 import { Counters } from "./counters";
 import { EMPTY_NANOSECONDS, isEmpty, look, maySpend, setEmpty } from "./held";
 import { leaseSize, noteLease } from "./lease";
-import { acquireMesh, countModes, isUncounted } from "./meshQuota";
+import { acquireMesh, countModes } from "./meshQuota";
 import { grant, lease } from "./pool";
 import { clearRefusal, exceededQuota, lookAtOthers, refuse } from "./refusal";
 import { balanceOf, report, setBalance, standing } from "./standing";
@@ -51,23 +51,29 @@ export function charge(tables: Tables, counters: Counters, bill: Bill, now: i64)
   const cost = bill.cost;
   // Twice: a quota of the mesh may be counted in a local balance instead.
   counters.balances.reserve(plan.quotaCount * 2);
-  for (let i = 0; i < plan.quotaCount; i++) begin(tables, counters, plan, consumer, bill, i, now);
-  const result = exceededQuota >= 0 ? Charge.Exceeded : acquire(tables, counters, plan, bill, now);
+  let enough = true;
+  for (let i = 0; i < plan.quotaCount; i++) {
+    if (!begin(tables, counters, plan, consumer, bill, i, now)) enough = false;
+  }
+  const result = enough ? Charge.Enough : exceededQuota >= 0 ? Charge.Exceeded : acquire(tables, counters, plan, bill, now);
   if (result == Charge.Enough) spend(plan.quotaCount, cost);
   else if (result == Charge.Exceeded) lookAtOthers(tables, counters.pool, plan, cost, now);
-  countModes(counters.tally, plan.quotaCount, result);
   for (let i = 0; i < plan.quotaCount; i++) report(tables.quotas.at(plan.firstQuota + i), balanceOf(i), standing(i), now);
   return result;
 }
 
-function begin(tables: Tables, counters: Counters, plan: Plan, consumer: Consumer, bill: Bill, index: i32, now: i64): void {
+/** Finds the quota's balance; true when it holds enough as it is. */
+function begin(tables: Tables, counters: Counters, plan: Plan, consumer: Consumer, bill: Bill, index: i32, now: i64): bool {
   const quota = tables.quotas.at(plan.firstQuota + index);
   const meter = quota.perApi ? quota.meter ^ tables.apis.at(bill.api).id : quota.meter;
   const balance = counters.balances.open(consumer.id, meter);
   balance.mesh = quota.mesh;
   setBalance(index, balance);
-  look(quota, balance, standing(index), limitOf(tables, quota, plan.firstQuota + index, bill.subscription), now);
-  if (isEmpty(quota, balance, standing(index).limit, bill.cost, now)) refuse(index, quota, balance, now);
+  const limit = limitOf(tables, quota, plan.firstQuota + index, bill.subscription);
+  look(quota, balance, standing(index), limit, now);
+  if (maySpend(balance, limit, bill.cost)) return true;
+  if (isEmpty(quota, balance, limit, bill.cost, now)) refuse(index, quota, balance, now);
+  return false;
 }
 
 function limitOf(tables: Tables, quota: Quota, index: i32, subscriptionIndex: i32): i64 {
@@ -88,8 +94,10 @@ function acquire(tables: Tables, counters: Counters, plan: Plan, bill: Bill, now
     const result = acquireWindow(counters, quota, i, bill.cost, now);
     if (result != Charge.Enough) return result;
   }
-  const result = acquireMesh(tables, counters, plan, bill, now);
-  return result == Charge.Enough ? takeTokens(tables, counters.pool, plan, bill.cost, now) : result;
+  let result = plan.hasMesh ? acquireMesh(tables, counters, plan, bill, now) : Charge.Enough;
+  if (result == Charge.Enough) result = takeTokens(tables, counters.pool, plan, bill.cost, now);
+  if (plan.hasMesh) countModes(counters.tally, plan.quotaCount, result);
+  return result;
 }
 
 /** Takes a lease from this Envoy's pool if the balance does not do. */
@@ -111,11 +119,10 @@ export function acquireWindow(counters: Counters, quota: Quota, index: i32, cost
 
 function spend(count: i32, cost: i64): void {
   for (let i = 0; i < count; i++) {
-    if (isUncounted(i)) continue;
     const balance = balanceOf(i);
     // Only spending keeps a lease: a refused request must not hold units back from other workers.
     balance.idleSweeps = 0;
-    // A bucket's token left the pool when it was taken; its balance is always 0.
+    // A bucket's token left the pool when it was taken, and what a failure mode lets through is not counted: both have none.
     if (balance.left >= cost) balance.left -= cost;
   }
 }

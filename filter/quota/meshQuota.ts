@@ -23,11 +23,6 @@ function modeOf(index: i32): Mode {
   return <Mode>load<u8>(MODES + index);
 }
 
-/** True when the failure mode lets the request through without counting it. */
-export function isUncounted(index: i32): bool {
-  return modeOf(index) == Mode.Uncounted;
-}
-
 /** Leases for the quotas that the ledger counts. All are looked at before one makes the request wait, so it waits once. */
 export function acquireMesh(tables: Tables, counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
   let result = Charge.Enough;

@@ -104,6 +104,7 @@ export class Plan {
   name: View;
   firstQuota: i32;
   quotaCount: i32;
+  hasMesh: bool;
 }
 
 @unmanaged
