@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { inPackage } from '../../scripts/packageRoot.ts';
 import { Host } from '../host/host.ts';
 import { loadModule, MODULE } from '../host/module.ts';
-import { availableComponents } from './components/available.ts';
+import { availableComponents } from '../components/available.ts';
 import { documents, KubeError, type KubeObject } from './mesh/kubeClient.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 import { keys, leaves, withUnknownField, withWrongType, type Mutation, type Steps } from './mutation.ts';

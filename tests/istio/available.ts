@@ -3,8 +3,8 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { findEnvoy } from '../../scripts/envoy/find.ts';
 import { currentModule } from '../../scripts/module.ts';
 import { runToEnd } from '../../scripts/envoy/subprocess.ts';
-import { availableComponents } from './components/available.ts';
-import type { ComponentName } from './components/component.ts';
+import { availableComponents } from '../components/available.ts';
+import type { ComponentName } from '../components/component.ts';
 import { AGENT_DATA } from './mesh/proxy.ts';
 
 /** What the mesh is made of. */

@@ -1,7 +1,7 @@
 import { MESH_COMPONENTS } from './available.ts';
-import { availableComponents } from './components/available.ts';
-import { componentNames } from './components/component.ts';
-import { provide } from './components/provide.ts';
+import { availableComponents } from '../components/available.ts';
+import { testComponentNames } from '../components/component.ts';
+import { provide } from '../components/provide.ts';
 
 /**
  * What `tests/all.ts` does before the suites that need real components. Asked for by name, or in CI, it builds what is
@@ -9,7 +9,7 @@ import { provide } from './components/provide.ts';
  * nothing to add to the environment.
  */
 export async function prepareMesh(build: boolean, progress: (line: string) => void): Promise<Record<string, string> | { skip: string }> {
-  const failures = build ? await provide(componentNames, progress) : new Map<string, string>();
+  const failures = build ? await provide(testComponentNames, progress) : new Map<string, string>();
   if (failures.size > 0 && process.env['CI'] === 'true') throw new Error(reasons(failures));
   const found = await availableComponents(MESH_COMPONENTS);
   if (found.skip === false) return {};

@@ -1,7 +1,7 @@
 import { delimiter, join } from 'node:path';
 import { isExecutable } from '../../scripts/envoy/wheel.ts';
-import { componentNames, type ComponentName } from '../istio/components/component.ts';
-import { findComponent } from '../istio/components/find.ts';
+import { componentNames, type ComponentName } from '../components/component.ts';
+import { findComponent } from '../components/find.ts';
 
 const found = new Map<string, string>();
 

@@ -1,10 +1,10 @@
-import { inPackage } from '../../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/packageRoot.ts';
 
 /** A program built from the Go module in the folder `module` beside this file, whose go.mod and go.sum pin it. */
 export interface GoComponent {
   readonly from: 'go';
   readonly name: string;
-  readonly module: 'istio' | 'kube' | 'crane';
+  readonly module: 'istio' | 'kube' | 'crane' | 'ratelimit' | 'fortio';
   readonly package: string;
   readonly tags?: string;
   /** Rough length of a first build on two cores, for a line to whoever waits. */
@@ -28,6 +28,9 @@ export const components = [
   { from: 'go', name: 'wasmfetch', module: 'istio', package: './wasmfetch', firstBuildSeconds: 30 },
   { from: 'go', name: 'crane', module: 'crane', package: 'github.com/google/go-containerregistry/cmd/crane', firstBuildSeconds: 30 },
   { from: 'go', name: 'kube-apiserver', module: 'kube', package: 'k8s.io/kubernetes/cmd/kube-apiserver', firstBuildSeconds: 310 },
+  { from: 'go', name: 'ratelimit', module: 'ratelimit', package: 'github.com/envoyproxy/ratelimit/src/service_cmd', firstBuildSeconds: 45 },
+  { from: 'go', name: 'fortio', module: 'fortio', package: 'fortio.org/fortio', firstBuildSeconds: 40 },
+  { from: 'debian', name: 'redis-server', package: 'redis-server' },
   { from: 'debian', name: 'etcd', package: 'etcd-server' },
   { from: 'debian', name: 'docker-registry', package: 'docker-registry' },
   { from: 'debian', name: 'skopeo', package: 'skopeo' },
@@ -37,6 +40,9 @@ export const components = [
 
 export type ComponentName = (typeof components)[number]['name'];
 
+/** What tests need; the rest is for benchmarks. */
+export const testComponentNames: readonly ComponentName[] = components.map(({ name }) => name).filter((name) => name !== 'fortio');
+
 export const componentNames: readonly ComponentName[] = components.map(({ name }) => name);
 
 export function component(name: ComponentName): Component {
@@ -45,5 +51,5 @@ export function component(name: ComponentName): Component {
 
 /** Folder of the Go module that pins a component. */
 export function moduleFolder(module: GoComponent['module']): string {
-  return inPackage('tests', 'istio', 'components', module);
+  return inPackage('tests', 'components', module);
 }
