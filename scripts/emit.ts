@@ -26,12 +26,13 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
   --pull-secret NAME    the Secret to pull the image with, in the namespace of each target
   --priority N          place among other plugins of phase AUTHN, the highest first (default 10)
   --only TARGET         only this target; may be given several times. A target's name is the last part of its resource's
-                        name, such as gateway-ingressgateway
+                        name, such as gateway-ingressgateway. ledger: only the ConfigMap of the rate limit service
   --check               writes nothing; exit code 1 when DIR is not what would be written
   --json                prints what was done as JSON
 
 The same policy and options give the same bytes. Files of an earlier emit of the same policy that are no longer needed are
-removed; files that tollgate did not write are never touched.
+removed; files that tollgate did not write are never touched. For quotas of the whole mesh there is a ConfigMap too, which the rate
+limit service reads (examples/ratelimit).
 Exit code: 0 done, 1 the policy has problems or --check found differences.
 
 examples:

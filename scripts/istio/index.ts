@@ -2,6 +2,7 @@ import { Refusal } from '../command.ts';
 import { compilePolicy, type Policy } from '../policy/index.ts';
 import { destinationRulesOf } from './destinationRule.ts';
 import { httpRoutesOf } from './httpRoute.ts';
+import { LEDGER, ledgerConfigMapOf } from './ledgerConfigMap.ts';
 import type { EmitOptions } from './option.ts';
 import { placesOf, type Place } from './place.ts';
 import { pluginOf } from './plugin.ts';
@@ -27,10 +28,10 @@ export interface EmittedFile {
 export function emitResources(policy: Policy, options: EmitOptions): EmittedFile[] {
   const config = compilePolicy(policy);
   const table = routingTableOf(policy);
-  const places = chosen(placesOf(policy), options.only);
+  const places = chosen(policy, options.only);
   const plugins = places.map((place) => pluginOf(config, place, options));
   const routes = table === null ? [] : places.flatMap((place) => routesOf(policy, table, place, options));
-  return once([...plugins, ...routes]).map((resource) => fileOf(resource, policy.policy));
+  return once([...plugins, ...routes, ...ledgerOf(policy, options)]).map((resource) => fileOf(resource, policy.policy));
 }
 
 /** Two targets may need the same DestinationRule. */
@@ -42,9 +43,16 @@ function nameOf({ kind, metadata: { name, namespace } }: Resource): string {
   return `${kind.toLowerCase()}.${namespace}.${name}.yaml`;
 }
 
-function chosen(places: Place[], only: readonly string[] | undefined): Place[] {
-  const unknown = only?.find((suffix) => !places.some((place) => place.suffix === suffix));
-  if (unknown !== undefined) throw new Refusal(`--only ${unknown}: the policy has no such target; it has ${places.map(({ suffix }) => suffix).join(', ')}`);
+function ledgerOf(policy: Policy, { only }: EmitOptions): Resource[] {
+  const configMap = ledgerConfigMapOf(policy);
+  return configMap === null || (only !== undefined && !only.includes(LEDGER)) ? [] : [configMap];
+}
+
+function chosen(policy: Policy, only: readonly string[] | undefined): Place[] {
+  const places = placesOf(policy);
+  const known = [...places.map(({ suffix }) => suffix), ...(ledgerConfigMapOf(policy) === null ? [] : [LEDGER])];
+  const unknown = only?.find((suffix) => !known.includes(suffix));
+  if (unknown !== undefined) throw new Refusal(`--only ${unknown}: the policy has no such target; it has ${known.join(', ')}`);
   return only === undefined ? places : places.filter(({ suffix }) => only.includes(suffix));
 }
 

@@ -1,6 +1,8 @@
 import { destinationsOf, type Policy } from '../policy/index.ts';
 import { kubernetesService } from './destinationRule.ts';
+import { serviceConfigOf } from '../ledger/serviceConfig.ts';
 import type { EmittedFile } from './index.ts';
+import { ledgerNamespace } from './ledgerConfigMap.ts';
 import type { EmitOptions } from './option.ts';
 import { placesOf } from './place.ts';
 import { routeKindOf, routingTableOf } from './routing.ts';
@@ -11,7 +13,7 @@ const ROOT_NAMESPACE = 'istio-system';
 
 /** What whoever rolls the resources out should know, and cannot see in them. */
 export function noticesOf(policy: Policy, options: EmitOptions, files: readonly EmittedFile[]): string[] {
-  return [...failOpen(options), ...rootNamespace(policy), ...noTable(policy), ...grants(policy), ...serverSide(files)];
+  return [...failOpen(options), ...rootNamespace(policy), ...noTable(policy), ...grants(policy), ...foreignLedger(policy), ...serverSide(files)];
 }
 
 function failOpen({ failStrategy }: EmitOptions): string[] {
@@ -38,6 +40,12 @@ function grants(policy: Policy): string[] {
   const to = new Set(Object.values(policy.upstreams).flatMap((upstream) => destinationsOf(upstream)).flatMap(({ host }) => kubernetesService(host)?.namespace ?? []));
   return [...from].flatMap((namespace) => [...to].filter((other) => other !== namespace).map((other) =>
     `namespace ${other}: must hold a ReferenceGrant for HTTPRoutes of namespace ${namespace}, or their requests are answered with 500`));
+}
+
+/** Nobody can tell where the service of another cluster's name reads its configuration. */
+function foreignLedger(policy: Policy): string[] {
+  if (serviceConfigOf(policy) === null || ledgerNamespace(policy) !== null) return [];
+  return [`ledger: cluster ${policy.ledger!.cluster} is no service of Kubernetes, so no ConfigMap is made for it; "tollgate ledger" prints the service's configuration`];
 }
 
 function serverSide(files: readonly EmittedFile[]): string[] {

@@ -3,7 +3,10 @@ export interface Resource {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
-  readonly spec: object;
+  /** Every kind but a ConfigMap has one. */
+  readonly spec?: object;
+  /** Texts by name, of a ConfigMap. */
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'tollgate' } as const;

@@ -8,6 +8,9 @@ export const MARGIN_BYTES = 65_536;
 /** Kubernetes' bound on all annotations; client-side apply puts the whole object into one. */
 export const MAX_ANNOTATION_BYTES = 262_144;
 
+/** Kubernetes' bound on the texts of a ConfigMap. */
+export const MAX_CONFIG_MAP_BYTES = 1_048_576;
+
 /** Bytes of the resource as the API server stores it: custom resources lie in etcd as JSON. */
 export function storedBytes(resource: Resource): number {
   return Buffer.byteLength(JSON.stringify(resource));
@@ -15,6 +18,10 @@ export function storedBytes(resource: Resource): number {
 
 /** Refuses what the API server would, before it has to. */
 export function checkSize(resource: Resource, most: number = MAX_REQUEST_BYTES - MARGIN_BYTES): void {
+  const texts = Object.values(resource.data ?? {}).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (texts > MAX_CONFIG_MAP_BYTES) {
+    throw new Refusal(`ConfigMap ${resource.metadata.name}: would hold ${texts} bytes, and Kubernetes takes ${MAX_CONFIG_MAP_BYTES} at most; make plans of limits that many consumers have, instead of limits of their own`);
+  }
   const bytes = storedBytes(resource);
   if (bytes <= most) return;
   throw new Refusal(

@@ -8,8 +8,14 @@ const HEADER = '# Emitted by "tollgate emit" from the policy ';
  * Kubernetes are, a plain `no` is false, `1e3` a number and `12:30` seconds.
  */
 export function yamlOf(resource: Resource, policy: string): string {
-  const body = dump(resource, { forceQuotes: true, quoteStyle: 'double', lineWidth: -1, noRefs: true });
-  return `${headerOf(policy)}\n${body}`;
+  const { data, ...rest } = resource;
+  const body = dump(rest, { forceQuotes: true, quoteStyle: 'double', lineWidth: -1, noRefs: true });
+  return `${headerOf(policy)}\n${body}${data === undefined ? '' : `data:\n${Object.entries(data).map(([name, text]) => blockOf(name, text)).join('')}`}`;
+}
+
+/** A text of several lines as it is; its first line has no indent and its last one ends. */
+function blockOf(name: string, text: string): string {
+  return `  ${JSON.stringify(name)}: |\n${text.replace(/^(?=.)/gm, '    ')}`;
 }
 
 export function headerOf(policy: string): string {

@@ -1,4 +1,4 @@
-export { compilePolicy } from './compile.ts';
+export { compilePolicy, domainOf } from './compile.ts';
 export { loadPolicy, MAX_POLICY_BYTES, readPolicy, type LoadResult } from './load.ts';
 export { LABEL, LABEL_RULE, NAME, NAME_RULE } from './name.ts';
 export { parseUpstream } from './place.ts';

@@ -1,0 +1,58 @@
+import { dump } from 'js-yaml';
+import { domainOf, type Policy, type Quota } from '../policy/index.ts';
+import { ownLimits } from './ownLimit.ts';
+
+/**
+ * The configuration of envoyproxy/ratelimit, as far as we need it. The module asks with the entries plan, quota, api (of a
+ * quota `per: api` only) and consumer, in this order, and the service walks down the same tree. An entry without value is
+ * for every value that has none of its own beside it; the service does not turn back from one that it took.
+ */
+export interface ServiceConfig {
+  readonly domain: string;
+  readonly descriptors: readonly Descriptor[];
+}
+
+interface Descriptor {
+  readonly key: 'plan' | 'quota' | 'api' | 'consumer';
+  readonly value?: string;
+  readonly rate_limit?: { readonly unit: string; readonly requests_per_unit: number };
+  readonly descriptors?: readonly Descriptor[];
+}
+
+/** Null for a policy without quotas of the whole mesh. The same policy gives the same bytes, in the policy's order. */
+export function serviceConfigOf(policy: Policy): ServiceConfig | null {
+  const descriptors = Object.entries(policy.plans).flatMap(([plan, { quotas }]): Descriptor[] => {
+    const mesh = Object.entries(quotas).filter(([, { scope }]) => scope === 'mesh');
+    if (mesh.length === 0) return [];
+    return [{ key: 'plan', value: plan, descriptors: mesh.map(([name, quota]) => ({ key: 'quota', value: name, descriptors: countersOf(policy, plan, name, quota) })) }];
+  });
+  return descriptors.length === 0 ? null : { domain: domainOf(policy), descriptors };
+}
+
+/** All texts are quoted, as in every resource of ours: a plan may be called `no`, a consumer `1e3`. */
+export function serviceConfigText(config: ServiceConfig, policy: string): string {
+  const header = `# Configuration of the rate limit service for the policy "${policy}". Edit the policy instead.`;
+  return `${header}\n${dump(config, { forceQuotes: true, quoteStyle: 'double', lineWidth: -1, noRefs: true })}`;
+}
+
+function countersOf(policy: Policy, plan: string, name: string, quota: Quota): Descriptor[] {
+  const own = ownLimits(policy, plan, name, quota);
+  if (quota.per === 'consumer') return consumersOf(quota, own.get(null));
+  const apis = [...own].map(([api, limits]): Descriptor => ({ key: 'api', value: api!, descriptors: consumersOf(quota, limits) }));
+  return [{ key: 'api', descriptors: consumersOf(quota) }, ...apis];
+}
+
+/** Every consumer has the plan's limit, but those with one of their own. */
+function consumersOf(quota: Quota, own: ReadonlyMap<string, number> = new Map()): Descriptor[] {
+  const limited = (limit: number): Descriptor['rate_limit'] => ({ unit: unitOf(quota), requests_per_unit: limit });
+  return [
+    { key: 'consumer', rate_limit: limited(quota.limit)! },
+    ...[...own].map(([consumer, limit]): Descriptor => ({ key: 'consumer', value: consumer, rate_limit: limited(limit)! })),
+  ];
+}
+
+/** The service knows fixed lengths by these names; `month` is the calendar's where the service was told so. */
+function unitOf({ window }: Quota): string {
+  if (window === '7d') return 'week';
+  return window === '30d' ? 'month' : window;
+}
