@@ -1,0 +1,196 @@
+/**
+ * The heap, in place of AssemblyScript's own (`scripts/heap.mjs` sees to that): wasm memory never shrinks, so it takes the
+ * lowest free block that fits, and grows by what is missing, where the other doubles the memory.
+ *
+ *   block in use   size │ flags (4)   payload
+ *   free block     size │ flags (4)   next (4)   previous (4)   …   address of the block (4)
+ *
+ * `size` is the payload's, 12 and a multiple of 16, so that payloads lie on 16 bytes; the flags are its low bits. Free blocks of
+ * 2^n bytes and more, but fewer than 2^(n+1), are in list n. A block in use of no bytes ends the memory.
+ */
+const HEADER_BYTES: usize = 4;
+const LEAST_BYTES: usize = 12;
+const MOST_BYTES: usize = 0x3fffffff;
+const FREE: usize = 1;
+/** The block to the left is free: its address lies in front of this one. */
+const LEFT_FREE: usize = 2;
+const FLAGS: usize = FREE | LEFT_FREE;
+const LIST_COUNT: usize = 32;
+
+// @ts-ignore: decorator
+@lazy const LISTS: usize = memory.data(LIST_COUNT * 4, 4);
+/** The block of no bytes; 0 before the first allocation. */
+// @ts-ignore: decorator
+@lazy let end: usize = 0;
+
+// @ts-ignore: decorator
+@global @unsafe
+export function __alloc(bytes: usize): usize {
+  const size = sizeFor(bytes);
+  const block = open(size, false);
+  use(block, sizeOf(block), size);
+  return block + HEADER_BYTES;
+}
+
+/** Like `__alloc`, but from the end of the highest free block, where large values come and go. */
+// @ts-ignore: decorator
+@global @unsafe
+export function __alloc_high(bytes: usize): usize {
+  const size = sizeFor(bytes);
+  const low = open(size, true);
+  const room = sizeOf(low);
+  const high = low + room - size;
+  if (high < low + HEADER_BYTES + LEAST_BYTES) {
+    use(low, room, size);
+    return low + HEADER_BYTES;
+  }
+  store<usize>(high, size);
+  use(high, size, size);
+  link(low, room - size - HEADER_BYTES);
+  return high + HEADER_BYTES;
+}
+
+// @ts-ignore: decorator
+@global @unsafe
+export function __realloc(payload: usize, bytes: usize): usize {
+  const size = sizeFor(bytes);
+  const block = payload - HEADER_BYTES;
+  const right = rightOf(block);
+  let room = sizeOf(block);
+  if (room < size && load<usize>(right) & FREE) room += HEADER_BYTES + sizeOf(right);
+  if (room < size) {
+    const moved = __alloc(bytes);
+    memory.copy(moved, payload, sizeOf(block));
+    __free(payload);
+    return moved;
+  }
+  if (room > sizeOf(block)) unlink(right);
+  use(block, room, size);
+  return payload;
+}
+
+// @ts-ignore: decorator
+@global @unsafe
+export function __free(payload: usize): void {
+  let block = payload - HEADER_BYTES;
+  let size = sizeOf(block);
+  const right = rightOf(block);
+  if (load<usize>(right) & FREE) {
+    unlink(right);
+    size += HEADER_BYTES + sizeOf(right);
+  }
+  if (load<usize>(block) & LEFT_FREE) {
+    const left = load<usize>(block - HEADER_BYTES);
+    unlink(left);
+    size += HEADER_BYTES + sizeOf(left);
+    block = left;
+  }
+  link(block, size);
+}
+
+/** Size of a block for so many bytes. */
+function sizeFor(bytes: usize): usize {
+  if (bytes > MOST_BYTES) unreachable();
+  return max(LEAST_BYTES, (bytes + HEADER_BYTES + 15 & ~15) - HEADER_BYTES);
+}
+
+// @ts-ignore: decorator
+@inline
+function sizeOf(block: usize): usize {
+  return load<usize>(block) & ~FLAGS;
+}
+
+// @ts-ignore: decorator
+@inline
+function rightOf(block: usize): usize {
+  return block + HEADER_BYTES + sizeOf(block);
+}
+
+// @ts-ignore: decorator
+@inline
+function listOf(size: usize): usize {
+  return LISTS + (31 - clz(size) << 2);
+}
+
+/** The free block with the lowest address, or the highest, that has room for `size` bytes; 0 when none has. */
+function find(size: usize, highest: bool): usize {
+  let found: usize = 0;
+  for (let list = listOf(size); list < LISTS + LIST_COUNT * 4; list += 4) {
+    for (let block = load<usize>(list); block != 0; block = load<usize>(block, 4)) {
+      if (sizeOf(block) >= size && (found == 0 || block > found == highest)) found = block;
+    }
+  }
+  return found;
+}
+
+/** A free block of at least `size` bytes, taken out of its list. */
+function open(size: usize, highest: bool): usize {
+  if (end == 0) begin();
+  let block = find(size, highest);
+  if (block == 0) block = grow(size);
+  unlink(block);
+  return block;
+}
+
+/** Marks the first `size` bytes of a block of `room` bytes, in no list, as used, and frees the rest if it makes a block. */
+function use(block: usize, room: usize, size: usize): void {
+  const flags = load<usize>(block) & LEFT_FREE;
+  if (room - size >= HEADER_BYTES + LEAST_BYTES) {
+    const rest = block + HEADER_BYTES + size;
+    store<usize>(block, size | flags);
+    store<usize>(rest, room - size - HEADER_BYTES);
+    __free(rest + HEADER_BYTES);
+  } else {
+    store<usize>(block, room | flags);
+    const right = rightOf(block);
+    store<usize>(right, load<usize>(right) & ~LEFT_FREE);
+  }
+}
+
+/** Makes a block free and puts it into its list; its neighbours are in use. */
+function link(block: usize, size: usize): void {
+  const list = listOf(size);
+  const next = load<usize>(list);
+  store<usize>(block, size | FREE);
+  store<usize>(block, next, 4);
+  store<usize>(block, 0, 8);
+  if (next != 0) store<usize>(next, block, 8);
+  store<usize>(list, block);
+  const right = rightOf(block);
+  store<usize>(right - HEADER_BYTES, block);
+  store<usize>(right, load<usize>(right) | LEFT_FREE);
+}
+
+function unlink(block: usize): void {
+  const next = load<usize>(block, 4);
+  const previous = load<usize>(block, 8);
+  if (next != 0) store<usize>(next, previous, 8);
+  if (previous != 0) store<usize>(previous, next, 4);
+  else store<usize>(listOf(sizeOf(block)), next);
+}
+
+/** A block of no bytes at the heap's beginning, which `grow` moves up to the memory's end. */
+function begin(): void {
+  end = (__heap_base + HEADER_BYTES + 15 & ~15) - HEADER_BYTES;
+  if (end + HEADER_BYTES > <usize>memory.size() << 16 && memory.grow(1) < 0) unreachable();
+  store<usize>(end, 0);
+  if ((<usize>memory.size() << 16) - end >= 2 * HEADER_BYTES + LEAST_BYTES) extend();
+}
+
+/** A free block of at least `size` bytes at the memory's end. */
+function grow(size: usize): usize {
+  const free = load<usize>(end) & LEFT_FREE ? HEADER_BYTES + sizeOf(load<usize>(end - HEADER_BYTES)) : 0;
+  const missing = size + HEADER_BYTES - free;
+  if (memory.grow(<i32>(missing + 0xffff >> 16)) < 0) unreachable();
+  extend();
+  return load<usize>(end - HEADER_BYTES);
+}
+
+/** Makes the memory above `end` part of the heap. */
+function extend(): void {
+  const block = end;
+  end = (<usize>memory.size() << 16) - HEADER_BYTES;
+  store<usize>(end, 0);
+  store<usize>(block, load<usize>(block) & LEFT_FREE | (end - block - HEADER_BYTES));
+  __free(block + HEADER_BYTES);
+}
