@@ -1,4 +1,4 @@
-import { ABSENT, Tables, decodeConfig, lengthOf, pointerOf, toString } from "../filter/index";
+import { ABSENT, Tables, decodeConfig, lengthOf, pointerOf, resetArena, toString } from "../filter/index";
 import { LogLevel, log, pluginConfiguration, setTickPeriod } from "./host";
 import { Metrics } from "./metrics";
 import { LedgerMetrics } from "./ledgerMetrics";
@@ -12,6 +12,8 @@ export function configure(rootId: u32, size: u32): bool {
   const document = size == 0 ? ABSENT : pluginConfiguration(size);
   if (document == ABSENT) return refuse("plugin config: is empty");
   const decoded = decodeConfig(pointerOf(document), lengthOf(document));
+  // The document is the largest thing that comes in; nothing points into it any more.
+  resetArena();
   const tables = decoded.tables;
   if (tables == null) return refuse(decoded.problem);
 

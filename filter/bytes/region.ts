@@ -1,3 +1,4 @@
+import { Name } from "./name";
 import { View, view, pointerOf, lengthOf } from "./view";
 
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -16,6 +17,15 @@ export class Region {
     return view(pointer, length);
   }
 
+  /** A copy of `v`, of at most 255 bytes, as a name that lives until `free`. */
+  keepName(v: View): Name {
+    const length = lengthOf(v);
+    const pointer = this.allocate(length + 1);
+    store<u8>(pointer, <u8>length);
+    memory.copy(pointer + 1, pointerOf(v), length);
+    return <Name>pointer;
+  }
+
   private allocate(bytes: usize): usize {
     if (bytes > this.end - this.next) this.grow(bytes);
     const pointer = this.next;
@@ -23,8 +33,16 @@ export class Region {
     return pointer;
   }
 
+  /** Makes room for texts of `bytes` bytes in all. */
+  reserve(bytes: usize): void {
+    if (bytes > this.end - this.next) this.addChunk(bytes);
+  }
+
   private grow(bytes: usize): void {
-    const size = max(bytes, CHUNK_BYTES);
+    this.addChunk(max(bytes, CHUNK_BYTES));
+  }
+
+  private addChunk(size: usize): void {
     const chunk = heap.alloc(size + 8);
     store<usize>(chunk, this.chunk);
     this.chunk = chunk;

@@ -22,17 +22,26 @@ export class Rows<T> {
     return changetype<T>(record);
   }
 
+  /** Makes room for `count` records in all, so that adding them moves nothing. */
+  reserve(count: i32): void {
+    if (count > this.capacity) this.resize(count);
+  }
+
   private grow(): void {
-    this.capacity = max(4, this.capacity * 2);
+    this.resize(max(4, this.capacity * 2));
+  }
+
+  private resize(capacity: i32): void {
+    this.capacity = capacity;
     const bytes = <usize>this.capacity * offsetof<T>();
     this.base = this.base == 0 ? heap.alloc(bytes) : heap.realloc(this.base, bytes);
   }
 
   /** Gives back the unused end once nothing more is added. */
   shrink(): void {
-    if (this.count == 0 || this.count == this.capacity) return;
-    this.capacity = this.count;
-    this.base = heap.realloc(this.base, <usize>this.capacity * offsetof<T>());
+    if (this.count == this.capacity) return;
+    if (this.count == 0) this.free();
+    else this.resize(this.count);
   }
 
   free(): void {

@@ -28,7 +28,7 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
     if (reader.is(Field.NAME)) {
       seen = reader.mark(seen, 0);
       name = readName(reader);
-      if (!reader.failed && !names.apis.add(name, index)) reader.fail("a second API named " + Reader.quote(name));
+      if (!reader.failed && !names.apis.add(name)) reader.fail("a second API named " + Reader.quote(name));
     } else if (reader.is(Field.PATHS)) {
       seen = reader.mark(seen, 1);
       reader.beginArray();

@@ -1,7 +1,9 @@
+import { nameInPlace } from "../bytes/name";
 import { byteAt, lengthOf } from "../bytes/view";
 import { NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { CONSUMER_ID, counterId } from "../tables/counterId";
+import { makeRoom } from "./census";
 import { Names } from "./names";
 import { MAX_EXACT } from "./number";
 import { Reader } from "./reader";
@@ -12,7 +14,13 @@ import * as Field from "./field";
 
 const DIGEST_HEX_BYTES = 64;
 
-export function decodeConsumer(reader: Reader, tables: Tables, names: Names): void {
+export function decodeConsumers(reader: Reader, tables: Tables, names: Names): void {
+  if (!reader.beginArray()) return;
+  makeRoom(reader.rest(), tables, names);
+  for (let i = 0; reader.nextItem(i); i++) decodeConsumer(reader, tables, names);
+}
+
+function decodeConsumer(reader: Reader, tables: Tables, names: Names): void {
   const index = tables.consumers.count;
   const consumer = tables.consumers.add();
   consumer.plan = NONE;
@@ -23,12 +31,12 @@ export function decodeConsumer(reader: Reader, tables: Tables, names: Names): vo
     if (reader.is(Field.NAME)) {
       seen = reader.mark(seen, 0);
       const name = readName(reader);
-      if (!reader.failed && !names.consumers.add(name, index)) reader.fail("a second consumer named " + Reader.quote(name));
-      consumer.name = tables.texts.keep(name);
+      if (!reader.failed && !names.consumers.add(name)) reader.fail("a second consumer named " + Reader.quote(name));
+      consumer.nameText = tables.texts.keepName(name);
       consumer.id = counterId(CONSUMER_ID, 0, name);
     } else if (reader.is(Field.PLAN)) {
       seen = reader.mark(seen, 1);
-      consumer.planName = readName(reader);
+      consumer.plan = nameInPlace(readName(reader));
     } else if (reader.is(Field.SUBSCRIPTIONS)) {
       seen = reader.mark(seen, 2);
       reader.beginArray();
@@ -46,25 +54,27 @@ export function decodeConsumer(reader: Reader, tables: Tables, names: Names): vo
 function decodeKey(reader: Reader, tables: Tables, consumer: i32): void {
   const key = tables.keyring.keys.add();
   key.consumer = consumer;
-  key.until = i64.MAX_VALUE;
   let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
     if (reader.is(Field.ID)) {
       seen = reader.mark(seen, 0);
-      key.id = tables.texts.keep(readName(reader));
+      key.idText = tables.texts.keepName(readName(reader));
     } else if (reader.is(Field.DIGEST)) {
       seen = reader.mark(seen, 1);
       readDigest(reader, changetype<usize>(key));
     } else if (reader.is(Field.FROM)) {
       seen = reader.mark(seen, 2);
-      key.from = reader.integer(0, MAX_EXACT);
+      key.term = tables.ownTerm(key.term);
+      tables.terms.at(key.term).from = reader.integer(0, MAX_EXACT);
     } else if (reader.is(Field.UNTIL)) {
       seen = reader.mark(seen, 3);
-      key.until = reader.integer(0, MAX_EXACT);
+      key.term = tables.ownTerm(key.term);
+      tables.terms.at(key.term).until = reader.integer(0, MAX_EXACT);
     } else if (reader.is(Field.REVOKED)) {
       seen = reader.mark(seen, 4);
-      key.revoked = reader.boolean();
+      key.term = tables.ownTerm(key.term);
+      tables.terms.at(key.term).suspended = reader.boolean();
     } else reader.unknownField();
   }
   reader.need(seen, 0, "id");

@@ -1,3 +1,4 @@
+import { viewOf } from "../bytes/name";
 import { ABSENT, equals, lengthOf } from "../bytes/view";
 import { Mount, NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
@@ -14,6 +15,7 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
   linkRoutes(reader, tables, names);
   linkConsumers(reader, tables, names);
   needLedger(reader, tables);
+  names.free();
   if (reader.failed) return;
   sortMounts(tables);
   buildKeyring(reader, tables);
@@ -65,12 +67,10 @@ function linkRoutes(reader: Reader, tables: Tables, names: Names): void {
 function linkConsumers(reader: Reader, tables: Tables, names: Names): void {
   for (let i = 0; i < tables.consumers.count; i++) {
     const consumer = tables.consumers.at(i);
-    if (consumer.planName != ABSENT) {
-      consumer.plan = names.plans.find(consumer.planName);
-      if (consumer.plan == NONE) {
-        return reader.fail("consumers[" + i.toString() + "].plan: no plan named " + Reader.quote(consumer.planName));
-      }
-      consumer.planName = ABSENT;
+    if (consumer.plan != NONE) {
+      const name = viewOf(consumer.plan);
+      consumer.plan = names.plans.find(name);
+      if (consumer.plan == NONE) return reader.fail("consumers[" + i.toString() + "].plan: no plan named " + Reader.quote(name));
     }
     for (let k = 0; k < consumer.subscriptionCount; k++) {
       if (!linkSubscription(reader, tables, names, i, k)) return;
@@ -80,32 +80,34 @@ function linkConsumers(reader: Reader, tables: Tables, names: Names): void {
 
 function linkSubscription(reader: Reader, tables: Tables, names: Names, consumer: i32, index: i32): bool {
   const subscription = tables.subscriptions.at(tables.consumers.at(consumer).firstSubscription + index);
-  subscription.api = names.apis.find(subscription.apiName);
-  subscription.plan = names.plans.find(subscription.planName);
+  const apiName = viewOf(subscription.api);
+  const planName = viewOf(subscription.plan);
+  subscription.api = names.apis.find(apiName);
+  subscription.plan = names.plans.find(planName);
   let problem = "";
-  if (subscription.api == NONE) problem = ".api: no API named " + Reader.quote(subscription.apiName);
-  else if (subscription.plan == NONE) problem = ".plan: no plan named " + Reader.quote(subscription.planName);
+  if (subscription.api == NONE) problem = ".api: no API named " + Reader.quote(apiName);
+  else if (subscription.plan == NONE) problem = ".plan: no plan named " + Reader.quote(planName);
   else {
     subscription.offer = findOffer(tables, subscription.api, subscription.plan);
-    if (subscription.offer == NONE) problem = ".plan: the API does not offer the plan " + Reader.quote(subscription.planName);
+    if (subscription.offer == NONE) problem = ".plan: the API does not offer the plan " + Reader.quote(planName);
   }
   for (let i = 0; i < subscription.limitCount && problem.length == 0; i++) {
     const replacement = tables.limits.at(subscription.firstLimit + i);
     const plan = tables.plans.at(subscription.plan);
+    const name = viewOf(replacement.quota);
+    replacement.quota = NONE;
     for (let q = plan.firstQuota; q < plan.firstQuota + plan.quotaCount; q++) {
-      if (equals(tables.quotas.at(q).name, replacement.quotaName)) replacement.quota = q;
+      if (equals(tables.quotas.at(q).name, name)) replacement.quota = q;
     }
-    if (replacement.quota == NONE) problem = ".limits: the plan has no quota named " + Reader.quote(replacement.quotaName);
+    if (replacement.quota == NONE) problem = ".limits: the plan has no quota named " + Reader.quote(name);
     else if (tables.quotas.at(replacement.quota).burst > 0) {
-      problem = ".limits: the quota " + Reader.quote(replacement.quotaName) + " is a bucket, which has no limit to replace";
+      problem = ".limits: the quota " + Reader.quote(name) + " is a bucket, which has no limit to replace";
     }
   }
   if (problem.length > 0) {
     reader.fail("consumers[" + consumer.toString() + "].subscriptions[" + index.toString() + "]" + problem);
     return false;
   }
-  subscription.apiName = ABSENT;
-  subscription.planName = ABSENT;
   return true;
 }
 

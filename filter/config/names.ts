@@ -5,4 +5,10 @@ export class Names {
   readonly apis: NameIndex = new NameIndex();
   readonly plans: NameIndex = new NameIndex();
   readonly consumers: NameIndex = new NameIndex();
+
+  free(): void {
+    this.apis.free();
+    this.plans.free();
+    this.consumers.free();
+  }
 }

@@ -58,6 +58,11 @@ export class Reader {
     return true;
   }
 
+  /** The part of the document that is still to be read. */
+  rest(): View {
+    return view(this.position, <i32>(this.end - this.position));
+  }
+
   is(name: View): bool {
     return equals(this.field, name);
   }

@@ -70,9 +70,10 @@ function identify(tables: Tables, nowSeconds: i64): Reason {
   const key = tables.keyring.keys.at(number);
   decision.keyId = key.id;
   decision.consumer = key.consumer;
-  if (key.revoked) return Reason.RevokedApiKey;
-  if (key.from > nowSeconds) return Reason.InactiveApiKey;
-  if (key.until <= nowSeconds) return Reason.ExpiredApiKey;
+  const term = tables.terms.at(key.term);
+  if (term.suspended) return Reason.RevokedApiKey;
+  if (term.from > nowSeconds) return Reason.InactiveApiKey;
+  if (term.until <= nowSeconds) return Reason.ExpiredApiKey;
   return Reason.Allowed;
 }
 
@@ -83,9 +84,10 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
     const subscription = tables.subscriptions.at(number);
     decision.plan = subscription.plan;
     decision.offer = subscription.offer;
-    if (subscription.paused) return Reason.SubscriptionPaused;
-    if (subscription.from > now / NANOSECONDS) return Reason.SubscriptionInactive;
-    if (subscription.until <= now / NANOSECONDS) return Reason.SubscriptionExpired;
+    const term = tables.terms.at(subscription.term);
+    if (term.suspended) return Reason.SubscriptionPaused;
+    if (term.from > now / NANOSECONDS) return Reason.SubscriptionInactive;
+    if (term.until <= now / NANOSECONDS) return Reason.SubscriptionExpired;
   } else {
     const plan = tables.consumers.at(decision.consumer).plan;
     if (plan == NONE) return Reason.NotSubscribed;

@@ -1,14 +1,19 @@
 import { Rows } from "../bytes/rows";
 import { Key, NONE } from "./record";
+import { Slots } from "./slots";
 
-/**
- * All keys by digest. The index is a table of key numbers (plus one; 0 is free) with linear probing, addressed by the
- * digest's first bits, at most half full.
- */
+/** All keys by digest, found through the digest's first bits. */
 export class Keyring {
   readonly keys: Rows<Key> = new Rows<Key>();
-  private slots: usize = 0;
-  private mask: u32 = 0;
+  private readonly slots: Slots = new Slots();
+  /** See `build`. */
+  twin: i32 = NONE;
+
+  /** Makes room for `count` keys. */
+  reserve(count: i32): void {
+    this.keys.reserve(count);
+    this.slots.reset(count);
+  }
 
   /**
    * Makes the index over all keys. Gives NONE, or the number of a key whose digest another key has already; `twin` is
@@ -16,42 +21,33 @@ export class Keyring {
    */
   build(): i32 {
     const count = this.keys.count;
-    let size: u32 = 16;
-    while (size < <u32>count * 2) size *= 2;
-    this.mask = size - 1;
-    this.slots = heap.alloc(size * 4);
-    memory.fill(this.slots, 0, size * 4);
+    if (this.slots.capacity < count) this.slots.reset(count);
     for (let i = 0; i < count; i++) {
       const digest = changetype<usize>(this.keys.at(i));
-      const twin = this.find(digest);
-      if (twin != NONE) {
-        this.twin = twin;
-        return i;
-      }
-      let slot = load<u32>(digest) & this.mask;
-      while (load<u32>(this.slots + slot * 4) != 0) slot = slot + 1 & this.mask;
-      store<u32>(this.slots + slot * 4, i + 1);
+      this.twin = this.find(digest);
+      if (this.twin != NONE) return i;
+      this.slots.put(load<u32>(digest), i);
     }
     return NONE;
   }
 
-  twin: i32 = NONE;
-
   /** The key whose whole digest equals the 32 bytes at `digest`, or NONE. */
   find(digest: usize): i32 {
-    if (this.slots == 0) return NONE;
-    let slot = load<u32>(digest) & this.mask;
-    while (true) {
-      const number = load<u32>(this.slots + slot * 4);
-      if (number == 0) return NONE;
-      if (memory.compare(changetype<usize>(this.keys.at(<i32>number - 1)), digest, 32) == 0) return <i32>number - 1;
-      slot = slot + 1 & this.mask;
+    const slots = this.slots;
+    for (let number = slots.first(load<u32>(digest)); number != NONE; number = slots.next()) {
+      if (sameDigest(changetype<usize>(this.keys.at(number)), digest)) return number;
     }
+    return NONE;
   }
 
   free(): void {
     this.keys.free();
-    if (this.slots != 0) heap.free(this.slots);
-    this.slots = 0;
+    this.slots.free();
   }
+}
+
+function sameDigest(a: usize, b: usize): bool {
+  const differences = (load<u64>(a) ^ load<u64>(b)) | (load<u64>(a, 8) ^ load<u64>(b, 8))
+    | (load<u64>(a, 16) ^ load<u64>(b, 16)) | (load<u64>(a, 24) ^ load<u64>(b, 24));
+  return differences == 0;
 }

@@ -1,48 +1,56 @@
+import { Name, nameInPlace, viewOf } from "../bytes/name";
+import { Rows } from "../bytes/rows";
 import { View, equals, pointerOf, lengthOf } from "../bytes/view";
 import { NONE } from "./record";
+import { Slots } from "./slots";
 
-/** Names to numbers while a config is decoded: finds duplicates and resolves references in constant time. */
+@unmanaged
+class Entry {
+  name: Name;
+}
+
+/** Names of records in their order, while a config is decoded: finds duplicates and resolves references in constant time. */
 export class NameIndex {
-  private slots: StaticArray<u64> = new StaticArray<u64>(32);
-  private numbers: StaticArray<i32> = new StaticArray<i32>(32);
-  private count: i32 = 0;
+  private readonly entries: Rows<Entry> = new Rows<Entry>();
+  private readonly slots: Slots = new Slots();
 
-  /** False when the name is there already. */
-  add(name: View, number: i32): bool {
-    if (this.count * 2 >= this.slots.length) this.grow();
-    const slot = this.slotOf(name);
-    if (this.slots[slot] != 0) return false;
-    this.slots[slot] = name;
-    this.numbers[slot] = number;
-    this.count++;
+  /** Makes room for `count` names. */
+  reserve(count: i32): void {
+    this.entries.reserve(count);
+    this.index(count);
+  }
+
+  /** Adds the name of the next record, a text of the document. False when another record has it already. */
+  add(name: View): bool {
+    if (this.find(name) != NONE) return false;
+    if (this.entries.count >= this.slots.capacity) this.index(max(16, this.slots.capacity * 2));
+    this.slots.put(hash(name), this.entries.count);
+    this.entries.add().name = nameInPlace(name);
     return true;
   }
 
+  /** Number of the record with this name, or NONE. */
   find(name: View): i32 {
-    const slot = this.slotOf(name);
-    return this.slots[slot] == 0 ? NONE : this.numbers[slot];
-  }
-
-  private slotOf(name: View): i32 {
-    const mask = this.slots.length - 1;
-    // FNV-1a: names come from the policy's author; a bad spread only costs time.
-    let hash: u32 = 0x811c9dc5;
-    for (let i = 0, n = lengthOf(name); i < n; i++) hash = (hash ^ load<u8>(pointerOf(name) + i)) * 0x01000193;
-    let slot = <i32>(hash & <u32>mask);
-    while (this.slots[slot] != 0 && !equals(this.slots[slot], name)) slot = slot + 1 & mask;
-    return slot;
-  }
-
-  private grow(): void {
-    const slots = this.slots;
-    const numbers = this.numbers;
-    this.slots = new StaticArray<u64>(slots.length * 2);
-    this.numbers = new StaticArray<i32>(slots.length * 2);
-    for (let i = 0; i < slots.length; i++) {
-      if (slots[i] == 0) continue;
-      const slot = this.slotOf(slots[i]);
-      this.slots[slot] = slots[i];
-      this.numbers[slot] = numbers[i];
+    for (let number = this.slots.first(hash(name)); number != NONE; number = this.slots.next()) {
+      if (equals(viewOf(this.entries.at(number).name), name)) return number;
     }
+    return NONE;
   }
+
+  free(): void {
+    this.entries.free();
+    this.slots.free();
+  }
+
+  private index(capacity: i32): void {
+    this.slots.reset(capacity);
+    for (let i = 0; i < this.entries.count; i++) this.slots.put(hash(viewOf(this.entries.at(i).name)), i);
+  }
+}
+
+/** FNV-1a, mixed once more: names come from the policy's author; a bad spread only costs time. */
+function hash(name: View): u32 {
+  let hash: u32 = 0x811c9dc5;
+  for (let i = 0, n = lengthOf(name); i < n; i++) hash = (hash ^ load<u8>(pointerOf(name) + i)) * 0x01000193;
+  return hash * 0x9e3779b1 ^ hash >> 15;
 }

@@ -1,7 +1,11 @@
+import { Name, viewOf } from "../bytes/name";
 import { View } from "../bytes/view";
 
 /** An index that points nowhere. */
 export const NONE: i32 = -1;
+
+/** The term without dates. */
+export const ALWAYS: i32 = 0;
 
 export const enum KeySourceKind { Header, Authorization, Query, Cookie }
 export const enum HostKind { Any, Wildcard, Exact }
@@ -126,50 +130,63 @@ export class Quota {
   mesh: bool;
 }
 
+/** 24 bytes. */
 @unmanaged
 export class Consumer {
-  name: View;
   /** First 64 bits of a digest of the name. */
   id: u64;
-  planName: View;
+  nameText: Name;
+  /** Number of the plan it has on every API that offers it, or NONE; until all is read, the plan's name in the document. */
   plan: i32;
   firstSubscription: i32;
   subscriptionCount: i32;
+
+  get name(): View {
+    return viewOf(this.nameText);
+  }
 }
 
+/** 24 bytes. Until all is read, `api` and `plan` are names in the document. */
 @unmanaged
 export class Subscription {
-  apiName: View;
-  planName: View;
   api: i32;
   plan: i32;
   offer: i32;
-  paused: bool;
+  term: i32;
+  firstLimit: i32;
+  limitCount: i32;
+}
+
+/** When a key or a subscription holds. Most have no dates and share the term `ALWAYS`. */
+@unmanaged
+export class Term {
   /** First and last-but-one second in which it holds, since the epoch. */
   from: i64;
   until: i64;
-  firstLimit: i32;
-  limitCount: i32;
+  /** Revoked or paused. */
+  suspended: bool;
 }
 
 /** A limit that replaces the plan's for one subscription. */
 @unmanaged
 export class LimitOverride {
-  quotaName: View;
   limit: i64;
+  /** Number of the quota; until all is read, its name in the document. */
   quota: i32;
 }
 
-/** 64 bytes: digest first, so that a look-up touches one cache line. */
+/** 44 bytes, digest first. */
 @unmanaged
 export class Key {
   digest0: u64;
   digest1: u64;
   digest2: u64;
   digest3: u64;
-  id: View;
-  from: i64;
-  until: i64;
+  idText: Name;
   consumer: i32;
-  revoked: bool;
+  term: i32;
+
+  get id(): View {
+    return viewOf(this.idText);
+  }
 }

@@ -5,8 +5,8 @@ import { REASON_COUNT } from "../decision/reason";
 import { Keyring } from "./keyring";
 import { LedgerSettings } from "./ledgerSettings";
 import {
-  Api, Consumer, HeaderCondition, HeaderField, KeySource, LimitOverride, Mount, Offer, Plan, Quota, Reference, Route,
-  Subscription, Text,
+  ALWAYS, Api, Consumer, HeaderCondition, HeaderField, KeySource, LimitOverride, Mount, Offer, Plan, Quota, Reference, Route,
+  Subscription, Term, Text,
 } from "./record";
 
 /**
@@ -33,12 +33,24 @@ export class Tables {
   readonly quotas: Rows<Quota> = new Rows<Quota>();
   readonly consumers: Rows<Consumer> = new Rows<Consumer>();
   readonly subscriptions: Rows<Subscription> = new Rows<Subscription>();
+  readonly terms: Rows<Term> = new Rows<Term>();
   readonly limits: Rows<LimitOverride> = new Rows<LimitOverride>();
   readonly keyring: Keyring = new Keyring();
   /** Requests by reason since the last flush. */
   readonly reasonCounts: StaticArray<u32> = new StaticArray<u32>(REASON_COUNT);
   /** True while counters here or in `offers` wait to be flushed. */
   uncounted: bool = false;
+
+  constructor() {
+    this.terms.add().until = i64.MAX_VALUE;
+  }
+
+  /** The term of a record that has dates: its own, made if it has the common one so far. */
+  ownTerm(term: i32): i32 {
+    if (term != ALWAYS) return term;
+    this.terms.add().until = i64.MAX_VALUE;
+    return this.terms.count - 1;
+  }
 
   /** Frees what the collector does not know of. The tables must not be used after. */
   free(): void {
@@ -56,6 +68,7 @@ export class Tables {
     this.quotas.free();
     this.consumers.free();
     this.subscriptions.free();
+    this.terms.free();
     this.limits.free();
     this.keyring.free();
   }
@@ -63,6 +76,7 @@ export class Tables {
   shrink(): void {
     this.consumers.shrink();
     this.subscriptions.shrink();
+    this.terms.shrink();
     this.limits.shrink();
     this.keyring.keys.shrink();
   }
