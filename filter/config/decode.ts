@@ -2,7 +2,7 @@ import { Tables } from "../tables/tables";
 import { Reader } from "./reader";
 import { decodeApi } from "./api";
 import { decodePlan } from "./plan";
-import { decodeConsumer } from "./consumer";
+import { decodeConsumers } from "./consumer";
 import { decodeKeySources } from "./keySource";
 import { decodeLedger } from "./ledger";
 import { link } from "./link";
@@ -29,6 +29,7 @@ export function decodeConfig(document: usize, length: i32): Decoded {
   decodeRoot(reader, tables, names);
   if (!reader.failed) reader.finish();
   if (!reader.failed) link(reader, tables, names);
+  names.free();
   if (reader.failed) {
     tables.free();
     return new Decoded(null, "plugin config: " + reader.problem);
@@ -57,8 +58,7 @@ function decodeRoot(reader: Reader, tables: Tables, names: Names): void {
       for (let i = 0; reader.nextItem(i); i++) decodePlan(reader, tables, names);
     } else if (reader.is(Field.CONSUMERS)) {
       seen = reader.mark(seen, 4);
-      reader.beginArray();
-      for (let i = 0; reader.nextItem(i); i++) decodeConsumer(reader, tables, names);
+      decodeConsumers(reader, tables, names);
     } else if (reader.is(Field.KEY_SOURCES)) {
       seen = reader.mark(seen, 5);
       decodeKeySources(reader, tables);

@@ -14,14 +14,13 @@ const MAX_MESH_QUOTAS = 3;
 export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
   const plan = tables.plans.add();
   plan.firstQuota = tables.quotas.count;
-  const index = tables.plans.count - 1;
   let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
     if (reader.is(Field.NAME)) {
       seen = reader.mark(seen, 0);
       const name = readName(reader);
-      if (!reader.failed && !names.plans.add(name, index)) reader.fail("a second plan named " + Reader.quote(name));
+      if (!reader.failed && !names.plans.add(name)) reader.fail("a second plan named " + Reader.quote(name));
       plan.name = tables.texts.keep(name);
     } else if (reader.is(Field.QUOTAS)) {
       seen = reader.mark(seen, 1);
