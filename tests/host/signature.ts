@@ -1,4 +1,5 @@
 import { HostFault } from './fault.ts';
+import { WasmReader } from './wasmReader.ts';
 
 /*
  * The JavaScript API does not tell the signatures of imports, yet a real host refuses a module over them.
@@ -9,7 +10,7 @@ const VALUE_TYPES: Record<number, string> = { 0x7f: 'i32', 0x7e: 'i64', 0x7d: 'f
 
 /** `module.name` of each imported function → its signature, such as `(i32,i32)->i32`. */
 export function importSignatures(module: Uint8Array): Map<string, string> {
-  const reader = new Reader(module, 8);
+  const reader = new WasmReader(module, 8);
   let types: string[] = [];
   while (!reader.atEnd) {
     const id = reader.byte();
@@ -21,7 +22,7 @@ export function importSignatures(module: Uint8Array): Map<string, string> {
   return new Map();
 }
 
-function readTypes(reader: Reader): string[] {
+function readTypes(reader: WasmReader): string[] {
   return reader.list(() => {
     if (reader.byte() !== 0x60) throw new HostFault('module: a type that is no function');
     const parameters = reader.list(() => valueType(reader));
@@ -30,7 +31,7 @@ function readTypes(reader: Reader): string[] {
   });
 }
 
-function readImports(reader: Reader, types: string[]): Map<string, string> {
+function readImports(reader: WasmReader, types: string[]): Map<string, string> {
   const imports = new Map<string, string>();
   reader.list(() => {
     const name = `${reader.text()}.${reader.text()}`;
@@ -40,40 +41,6 @@ function readImports(reader: Reader, types: string[]): Map<string, string> {
   return imports;
 }
 
-function valueType(reader: Reader): string {
+function valueType(reader: WasmReader): string {
   return VALUE_TYPES[reader.byte()] ?? '?';
-}
-
-class Reader {
-  constructor(
-    private readonly bytes: Uint8Array,
-    public at: number,
-  ) {}
-
-  get atEnd(): boolean {
-    return this.at >= this.bytes.length;
-  }
-
-  byte(): number {
-    return this.bytes[this.at++] ?? 0;
-  }
-
-  leb(): number {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-  }
-
-  text(): string {
-    const length = this.leb();
-    this.at += length;
-    return Buffer.from(this.bytes.subarray(this.at - length, this.at)).toString();
-  }
-
-  list<T>(item: () => T): T[] {
-    return Array.from({ length: this.leb() }, item);
-  }
 }

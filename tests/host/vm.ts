@@ -58,6 +58,11 @@ export class Vm {
     return typeof this.exports[name] === 'function';
   }
 
+  /** A global that the module exports. */
+  global(name: string): bigint {
+    return BigInt((this.exports[name] as { value: number | bigint }).value);
+  }
+
   allocateId(): number {
     return this.nextContextId++;
   }

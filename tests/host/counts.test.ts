@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { matchesGolden } from '../scripts/golden.ts';
+import { KEY, pluginConfig, type PluginConfig, type Quota } from './config.ts';
+import { costOf, loadCounted, type Cost } from './cost.ts';
+import { Host } from './host.ts';
+import type { Pair } from './pairs.ts';
+
+/** Requests at ten thousand a second, until leases have grown to that rate. */
+const WARM_UP = 20_000;
+
+const module = loadCounted();
+const REQUEST: Pair[] = [
+  [':authority', 'api.example.com'], [':path', '/v1/pets?limit=10'], [':method', 'GET'], [':scheme', 'https'],
+  ['user-agent', 'curl/8.5.0'], ['accept', '*/*'], ['x-request-id', '4f0c7b9e-7a6d-4a9e-9b39-0a2c0f9f5d11'],
+  ['x-api-version', '2'],
+];
+const QUOTAS: Quota[] = [
+  { name: 'hourly', limit: 1_000_000_000, window: 'hour' },
+  { name: 'monthly', limit: 1_000_000_000_000, window: 'month' },
+  { name: 'daily', limit: 10_000_000_000, window: 'day' },
+];
+const ROUTES = [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }];
+
+interface Situation {
+  readonly quotas: Quota[];
+  readonly headers: Pair[];
+  readonly reason: string;
+  readonly routes?: object[];
+  readonly config?: Partial<PluginConfig>;
+}
+
+const withKey = (key: string): Pair[] => [...REQUEST, ['x-api-key', key]];
+const withPath = (path: string): Pair[] => REQUEST.map(([name, value]) => [name, name === ':path' ? path : value]);
+const none = { quotas: [], headers: withKey(KEY), reason: 'allowed' };
+
+const SITUATIONS: Record<string, Situation> = {
+  'key in header': none,
+  'key in header, route': { ...none, routes: ROUTES },
+  'key in query': { ...none, headers: withPath(`/v1/pets?limit=10&api_key=${KEY}`), config: { keySources: [{ query: 'api_key' }] } },
+  'key in cookie': {
+    ...none, headers: [...REQUEST, ['cookie', `theme=dark; api_key=${KEY}; lang=en`]], config: { keySources: [{ cookie: 'api_key' }] },
+  },
+  'key as bearer token': {
+    ...none, headers: [...REQUEST, ['authorization', `Bearer ${KEY}`]], config: { keySources: [{ authorization: 'Bearer' }] },
+  },
+  'key in header, 1 quota, route': { ...none, quotas: QUOTAS.slice(0, 1), routes: ROUTES },
+  'key in header, 2 quotas, route': { ...none, quotas: QUOTAS.slice(0, 2), routes: ROUTES },
+  'key in header, 3 quotas, route': { ...none, quotas: QUOTAS, routes: ROUTES },
+  'key in header, path to normalise': { ...none, headers: [...withPath('/v1/a/../pets//x?limit=10'), ['x-api-key', KEY]] },
+  'key missing': { ...none, headers: REQUEST, reason: 'missing_api_key' },
+  'key unknown': { ...none, headers: withKey('no-such-key-at-all'), reason: 'unknown_api_key' },
+  'quota exceeded': { ...none, quotas: [{ name: 'hourly', limit: 3, window: 'hour' }], reason: 'quota_exceeded' },
+  'no API': { ...none, headers: withPath('/nowhere'), reason: 'no_api' },
+  unmatched: { ...none, headers: withPath('/nowhere'), reason: 'unmatched', config: { unmatched: 'allow' } },
+};
+
+/** The cost of one request once leases fit the rate. */
+function steadyCost({ quotas, headers, reason, routes = [], config }: Situation): Cost {
+  const host = new Host(module);
+  assert.ok(host.load(JSON.stringify({ ...pluginConfig(quotas, { routes }), ...config })), host.logs().join('\n'));
+  for (let i = 0; i < WARM_UP; i++) {
+    host.pass(0.1);
+    host.request(headers);
+  }
+  let text: string | undefined;
+  const cost = costOf(host, () => (text = host.request(headers).filterState.get('wasm.tollgate')));
+  assert.match(text ?? '', new RegExp(`^reason=${reason}( |$)`));
+  assert.deepEqual(host.faults, []);
+  return cost;
+}
+
+/** Host calls on one line, so that a change of one shows as one line. */
+function print(costs: Record<string, Cost>): string {
+  return JSON.stringify(costs, null, 2).replace(/\{\s+("proxy[^}]*?)\s+\}/g, (_, calls: string) => `{ ${calls.replace(/\s+/g, ' ')} }`) + '\n';
+}
+
+describe('the exact cost of a decision', () => {
+  it('is as in counts.golden.json', () => {
+    const costs = Object.fromEntries(Object.entries(SITUATIONS).map(([name, situation]) => [name, steadyCost(situation)]));
+    matchesGolden(print(costs), new URL('counts.golden.json', import.meta.url));
+  });
+
+  it('is the same with ten consumers and with ten thousand', () => {
+    const host = (consumers: number): Host => {
+      const made = new Host(module);
+      assert.ok(made.load(JSON.stringify(pluginConfig([], { consumers }))));
+      made.request(withKey(KEY));
+      return made;
+    };
+    const [few, many] = [10, 10_000].map((consumers) => {
+      const made = host(consumers);
+      return costOf(made, () => made.request(withKey(KEY)));
+    }) as [Cost, Cost];
+    assert.deepEqual({ ...many, instructions: 0 }, { ...few, instructions: 0 });
+    // A longer chain in the index is a few instructions.
+    assert.ok(Math.abs(many.instructions - few.instructions) < 100, `${few.instructions} and ${many.instructions} instructions`);
+  });
+});
