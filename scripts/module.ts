@@ -36,7 +36,7 @@ export async function compileModule(entry: string, output: string, asc: string[]
   try {
     const raw = join(scratch, 'raw.wasm');
     const finished = join(scratch, 'finished.wasm');
-    await tool('asc', ascBin(), [relative(packageRoot, entry), '--config', 'asconfig.json', '--target', 'release', '--transform', './scripts/heap.mjs', '--outFile', relative(packageRoot, raw), ...asc]);
+    await tool('asc', ascBin(), [relative(packageRoot, entry), '--config', 'asconfig.json', '--target', 'release', '--transform', './scripts/heap.mjs', '--transform', './scripts/literal.mjs', '--outFile', relative(packageRoot, raw), ...asc]);
     await tool('wasm-opt', wasmOptBin(), [raw, '-o', finished, '-O3', '--converge', '--strip-debug', '--strip-producers', ...features]);
     const bytes = await readFile(finished);
     await rename(finished, output);
@@ -82,7 +82,7 @@ async function sourcesDigest(from: string, asc: string[]): Promise<string> {
     const names = (await readdir(inPackage(folder), { recursive: true })).filter((name) => name.endsWith('.ts')).sort();
     for (const name of names) hash.update(`${folder}/${name}\0`).update(await readFile(inPackage(folder, name)));
   }
-  for (const name of ['asconfig.json', 'package.json', 'scripts/module.ts', 'scripts/heap.mjs']) hash.update(name).update(await readFile(inPackage(name)));
+  for (const name of ['asconfig.json', 'package.json', 'scripts/module.ts', 'scripts/heap.mjs', 'scripts/literal.mjs']) hash.update(name).update(await readFile(inPackage(name)));
   return hash.digest('hex');
 }
 

@@ -11,76 +11,67 @@ export const enum Reason {
 
 export const REASON_COUNT: i32 = 21;
 
-/** Everything that a reason stands for: one row each, in the order of the enum. */
-class ReasonRow {
-  readonly code: View;
-  readonly title: View;
-  readonly detail: View;
-  readonly responseCodeDetails: View;
-  constructor(code: string, readonly status: u32, readonly grpcStatus: u32, title: string, detail: string) {
-    this.code = literal(code);
-    this.title = literal(title);
-    this.detail = literal(detail);
-    this.responseCodeDetails = literal("tollgate_" + code);
-  }
-}
-
-const ROWS: StaticArray<ReasonRow> = [
-  new ReasonRow("allowed", 200, 0, "Allowed", "The key, its subscription and its quotas allow the request."),
-  new ReasonRow("anonymous", 200, 0, "Anonymous", "The API takes requests without a key."),
-  new ReasonRow("preflight", 200, 0, "Preflight", "The API takes CORS preflight requests without a key."),
-  new ReasonRow("unmatched", 200, 0, "Unmatched", "No API covers the request, and the policy lets such requests pass."),
-  new ReasonRow("no_api", 404, 5, "No such API", "No API is served at this host and path."),
-  new ReasonRow("invalid_path", 400, 3, "Invalid path", "The path can be read in more than one way."),
-  new ReasonRow("missing_api_key", 401, 16, "API key missing", "The request carries no API key."),
-  new ReasonRow("ambiguous_api_key", 401, 16, "API key ambiguous", "The request carries two different API keys."),
-  new ReasonRow("malformed_api_key", 401, 16, "API key malformed", "The API key is too long or holds characters that no key has."),
-  new ReasonRow("unknown_api_key", 401, 16, "API key unknown", "The API key is not known."),
-  new ReasonRow("revoked_api_key", 401, 16, "API key revoked", "The API key has been revoked."),
-  new ReasonRow("inactive_api_key", 401, 16, "API key not active yet", "The API key is not valid yet."),
-  new ReasonRow("expired_api_key", 401, 16, "API key expired", "The API key has expired."),
-  new ReasonRow("not_subscribed", 403, 7, "Not subscribed", "The consumer has no subscription to this API."),
-  new ReasonRow("subscription_paused", 403, 7, "Subscription paused", "The consumer's subscription to this API is paused."),
-  new ReasonRow("subscription_inactive", 403, 7, "Subscription not active yet", "The consumer's subscription to this API has not begun."),
-  new ReasonRow("subscription_expired", 403, 7, "Subscription expired", "The consumer's subscription to this API has ended."),
-  new ReasonRow("quota_exceeded", 429, 8, "Quota exceeded", "A quota of the plan is used up."),
-  new ReasonRow("quota_unavailable", 503, 14, "Quota unavailable", "The quota cannot be counted at the moment."),
-  new ReasonRow("not_configured", 503, 14, "Not configured", "No policy is in force here."),
-  new ReasonRow("internal_error", 500, 13, "Internal error", "The request could not be decided."),
+/**
+ * Everything that a reason stands for: one row each, in the order of the enum. Code, HTTP status, gRPC status, title, detail,
+ * and what Envoy's %RESPONSE_CODE_DETAILS% shows.
+ */
+const COLUMNS = 6;
+const ROWS: StaticArray<u64> = [
+  literal("allowed"), 200, 0, literal("Allowed"), literal("The key, its subscription and its quotas allow the request."), literal("tollgate_allowed"),
+  literal("anonymous"), 200, 0, literal("Anonymous"), literal("The API takes requests without a key."), literal("tollgate_anonymous"),
+  literal("preflight"), 200, 0, literal("Preflight"), literal("The API takes CORS preflight requests without a key."), literal("tollgate_preflight"),
+  literal("unmatched"), 200, 0, literal("Unmatched"), literal("No API covers the request, and the policy lets such requests pass."), literal("tollgate_unmatched"),
+  literal("no_api"), 404, 5, literal("No such API"), literal("No API is served at this host and path."), literal("tollgate_no_api"),
+  literal("invalid_path"), 400, 3, literal("Invalid path"), literal("The path can be read in more than one way."), literal("tollgate_invalid_path"),
+  literal("missing_api_key"), 401, 16, literal("API key missing"), literal("The request carries no API key."), literal("tollgate_missing_api_key"),
+  literal("ambiguous_api_key"), 401, 16, literal("API key ambiguous"), literal("The request carries two different API keys."), literal("tollgate_ambiguous_api_key"),
+  literal("malformed_api_key"), 401, 16, literal("API key malformed"), literal("The API key is too long or holds characters that no key has."), literal("tollgate_malformed_api_key"),
+  literal("unknown_api_key"), 401, 16, literal("API key unknown"), literal("The API key is not known."), literal("tollgate_unknown_api_key"),
+  literal("revoked_api_key"), 401, 16, literal("API key revoked"), literal("The API key has been revoked."), literal("tollgate_revoked_api_key"),
+  literal("inactive_api_key"), 401, 16, literal("API key not active yet"), literal("The API key is not valid yet."), literal("tollgate_inactive_api_key"),
+  literal("expired_api_key"), 401, 16, literal("API key expired"), literal("The API key has expired."), literal("tollgate_expired_api_key"),
+  literal("not_subscribed"), 403, 7, literal("Not subscribed"), literal("The consumer has no subscription to this API."), literal("tollgate_not_subscribed"),
+  literal("subscription_paused"), 403, 7, literal("Subscription paused"), literal("The consumer's subscription to this API is paused."), literal("tollgate_subscription_paused"),
+  literal("subscription_inactive"), 403, 7, literal("Subscription not active yet"), literal("The consumer's subscription to this API has not begun."), literal("tollgate_subscription_inactive"),
+  literal("subscription_expired"), 403, 7, literal("Subscription expired"), literal("The consumer's subscription to this API has ended."), literal("tollgate_subscription_expired"),
+  literal("quota_exceeded"), 429, 8, literal("Quota exceeded"), literal("A quota of the plan is used up."), literal("tollgate_quota_exceeded"),
+  literal("quota_unavailable"), 503, 14, literal("Quota unavailable"), literal("The quota cannot be counted at the moment."), literal("tollgate_quota_unavailable"),
+  literal("not_configured"), 503, 14, literal("Not configured"), literal("No policy is in force here."), literal("tollgate_not_configured"),
+  literal("internal_error"), 500, 13, literal("Internal error"), literal("The request could not be decided."), literal("tollgate_internal_error"),
 ];
 
 // @ts-ignore: decorator
 @inline
-function row(reason: Reason): ReasonRow {
-  return unchecked(ROWS[<i32>reason]);
+function cell(reason: Reason, column: i32): u64 {
+  return unchecked(ROWS[<i32>reason * COLUMNS + column]);
 }
 
 /** snake_case code, as in `reason` of a reply. */
 export function codeOf(reason: Reason): View {
-  return row(reason).code;
+  return cell(reason, 0);
 }
 
 /** HTTP status of the reply; 200 for the reasons that let a request through. */
 export function statusOf(reason: Reason): u32 {
-  return row(reason).status;
+  return <u32>cell(reason, 1);
 }
 
 /** gRPC status of the reply, by the numbers of google.rpc.Code. */
 export function grpcStatusOf(reason: Reason): u32 {
-  return row(reason).grpcStatus;
+  return <u32>cell(reason, 2);
 }
 
 export function titleOf(reason: Reason): View {
-  return row(reason).title;
+  return cell(reason, 3);
 }
 
 export function detailOf(reason: Reason): View {
-  return row(reason).detail;
+  return cell(reason, 4);
 }
 
 /** What Envoy's %RESPONSE_CODE_DETAILS% shows. */
 export function responseCodeDetailsOf(reason: Reason): View {
-  return row(reason).responseCodeDetails;
+  return cell(reason, 5);
 }
 
 /** True when a request with this reason goes on to the upstream. */
