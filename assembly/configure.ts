@@ -1,40 +1,45 @@
-import { ABSENT, Tables, decodeConfig, lengthOf, pointerOf, resetArena, toString } from "../filter/index";
+import { ABSENT, Tables, View, begin, decodeConfig, end, lengthOf, literal, pointerOf, resetArena, writeFormat } from "../filter/index";
 import { LogLevel, log, pluginConfiguration, setTickPeriod } from "./host";
 import { Metrics } from "./metrics";
 import { LedgerMetrics } from "./ledgerMetrics";
 import { TICK_MILLISECONDS, install, openAccount, openRoot } from "./root";
 
 const MAX_CONFIG_BYTES: u32 = 16 * 1024 * 1024;
+const TOO_LONG = literal("plugin config: must have at most 16777216 bytes");
 
 /** Puts the root's plugin config in force; false, with the old one still serving, when it cannot be. */
 export function configure(rootId: u32, size: u32): bool {
-  if (size > MAX_CONFIG_BYTES) return refuse("plugin config: must have at most " + MAX_CONFIG_BYTES.toString() + " bytes");
+  if (size > MAX_CONFIG_BYTES) return refuse(TOO_LONG);
   const document = size == 0 ? ABSENT : pluginConfiguration(size);
-  if (document == ABSENT) return refuse("plugin config: is empty");
+  if (document == ABSENT) return refuse(literal("plugin config: is empty"));
   const decoded = decodeConfig(pointerOf(document), lengthOf(document));
-  // The document is the largest thing that comes in; nothing points into it any more.
-  resetArena();
   const tables = decoded.tables;
   if (tables == null) return refuse(decoded.problem);
+  // The document is the largest thing that comes in; nothing points into it any more.
+  resetArena();
 
   const account = openAccount(tables.policy);
   if (!account.pool.create() || (tables.ledger.cluster != ABSENT && !account.stocks.create())) {
     tables.free();
-    return refuse("the host keeps no shared data, which quotas need");
+    return refuse(literal("the host keeps no shared data, which quotas need"));
   }
   if (tables.ledger.cluster != ABSENT && account.ledgerMetrics == null) account.ledgerMetrics = new LedgerMetrics(tables.policy);
   install(openRoot(rootId), tables, new Metrics(tables), account);
   setTickPeriod(TICK_MILLISECONDS);
-  log(LogLevel.Info, "tollgate: " + describe(tables));
+  log(LogLevel.Info, describe(tables));
   return true;
 }
 
-function refuse(problem: string): bool {
-  log(LogLevel.Error, "tollgate: " + problem);
+function refuse(problem: View): bool {
+  begin();
+  writeFormat(literal("tollgate: %s"), problem);
+  log(LogLevel.Error, end());
   return false;
 }
 
-function describe(tables: Tables): string {
-  return "policy " + toString(tables.policy) + " in force: " + tables.apis.count.toString() + " APIs, " + tables.plans.count.toString()
-    + " plans, " + tables.consumers.count.toString() + " consumers, " + tables.keyring.keys.count.toString() + " keys";
+function describe(tables: Tables): View {
+  begin();
+  writeFormat(literal("tollgate: policy %s in force: %d APIs, %d plans, "), tables.policy, tables.apis.count, tables.plans.count);
+  writeFormat(literal("%d consumers, %d keys"), tables.consumers.count, tables.keyring.keys.count);
+  return end();
 }

@@ -1,4 +1,4 @@
-import { ABSENT, View, view, pointerOf, lengthOf, allocate } from "../filter/index";
+import { ABSENT, View, view, pointerOf, lengthOf } from "../filter/index";
 import {
   proxy_continue_stream, proxy_define_metric, proxy_get_buffer_bytes, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_property,
   proxy_get_shared_data, proxy_increment_metric, proxy_log, proxy_record_metric, proxy_remove_header_map_value,
@@ -37,11 +37,8 @@ const OUT_TIME: usize = memory.data(8, 8);
 const OUT_METRIC: usize = memory.data(4, 8);
 const OUT_TOKEN: usize = memory.data(4, 8);
 
-export function log(level: LogLevel, text: string): void {
-  const length = <usize>String.UTF8.byteLength(text);
-  const pointer = allocate(length);
-  String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, pointer);
-  proxy_log(level, pointer, length);
+export function log(level: LogLevel, text: View): void {
+  proxy_log(level, pointerOf(text), lengthOf(text));
 }
 
 /** Nanoseconds since the epoch. */
@@ -110,20 +107,17 @@ export function setTickPeriod(milliseconds: u32): void {
 }
 
 /** Id of the counter called `name` in this VM, or 0 when the host has none to give. */
-export function defineCounter(name: string): u32 {
+export function defineCounter(name: View): u32 {
   return defineMetric(COUNTER, name);
 }
 
-export function defineGauge(name: string): u32 {
+export function defineGauge(name: View): u32 {
   return defineMetric(GAUGE, name);
 }
 
-function defineMetric(kind: u32, name: string): u32 {
-  const length = <usize>String.UTF8.byteLength(name);
-  const pointer = allocate(length);
-  String.UTF8.encodeUnsafe(changetype<usize>(name), name.length, pointer);
+function defineMetric(kind: u32, name: View): u32 {
   store<u32>(OUT_METRIC, 0);
-  return proxy_define_metric(kind, pointer, length, OUT_METRIC) == Status.Ok ? load<u32>(OUT_METRIC) : 0;
+  return proxy_define_metric(kind, pointerOf(name), lengthOf(name), OUT_METRIC) == Status.Ok ? load<u32>(OUT_METRIC) : 0;
 }
 
 /** The host takes only increments above 0. */

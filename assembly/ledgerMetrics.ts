@@ -1,11 +1,12 @@
-import { COUNT_COUNT, Counters, View, toString } from "../filter/index";
+import { COUNT_COUNT, Counters, View, begin, end, literal, writeFormat } from "../filter/index";
 import { addToGauge, incrementCounter } from "./host";
-import { counter, gauge } from "./metrics";
+import { counter, gauge } from "./metricIds";
 
 /** In the order of Count. */
-const NAMES: StaticArray<string> = [
-  "asked", "asked_units", "granted_units", "refused", "failed", "unlimited", "returned_units", "waits", "wait_milliseconds",
-  "wait_timeouts", "allowed_unavailable", "denied_unavailable", "local_share",
+const NAMES: StaticArray<View> = [
+  literal("asked"), literal("asked_units"), literal("granted_units"), literal("refused"), literal("failed"),
+  literal("unlimited"), literal("returned_units"), literal("waits"), literal("wait_milliseconds"),
+  literal("wait_timeouts"), literal("allowed_unavailable"), literal("denied_unavailable"), literal("local_share"),
 ];
 
 /** The metrics of one policy's ledger: `tollgate.<policy>.ledger.<name>`. */
@@ -18,10 +19,9 @@ export class LedgerMetrics {
   private isShownDown: bool = false;
 
   constructor(policy: View) {
-    const prefix = "tollgate." + toString(policy) + ".ledger.";
-    for (let i = 0; i < COUNT_COUNT; i++) this.counters[i] = counter(prefix + NAMES[i]);
-    this.held = gauge(prefix + "held_units");
-    this.unavailable = gauge(prefix + "unavailable");
+    for (let i = 0; i < COUNT_COUNT; i++) this.counters[i] = counter(nameOf(policy, NAMES[i]));
+    this.held = gauge(nameOf(policy, literal("held_units")));
+    this.unavailable = gauge(nameOf(policy, literal("unavailable")));
   }
 
   /** Hands what was counted since the last flush to the host. */
@@ -37,4 +37,10 @@ export class LedgerMetrics {
       tally.counts[i] = 0;
     }
   }
+}
+
+function nameOf(policy: View, name: View): View {
+  begin();
+  writeFormat(literal("tollgate.%s.ledger.%s"), policy, name);
+  return end();
 }

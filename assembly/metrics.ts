@@ -1,24 +1,10 @@
-import { REASON_COUNT, Reason, Tables, codeOf, toString } from "../filter/index";
-import { LogLevel, defineCounter, defineGauge, incrementCounter, log } from "./host";
+import { REASON_COUNT, Reason, Tables, View, begin, codeOf, end, literal, writeFormat } from "../filter/index";
+import { LogLevel, incrementCounter, log } from "./host";
+import { counter } from "./metricIds";
 
 /** Pairs of API and plan that get counters of their own; the host never forgets a metric. */
 const MAX_OFFERS = 512;
-
-/** Ids of this VM's metrics by name: a name is defined once, however often the policy is edited. */
-const ids: Map<string, u32> = new Map<string, u32>();
-
-export function counter(name: string): u32 {
-  return ids.has(name) ? ids.get(name) : remember(name, defineCounter(name));
-}
-
-export function gauge(name: string): u32 {
-  return ids.has(name) ? ids.get(name) : remember(name, defineGauge(name));
-}
-
-function remember(name: string, id: u32): u32 {
-  ids.set(name, id);
-  return id;
-}
+const TOO_MANY_OFFERS = literal("tollgate: more than 512 pairs of API and plan; the rest has no counters");
 
 /** The counters of one policy: `tollgate.<policy>.reason.<code>` and `tollgate.<policy>.api.<api>.plan.<plan>.<allowed|refused>`. */
 export class Metrics {
@@ -26,16 +12,17 @@ export class Metrics {
   private offers: StaticArray<u32> = new StaticArray<u32>(0);
 
   constructor(tables: Tables) {
-    const prefix = "tollgate." + toString(tables.policy);
-    for (let i = 0; i < REASON_COUNT; i++) this.reasons[i] = counter(prefix + ".reason." + toString(codeOf(<Reason>i)));
+    for (let i = 0; i < REASON_COUNT; i++) {
+      begin();
+      writeFormat(literal("tollgate.%s.reason.%s"), tables.policy, codeOf(<Reason>i));
+      this.reasons[i] = counter(end());
+    }
     const count = tables.offers.count;
-    if (count > MAX_OFFERS) log(LogLevel.Warn, "tollgate: more than " + MAX_OFFERS.toString() + " pairs of API and plan; the rest has no counters");
+    if (count > MAX_OFFERS) log(LogLevel.Warn, TOO_MANY_OFFERS);
     this.offers = new StaticArray<u32>(min(count, MAX_OFFERS) * 2);
     for (let i = 0; i < this.offers.length; i += 2) {
-      const offer = tables.offers.at(i >> 1);
-      const name = prefix + ".api." + toString(tables.apis.at(offer.api).name) + ".plan." + toString(offer.planName);
-      this.offers[i] = counter(name + ".allowed");
-      this.offers[i + 1] = counter(name + ".refused");
+      this.offers[i] = offerCounter(tables, i >> 1, literal("allowed"));
+      this.offers[i + 1] = offerCounter(tables, i >> 1, literal("refused"));
     }
   }
 
@@ -57,4 +44,11 @@ export class Metrics {
       offer.refused = 0;
     }
   }
+}
+
+function offerCounter(tables: Tables, index: i32, outcome: View): u32 {
+  const offer = tables.offers.at(index);
+  begin();
+  writeFormat(literal("tollgate.%s.api.%s.plan.%s.%s"), tables.policy, tables.apis.at(offer.api).name, offer.planName, outcome);
+  return counter(end());
 }

@@ -41,7 +41,7 @@ function judge(stream: Stream | null, root: Root | null, patience: Patience): Ve
   const known = readHeaders(headerPairs(HeaderMap.Request));
   readRequest();
   if (root == null || tables == null) return refuse(stream, null, Reason.NotConfigured);
-  if (!known) return fail(stream, tables, "the host gave no request headers");
+  if (!known) return fail(stream, tables, literal("tollgate: the host gave no request headers"));
 
   decideFor(root, tables, patience);
   if (decision.waits) return Verdict.Wait;
@@ -49,7 +49,7 @@ function judge(stream: Stream | null, root: Root | null, patience: Patience): Ve
   if (!isAllowed(decision.reason)) return refuse(stream, tables, decision.reason);
   if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
   setFilterState(STATE_NAME, logText(tables));
-  if (!applyEdits()) return fail(stream, tables, "the host refused a change to the request headers");
+  if (!applyEdits()) return fail(stream, tables, literal("tollgate: the host refused a change to the request headers"));
   if (stream != null) keepStandings(stream);
   return Verdict.Allow;
 }
@@ -96,8 +96,8 @@ function keepStandings(stream: Stream): void {
 }
 
 /** What must not happen, and if it does, must not let the request through. */
-function fail(stream: Stream | null, tables: Tables, what: string): Verdict {
-  log(LogLevel.Error, "tollgate: " + what);
+function fail(stream: Stream | null, tables: Tables, what: View): Verdict {
+  log(LogLevel.Error, what);
   decision.reset();
   decision.reason = Reason.InternalError;
   countDecision(tables);

@@ -1,11 +1,13 @@
 /** The decision, pure: everything `assembly/` and the tests need of it. Imports nothing from any host. */
 export { allocate, resetArena } from "./bytes/arena";
-export { ABSENT, View, view, pointerOf, lengthOf, literal, toString, equals } from "./bytes/view";
+export { ABSENT, View, view, pointerOf, lengthOf, literal, equals } from "./bytes/view";
+export { writeFormat } from "./bytes/format";
 export { begin, end, writeByte, writeNumber, writeView } from "./bytes/writer";
 export { decodeConfig, Decoded } from "./config/decode";
 export { Rows } from "./bytes/rows";
 export { Tables } from "./tables/tables";
 export { NONE } from "./tables/record";
+export { counterId } from "./tables/counterId";
 export { Patience } from "./quota/charge";
 export { Counters } from "./quota/counters";
 export { STOCK_BYTES, STOCK_SHARD_COUNT, heldInShard } from "./ledger/stock";

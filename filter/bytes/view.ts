@@ -103,8 +103,3 @@ export function literal(text: string): View {
   String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, pointer);
   return view(pointer, length);
 }
-
-/** An AssemblyScript string of UTF-8 bytes; allocates, so for messages of the configuration only. */
-export function toString(v: View): string {
-  return String.UTF8.decodeUnsafe(pointerOf(v), lengthOf(v));
-}

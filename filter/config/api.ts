@@ -28,7 +28,7 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
     if (reader.is(Field.NAME)) {
       seen = reader.mark(seen, 0);
       name = readName(reader);
-      if (!reader.failed && !names.apis.add(name)) reader.fail("a second API named " + Reader.quote(name));
+      if (!reader.failed && !names.apis.add(name)) reader.fail(literal("a second API named %q"), name);
     } else if (reader.is(Field.PATHS)) {
       seen = reader.mark(seen, 1);
       reader.beginArray();
@@ -37,7 +37,7 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
       seen = reader.mark(seen, 2);
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) hosts.push(readHost(reader));
-      if (hosts.length == 0) reader.fail("needs a host; leave the field out for any host");
+      if (hosts.length == 0) reader.fail(literal("needs a host; leave the field out for any host"));
     } else if (reader.is(Field.PLANS)) {
       seen = reader.mark(seen, 3);
       decodeOffers(reader, tables, index);
@@ -53,10 +53,10 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
       for (let i = 0; reader.nextItem(i); i++) decodeRoute(reader, tables, firstRoute);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "name");
-  reader.need(seen, 1, "paths");
+  reader.need(seen, 0, Field.NAME);
+  reader.need(seen, 1, Field.PATHS);
   if (reader.failed) return;
-  if (paths.length == 0) reader.fail("needs a path");
+  if (paths.length == 0) reader.fail(literal("needs a path"));
 
   const api = tables.apis.at(index);
   api.name = tables.texts.keep(name);
@@ -86,7 +86,7 @@ function decodeOffers(reader: Reader, tables: Tables, api: i32): void {
   for (let i = 0; reader.nextItem(i); i++) {
     const plan = readName(reader);
     for (let k = first; k < tables.offers.count; k++) {
-      if (equals(tables.offers.at(k).planName, plan)) reader.fail("plan given twice");
+      if (equals(tables.offers.at(k).planName, plan)) reader.fail(literal("plan given twice"));
     }
     const offer = tables.offers.add();
     offer.planName = plan;
@@ -105,7 +105,7 @@ function readHost(reader: Reader): View {
     const plain = byte - 0x61 < 26 || byte - 0x30 < 10 || byte == 0x2d || byte == 0x2e || byte == 0x5f;
     const literal6 = byteAt(host, 0) == 0x5b && (byte == 0x3a || byte == 0x5b || byte == 0x5d);
     if (!wildcard && !plain && !literal6) {
-      reader.fail("must be a host in lower case without port, or '*.' and a domain");
+      reader.fail(literal("must be a host in lower case without port, or '*.' and a domain"));
       break;
     }
   }
@@ -120,7 +120,7 @@ function addMounts(reader: Reader, tables: Tables, api: i32, hosts: View[], path
     // A wildcard keeps its dot: "*.example.com" is the suffix ".example.com".
     const text = kind == HostKind.Any ? ABSENT : tables.texts.keep(kind == HostKind.Wildcard ? slice(host, 1, lengthOf(host)) : host);
     for (let p = 0; p < paths.length; p++) {
-      if (tables.mounts.count == MAX_MOUNTS) return reader.fail("at most " + MAX_MOUNTS.toString() + " pairs of host and path in all");
+      if (tables.mounts.count == MAX_MOUNTS) return reader.fail(literal("at most %d pairs of host and path in all"), MAX_MOUNTS);
       const mount = tables.mounts.add();
       mount.host = text;
       mount.hostKind = kind;

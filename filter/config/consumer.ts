@@ -1,5 +1,5 @@
 import { nameInPlace } from "../bytes/name";
-import { byteAt, lengthOf } from "../bytes/view";
+import { byteAt, lengthOf, literal } from "../bytes/view";
 import { NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { CONSUMER_ID, counterId } from "../tables/counterId";
@@ -31,7 +31,7 @@ function decodeConsumer(reader: Reader, tables: Tables, names: Names): void {
     if (reader.is(Field.NAME)) {
       seen = reader.mark(seen, 0);
       const name = readName(reader);
-      if (!reader.failed && !names.consumers.add(name)) reader.fail("a second consumer named " + Reader.quote(name));
+      if (!reader.failed && !names.consumers.add(name)) reader.fail(literal("a second consumer named %q"), name);
       consumer.nameText = tables.texts.keepName(name);
       consumer.id = counterId(CONSUMER_ID, 0, name);
     } else if (reader.is(Field.PLAN)) {
@@ -47,7 +47,7 @@ function decodeConsumer(reader: Reader, tables: Tables, names: Names): void {
       for (let i = 0; reader.nextItem(i); i++) decodeKey(reader, tables, index);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "name");
+  reader.need(seen, 0, Field.NAME);
   consumer.subscriptionCount = tables.subscriptions.count - consumer.firstSubscription;
 }
 
@@ -77,8 +77,8 @@ function decodeKey(reader: Reader, tables: Tables, consumer: i32): void {
       tables.terms.at(key.term).suspended = reader.boolean();
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "id");
-  reader.need(seen, 1, "digest");
+  reader.need(seen, 0, Field.ID);
+  reader.need(seen, 1, Field.DIGEST);
 }
 
 /** The message never repeats the value: somebody may have put the key itself there. */
@@ -91,5 +91,5 @@ function readDigest(reader: Reader, to: usize): void {
     good = high >= 0 && low >= 0;
     store<u8>(to + (i >> 1), <u8>(high << 4 | low));
   }
-  if (!good) reader.fail("must be the 64 hex digits of a SHA-256 digest");
+  if (!good) reader.fail(literal("must be the 64 hex digits of a SHA-256 digest"));
 }

@@ -1,3 +1,4 @@
+import { ABSENT, View, literal } from "../bytes/view";
 import { Tables } from "../tables/tables";
 import { Reader } from "./reader";
 import { decodeApi } from "./api";
@@ -13,9 +14,9 @@ import * as Field from "./field";
 /** The version of the plugin config that this module reads. */
 export const CONFIG_VERSION: i64 = 1;
 
-/** What came of a plugin config: tables, or the first problem in it. */
+/** What came of a plugin config: tables, or the first problem in it, as a text in the arena. */
 export class Decoded {
-  constructor(readonly tables: Tables | null, readonly problem: string) {}
+  constructor(readonly tables: Tables | null, readonly problem: View) {}
 }
 
 /**
@@ -32,10 +33,10 @@ export function decodeConfig(document: usize, length: i32): Decoded {
   names.free();
   if (reader.failed) {
     tables.free();
-    return new Decoded(null, "plugin config: " + reader.problem);
+    return new Decoded(null, reader.problem);
   }
   tables.shrink();
-  return new Decoded(tables, "");
+  return new Decoded(tables, ABSENT);
 }
 
 function decodeRoot(reader: Reader, tables: Tables, names: Names): void {
@@ -73,17 +74,17 @@ function decodeRoot(reader: Reader, tables: Tables, names: Names): void {
       decodeLedger(reader, tables);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "version");
-  reader.need(seen, 1, "policy");
-  reader.need(seen, 2, "apis");
-  reader.need(seen, 3, "plans");
-  reader.need(seen, 4, "consumers");
-  reader.need(seen, 5, "keySources");
+  reader.need(seen, 0, Field.VERSION);
+  reader.need(seen, 1, Field.POLICY);
+  reader.need(seen, 2, Field.APIS);
+  reader.need(seen, 3, Field.PLANS);
+  reader.need(seen, 4, Field.CONSUMERS);
+  reader.need(seen, 5, Field.KEY_SOURCES);
 }
 
 function decodeVersion(reader: Reader): void {
   const version = reader.integer(0, i32.MAX_VALUE);
   if (version != CONFIG_VERSION) {
-    reader.fail("this module reads version " + CONFIG_VERSION.toString() + ", not " + version.toString());
+    reader.fail(literal("this module reads version %d, not %d"), CONFIG_VERSION, version);
   }
 }

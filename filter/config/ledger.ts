@@ -25,6 +25,6 @@ export function decodeLedger(reader: Reader, tables: Tables): void {
       ledger.timeoutMilliseconds = <i32>reader.integer(1, MAX_TIMEOUT_MILLISECONDS);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "cluster");
-  reader.need(seen, 1, "domain");
+  reader.need(seen, 0, Field.CLUSTER);
+  reader.need(seen, 1, Field.DOMAIN);
 }

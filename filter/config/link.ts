@@ -1,5 +1,7 @@
 import { viewOf } from "../bytes/name";
-import { ABSENT, equals, lengthOf } from "../bytes/view";
+import { writeFormat } from "../bytes/format";
+import { ABSENT, View, equals, lengthOf, literal } from "../bytes/view";
+import { begin, end } from "../bytes/writer";
 import { Mount, NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { findOffer } from "../tables/offer";
@@ -25,7 +27,7 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
 function needLedger(reader: Reader, tables: Tables): void {
   if (tables.ledger.cluster != ABSENT) return;
   for (let i = 0; i < tables.quotas.count; i++) {
-    if (tables.quotas.at(i).mesh) return reader.fail("a quota has the scope mesh, so there must be a ledger");
+    if (tables.quotas.at(i).mesh) return reader.fail(literal("a quota has the scope mesh, so there must be a ledger"));
   }
 }
 
@@ -34,8 +36,8 @@ function linkOffers(reader: Reader, tables: Tables, names: Names): void {
     const offer = tables.offers.at(i);
     offer.plan = names.plans.find(offer.planName);
     if (offer.plan == NONE) {
-      const place = "apis[" + offer.api.toString() + "].plans[" + (i - tables.apis.at(offer.api).firstOffer).toString() + "]";
-      return reader.fail(place + ": no plan named " + Reader.quote(offer.planName));
+      const index = i - tables.apis.at(offer.api).firstOffer;
+      return reader.fail(literal("apis[%d].plans[%d]: no plan named %q"), offer.api, index, offer.planName);
     }
     offer.planName = tables.plans.at(offer.plan).name;
   }
@@ -46,17 +48,16 @@ function linkRoutes(reader: Reader, tables: Tables, names: Names): void {
     const api = tables.apis.at(a);
     for (let r = 0; r < api.routeCount; r++) {
       const route = tables.routes.at(api.firstRoute + r);
-      const place = "apis[" + a.toString() + "].routes[" + r.toString() + "]";
       for (let i = 0; i < route.planCount; i++) {
         const reference = tables.references.at(route.firstPlan + i);
         reference.index = names.plans.find(reference.name);
-        if (reference.index == NONE) return reader.fail(place + ".plans[" + i.toString() + "]: no plan named " + Reader.quote(reference.name));
+        if (reference.index == NONE) return reader.fail(literal("apis[%d].routes[%d].plans[%d]: no plan named %q"), a, r, i, reference.name);
       }
       for (let i = 0; i < route.consumerCount; i++) {
         const reference = tables.references.at(route.firstConsumer + i);
         reference.index = names.consumers.find(reference.name);
         if (reference.index == NONE) {
-          return reader.fail(place + ".consumers[" + i.toString() + "]: no consumer named " + Reader.quote(reference.name));
+          return reader.fail(literal("apis[%d].routes[%d].consumers[%d]: no consumer named %q"), a, r, i, reference.name);
         }
       }
     }
@@ -70,7 +71,7 @@ function linkConsumers(reader: Reader, tables: Tables, names: Names): void {
     if (consumer.plan != NONE) {
       const name = viewOf(consumer.plan);
       consumer.plan = names.plans.find(name);
-      if (consumer.plan == NONE) return reader.fail("consumers[" + i.toString() + "].plan: no plan named " + Reader.quote(name));
+      if (consumer.plan == NONE) return reader.fail(literal("consumers[%d].plan: no plan named %q"), i, name);
     }
     for (let k = 0; k < consumer.subscriptionCount; k++) {
       if (!linkSubscription(reader, tables, names, i, k)) return;
@@ -84,31 +85,35 @@ function linkSubscription(reader: Reader, tables: Tables, names: Names, consumer
   const planName = viewOf(subscription.plan);
   subscription.api = names.apis.find(apiName);
   subscription.plan = names.plans.find(planName);
-  let problem = "";
-  if (subscription.api == NONE) problem = ".api: no API named " + Reader.quote(apiName);
-  else if (subscription.plan == NONE) problem = ".plan: no plan named " + Reader.quote(planName);
-  else {
-    subscription.offer = findOffer(tables, subscription.api, subscription.plan);
-    if (subscription.offer == NONE) problem = ".plan: the API does not offer the plan " + Reader.quote(planName);
-  }
-  for (let i = 0; i < subscription.limitCount && problem.length == 0; i++) {
+  if (subscription.api == NONE) return refuse(reader, consumer, index, literal("api: no API named %q"), apiName);
+  if (subscription.plan == NONE) return refuse(reader, consumer, index, literal("plan: no plan named %q"), planName);
+  subscription.offer = findOffer(tables, subscription.api, subscription.plan);
+  if (subscription.offer == NONE) return refuse(reader, consumer, index, literal("plan: the API does not offer the plan %q"), planName);
+  for (let i = 0; i < subscription.limitCount; i++) {
     const replacement = tables.limits.at(subscription.firstLimit + i);
-    const plan = tables.plans.at(subscription.plan);
     const name = viewOf(replacement.quota);
-    replacement.quota = NONE;
-    for (let q = plan.firstQuota; q < plan.firstQuota + plan.quotaCount; q++) {
-      if (equals(tables.quotas.at(q).name, name)) replacement.quota = q;
+    replacement.quota = findQuota(tables, subscription.plan, name);
+    if (replacement.quota == NONE) return refuse(reader, consumer, index, literal("limits: the plan has no quota named %q"), name);
+    if (tables.quotas.at(replacement.quota).burst > 0) {
+      return refuse(reader, consumer, index, literal("limits: the quota %q is a bucket, which has no limit to replace"), name);
     }
-    if (replacement.quota == NONE) problem = ".limits: the plan has no quota named " + Reader.quote(name);
-    else if (tables.quotas.at(replacement.quota).burst > 0) {
-      problem = ".limits: the quota " + Reader.quote(name) + " is a bucket, which has no limit to replace";
-    }
-  }
-  if (problem.length > 0) {
-    reader.fail("consumers[" + consumer.toString() + "].subscriptions[" + index.toString() + "]" + problem);
-    return false;
   }
   return true;
+}
+
+function findQuota(tables: Tables, planIndex: i32, name: View): i32 {
+  const plan = tables.plans.at(planIndex);
+  for (let i = plan.firstQuota; i < plan.firstQuota + plan.quotaCount; i++) {
+    if (equals(tables.quotas.at(i).name, name)) return i;
+  }
+  return NONE;
+}
+
+function refuse(reader: Reader, consumer: i32, index: i32, rule: View, name: View): bool {
+  begin();
+  writeFormat(rule, name);
+  reader.fail(literal("consumers[%d].subscriptions[%d].%s"), consumer, index, end());
+  return false;
 }
 
 /** Exact hosts, then wildcards from the longest, then any host; under one host the longest path first. */
@@ -140,6 +145,5 @@ function buildKeyring(reader: Reader, tables: Tables): void {
   if (number == NONE) return;
   const one = keyring.keys.at(keyring.twin);
   const two = keyring.keys.at(number);
-  reader.fail("key " + Reader.quote(two.id) + " of consumer " + Reader.quote(tables.consumers.at(two.consumer).name)
-    + " has the digest of key " + Reader.quote(one.id) + " of consumer " + Reader.quote(tables.consumers.at(one.consumer).name));
+  reader.fail(literal("key %q of consumer %q has the digest of key %q of consumer %q"), two.id, tables.consumers.at(two.consumer).name, one.id, tables.consumers.at(one.consumer).name);
 }

@@ -1,3 +1,4 @@
+import { literal } from "../bytes/view";
 import { Plan } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Names } from "./names";
@@ -20,18 +21,18 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
     if (reader.is(Field.NAME)) {
       seen = reader.mark(seen, 0);
       const name = readName(reader);
-      if (!reader.failed && !names.plans.add(name)) reader.fail("a second plan named " + Reader.quote(name));
+      if (!reader.failed && !names.plans.add(name)) reader.fail(literal("a second plan named %q"), name);
       plan.name = tables.texts.keep(name);
     } else if (reader.is(Field.QUOTAS)) {
       seen = reader.mark(seen, 1);
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) {
-        if (i == MAX_QUOTAS) reader.fail("at most " + MAX_QUOTAS.toString() + " quotas to a plan");
+        if (i == MAX_QUOTAS) reader.fail(literal("at most %d quotas to a plan"), MAX_QUOTAS);
         decodeQuota(reader, tables, plan.firstQuota);
       }
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "name");
+  reader.need(seen, 0, Field.NAME);
   plan.quotaCount = tables.quotas.count - plan.firstQuota;
   if (!reader.failed) finishQuotas(reader, tables, plan);
 }
@@ -43,6 +44,6 @@ function finishQuotas(reader: Reader, tables: Tables, plan: Plan): void {
     const quota = tables.quotas.at(i);
     finishQuota(quota, plan.name);
     if (quota.mesh) plan.hasMesh = true;
-    if (quota.mesh && ++meshCount > MAX_MESH_QUOTAS) reader.fail("at most " + MAX_MESH_QUOTAS.toString() + " quotas of a plan may have the scope mesh");
+    if (quota.mesh && ++meshCount > MAX_MESH_QUOTAS) reader.fail(literal("at most %d quotas of a plan may have the scope mesh"), MAX_MESH_QUOTAS);
   }
 }

@@ -34,14 +34,14 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): v
       seen = reader.mark(seen, 0);
       quota.name = tables.texts.keep(readName(reader));
       for (let i = firstOfPlan; i < index; i++) {
-        if (equals(tables.quotas.at(i).name, quota.name)) reader.fail("a second quota named " + Reader.quote(quota.name));
+        if (equals(tables.quotas.at(i).name, quota.name)) reader.fail(literal("a second quota named %q"), quota.name);
       }
     } else if (reader.is(Field.LIMIT)) {
       seen = reader.mark(seen, 1);
       quota.limit = reader.integer(1, MAX_EXACT);
     } else if (reader.is(Field.WINDOW)) {
       seen = reader.mark(seen, 2);
-      quota.window = <WindowKind>readWord(reader, WINDOWS, "must be second, minute, hour, day, week, month, 7d or 30d");
+      quota.window = <WindowKind>readWord(reader, WINDOWS, literal("must be second, minute, hour, day, week, month, 7d or 30d"));
     } else if (reader.is(Field.BURST)) {
       seen = reader.mark(seen, 3);
       quota.burst = reader.integer(1, MAX_BURST);
@@ -53,32 +53,32 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): v
       quota.mesh = readChoice(reader, ENVOY, MESH);
     } else if (reader.is(Field.ON_UNAVAILABLE)) {
       seen = reader.mark(seen, 6);
-      quota.failureMode = <FailureMode>readWord(reader, MODES, "must be deny, allow or local-share");
+      quota.failureMode = <FailureMode>readWord(reader, MODES, literal("must be deny, allow or local-share"));
     } else if (reader.is(Field.LOCAL_SHARE)) {
       seen = reader.mark(seen, 7);
       quota.localShare = reader.integer(1, MAX_EXACT);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "name");
-  reader.need(seen, 1, "limit");
-  reader.need(seen, 2, "window");
+  reader.need(seen, 0, Field.NAME);
+  reader.need(seen, 1, Field.LIMIT);
+  reader.need(seen, 2, Field.WINDOW);
   if (!reader.failed) checkQuota(reader, quota);
 }
 
 function checkQuota(reader: Reader, quota: Quota): void {
   if (quota.burst > 0) setBucket(reader, quota);
-  if (quota.mesh && quota.burst > 0) reader.fail("a bucket cannot have the scope mesh");
-  if (!quota.mesh && quota.failureMode != FailureMode.Deny) reader.fail("onUnavailable goes with the scope mesh");
-  if ((quota.failureMode == FailureMode.LocalShare) != (quota.localShare > 0)) reader.fail("localShare goes with onUnavailable local-share, and that with it");
+  if (quota.mesh && quota.burst > 0) reader.fail(literal("a bucket cannot have the scope mesh"));
+  if (!quota.mesh && quota.failureMode != FailureMode.Deny) reader.fail(literal("onUnavailable goes with the scope mesh"));
+  if ((quota.failureMode == FailureMode.LocalShare) != (quota.localShare > 0)) reader.fail(literal("localShare goes with onUnavailable local-share, and that with it"));
 }
 
 function setBucket(reader: Reader, quota: Quota): void {
   const seconds = nominalSeconds(quota.window);
-  if (quota.window > WindowKind.Day) return reader.fail("burst goes with a window of a second, minute, hour or day");
-  if (quota.limit / seconds > MAX_BUCKET_RATE_PER_SECOND) return reader.fail("a bucket fills at most 1000000 times a second");
+  if (quota.window > WindowKind.Day) return reader.fail(literal("burst goes with a window of a second, minute, hour or day"));
+  if (quota.limit / seconds > MAX_BUCKET_RATE_PER_SECOND) return reader.fail(literal("a bucket fills at most 1000000 times a second"));
   // Rounded up: a bucket may fill a nanosecond too slowly, never too fast.
   quota.intervalNanoseconds = (seconds * NANOSECONDS + quota.limit - 1) / quota.limit;
-  if (quota.burst > MAX_REFILL_NANOSECONDS / quota.intervalNanoseconds) reader.fail("a bucket must refill within 366 days");
+  if (quota.burst > MAX_REFILL_NANOSECONDS / quota.intervalNanoseconds) reader.fail(literal("a bucket must refill within 366 days"));
 }
 
 /** Gives the quota its meter. The ledger counts each plan for itself, so its plan is part of a mesh quota's. */
@@ -89,7 +89,7 @@ export function finishQuota(quota: Quota, plan: View): void {
 }
 
 /** The number of the word that stands here. */
-function readWord(reader: Reader, words: StaticArray<View>, rule: string): i32 {
+function readWord(reader: Reader, words: StaticArray<View>, rule: View): i32 {
   const word = reader.text(1, 16);
   for (let i = 0; i < words.length; i++) {
     if (equals(words[i], word)) return i;
@@ -102,6 +102,6 @@ function readWord(reader: Reader, words: StaticArray<View>, rule: string): i32 {
 function readChoice(reader: Reader, no: View, yes: View): bool {
   const word = reader.text(1, 16);
   if (equals(word, yes)) return true;
-  if (!equals(word, no)) reader.fail("must be " + Reader.quote(no) + " or " + Reader.quote(yes));
+  if (!equals(word, no)) reader.fail(literal("must be %q or %q"), no, yes);
   return false;
 }

@@ -1,7 +1,22 @@
-import { View, ABSENT, view, equals, toString } from "../bytes/view";
+import { allocate } from "../bytes/arena";
+import { writeFormat } from "../bytes/format";
+import { View, ABSENT, view, equals, lengthOf, literal, startsWith } from "../bytes/view";
+import { begin, end, writeView } from "../bytes/writer";
 import { FieldPath } from "./path";
 import { readEscape, isUtf8 } from "./string";
 import { readInteger, INVALID_INTEGER, integerEnd } from "./number";
+
+const DOCUMENT = literal("plugin config: ");
+const COLON = literal(": ");
+const TRUE = literal("true");
+const FALSE = literal("false");
+
+/** A text of one byte. */
+function single(byte: u8): View {
+  const pointer = allocate(1);
+  store<u8>(pointer, byte);
+  return view(pointer, 1);
+}
 
 /**
  * A strict JSON reader that is told what to expect: the decoder asks for an object, a field, a text. So nothing is ever
@@ -15,24 +30,27 @@ export class Reader {
   private first: bool = true;
   /** Name of the field that `nextField` stopped at. */
   field: View = ABSENT;
-  /** Empty while nothing is wrong. */
-  problem: string = "";
+  /** ABSENT while nothing is wrong; lives in the arena. */
+  problem: View = ABSENT;
 
   constructor(private position: usize, private readonly end: usize) {}
 
   get failed(): bool {
-    return this.problem.length > 0;
+    return this.problem != ABSENT;
   }
 
-  /** Remembers the first problem; `rule` says what must hold at the present place. */
-  fail(rule: string): void {
+  /** Remembers the first problem; `rule`, with its values put in, says what must hold at the present place. */
+  fail(rule: View, a: u64 = 0, b: u64 = 0, c: u64 = 0, d: u64 = 0): void {
     if (this.failed) return;
-    const place = this.path.render();
-    this.problem = place.length > 0 ? place + ": " + rule : rule;
+    begin();
+    writeView(DOCUMENT);
+    if (this.path.write()) writeView(COLON);
+    writeFormat(rule, a, b, c, d);
+    this.problem = end();
   }
 
   beginObject(): bool {
-    return this.open(0x7b, "must be an object");
+    return this.open(0x7b, literal("must be an object"));
   }
 
   /** Moves to the next field of the open object; false at its end. */
@@ -48,7 +66,7 @@ export class Reader {
   }
 
   beginArray(): bool {
-    return this.open(0x5b, "must be a list");
+    return this.open(0x5b, literal("must be a list"));
   }
 
   /** Moves to item `index` of the open list; false at its end. */
@@ -68,32 +86,32 @@ export class Reader {
   }
 
   unknownField(): void {
-    this.fail("unknown field");
+    this.fail(literal("unknown field"));
   }
 
   /** `seen` with the bit of the present field added; a field that came before is refused. */
   mark(seen: u32, bit: u32): u32 {
-    if (seen >> bit & 1) this.fail("given twice");
+    if (seen >> bit & 1) this.fail(literal("given twice"));
     return seen | 1 << bit;
   }
 
   /** Refuses an object that ended without a field it must have. */
-  need(seen: u32, bit: u32, field: string): void {
-    if (!(seen >> bit & 1)) this.fail("needs the field \"" + field + "\"");
+  need(seen: u32, bit: u32, field: View): void {
+    if (!(seen >> bit & 1)) this.fail(literal("needs the field %q"), field);
   }
 
   /** A string of `minBytes` to `maxBytes` bytes of UTF-8; valid until the document is freed. */
   text(minBytes: i32, maxBytes: i32): View {
     this.blanks();
     if (!this.at(0x22)) {
-      this.fail("must be a text");
+      this.fail(literal("must be a text"));
       return ABSENT;
     }
     const text = this.string();
     if (this.failed) return ABSENT;
     const length = <i32>(text >> 32);
     if (length < minBytes || length > maxBytes) {
-      this.fail("must have " + minBytes.toString() + " to " + maxBytes.toString() + " bytes");
+      this.fail(literal("must have %d to %d bytes"), minBytes, maxBytes);
       return ABSENT;
     }
     return text;
@@ -104,7 +122,7 @@ export class Reader {
     this.blanks();
     const value = readInteger(this.position, this.end);
     if (value == INVALID_INTEGER || value < least || value > most) {
-      this.fail("must be a whole number from " + least.toString() + " to " + most.toString());
+      this.fail(literal("must be a whole number from %d to %d"), least, most);
       return least;
     }
     this.position = integerEnd;
@@ -113,18 +131,18 @@ export class Reader {
 
   boolean(): bool {
     this.blanks();
-    if (this.word("true", 4)) return true;
-    if (!this.word("false", 5)) this.fail("must be true or false");
+    if (this.word(TRUE)) return true;
+    if (!this.word(FALSE)) this.fail(literal("must be true or false"));
     return false;
   }
 
   /** Call after the outermost value: nothing but blanks may follow. */
   finish(): void {
     this.blanks();
-    if (this.position < this.end) this.fail("nothing may follow the config");
+    if (this.position < this.end) this.fail(literal("nothing may follow the config"));
   }
 
-  private open(bracket: u8, rule: string): bool {
+  private open(bracket: u8, rule: View): bool {
     this.blanks();
     if (this.failed) return false;
     if (!this.at(bracket)) {
@@ -158,7 +176,7 @@ export class Reader {
       this.position++;
       return true;
     }
-    this.fail("must be JSON; expected '" + String.fromCharCode(byte) + "'" + (this.position == this.end ? " before the end" : ""));
+    this.fail(this.position == this.end ? literal("must be JSON; expected '%s' before the end") : literal("must be JSON; expected '%s'"), single(byte));
     return false;
   }
 
@@ -176,12 +194,9 @@ export class Reader {
     }
   }
 
-  private word(word: string, length: i32): bool {
-    if (<usize>length > this.end - this.position) return false;
-    for (let i = 0; i < length; i++) {
-      if (load<u8>(this.position + i) != <u8>word.charCodeAt(i)) return false;
-    }
-    this.position += length;
+  private word(word: View): bool {
+    if (!startsWith(this.rest(), word)) return false;
+    this.position += lengthOf(word);
     return true;
   }
 
@@ -196,7 +211,7 @@ export class Reader {
         this.position++;
         const text = view(start, <i32>(to - start));
         if (isUtf8(text)) return text;
-        this.fail("must be valid UTF-8");
+        this.fail(literal("must be valid UTF-8"));
         return ABSENT;
       }
       if (byte < 0x20) break;
@@ -210,13 +225,7 @@ export class Reader {
         this.position++;
       }
     }
-    this.fail("must be JSON; a text is broken off or holds a bad escape");
+    this.fail(literal("must be JSON; a text is broken off or holds a bad escape"));
     return ABSENT;
-  }
-
-  /** `name` as a quoted text for a message, with only its first bytes. */
-  static quote(name: View): string {
-    const length = <i32>(name >> 32);
-    return "\"" + toString(view(<usize>(<u32>name), min(length, 64))) + (length > 64 ? "…" : "") + "\"";
   }
 }

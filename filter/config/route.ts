@@ -16,7 +16,7 @@ const FRAMING: StaticArray<View> = [
 
 export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): void {
   const index = tables.routes.count;
-  if (index - firstOfApi == MAX_ROUTES) reader.fail("at most " + MAX_ROUTES.toString() + " routes");
+  if (index - firstOfApi == MAX_ROUTES) reader.fail(literal("at most %d routes"), MAX_ROUTES);
   tables.routes.add();
   let seen: u32 = 0;
   reader.beginObject();
@@ -52,7 +52,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       route.firstSet = tables.headers.count;
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) {
-        if (i == MAX_HEADERS) reader.fail("at most " + MAX_HEADERS.toString() + " headers");
+        if (i == MAX_HEADERS) reader.fail(literal("at most %d headers"), MAX_HEADERS);
         decodeSetHeader(reader, tables);
       }
       route.setCount = tables.headers.count - route.firstSet;
@@ -61,7 +61,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       route.firstRemove = tables.values.count;
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) {
-        if (i == MAX_HEADERS) reader.fail("at most " + MAX_HEADERS.toString() + " headers");
+        if (i == MAX_HEADERS) reader.fail(literal("at most %d headers"), MAX_HEADERS);
         tables.values.add().value = tables.texts.keep(readChangeable(reader));
       }
       route.removeCount = tables.values.count - route.firstRemove;
@@ -70,14 +70,14 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       route.rewritePrefix = tables.texts.keep(readPath(reader));
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "name");
+  reader.need(seen, 0, Field.NAME);
 }
 
 function readRouteName(reader: Reader, tables: Tables, firstOfApi: i32, index: i32): View {
   const name = readName(reader);
-  if (equals(name, DEFAULT)) reader.fail("the name \"default\" is the API's own");
+  if (equals(name, DEFAULT)) reader.fail(literal("the name \"default\" is the API's own"));
   for (let i = firstOfApi; i < index; i++) {
-    if (equals(tables.routes.at(i).name, name)) reader.fail("a second route named " + Reader.quote(name));
+    if (equals(tables.routes.at(i).name, name)) reader.fail(literal("a second route named %q"), name);
   }
   return tables.texts.keep(name);
 }
@@ -120,8 +120,8 @@ function decodeCondition(reader: Reader, tables: Tables): void {
       for (let i = 0; reader.nextItem(i); i++) tables.values.add().value = tables.texts.keep(readHeaderValue(reader));
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "name");
-  if (!(seen & 2)) reader.fail("needs one of exact, prefix, oneOf, present, absent");
+  reader.need(seen, 0, Field.NAME);
+  if (!(seen & 2)) reader.fail(literal("needs one of exact, prefix, oneOf, present, absent"));
   condition.valueCount = tables.values.count - condition.firstValue;
 }
 
@@ -131,7 +131,7 @@ function readOne(reader: Reader, tables: Tables, kind: ConditionKind): Condition
 }
 
 function readTrue(reader: Reader, kind: ConditionKind): ConditionKind {
-  if (!reader.boolean()) reader.fail("must be true");
+  if (!reader.boolean()) reader.fail(literal("must be true"));
   return kind;
 }
 
@@ -148,15 +148,15 @@ function decodeSetHeader(reader: Reader, tables: Tables): void {
       header.value = tables.texts.keep(readHeaderValue(reader));
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "name");
-  reader.need(seen, 1, "value");
+  reader.need(seen, 0, Field.NAME);
+  reader.need(seen, 1, Field.VALUE);
 }
 
 /** A header that a route may change: not one that frames the message. */
 function readChangeable(reader: Reader): View {
   const name = readHeaderName(reader);
   for (let i = 0; i < FRAMING.length; i++) {
-    if (equals(FRAMING[i], name)) reader.fail("must not be a header that frames the message");
+    if (equals(FRAMING[i], name)) reader.fail(literal("must not be a header that frames the message"));
   }
   return name;
 }

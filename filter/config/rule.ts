@@ -15,7 +15,7 @@ export function readName(reader: Reader): View {
   for (let i = 0, n = lengthOf(name); i < n; i++) {
     const byte = byteAt(name, i);
     if (!isAlphanumeric(byte) && byte != 0x2d && byte != 0x2e && byte != 0x5f && byte != 0x40) {
-      reader.fail("must be a name of letters, digits, '.', '_', '@' and '-'");
+      reader.fail(literal("must be a name of letters, digits, '.', '_', '@' and '-'"));
       break;
     }
   }
@@ -27,11 +27,11 @@ export function readHeaderName(reader: Reader): View {
   const name = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(name); i < n; i++) {
     if (!isToken(byteAt(name, i))) {
-      reader.fail("must be a header name in lower case");
+      reader.fail(literal("must be a header name in lower case"));
       return name;
     }
   }
-  if (startsWith(name, OWN_PREFIX)) reader.fail("must not be a header of Tollgate itself");
+  if (startsWith(name, OWN_PREFIX)) reader.fail(literal("must not be a header of Tollgate itself"));
   return name;
 }
 
@@ -41,7 +41,7 @@ export function readToken(reader: Reader): View {
   for (let i = 0, n = lengthOf(token); i < n; i++) {
     const byte = byteAt(token, i);
     if (!isToken(byte) && byte - 0x41 >= 26) {
-      reader.fail("must be a token");
+      reader.fail(literal("must be a token"));
       break;
     }
   }
@@ -53,7 +53,7 @@ export function readHeaderValue(reader: Reader): View {
   for (let i = 0, n = lengthOf(value); i < n; i++) {
     const byte = byteAt(value, i);
     if (byte < 0x20 || byte == 0x7f) {
-      reader.fail("must not hold control characters");
+      reader.fail(literal("must not hold control characters"));
       break;
     }
   }
@@ -69,7 +69,7 @@ export function readPath(reader: Reader): View {
     const byte = byteAt(path, i);
     good = (byte == 0x2f || isPathCharacter(byte)) && !(byte == 0x2f && i + 1 < n && byteAt(path, i + 1) == 0x2f) && !(byte == 0x2f && isDotSegment(path, i + 1));
   }
-  if (!good) reader.fail("must be a path: '/' first, then letters, digits and -._~!$&'()*+,=:@/, no '//', '.' or '..'");
+  if (!good) reader.fail(literal("must be a path: '/' first, then letters, digits and -._~!$&'()*+,=:@/, no '//', '.' or '..'"));
   return path;
 }
 
@@ -84,7 +84,7 @@ function isDotSegment(path: View, from: i32): bool {
 export function readAllow(reader: Reader): bool {
   const word = reader.text(1, MAX_NAME_BYTES);
   if (equals(word, ALLOW)) return true;
-  if (!equals(word, DENY)) reader.fail("must be \"allow\" or \"deny\"");
+  if (!equals(word, DENY)) reader.fail(literal("must be \"allow\" or \"deny\""));
   return false;
 }
 

@@ -1,5 +1,5 @@
 import { nameInPlace, viewOf } from "../bytes/name";
-import { equals } from "../bytes/view";
+import { equals, literal } from "../bytes/view";
 import { Tables } from "../tables/tables";
 import { MAX_EXACT } from "./number";
 import { Reader } from "./reader";
@@ -17,7 +17,7 @@ export function decodeSubscription(reader: Reader, tables: Tables, firstOfConsum
       seen = reader.mark(seen, 0);
       const api = readName(reader);
       for (let i = firstOfConsumer; i < index; i++) {
-        if (equals(viewOf(tables.subscriptions.at(i).api), api)) reader.fail("a second subscription to this API");
+        if (equals(viewOf(tables.subscriptions.at(i).api), api)) reader.fail(literal("a second subscription to this API"));
       }
       subscription.api = nameInPlace(api);
     } else if (reader.is(Field.PLAN)) {
@@ -41,8 +41,8 @@ export function decodeSubscription(reader: Reader, tables: Tables, firstOfConsum
       for (let i = 0; reader.nextItem(i); i++) decodeLimit(reader, tables);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "api");
-  reader.need(seen, 1, "plan");
+  reader.need(seen, 0, Field.API);
+  reader.need(seen, 1, Field.PLAN);
   subscription.limitCount = tables.limits.count - subscription.firstLimit;
 }
 
@@ -59,6 +59,6 @@ function decodeLimit(reader: Reader, tables: Tables): void {
       replacement.limit = reader.integer(1, MAX_EXACT);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, "quota");
-  reader.need(seen, 1, "limit");
+  reader.need(seen, 0, Field.QUOTA);
+  reader.need(seen, 1, Field.LIMIT);
 }

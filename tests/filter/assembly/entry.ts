@@ -1,7 +1,7 @@
 import {
   ABSENT, CELL_BYTES, Counters, EditKind, Patience, RATELIMIT, RATELIMIT_POLICY, Reason, Tables, View, allocate, begin, codeOf, countDecision,
   decide as decideFilter, decision, decodeConfig, detailOf, editCount, editKind, editName, editValue, end, grpcStatusOf,
-  isAllowed, isGrpc, lengthOf, literal, logText, pointerOf, problemBody, rateLimit, rateLimitPolicy, readHeaders,
+  isAllowed, isGrpc, lengthOf, logText, pointerOf, problemBody, rateLimit, rateLimitPolicy, readHeaders,
   readRequest, replyPairs, REASON_COUNT, SHARD_COUNT, STOCK_BYTES, STOCK_SHARD_COUNT, resetArena, responseCodeDetailsOf, standings, statusOf, sweep, titleOf, view,
   writeByte, writeNumber,
 } from "../../../filter/index";
@@ -13,7 +13,7 @@ import { MemoryShards } from "./memoryShards";
  */
 let tables: Tables | null = null;
 let result: View = ABSENT;
-let problem: string = "";
+let problem: View = ABSENT;
 const counters: Counters = new Counters(new MemoryShards(SHARD_COUNT, CELL_BYTES), new MemoryShards(STOCK_SHARD_COUNT, STOCK_BYTES));
 
 export function malloc(size: usize): usize {
@@ -37,7 +37,7 @@ export function configure(pointer: usize, length: i32): i32 {
 }
 
 export function problemPtr(): usize {
-  result = literal(problem);
+  result = problem;
   return pointerOf(result);
 }
 

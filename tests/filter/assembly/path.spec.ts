@@ -1,6 +1,10 @@
-import { ABSENT, literal, toString } from "../../../filter/bytes/view";
+import { ABSENT, View, lengthOf, literal, pointerOf } from "../../../filter/bytes/view";
 import { coveredLength, normalisePath } from "../../../filter/request/path";
 import { normaliseHost } from "../../../filter/request/host";
+
+function toString(v: View): string {
+  return String.UTF8.decodeUnsafe(pointerOf(v), lengthOf(v));
+}
 
 function normalised(path: string): string {
   const result = normalisePath(literal(path));
