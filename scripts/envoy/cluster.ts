@@ -1,5 +1,27 @@
 import { isIP } from 'node:net';
-import type { Upstream } from './snapshot.ts';
+import type { Snapshot, Upstream } from './snapshot.ts';
+
+/** Everything that a snapshot leads to. */
+export function clustersOf({ upstreams, ledgers }: Pick<Snapshot, 'upstreams' | 'ledgers'>): object[] {
+  return [...upstreams.map(clusterOf), ...ledgers.map(ledgerClusterOf)];
+}
+
+/** Nobody waits long for a lease: a connection that takes more than this comes too late for all. */
+const LEDGER_CONNECT_TIMEOUT = '0.25s';
+
+/** Envoy's Cluster of a rate limit service, which speaks gRPC and so HTTP/2 without being asked. */
+function ledgerClusterOf(ledger: Upstream): object {
+  return {
+    ...clusterOf(ledger),
+    connect_timeout: LEDGER_CONNECT_TIMEOUT,
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+  };
+}
 
 /**
  * Envoy's Cluster of an upstream. Upstreams speak HTTP/1.1. Of a host name all addresses are tried in turn (`localhost` may

@@ -2,7 +2,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Admin } from './admin.ts';
 import { FILES, STAT_PREFIX } from './bootstrap.ts';
-import { clusterOf } from './cluster.ts';
+import { clustersOf } from './cluster.ts';
 import { extensionOf, PLUGIN } from './extension.ts';
 import { ROUTE_TABLE, routeTableOf } from './routeTable.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -39,7 +39,7 @@ export class Discovery {
   }
 
   private resources(kind: Kind, snapshot: Snapshot): object[] {
-    if (kind === 'clusters') return snapshot.upstreams.map(clusterOf);
+    if (kind === 'clusters') return clustersOf(snapshot);
     if (kind === 'routes') return [routeTableOf(snapshot)];
     return [extensionOf(snapshot.pluginConfig, this.module, snapshot.vmId)];
   }

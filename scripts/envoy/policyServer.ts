@@ -6,7 +6,8 @@ import type { AccessEntry } from './accessLog.ts';
 import { describeChange } from './change.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
 import { checkedPolicy, policyTextOf } from './policyFile.ts';
-import { snapshotOf, type Overrides } from './policySnapshot.ts';
+import { notesOf } from './note.ts';
+import { snapshotOf, type LedgerAddress, type Overrides } from './policySnapshot.ts';
 import { watchFile } from './watch.ts';
 
 /** What the server tells about itself while it runs. */
@@ -22,6 +23,8 @@ export interface PolicyServerOptions extends Omit<LocalEnvoyOptions, 'onAccess' 
   /** The policy file. */
   file: string;
   overrides?: Overrides;
+  /** Where the policy's ledger is; null or absent: nowhere. */
+  ledger?: LedgerAddress | null;
   /** False where warnings of the policy say nothing: the demo gives keys to consumers without any. */
   warn?: boolean;
   /** Last change to a compiled config before it is served: where the demo adds its keys. */
@@ -46,7 +49,7 @@ export class PolicyServer {
     const onLog = (line: string): void => (calm.applying ? undefined : report.log(line));
     const envoy = await LocalEnvoy.start(loaded.snapshot, { ...options, onAccess: (entry) => report.access(entry), onLog });
     calm.applying = false;
-    loaded.warnings.forEach((warning) => report.notice(warning));
+    [...loaded.warnings, ...loaded.notes].forEach((warning) => report.notice(warning));
     return new PolicyServer(options, report, envoy, loaded, calm);
   }
 
@@ -81,7 +84,8 @@ export class PolicyServer {
       this.calm.applying = false;
     }
     const change = describeChange(whole(this.loaded), whole(next));
-    const news = next.warnings.filter((warning) => !this.loaded.warnings.includes(warning));
+    const known = [...this.loaded.warnings, ...this.loaded.notes];
+    const news = [...next.warnings, ...next.notes].filter((text) => !known.includes(text));
     this.loaded = next;
     this.report.notice([`${basename(this.options.file)} in force: ${change}`, ...news].join('\n'));
   }
@@ -99,6 +103,7 @@ interface Loaded {
   seen: string;
   policy: Policy;
   warnings: readonly string[];
+  notes: readonly string[];
   config: PluginConfig;
   snapshot: ReturnType<typeof snapshotOf>;
 }
@@ -107,7 +112,10 @@ function load(text: string, options: PolicyServerOptions): Loaded {
   const { policy, warnings } = checkedPolicy(text, options.file);
   const compiled = compilePolicy(policy);
   const config = options.amend?.(compiled) ?? compiled;
-  return { seen: text, policy, warnings: options.warn === false ? [] : warnings, config, snapshot: snapshotOf(policy, config, options.overrides) };
+  const { overrides, ledger = null } = options;
+  return {
+    seen: text, policy, warnings: options.warn === false ? [] : warnings, notes: notesOf(policy, ledger), config, snapshot: snapshotOf(policy, config, overrides, ledger),
+  };
 }
 
 function whole({ config, snapshot: { upstreams, routes } }: Loaded): Record<string, unknown> {

@@ -1,6 +1,8 @@
 /** What one Envoy serves at a time: everything that is generated from a policy, in our words. */
 export interface Snapshot {
   readonly upstreams: readonly Upstream[];
+  /** Services that count for the whole mesh, as the policy names them: one at most, but for the moment of an edit. */
+  readonly ledgers: readonly Upstream[];
   readonly routes: readonly Route[];
   /** Upstream of requests that match no API; null: they are refused. */
   readonly ungated: string | null;
@@ -30,6 +32,7 @@ export function union(old: Snapshot, next: Snapshot): Snapshot {
   return {
     ...next,
     upstreams: [...next.upstreams, ...missing(old.upstreams, next.upstreams)],
+    ledgers: [...next.ledgers, ...missing(old.ledgers, next.ledgers)],
     routes: [...next.routes, ...missing(old.routes, next.routes)],
     ungated: next.ungated ?? old.ungated,
   };

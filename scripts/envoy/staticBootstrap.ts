@@ -1,5 +1,5 @@
 import { listener, overloadManager, socketAddress } from './bootstrap.ts';
-import { clusterOf } from './cluster.ts';
+import { clustersOf } from './cluster.ts';
 import { extensionOf } from './extension.ts';
 import { routeTableOf } from './routeTable.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -20,7 +20,7 @@ export function staticBootstrap(snapshot: Snapshot, { listen, port, adminPort, m
   return {
     node: { id: 'tollgate', cluster: 'tollgate' },
     admin: { address: socketAddress('127.0.0.1', adminPort) },
-    static_resources: { listeners: [listener(socketAddress(listen, port), changing)], clusters: snapshot.upstreams.map((upstream) => plain(clusterOf(upstream))) },
+    static_resources: { listeners: [listener(socketAddress(listen, port), changing)], clusters: clustersOf(snapshot).map(plain) },
     overload_manager: overloadManager(),
   };
 }

@@ -70,6 +70,13 @@ describe('tollgate run', { skip: found.skip }, () => {
     await tool.says(/in force: plan counted changed/);
   });
 
+  it('tells at start what a policy without upstreams answers', async () => {
+    await writeFile(file, 'policy: shop\napis: { pets: { paths: [/], anonymous: allow } }\n');
+    tool = new ToolProcess(['run', file, '--port', String(await freePort())]);
+    assert.equal((await get(await tool.port(), '/'))?.status, 404);
+    assert.match(tool.err, /^tollgate: the policy has no upstreams, so a request that it allows is answered with 404, .*$/m);
+  });
+
   it('names the port that is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));

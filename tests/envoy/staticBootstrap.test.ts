@@ -56,6 +56,30 @@ describe('a static bootstrap', { skip: found.skip }, () => {
   });
 });
 
+describe('an override of an upstream', () => {
+  it('is wrong usage when it is no URL, or names no upstream of the policy', async () => {
+    const refused = async (text: string): Promise<[number, string]> => {
+      const { code, err } = await tollgate(['run', policy, '--upstream', text]);
+      return [code, err];
+    };
+    assert.deepEqual(await refused('pets-v1=https://a'), [2, 'tollgate run: --upstream pets-v1: a URL is http://HOST:PORT; found "https://a"; see tollgate run --help\n']);
+    assert.deepEqual(await refused('pets-v1='), [2, 'tollgate run: --upstream pets-v1: a URL is http://HOST:PORT; found ""; see tollgate run --help\n']);
+    assert.deepEqual(await refused('pets-v3=http://a'), [2, 'tollgate run: --upstream pets-v3: the policy has no such upstream; it has pets-v1, pets-v2; see tollgate run --help\n']);
+  });
+});
+
+describe('a policy without upstreams', () => {
+  it('is told that nothing answers for it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tollgate-bootstrap-'));
+    after(() => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, 'bare.policy.yaml');
+    writeFileSync(file, 'policy: shop\napis: { pets: { paths: [/], anonymous: allow } }\n');
+    const { code, err } = await tollgate(['run', file, '--print-bootstrap']);
+    assert.deepEqual([code, err], [0, 'tollgate: the policy has no upstreams, so a request that it allows is answered with 404, "no route of the policy leads here"\n']);
+    assert.equal((await tollgate(['run', policy, '--print-bootstrap'])).err.includes('no upstreams'), false);
+  });
+});
+
 describe('an upstream with no url', () => {
   it('is refused before anything starts, and taken when it gets one', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'tollgate-bootstrap-')), 'mesh.policy.yaml');
