@@ -18,7 +18,7 @@ import { sortProblems, type Problem } from './problem.ts';
 import { Report } from './report.ts';
 import { defaultRule, findingsOf } from './rule.ts';
 import { policySchema, type Policy } from './schema.ts';
-import { censor } from './secret.ts';
+import { censor, censorSegment } from './secret.ts';
 import { readSource } from './source.ts';
 import { warn } from './warn.ts';
 
@@ -98,7 +98,7 @@ function problemMaker(text: string, file: string): (finding: Finding) => Problem
     file,
     line: lines.lineOf(offset),
     column: lines.columnOf(offset),
-    path: censor(printPath(path)),
+    path: printPath(path.map(censorSegment)),
     rule: censor(rule),
     ...(found !== undefined && { found: censor(found) }),
   });

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { Node } from './node.ts';
 import type { Path } from './path.ts';
 
@@ -27,9 +28,43 @@ export function isSafeName(name: string): boolean {
   return /^[A-Za-z][A-Za-z_-]{0,23}$/.test(name);
 }
 
-/** Without anything that looks like a key this tool issued. */
+/** Without anything that looks like a key: of this tool's making, or of others'. */
 export function censor(text: string): string {
-  return text.replace(ISSUED, 'tg_…');
+  return text.replace(ISSUED, 'tg_…').replace(WORD, (word) => (looksLikeKey(word) ? '…' : word));
+}
+
+/** The same for a field's name or a mapping's, as part of a path. */
+export function censorSegment(segment: string | number): string | number {
+  return typeof segment === 'string' ? censor(segment) : segment;
+}
+
+/** A run of characters that keys are made of. */
+const WORD = /[A-Za-z0-9_\-.~+/=:%]{12,}/g;
+const MIN_MIXED = 16;
+const MIN_LETTERS = 28;
+/** Fewer different characters than this are no key, however long. */
+const MIN_DIFFERENT = 6;
+const MIN_CHANGES = 5;
+
+/**
+ * Keys are random: letters and digits in long runs, or changing often between letter and digit or between large and small.
+ * What people think up is not. A key may look like a name by chance; a name that looks like a key costs a message a word.
+ */
+function looksLikeKey(word: string): boolean {
+  if (isIPv6(word)) return false;
+  const ofDigits = occurrences(word, /[A-Za-z](?=\d)|\d(?=[A-Za-z])/g);
+  const ofCase = occurrences(word, /[a-z](?=[A-Z])|[A-Z](?=[a-z])/g);
+  if (ofDigits >= MIN_CHANGES || (ofCase >= MIN_CHANGES && ofDigits + ofCase > word.length * 0.3)) return true;
+  return (word.match(/[A-Za-z0-9]+/g) ?? []).some(isRandom);
+}
+
+function isRandom(run: string): boolean {
+  if (/^\d+$/.test(run) || new Set(run).size < MIN_DIFFERENT) return false;
+  return run.length >= (/\d/.test(run) ? MIN_MIXED : MIN_LETTERS);
+}
+
+function occurrences(text: string, pattern: RegExp): number {
+  return text.match(pattern)?.length ?? 0;
 }
 
 function mayHoldKey(value: unknown, path: Path): boolean {
