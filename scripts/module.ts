@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,13 +26,25 @@ const features = [
   '--enable-bulk-memory', '--enable-bulk-memory-opt', '--enable-sign-ext', '--enable-nontrapping-float-to-int', '--enable-mutable-globals',
 ];
 
+const SCRATCH_PREFIX = '.build-';
+/** No build takes as long: one that has not removed its folder by then was killed. */
+const STALE_MS = 3_600_000;
+
+async function removeStale(folder: string, nowMs: number): Promise<void> {
+  for (const name of (await readdir(folder)).filter((name) => name.startsWith(SCRATCH_PREFIX))) {
+    const changed = await stat(join(folder, name)).catch(() => null);
+    if (changed !== null && nowMs - changed.mtimeMs > STALE_MS) await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
 /**
  * Compiles `entry` with asc and wasm-opt to `output`. Same sources, same bytes: nothing of the machine goes in. The file
  * appears whole or not at all.
  */
 export async function compileModule(entry: string, output: string, asc: string[] = []): Promise<BuiltModule> {
   await mkdir(dirname(output), { recursive: true });
-  const scratch = await mkdtemp(join(dirname(output), '.build-'));
+  await removeStale(dirname(output), Date.now());
+  const scratch = await mkdtemp(join(dirname(output), SCRATCH_PREFIX));
   try {
     const raw = join(scratch, 'raw.wasm');
     const finished = join(scratch, 'finished.wasm');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { buildModule, compileModule } from '../../scripts/module.ts';
@@ -20,6 +20,17 @@ async function surface(path: string): Promise<{ imports: string[]; exports: stri
     exports: wasm.Module.exports(module).map(({ name }) => name).sort(),
   };
 }
+
+test('a build removes what killed builds left an hour ago, and nothing else', async () => {
+  const agoSeconds = (seconds: number): number => Date.now() / 1000 - seconds;
+  for (const [name, seconds] of [['.build-killed', 3700], ['.build-running', 3500], ['kept', 9000]] as const) {
+    await mkdir(join(scratch, name));
+    await writeFile(join(scratch, name, 'raw.wasm'), '');
+    await utimes(join(scratch, name), agoSeconds(seconds), agoSeconds(seconds));
+  }
+  await compileModule(inPackage('filter', 'index.ts'), join(scratch, 'another.wasm'));
+  assert.deepEqual((await readdir(scratch)).sort(), ['.build-running', 'another.wasm', 'kept']);
+});
 
 test('filter/ compiled alone imports exactly env.abort', async () => {
   const { path } = await compileModule(inPackage('filter', 'index.ts'), join(scratch, 'filter.wasm'));
