@@ -1,6 +1,6 @@
 import { parseArgs, styleText } from 'node:util';
 import { UsageError, type Command, type Io } from './command.ts';
-import { openPolicy } from './policy/input.ts';
+import { inputName, openPolicy } from './policy/input.ts';
 import { printProblem, type LoadResult, type Policy, type Problem } from './policy/index.ts';
 
 const usage = `tollgate check: tells everything that is wrong with policies
@@ -34,7 +34,7 @@ export const check: Command = {
     const results: { file: string; result: LoadResult }[] = [];
     for (const file of positionals) results.push({ file, result: await openPolicy(file, io) });
     if (values.json) printJson(results.map(({ result }) => result), io);
-    else for (const { file, result } of results) print(file, result, io);
+    else for (const { file, result } of results) print(inputName(file), result, io);
     return results.every(({ result }) => result.policy !== null) ? 0 : 1;
   },
 };

@@ -5,7 +5,7 @@ import { wholeNumber } from './envoy/option.ts';
 import { planOf, write, type PlannedFile } from './istio/folder.ts';
 import { emitResources, type EmitOptions } from './istio/index.ts';
 import { noticesOf } from './istio/notice.ts';
-import { openPolicy } from './policy/input.ts';
+import { inputName, openPolicy } from './policy/input.ts';
 import { printProblem, type Policy } from './policy/index.ts';
 
 const KINDS = ['WasmPlugin', 'TrafficExtension'] as const;
@@ -49,7 +49,7 @@ export const emit: Command = {
     const options = parse(args);
     const { policy, problems, warnings } = await openPolicy(options.file, io);
     if (policy === null) throw new Refusal(problems.map((problem) => printProblem(problem)).join('\n'));
-    if (policy.targets.length === 0) throw new Refusal(`${options.file}: targets: must hold a target: where on Istio is the policy to be enforced`);
+    if (policy.targets.length === 0) throw new Refusal(`${inputName(options.file)}: targets: must hold a target: where on Istio is the policy to be enforced`);
     const files = emitResources(policy, options);
     const notices = noticesOf(policy, options, files);
     warn([...warnings.map((warning) => printProblem(warning, 'warning')), ...notices.map((notice) => `tollgate: warning: ${notice}`)], io);

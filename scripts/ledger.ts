@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { Refusal, UsageError, type Command } from './command.ts';
 import { serviceConfigOf, serviceConfigText } from './ledger/serviceConfig.ts';
-import { openPolicy } from './policy/input.ts';
+import { inputName, openPolicy } from './policy/input.ts';
 import { printProblem } from './policy/index.ts';
 
 const usage = `tollgate ledger: prints the configuration of the rate limit service that counts a policy's quotas of the whole mesh
@@ -32,7 +32,7 @@ export const ledger: Command = {
     if (policy === null) throw new Refusal(problems.map((problem) => printProblem(problem)).join('\n'));
     for (const warning of warnings) io.err(`${printProblem(warning, 'warning')}\n`);
     const config = serviceConfigOf(policy);
-    if (config === null) throw new Refusal(`${file}: plans: must hold a quota with "scope: mesh": without one there is nothing to count`);
+    if (config === null) throw new Refusal(`${inputName(file)}: plans: must hold a quota with "scope: mesh": without one there is nothing to count`);
     io.out(serviceConfigText(config, policy.policy));
     return 0;
   },

@@ -45,6 +45,8 @@ test('check --json prints problems and warnings as data', async () => {
 
 test('check and compile read standard input as -', async () => {
   assert.equal((await tollgate(['check', '-'], { stdin: BAD })).err.split('\n')[0], 'standard input:4: unmatched: must be "deny" or "allow"; found "never"');
+  assert.deepEqual(await tollgate(['check', '-'], { stdin: VALID }), { code: 0, err: '', out: 'standard input: in order (1 API, 1 plan, 0 consumers, 0 keys)\n' });
+  assert.match((await tollgate(['check', '-'], { stdin: BAD })).err, /^standard input: 2 problems$/m);
   assert.match((await tollgate(['compile', '-'], { stdin: VALID })).out, /^\{"version":1,"policy":"shop",/);
 });
 

@@ -88,6 +88,7 @@ test('ledger prints the configuration, or why there is none', async () => {
   const bare = scratchFile(folder, 'policy: shop\nplans: { free: { quotas: { a: { limit: 1, window: hour } } } }\n');
   assert.deepEqual((await tollgate(['ledger', bare])).err.split('\n').at(-2), `${bare}: plans: must hold a quota with "scope: mesh": without one there is nothing to count`);
   assert.equal((await tollgate(['ledger', bare])).code, 1);
+  assert.match((await tollgate(['ledger', '-'], { stdin: 'policy: shop\n' })).err, /^standard input: plans: must hold a quota/m);
   assert.deepEqual(await tollgate(['ledger']), { code: 2, out: '', err: 'tollgate ledger: takes one POLICY; found 0; see tollgate ledger --help\n' });
   const bad = scratchFile(folder, 'policy: shop\nunmatched: never\n');
   assert.deepEqual(await tollgate(['ledger', bad]), { code: 1, out: '', err: `${bad}:2: unmatched: must be "deny" or "allow"; found "never"\n` });
