@@ -17,7 +17,7 @@ const run = promisify(execFile);
 /** Fields whose content Kubernetes and Istio leave to the module. */
 const PLUGIN_CONFIG = 'pluginConfig';
 /** Maps whose keys are free: a misspelt key is another key. */
-const FREE_KEYS = ['matchLabels', 'labels', 'headers'];
+const FREE_KEYS = ['matchLabels', 'labels', 'headers', 'data'];
 
 interface Emitted {
   readonly file: string;
@@ -31,10 +31,33 @@ async function emitted(): Promise<Emitted[]> {
   return Promise.all(files.map(async (name) => ({ file: join(root, name), objects: documents(await readFile(join(root, name), 'utf8')) })));
 }
 
+/** What an object says beyond its name: a ConfigMap has data where the others have a spec. */
+function body(object: KubeObject): { [field: string]: unknown } {
+  return object.spec === undefined ? { data: object.data } : { spec: object.spec };
+}
+
+/** A service beside the mesh, that people apply as it is. */
+async function ratelimitExample(): Promise<KubeObject[]> {
+  const folder = inPackage('examples', 'ratelimit');
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
+  return (await Promise.all(files.map(async (name) => documents(await readFile(join(folder, name), 'utf8'))))).flat();
+}
+
 export function acceptanceTests(mesh: MeshUnderTest): void {
   describe('every emitted resource', () => {
     it('is taken by the API server, strictly', async () => {
       for (const { objects } of await emitted()) await mesh.kube.apply(objects, { dryRun: true });
+    });
+
+    it('is taken by the API server, strictly, in examples/ratelimit', async () => {
+      const objects = await ratelimitExample();
+      assert.ok(objects.length > 5);
+      for (const object of objects) {
+        await mesh.kube.apply([object], { dryRun: true });
+        if (object.spec === undefined) continue;
+        const misspelt = withUnknownField(object, ['spec', Object.keys(object.spec as object)[0]!]);
+        await assert.rejects(mesh.kube.apply([misspelt.object as KubeObject], { dryRun: true }), (error) => error instanceof KubeError && isRefusal(error), misspelt.name);
+      }
     });
 
     it('is valid to istioctl', async (context) => {
@@ -46,18 +69,18 @@ export function acceptanceTests(mesh: MeshUnderTest): void {
     });
 
     it('is refused by the API server when one of its values has another type', async () => {
-      await refusesAll(mesh, (object) => leaves(object.spec, ['spec']).filter(isOwnMatter).map((steps) => withWrongType(object, steps)));
+      await refusesAll(mesh, (object) => leaves(body(object)).filter(isOwnMatter).map((steps) => withWrongType(object, steps)));
     });
 
     it('is refused by the API server when one of its fields is misspelt', async () => {
-      await refusesAll(mesh, (object) => keys(object.spec, ['spec'])
+      await refusesAll(mesh, (object) => keys(body(object))
         .filter((steps) => isOwnMatter(steps) && !FREE_KEYS.includes(String(steps.at(-2))))
         .map((steps) => withUnknownField(object, steps)));
     });
 
     it('holds a plugin config that the module takes, and refuses with any value of another type or field misspelt', async () => {
       const host = new Host(loadModule(MODULE), { workers: 1 });
-      const configs = (await emitted()).flatMap(({ objects }) => objects).flatMap(({ spec }) => (spec as Record<string, unknown>)[PLUGIN_CONFIG] ?? []);
+      const configs = (await emitted()).flatMap(({ objects }) => objects).flatMap(({ spec }) => (spec as Record<string, unknown> | undefined)?.[PLUGIN_CONFIG] ?? []);
       assert.ok(configs.length >= 3);
       for (const config of configs) {
         assert.notEqual(host.load(JSON.stringify(config)), null, 'the config itself');
