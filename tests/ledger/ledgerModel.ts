@@ -39,6 +39,11 @@ export class LedgerModel {
     return { overallCode: statuses.some(({ code }) => code === Code.overLimit) ? Code.overLimit : Code.ok, statuses };
   }
 
+  /** Redis comes back empty. */
+  forget(): void {
+    this.used.clear();
+  }
+
   private charge(domain: string, entries: readonly Entry[], hits: number, nowSeconds: number): AnswerMessage['statuses'][number] {
     const rule = domain === this.domain ? this.rules.find((candidate) => isAbout(candidate, entries)) : undefined;
     // Nothing known about it: unlimited.

@@ -74,12 +74,12 @@ export class MeshEnvoy {
   }
 
   /** A metric of the ledger, over all workers. */
-  async ledger(name: string): Promise<number> {
-    return (await this.ledgerMetrics())[name] ?? 0;
+  async ledger(name: string, policy = POLICY): Promise<number> {
+    return (await this.ledgerMetrics(policy))[name] ?? 0;
   }
 
-  async ledgerMetrics(): Promise<Record<string, number>> {
-    const prefix = `wasmcustom.tollgate.${POLICY}.ledger.`;
+  async ledgerMetrics(policy = POLICY): Promise<Record<string, number>> {
+    const prefix = `wasmcustom.tollgate.${policy}.ledger.`;
     const stats = await this.admin.stats(`^${prefix.replaceAll('.', '\\.')}`);
     return Object.fromEntries([...stats].map(([name, value]) => [name.slice(prefix.length), Number(value)]));
   }

@@ -23,13 +23,15 @@ export interface MeshOptions {
   /** A route more changes the configuration and nothing that is counted. */
   readonly routes?: readonly string[];
   readonly cluster?: string;
+  /** Default petstore; another name has counts, leases and an idea of the ledger of its own. */
+  readonly policy?: string;
 }
 
 /** The plugin config of one API and one plan, `gold`, with these quotas counted over the mesh. */
 export function meshConfig(quotas: readonly MeshQuota[], options: MeshOptions = {}): PluginConfig {
   return {
     version: 1,
-    policy: POLICY,
+    policy: options.policy ?? POLICY,
     ledger: { cluster: options.cluster ?? CLUSTER, domain: options.domain ?? POLICY, timeoutMilliseconds: options.timeoutMs ?? 50 },
     keySources: [{ header: 'x-api-key' }],
     apis: [{

@@ -11,6 +11,8 @@ export interface VirtualOptions {
   readonly timeline: Timeline;
   /** How long one call takes there and back; the service counts it halfway. */
   readonly latencyMs: () => number;
+  /** How far its clock is ahead of the Envoys'. */
+  readonly aheadMs?: number;
 }
 
 export interface SeenAsk {
@@ -21,7 +23,10 @@ export interface SeenAsk {
 /** The model of the service in virtual time, for any number of Envoys at once. */
 export class VirtualLedger {
   readonly model: LedgerModel;
+  /** Calls that it has counted. */
   readonly asks: SeenAsk[] = [];
+  /** When calls began, whatever became of them. */
+  readonly calls: number[] = [];
   /** In place of the model's answer: a message, a gRPC status, or null for none at all. */
   fault: ((call: GrpcCall) => Buffer | number | null) | null = null;
   readonly backend: Backend = (call) => this.take(call);
@@ -30,9 +35,15 @@ export class VirtualLedger {
     this.model = new LedgerModel(options.domain, options.rules);
   }
 
+  /** By the service's own clock. */
+  get nowMs(): number {
+    return this.options.timeline.clock.wallMs + (this.options.aheadMs ?? 0);
+  }
+
   private take(call: GrpcCall): ReturnType<Backend> {
     if (call.cluster !== CLUSTER || call.service !== SERVICE || call.method !== METHOD) return null;
     const afterMs = this.options.latencyMs();
+    this.calls.push(this.options.timeline.clock.elapsed);
     const { fault } = this;
     if (fault === null) return { arrivesAfterMs: afterMs / 2, afterMs, result: () => this.count(call) };
     const result = fault(call);
@@ -40,9 +51,8 @@ export class VirtualLedger {
   }
 
   private count(call: GrpcCall): Buffer {
-    const { clock } = this.options.timeline;
-    this.asks.push({ atMs: clock.elapsed, hits: decodeAsk(call.message).hits });
-    return this.model.answer(call.message, clock.wallMs);
+    this.asks.push({ atMs: this.options.timeline.clock.elapsed, hits: decodeAsk(call.message).hits });
+    return this.model.answer(call.message, this.nowMs);
   }
 }
 

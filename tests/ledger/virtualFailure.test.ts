@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Random } from '../host/random.ts';
+import type { MeshQuota } from './meshPolicy.ts';
+import { logNormal } from './virtualLedger.ts';
+import { VirtualMesh } from './virtualMesh.ts';
+import { WRONG_ANSWERS } from './wrongAnswers.ts';
+
+type Mode = NonNullable<MeshQuota['onUnavailable']>;
+
+const SHARE = 7;
+const TIMEOUT_MS = 50;
+/** The module looks at those who wait every 5 ms. */
+const LATEST_MS = TIMEOUT_MS + 6;
+
+function open(mode: Mode, options: Partial<ConstructorParameters<typeof VirtualMesh>[0]> = {}): VirtualMesh {
+  const quota: MeshQuota = { name: 'q', limit: 1000, window: 'hour', onUnavailable: mode, ...(mode === 'local-share' ? { localShare: SHARE } : {}) };
+  return new VirtualMesh({ envoys: 2, quotas: [quota], timeoutMs: TIMEOUT_MS, ...options });
+}
+
+function send(mesh: VirtualMesh, count: number, everyMs = 3): void {
+  for (let i = 0; i < count; i++) {
+    mesh.ask(i % 2, (i >> 1) % 2);
+    mesh.pass(everyMs);
+  }
+  mesh.pass(LATEST_MS);
+}
+
+/** What `count` requests to two Envoys must have come to under a mode when the service never answers. */
+function assertMode(mesh: VirtualMesh, mode: Mode, count: number, what: string): void {
+  const expected: Record<Mode, Record<string, number>> = {
+    allow: { allowed: count },
+    deny: { quota_unavailable: count },
+    'local-share': { allowed: 2 * SHARE, quota_exceeded: count - 2 * SHARE },
+  };
+  assert.deepEqual(mesh.outcomes, expected[mode], what);
+  assert.ok(mesh.longestWaitMs <= LATEST_MS, `${what}: waited ${mesh.longestWaitMs} ms`);
+}
+
+const FAULTS: Record<string, (mesh: VirtualMesh) => void> = {
+  'never answers': (mesh) => (mesh.ledger.fault = () => null),
+  'is unavailable': (mesh) => (mesh.ledger.fault = () => 14),
+  'fails inside': (mesh) => (mesh.ledger.fault = () => 13),
+};
+for (const [what, bytes] of Object.entries(WRONG_ANSWERS)) {
+  FAULTS[`answers with ${what}`] = (mesh) => (mesh.ledger.fault = (call) => (typeof bytes === 'function' ? bytes(mesh.ledger.model.answer(call.message, mesh.ledger.nowMs)) : bytes));
+}
+
+describe('a ledger that does not do its work', () => {
+  for (const [what, begin] of Object.entries(FAULTS)) {
+    it(`leaves requests to the failure mode when it ${what}`, () => {
+      for (const mode of ['allow', 'deny', 'local-share'] as const) {
+        const mesh = open(mode);
+        begin(mesh);
+        send(mesh, 400);
+        assertMode(mesh, mode, 400, mode);
+        mesh.assertSound();
+        mesh.pass(1000);
+        const metric = { allow: 'allowed_unavailable', deny: 'denied_unavailable', 'local-share': 'local_share' }[mode];
+        assert.equal(mesh.metric(metric), 400, metric);
+        assert.equal(mesh.metric('granted_units'), 0);
+        assert.equal(mesh.metric('asked'), mesh.metric('failed') + mesh.metric('unlimited'));
+        assert.equal(mesh.metric('unavailable'), 4, 'workers that know it');
+      }
+    });
+  }
+
+  it('is no grant when it knows another domain only', () => {
+    const mesh = open('deny', { serviceDomain: 'elsewhere' });
+    send(mesh, 200);
+    assertMode(mesh, 'deny', 200, 'deny');
+    mesh.pass(1000);
+    assert.ok(mesh.metric('unlimited') > 0, 'unlimited answers are counted');
+  });
+
+  it('never traps or grants what was not asked, whatever bytes come', () => {
+    const random = new Random(11);
+    const mesh = open('deny');
+    mesh.ledger.fault = (call) => {
+      const good = mesh.ledger.model.answer(call.message, mesh.ledger.nowMs);
+      if (random.chance(0.3)) return good;
+      if (random.chance(0.3)) return Buffer.from(random.bytes(200), 'latin1');
+      const bytes = Buffer.from(good);
+      for (let i = 1 + random.below(3); i > 0; i--) bytes[random.below(bytes.length)] = random.below(256);
+      return random.chance(0.2) ? bytes.subarray(0, random.below(bytes.length)) : bytes;
+    };
+    for (let i = 0; i < 3000; i++) {
+      mesh.ask(random.below(2), random.below(2));
+      mesh.pass(random.chance(0.1) ? 2000 : 10);
+    }
+    mesh.pass(20_000);
+    mesh.assertSound();
+    assert.ok(mesh.metric('granted_units') <= mesh.metric('asked_units'), 'granted without asking');
+  });
+
+  it('is found again without a restart, and not by a stampede', (t) => {
+    const latencyMs = logNormal(new Random(12), 3, 0.7, 40);
+    const mesh = open('deny', { envoys: 40, quotas: [{ name: 'q', limit: 10_000_000, window: 'hour' }], latencyMs });
+    const everywhere = (forMs: number): void => {
+      for (let ms = 0; ms < forMs; ms += 10) {
+        for (let envoy = 0; envoy < 40; envoy++) mesh.ask(envoy, (ms / 10) % 2, 'acme');
+        mesh.pass(10);
+      }
+    };
+    const callsIn = (fromMs: number, forMs: number): number => mesh.ledger.calls.filter((at) => at >= fromMs && at < fromMs + forMs).length;
+    everywhere(2000);
+    const peakBefore = callsIn(1000, 1000);
+    mesh.ledger.fault = () => 14;
+    const down = mesh.timeline.clock.elapsed;
+    everywhere(30_000);
+    const perSecond = Array.from({ length: 30 }, (_, second) => callsIn(down + second * 1000, 1000));
+    t.diagnostic(`calls a second of 40 Envoys with 2 workers each: ${peakBefore} before, then ${perSecond.join()}`);
+    // A worker tries after 0.1, 0.2, 0.4 … 10 s, each less up to a half.
+    assert.ok(Math.max(...perSecond) <= 80 * 8, perSecond.join());
+    const late = mesh.ledger.calls.filter((at) => at >= down + 20_000);
+    assert.ok(late.length >= 80 && late.length <= 80 * 3, `${late.length} calls in ten seconds`);
+    const busiest = Math.max(...Array.from({ length: 100 }, (_, i) => callsIn(down + 20_000 + i * 100, 100)));
+    assert.ok(busiest <= late.length / 5, `${busiest} of ${late.length} calls in the same tenth of a second`);
+    mesh.ledger.fault = null;
+    const back = mesh.timeline.clock.elapsed;
+    everywhere(11_000);
+    const peak = Math.max(...Array.from({ length: 110 }, (_, i) => callsIn(back + i * 100, 100)));
+    assert.ok(peak <= 80, `${peak} calls in a tenth of a second`);
+    const [allowed, sent] = [mesh.allowed, mesh.sent];
+    everywhere(1000);
+    assert.equal(mesh.allowed - allowed, mesh.sent - sent);
+    mesh.pass(1000);
+    assert.equal(mesh.metric('unavailable'), 0, 'no worker still believes that it is down');
+    mesh.assertSound();
+  });
+
+  it('grants from the beginning again when its memory is lost, once', () => {
+    const mesh = open('deny');
+    send(mesh, 600);
+    assert.equal(mesh.allowed, 600);
+    mesh.ledger.model.forget();
+    send(mesh, 3000);
+    mesh.pass(31_000);
+    send(mesh, 100);
+    // What the Envoys held when the counter began anew, and the whole limit after it.
+    assert.ok(mesh.allowed > 1000 && mesh.allowed <= 1000 + 600 + 2 * 1000 / 8, `${mesh.allowed} allowed`);
+    mesh.assertSound();
+  });
+});
