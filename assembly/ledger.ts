@@ -1,5 +1,6 @@
 import {
   ABSENT, CALL_LIFETIME_NANOSECONDS, Call, Count, Counter, Tables, View, fail, grpcService, literal, messageOf, prepareCall, settle,
+  unclaim,
 } from "../filter/index";
 import { currentTimeNanoseconds, grpcCall, grpcMessage, setEffectiveContext } from "./host";
 import { Account, Root, accountAt } from "./root";
@@ -39,6 +40,7 @@ export function ask(root: Root, tables: Tables, account: Account, counter: Count
     return false;
   }
   call.inUse = true;
+  call.released = false;
   inUse++;
   return true;
 }
@@ -70,6 +72,22 @@ export function onGrpcClose(token: u32): void {
   resumeCounter(call.consumer, call.meter);
 }
 
+/**
+ * Lets others ask for what the calls of an account are under way for: the root that made them is replaced, and the host drops
+ * the answers of a root that goes.
+ */
+export function releaseCalls(account: Account): void {
+  if (inUse == 0) return;
+  const now = currentTimeNanoseconds();
+  for (let i = 0; i < MAX_CALLS; i++) {
+    const call = callAt(i);
+    if (!call.inUse || call.account != account.number || call.released) continue;
+    call.released = true;
+    unclaim(account.counters, call, now);
+  }
+  account.counters.outage.forgetTrial();
+}
+
 /** Ends calls whose answers went with their root. */
 export function expireCalls(now: i64): void {
   if (inUse == 0) return;
@@ -77,7 +95,7 @@ export function expireCalls(now: i64): void {
     const call = callAt(i);
     const age = now - call.sentAtNanoseconds;
     if (!call.inUse || (age >= 0 && age < CALL_LIFETIME_NANOSECONDS)) continue;
-    fail(accountAt(call.account).counters, call, now);
+    if (!call.released) fail(accountAt(call.account).counters, call, now);
     close(call);
   }
 }

@@ -15,6 +15,7 @@ export { Call, CALL_LIFETIME_NANOSECONDS } from "./ledger/call";
 export { Counter, dryIndex, messageOf, noted, notedCount, prepareCall } from "./ledger/ask";
 export { grpcService } from "./ledger/message";
 export { isAnswered } from "./ledger/draw";
+export { unclaim } from "./ledger/claim";
 export { fail, settle } from "./ledger/settle";
 export { Count, COUNT_COUNT, Tally } from "./ledger/tally";
 export { CELL_BYTES, SHARD_COUNT } from "./quota/cell";

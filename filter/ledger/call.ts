@@ -14,6 +14,8 @@ export class Call {
   token: u32;
   account: i32;
   inUse: bool;
+  /** Its root may be gone, and the answer with it: nobody waits for it, but it is booked if it comes. */
+  released: bool;
 }
 
 /** A call that no answer has ended by now was lost with its VM or its root. Longer than any timeout of a call. */

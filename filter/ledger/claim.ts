@@ -37,7 +37,7 @@ export function claim(counters: Counters, call: Call, demand: i64, now: i64): bo
   return false;
 }
 
-/** Lets others ask: the call has failed. */
+/** Lets others ask: the call has failed, or may never be answered. */
 export function unclaim(counters: Counters, call: Call, now: i64): void {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const cell = readCell(counters.stocks, call.consumer, call.meter);

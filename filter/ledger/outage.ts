@@ -43,6 +43,11 @@ export class Outage {
     this.trialUntil = 0;
   }
 
+  /** The trial under way may never be answered: another may be made at once. */
+  forgetTrial(): void {
+    this.trialUntil = 0;
+  }
+
   /** Some worker of this Envoy had an answer then. */
   hear(answeredAt: i64): void {
     if (this.failures > 0 && answeredAt > this.failedAt) this.noteAnswer();

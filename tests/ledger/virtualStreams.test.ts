@@ -58,12 +58,12 @@ describe('requests that wait for the ledger', () => {
     // What a retired root had asked for is lost with its call: at most one call for each Envoy and edit.
     const lost = mesh.ledger.asks.reduce((sum, { hits }) => sum + hits, 0) - mesh.metric('granted_units');
     assert.ok(mesh.allowed <= 1000 && mesh.allowed >= 1000 - lost, `${mesh.allowed} allowed, ${lost} lost`);
-    assert.ok(mesh.allowed >= 850, `${mesh.allowed} allowed`);
+    assert.ok(lost <= 24 * Math.max(...mesh.ledger.asks.map(({ hits }) => hits)), `${lost} lost in 24 edits`);
     mesh.assertSound();
   });
 
   it('do not wait for an answer that went with the root which had asked, nobody waiting, when it was retired', () => {
-    const mesh = new VirtualMesh({ envoys: 1, workers: 1, quotas: [{ name: 'q', limit: 100_000, window: 'hour' }], latencyMs: () => 40 });
+    const mesh = new VirtualMesh({ envoys: 1, workers: 1, quotas: [{ name: 'q', limit: 100_000, window: 'hour' }], latencyMs: () => 20 });
     const load = (requests: number): void => {
       for (let i = 0; i < requests; i++) {
         mesh.ask(0);
