@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { prepareMesh } from './istio/prepare.ts';
+import { prepareLedger } from './ledger/prepare.ts';
 import { OLDEST_WHEEL } from '../scripts/envoy/version.ts';
 import { wheel } from '../scripts/envoy/wheel.ts';
 import { currentModule, upToDate } from '../scripts/module.ts';
@@ -57,7 +58,7 @@ const suites: Suite[] = [
   nodeSuite('envoy', 1),
   { ...nodeSuite('envoy', 1), name: 'envoy-oldest', prepare: oldestEnvoy },
   // A real rate limit service behind several Envoys.
-  nodeSuite('ledger', 1),
+  { ...nodeSuite('ledger', 1), prepare: () => prepareLedger(isAskedFor('ledger'), report) },
   // Real registries, and Istio's whole control plane.
   { ...nodeSuite('oci', 1), prepare: components('oci') },
   { ...nodeSuite('istio', 1), prepare: components('istio') },
@@ -65,7 +66,15 @@ const suites: Suite[] = [
 
 /** The real components are built when somebody asks for the suite by name, or in CI; `npm test` alone takes what is there. */
 function components(suite: string): () => Promise<Record<string, string> | { skip: string }> {
-  return () => prepareMesh(wanted.includes(suite) || process.env['CI'] === 'true', (line) => process.stdout.write(`${line}\n`));
+  return () => prepareMesh(isAskedFor(suite), report);
+}
+
+function isAskedFor(suite: string): boolean {
+  return wanted.includes(suite) || process.env['CI'] === 'true';
+}
+
+function report(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
 async function oldestEnvoy(): Promise<Record<string, string> | { skip: string }> {
