@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { available, type Available } from '../envoy/available.ts';
+import { available } from '../envoy/available.ts';
 import { waitFor } from '../istio/mesh/wait.ts';
 import { realPrograms } from './available.ts';
 import { MeshEnvoy } from './meshEnvoy.ts';
@@ -34,7 +34,7 @@ class Modes {
     const service = await RealService.start(programs, { domain: options.serviceDomain ?? POLICY, rules: rulesOf(quotas) });
     const envoys = new Map<Mode, MeshEnvoy>();
     try {
-      await Promise.all(MODES.map(async (mode, i) => envoys.set(mode, await MeshEnvoy.start(found as Available, meshConfig([quotas[i]!]), service.port))));
+      await Promise.all(MODES.map(async (mode, i) => envoys.set(mode, await MeshEnvoy.start(found, meshConfig([quotas[i]!]), service.port))));
       return new Modes(service, envoys);
     } catch (error) {
       await new Modes(service, envoys).stop();

@@ -16,7 +16,7 @@ export function headersOf(consumer = 'acme'): Record<string, string> {
 
 /** Load on several Envoys at once, each with connections of its own, until `enough`. Resolves to what each Envoy answered. */
 export function hammerAll(shares: readonly Share[], enough: (tallies: readonly Tally[]) => boolean, consumer?: string): Promise<Tally[]> {
-  const tallies: Tally[] = shares.map(() => new Map());
+  const tallies = shares.map((): Tally => new Map());
   return Promise.all(shares.map(({ envoy, connections }, i) =>
     hammer({ port: envoy.port, headers: headersOf(consumer), connections }, (tally) => {
       tallies[i] = tally;
