@@ -4,7 +4,7 @@ import { inPackage } from '../../scripts/packageRoot.ts';
 export interface GoComponent {
   readonly from: 'go';
   readonly name: string;
-  readonly module: 'istio' | 'kube' | 'crane' | 'ratelimit' | 'fortio';
+  readonly module: 'istio' | 'kube' | 'crane' | 'ratelimit' | 'fortio' | 'extauthz';
   readonly package: string;
   readonly tags?: string;
   /** Rough length of a first build on two cores, for a line to whoever waits. */
@@ -30,6 +30,8 @@ export const components = [
   { from: 'go', name: 'kube-apiserver', module: 'kube', package: 'k8s.io/kubernetes/cmd/kube-apiserver', firstBuildSeconds: 310 },
   { from: 'go', name: 'ratelimit', module: 'ratelimit', package: 'github.com/envoyproxy/ratelimit/src/service_cmd', firstBuildSeconds: 45 },
   { from: 'go', name: 'fortio', module: 'fortio', package: 'fortio.org/fortio', firstBuildSeconds: 40 },
+  { from: 'go', name: 'extauthz', module: 'extauthz', package: '.', firstBuildSeconds: 40 },
+  { from: 'debian', name: 'wrk', package: 'wrk' },
   { from: 'debian', name: 'redis-server', package: 'redis-server' },
   { from: 'debian', name: 'etcd', package: 'etcd-server' },
   { from: 'debian', name: 'docker-registry', package: 'docker-registry' },
@@ -40,8 +42,10 @@ export const components = [
 
 export type ComponentName = (typeof components)[number]['name'];
 
+const BENCH_ONLY: readonly ComponentName[] = ['fortio', 'wrk', 'extauthz'];
+
 /** What tests need; the rest is for benchmarks. */
-export const testComponentNames: readonly ComponentName[] = components.map(({ name }) => name).filter((name) => name !== 'fortio');
+export const testComponentNames: readonly ComponentName[] = components.map(({ name }) => name).filter((name) => !BENCH_ONLY.includes(name));
 
 export const componentNames: readonly ComponentName[] = components.map(({ name }) => name);
 

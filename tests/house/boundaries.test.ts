@@ -9,6 +9,7 @@ const allowed: Record<string, string[]> = {
   filter: ['filter'],
   assembly: ['filter/index', 'assembly'],
   scripts: ['scripts'],
+  bench: ['bench', 'scripts', 'tests'],
 };
 
 /** Packages that a guest folder may import from; the tool may use any that package.json names. */
