@@ -41,6 +41,10 @@ export class Daemon {
     });
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   private take(line: string): void {
     this.log.push(line);
     if (this.log.length > KEPT_LINES) this.log.shift();

@@ -1,0 +1,95 @@
+import { paired, spread, type Spread } from './statistic.ts';
+import type { Sample } from './turn.ts';
+import type { Family } from './variant.ts';
+import { EMPTY_MODULE, NO_FILTER } from './variant.ts';
+
+/** What is told of a variant. CPU is in microseconds for one request under a saturated load, unless it says otherwise. */
+export interface Figures {
+  readonly name: string;
+  readonly title: string;
+  readonly family: Family;
+  readonly rounds: number;
+  readonly envoyCpu: Spread;
+  readonly workerCpu: Spread;
+  /** Envoy's CPU over that without a filter: of each round, then the median. */
+  readonly overNoFilter: number;
+  /** That overhead as a multiple of the empty module's. */
+  readonly timesEmptyModule: number;
+  /** CPU of other processes, by program: medians. */
+  readonly servicesCpu: Readonly<Record<string, number>>;
+  /** Overhead in Envoy and CPU of all other processes. */
+  readonly overNoFilterWithServices: number;
+  readonly requestsPerSecond: number;
+  /** At the fixed rate, as all below. */
+  readonly fixedEnvoyCpu: number;
+  readonly fixedOverNoFilter: number;
+  readonly fixedServicesCpu: number;
+  readonly p50Microseconds: number;
+  readonly p99Microseconds: number;
+  readonly p999Microseconds: number;
+  /** Over those without a filter, in the same round. */
+  readonly p50OverNoFilter: number;
+  readonly p99OverNoFilter: number;
+}
+
+/** A variant's name, and its samples in the order of the rounds. */
+export interface Sampled {
+  readonly name: string;
+  readonly title: string;
+  readonly family: Family;
+  readonly samples: readonly Sample[];
+}
+
+const minus = (a: number, b: number): number => a - b;
+const envoyCpu = ({ saturated }: Sample): number => saturated.envoy;
+const servicesCpu = (services: Readonly<Record<string, number>>): number => Object.values(services).reduce((sum, value) => sum + value, 0);
+
+/** Figures of every variant; they need those of no filter and of the empty module. */
+export function figuresOf(all: readonly Sampled[]): Figures[] {
+  const samplesOf = (name: string): readonly Sample[] => {
+    const found = all.find((sampled) => sampled.name === name);
+    if (found === undefined) throw new Error(`no samples of ${name}`);
+    return found.samples;
+  };
+  return all.map((sampled) => figures(sampled, samplesOf(NO_FILTER), samplesOf(EMPTY_MODULE)));
+}
+
+function figures({ name, title, family, samples }: Sampled, none: readonly Sample[], empty: readonly Sample[]): Figures {
+  const each = (value: (sample: Sample) => number): number[] => samples.map(value);
+  const middle = (value: (sample: Sample) => number): number => spread(each(value)).median;
+  const over = (value: (sample: Sample) => number): number => paired(each(value), none.map(value), minus);
+  const overheads = samples.map((sample, round) => envoyCpu(sample) - envoyCpu(none[round]!));
+  const emptyOverheads = empty.map((sample, round) => envoyCpu(sample) - envoyCpu(none[round]!));
+  const programs = Object.keys(samples[0]?.saturated.services ?? {});
+  return {
+    name, title, family, rounds: samples.length,
+    envoyCpu: spread(each(envoyCpu)),
+    workerCpu: spread(each(({ saturated }) => saturated.worker)),
+    overNoFilter: over(envoyCpu),
+    timesEmptyModule: paired(overheads, emptyOverheads, (a, b) => a / b),
+    servicesCpu: Object.fromEntries(programs.map((program) => [program, middle(({ saturated }) => saturated.services[program] ?? 0)])),
+    overNoFilterWithServices: over(({ saturated }) => saturated.envoy + servicesCpu(saturated.services)),
+    requestsPerSecond: middle(({ requestsPerSecond }) => requestsPerSecond),
+    fixedEnvoyCpu: middle(({ fixed }) => fixed.envoy),
+    fixedOverNoFilter: over(({ fixed }) => fixed.envoy),
+    fixedServicesCpu: middle(({ fixed }) => servicesCpu(fixed.services)),
+    p50Microseconds: middle(({ p50Microseconds }) => p50Microseconds),
+    p99Microseconds: middle(({ p99Microseconds }) => p99Microseconds),
+    p999Microseconds: middle(({ p999Microseconds }) => p999Microseconds),
+    p50OverNoFilter: over(({ p50Microseconds }) => p50Microseconds),
+    p99OverNoFilter: over(({ p99Microseconds }) => p99Microseconds),
+  };
+}
+
+/** How many times the overhead of `first` is that of `second`, both of the same round; then the median. */
+export function overheadRatio(all: readonly Sampled[], first: string, second: string, cpu: (sample: Sample) => number = envoyCpu): number | null {
+  const [none, a, b] = [NO_FILTER, first, second].map((name) => all.find((sampled) => sampled.name === name)?.samples);
+  if (none === undefined || a === undefined || b === undefined) return null;
+  const over = (samples: readonly Sample[]): number[] => samples.map((sample, round) => cpu(sample) - cpu(none[round]!));
+  return paired(over(a), over(b), (x, y) => x / y);
+}
+
+/** Envoy's CPU and that of the services it called. */
+export function cpuWithServices({ saturated }: Sample): number {
+  return saturated.envoy + servicesCpu(saturated.services);
+}

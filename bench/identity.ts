@@ -1,0 +1,27 @@
+import { keyOf } from '../tests/host/config.ts';
+
+/** Consumers that variants know unless their name says another number. */
+export const CONSUMERS = 1000;
+
+/** The key in the middle, where looking from either end takes the same time. */
+export const KEY = keyOf(CONSUMERS / 2);
+export const WRONG_KEY = 'no-such-key-at-all';
+export const KEY_HEADER = 'x-api-key';
+export const CONSUMER_HEADER = 'x-tollgate-consumer';
+export const PLAN_HEADER = 'x-tollgate-plan';
+export const ROUTE_HEADER = 'x-tollgate-route';
+export const ROUTE = 'petstore/v2';
+export const PATH = '/v1/pets?limit=10';
+
+/** More than any run can use up. */
+export const ENDLESS = 1_000_000_000;
+
+/** What a request carries beside its key; as many headers as a small client sends. */
+export const REQUEST_HEADERS: Readonly<Record<string, string>> = {
+  'user-agent': 'bench', accept: '*/*', 'x-request-id': '4f0c7b9e-7a6d-4a9e-9b39-0a2c0f9f5d11', 'x-api-version': '2',
+};
+
+/** Key and consumer, for those who keep keys as plain text. */
+export function consumers(): { key: string; consumer: string }[] {
+  return Array.from({ length: CONSUMERS }, (_, i) => ({ key: keyOf(i), consumer: i === 0 ? 'acme' : `consumer-${i}` }));
+}

@@ -1,0 +1,47 @@
+import { currentModule } from '../scripts/module.ts';
+import { pluginConfig } from '../tests/host/config.ts';
+import { Process } from '../tests/host/process.ts';
+import { loadModule } from '../tests/host/module.ts';
+import { Vm } from '../tests/host/vm.ts';
+import { ENDLESS } from './identity.ts';
+import { median } from './statistic.ts';
+
+/** What a VM of Tollgate takes, as the host in Node sees it: the same wasm, the same V8, exact memory. */
+export interface ModuleFacts {
+  readonly moduleBytes: number;
+  readonly perVm: readonly VmFacts[];
+}
+
+export interface VmFacts {
+  readonly consumers: number;
+  readonly configBytes: number;
+  /** Time of `proxy_on_configure` in a new VM; the median of some. */
+  readonly configureMilliseconds: number;
+  /** Size of the wasm memory after it; it never shrinks. */
+  readonly memoryBytes: number;
+}
+
+const TIMES = 7;
+const NAME = 'bench';
+
+export async function moduleFacts(counts: readonly number[]): Promise<ModuleFacts> {
+  const { path, bytes } = await currentModule();
+  const module = loadModule(path);
+  const quotas = ['hour', 'day', 'month'].map((window) => ({ name: window, limit: ENDLESS, window }));
+  const routes = [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }];
+  const perVm = counts.map((consumers): VmFacts => {
+    const configuration = Buffer.from(JSON.stringify(pluginConfig(quotas, { consumers, routes })));
+    const runs = Array.from({ length: TIMES }, () => {
+      const process = new Process(Date.UTC(2026, 0, 15, 12));
+      const vm = new Vm(module, process, NAME);
+      const started = performance.now();
+      if (vm.startRoot({ name: NAME, rootId: NAME, configuration }) === null) throw new Error(`${consumers} consumers: ${process.logs.at(-1)?.message}`);
+      return { milliseconds: performance.now() - started, bytes: vm.memory.byteLength };
+    });
+    return {
+      consumers, configBytes: configuration.length,
+      configureMilliseconds: median(runs.map(({ milliseconds }) => milliseconds)), memoryBytes: Math.max(...runs.map(({ bytes: size }) => size)),
+    };
+  });
+  return { moduleBytes: bytes, perVm };
+}

@@ -1,0 +1,36 @@
+import { runToEnd } from '../scripts/envoy/subprocess.ts';
+import { headersOf, type Target } from './request.ts';
+
+export interface Saturation {
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  /** Answers other than 2xx and 3xx. */
+  readonly refusals: number;
+}
+
+/** Few enough that the load generator keeps up from the other core, enough that Envoy's worker never waits. */
+const CONNECTIONS = 8;
+
+/** As many requests as one worker can answer, on connections that stay. */
+export async function saturate(wrk: string, target: Target, seconds: number, signal: AbortSignal): Promise<Saturation> {
+  // wrk takes whole seconds only
+  const args = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${Math.max(1, Math.round(seconds))}s`, ...headersOf(target).flatMap((header) => ['-H', header]), target.url];
+  const { code, stdout, stderr } = await runToEnd(wrk, args, { signal });
+  signal.throwIfAborted();
+  if (code !== 0) throw new Error(`wrk: ${stderr.trim() || `exit code ${code}`}`);
+  return readWrk(stdout);
+}
+
+/** Reads wrk's report; throws when connections failed, because then the figures mean nothing. */
+export function readWrk(report: string): Saturation {
+  const number = (pattern: RegExp): number | null => {
+    const found = pattern.exec(report);
+    return found === null ? null : Number(found[1]);
+  };
+  const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(report);
+  if (errors !== null) throw new Error(`wrk: ${errors[0].toLowerCase()}`);
+  const requests = number(/^\s*(\d+) requests in /m);
+  const requestsPerSecond = number(/^Requests\/sec:\s*([\d.]+)/m);
+  if (requests === null || requestsPerSecond === null) throw new Error('wrk: its report is not understood');
+  return { requests, requestsPerSecond, refusals: number(/Non-2xx or 3xx responses: (\d+)/) ?? 0 };
+}

@@ -1,0 +1,42 @@
+import { cpuWithServices, overheadRatio, type Figures, type Sampled } from './figure.ts';
+import type { ModuleFacts } from './moduleFacts.ts';
+
+/** A promise with its number. */
+export interface Target {
+  readonly name: string;
+  readonly unit: '×' | 'µs' | 'ms' | 'bytes';
+  /** Null when a variant that it needs was not measured. */
+  readonly value: number | null;
+  /** The most it may be. */
+  readonly target: number;
+  readonly met: boolean | null;
+}
+
+const FULL = 'tollgate-full-1000';
+const TEN_THOUSAND = 10_000;
+
+/** Everything Tollgate promises about its cost, held against what was measured. */
+export function targetsOf(samples: readonly Sampled[], figures: readonly Figures[], facts: ModuleFacts | null): Target[] {
+  const ratio = (first: string, second: string): number | null => overheadRatio(samples, first, second);
+  const full = figures.find(({ name }) => name === FULL);
+  const vm = facts?.perVm.find(({ consumers }) => consumers === TEN_THOUSAND);
+  return [
+    target('a key alone: CPU over no filter, against Lua with one key in plain text', '×', ratio('tollgate-key', 'lua-key'), 1),
+    target('key, 3 quotas, route, headers: against Lua with key table and bucket', '×', ratio(FULL, 'lua-full'), 2),
+    target('the same against api_key_auth and the rate limit service, Envoy’s CPU alone', '×', ratio(FULL, 'key-ratelimit'), 1 / 8),
+    target('the same with the CPU of the service and of Redis', '×', overheadRatio(samples, FULL, 'key-ratelimit', cpuWithServices), 1 / 20),
+    target('p50 over no filter at 1,000 requests/s', 'µs', full?.p50OverNoFilter ?? null, 60),
+    target('p99 over no filter at 1,000 requests/s', 'µs', full?.p99OverNoFilter ?? null, 150),
+    target('a wrong key against a right one', '×', ratio('tollgate-wrong-key', FULL), 1),
+    target('first of 10,000 consumers against 10 consumers', '×', ratio('tollgate-first', 'tollgate-full-10'), 1.2),
+    target('last of 10,000 consumers against 10 consumers', '×', ratio('tollgate-last', 'tollgate-full-10'), 1.2),
+    target('time to configure 10,000 consumers, per VM', 'ms', vm?.configureMilliseconds ?? null, 50),
+    target('memory for 10,000 consumers, per VM', 'bytes', vm?.memoryBytes ?? null, 4 * 1024 * 1024),
+    target('size of the module', 'bytes', facts?.moduleBytes ?? null, 64 * 1024),
+  ];
+}
+
+function target(name: string, unit: Target['unit'], value: number | null, most: number): Target {
+  const known = value !== null && Number.isFinite(value);
+  return { name, unit, value: known ? value : null, target: most, met: known ? value <= most : null };
+}

@@ -1,0 +1,9 @@
+import type { Variant } from '../variant.ts';
+import { floor } from './floor.ts';
+import { lua } from './lua.ts';
+import { native } from './native.ts';
+import { service } from './service.ts';
+import { tollgate } from './tollgate.ts';
+
+/** Every variant, in the order of the table. Another one is another entry in one of these files, or a file of its own here. */
+export const allVariants: readonly Variant[] = [...floor, ...tollgate, ...native, ...lua, ...service];

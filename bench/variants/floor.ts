@@ -1,0 +1,23 @@
+import { upToDate } from '../../scripts/module.ts';
+import { inPackage } from '../../scripts/packageRoot.ts';
+import { KEY } from '../identity.ts';
+import { EMPTY_MODULE, NO_FILTER, type Variant } from '../variant.ts';
+
+/** No filter, and modules that do nothing but what any gate in wasm must: they show where the floor lies. */
+export const floor: readonly Variant[] = [
+  { name: NO_FILTER, title: 'no filter', family: 'floor', status: 200, key: KEY, services: [] },
+  module(EMPTY_MODULE, 'wasm: empty module', 'empty'),
+  module('floor-read', 'wasm: reads the headers', 'read'),
+  module('floor-replace-1', 'wasm: reads, sets 1 header', 'replace1'),
+  module('floor-replace-3', 'wasm: reads, sets 3 headers', 'replace3'),
+  module('floor-replace-5', 'wasm: reads, sets 5 headers', 'replace5'),
+  module('floor-response', 'wasm: reads, sets 5, and 2 on the response', 'response', 'x-floor-0001'),
+];
+
+function module(name: string, title: string, source: string, proof?: string): Variant {
+  return {
+    name, title, family: 'floor', status: 200, key: KEY, services: [], ...(proof === undefined ? {} : { proof }),
+    module: async () => (await upToDate(inPackage('bench', 'modules', `${source}.ts`), inPackage('build', 'bench', `${source}.wasm`))).path,
+    configuration: () => '',
+  };
+}

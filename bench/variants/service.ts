@@ -1,0 +1,51 @@
+import { CONSUMER_HEADER, KEY, WRONG_KEY } from '../identity.ts';
+import type { Service, Variant } from '../variant.ts';
+import { apiKeyAuth } from './native.ts';
+
+const FILTERS = 'type.googleapis.com/envoy.extensions.filters.http';
+/** Domain of the rate limit service's configuration. */
+export const DOMAIN = 'bench';
+const TIMEOUT = '1s';
+
+/** A count for each consumer, by the name that the filter before has set. */
+const BY_CONSUMER = [{ actions: [{ request_headers: { header_name: CONSUMER_HEADER, descriptor_key: 'consumer' } }] }];
+
+/** Gates that ask another process: one call per request, or two. */
+export const service: readonly Variant[] = [
+  {
+    ...asks('key-ratelimit', 'api_key_auth + rate limit service, Redis', ['ratelimit']),
+    filters: () => [apiKeyAuth(), rateLimit()], rateLimits: BY_CONSUMER,
+  },
+  { ...asks('extauthz', 'ext_authz service', ['extauthz']), filters: () => [extAuthz()] },
+  { ...asks('extauthz-wrong-key', 'ext_authz service, wrong key (401)', ['extauthz']), key: WRONG_KEY, status: 401, filters: () => [extAuthz()] },
+  {
+    ...asks('extauthz-ratelimit', 'ext_authz service + rate limit service, Redis', ['extauthz', 'ratelimit']),
+    filters: () => [extAuthz(), rateLimit()], rateLimits: BY_CONSUMER,
+  },
+];
+
+function asks(name: string, title: string, services: readonly Service[]): Omit<Variant, 'filters'> {
+  return { name, title, family: 'service', status: 200, key: KEY, services };
+}
+
+function rateLimit(): object {
+  return {
+    name: 'envoy.filters.http.ratelimit',
+    typed_config: {
+      '@type': `${FILTERS}.ratelimit.v3.RateLimit`,
+      domain: DOMAIN, timeout: TIMEOUT, failure_mode_deny: true,
+      rate_limit_service: { grpc_service: call('ratelimit'), transport_api_version: 'V3' },
+    },
+  };
+}
+
+function extAuthz(): object {
+  return {
+    name: 'envoy.filters.http.ext_authz',
+    typed_config: { '@type': `${FILTERS}.ext_authz.v3.ExtAuthz`, grpc_service: call('extauthz'), transport_api_version: 'V3' },
+  };
+}
+
+function call(name: Service): object {
+  return { envoy_grpc: { cluster_name: name }, timeout: TIMEOUT };
+}
