@@ -20,8 +20,10 @@ export const enum Verdict {
 
 const OK: u64 = 1;
 const OVER_LIMIT: u64 = 2;
-/** What counts as a limit or a number of seconds; larger numbers are nobody's. */
+/** What counts as a limit; larger numbers are nobody's. */
 const MAX_NUMBER: u64 = 1 << 53;
+/** The longest window is a year. */
+const MAX_RESET_SECONDS: i64 = 366 * 86400;
 
 /** The last answer read. */
 export class Answer {
@@ -137,6 +139,7 @@ function readStatus(fields: Fields): u64 {
     else if (fields.number == 4) answer.resetSeconds = readNumber(fields);
   }
   if (answer.remaining > answer.limit) answer.remaining = answer.limit;
+  if (answer.resetSeconds > MAX_RESET_SECONDS) fields.broken = true;
   return code;
 }
 

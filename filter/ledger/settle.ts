@@ -11,6 +11,8 @@ import { Stock, WHOLE_SHARE, asStock, isOpen } from "./stock";
 import { Count } from "./tally";
 
 const NANOSECONDS: i64 = 1_000_000_000;
+/** Faster is as good as at once, and products with a time stay far below 2^63. */
+const MAX_DECLINE: i64 = 1 << 32;
 /** A refusal is believed this long at most: somebody may have raised the limit at the service. */
 const REFUSAL_NANOSECONDS: i64 = 30_000_000_000;
 /** Ends that differ by no more are of the same window, known to the second; windows of a second are told apart. */
@@ -81,7 +83,7 @@ function take(stock: Stock, call: Call, now: i64): i64 {
   const risen = used >= stock.used ? used - stock.used : used;
   const accepted = answer.verdict == Verdict.Granted ? min(call.units, risen) : 0;
   const took = (now - stock.answeredAtNanoseconds) / 1_000_000;
-  stock.declinePerSecond = stock.used > 0 && took > 0 ? (risen - accepted) * 1000 / took : 0;
+  stock.declinePerSecond = stock.used > 0 && took > 0 ? min((risen - accepted) * 1000 / took, MAX_DECLINE) : 0;
   stock.limit = answer.limit;
   stock.used = used;
   stock.held += accepted;
