@@ -35,10 +35,10 @@ export function resetArena(): void {
 
 /**
  * A block for a large value that is soon gone again, such as a plugin config: at the memory's end, so that what is made of
- * the value lies below, and with some room, so that the next one, a little larger, may take the same place.
+ * the value lies below.
  */
 function allocateHigh(bytes: usize): usize {
   // The heap of the module has this function; the one that unit tests run on does not.
   // @ts-ignore: builtin
-  return isDefined(__alloc_high) ? __alloc_high(bytes + (bytes >> 4)) : heap.alloc(bytes);
+  return isDefined(__alloc_high) ? __alloc_high(bytes) : heap.alloc(bytes);
 }
