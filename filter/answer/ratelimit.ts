@@ -1,4 +1,4 @@
-import { View } from "../bytes/view";
+import { View, lengthOf, pointerOf, view } from "../bytes/view";
 import { begin, end, writeByte, writeNumber, writeView } from "../bytes/writer";
 import { Standing } from "../quota/standing";
 import { UNKNOWN } from "../quota/pool";
@@ -10,15 +10,48 @@ import { Tables } from "../tables/tables";
  * `ratelimit-policy: "per-second";q=10;w=1` and `ratelimit: "per-second";r=9;t=1`, one item for each quota of the plan.
  */
 export function rateLimitPolicy(tables: Tables, plan: Plan, standings: usize): View {
+  if (!isCurrent(tables, plan, standings)) renew(tables, plan, standings);
+  return plan.policyText;
+}
+
+/** Only a new month and subscriptions with limits of their own make another text necessary. */
+function isCurrent(tables: Tables, plan: Plan, standings: usize): bool {
+  for (let i = 0; i < plan.quotaCount; i++) {
+    const quota = tables.quotas.at(plan.firstQuota + i);
+    const state = standingAt(standings, i);
+    if (quota.textLimit != state.limit || quota.textWindowSeconds != state.windowSeconds) return false;
+  }
+  return true;
+}
+
+function renew(tables: Tables, plan: Plan, standings: usize): void {
   begin();
   for (let i = 0; i < plan.quotaCount; i++) {
-    const state = changetype<Standing>(standings + <usize>i * offsetof<Standing>());
+    const quota = tables.quotas.at(plan.firstQuota + i);
+    const state = standingAt(standings, i);
+    quota.textLimit = state.limit;
+    quota.textWindowSeconds = state.windowSeconds;
     if (i > 0) writeSeparator();
-    writeQuoted(tables.quotas.at(plan.firstQuota + i).name);
+    writeQuoted(quota.name);
     writeParameter(0x71, state.limit);
     writeParameter(0x77, state.windowSeconds);
   }
-  return end();
+  const text = end();
+  memory.copy(pointerOf(plan.policyText), pointerOf(text), lengthOf(text));
+  plan.policyText = view(pointerOf(plan.policyText), lengthOf(text));
+}
+
+/** Most bytes that a quota takes in the text beside its name: `, "";q=9007199254740992;w=4294967295`. */
+const MAX_ITEM_BYTES = 36;
+
+/** Makes room for the texts of all plans. */
+export function keepPolicyTexts(tables: Tables): void {
+  for (let i = 0; i < tables.plans.count; i++) {
+    const plan = tables.plans.at(i);
+    let bytes = 0;
+    for (let q = 0; q < plan.quotaCount; q++) bytes += MAX_ITEM_BYTES + lengthOf(tables.quotas.at(plan.firstQuota + q).name);
+    plan.policyText = view(tables.texts.allocate(bytes), 0);
+  }
 }
 
 /** Only quotas whose standing is known are named; empty when none is. */
@@ -26,7 +59,7 @@ export function rateLimit(tables: Tables, plan: Plan, standings: usize): View {
   begin();
   let some = false;
   for (let i = 0; i < plan.quotaCount; i++) {
-    const state = changetype<Standing>(standings + <usize>i * offsetof<Standing>());
+    const state = standingAt(standings, i);
     if (state.remaining == UNKNOWN) continue;
     if (some) writeSeparator();
     some = true;
@@ -35,6 +68,12 @@ export function rateLimit(tables: Tables, plan: Plan, standings: usize): View {
     writeParameter(0x74, state.resetSeconds);
   }
   return end();
+}
+
+// @ts-ignore: decorator
+@inline
+function standingAt(standings: usize, index: i32): Standing {
+  return changetype<Standing>(standings + <usize>index * offsetof<Standing>());
 }
 
 function writeSeparator(): void {

@@ -26,7 +26,7 @@ export class Region {
     return <Name>pointer;
   }
 
-  private allocate(bytes: usize): usize {
+  allocate(bytes: usize): usize {
     if (bytes > this.end - this.next) this.grow(bytes);
     const pointer = this.next;
     this.next += bytes;

@@ -1,6 +1,10 @@
 import { allocate } from "./arena";
 import { View, view, pointerOf, lengthOf } from "./view";
 
+const MAX_DIGITS: usize = 20;
+/** Digits of a number, made from the last. */
+const DIGITS: usize = memory.data(20, 4);
+
 /**
  * Appends bytes to a text in the arena. One text at a time: `begin`, then writes, then `end`, which gives the text.
  * The buffer doubles when full, so no length has to be known before.
@@ -47,12 +51,12 @@ export function writeNumber(value: i64): void {
     writeByte(0x2d);
     value = -value;
   }
-  let digits = 1;
-  for (let rest = <u64>value / 10; rest > 0; rest /= 10) digits++;
-  const pointer = reserve(digits);
   let rest = <u64>value;
-  for (let i = digits - 1; i >= 0; i--) {
-    store<u8>(pointer + i, <u8>(0x30 + rest % 10));
-    rest /= 10;
-  }
+  let at = DIGITS + MAX_DIGITS;
+  do {
+    const tenth = rest / 10;
+    store<u8>(--at, <u8>(0x30 + (rest - tenth * 10)));
+    rest = tenth;
+  } while (rest > 0);
+  writeView(view(at, <i32>(DIGITS + MAX_DIGITS - at)));
 }

@@ -1,4 +1,5 @@
 import { viewOf } from "../bytes/name";
+import { keepPolicyTexts } from "../answer/ratelimit";
 import { writeFormat } from "../bytes/format";
 import { ABSENT, View, equals, lengthOf, literal } from "../bytes/view";
 import { begin, end } from "../bytes/writer";
@@ -20,6 +21,7 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
   names.free();
   if (reader.failed) return;
   sortMounts(tables);
+  keepPolicyTexts(tables);
   buildKeyring(reader, tables);
 }
 

@@ -40,13 +40,12 @@ export function sha256(message: usize, length: i32, digest: usize): void {
 
 function compress(block: usize): void {
   for (let i = 0; i < 64; i += 4) store<u32>(SCHEDULE + i, bswap<u32>(load<u32>(block + i)));
-  for (let i = 64; i < 256; i += 4) {
-    const p = SCHEDULE + i;
-    const w15 = load<u32>(p - 60);
-    const w2 = load<u32>(p - 8);
-    const s0 = rotr<u32>(w15, 7) ^ rotr<u32>(w15, 18) ^ (w15 >> 3);
-    const s1 = rotr<u32>(w2, 17) ^ rotr<u32>(w2, 19) ^ (w2 >> 10);
-    store<u32>(p, load<u32>(p - 64) + s0 + load<u32>(p - 28) + s1);
+  for (let p = SCHEDULE; p < SCHEDULE + 192; p += 4) {
+    const w1 = load<u32>(p, 4);
+    const w14 = load<u32>(p, 56);
+    const s0 = rotr<u32>(w1, 7) ^ rotr<u32>(w1, 18) ^ (w1 >> 3);
+    const s1 = rotr<u32>(w14, 17) ^ rotr<u32>(w14, 19) ^ (w14 >> 10);
+    store<u32>(p, load<u32>(p) + s0 + load<u32>(p, 36) + s1, 64);
   }
 
   let a = load<u32>(STATE);
@@ -57,20 +56,35 @@ function compress(block: usize): void {
   let f = load<u32>(STATE, 20);
   let g = load<u32>(STATE, 24);
   let h = load<u32>(STATE, 28);
-  for (let i = 0; i < 256; i += 4) {
-    const s1 = rotr<u32>(e, 6) ^ rotr<u32>(e, 11) ^ rotr<u32>(e, 25);
-    const choice = (e & f) ^ (~e & g);
-    const t1 = h + s1 + choice + load<u32>(K + i) + load<u32>(SCHEDULE + i);
-    const s0 = rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22);
-    const majority = (a & b) ^ (a & c) ^ (b & c);
-    h = g;
-    g = f;
-    f = e;
-    e = d + t1;
-    d = c;
-    c = b;
-    b = a;
-    a = t1 + s0 + majority;
+  let t: u32;
+  // Eight rounds at a time: after eight, the names a to h are back where they were, and nothing has to be moved.
+  for (let i = 0; i < 256; i += 32) {
+    const k = K + i;
+    const w = SCHEDULE + i;
+    t = h + mix1(e) + choice(e, f, g) + load<u32>(k, 0) + load<u32>(w, 0);
+    d += t;
+    h = t + mix0(a) + majority(a, b, c);
+    t = g + mix1(d) + choice(d, e, f) + load<u32>(k, 4) + load<u32>(w, 4);
+    c += t;
+    g = t + mix0(h) + majority(h, a, b);
+    t = f + mix1(c) + choice(c, d, e) + load<u32>(k, 8) + load<u32>(w, 8);
+    b += t;
+    f = t + mix0(g) + majority(g, h, a);
+    t = e + mix1(b) + choice(b, c, d) + load<u32>(k, 12) + load<u32>(w, 12);
+    a += t;
+    e = t + mix0(f) + majority(f, g, h);
+    t = d + mix1(a) + choice(a, b, c) + load<u32>(k, 16) + load<u32>(w, 16);
+    h += t;
+    d = t + mix0(e) + majority(e, f, g);
+    t = c + mix1(h) + choice(h, a, b) + load<u32>(k, 20) + load<u32>(w, 20);
+    g += t;
+    c = t + mix0(d) + majority(d, e, f);
+    t = b + mix1(g) + choice(g, h, a) + load<u32>(k, 24) + load<u32>(w, 24);
+    f += t;
+    b = t + mix0(c) + majority(c, d, e);
+    t = a + mix1(f) + choice(f, g, h) + load<u32>(k, 28) + load<u32>(w, 28);
+    e += t;
+    a = t + mix0(b) + majority(b, c, d);
   }
   store<u32>(STATE, load<u32>(STATE) + a);
   store<u32>(STATE, load<u32>(STATE, 4) + b, 4);
@@ -80,4 +94,28 @@ function compress(block: usize): void {
   store<u32>(STATE, load<u32>(STATE, 20) + f, 20);
   store<u32>(STATE, load<u32>(STATE, 24) + g, 24);
   store<u32>(STATE, load<u32>(STATE, 28) + h, 28);
+}
+
+// @ts-ignore: decorator
+@inline
+function mix0(a: u32): u32 {
+  return rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22);
+}
+
+// @ts-ignore: decorator
+@inline
+function mix1(e: u32): u32 {
+  return rotr<u32>(e, 6) ^ rotr<u32>(e, 11) ^ rotr<u32>(e, 25);
+}
+
+// @ts-ignore: decorator
+@inline
+function choice(e: u32, f: u32, g: u32): u32 {
+  return g ^ (e & (f ^ g));
+}
+
+// @ts-ignore: decorator
+@inline
+function majority(a: u32, b: u32, c: u32): u32 {
+  return (a & b) | (c & (a | b));
 }

@@ -1,5 +1,5 @@
 import { allocate } from "../bytes/arena";
-import { View, ABSENT, view, slice, pointerOf, lengthOf, byteAt, indexOf, lowerCase } from "../bytes/view";
+import { View, ABSENT, view, pointerOf, lengthOf, byteAt, lowerCase } from "../bytes/view";
 import { hexDigit } from "../bytes/hex";
 
 /**
@@ -11,18 +11,6 @@ const PERCENT: u8 = 0x25;
 const SLASH: u8 = 0x2f;
 const DOT: u8 = 0x2e;
 const SEMICOLON: u8 = 0x3b;
-
-/** The part of `:path` before the query. */
-export function pathPart(target: View): View {
-  const question = indexOf(target, 0x3f);
-  return question < 0 ? target : slice(target, 0, question);
-}
-
-/** The query with its `?`, or an empty view. */
-export function queryPart(target: View): View {
-  const question = indexOf(target, 0x3f);
-  return question < 0 ? slice(target, lengthOf(target), lengthOf(target)) : slice(target, question, lengthOf(target));
-}
 
 /** The normalised path, or ABSENT for one that is refused. Its bytes are `path` itself when nothing changes. */
 export function normalisePath(path: View): View {

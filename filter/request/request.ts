@@ -1,7 +1,7 @@
-import { View, ABSENT, literal, equals, startsWith, byteAt, lengthOf } from "../bytes/view";
+import { View, ABSENT, literal, equals, startsWith, byteAt, indexOf, lengthOf, slice } from "../bytes/view";
 import { firstValue, findHeader } from "./headers";
 import { normaliseHost } from "./host";
-import { normalisePath, pathPart, queryPart } from "./path";
+import { normalisePath } from "./path";
 
 const METHOD = literal(":method");
 const PATH = literal(":path");
@@ -18,6 +18,7 @@ export let method: View = ABSENT;
 /** As it came; ABSENT for a CONNECT without one. */
 export let target: View = ABSENT;
 export let rawPath: View = ABSENT;
+/** With its `?`, or empty. */
 export let query: View = ABSENT;
 /** Normalised, or ABSENT when the path is refused. */
 export let path: View = ABSENT;
@@ -27,8 +28,11 @@ export let host: View = ABSENT;
 export function readRequest(): void {
   method = firstValue(METHOD);
   target = firstValue(PATH);
-  rawPath = pathPart(target);
-  query = queryPart(target);
+  const length = lengthOf(target);
+  const question = indexOf(target, 0x3f);
+  const pathEnd = question < 0 ? length : question;
+  rawPath = slice(target, 0, pathEnd);
+  query = slice(target, pathEnd, length);
   path = normalisePath(rawPath);
   host = normaliseHost(firstValue(AUTHORITY));
 }

@@ -106,6 +106,8 @@ export class Reference {
 @unmanaged
 export class Plan {
   name: View;
+  /** The last `ratelimit-policy` of the plan, with room for the longest; written for the limits and windows its quotas say. */
+  policyText: View;
   firstQuota: i32;
   quotaCount: i32;
   hasMesh: bool;
@@ -128,6 +130,9 @@ export class Quota {
   perApi: bool;
   /** True when the ledger counts, for all Envoys; false when this Envoy does, for itself. */
   mesh: bool;
+  /** As in the plan's `policyText`. */
+  textWindowSeconds: u32;
+  textLimit: i64;
 }
 
 /** 24 bytes. */
