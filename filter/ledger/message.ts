@@ -1,4 +1,4 @@
-import { View, lengthOf, literal } from "../bytes/view";
+import { View, byteAt, lengthOf, literal, lowerCase } from "../bytes/view";
 import { begin, end, writeByte, writeView } from "../bytes/writer";
 import { Api, Consumer, Plan, Quota } from "../tables/record";
 import { LedgerSettings } from "../tables/ledgerSettings";
@@ -9,7 +9,7 @@ import { LedgerSettings } from "../tables/ledgerSettings";
  *
  *   RateLimitRequest      1 domain      2 descriptors  3 hits_addend
  *   RateLimitDescriptor   1 entries { 1 key  2 value }
- *   GrpcService           1 envoy_grpc { 1 cluster_name }
+ *   GrpcService           1 envoy_grpc { 1 cluster_name  2 authority }
  *
  * The descriptor goes from the plan to the consumer, so that the service's configuration names plans and quotas only.
  */
@@ -39,12 +39,35 @@ export function rateLimitRequest(ledger: LedgerSettings, plan: Plan, quota: Quot
 
 /** Names the cluster to call. A bare name would do in most cases, but some names are protobuf by accident. */
 export function grpcService(ledger: LedgerSettings): View {
+  const authority = authorityOf(ledger.cluster);
   begin(64);
   writeText(1, ledger.cluster);
+  writeText(2, authority);
   const inner = end();
   begin(64);
   writeText(1, inner);
   return end();
+}
+
+/**
+ * The host in Istio's `outbound|PORT|SUBSET|HOST`, and any other name as it is. Envoy would send the whole name for want of
+ * another authority, and HTTP/2 servers, a sidecar in front of the service among them, refuse one with a `|` or `/` in it.
+ */
+function authorityOf(cluster: View): View {
+  let from = 0;
+  for (let index = 0; index < lengthOf(cluster); index++) if (byteAt(cluster, index) == 0x7c) from = index + 1;
+  begin(64);
+  for (let index = from; index < lengthOf(cluster); index++) {
+    const byte = byteAt(cluster, index);
+    writeByte(isHostByte(byte) ? byte : 0x2d);
+  }
+  return end();
+}
+
+/** Letters, digits, `.`, `-`, `_` and `:`. */
+function isHostByte(byte: u8): bool {
+  const lower = lowerCase(byte);
+  return (lower >= 0x61 && lower <= 0x7a) || (byte >= 0x30 && byte <= 0x3a) || byte == 0x2e || byte == 0x2d || byte == 0x5f;
 }
 
 function writeEntry(key: View, value: View): void {
