@@ -20,12 +20,24 @@ const edge = {
   count: fc.constantFrom(1, 0, 7, 366, 367, 2562, 2563, 1e6, 1e6 + 1, 1e9, 1e9 + 1, 6e7, 6e7 + 59, 2 ** 53, 2 ** 53 + 2),
   time: fc.constantFrom('1970-01-01T00:00:00Z', '9999-12-31T23:59:59-23:59', '2026-01-01T00:00:00Z'),
 };
-const window = fc.constantFrom('second', 'minute', 'hour', 'day', 'week', 'month');
-const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined, freq: 1 });
+const window = fc.constantFrom('second', 'minute', 'hour', 'day', 'week', 'month', '7d', '30d');
+// nothing once in four times; a frequency of 1 would be nothing always
+const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined, freq: 4 });
 
 const keySource = fc.oneof(
   fc.record({ header: edge.header }), fc.record({ query: edge.token }), fc.record({ cookie: edge.token }), fc.record({ authorization: fc.constantFrom('Bearer', 'ApiKey') }),
 );
+const ledger = fc.record({
+  cluster: fc.constantFrom('c', 'outbound|8081||ratelimit.tollgate.svc.cluster.local', 'c'.repeat(255), 'c'.repeat(256), '!', '~|{"\\', 'a b'),
+  domain: fc.constantFrom(undefined, 'D', 'd'.repeat(127), 'd'.repeat(128), 'a.B-1'),
+  timeout: fc.constantFrom(undefined, '1ms', '999ms', '1000ms', '1s', '1001ms'),
+  calendarMonths: fc.constantFrom(undefined, true, false),
+});
+/** Of a quota: the ledger comes with it, or hardly any would be valid. */
+const mesh = fc.record({
+  ledger, failure: fc.oneof(fc.constantFrom({}, { onUnavailable: 'deny' }, { onUnavailable: 'allow' }, { onUnavailable: 'local-share' }), fc.record({ onUnavailable: fc.constant('local-share'), localShare: edge.count })),
+  per: fc.constantFrom(undefined, 'api', 'consumer'), limit: fc.constantFrom(1, 9, 2 ** 32 - 1, 2 ** 32), copies: fc.constantFrom(1, 3, 4),
+});
 const condition = fc.oneof(
   edge.value, fc.record({ exact: edge.value }), fc.record({ prefix: edge.value }), fc.record({ oneOf: fc.array(edge.value, { minLength: 1, maxLength: 2 }) }), fc.constant({ present: true }), fc.constant({ absent: true }),
 );
@@ -38,6 +50,7 @@ const change = fc.record({
   rewritePrefix: optional(edge.path),
 });
 const parts = {
+  mesh: optional(mesh),
   policy: edge.name, api: edge.name, plan: edge.name, quota: edge.name, route: edge.name, consumer: edge.label, id: edge.label,
   host: optional(edge.host), apiPath: edge.path, keySource: optional(keySource), limit: edge.count, window, burst: optional(edge.count), other: optional(edge.count),
   from: optional(edge.time), until: optional(edge.time), change: optional(change),
@@ -46,7 +59,7 @@ type Parts = { [K in keyof typeof parts]: (typeof parts)[K] extends fc.Arbitrary
 
 const TAME: Parts = {
   policy: 'p', api: 'a', plan: 'b', quota: 'q', route: 'r', consumer: 'c', id: 'k', host: undefined, apiPath: '/', keySource: undefined, limit: 1, window: 'day',
-  burst: undefined, other: undefined, from: undefined, until: undefined, change: undefined,
+  mesh: undefined, burst: undefined, other: undefined, from: undefined, until: undefined, change: undefined,
 };
 
 /** Few parts at an edge at a time, or hardly any policy would be valid. */
@@ -63,11 +76,14 @@ function policyOf(p: Parts): string {
     removeHeaders: change.remove && [change.remove],
     rewritePrefix: change.rewritePrefix,
   };
+  const { copies = 0, ledger, limit, per, failure } = p.mesh ?? {};
+  const shared = Object.fromEntries(Array.from({ length: copies }, (_, index) => [`mesh-${index}`, { limit, window: p.window, scope: 'mesh', per, ...failure }]));
   return JSON.stringify({
     policy: p.policy,
+    ledger,
     keySources: p.keySource && [p.keySource],
     apis: { [p.api]: { hosts: p.host && [p.host], paths: [p.apiPath], plans: [p.plan], routes: route && [route] } },
-    plans: { [p.plan]: { quotas: { [p.quota]: { limit: p.limit, window: p.window, burst: p.burst } } } },
+    plans: { [p.plan]: { quotas: { [p.quota]: { limit: p.limit, window: p.window, burst: p.burst }, ...shared } } },
     consumers: {
       [p.consumer]: {
         subscriptions: { [p.api]: { plan: p.plan, from: p.from, until: p.until, limits: p.other === undefined ? undefined : { [p.quota]: p.other } } },
@@ -80,22 +96,24 @@ function policyOf(p: Parts): string {
 test('the module takes whatever check takes', { skip }, () => {
   const host = new Host(loadModule(MODULE), { workers: 1 });
   let valid = 0;
+  let ofMesh = 0;
   fc.assert(
     fc.property(specimen, (specimen) => {
       const { policy } = readPolicy(policyOf(specimen), 'p');
       if (policy === null) return;
       valid++;
+      if (policy.ledger !== undefined) ofMesh++;
       assert.notEqual(host.load(JSON.stringify(compilePolicy(policy))), null, host.logs().at(-1));
       host.retireAllButNewest();
     }),
-    { seed: 3, numRuns: 2000 },
+    { seed: 3, numRuns: 3000 },
   );
-  assert.ok(valid > 300, `only ${valid} specimens were valid`);
+  assert.ok(valid > 400 && ofMesh > 20, `only ${valid} specimens were valid, ${ofMesh} of them with a ledger`);
 });
 
 test('the module takes the example policies', { skip }, () => {
   const host = new Host(loadModule(MODULE), { workers: 1 });
-  for (const file of ['./compile/everything.policy.yaml', '../../examples/petstore.policy.yaml']) {
+  for (const file of ['./compile/everything.policy.yaml', '../../examples/petstore.policy.yaml', '../../wasmplugins/mesh-quotas/policy.yaml', './ledger/shop.policy.yaml']) {
     const { policy } = readPolicy(readFileSync(new URL(file, import.meta.url), 'utf8'), file);
     assert.notEqual(host.load(JSON.stringify(compilePolicy(policy!))), null, host.logs().at(-1));
   }
