@@ -48,6 +48,12 @@ export class BenchEnvoy {
     return this.ports.get(variant.name)!;
   }
 
+  /** Throws with Envoy's own words when it has logged an error, as it does when a script or module fails. */
+  assertHealthy(): void {
+    const errors = this.log.filter((line) => /^(error|critical) /.test(line));
+    if (errors.length > 0) throw new Refusal(`Envoy: ${errors[0]!.slice(0, 500)}`);
+  }
+
   async stop(): Promise<void> {
     await this.child.stop();
     await rm(this.folder, { recursive: true, force: true });

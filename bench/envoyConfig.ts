@@ -14,9 +14,13 @@ export interface Placed {
   readonly module: string | null;
 }
 
+/** A cluster that routes lead to and no request reaches. */
+const NOWHERE = 'nowhere';
+
 /**
- * One Envoy with a listener for each variant. Envoy answers itself (direct_response): an upstream would add its own noise
- * to every figure, and all filters run all the same, also on the response.
+ * One Envoy with a listener for each variant. Envoy answers itself: an upstream would add its own noise to every figure, and
+ * all filters run all the same, also on the response. The answer comes from the fault filter, last before the router, and
+ * not from a direct_response: the rate limit filter does nothing on a route that leads to no cluster.
  */
 export function envoyConfig(placed: readonly Placed[], services: ReadonlyMap<Service, number>): object {
   return {
@@ -24,7 +28,7 @@ export function envoyConfig(placed: readonly Placed[], services: ReadonlyMap<Ser
     admin: { address: socketAddress('127.0.0.1', 0) },
     static_resources: {
       listeners: placed.map(listener),
-      clusters: [...services].map(([name, port]) => cluster(name, port)),
+      clusters: [...services, [NOWHERE, 1] as const].map(([name, port]) => cluster(name, port)),
     },
     overload_manager: overloadManager(),
   };
@@ -48,21 +52,23 @@ function httpManager({ variant, module }: Placed): object {
         name: 'all', domains: ['*'], ...(variant.rateLimits === undefined ? {} : { rate_limits: variant.rateLimits }),
         // every variant has the same routes, whether it leads to the second or not
         routes: [
-          { match: { prefix: '/', headers: [{ name: ROUTE_HEADER, string_match: { exact: ROUTE } }] }, direct_response: answer('v2') },
-          { match: { prefix: '/' }, direct_response: answer('v1') },
+          { match: { prefix: '/', headers: [{ name: ROUTE_HEADER, string_match: { exact: ROUTE } }] }, route: { cluster: NOWHERE, timeout: '2s' } },
+          { match: { prefix: '/' }, route: { cluster: NOWHERE, timeout: '1s' } },
         ],
       }],
     },
     http_filters: [
       ...(variant.filters?.() ?? []),
       ...(module === null ? [] : [wasmFilter(variant, module)]),
+      answer(),
       { name: 'envoy.filters.http.router', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } },
     ],
   };
 }
 
-function answer(version: string): object {
-  return { status: 200, body: { inline_string: `${version}\n` } };
+function answer(): object {
+  const abort = { http_status: 200, percentage: { numerator: 100, denominator: 'HUNDRED' } };
+  return { name: 'envoy.filters.http.fault', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault', abort } };
 }
 
 /** A VM for each variant: with the same vm_id, those with the same module would share one. */

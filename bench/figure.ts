@@ -1,5 +1,5 @@
-import { paired, spread, type Spread } from './statistic.ts';
-import type { Sample } from './turn.ts';
+import { median, paired, spread, type Spread } from './statistic.ts';
+import type { Fixed, Sample } from './turn.ts';
 import type { Family } from './variant.ts';
 import { EMPTY_MODULE, NO_FILTER } from './variant.ts';
 
@@ -20,14 +20,17 @@ export interface Figures {
   /** Overhead in Envoy and CPU of all other processes. */
   readonly overNoFilterWithServices: number;
   readonly requestsPerSecond: number;
-  /** At the fixed rate, as all below. */
-  readonly fixedEnvoyCpu: number;
-  readonly fixedOverNoFilter: number;
-  readonly fixedServicesCpu: number;
+  readonly fixed: FixedFigures | null;
+}
+
+/** At the fixed rate: medians over the rounds, and differences from no filter in the same round. */
+export interface FixedFigures {
+  readonly envoyCpu: number;
+  readonly overNoFilter: number;
+  readonly servicesCpu: number;
   readonly p50Microseconds: number;
   readonly p99Microseconds: number;
   readonly p999Microseconds: number;
-  /** Over those without a filter, in the same round. */
   readonly p50OverNoFilter: number;
   readonly p99OverNoFilter: number;
 }
@@ -70,9 +73,23 @@ function figures({ name, title, family, samples }: Sampled, none: readonly Sampl
     servicesCpu: Object.fromEntries(programs.map((program) => [program, middle(({ saturated }) => saturated.services[program] ?? 0)])),
     overNoFilterWithServices: over(({ saturated }) => saturated.envoy + servicesCpu(saturated.services)),
     requestsPerSecond: middle(({ requestsPerSecond }) => requestsPerSecond),
-    fixedEnvoyCpu: middle(({ fixed }) => fixed.envoy),
-    fixedOverNoFilter: over(({ fixed }) => fixed.envoy),
-    fixedServicesCpu: middle(({ fixed }) => servicesCpu(fixed.services)),
+    fixed: fixedFigures(fixedOf(samples), fixedOf(none)),
+  };
+}
+
+/** A variant refuses in every round or in none. */
+function fixedOf(samples: readonly Sample[]): Fixed[] {
+  return samples.flatMap(({ fixed }) => (fixed === null ? [] : [fixed]));
+}
+
+function fixedFigures(samples: readonly Fixed[], none: readonly Fixed[]): FixedFigures | null {
+  if (samples.length === 0) return null;
+  const middle = (value: (sample: Fixed) => number): number => median(samples.map(value));
+  const over = (value: (sample: Fixed) => number): number => paired(samples.map(value), none.map(value), minus);
+  return {
+    envoyCpu: middle(({ cost }) => cost.envoy),
+    overNoFilter: over(({ cost }) => cost.envoy),
+    servicesCpu: middle(({ cost }) => servicesCpu(cost.services)),
     p50Microseconds: middle(({ p50Microseconds }) => p50Microseconds),
     p99Microseconds: middle(({ p99Microseconds }) => p99Microseconds),
     p999Microseconds: middle(({ p999Microseconds }) => p999Microseconds),
@@ -81,12 +98,13 @@ function figures({ name, title, family, samples }: Sampled, none: readonly Sampl
   };
 }
 
-/** How many times the overhead of `first` is that of `second`, both of the same round; then the median. */
+/** How many times the overhead of `first` is that of `second`, both of the same round; then the median. Null when one was not measured, or `second` costs nothing that can be told from noise. */
 export function overheadRatio(all: readonly Sampled[], first: string, second: string, cpu: (sample: Sample) => number = envoyCpu): number | null {
   const [none, a, b] = [NO_FILTER, first, second].map((name) => all.find((sampled) => sampled.name === name)?.samples);
   if (none === undefined || a === undefined || b === undefined) return null;
   const over = (samples: readonly Sample[]): number[] => samples.map((sample, round) => cpu(sample) - cpu(none[round]!));
-  return paired(over(a), over(b), (x, y) => x / y);
+  // an overhead that is lost in noise divides into anything, also into what would seem a good result
+  return median(over(b)) > 0 ? paired(over(a), over(b), (x, y) => x / y) : null;
 }
 
 /** Envoy's CPU and that of the services it called. */

@@ -45,12 +45,12 @@ export async function readResult(path: string): Promise<Result> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new Refusal(`${path}: cannot be read: ${error.code ?? error.message}`);
   });
-  let result: Result;
+  let result: { version?: unknown };
   try {
-    result = JSON.parse(text) as Result;
+    result = JSON.parse(text) as { version?: unknown };
   } catch (error) {
     throw new Refusal(`${path}: ${(error as Error).message}`);
   }
-  if (result.version !== RESULT_VERSION) throw new Refusal(`${path}: not a result of version ${RESULT_VERSION}`);
-  return result;
+  if (result.version !== RESULT_VERSION) throw new Refusal(`${path}: not a result that this version reads`);
+  return result as Result;
 }

@@ -24,7 +24,7 @@ export async function run(options: Options, signal: AbortSignal, progress: Progr
   for (const { name, reason } of found.skipped) progress(`skipped ${name}: ${reason}`);
   const envoy = await findEnvoy({ progress });
   const facts = found.variants.some(({ family }) => family === 'tollgate') ? await weigh(progress) : null;
-  const services = await Services.start(new Set(found.variants.flatMap((variant) => variant.services)), found.programs);
+  const services = await Services.start(found.variants, found.programs);
   try {
     progress(`starting Envoy ${envoy.version} with ${found.variants.length} variants`);
     const running = await BenchEnvoy.start(envoy, found.variants, services.ports);
@@ -53,7 +53,9 @@ async function rounds(variants: readonly Variant[], options: Options, envoy: Ben
       setting.signal.throwIfAborted();
       const sample = await turn(variant, envoy.portOf(variant), services.pidsOf(variant.services), setting);
       const name = round === 0 ? 'warm-up' : `round ${round}/${options.rounds}`;
-      progress(`${name}  ${variant.name}: ${sample.saturated.envoy.toFixed(1)} µs CPU, ${Math.round(sample.requestsPerSecond)} requests/s, p50 ${Math.round(sample.p50Microseconds)} µs`);
+      progress(`${name}  ${variant.name}: ${sample.saturated.envoy.toFixed(1)} µs CPU, ${Math.round(sample.requestsPerSecond)} requests/s${sample.fixed === null ? '' : `, p50 ${Math.round(sample.fixed.p50Microseconds)} µs`}`);
+      // a filter that fails may let requests through: fast, and nothing worth
+      envoy.assertHealthy();
       if (round > 0) samples.get(variant.name)!.push(sample);
     }
   }

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { answers, Daemon } from '../tests/istio/mesh/daemon.ts';
 import { freePort, freePorts } from '../tests/istio/mesh/port.ts';
-import { consumers, ENDLESS } from './identity.ts';
-import type { Service } from './variant.ts';
+import { consumers } from './identity.ts';
+import type { Service, Variant } from './variant.ts';
 import { DOMAIN } from './variants/service.ts';
 
 /** Programs that services are made of, by component name. */
@@ -19,11 +19,12 @@ export class Services {
 
   private constructor(private readonly folder: string) {}
 
-  /** Starts those whose programs are there. */
-  static async start(wanted: ReadonlySet<Service>, programs: Programs): Promise<Services> {
+  /** Starts what the variants call. */
+  static async start(variants: readonly Variant[], programs: Programs): Promise<Services> {
+    const wanted = new Set(variants.flatMap((variant) => variant.services));
     const services = new Services(await mkdtemp(join(tmpdir(), 'tollgate-bench-services-')));
     try {
-      if (wanted.has('ratelimit')) await services.startRateLimit(programs.get('ratelimit')!, programs.get('redis-server')!);
+      if (wanted.has('ratelimit')) await services.startRateLimit(programs.get('ratelimit')!, programs.get('redis-server')!, descriptorsOf(variants));
       if (wanted.has('extauthz')) await services.startExtAuthz(programs.get('extauthz')!);
       return services;
     } catch (error) {
@@ -42,14 +43,13 @@ export class Services {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  private async startRateLimit(ratelimit: string, redisServer: string): Promise<void> {
+  private async startRateLimit(ratelimit: string, redisServer: string, descriptors: readonly object[]): Promise<void> {
     const { folder } = this;
     const [redis = 0, grpc = 0, http = 0, debug = 0] = await freePorts(4);
     const daemons = new Map<string, Daemon>();
     this.daemons.set('ratelimit', daemons);
     await mkdir(join(folder, 'ratelimit', 'config'), { recursive: true });
-    const config = { domain: DOMAIN, descriptors: [{ key: 'consumer', rate_limit: { unit: 'hour', requests_per_unit: ENDLESS } }] };
-    await writeFile(join(folder, 'ratelimit', 'config', 'bench.yaml'), JSON.stringify(config));
+    await writeFile(join(folder, 'ratelimit', 'config', 'bench.yaml'), JSON.stringify({ domain: DOMAIN, descriptors }));
     const args = ['--port', String(redis), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
     daemons.set('redis', new Daemon({ name: 'redis-server', command: redisServer, folder, args }));
     await daemons.get('redis')!.isUp(() => accepts(redis), 10_000);
@@ -72,6 +72,12 @@ export class Services {
     await daemon.isUp(() => accepts(port), 10_000);
     this.ports.set('extauthz', port);
   }
+}
+
+/** Each once: the service takes no descriptor twice. */
+function descriptorsOf(variants: readonly Variant[]): object[] {
+  const texts = new Set(variants.flatMap(({ descriptors = [] }) => descriptors.map((descriptor) => JSON.stringify(descriptor))));
+  return [...texts].map((text) => JSON.parse(text) as object);
 }
 
 function accepts(port: number): Promise<boolean> {

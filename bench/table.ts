@@ -12,9 +12,9 @@ const COLUMNS: readonly Column[] = [
   ['Envoy, µs CPU (least)', ({ envoyCpu }) => `${micros(envoyCpu.median)} (${micros(envoyCpu.minimum)})`],
   ['Others, µs CPU', ({ servicesCpu }) => programs(servicesCpu)],
   ['Requests/s', ({ requestsPerSecond }) => Math.round(requestsPerSecond).toLocaleString('en-US')],
-  ['p50 µs', ({ p50Microseconds }) => whole(p50Microseconds)],
-  ['p99 µs', ({ p99Microseconds }) => whole(p99Microseconds)],
-  ['p99.9 µs', ({ p999Microseconds }) => whole(p999Microseconds)],
+  ['p50 µs', ({ fixed }) => whole(fixed?.p50Microseconds)],
+  ['p99 µs', ({ fixed }) => whole(fixed?.p99Microseconds)],
+  ['p99.9 µs', ({ fixed }) => whole(fixed?.p999Microseconds)],
 ];
 
 /** Figures in columns, for a terminal. */
@@ -60,6 +60,6 @@ function micros(value: number): string {
   return value.toFixed(1).replace(/^-0\.0$/, '0.0');
 }
 
-function whole(value: number): string {
-  return Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '–';
+function whole(value: number | undefined): string {
+  return value !== undefined && Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '–';
 }

@@ -18,7 +18,12 @@ export interface Cost {
 export interface Sample {
   readonly requestsPerSecond: number;
   readonly saturated: Cost;
-  readonly fixed: Cost;
+  /** Null for a variant that refuses: fortio opens a new connection after each refusal, so its figures would be of those. */
+  readonly fixed: Fixed | null;
+}
+
+export interface Fixed {
+  readonly cost: Cost;
   readonly p50Microseconds: number;
   readonly p99Microseconds: number;
   readonly p999Microseconds: number;
@@ -42,9 +47,11 @@ export async function turn(variant: Variant, port: number, services: ReadonlyMap
   const { requests, refusals } = saturated.load;
   const wrong = status < 400 ? refusals : requests - refusals;
   if (wrong > 0) throw new Error(`${variant.name}: ${wrong} of ${requests} answers had another status than ${status}`);
-  const fixed = await measure(() => fixedRate(fortio, target, status, seconds, signal));
-  const { p50Microseconds, p99Microseconds, p999Microseconds } = fixed.load;
-  return { requestsPerSecond: saturated.load.requestsPerSecond, saturated: saturated.cost, fixed: fixed.cost, p50Microseconds, p99Microseconds, p999Microseconds };
+  const sample = { requestsPerSecond: saturated.load.requestsPerSecond, saturated: saturated.cost };
+  if (status !== 200) return { ...sample, fixed: null };
+  const { load, cost } = await measure(() => fixedRate(fortio, target, seconds, signal));
+  const { p50Microseconds, p99Microseconds, p999Microseconds } = load;
+  return { ...sample, fixed: { cost, p50Microseconds, p99Microseconds, p999Microseconds } };
 }
 
 async function measured<T extends { readonly requests: number }>(envoyPid: number, services: ReadonlyMap<string, number>, run: () => Promise<T>): Promise<{ load: T; cost: Cost }> {

@@ -26,6 +26,8 @@ export interface Variant {
   readonly filters?: () => readonly object[];
   /** Rate limit actions of the virtual host. */
   readonly rateLimits?: readonly object[];
+  /** What the rate limit service must know for this variant: descriptors of its one domain. */
+  readonly descriptors?: readonly object[];
 }
 
 /** Every other variant is compared with these two. */

@@ -46,13 +46,14 @@ const bin = (name: string, ...path: string[]): string => join('node_modules', na
 
 const suites: Suite[] = [
   { name: 'types', command: [process.execPath, bin('typescript', 'bin', 'tsc'), '--noEmit'], counts: 'exit code' },
-  { name: 'lint', command: [process.execPath, bin('eslint', 'bin', 'eslint.js'), 'scripts', 'tests', '--max-warnings', '0'], counts: 'exit code' },
+  { name: 'lint', command: [process.execPath, bin('eslint', 'bin', 'eslint.js'), 'scripts', 'tests', 'bench', '--max-warnings', '0'], counts: 'exit code' },
   { name: 'units', command: [process.execPath, bin('@as-pect', 'cli', 'bin', 'asp.js'), '--no-logo', '--summary'] },
   nodeSuite('house', 1),
   nodeSuite('scripts', 2),
   nodeSuite('cases', 2),
   nodeSuite('filter', 2),
   nodeSuite('host', 2),
+  nodeSuite('bench', 2),
   // One Envoy suite at a time: two cores, and some tests count what many connections get. First the Envoy that a user would
   // get (or has named), then the oldest that is supported.
   nodeSuite('envoy', 1),

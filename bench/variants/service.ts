@@ -1,4 +1,4 @@
-import { CONSUMER_HEADER, KEY, WRONG_KEY } from '../identity.ts';
+import { CONSUMER_HEADER, ENDLESS, KEY, WRONG_KEY } from '../identity.ts';
 import type { Service, Variant } from '../variant.ts';
 import { apiKeyAuth } from './native.ts';
 
@@ -6,7 +6,11 @@ const FILTERS = 'type.googleapis.com/envoy.extensions.filters.http';
 /** Domain of the rate limit service's configuration. */
 export const DOMAIN = 'bench';
 const TIMEOUT = '1s';
+/** The service's answer in words of the response: what Tollgate's RateLimit headers say. */
+const RATE_LIMIT_HEADER = 'x-ratelimit-limit';
 
+/** How the service counts: each consumer by itself. */
+const COUNTED = [{ key: 'consumer', rate_limit: { unit: 'hour', requests_per_unit: ENDLESS } }];
 /** A count for each consumer, by the name that the filter before has set. */
 const BY_CONSUMER = [{ actions: [{ request_headers: { header_name: CONSUMER_HEADER, descriptor_key: 'consumer' } }] }];
 
@@ -14,13 +18,13 @@ const BY_CONSUMER = [{ actions: [{ request_headers: { header_name: CONSUMER_HEAD
 export const service: readonly Variant[] = [
   {
     ...asks('key-ratelimit', 'api_key_auth + rate limit service, Redis', ['ratelimit']),
-    filters: () => [apiKeyAuth(), rateLimit()], rateLimits: BY_CONSUMER,
+    filters: () => [apiKeyAuth(), rateLimit()], rateLimits: BY_CONSUMER, descriptors: COUNTED, proof: RATE_LIMIT_HEADER,
   },
   { ...asks('extauthz', 'ext_authz service', ['extauthz']), filters: () => [extAuthz()] },
   { ...asks('extauthz-wrong-key', 'ext_authz service, wrong key (401)', ['extauthz']), key: WRONG_KEY, status: 401, filters: () => [extAuthz()] },
   {
     ...asks('extauthz-ratelimit', 'ext_authz service + rate limit service, Redis', ['extauthz', 'ratelimit']),
-    filters: () => [extAuthz(), rateLimit()], rateLimits: BY_CONSUMER,
+    filters: () => [extAuthz(), rateLimit()], rateLimits: BY_CONSUMER, descriptors: COUNTED, proof: RATE_LIMIT_HEADER,
   },
 ];
 
@@ -33,7 +37,7 @@ function rateLimit(): object {
     name: 'envoy.filters.http.ratelimit',
     typed_config: {
       '@type': `${FILTERS}.ratelimit.v3.RateLimit`,
-      domain: DOMAIN, timeout: TIMEOUT, failure_mode_deny: true,
+      domain: DOMAIN, timeout: TIMEOUT, failure_mode_deny: true, enable_x_ratelimit_headers: 'DRAFT_VERSION_03',
       rate_limit_service: { grpc_service: call('ratelimit'), transport_api_version: 'V3' },
     },
   };

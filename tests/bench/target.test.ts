@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { figuresOf } from '../../bench/figure.ts';
+import { targetsOf, type Target } from '../../bench/target.ts';
+import { FACTS, RESULT, sample, SAMPLES } from './fixture.ts';
+
+const verdicts = (targets: readonly Target[]): [number | null, boolean | null][] => targets.map(({ value, met }) => [value === null ? null : Number(value.toFixed(4)), met]);
+
+describe('figures', () => {
+  const named = (name: string): (typeof RESULT.variants)[number] => RESULT.variants.find((figures) => figures.name === name)!;
+
+  it('are over no filter of the same round', () => {
+    assert.equal(named('tollgate-full-1000').overNoFilter, 12);
+    assert.equal(named('tollgate-full-1000').timesEmptyModule, 4);
+    assert.equal(named('tollgate-full-1000').fixed?.p50OverNoFilter, 50);
+    assert.equal(named('native').overNoFilter, -0.75);
+  });
+
+  it('count the CPU of services apart, and together', () => {
+    const { overNoFilter, servicesCpu, overNoFilterWithServices } = named('key-ratelimit');
+    assert.deepEqual({ overNoFilter, servicesCpu, overNoFilterWithServices }, { overNoFilter: 120, servicesCpu: { redis: 15, ratelimit: 180 }, overNoFilterWithServices: 315 });
+  });
+
+  it('have no latency where requests are refused', () => {
+    assert.equal(named('tollgate-wrong-key').fixed, null);
+  });
+
+  it('need the variant that all are compared with', () => {
+    assert.throws(() => figuresOf(SAMPLES.slice(1)), /no samples of no-filter/);
+  });
+});
+
+describe('targets', () => {
+  it('are met up to their bound and not above it', () => {
+    assert.deepEqual(verdicts(RESULT.targets), [
+      [1.25, false], [1.6, true], [0.1, true], [0.0381, true], [50, true], [100, true],
+      [0.875, true], [1.125, true], [1.25, false], [51.25, false], [2_752_512, true], [60_000, true],
+    ]);
+  });
+
+  it('are neither met nor missed when what they need was not measured', () => {
+    const only = SAMPLES.slice(0, 2);
+    assert.ok(targetsOf(only, figuresOf(only), null).every(({ value, met }) => value === null && met === null));
+  });
+
+  it('are not measured when the difference that they divide by is lost in noise', () => {
+    const none = SAMPLES[0]!;
+    const samples = SAMPLES.map((sampled) => (sampled.name === 'lua-key' ? { ...sampled, samples: none.samples } : sampled));
+    assert.deepEqual(verdicts(targetsOf(samples, figuresOf(samples), FACTS))[0], [null, null]);
+  });
+
+  it('are not met by a difference that noise has made negative', () => {
+    const below = SAMPLES.map((sampled) => (sampled.name === 'lua-key' ? { ...sampled, samples: [sample(9), sample(18)] } : sampled));
+    assert.deepEqual(verdicts(targetsOf(below, figuresOf(below), FACTS))[0], [null, null]);
+  });
+});
