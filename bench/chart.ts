@@ -28,7 +28,7 @@ export function chart(result: Result): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="CPU microseconds per request over no filter">`,
     `<style>${STYLE}\n</style>`,
     `<text class="title" x="8" y="22">CPU per request over no filter, µs</text>`,
-    `<text class="small" x="8" y="42">${escape(caption)}; pale: CPU of other processes</text>`,
+    `<text class="small" x="8" y="42">${escape(caption)}; pale: other processes, added in the number</text>`,
     `<line x1="${LABELS}" y1="${TOP - 4}" x2="${LABELS}" y2="${height - 12}"/>`,
     ...rows.map((figures, index) => bar(figures, TOP + index * ROW, scale)),
     '</svg>',

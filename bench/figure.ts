@@ -13,8 +13,8 @@ export interface Figures {
   readonly workerCpu: Spread;
   /** Envoy's CPU over that without a filter: of each round, then the median. */
   readonly overNoFilter: number;
-  /** That overhead as a multiple of the empty module's. */
-  readonly timesEmptyModule: number;
+  /** That overhead as a multiple of the empty module's; null when one of them is lost in noise. */
+  readonly timesEmptyModule: number | null;
   /** CPU of other processes, by program: medians. */
   readonly servicesCpu: Readonly<Record<string, number>>;
   /** Overhead in Envoy and CPU of all other processes. */
@@ -60,16 +60,15 @@ export function figuresOf(all: readonly Sampled[]): Figures[] {
 function figures({ name, title, family, samples }: Sampled, none: readonly Sample[], empty: readonly Sample[]): Figures {
   const each = (value: (sample: Sample) => number): number[] => samples.map(value);
   const middle = (value: (sample: Sample) => number): number => spread(each(value)).median;
-  const over = (value: (sample: Sample) => number): number => paired(each(value), none.map(value), minus);
-  const overheads = samples.map((sample, round) => envoyCpu(sample) - envoyCpu(none[round]!));
-  const emptyOverheads = empty.map((sample, round) => envoyCpu(sample) - envoyCpu(none[round]!));
+  const over = (value: (sample: Sample) => number): number => overhead(samples, none, value);
+  const overNoFilter = over(envoyCpu);
   const programs = Object.keys(samples[0]?.saturated.services ?? {});
   return {
     name, title, family, rounds: samples.length,
     envoyCpu: spread(each(envoyCpu)),
     workerCpu: spread(each(({ saturated }) => saturated.worker)),
-    overNoFilter: over(envoyCpu),
-    timesEmptyModule: paired(overheads, emptyOverheads, (a, b) => a / b),
+    overNoFilter,
+    timesEmptyModule: samples === none ? null : ratioOf(overNoFilter, overhead(empty, none, envoyCpu)),
     servicesCpu: Object.fromEntries(programs.map((program) => [program, middle(({ saturated }) => saturated.services[program] ?? 0)])),
     overNoFilterWithServices: over(({ saturated }) => saturated.envoy + servicesCpu(saturated.services)),
     requestsPerSecond: middle(({ requestsPerSecond }) => requestsPerSecond),
@@ -98,13 +97,24 @@ function fixedFigures(samples: readonly Fixed[], none: readonly Fixed[]): FixedF
   };
 }
 
-/** How many times the overhead of `first` is that of `second`, both of the same round; then the median. Null when one was not measured, or `second` costs nothing that can be told from noise. */
+/** How many times the overhead of `first` is that of `second`; null when one was not measured or is lost in noise. */
 export function overheadRatio(all: readonly Sampled[], first: string, second: string, cpu: (sample: Sample) => number = envoyCpu): number | null {
   const [none, a, b] = [NO_FILTER, first, second].map((name) => all.find((sampled) => sampled.name === name)?.samples);
   if (none === undefined || a === undefined || b === undefined) return null;
-  const over = (samples: readonly Sample[]): number[] => samples.map((sample, round) => cpu(sample) - cpu(none[round]!));
-  // an overhead that is lost in noise divides into anything, also into what would seem a good result
-  return median(over(b)) > 0 ? paired(over(a), over(b), (x, y) => x / y) : null;
+  return ratioOf(overhead(a, none, cpu), overhead(b, none, cpu));
+}
+
+/** Over no filter of the same round; then the median. */
+function overhead(samples: readonly Sample[], none: readonly Sample[], cpu: (sample: Sample) => number): number {
+  return paired(samples.map(cpu), none.map(cpu), minus);
+}
+
+/**
+ * Differences are taken round by round, but the ratio only of their medians: in a single round a small difference can vanish or
+ * turn negative, and what is divided by it then is anything, also what would seem a good result.
+ */
+function ratioOf(first: number, second: number): number | null {
+  return first > 0 && second > 0 ? first / second : null;
 }
 
 /** Envoy's CPU and that of the services it called. */

@@ -8,7 +8,7 @@ type Column = readonly [head: string, cell: (figures: Figures) => string];
 const COLUMNS: readonly Column[] = [
   ['Variant', ({ title }) => title],
   ['Over no filter, µs CPU', ({ overNoFilter }) => micros(overNoFilter)],
-  ['× empty module', ({ timesEmptyModule }) => (Number.isFinite(timesEmptyModule) ? micros(timesEmptyModule) : '–')],
+  ['× empty module', ({ timesEmptyModule }) => (timesEmptyModule === null ? '–' : micros(timesEmptyModule))],
   ['Envoy, µs CPU (least)', ({ envoyCpu }) => `${micros(envoyCpu.median)} (${micros(envoyCpu.minimum)})`],
   ['Others, µs CPU', ({ servicesCpu }) => programs(servicesCpu)],
   ['Requests/s', ({ requestsPerSecond }) => Math.round(requestsPerSecond).toLocaleString('en-US')],

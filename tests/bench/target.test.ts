@@ -49,8 +49,18 @@ describe('targets', () => {
     assert.deepEqual(verdicts(targetsOf(samples, figuresOf(samples), FACTS))[0], [null, null]);
   });
 
-  it('are not met by a difference that noise has made negative', () => {
-    const below = SAMPLES.map((sampled) => (sampled.name === 'lua-key' ? { ...sampled, samples: [sample(9), sample(18)] } : sampled));
-    assert.deepEqual(verdicts(targetsOf(below, figuresOf(below), FACTS))[0], [null, null]);
+  it('are not met by a difference that noise has made negative, on either side', () => {
+    for (const name of ['lua-key', 'tollgate-key']) {
+      const below = SAMPLES.map((sampled) => (sampled.name === name ? { ...sampled, samples: [sample(9), sample(18)] } : sampled));
+      assert.deepEqual(verdicts(targetsOf(below, figuresOf(below), FACTS))[0], [null, null], name);
+    }
+  });
+
+  it('are judged by differences, not by the ratios of single rounds', () => {
+    // round by round the ratios are 1, 500 and -5: their middle would be a target met
+    const rounds = (costs: number[]): { samples: ReturnType<typeof sample>[] } => ({ samples: costs.map((cost) => sample(cost)) });
+    const costs: Record<string, number[]> = { 'no-filter': [10, 10, 10], 'lua-key': [15, 10.01, 9], 'tollgate-key': [15, 15, 15] };
+    const samples = SAMPLES.map((sampled) => ({ ...sampled, ...rounds(costs[sampled.name] ?? [20, 20, 20]) }));
+    assert.deepEqual(verdicts(targetsOf(samples, figuresOf(samples), FACTS))[0], [500, false]);
   });
 });
