@@ -4,7 +4,7 @@ import { NO_FILTER } from './variant.ts';
 
 const ROW = 26;
 const BAR = 16;
-const LABELS = 330;
+const LABELS = 360;
 const BARS = 420;
 const VALUES = 70;
 const TOP = 56;
