@@ -3,7 +3,8 @@ import { floor } from './floor.ts';
 import { lua } from './lua.ts';
 import { native } from './native.ts';
 import { service } from './service.ts';
+import { mesh } from './mesh.ts';
 import { tollgate } from './tollgate.ts';
 
 /** Every variant, in the order of the table. Another one is another entry in one of these files, or a file of its own here. */
-export const allVariants: readonly Variant[] = [...floor, ...tollgate, ...native, ...lua, ...service];
+export const allVariants: readonly Variant[] = [...floor, ...tollgate, ...mesh, ...native, ...lua, ...service];
