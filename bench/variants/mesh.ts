@@ -4,17 +4,28 @@ import { CONSUMERS, ENDLESS, KEY } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 import { DOMAIN } from './service.ts';
 
-const QUOTA = { name: 'shared', limit: ENDLESS, window: 'hour', scope: 'mesh' };
-const LEDGER = { cluster: 'ratelimit', domain: DOMAIN, timeoutMilliseconds: 50 };
-const COUNTED = { key: 'consumer', rate_limit: { unit: 'hour', requests_per_unit: ENDLESS } };
+/** Quotas by name, with the unit in which the rate limit service counts them. */
+const QUOTAS = [
+  { name: 'hourly', window: 'hour', unit: 'hour' },
+  { name: 'daily', window: 'day', unit: 'day' },
+  { name: 'thirty-days', window: '30d', unit: 'month' },
+] as const;
+const ROUTES = [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }];
 
-/** A quota that the rate limit service counts for all Envoys, leased ahead instead of asked for with each request. */
-export const mesh: readonly Variant[] = [
-  {
-    name: 'tollgate-mesh', title: 'Tollgate: key, 1 quota of the mesh (rate limit service, Redis)', family: 'tollgate', status: 200, key: KEY, services: ['ratelimit'],
-    module: async () => (await currentModule()).path,
-    configuration: () => JSON.stringify({ ...pluginConfig([QUOTA], { policy: 'tollgate-mesh', consumers: CONSUMERS }), ledger: LEDGER }),
-    descriptors: [{ key: 'plan', value: 'free', descriptors: [{ key: 'quota', value: QUOTA.name, descriptors: [COUNTED] }] }],
-    proof: 'ratelimit',
-  },
-];
+/** Tollgate with quotas of the whole mesh: the service is asked for leases, and hardly any request waits for one. */
+export const mesh: readonly Variant[] = [{
+  name: 'tollgate-mesh', title: 'Tollgate: key, 3 quotas of the mesh, route', family: 'tollgate', status: 200, key: KEY, services: ['ratelimit'],
+  proof: 'ratelimit',
+  descriptors: [{
+    key: 'plan', value: 'free',
+    descriptors: QUOTAS.map(({ name, unit }) => ({ key: 'quota', value: name, descriptors: [{ key: 'consumer', rate_limit: { unit, requests_per_unit: ENDLESS } }] })),
+  }],
+  module: async () => (await currentModule()).path,
+  configuration: () => JSON.stringify({ ...pluginConfig(quotas(), { policy: 'tollgate-mesh', consumers: CONSUMERS, routes: ROUTES }), ledger: LEDGER }),
+}];
+
+const LEDGER = { cluster: 'ratelimit', domain: DOMAIN, timeoutMilliseconds: 50 };
+
+function quotas(): { name: string; limit: number; window: string; scope: 'mesh' }[] {
+  return QUOTAS.map(({ name, window }) => ({ name, limit: ENDLESS, window, scope: 'mesh' }));
+}

@@ -23,6 +23,7 @@ export const SAMPLES: readonly Sampled[] = [
   sampled('tollgate-key', 'Tollgate: key', 'tollgate', [sample(15), sample(30)]),
   sampled('tollgate-full-10', 'Tollgate: all, 10', 'tollgate', [sample(18), sample(36)]),
   sampled('tollgate-full-1000', 'Tollgate: all, <1,000> & more', 'tollgate', [sample(18, {}, 140), sample(36, {}, 260)]),
+  sampled('tollgate-mesh', 'Tollgate: mesh', 'tollgate', [sample(19, {}, 141), sample(38, {}, 261)]),
   sampled('tollgate-first', 'Tollgate: first', 'tollgate', [sample(19), sample(38)]),
   sampled('tollgate-last', 'Tollgate: last', 'tollgate', [sample(20), sample(40)]),
   sampled('tollgate-wrong-key', 'Tollgate: wrong key (401)', 'tollgate', [sample(17, {}, null), sample(34, {}, null)]),
