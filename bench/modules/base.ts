@@ -1,4 +1,7 @@
-import { proxy_get_header_map_pairs, proxy_replace_header_map_value } from "@solo-io/proxy-runtime/assembly/imports";
+import {
+  proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_header_map_value, proxy_remove_header_map_value,
+  proxy_replace_header_map_value, proxy_set_header_map_pairs, proxy_set_property,
+} from "@solo-io/proxy-runtime/assembly/imports";
 
 /**
  * What every floor module has: the exports that ABI 0.2.1 asks for, and an arena that lives for one callback. No managed
@@ -8,6 +11,7 @@ const ARENA_BYTES: i32 = 65536;
 const ARENA: usize = memory.data(ARENA_BYTES, 8);
 const OUT_POINTER: usize = memory.data(4, 8);
 const OUT_SIZE: usize = memory.data(4, 8);
+const OUT_TIME: usize = memory.data(8, 8);
 
 const REQUEST = 0;
 const RESPONSE = 2;
@@ -42,7 +46,7 @@ export function readHeaders(): void {
 const NAME: usize = memory.data<u8>([0x78, 0x2d, 0x66, 0x6c, 0x6f, 0x6f, 0x72, 0x2d, 0x30, 0x30, 0x30, 0x30]);
 const NAME_BYTES = 12;
 
-/** Sets so many headers, each by a call of its own: the ABI has no call that sets some of them at once. */
+/** Sets so many headers, each by a call of its own. */
 export function replaceHeaders(map: u32, count: u32): void {
   for (let i: u32 = 0; i < count; i++) {
     store<u8>(NAME + NAME_BYTES - 1, <u8>(0x30 + i));
@@ -56,4 +60,48 @@ export function replaceRequestHeaders(count: u32): void {
 
 export function replaceResponseHeaders(count: u32): void {
   replaceHeaders(RESPONSE, count);
+}
+
+/** `x-api-key`. */
+const KEY: usize = memory.data<u8>([0x78, 0x2d, 0x61, 0x70, 0x69, 0x2d, 0x6b, 0x65, 0x79]);
+const KEY_BYTES = 9;
+
+/** So many headers, each read by a call of its own. */
+export function readSingle(count: u32): void {
+  used = 0;
+  for (let i: u32 = 0; i < count; i++) proxy_get_header_map_value(REQUEST, KEY, KEY_BYTES, OUT_POINTER, OUT_SIZE);
+}
+
+/**
+ * Sets so many headers in one call, the only one of the ABI that sets several: it replaces all headers of the request, so those
+ * that were read go back with the new ones.
+ */
+export function addPairs(count: u32): void {
+  const from = <usize>load<u32>(OUT_POINTER);
+  const size = <usize>load<u32>(OUT_SIZE);
+  const before = load<u32>(from);
+  const sizes = <usize>before * 8;
+  const start = malloc(size + count * (8 + 2 * (NAME_BYTES + 1)));
+  store<u32>(start, before + count);
+  memory.copy(start + 4, from + 4, sizes);
+  let to = start + 4 + sizes;
+  for (let i: u32 = 0; i < count; i++, to += 8) {
+    store<u32>(to, NAME_BYTES);
+    store<u32>(to, NAME_BYTES, 4);
+  }
+  memory.copy(to, from + 4 + sizes, size - 4 - sizes);
+  to += size - 4 - sizes;
+  for (let i: u32 = 0; i < count * 2; i++, to += NAME_BYTES + 1) {
+    store<u8>(NAME + NAME_BYTES - 1, <u8>(0x30 + i / 2));
+    memory.copy(to, NAME, NAME_BYTES);
+    store<u8>(to + NAME_BYTES, 0);
+  }
+  proxy_set_header_map_pairs(REQUEST, start, to - start);
+}
+
+/** The calls that Tollgate makes beside those that set headers: the time, the key off the request, the text for the access log. */
+export function noteDecision(): void {
+  proxy_get_current_time_nanoseconds(OUT_TIME);
+  proxy_remove_header_map_value(REQUEST, KEY, KEY_BYTES);
+  proxy_set_property(NAME, NAME_BYTES, NAME, NAME_BYTES);
 }

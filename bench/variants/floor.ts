@@ -8,10 +8,13 @@ export const floor: readonly Variant[] = [
   { name: NO_FILTER, title: 'no filter', family: 'floor', status: 200, key: KEY, services: [] },
   module(EMPTY_MODULE, 'wasm: empty module', 'empty'),
   module('floor-read', 'wasm: reads the headers', 'read'),
+  module('floor-single-4', 'wasm: reads 4 headers one by one', 'single4'),
   module('floor-replace-1', 'wasm: reads, sets 1 header', 'replace1'),
   module('floor-replace-3', 'wasm: reads, sets 3 headers', 'replace3'),
   module('floor-replace-5', 'wasm: reads, sets 5 headers', 'replace5'),
+  module('floor-pairs-5', 'wasm: reads, sets 5 headers in one call', 'pairs5'),
   module('floor-response', 'wasm: reads, sets 5, and 2 on the response', 'response', 'x-floor-0001'),
+  module('floor-calls', 'wasm: all calls that Tollgate makes', 'calls', 'x-floor-0001'),
 ];
 
 function module(name: string, title: string, source: string, proof?: string): Variant {
