@@ -1,6 +1,6 @@
 import { overloadManager, socketAddress } from '../scripts/envoy/bootstrap.ts';
 import { WASM_FILTER } from '../scripts/envoy/extension.ts';
-import { ROUTE, ROUTE_HEADER } from './identity.ts';
+import { PASSED, ROUTE, ROUTE_HEADER, ROUTED } from './identity.ts';
 import type { Service, Variant } from './variant.ts';
 
 const HTTP2 = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -16,6 +16,8 @@ export interface Placed {
 
 /** A cluster that routes lead to and no request reaches. */
 const NOWHERE = 'nowhere';
+const leadsNowhere = { route: { cluster: NOWHERE } };
+const FAULT = 'envoy.filters.http.fault';
 
 /**
  * One Envoy with a listener for each variant. Envoy answers itself: an upstream would add its own noise to every figure, and
@@ -52,23 +54,22 @@ function httpManager({ variant, module }: Placed): object {
         name: 'all', domains: ['*'], ...(variant.rateLimits === undefined ? {} : { rate_limits: variant.rateLimits }),
         // every variant has the same routes, whether it leads to the second or not
         routes: [
-          { match: { prefix: '/', headers: [{ name: ROUTE_HEADER, string_match: { exact: ROUTE } }] }, route: { cluster: NOWHERE, timeout: '2s' } },
-          { match: { prefix: '/' }, route: { cluster: NOWHERE, timeout: '1s' } },
+          { match: { prefix: '/', headers: [{ name: ROUTE_HEADER, string_match: { exact: ROUTE } }] }, ...leadsNowhere, typed_per_filter_config: { [FAULT]: answer(ROUTED) } },
+          { match: { prefix: '/' }, ...leadsNowhere },
         ],
       }],
     },
     http_filters: [
       ...(variant.filters?.() ?? []),
       ...(module === null ? [] : [wasmFilter(variant, module)]),
-      answer(),
+      { name: FAULT, typed_config: answer(PASSED) },
       { name: 'envoy.filters.http.router', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } },
     ],
   };
 }
 
-function answer(): object {
-  const abort = { http_status: 200, percentage: { numerator: 100, denominator: 'HUNDRED' } };
-  return { name: 'envoy.filters.http.fault', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault', abort } };
+function answer(status: number): object {
+  return { '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault', abort: { http_status: status, percentage: { numerator: 100, denominator: 'HUNDRED' } } };
 }
 
 /** A VM for each variant: with the same vm_id, those with the same module would share one. */

@@ -1,3 +1,4 @@
+import { Refusal } from '../scripts/command.ts';
 import { runToEnd } from '../scripts/envoy/subprocess.ts';
 import { percentile, withOmitted, type Bucket } from './histogram.ts';
 import { headersOf, type Target } from './request.ts';
@@ -29,7 +30,7 @@ interface Report {
  * leaves that one out (`-nocatchup`): fortio's own percentiles would then be free of the very waits that a stall causes, so
  * those requests are put back with the wait they would have had.
  */
-export async function fixedRate(fortio: string, target: Target, seconds: number, signal: AbortSignal): Promise<FixedRate> {
+export async function fixedRate(fortio: string, target: Target, status: number, seconds: number, signal: AbortSignal): Promise<FixedRate> {
   const args = [
     'load', '-quiet', '-qps', String(RATE_PER_SECOND), '-uniform', '-nocatchup', '-c', String(CONNECTIONS), '-t', `${Math.round(seconds * 1000)}ms`,
     '-r', RESOLUTION_SECONDS, '-p', '50,99,99.9', '-json', '-',
@@ -37,15 +38,15 @@ export async function fixedRate(fortio: string, target: Target, seconds: number,
   ];
   const { code, stdout, stderr } = await runToEnd(fortio, args, { signal });
   signal.throwIfAborted();
-  if (code !== 0) throw new Error(`fortio: ${stderr.trim().split('\n').at(-1) || `exit code ${code}`}`);
-  return readFortio(stdout);
+  if (code !== 0) throw new Refusal(`fortio: ${stderr.trim().split('\n').at(-1) || `exit code ${code}`}`);
+  return readFortio(stdout, status);
 }
 
-/** Reads fortio's JSON; throws when an answer is no 200. */
-export function readFortio(json: string): FixedRate {
+/** Reads fortio's JSON; throws when an answer has another status. */
+export function readFortio(json: string, status: number): FixedRate {
   const report = JSON.parse(json) as Report;
-  const others = Object.entries(report.RetCodes).filter(([code]) => code !== '200');
-  if (others.length > 0) throw new Error(`fortio: ${others.map(([code, count]) => `${count} × ${code}`).join(', ')} instead of 200`);
+  const others = Object.entries(report.RetCodes).filter(([code]) => code !== String(status));
+  if (others.length > 0) throw new Refusal(`fortio: ${others.map(([code, count]) => `${count} × ${code}`).join(', ')} instead of ${status}`);
   const buckets: Bucket[] = withOmitted(report.DurationHistogram.Data.map(({ Start, End, Count }) => ({ start: Start, end: End, count: Count })), INTERVAL_SECONDS);
   const microseconds = (percent: number): number => percentile(buckets, percent) * 1e6;
   return {

@@ -11,6 +11,9 @@ export const CONSUMER_HEADER = 'x-tollgate-consumer';
 export const PLAN_HEADER = 'x-tollgate-plan';
 export const ROUTE_HEADER = 'x-tollgate-route';
 export const ROUTE = 'petstore/v2';
+/** Status of Envoy's answer on its first route, and on the one that `ROUTE` leads to: it shows that a variant has routed. */
+export const PASSED = 200;
+export const ROUTED = 202;
 export const PATH = '/v1/pets?limit=10';
 
 /** More than any run can use up. */

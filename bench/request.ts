@@ -1,4 +1,5 @@
 import { get } from 'node:http';
+import { Refusal } from '../scripts/command.ts';
 import { KEY_HEADER, PATH, REQUEST_HEADERS } from './identity.ts';
 import type { Variant } from './variant.ts';
 
@@ -20,8 +21,8 @@ export function headersOf({ key }: Target): string[] {
 /** One request through a variant: it must answer as it says before it is worth measuring. Returns the status. */
 export async function probe(variant: Variant, port: number): Promise<number> {
   const { status, headers } = await call(targetOf(variant, port));
-  if (variant.status !== null && status !== variant.status) throw new Error(`${variant.name}: answered ${status}; expected ${variant.status}`);
-  if (variant.proof !== undefined && headers[variant.proof] === undefined) throw new Error(`${variant.name}: no ${variant.proof} in the response`);
+  if (variant.status !== null && status !== variant.status) throw new Refusal(`${variant.name}: answered ${status}; expected ${variant.status}`);
+  if (variant.proof !== undefined && headers[variant.proof] === undefined) throw new Refusal(`${variant.name}: no ${variant.proof} in the response`);
   return status;
 }
 

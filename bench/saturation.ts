@@ -1,3 +1,4 @@
+import { Refusal } from '../scripts/command.ts';
 import { runToEnd } from '../scripts/envoy/subprocess.ts';
 import { headersOf, type Target } from './request.ts';
 
@@ -17,7 +18,7 @@ export async function saturate(wrk: string, target: Target, seconds: number, sig
   const args = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${Math.max(1, Math.round(seconds))}s`, ...headersOf(target).flatMap((header) => ['-H', header]), target.url];
   const { code, stdout, stderr } = await runToEnd(wrk, args, { signal });
   signal.throwIfAborted();
-  if (code !== 0) throw new Error(`wrk: ${stderr.trim() || `exit code ${code}`}`);
+  if (code !== 0) throw new Refusal(`wrk: ${stderr.trim() || `exit code ${code}`}`);
   return readWrk(stdout);
 }
 
@@ -28,9 +29,9 @@ export function readWrk(report: string): Saturation {
     return found === null ? null : Number(found[1]);
   };
   const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(report);
-  if (errors !== null) throw new Error(`wrk: ${errors[0].toLowerCase()}`);
+  if (errors !== null) throw new Refusal(`wrk: ${errors[0].toLowerCase()}`);
   const requests = number(/^\s*(\d+) requests in /m);
   const requestsPerSecond = number(/^Requests\/sec:\s*([\d.]+)/m);
-  if (requests === null || requestsPerSecond === null) throw new Error('wrk: its report is not understood');
+  if (requests === null || requestsPerSecond === null) throw new Refusal('wrk: its report is not understood');
   return { requests, requestsPerSecond, refusals: number(/Non-2xx or 3xx responses: (\d+)/) ?? 0 };
 }

@@ -1,3 +1,4 @@
+import { Refusal } from '../scripts/command.ts';
 import { cpuTime, type CpuTime } from './cpu.ts';
 import { fixedRate } from './fixedRate.ts';
 import { probe, targetOf } from './request.ts';
@@ -46,10 +47,10 @@ export async function turn(variant: Variant, port: number, services: ReadonlyMap
   const saturated = await measure(() => saturate(wrk, target, seconds, signal));
   const { requests, refusals } = saturated.load;
   const wrong = status < 400 ? refusals : requests - refusals;
-  if (wrong > 0) throw new Error(`${variant.name}: ${wrong} of ${requests} answers had another status than ${status}`);
+  if (wrong > 0) throw new Refusal(`${variant.name}: ${wrong} of ${requests} answers had another status than ${status}`);
   const sample = { requestsPerSecond: saturated.load.requestsPerSecond, saturated: saturated.cost };
-  if (status !== 200) return { ...sample, fixed: null };
-  const { load, cost } = await measure(() => fixedRate(fortio, target, seconds, signal));
+  if (status >= 400) return { ...sample, fixed: null };
+  const { load, cost } = await measure(() => fixedRate(fortio, target, status, seconds, signal));
   const { p50Microseconds, p99Microseconds, p999Microseconds } = load;
   return { ...sample, fixed: { cost, p50Microseconds, p99Microseconds, p999Microseconds } };
 }

@@ -1,4 +1,4 @@
-import { CONSUMER_HEADER, consumers, ENDLESS, KEY, KEY_HEADER, PLAN_HEADER, ROUTE, ROUTE_HEADER, WRONG_KEY } from '../identity.ts';
+import { CONSUMER_HEADER, consumers, ENDLESS, KEY, KEY_HEADER, PLAN_HEADER, ROUTE, ROUTE_HEADER, ROUTED, WRONG_KEY } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 
 /** The least that can be written: one key, in plain text. */
@@ -56,7 +56,7 @@ end
 export const lua: readonly Variant[] = [
   script('lua-key', 'Lua: one key in plain text', () => ONE_KEY),
   { ...script('lua-wrong-key', 'Lua: wrong key (401)', () => ONE_KEY), key: WRONG_KEY, status: 401 },
-  script('lua-full', 'Lua: key table, token bucket, route', tableAndBucket),
+  { ...script('lua-full', 'Lua: key table, token bucket, route', tableAndBucket), status: ROUTED },
 ];
 
 function script(name: string, title: string, source: () => string): Variant {

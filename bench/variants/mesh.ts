@@ -1,6 +1,6 @@
 import { currentModule } from '../../scripts/module.ts';
 import { pluginConfig } from '../../tests/host/config.ts';
-import { CONSUMERS, ENDLESS, KEY } from '../identity.ts';
+import { CONSUMERS, ENDLESS, KEY, ROUTED } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 import { DOMAIN } from './service.ts';
 
@@ -14,7 +14,7 @@ const ROUTES = [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }
 
 /** Tollgate with quotas of the whole mesh: the service is asked for leases, and hardly any request waits for one. */
 export const mesh: readonly Variant[] = [{
-  name: 'tollgate-mesh', title: 'Tollgate: key, 3 quotas of the mesh, route', family: 'tollgate', status: 200, key: KEY, services: ['ratelimit'],
+  name: 'tollgate-mesh', title: 'Tollgate: key, 3 quotas of the mesh, route', family: 'tollgate', status: ROUTED, key: KEY, services: ['ratelimit'],
   proof: 'ratelimit',
   descriptors: [{
     key: 'plan', value: 'free',

@@ -1,4 +1,4 @@
-import { CONSUMER_HEADER, ENDLESS, KEY, WRONG_KEY } from '../identity.ts';
+import { CONSUMER_HEADER, ENDLESS, KEY, ROUTED, WRONG_KEY } from '../identity.ts';
 import type { Service, Variant } from '../variant.ts';
 import { apiKeyAuth } from './native.ts';
 
@@ -20,10 +20,10 @@ export const service: readonly Variant[] = [
     ...asks('key-ratelimit', 'api_key_auth + rate limit service, Redis', ['ratelimit']),
     filters: () => [apiKeyAuth(), rateLimit()], rateLimits: BY_CONSUMER, descriptors: COUNTED, proof: RATE_LIMIT_HEADER,
   },
-  { ...asks('extauthz', 'ext_authz service', ['extauthz']), filters: () => [extAuthz()] },
+  { ...asks('extauthz', 'ext_authz service', ['extauthz']), status: ROUTED, filters: () => [extAuthz()] },
   { ...asks('extauthz-wrong-key', 'ext_authz service, wrong key (401)', ['extauthz']), key: WRONG_KEY, status: 401, filters: () => [extAuthz()] },
   {
-    ...asks('extauthz-ratelimit', 'ext_authz service + rate limit service, Redis', ['extauthz', 'ratelimit']),
+    ...asks('extauthz-ratelimit', 'ext_authz service + rate limit service, Redis', ['extauthz', 'ratelimit']), status: ROUTED,
     filters: () => [extAuthz(), rateLimit()], rateLimits: BY_CONSUMER, descriptors: COUNTED, proof: RATE_LIMIT_HEADER,
   },
 ];
@@ -46,7 +46,7 @@ function rateLimit(): object {
 function extAuthz(): object {
   return {
     name: 'envoy.filters.http.ext_authz',
-    typed_config: { '@type': `${FILTERS}.ext_authz.v3.ExtAuthz`, grpc_service: call('extauthz'), transport_api_version: 'V3' },
+    typed_config: { '@type': `${FILTERS}.ext_authz.v3.ExtAuthz`, grpc_service: call('extauthz'), transport_api_version: 'V3', clear_route_cache: true },
   };
 }
 

@@ -1,6 +1,6 @@
 import { currentModule } from '../../scripts/module.ts';
 import { keyOf, pluginConfig, type Quota } from '../../tests/host/config.ts';
-import { CONSUMERS, ENDLESS, KEY, WRONG_KEY } from '../identity.ts';
+import { CONSUMERS, ENDLESS, KEY, ROUTED, WRONG_KEY } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 
 const ONE: readonly Quota[] = [{ name: 'hourly', limit: ENDLESS, window: 'hour' }];
@@ -24,7 +24,7 @@ interface Policy {
 }
 
 function full(name: string, title: string, consumers: number, key: string): Variant {
-  return { ...gate(name, title, { quotas: THREE, routes: ROUTES, consumers }), key, proof: 'ratelimit' };
+  return { ...gate(name, title, { quotas: THREE, routes: ROUTES, consumers }), key, status: ROUTED, proof: 'ratelimit' };
 }
 
 function gate(name: string, title: string, { quotas = [], routes = [], consumers = CONSUMERS }: Policy): Variant {
