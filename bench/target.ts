@@ -41,5 +41,7 @@ export function targetsOf(samples: readonly Sampled[], figures: readonly Figures
 
 function target(name: string, unit: Target['unit'], value: number | null, most: number): Target {
   const known = value !== null && Number.isFinite(value);
-  return { name, unit, value: known ? value : null, target: most, met: known ? value <= most : null };
+  // a wait far shorter than without a filter is the machine's doing, and tells nothing of ours
+  const noise = known && unit === 'µs' && value < -most;
+  return { name, unit, value: known ? value : null, target: most, met: known && !noise ? value <= most : null };
 }
