@@ -26,6 +26,8 @@ export interface HostOptions {
   /** What answers the guest's gRPC calls; without one no cluster is known. */
   readonly backend?: Backend;
   readonly pluginName?: string;
+  /** False leaves out the main thread's VM, which takes configurations and ticks but sees no request. */
+  readonly mainThread?: boolean;
   /** Response headers of the upstream. */
   readonly upstream?: Upstream;
 }
@@ -41,7 +43,7 @@ const UPSTREAM_ANSWER: Pair[] = [[':status', '200'], ['content-type', 'applicati
 /** An Envoy process as the module sees it: a VM per worker, one on the main thread, and a canary per configuration. */
 export class Host {
   readonly process: Process;
-  readonly main: Vm;
+  readonly main: Vm | null;
   readonly workers: Vm[];
   /** Configurations that still serve or drain, oldest first. */
   readonly generations: Generation[] = [];
@@ -54,14 +56,14 @@ export class Host {
     options: HostOptions = {},
   ) {
     this.process = new Process(options.timeline ?? options.startMs ?? Date.UTC(2026, 0, 15, 12), options.backend);
-    this.main = new Vm(module, this.process, 'main');
+    this.main = options.mainThread === false ? null : new Vm(module, this.process, 'main');
     this.workers = Array.from({ length: options.workers ?? 1 }, (_, i) => new Vm(module, this.process, `worker ${i}`));
     this.pluginName = options.pluginName ?? 'tollgate';
     this.upstream = options.upstream ?? (() => UPSTREAM_ANSWER);
   }
 
   get vms(): Vm[] {
-    return [this.main, ...this.workers];
+    return this.main === null ? this.workers : [this.main, ...this.workers];
   }
 
   get newest(): Generation | undefined {
@@ -85,7 +87,7 @@ export class Host {
     canary.discard();
     if (!taken) return null;
     const generation: Generation = { number: this.loaded, plugin, roots: new Map() };
-    this.start(generation, this.main);
+    if (this.main !== null) this.start(generation, this.main);
     this.generations.push(generation);
     this.rollOut(generation, options.only);
     return generation;

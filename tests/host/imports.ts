@@ -44,9 +44,11 @@ export function linkImports(vm: Vm): WasmImports {
   const env: Record<string, HostFunction> = {};
   for (const name of Object.keys(PARAMETERS)) {
     const call = functions[name] ?? (() => Result.unimplemented);
+    const counter = vm.meter.counter(`proxy_${name}`);
     env[`proxy_${name}`] = (...args) => {
       if (vm.restricted && name !== 'log') throw new HostFault(`proxy_${name}: called where only log may be`);
-      vm.meter.call(`proxy_${name}`);
+      vm.meter.hostCalls++;
+      counter.count++;
       for (let i = 0; i < args.length; i++) if (typeof args[i] === 'number') args[i] = args[i]! >>> 0;
       return call(...args);
     };

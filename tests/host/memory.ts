@@ -38,14 +38,14 @@ export class GuestMemory {
     this.bytes.writeBigUInt64LE(value, pointer);
   }
 
-  /** Growth detaches the old view. */
+  /** Growth detaches the old view, which then has no length. */
   private get bytes(): Buffer {
-    if (this.cached.buffer !== this.memory.buffer) this.cached = Buffer.from(this.memory.buffer);
+    if (this.cached.length === 0) this.cached = Buffer.from(this.memory.buffer);
     return this.cached;
   }
 
   private check(pointer: number, size: number, what: string): void {
-    if (pointer + size <= this.memory.buffer.byteLength && (pointer !== 0 || size === 0)) return;
+    if (pointer + size <= this.bytes.length && (pointer !== 0 || size === 0)) return;
     throw new HostFault(`${what}: pointer ${pointer}, size ${size}, memory ${this.memory.buffer.byteLength}`);
   }
 }

@@ -27,6 +27,8 @@ export class VirtualLedger {
   readonly asks: SeenAsk[] = [];
   /** When calls began, whatever became of them. */
   readonly calls: number[] = [];
+  peakInFlight = 0;
+  private inFlight = 0;
   /** In place of the model's answer: a message, a gRPC status, or null for none at all. */
   fault: ((call: GrpcCall) => Buffer | number | null) | null = null;
   readonly backend: Backend = (call) => this.take(call);
@@ -43,6 +45,8 @@ export class VirtualLedger {
   private take(call: GrpcCall): ReturnType<Backend> {
     if (call.cluster !== CLUSTER || call.service !== SERVICE || call.method !== METHOD) return null;
     const afterMs = this.options.latencyMs();
+    this.peakInFlight = Math.max(this.peakInFlight, ++this.inFlight);
+    this.options.timeline.after(afterMs, () => this.inFlight--);
     this.calls.push(this.options.timeline.clock.elapsed);
     const { fault } = this;
     if (fault === null) return { arrivesAfterMs: afterMs / 2, afterMs, result: () => this.count(call) };

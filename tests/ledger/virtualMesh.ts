@@ -20,6 +20,9 @@ export interface VirtualMeshOptions extends MeshOptions {
   /** What the service knows, when it is not what the policy says. */
   readonly serviceDomain?: string;
   readonly serviceAheadMs?: number;
+  /** Envoys start so long after one another, and tick so. */
+  readonly staggerMs?: number;
+  readonly mainThread?: boolean;
 }
 
 /** Outcomes by reason; `gone` for requests whose client hung up. */
@@ -42,12 +45,15 @@ export class VirtualMesh {
     this.ledger = new VirtualLedger({
       domain: options.serviceDomain ?? options.domain ?? POLICY, rules: rulesOf(options.quotas), timeline: this.timeline, latencyMs: options.latencyMs ?? (() => 2), aheadMs: options.serviceAheadMs ?? 0,
     });
-    this.hosts = Array.from({ length: options.envoys }, () => new Host(module, { workers: options.workers ?? 2, timeline: this.timeline, backend: this.ledger.backend }));
-    this.load(meshConfig(options.quotas, options));
+    this.hosts = Array.from({ length: options.envoys }, () => new Host(module, { workers: options.workers ?? 2, mainThread: options.mainThread ?? true, timeline: this.timeline, backend: this.ledger.backend }));
+    this.load(meshConfig(options.quotas, options), options.staggerMs);
   }
 
-  load(config: PluginConfig): void {
-    for (const host of this.hosts) assert.ok(host.load(JSON.stringify(config)), host.logs().join('\n'));
+  load(config: PluginConfig, staggerMs = 0): void {
+    for (const host of this.hosts) {
+      assert.ok(host.load(JSON.stringify(config)), host.logs().join('\n'));
+      this.pass(staggerMs);
+    }
   }
 
   /** Sends one request and notes what becomes of it, now or later. */
