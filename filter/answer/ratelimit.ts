@@ -1,9 +1,15 @@
-import { View, lengthOf, pointerOf, view } from "../bytes/view";
+import { View, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { begin, end, writeByte, writeNumber, writeView } from "../bytes/writer";
 import { Standing } from "../quota/standing";
 import { UNKNOWN } from "../quota/pool";
 import { Plan } from "../tables/record";
 import { Tables } from "../tables/tables";
+
+const SEPARATOR = literal(", ");
+const LIMIT = literal(";q=");
+const WINDOW = literal(";w=");
+const REMAINING = literal(";r=");
+const RESET = literal(";t=");
 
 /**
  * The structured fields of draft-ietf-httpapi-ratelimit-headers-10:
@@ -33,8 +39,8 @@ function renew(tables: Tables, plan: Plan, standings: usize): void {
     quota.textWindowSeconds = state.windowSeconds;
     if (i > 0) writeSeparator();
     writeQuoted(quota.name);
-    writeParameter(0x71, state.limit);
-    writeParameter(0x77, state.windowSeconds);
+    writeParameter(LIMIT, state.limit);
+    writeParameter(WINDOW, state.windowSeconds);
   }
   const text = end();
   memory.copy(pointerOf(plan.policyText), pointerOf(text), lengthOf(text));
@@ -64,8 +70,8 @@ export function rateLimit(tables: Tables, plan: Plan, standings: usize): View {
     if (some) writeSeparator();
     some = true;
     writeQuoted(tables.quotas.at(plan.firstQuota + i).name);
-    writeParameter(0x72, state.remaining);
-    writeParameter(0x74, state.resetSeconds);
+    writeParameter(REMAINING, state.remaining);
+    writeParameter(RESET, state.resetSeconds);
   }
   return end();
 }
@@ -77,8 +83,7 @@ function standingAt(standings: usize, index: i32): Standing {
 }
 
 function writeSeparator(): void {
-  writeByte(0x2c);
-  writeByte(0x20);
+  writeView(SEPARATOR);
 }
 
 /** Names hold no quotes and no backslashes. */
@@ -88,9 +93,7 @@ function writeQuoted(name: View): void {
   writeByte(0x22);
 }
 
-function writeParameter(letter: u8, value: i64): void {
-  writeByte(0x3b);
-  writeByte(letter);
-  writeByte(0x3d);
+function writeParameter(start: View, value: i64): void {
+  writeView(start);
   writeNumber(value);
 }

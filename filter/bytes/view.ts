@@ -70,11 +70,22 @@ export function endsWith(v: View, suffix: View): bool {
   return offset >= 0 && sameBytes(pointerOf(v) + offset, pointerOf(suffix), length);
 }
 
+/** The value 1 in every byte. */
+export const ONES: u64 = 0x0101010101010101;
+
 /** Index of the first `byte` at or after `from`, or -1. */
 export function indexOf(v: View, byte: u8, from: i32 = 0): i32 {
   const base = pointerOf(v);
   const length = lengthOf(v);
-  for (let i = from; i < length; i++) {
+  let i = from;
+  // Eight bytes at a time: the lowest byte that is zero after the xor is the first that is equal.
+  const pattern = <u64>byte * ONES;
+  for (; i + 8 <= length; i += 8) {
+    const differences = load<u64>(base + i) ^ pattern;
+    const zeros = (differences - ONES) & ~differences & (ONES << 7);
+    if (zeros != 0) return i + <i32>(ctz(zeros) >> 3);
+  }
+  for (; i < length; i++) {
     if (load<u8>(base + i) == byte) return i;
   }
   return -1;

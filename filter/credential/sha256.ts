@@ -40,12 +40,16 @@ export function sha256(message: usize, length: i32, digest: usize): void {
 
 function compress(block: usize): void {
   for (let i = 0; i < 64; i += 4) store<u32>(SCHEDULE + i, bswap<u32>(load<u32>(block + i)));
-  for (let p = SCHEDULE; p < SCHEDULE + 192; p += 4) {
+  for (let p = SCHEDULE; p < SCHEDULE + 192; p += 16) {
     const w1 = load<u32>(p, 4);
-    const w14 = load<u32>(p, 56);
-    const s0 = rotr<u32>(w1, 7) ^ rotr<u32>(w1, 18) ^ (w1 >> 3);
-    const s1 = rotr<u32>(w14, 17) ^ rotr<u32>(w14, 19) ^ (w14 >> 10);
-    store<u32>(p, load<u32>(p) + s0 + load<u32>(p, 36) + s1, 64);
+    const w2 = load<u32>(p, 8);
+    const w3 = load<u32>(p, 12);
+    const w16 = load<u32>(p) + spread0(w1) + load<u32>(p, 36) + spread1(load<u32>(p, 56));
+    const w17 = w1 + spread0(w2) + load<u32>(p, 40) + spread1(load<u32>(p, 60));
+    store<u32>(p, w16, 64);
+    store<u32>(p, w17, 68);
+    store<u32>(p, w2 + spread0(w3) + load<u32>(p, 44) + spread1(w16), 72);
+    store<u32>(p, w3 + spread0(load<u32>(p, 16)) + load<u32>(p, 48) + spread1(w17), 76);
   }
 
   let a = load<u32>(STATE);
@@ -94,6 +98,18 @@ function compress(block: usize): void {
   store<u32>(STATE, load<u32>(STATE, 20) + f, 20);
   store<u32>(STATE, load<u32>(STATE, 24) + g, 24);
   store<u32>(STATE, load<u32>(STATE, 28) + h, 28);
+}
+
+// @ts-ignore: decorator
+@inline
+function spread0(w: u32): u32 {
+  return rotr<u32>(w, 7) ^ rotr<u32>(w, 18) ^ (w >> 3);
+}
+
+// @ts-ignore: decorator
+@inline
+function spread1(w: u32): u32 {
+  return rotr<u32>(w, 17) ^ rotr<u32>(w, 19) ^ (w >> 10);
 }
 
 // @ts-ignore: decorator

@@ -1,5 +1,5 @@
 import { allocate } from "../bytes/arena";
-import { View, ABSENT, view, pointerOf, lengthOf, equals } from "../bytes/view";
+import { View, ABSENT, pointerOf, lengthOf, equals } from "../bytes/view";
 
 /**
  * The request's headers as the host gives them in one piece:
@@ -10,6 +10,7 @@ import { View, ABSENT, view, pointerOf, lengthOf, equals } from "../bytes/view";
  */
 const ENTRY_BYTES: usize = 16;
 
+/** A view of the name and one of the value of each header. */
 let entries: usize = 0;
 /** Headers in the list. */
 export let headerCount: i32 = 0;
@@ -18,21 +19,26 @@ export let headerCount: i32 = 0;
 export function readHeaders(pairs: View): bool {
   headerCount = 0;
   const base = pointerOf(pairs);
-  const length = <u64>lengthOf(pairs);
+  const length = <usize>lengthOf(pairs);
   if (length < 4) return false;
-  const count = <u64>load<u32>(base);
-  let at = 4 + count * 8;
-  if (at > length) return false;
-  entries = allocate(<usize>count * ENTRY_BYTES);
-  for (let i: u64 = 0; i < count; i++) {
-    const nameLength = <u64>load<u32>(base + 4 + <usize>i * 8);
-    const valueLength = <u64>load<u32>(base + 8 + <usize>i * 8);
-    if (at + nameLength + valueLength + 2 > length) return false;
-    const entry = entries + <usize>i * ENTRY_BYTES;
-    store<u64>(entry, view(base + <usize>at, <i32>nameLength));
+  const count = load<u32>(base);
+  if (count > (length - 4) / 8) return false;
+  const sizesEnd = base + 4 + <usize>count * 8;
+  const end = base + length;
+  let at = sizesEnd;
+  let entry = allocate(<usize>count * ENTRY_BYTES);
+  entries = entry;
+  for (let sizes = base + 4; sizes < sizesEnd; sizes += 8) {
+    const nameLength = load<u32>(sizes);
+    const valueLength = load<u32>(sizes, 4);
+    if (<u64>nameLength + <u64>valueLength + 2 > <u64>(end - at)) return false;
+    store<u32>(entry, at);
+    store<u32>(entry, nameLength, 4);
     at += nameLength + 1;
-    store<u64>(entry, view(base + <usize>at, <i32>valueLength), 8);
+    store<u32>(entry, at, 8);
+    store<u32>(entry, valueLength, 12);
     at += valueLength + 1;
+    entry += ENTRY_BYTES;
   }
   headerCount = <i32>count;
   return true;

@@ -5,9 +5,9 @@ import { View, view, slice, lengthOf, byteAt, indexOf, lowerCase } from "../byte
 export function normaliseHost(authority: View): View {
   const host = withoutPort(authority);
   const length = lengthOf(host);
-  let changed = false;
-  for (let i = 0; i < length && !changed; i++) changed = byteAt(host, i) - 0x41 < 26;
-  if (!changed) return host;
+  let i = 0;
+  while (i < length && <u32>byteAt(host, i) - 0x41 >= 26) i++;
+  if (i == length) return host;
   const lower = allocate(length);
   for (let i = 0; i < length; i++) store<u8>(lower + i, lowerCase(byteAt(host, i)));
   return view(lower, length);

@@ -25,8 +25,11 @@ function isPlain(path: View): bool {
   let previous: u8 = 0;
   for (let i = 0, n = lengthOf(path); i < n; i++) {
     const byte = byteAt(path, i);
-    if (byte <= 0x20 || byte >= 0x7f || byte == PERCENT || byte == 0x5c || byte == 0x23 || byte == SEMICOLON) return false;
-    if (previous == SLASH && (byte == SLASH || byte == DOT)) return false;
+    // Letters first: they are most of any path.
+    if (<u32>(byte | 0x20) - 0x61 >= 26) {
+      if (byte <= 0x20 || byte >= 0x7f || byte == PERCENT || byte == 0x5c || byte == 0x23 || byte == SEMICOLON) return false;
+      if (previous == SLASH && (byte == SLASH || byte == DOT)) return false;
+    }
     previous = byte;
   }
   return true;
