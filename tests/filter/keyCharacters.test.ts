@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pluginConfig } from '../host/config.ts';
+import { FilterModule } from './filterModule.ts';
+
+const LONGEST = 17;
+
+test('a key of printable ASCII is looked up, one with any other byte is malformed, wherever the byte stands', () => {
+  const filter = new FilterModule();
+  assert.equal(filter.configure(JSON.stringify(pluginConfig([]))), null);
+  for (let length = 1; length <= LONGEST; length++) {
+    for (let at = 0; at < length; at++) {
+      for (let byte = 1; byte < 256; byte++) {
+        // Blanks around a key are not part of it.
+        if ((byte === 0x20 || byte === 0x09) && (at === 0 || at === length - 1)) continue;
+        const key = `${'k'.repeat(at)}${String.fromCharCode(byte)}${'k'.repeat(length - at - 1)}`;
+        const { reason } = filter.decide([[':path', '/v1'], [':method', 'GET'], ['x-api-key', key]], 0);
+        const wanted = byte > 0x20 && byte < 0x7f ? 'unknown_api_key' : 'malformed_api_key';
+        assert.equal(reason, wanted, `byte 0x${byte.toString(16)} at ${at} of ${length}`);
+      }
+    }
+  }
+});
