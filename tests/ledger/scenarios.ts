@@ -3,7 +3,7 @@ import type { Scenario } from './simulation.ts';
 
 export const ENVOYS = 1000;
 /** In this time a tenth more than the limit is asked for. */
-export const LOAD_SECONDS = 30;
+export const LOAD_SECONDS = 20;
 const ASKED = 1.1;
 
 const LIMITS = [[10_000, 'minute'], [100_000, 'minute'], [1_000_000, 'hour']] as const;
