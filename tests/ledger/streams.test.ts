@@ -13,6 +13,7 @@ const found = await available();
 const programs = await realPrograms();
 const noService = found.skip !== false ? found.skip : typeof programs === 'string' ? programs : false;
 
+const EDITS = 8;
 /** Connections for an even load. */
 const EVEN = 6;
 
@@ -55,7 +56,7 @@ describe('an edit of the policy while calls are under way', { skip: found.skip }
       fake.delayMs = 40;
       let edited = false;
       const running = hammerAll(evenly(envoys), () => edited);
-      for (let edit = 0; edit < 8; edit++) {
+      for (let edit = 0; edit < EDITS; edit++) {
         await pause(60);
         await Promise.all(envoys.map((envoy) => envoy.edit(meshConfig(quotas, { timeoutMs: 500, routes: [`r${edit}`] }))));
       }
@@ -69,7 +70,9 @@ describe('an edit of the policy while calls are under way', { skip: found.skip }
       t.diagnostic(`${allowedIn(during)} allowed during the edits, ${allowed} of ${limit} in all; ${asked} units asked in ${fake.calls.length} calls`);
       assert.deepEqual([...new Set([...during, ...after].flatMap((tally) => [...tally.keys()]))].filter((status) => status !== 200 && status !== 429), []);
       assert.ok(allowed <= limit, `${allowed} allowed of ${limit}`);
-      assert.ok(allowed >= limit * 0.9, `only ${allowed} allowed of ${limit}`);
+      // The answer to a call goes with the root that made it; one call is under way in each Envoy.
+      const largest = Math.max(...fake.calls.map(({ ask }) => ask.hits));
+      assert.ok(limit - allowed <= EDITS * envoys.length * largest, `only ${allowed} allowed of ${limit}, with calls for ${largest} at most`);
     });
   });
 });
