@@ -108,11 +108,13 @@ async function spendHeld(modes: Modes): Promise<void> {
 /** Resolves to how long the ledger took to be found, and then the last worker to know. */
 async function recovers(modes: Modes): Promise<string> {
   const started = Date.now();
-  await modes.each((envoy) => waitFor('the ledger to be found again', async () => {
+  await modes.each(async (envoy) => {
     const before = await envoy.ledger('granted_units');
-    const answers = await ask(envoy, 40);
-    return answers.every(({ status }) => status === 200) && (await envoy.ledger('granted_units')) > before;
-  }, RECOVERY_MS, 100));
+    return waitFor('the ledger to be found again', async () => {
+      const answers = await ask(envoy, 40);
+      return answers.every(({ status }) => status === 200) && (await envoy.ledger('granted_units')) > before;
+    }, RECOVERY_MS, 100);
+  });
   const found = Date.now();
   await modes.each((envoy) => waitFor('no worker to believe that it is down', async () => {
     await pace([envoy], 400, 300);
