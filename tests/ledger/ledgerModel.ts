@@ -19,6 +19,8 @@ const SECONDS: Record<keyof typeof Unit, number> = {
 /** envoyproxy/ratelimit with Redis, as a model: INCRBY on a counter per descriptor and window; refused hits count too. */
 export class LedgerModel {
   calls = 0;
+  /** An older server, or another one, that counts one hit for each call whatever it says. */
+  ignoresHits = false;
   /** Units granted since the beginning, by counter. */
   readonly granted = new Map<string, number>();
   private readonly used = new Map<string, number>();
@@ -35,7 +37,7 @@ export class LedgerModel {
 
   ask({ domain, descriptors, hits }: AskMessage, nowMs: number): AnswerMessage {
     this.calls++;
-    const statuses = descriptors.map((entries) => this.charge(domain, entries, Math.max(1, hits), Math.floor(nowMs / 1000)));
+    const statuses = descriptors.map((entries) => this.charge(domain, entries, this.ignoresHits ? 1 : Math.max(1, hits), Math.floor(nowMs / 1000)));
     return { overallCode: statuses.some(({ code }) => code === Code.overLimit) ? Code.overLimit : Code.ok, statuses };
   }
 

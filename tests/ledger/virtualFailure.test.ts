@@ -129,6 +129,23 @@ describe('a ledger that does not do its work', () => {
     mesh.assertSound();
   });
 
+  for (const envoys of [1, 4]) {
+    it(`gives no more than it counts when it counts one hit for each call, to ${envoys} Envoys`, { todo: envoys > 1 && 'the hits of others look like those that were asked for' }, (t) => {
+      const random = new Random(21);
+      const mesh = open('deny', { envoys, latencyMs: logNormal(random, 3, 0.7, 40) });
+      mesh.ledger.model.ignoresHits = true;
+      for (let i = 0; i < 6000; i++) {
+        mesh.ask(random.below(envoys), random.below(2));
+        mesh.pass(random.next() * 2);
+      }
+      mesh.pass(1000);
+      const counted = [...mesh.ledger.model.granted.values()][0] ?? 0;
+      t.diagnostic(`${mesh.allowed} allowed, ${counted} counted, ${mesh.metric('asked_units')} asked for`);
+      assert.ok(mesh.allowed <= counted, `${mesh.allowed} allowed, ${counted} counted`);
+      mesh.assertSound();
+    });
+  }
+
   it('grants from the beginning again when its memory is lost, once', () => {
     const mesh = open('deny');
     send(mesh, 600);
