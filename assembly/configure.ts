@@ -1,6 +1,6 @@
 import { ABSENT, Tables, View, begin, decodeConfig, end, lengthOf, literal, pointerOf, resetArena, writeFormat } from "../filter/index";
 import { LogLevel, log, pluginConfiguration, setTickPeriod } from "./host";
-import { releaseCalls } from "./ledger";
+import { openLedger } from "./ledger";
 import { Metrics } from "./metrics";
 import { LedgerMetrics } from "./ledgerMetrics";
 import { TICK_MILLISECONDS, install, openAccount, openRoot } from "./root";
@@ -26,7 +26,7 @@ export function configure(rootId: u32, size: u32): bool {
   }
   if (tables.ledger.cluster != ABSENT && account.ledgerMetrics == null) account.ledgerMetrics = new LedgerMetrics(tables.policy);
   install(openRoot(rootId), tables, new Metrics(tables), account);
-  releaseCalls(account);
+  openLedger(account, tables);
   setTickPeriod(TICK_MILLISECONDS);
   log(LogLevel.Info, describe(tables));
   return true;

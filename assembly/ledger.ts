@@ -1,5 +1,5 @@
 import {
-  ABSENT, CALL_LIFETIME_NANOSECONDS, Call, Count, Counter, Tables, View, fail, grpcService, literal, messageOf, prepareCall, settle,
+  ABSENT, Call, Count, Counter, Tables, View, fail, grpcService, literal, messageOf, prepareCall, settle,
   unclaim,
 } from "../filter/index";
 import { currentTimeNanoseconds, grpcCall, grpcMessage, setEffectiveContext } from "./host";
@@ -21,6 +21,8 @@ const MAX_ANSWER_BYTES: u32 = 4096;
 const CALL_TIMEOUTS = 10;
 const MIN_CALL_MILLISECONDS = 200;
 const MAX_CALL_MILLISECONDS = 5000;
+/** The host ends a call in time; when its root is gone, nobody does. */
+const LIFETIME_MARGIN_MILLISECONDS = 1000;
 
 let inUse = 0;
 
@@ -46,9 +48,19 @@ export function ask(root: Root, tables: Tables, account: Account, counter: Count
 }
 
 function startCall(root: Root, tables: Tables, message: View): u32 {
-  const timeout = min(MAX_CALL_MILLISECONDS, max(MIN_CALL_MILLISECONDS, tables.ledger.timeoutMilliseconds * CALL_TIMEOUTS));
   setEffectiveContext(root.id);
-  return grpcCall(grpcService(tables.ledger), SERVICE, METHOD, message, timeout);
+  return grpcCall(grpcService(tables.ledger), SERVICE, METHOD, message, callTimeout(tables));
+}
+
+/** In milliseconds. */
+function callTimeout(tables: Tables): i32 {
+  return min(MAX_CALL_MILLISECONDS, max(MIN_CALL_MILLISECONDS, tables.ledger.timeoutMilliseconds * CALL_TIMEOUTS));
+}
+
+/** What a new policy says of its ledger holds from now on. */
+export function openLedger(account: Account, tables: Tables): void {
+  account.counters.callLifetimeNanoseconds = <i64>(callTimeout(tables) + LIFETIME_MARGIN_MILLISECONDS) * 1_000_000;
+  releaseCalls(account);
 }
 
 /** The answer to a call. */
@@ -76,7 +88,7 @@ export function onGrpcClose(token: u32): void {
  * Lets others ask for what the calls of an account are under way for: the root that made them is replaced, and the host drops
  * the answers of a root that goes.
  */
-export function releaseCalls(account: Account): void {
+function releaseCalls(account: Account): void {
   if (inUse == 0) return;
   const now = currentTimeNanoseconds();
   for (let i = 0; i < MAX_CALLS; i++) {
@@ -94,7 +106,7 @@ export function expireCalls(now: i64): void {
   for (let i = 0; i < MAX_CALLS; i++) {
     const call = callAt(i);
     const age = now - call.sentAtNanoseconds;
-    if (!call.inUse || (age >= 0 && age < CALL_LIFETIME_NANOSECONDS)) continue;
+    if (!call.inUse || (age >= 0 && age < accountAt(call.account).counters.callLifetimeNanoseconds)) continue;
     if (!call.released) fail(accountAt(call.account).counters, call, now);
     close(call);
   }

@@ -145,7 +145,9 @@ function look(rootId: u32, consumerId: u64, meter: u64): void {
 function patienceAtEnd(waiter: Waiter, account: Account | null, now: i64): Patience {
   if (account == null) return Patience.Unanswered;
   if (isAnswered(account.counters, waiter.consumerId, waiter.meter, waiter.sinceNanoseconds)) return Patience.Contended;
-  account.counters.outage.noteFailure(waiter.sinceNanoseconds, now);
+  // One slow call is no outage while others are answered.
+  const outage = account.counters.outage;
+  if (outage.answeredAt < waiter.sinceNanoseconds) outage.noteFailure(waiter.sinceNanoseconds, now);
   return Patience.Unanswered;
 }
 

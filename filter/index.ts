@@ -11,7 +11,7 @@ export { counterId } from "./tables/counterId";
 export { Patience } from "./quota/charge";
 export { Counters } from "./quota/counters";
 export { STOCK_BYTES, STOCK_SHARD_COUNT, heldInShard } from "./ledger/stock";
-export { Call, CALL_LIFETIME_NANOSECONDS } from "./ledger/call";
+export { Call } from "./ledger/call";
 export { Counter, dryIndex, messageOf, noted, notedCount, prepareCall } from "./ledger/ask";
 export { grpcService } from "./ledger/message";
 export { isAnswered } from "./ledger/draw";

@@ -17,6 +17,3 @@ export class Call {
   /** Its root may be gone, and the answer with it: nobody waits for it, but it is booked if it comes. */
   released: bool;
 }
-
-/** A call that no answer has ended by now was lost with its VM or its root. Longer than any timeout of a call. */
-export const CALL_LIFETIME_NANOSECONDS: i64 = 6_000_000_000;

@@ -2,7 +2,7 @@ import { Counters } from "../quota/counters";
 import { WriteResult } from "../quota/shardStore";
 import { MAX_ATTEMPTS, openCell, readCell, writeCell } from "../quota/store";
 import { nominalSeconds } from "../quota/window";
-import { CALL_LIFETIME_NANOSECONDS, Call } from "./call";
+import { Call } from "./call";
 import { askSize, isLow } from "./size";
 import { asStock, heldIn, isAsked, isRefused } from "./stock";
 
@@ -20,10 +20,11 @@ export function claim(counters: Counters, call: Call, demand: i64, now: i64): bo
     if (cell == null) return false;
     const stock = asStock(cell);
     const held = heldIn(stock, now);
-    if (isAsked(stock, now, CALL_LIFETIME_NANOSECONDS) || isRefused(stock, call.limit, now)) return false;
+    if (isAsked(stock, now, counters.callLifetimeNanoseconds) || isRefused(stock, call.limit, now)) return false;
     if (held > 0 && !isLow(stock, held, now)) return false;
     // A trial after an outage may be lost too, so it asks for one unit.
-    call.units = counters.outage.failures > 0 ? 1 : askSize(stock, held, call.limit, demand, now);
+    const isSingle = counters.outage.failures > 0 || now < counters.singleUntil;
+    call.units = isSingle ? 1 : askSize(stock, held, call.limit, demand, now);
     call.sentAtNanoseconds = now;
     stock.askedAtNanoseconds = now;
     stock.overAtSeconds = max(stock.overAtSeconds, nowSeconds + nominalSeconds(call.window));

@@ -2,7 +2,6 @@ import { Counters } from "../quota/counters";
 import { grant } from "../quota/pool";
 import { ShardStore, WriteResult } from "../quota/shardStore";
 import { MAX_ATTEMPTS, readCell, wasRead, writeCell } from "../quota/store";
-import { CALL_LIFETIME_NANOSECONDS } from "./call";
 import { isLow } from "./size";
 import { asStock, heldIn, isAsked, isOpen, isRefused, remainingIn } from "./stock";
 
@@ -45,7 +44,7 @@ export function draw(counters: Counters, consumer: u64, meter: u64, limit: i64, 
     }
     grant.available = true;
     if (units == 0) return;
-    runsLow = !refused && isLow(stock, left, now) && !isAsked(stock, now, CALL_LIFETIME_NANOSECONDS);
+    runsLow = !refused && isLow(stock, left, now) && !isAsked(stock, now, counters.callLifetimeNanoseconds);
     stock.held = left;
     grant.units = units;
     const result = writeCell(stocks, now / NANOSECONDS);

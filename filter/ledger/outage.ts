@@ -15,6 +15,8 @@ export class Outage {
   private failedAt: i64 = 0;
   private retryAt: i64 = 0;
   private trialUntil: i64 = 0;
+  /** When any call of this VM was last answered. */
+  answeredAt: i64 = 0;
   private seed: u64 = 0;
 
   /** True while nobody may be made to wait for the ledger, nor it be called. */
@@ -38,7 +40,8 @@ export class Outage {
     this.trialUntil = 0;
   }
 
-  noteAnswer(): void {
+  noteAnswer(now: i64): void {
+    this.answeredAt = max(this.answeredAt, now);
     this.failures = 0;
     this.trialUntil = 0;
   }
@@ -50,11 +53,11 @@ export class Outage {
 
   /** Some worker of this Envoy had an answer then. */
   hear(answeredAt: i64): void {
-    if (this.failures > 0 && answeredAt > this.failedAt) this.noteAnswer();
+    if (this.failures > 0 && answeredAt > this.failedAt) this.noteAnswer(answeredAt);
   }
 
-  /** SplitMix64, stirred by the time of the failure, which differs between Envoys by nanoseconds. */
-  private random(now: i64): u64 {
+  /** SplitMix64, stirred by the time, which differs between Envoys by nanoseconds. */
+  random(now: i64): u64 {
     this.seed += 0x9e3779b97f4a7c15 ^ <u64>now;
     let z = this.seed;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;

@@ -13,8 +13,14 @@ import { Count } from "./tally";
 const NANOSECONDS: i64 = 1_000_000_000;
 /** Faster is as good as at once, and products with a time stay far below 2^63. */
 const MAX_DECLINE: i64 = 1 << 32;
-/** A refusal is believed this long at most: somebody may have raised the limit at the service. */
+/**
+ * A refusal is believed this long at most: somebody may have raised the limit at the service. The random part keeps those who
+ * were refused together from asking again together.
+ */
 const REFUSAL_NANOSECONDS: i64 = 30_000_000_000;
+const REFUSAL_SPREAD_NANOSECONDS: u64 = 10_000_000_000;
+/** How long a service is asked for single units after it has counted fewer than it was asked for. */
+const SINGLE_NANOSECONDS: i64 = 60_000_000_000;
 /** Ends that differ by no more are of the same window, known to the second; windows of a second are told apart. */
 const SAME_END_NANOSECONDS: i64 = 1_500_000_000;
 
@@ -46,7 +52,7 @@ function book(counters: Counters, call: Call, now: i64): void {
     const stock = asStock(cell);
     openUntil(stock, endsAt, call.window, now);
     if (stock.askedAtNanoseconds == call.sentAtNanoseconds) stock.askedAtNanoseconds = 0;
-    accepted = take(stock, call, now);
+    accepted = take(counters, stock, call, now);
     stock.overAtSeconds = stock.endsAtNanoseconds / NANOSECONDS + 1;
     const result = writeCell(counters.stocks, now / NANOSECONDS);
     if (result == WriteResult.Failed) return;
@@ -56,7 +62,7 @@ function book(counters: Counters, call: Call, now: i64): void {
     counters.tally.add(Count.Unlimited, 1);
     return counters.outage.noteFailure(call.sentAtNanoseconds, now);
   }
-  counters.outage.noteAnswer();
+  counters.outage.noteAnswer(now);
   if (answer.verdict == Verdict.Refused) counters.tally.add(Count.Refused, 1);
   else counters.tally.add(Count.GrantedUnits, accepted);
 }
@@ -74,14 +80,16 @@ function openUntil(stock: Stock, endsAt: i64, window: WindowKind, now: i64): voi
 }
 
 /**
- * Adds what the answer grants to the stock. Units count as granted only as far as the service's own count has risen: a
- * service that does not know how many were asked for, and counts one, grants one.
+ * Adds what the answer grants to the stock. The service's own count must have risen by as much: when it has not, the service does
+ * not know how many were asked for, and counts one for a call. Then one unit is taken, and no more are asked for in one call.
  */
-function take(stock: Stock, call: Call, now: i64): i64 {
+function take(counters: Counters, stock: Stock, call: Call, now: i64): i64 {
   const used = answer.limit - answer.remaining;
   // A count that has fallen began anew, in a service that lost its memory.
   const risen = used >= stock.used ? used - stock.used : used;
-  const accepted = answer.verdict == Verdict.Granted ? min(call.units, risen) : 0;
+  const isCounted = risen >= call.units;
+  if (answer.verdict == Verdict.Granted && !isCounted) counters.singleUntil = now + SINGLE_NANOSECONDS;
+  const accepted = answer.verdict != Verdict.Granted ? 0 : isCounted ? call.units : min<i64>(1, risen);
   const took = (now - stock.answeredAtNanoseconds) / 1_000_000;
   stock.declinePerSecond = stock.used > 0 && took > 0 ? min((risen - accepted) * 1000 / took, MAX_DECLINE) : 0;
   stock.limit = answer.limit;
@@ -94,7 +102,8 @@ function take(stock: Stock, call: Call, now: i64): i64 {
   if (accepted > 0) stock.lastUnits = accepted;
   if (answer.verdict == Verdict.Refused) {
     stock.refusedForLimit = call.limit;
-    stock.refusedUntilNanoseconds = min(stock.endsAtNanoseconds, now + REFUSAL_NANOSECONDS);
+    const spread = <i64>(counters.outage.random(now) % REFUSAL_SPREAD_NANOSECONDS);
+    stock.refusedUntilNanoseconds = min(stock.endsAtNanoseconds, now + REFUSAL_NANOSECONDS + spread);
   }
   return accepted;
 }

@@ -8,5 +8,9 @@ export class Counters {
   readonly balances: Balances = new Balances();
   readonly outage: Outage = new Outage();
   readonly tally: Tally = new Tally();
+  /** A call that no answer has ended by then was lost with its VM or its root. Longer than the timeout of a call. */
+  callLifetimeNanoseconds: i64 = 6_000_000_000;
+  /** Until then the ledger is asked for single units: it counts calls, not units. */
+  singleUntil: i64 = 0;
   constructor(readonly pool: ShardStore, readonly stocks: ShardStore) {}
 }
