@@ -1,5 +1,5 @@
 import {
-  proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_header_map_value, proxy_remove_header_map_value,
+  proxy_add_header_map_value, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_header_map_value, proxy_remove_header_map_value,
   proxy_replace_header_map_value, proxy_set_header_map_pairs, proxy_set_property,
 } from "@solo-io/proxy-runtime/assembly/imports";
 
@@ -51,6 +51,14 @@ export function replaceHeaders(map: u32, count: u32): void {
   for (let i: u32 = 0; i < count; i++) {
     store<u8>(NAME + NAME_BYTES - 1, <u8>(0x30 + i));
     proxy_replace_header_map_value(map, NAME, NAME_BYTES, NAME, NAME_BYTES);
+  }
+}
+
+/** Adds so many headers that are not there. */
+export function addRequestHeaders(count: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    store<u8>(NAME + NAME_BYTES - 1, <u8>(0x30 + i));
+    proxy_add_header_map_value(REQUEST, NAME, NAME_BYTES, NAME, NAME_BYTES);
   }
 }
 

@@ -12,6 +12,7 @@ export const floor: readonly Variant[] = [
   module('floor-replace-1', 'wasm: reads, sets 1 header', 'replace1'),
   module('floor-replace-3', 'wasm: reads, sets 3 headers', 'replace3'),
   module('floor-replace-5', 'wasm: reads, sets 5 headers', 'replace5'),
+  module('floor-add-5', 'wasm: reads, adds 5 headers', 'add5'),
   module('floor-pairs-5', 'wasm: reads, sets 5 headers in one call', 'pairs5'),
   module('floor-response', 'wasm: reads, sets 5, and 2 on the response', 'response', 'x-floor-0001'),
   module('floor-calls', 'wasm: all calls that Tollgate makes', 'calls', 'x-floor-0001'),

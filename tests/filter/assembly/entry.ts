@@ -130,10 +130,10 @@ function writeEditList(): void {
   text(",\"edits\":[");
   for (let i = 0; i < editCount; i++) {
     if (i > 0) text(",");
-    text(editKind(i) == EditKind.Set ? "[\"set\"," : "[\"remove\",");
+    text(editKind(i) == EditKind.Remove ? "[\"remove\"," : editKind(i) == EditKind.Add ? "[\"add\"," : "[\"set\",");
     quoted(editName(i));
     text(",");
-    quoted(editKind(i) == EditKind.Set ? editValue(i) : view(1, 0));
+    quoted(editKind(i) == EditKind.Remove ? view(1, 0) : editValue(i));
     text("]");
   }
   text("]");
