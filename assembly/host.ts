@@ -1,6 +1,6 @@
 import { ABSENT, View, view, pointerOf, lengthOf } from "../filter/index";
 import {
-  proxy_add_header_map_value, proxy_continue_stream, proxy_define_metric, proxy_get_buffer_bytes, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_property,
+  proxy_continue_stream, proxy_define_metric, proxy_get_buffer_bytes, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_property,
   proxy_get_shared_data, proxy_increment_metric, proxy_log, proxy_record_metric, proxy_remove_header_map_value,
   proxy_replace_header_map_value, proxy_send_local_response, proxy_set_effective_context, proxy_set_property, proxy_set_shared_data, proxy_set_tick_period_milliseconds,
 } from "@solo-io/proxy-runtime/assembly/imports";
@@ -51,11 +51,6 @@ export function currentTimeNanoseconds(): i64 {
 export function headerPairs(map: HeaderMap): View {
   clearOut();
   return outView(proxy_get_header_map_pairs(map, OUT_POINTER, OUT_SIZE));
-}
-
-/** Adds a header that is not there; false when the host refuses. */
-export function addHeader(map: HeaderMap, name: View, value: View): bool {
-  return proxy_add_header_map_value(map, pointerOf(name), lengthOf(name), pointerOf(value), lengthOf(value)) == Status.Ok;
 }
 
 /** Replaces every value of the header; false when the host refuses. */

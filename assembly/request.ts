@@ -4,7 +4,7 @@ import {
   readRequest, replyPairs, responseCodeDetailsOf, standings, statusOf, MAX_STANDINGS, Standing,
 } from "../filter/index";
 import {
-  HeaderMap, LogLevel, NO_GRPC_STATUS, addHeader, currentTimeNanoseconds, hasFilterState, headerPairs, log, removeHeader, replaceHeader, 
+  HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, hasFilterState, headerPairs, log, removeHeader, replaceHeader, 
   sendReply, setFilterState,
 } from "./host";
 import { ask } from "./ledger";
@@ -76,9 +76,7 @@ function askForNoted(root: Root): void {
 function applyEdits(): bool {
   let good = true;
   for (let i = 0; i < editCount; i++) {
-    const kind = editKind(i);
-    if (kind == EditKind.Add) good = addHeader(HeaderMap.Request, editName(i), editValue(i)) && good;
-    else if (kind == EditKind.Set) good = replaceHeader(HeaderMap.Request, editName(i), editValue(i)) && good;
+    if (editKind(i) == EditKind.Set) good = replaceHeader(HeaderMap.Request, editName(i), editValue(i)) && good;
     else good = removeHeader(HeaderMap.Request, editName(i)) && good;
   }
   return good;

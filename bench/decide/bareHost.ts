@@ -98,7 +98,6 @@ export class BareHost {
         this.view().setBigUint64(pointer, this.nanoseconds, true);
         return OK;
       },
-      add_header_map_value: () => OK,
       replace_header_map_value: () => OK,
       remove_header_map_value: () => OK,
       send_local_response: () => {

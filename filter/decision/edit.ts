@@ -1,7 +1,7 @@
 import { View, ABSENT } from "../bytes/view";
 
-/** Changes to the request's headers, in order. `Set` replaces every value a header has; `Add` is for one that is not there. */
-export const enum EditKind { Set, Remove, Add }
+/** Changes to the request's headers, in order. `set` replaces every value a header has. */
+export const enum EditKind { Set, Remove }
 
 @unmanaged
 class Edit {
@@ -25,11 +25,6 @@ export function clearEdits(): void {
 
 export function setHeader(name: View, value: View): void {
   add(EditKind.Set, name, value);
-}
-
-/** Costs the host less than `setHeader`, but the request must have no header of that name. */
-export function addHeader(name: View, value: View): void {
-  add(EditKind.Add, name, value);
 }
 
 export function removeHeader(name: View): void {

@@ -7,7 +7,7 @@ import { isOwnHeader } from "../request/request";
 import { NONE, Route } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { decision } from "./decision";
-import { addHeader, editCount, removeHeader, setHeader } from "./edit";
+import { editCount, removeHeader, setHeader } from "./edit";
 import { Reason } from "./reason";
 
 const CONSUMER = literal("x-tollgate-consumer");
@@ -20,20 +20,15 @@ const PATH = literal(":path");
  * that the upstream and Envoy's route table read.
  */
 export function writeEdits(tables: Tables): void {
-  const isForeign = removeForeignIdentity();
+  removeForeignIdentity();
   if (decision.reason == Reason.Unmatched) return;
   if (!tables.forwardKey) stripHeaders(tables);
   const route: Route | null = decision.routeIndex == NONE ? null : tables.routes.at(decision.routeIndex);
   if (route != null) writeRouteHeaders(tables, route);
   writePath(tables, route);
-  if (decision.consumer != NONE) identify(CONSUMER, tables.consumers.at(decision.consumer).name, isForeign);
-  if (decision.plan != NONE) identify(PLAN, tables.plans.at(decision.plan).name, isForeign);
-  identify(ROUTE, decision.route, isForeign);
-}
-
-function identify(name: View, value: View, isForeign: bool): void {
-  if (isForeign) setHeader(name, value);
-  else addHeader(name, value);
+  if (decision.consumer != NONE) setHeader(CONSUMER, tables.consumers.at(decision.consumer).name);
+  if (decision.plan != NONE) setHeader(PLAN, tables.plans.at(decision.plan).name);
+  setHeader(ROUTE, decision.route);
 }
 
 /**
@@ -44,16 +39,12 @@ export function mayBeDecidedAlready(): bool {
   return decision.reason == Reason.Unmatched && editCount > 0;
 }
 
-/** Removes headers of Tollgate that came from outside; those that are set below are replaced anyway. True when there were some. */
-function removeForeignIdentity(): bool {
-  let some = false;
+/** Headers of Tollgate that came from outside; those that are set below are replaced anyway. */
+function removeForeignIdentity(): void {
   for (let i = 0; i < headerCount; i++) {
     const name = headerName(i);
-    if (!isOwnHeader(name)) continue;
-    some = true;
-    if (!isReplaced(name)) removeHeader(name);
+    if (isOwnHeader(name) && !isReplaced(name)) removeHeader(name);
   }
-  return some;
 }
 
 function isReplaced(name: View): bool {

@@ -9,7 +9,7 @@ export interface Decision {
   readonly reason: string;
   readonly status: number;
   readonly grpcStatus: number;
-  readonly edits: (['set' | 'add', string, string] | ['remove', string])[];
+  readonly edits: (['set', string, string] | ['remove', string])[];
   readonly reply: { readonly body: string; readonly headers: Pair[] } | null;
   readonly response: Pair[];
   readonly log: string;

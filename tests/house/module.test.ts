@@ -40,7 +40,7 @@ test('filter/ compiled alone imports exactly env.abort', async () => {
 test('the module imports and exports exactly these', async () => {
   const { imports, exports } = await surface(inPackage('build', 'tollgate.wasm'));
   assert.deepEqual(imports, [
-    'env.proxy_add_header_map_value', 'env.proxy_continue_stream', 'env.proxy_define_metric', 'env.proxy_get_buffer_bytes', 'env.proxy_get_current_time_nanoseconds', 'env.proxy_get_header_map_pairs',
+    'env.proxy_continue_stream', 'env.proxy_define_metric', 'env.proxy_get_buffer_bytes', 'env.proxy_get_current_time_nanoseconds', 'env.proxy_get_header_map_pairs',
     'env.proxy_get_property', 'env.proxy_get_shared_data', 'env.proxy_grpc_call', 'env.proxy_increment_metric', 'env.proxy_log',
     'env.proxy_record_metric', 'env.proxy_remove_header_map_value', 'env.proxy_replace_header_map_value',
     'env.proxy_send_local_response', 'env.proxy_set_effective_context', 'env.proxy_set_property', 'env.proxy_set_shared_data',

@@ -130,10 +130,10 @@ function writeEditList(): void {
   text(",\"edits\":[");
   for (let i = 0; i < editCount; i++) {
     if (i > 0) text(",");
-    text(editKind(i) == EditKind.Remove ? "[\"remove\"," : editKind(i) == EditKind.Add ? "[\"add\"," : "[\"set\",");
+    text(editKind(i) == EditKind.Set ? "[\"set\"," : "[\"remove\",");
     quoted(editName(i));
     text(",");
-    quoted(editKind(i) == EditKind.Remove ? view(1, 0) : editValue(i));
+    quoted(editKind(i) == EditKind.Set ? editValue(i) : view(1, 0));
     text("]");
   }
   text("]");
