@@ -13,7 +13,7 @@ export interface Chart {
   readonly marks: readonly (readonly [second: number, word: string])[];
 }
 
-const WIDTH = 760;
+const WIDTH = 780;
 const HEIGHT = 340;
 const PLOT = { left: 60, right: 610, top: 44, bottom: 290 };
 const INK = '#24292f';
@@ -38,9 +38,9 @@ export function chartSvg({ title, xLabel, lines, marks }: Chart): string {
   }
   for (let second = 0; second < seconds; second += 5) parts.push(`<text x="${x(second)}" y="${PLOT.bottom + 16}" text-anchor="middle">${second}</text>`);
   parts.push(`<text x="${(PLOT.left + PLOT.right) / 2}" y="${PLOT.bottom + 36}" text-anchor="middle">${xLabel}</text>`);
-  for (const [second, word] of marks) {
+  for (const [i, [second, word]] of marks.entries()) {
     parts.push(`<line x1="${x(second)}" x2="${x(second)}" y1="${PLOT.top}" y2="${PLOT.bottom}" stroke="${INK}" stroke-dasharray="2 4"/>`);
-    parts.push(`<text x="${x(second)}" y="${PLOT.top - 4}" text-anchor="middle" font-size="11">${word}</text>`);
+    parts.push(`<text x="${x(second)}" y="${PLOT.top - 4}" text-anchor="${i === 0 ? 'end' : 'start'}" font-size="11">${word}</text>`);
   }
   for (const [i, { name, colour, values }] of lines.entries()) {
     const points = values.map((value, second) => `${x(second)},${y(value)}`).join(' ');
