@@ -98,9 +98,13 @@ function assertModes(answers: Record<Mode, Answer[]>, what: string): void {
 async function spendHeld(modes: Modes): Promise<void> {
   await modes.each(async (envoy, mode) => {
     const name = { allow: 'allowed_unavailable', deny: 'denied_unavailable', 'local-share': 'local_share' }[mode];
-    await waitFor(`${mode} to show`, async () => {
+    await waitFor(`${mode} to decide every request`, async () => {
+      // An idle worker's lease is back in the stock after half a second, and a counter is shown after a quarter.
+      await pause(700);
+      const before = await envoy.ledger(name);
       await ask(envoy, 20);
-      return (await envoy.ledger(name)) > 0;
+      await pause(400);
+      return (await envoy.ledger(name)) - before === 20;
     });
   });
 }
