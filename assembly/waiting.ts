@@ -8,29 +8,19 @@ import { Account, Root, findRoot } from "./root";
  * Requests that wait for the ledger. Each is decided anew when an answer about its counter comes, and at the latest when it
  * has waited long enough. The answer may come to another worker's VM, which cannot wake this one: so this one looks every few
  * milliseconds while somebody waits. A stream that its client has given up is found out then, and forgotten.
+ *
+ * A waiter is the counter that it waits for, and whose request; `plan` is NONE when its tables are no more.
  */
 @unmanaged
-class Waiter {
+class Waiter extends Counter {
   streamId: u32;
   rootId: u32;
   sinceNanoseconds: i64;
   untilNanoseconds: i64;
-  /** From here on a Counter: what it waits for. `plan` is NONE when its tables are no more. */
-  consumerId: u64;
-  meter: u64;
-  limit: i64;
-  api: i32;
-  plan: i32;
-  quota: i32;
-  consumer: i32;
 }
 
 const MAX_WAITERS = 1024;
 const waiters: Rows<Waiter> = new Rows<Waiter>();
-
-function counterOf(waiter: Waiter): Counter {
-  return changetype<Counter>(changetype<usize>(waiter) + offsetof<Waiter>("consumerId"));
-}
 
 /** True when so many wait already that no more may. */
 export function isFull(): bool {
@@ -51,7 +41,7 @@ export function wait(streamId: u32, root: Root, account: Account, timeoutMillise
 }
 
 function noteDry(waiter: Waiter): void {
-  memory.copy(changetype<usize>(counterOf(waiter)), changetype<usize>(noted(dryIndex)), offsetof<Counter>());
+  memory.copy(changetype<usize>(waiter), changetype<usize>(noted(dryIndex)), offsetof<Counter>());
 }
 
 /** Decides those anew that wait for the counter: an answer about it has come. */
@@ -103,7 +93,7 @@ function askFor(waiter: Waiter): bool {
   const tables = root.tables;
   const account = root.account;
   if (tables == null || account == null) return false;
-  return ask(root, tables, account, counterOf(waiter), countWaiting(waiter.consumerId, waiter.meter));
+  return ask(root, tables, account, waiter, countWaiting(waiter.consumerId, waiter.meter));
 }
 
 function countWaiting(consumerId: u64, meter: u64): i32 {

@@ -3,6 +3,7 @@ import { pluginConfig } from '../../tests/host/config.ts';
 import { CONSUMERS, ENDLESS, KEY, ROUTED } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 import { DOMAIN } from './service.ts';
+import { ROUTES } from './tollgate.ts';
 
 /** Quotas by name, with the unit in which the rate limit service counts them. */
 const QUOTAS = [
@@ -10,7 +11,6 @@ const QUOTAS = [
   { name: 'daily', window: 'day', unit: 'day' },
   { name: 'thirty-days', window: '30d', unit: 'month' },
 ] as const;
-const ROUTES = [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }];
 
 /** Tollgate with quotas of the whole mesh: the service is asked for leases, and hardly any request waits for one. */
 export const mesh: readonly Variant[] = [{

@@ -5,7 +5,7 @@ import type { Variant } from '../variant.ts';
 
 const ONE: readonly Quota[] = [{ name: 'hourly', limit: ENDLESS, window: 'hour' }];
 const THREE: readonly Quota[] = [...ONE, { name: 'daily', limit: ENDLESS, window: 'day' }, { name: 'monthly', limit: ENDLESS, window: 'month' }];
-const ROUTES = [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }];
+export const ROUTES = [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }];
 
 /** Tollgate, from a key alone to all it does, and by number of consumers. */
 export const tollgate: readonly Variant[] = [

@@ -10,7 +10,8 @@ const NANOSECONDS: i64 = 1_000_000_000;
 
 /**
  * Makes this VM the one that asks the ledger for more of a counter that `demand` requests want, and sets the call's units;
- * false when nobody need ask, or somebody does already. One call at a time for a counter in this Envoy: an answer says how much the next may ask for.
+ * false when nobody need ask, or somebody does already. One call at a time for a counter in this Envoy: an answer says how
+ * much the next may ask for.
  */
 export function claim(counters: Counters, call: Call, demand: i64, now: i64): bool {
   if (counters.outage.isDown(now)) return false;
