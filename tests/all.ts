@@ -46,7 +46,7 @@ const bin = (name: string, ...path: string[]): string => join('node_modules', na
 
 const suites: Suite[] = [
   { name: 'types', command: [process.execPath, bin('typescript', 'bin', 'tsc'), '--noEmit'], counts: 'exit code' },
-  { name: 'lint', command: [process.execPath, bin('eslint', 'bin', 'eslint.js'), 'scripts', 'tests', 'bench', '--max-warnings', '0'], counts: 'exit code' },
+  { name: 'lint', command: [process.execPath, bin('eslint', 'bin', 'eslint.js'), 'scripts', 'tests', 'bench', 'attack', '--max-warnings', '0'], counts: 'exit code' },
   { name: 'units', command: [process.execPath, bin('@as-pect', 'cli', 'bin', 'asp.js'), '--no-logo', '--summary'] },
   nodeSuite('house', 1),
   nodeSuite('scripts', 2),
@@ -58,6 +58,8 @@ const suites: Suite[] = [
   // get (or has named), then the oldest that is supported.
   nodeSuite('envoy', 1),
   { ...nodeSuite('envoy', 1), name: 'envoy-oldest', prepare: oldestEnvoy },
+  // A minute of what `npm run attack` does.
+  nodeSuite('attack', 1),
   // A real rate limit service behind several Envoys.
   { ...nodeSuite('ledger', 1), prepare: () => prepareLedger(isAskedFor('ledger'), report) },
   // Real registries, and Istio's whole control plane.

@@ -92,6 +92,11 @@ export class LocalEnvoy {
     return this.process.ended;
   }
 
+  /** Its process, as long as there is one. */
+  get pid(): number | undefined {
+    return this.process.pid;
+  }
+
   /** Everything Envoy wrote to its own log. */
   get logged(): readonly string[] {
     return this.log;

@@ -10,6 +10,7 @@ const allowed: Record<string, string[]> = {
   assembly: ['filter/index', 'assembly'],
   scripts: ['scripts'],
   bench: ['bench', 'scripts', 'tests'],
+  attack: ['attack', 'scripts', 'tests'],
 };
 
 /** Packages that a guest folder may import from; the tool may use any that package.json names. */

@@ -1,0 +1,53 @@
+import type { Rule } from '../tests/ledger/ledgerModel.ts';
+import { digestOf } from '../tests/envoy/testPolicy.ts';
+
+export const POLICY = 'petstore';
+/** Name of the cluster of the rate limit service. */
+const CLUSTER = 'ledger';
+
+export interface AttackedQuota {
+  readonly limit: number;
+  readonly window: 'second' | 'minute' | 'hour' | 'day';
+  /** Default envoy: counted by this Envoy alone. */
+  readonly scope?: 'envoy' | 'mesh';
+}
+
+export interface AttackedPolicy {
+  readonly quota: AttackedQuota;
+  /** Consumers `c0`, `c1` …, each with the key `keyOf(i)`; default 1. */
+  readonly consumers?: number;
+  /** Names of further routes: they change the policy and nothing that is counted. */
+  readonly routes?: readonly string[];
+  readonly timeout?: string;
+  /** YAML lines at the end. */
+  readonly more?: string;
+}
+
+/** The key of a consumer. */
+export function keyOf(consumer: number): string {
+  return `consumer-${consumer}-secret-key`;
+}
+
+/** A policy of one API under /v1 with one plan and one quota. */
+export function attackedPolicy({ quota, consumers = 1, routes = [], timeout = '50ms', more = '' }: AttackedPolicy): string {
+  const { limit, window, scope = 'envoy' } = quota;
+  const ledger = scope === 'mesh' ? `ledger: { cluster: ${CLUSTER}, domain: ${POLICY}, timeout: ${timeout} }\n` : '';
+  const people = Array.from({ length: consumers }, (_, i) => `  c${i}: { plan: gold, keys: [{ id: k${i}, digest: "${digestOf(keyOf(i))}" }] }\n`);
+  const takes = routes.map((name) => `      - { name: ${name}, when: { headers: { x-take: ${name} } } }\n`);
+  return `policy: ${POLICY}
+${ledger}upstreams: { v1: { url: "http://127.0.0.1:9001" } }
+apis:
+  petstore:
+    paths: [/v1]
+    plans: [gold]
+    upstream: v1
+${takes.length > 0 ? `    routes:\n${takes.join('')}` : ''}plans:
+  gold: { quotas: { q: { limit: ${limit}, window: ${window}${scope === 'mesh' ? ', scope: mesh' : ''} } } }
+consumers:
+${people.join('')}${more}`;
+}
+
+/** What the rate limit service must know of it. */
+export function rulesOf({ limit, window }: AttackedQuota): Rule[] {
+  return [{ plan: 'gold', quota: 'q', limit, unit: window }];
+}

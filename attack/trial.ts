@@ -1,0 +1,86 @@
+import { AssertionError } from 'node:assert';
+import { startEcho, type Echo } from '../scripts/upstream/echo.ts';
+import type { Available } from '../tests/envoy/available.ts';
+import { Random } from '../tests/host/random.ts';
+import { FakeService } from '../tests/ledger/fakeService.ts';
+import { Fault, hold, type Attack, type Context } from './form.ts';
+import { POLICY } from './policy.ts';
+import { Target } from './target.ts';
+
+export interface Outcome {
+  readonly attack: Attack;
+  readonly seconds: number;
+  readonly counts: ReadonlyMap<string, number>;
+  /** What did not hold, or null. */
+  readonly fault: string | null;
+}
+
+export interface TrialOptions {
+  readonly seed: number;
+  readonly ms: number;
+  readonly found: Available;
+  readonly signal?: AbortSignal;
+}
+
+/** How long an attack may take beyond its time: to end what it has begun, on a busy machine. */
+const GRACE_MS = 60_000;
+
+/** One attack for its time; an attack that hangs is a fault too. */
+export async function runAttack(attack: Attack, options: TrialOptions): Promise<Outcome> {
+  const started = Date.now();
+  const counts = new Map<string, number>();
+  const closing: (() => Promise<unknown>)[] = [];
+  let fault: string | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Fault(`not over ${GRACE_MS / 1000} s after its time`)), options.ms + GRACE_MS)));
+    await Promise.race([attack.run(contextOf(attack, options, counts, closing)), late]);
+    // an attack that is never reached must not look like one that held
+    hold(counts.size > 0 || options.signal?.aborted === true, 'it tried nothing');
+  } catch (error) {
+    fault = faultText(error);
+  } finally {
+    clearTimeout(timer);
+    for (const close of closing.reverse()) await close().catch(() => undefined);
+  }
+  return { attack, seconds: (Date.now() - started) / 1000, counts, fault };
+}
+
+function contextOf(attack: Attack, { seed, ms, found, signal }: TrialOptions, counts: Map<string, number>, closing: (() => Promise<unknown>)[]): Context {
+  const deadline = Date.now() + ms;
+  let echo: Echo | null = null;
+  const leftMs = (): number => (signal?.aborted ? 0 : Math.max(0, deadline - Date.now()));
+  return {
+    random: new Random(seedFor(seed, attack.name)),
+    leftMs,
+    isTimeLeft: () => leftMs() > 0,
+    count: (what, by = 1) => void counts.set(what, (counts.get(what) ?? 0) + by),
+    cleanUp: (close) => void closing.push(close),
+    async open(setting) {
+      if (echo === null) {
+        echo = await startEcho('v1');
+        closing.push(() => echo!.close());
+      }
+      const target = await Target.open({ upstream: echo.url, ...setting }, found);
+      closing.push(() => target.stop());
+      counts.set('Envoys', (counts.get('Envoys') ?? 0) + 1);
+      return target;
+    },
+    async service(rules) {
+      const service = await FakeService.start(POLICY, rules);
+      closing.push(() => service.stop());
+      return service;
+    },
+  };
+}
+
+/** An attack tries the same alone as it does among others. */
+function seedFor(seed: number, name: string): number {
+  return [...name].reduce((sum, char) => Math.imul(sum ^ char.charCodeAt(0), 0x01000193), seed ^ 0x811c9dc5);
+}
+
+/** What did not hold in its own words; the place as well when it is the attack itself that failed. */
+function faultText(error: unknown): string {
+  if (error instanceof Fault || error instanceof AssertionError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
