@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['build/', '.cache/', 'filter/', 'assembly/', 'tests/filter/assembly/', 'bench/modules/', '**/*.mjs', '**/*.js'] },
+  { ignores: ['build/', '.cache/', 'filter/', 'assembly/', 'tests/filter/assembly/', 'tests/envoy/assembly/', 'bench/modules/', '**/*.mjs', '**/*.js'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { project: './tsconfig.json' } },

@@ -5,11 +5,11 @@ import { wholeNumber } from './envoy/option.ts';
 import { planOf, write, type PlannedFile } from './istio/folder.ts';
 import { emitResources, type EmitOptions } from './istio/index.ts';
 import { noticesOf } from './istio/notice.ts';
+import { FAIL_STRATEGIES } from './istio/option.ts';
 import { inputName, openPolicy } from './policy/input.ts';
 import { printProblem, type Policy } from './policy/index.ts';
 
 const KINDS = ['WasmPlugin', 'TrafficExtension'] as const;
-const FAIL_STRATEGIES = ['FAIL_CLOSE', 'FAIL_OPEN'] as const;
 const ROUTES = ['VirtualService', 'HTTPRoute'] as const;
 const MOST_INT32 = 2_147_483_647;
 
@@ -21,7 +21,8 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
   --image URL           the module's image, with its digest: "tollgate push" prints it
   -o, --out DIR         where to write, one resource in a file; - prints them all as one YAML stream
   --kind KIND           WasmPlugin (default) or TrafficExtension (where the mesh has it, as Istio 1.31 does)
-  --fail-strategy S     FAIL_CLOSE (default): without the module requests are refused. FAIL_OPEN: they are let through
+  --fail-strategy S     FAIL_RELOAD (default): without the module requests are refused, and a VM of it that died is made
+                        anew. FAIL_CLOSE: it stays dead until the next change. FAIL_OPEN: requests are let through
   --routes KIND         VirtualService or HTTPRoute: refused if a target cannot read it. Default: what each target reads
   --pull-secret NAME    the Secret to pull the image with, in the namespace of each target
   --priority N          place among other plugins of phase AUTHN, the highest first (default 10)

@@ -1,5 +1,6 @@
 export type PluginKind = 'WasmPlugin' | 'TrafficExtension';
-export type FailStrategy = 'FAIL_CLOSE' | 'FAIL_OPEN';
+export const FAIL_STRATEGIES = ['FAIL_RELOAD', 'FAIL_CLOSE', 'FAIL_OPEN'] as const;
+export type FailStrategy = (typeof FAIL_STRATEGIES)[number];
 export type RouteKind = 'VirtualService' | 'HTTPRoute';
 
 export interface EmitOptions {
@@ -7,7 +8,7 @@ export interface EmitOptions {
   readonly image: string;
   /** Default: WasmPlugin. */
   readonly kind?: PluginKind | undefined;
-  /** Default: FAIL_CLOSE. */
+  /** Default: FAIL_RELOAD. */
   readonly failStrategy?: FailStrategy | undefined;
   /** Default: what each target can read, see `routeKindOf`. */
   readonly routes?: RouteKind | undefined;
@@ -20,3 +21,5 @@ export interface EmitOptions {
 }
 
 export const DEFAULT_PRIORITY = 10;
+/** Refuses like FAIL_CLOSE and lets nothing pass, but a VM that died is made anew a second later (docs/decisions/0015). */
+export const DEFAULT_FAIL_STRATEGY: FailStrategy = 'FAIL_RELOAD';

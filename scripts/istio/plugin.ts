@@ -1,6 +1,6 @@
 import type { PluginConfig } from '../policy/index.ts';
 import { manifestDigest } from './image.ts';
-import { DEFAULT_PRIORITY, type EmitOptions } from './option.ts';
+import { DEFAULT_FAIL_STRATEGY, DEFAULT_PRIORITY, type EmitOptions } from './option.ts';
 import type { Place } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 
@@ -14,7 +14,7 @@ export function pluginOf(config: PluginConfig, place: Place, options: EmitOption
     imagePullPolicy: 'IfNotPresent',
     ...(options.pullSecret !== undefined && { imagePullSecret: options.pullSecret }),
     pluginName: `tollgate-${config.policy}`,
-    failStrategy: options.failStrategy ?? 'FAIL_CLOSE',
+    failStrategy: options.failStrategy ?? DEFAULT_FAIL_STRATEGY,
     pluginConfig: config,
   };
   const scope = {

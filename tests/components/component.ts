@@ -4,7 +4,7 @@ import { inPackage } from '../../scripts/packageRoot.ts';
 export interface GoComponent {
   readonly from: 'go';
   readonly name: string;
-  readonly module: 'istio' | 'kube' | 'crane' | 'ratelimit' | 'fortio' | 'extauthz';
+  readonly module: 'istio' | 'kube' | 'kubectl' | 'crane' | 'ratelimit' | 'fortio' | 'extauthz';
   readonly package: string;
   readonly tags?: string;
   /** Rough length of a first build on two cores, for a line to whoever waits. */
@@ -28,6 +28,7 @@ export const components = [
   { from: 'go', name: 'wasmfetch', module: 'istio', package: './wasmfetch', firstBuildSeconds: 30 },
   { from: 'go', name: 'crane', module: 'crane', package: 'github.com/google/go-containerregistry/cmd/crane', firstBuildSeconds: 30 },
   { from: 'go', name: 'kube-apiserver', module: 'kube', package: 'k8s.io/kubernetes/cmd/kube-apiserver', firstBuildSeconds: 310 },
+  { from: 'go', name: 'kubectl', module: 'kubectl', package: '.', firstBuildSeconds: 70 },
   { from: 'go', name: 'ratelimit', module: 'ratelimit', package: 'github.com/envoyproxy/ratelimit/src/service_cmd', firstBuildSeconds: 45 },
   { from: 'go', name: 'fortio', module: 'fortio', package: 'fortio.org/fortio', firstBuildSeconds: 40 },
   { from: 'go', name: 'extauthz', module: 'extauthz', package: '.', firstBuildSeconds: 40 },

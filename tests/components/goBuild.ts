@@ -6,7 +6,7 @@ import { moduleFolder, type GoComponent } from './component.ts';
 import { binary, stampFile } from './folder.ts';
 
 /** Sources of our own that a component is built from, beside what go.mod pins. */
-const OWN_SOURCES: Record<string, string[]> = { wasmfetch: ['wasmfetch/main.go'], extauthz: ['main.go'] };
+const OWN_SOURCES: Record<string, string[]> = { wasmfetch: ['wasmfetch/main.go'], extauthz: ['main.go'], kubectl: ['main.go'] };
 
 /** What a component would be built from now: another stamp than the one kept with the binary means build again. */
 export async function stampOf(component: GoComponent): Promise<string> {

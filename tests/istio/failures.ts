@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
+import { trappingModule } from '../envoy/trappingEnvoy.ts';
+import { FAIL_STRATEGIES } from '../../scripts/istio/option.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 import { meshPolicy, RICH } from './policy.ts';
 import type { ProxyUnderTest } from './proxyUnderTest.ts';
-import { pluginIn } from './resources.ts';
+import { pluginIn, resourcesOf } from './resources.ts';
 
 /** A digest that no image has. */
 const NOWHERE = `sha256:${'0'.repeat(64)}`;
@@ -41,6 +43,56 @@ export function failureTests(mesh: MeshUnderTest): void {
       await gateway.becomesStatus(401);
       assert.equal((await gateway.call({ headers: RICH })).status, 200);
     });
+  });
+
+  describe('a plugin config that the module refuses', () => {
+    for (const failStrategy of FAIL_STRATEGIES) {
+      it(`is answered with 500 by a gateway that has had no other, with ${failStrategy}, and /ready does not tell`, async () => {
+        const gateway = await start(`refused-${failStrategy.slice('FAIL_'.length).toLowerCase()}`);
+        const resources = resourcesOf(policy(gateway), { image: mesh.image, failStrategy });
+        (pluginIn(resources)['spec'] as { pluginConfig: { version: number } }).pluginConfig.version = 2;
+        await mesh.apply(resources);
+        await gateway.becomesStatus(500);
+        for (const headers of [{}, RICH]) assert.equal((await gateway.call({ headers })).status, 500);
+        assert.match(await gateway.proxy.admin.page('/ready'), /^LIVE/);
+        await gateway.rollOut(policy(gateway), { failStrategy });
+        await gateway.becomesStatus(401);
+      });
+    }
+  });
+
+  describe('a VM that dies', () => {
+    let image: string;
+    before(async () => {
+      image = await mesh.push('trapping', { module: await trappingModule() });
+    });
+
+    it('is made anew as emit writes the plugin, and Envoy counts it', async () => {
+      const gateway = await start('mortal');
+      await gateway.rollOut(policy(gateway), { image });
+      await gateway.becomesStatus(401);
+      await kill(gateway);
+      await gateway.becomesStatus(401);
+      await gateway.becomesStatus(200, { headers: RICH });
+      await gateway.becomesStat(/^envoy_wasm_[a-z_]*vm_reload_success\{[^}]*\} [1-9]/m, 'vm_reload');
+    });
+
+    it('refuses with FAIL_CLOSE until the policy changes', async () => {
+      const gateway = await start('dead');
+      await gateway.rollOut(policy(gateway), { image, failStrategy: 'FAIL_CLOSE' });
+      await gateway.becomesStatus(401);
+      await kill(gateway);
+      await new Promise((resolve) => setTimeout(resolve, NO_RETRY_MS));
+      assert.equal((await gateway.call({ headers: RICH })).status, 503);
+      await gateway.rollOut(meshPolicy({ targets: [gateway.target], routed: false, revision: 'next' }), { image, failStrategy: 'FAIL_CLOSE' });
+      await gateway.becomesStatus(401);
+      assert.equal((await gateway.call({ headers: RICH })).status, 200);
+    });
+
+    /** Every worker's VM: each takes some of the connections. */
+    async function kill(gateway: ProxyUnderTest): Promise<void> {
+      for (let i = 0; i < 20; i++) assert.equal((await gateway.call({ headers: { ...RICH, 'x-trap': '1' } })).status, 503);
+    }
   });
 
   /** With a route of its owner's: without the module, nothing sets the header that Tollgate's own routes go by. */

@@ -57,7 +57,7 @@ export class MeshUnderTest {
   }
 
   /** Pushes the module to a repository of the registry; resolves to the image with its digest. */
-  push(repository: string, options: Partial<Pick<ImageOptions, 'layout' | 'variant'>> = {}): Promise<string> {
+  push(repository: string, options: Partial<Omit<ImageOptions, 'repository'>> = {}): Promise<string> {
     if (this.found.skip !== false) throw new Error(this.found.skip);
     const full = `${this.registry}/${repository}`;
     this.repositories.add(full);

@@ -53,8 +53,8 @@ export class ProxyUnderTest {
   }
 
   /** Waits for a line of the metrics; the module hands its counters over about every second. */
-  becomesStat(pattern: RegExp): Promise<boolean> {
-    return waitFor(`${pattern} in the metrics`, async () => pattern.test(await this.proxy.admin.page('/stats/prometheus?filter=tollgate')));
+  becomesStat(pattern: RegExp, filter = 'tollgate'): Promise<boolean> {
+    return waitFor(`${pattern} in the metrics`, async () => pattern.test(await this.proxy.admin.page(`/stats/prometheus?filter=${filter}`)));
   }
 
   /** Waits for a line of the agent's or Envoy's own log. */

@@ -66,7 +66,7 @@ test('a plugin resource leaves nothing to a default', () => {
     spec: {
       selector: { matchLabels: { istio: 'ingressgateway' } },
       phase: 'AUTHN', priority: 10, match: [{ mode: 'CLIENT' }],
-      url: IMAGE, sha256: DIGEST, imagePullPolicy: 'IfNotPresent', pluginName: 'tollgate-shop', failStrategy: 'FAIL_CLOSE',
+      url: IMAGE, sha256: DIGEST, imagePullPolicy: 'IfNotPresent', pluginName: 'tollgate-shop', failStrategy: 'FAIL_RELOAD',
       pluginConfig: compilePolicy(policyOf()),
     },
   });
