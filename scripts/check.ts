@@ -1,6 +1,6 @@
 import { parseArgs, styleText } from 'node:util';
 import { UsageError, type Command, type Io } from './command.ts';
-import { inputName, openPolicy } from './policy/input.ts';
+import { inputName, isReadTwice, openPolicy } from './policy/input.ts';
 import { printProblem, type LoadResult, type Policy, type Problem } from './policy/index.ts';
 
 const usage = `tollgate check: tells everything that is wrong with policies
@@ -31,6 +31,7 @@ export const check: Command = {
   run: async (args, io) => {
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { json: { type: 'boolean', default: false } } });
     if (positionals.length === 0) throw new UsageError('needs a POLICY');
+    if (isReadTwice(positionals)) throw new UsageError('- may stand once only: standard input is read once');
     const results: { file: string; result: LoadResult }[] = [];
     for (const file of positionals) results.push({ file, result: await openPolicy(file, io) });
     if (values.json) printJson(results.map(({ result }) => result), io);

@@ -2,10 +2,13 @@
 export interface Io {
   out(text: string): void;
   err(text: string): void;
-  stdin(): Promise<string>;
+  /** Prints to standard output like `out`; resolves once the text is written, and rejects when it cannot be. */
+  deliver(text: string): Promise<void>;
+  /** Standard input to its end; a Refusal when that is longer than `mostBytes`. */
+  stdin(mostBytes: number): Promise<Buffer>;
   /** True when standard error is a terminal that wants colours and progress. */
   readonly isTerminal: boolean;
-  /** Aborted on Ctrl-C or SIGTERM; a long command then cleans up and returns. */
+  /** Aborted on Ctrl-C or SIGTERM, and when nobody reads standard output any more; a long command then cleans up and returns. */
   readonly signal: AbortSignal;
 }
 

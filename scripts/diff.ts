@@ -2,7 +2,7 @@ import { parseArgs, styleText } from 'node:util';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { configDifferences, counted, policiesDifferences, printDifference, type Difference } from './diff/index.ts';
 import { rolledOut } from './diff/resource.ts';
-import { openPolicy } from './policy/input.ts';
+import { isReadTwice, openPolicy } from './policy/input.ts';
 import { compilePolicy, printProblem, type Policy } from './policy/index.ts';
 
 const usage = `tollgate diff: tells what a change of a policy means, before it is committed
@@ -11,7 +11,8 @@ usage: tollgate diff OLD NEW [--json] [--exit-code]
        tollgate diff --resource FILE NEW [--json] [--exit-code]
 
   OLD, NEW          policy files; - reads one of them from standard input
-  --resource FILE   compares with what is rolled out: a file that "tollgate emit" made, or what "kubectl get -o yaml" prints
+  --resource FILE   compares with what is rolled out: a file that "tollgate emit" made, or what "kubectl get -o yaml" prints;
+                    - reads it from standard input
   --json            prints { differences, widens } instead, each with subject, text, effects and consumers
   --exit-code       exit code 1 when there are differences
 
@@ -25,7 +26,8 @@ Exit code: 0 whether or not there are differences, 1 a policy has problems.
 examples:
   tollgate diff petstore.policy.yaml petstore.next.yaml
   git show main:petstore.policy.yaml | tollgate diff - petstore.policy.yaml
-  tollgate diff --resource wasmplugins/wasmplugin.shop.tollgate-petstore-sidecars.yaml petstore.policy.yaml`;
+  tollgate diff --resource wasmplugins/wasmplugin.shop.tollgate-petstore-sidecars.yaml petstore.policy.yaml
+  kubectl get wasmplugin -n shop tollgate-petstore-sidecars -o yaml | tollgate diff --resource - petstore.policy.yaml`;
 
 export const diff: Command = {
   summary: 'tell what a change of a policy means, per consumer, API and quota',
@@ -46,11 +48,12 @@ export const diff: Command = {
 async function compare(resource: string | undefined, files: readonly string[], io: Io): Promise<Difference[]> {
   if (resource !== undefined) {
     if (files.length !== 1) throw new UsageError(`takes one policy beside --resource; found ${files.length}`);
+    if (isReadTwice([resource, ...files])) throw new UsageError('standard input can be the resource or the policy, not both');
     const next = await valid(files[0]!, io);
-    return configDifferences(await rolledOut(resource), compilePolicy(next));
+    return configDifferences(await rolledOut(resource, io), compilePolicy(next));
   }
   if (files.length !== 2) throw new UsageError(`takes two policies, OLD and NEW; found ${files.length}`);
-  if (files[0] === '-' && files[1] === '-') throw new UsageError('standard input can be one of the two policies');
+  if (isReadTwice(files)) throw new UsageError('standard input can be one of the two policies');
   return policiesDifferences(await valid(files[0]!, io), await valid(files[1]!, io));
 }
 

@@ -8,6 +8,9 @@ import { Progress } from './oci/progress.ts';
 import { readLayout } from './oci/readLayout.ts';
 import { parseReference, type Reference } from './oci/reference.ts';
 
+/** Access tokens go up to some kilobytes. */
+const MAX_PASSWORD_BYTES = 65_536;
+
 export const push: Command = {
   summary: 'push the module to an OCI registry',
   usage: `tollgate push: brings the module into an OCI registry
@@ -91,7 +94,7 @@ function parse(args: string[]): Options {
 
 async function given({ username, passwordFromStdin }: Options, io: Io): Promise<CredentialSource | undefined> {
   if (username === undefined || !passwordFromStdin) return undefined;
-  const password = (await io.stdin()).replace(/\r?\n$/, '');
+  const password = (await io.stdin(MAX_PASSWORD_BYTES)).toString('utf8').replace(/\r?\n$/, '');
   must(password !== '', 'standard input must hold the password');
   return () => Promise.resolve(givenCredential(username, password));
 }

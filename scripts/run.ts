@@ -75,6 +75,8 @@ async function serve(options: RunOptions, io: Io): Promise<number> {
     else io.out(text);
     if (options.watch) server.watch();
     await untilStopped(server, io.signal);
+    const why = String(io.signal.reason);
+    if (!why.startsWith('SIG')) io.err(`tollgate: ${why}; stopping\n`);
   } finally {
     await server.stop();
   }

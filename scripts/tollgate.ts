@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
+import { Output } from './output.ts';
 import { inPackage } from './packageRoot.ts';
 
 /** Every command, loaded when it is asked for; in the order of a newcomer's day. */
@@ -77,42 +78,49 @@ function explain(error: unknown, name: string, io: Io): number {
   return 1;
 }
 
-/**
- * A command that asks for the signal stops in its own time at the first Ctrl-C; a second one, and every one in a command
- * that does not ask, ends the process the default way.
- */
-function stopSignal(): AbortSignal {
-  const stop = new AbortController();
+/** Aborted at the first Ctrl-C; a second one, and every one in a command that does not ask for the signal, ends the process. */
+function stopOnSignal(stop: AbortController): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal));
-  return stop.signal;
 }
 
-function processIo(): Io {
-  let signal: AbortSignal | undefined;
-  return {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
-    stdin: async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-      return Buffer.concat(chunks).toString('utf8');
-    },
+async function readStdin(mostBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > mostBytes) throw new Refusal(`standard input: must have at most ${mostBytes} bytes`);
+  }
+  return Buffer.concat(chunks);
+}
+
+function processIo(): { io: Io; output: Output } {
+  const stop = new AbortController();
+  let isAsked = false;
+  const err = (text: string): void => void process.stderr.write(text);
+  const output = new Output(process.stdout, (rule) => {
+    if (rule !== null) err(`tollgate: ${rule}\n`);
+    stop.abort('nobody reads standard output any more');
+  });
+  const io: Io = {
+    out: (text) => output.write(text),
+    deliver: (text) => output.deliver(text),
+    err,
+    stdin: readStdin,
     isTerminal: process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined,
     get signal() {
-      signal ??= stopSignal();
-      return signal;
+      if (!isAsked) stopOnSignal(stop);
+      isAsked = true;
+      return stop.signal;
     },
   };
+  return { io, output };
 }
 
 /** The program: command line in, exit code out. */
 export async function start(): Promise<void> {
   // Nobody reads what we say on the side: go on.
   process.stderr.on('error', () => undefined);
-  // A reader that went away (`tollgate list | head`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') process.stderr.write(`tollgate: cannot write to standard output: ${error.code ?? error.message}\n`);
-    process.exit(error.code === 'EPIPE' ? 0 : 1);
-  });
-  process.exitCode = await main(process.argv.slice(2), processIo());
+  const { io, output } = processIo();
+  process.exitCode = output.exitCode(await main(process.argv.slice(2), io));
 }

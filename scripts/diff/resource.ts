@@ -1,22 +1,35 @@
 import { readFile } from 'node:fs/promises';
 import { CORE_SCHEMA, loadAll } from 'js-yaml';
-import { Refusal } from '../command.ts';
+import { Refusal, type Io } from '../command.ts';
+import { decode } from '../policy/decode.ts';
 import type { PluginConfig } from '../policy/index.ts';
+import { inputName } from '../policy/input.ts';
+
+/** A List of kubectl holds several objects, each of up to about 1.5 MB. */
+const MAX_RESOURCE_BYTES = 64 * 1024 * 1024;
 
 /** The plugin config of a resource that `tollgate emit` made, as a file or as `kubectl get -o yaml` prints it. */
-export async function rolledOut(file: string): Promise<PluginConfig> {
-  const configs = documentsOf(await textOf(file), file).flatMap(itemsOf).flatMap(configIn);
+export async function rolledOut(path: string, io: Io): Promise<PluginConfig> {
+  const file = inputName(path);
+  const configs = documentsOf(await textOf(path, io), file).flatMap(itemsOf).flatMap(configIn);
   const [config] = configs;
   if (config === undefined) throw new Refusal(`${file}: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1`);
   if (configs.some((other) => JSON.stringify(other) !== JSON.stringify(config))) throw new Refusal(`${file}: holds different plugin configs; name a file with one of them`);
   return config;
 }
 
-async function textOf(file: string): Promise<string> {
+async function textOf(path: string, io: Io): Promise<string> {
+  const decoded = decode(await bytesOf(path, io));
+  if ('rule' in decoded) throw new Refusal(`${inputName(path)}: ${decoded.rule}`);
+  return decoded.text;
+}
+
+async function bytesOf(path: string, io: Io): Promise<Buffer> {
+  if (path === '-') return io.stdin(MAX_RESOURCE_BYTES);
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(path);
   } catch (error) {
-    throw new Refusal(`${file}: cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw new Refusal(`${path}: cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
   }
 }
 

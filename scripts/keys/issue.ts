@@ -4,7 +4,7 @@ import { entryOf, type Mapping } from '../policy/node.ts';
 import { digestOf, newId, newKey } from './key.ts';
 import type { Edit } from './edit.ts';
 import { layoutOf } from './layout.ts';
-import { openPolicyFile, savePolicyFile, type PolicyFile } from './policyFile.ts';
+import { editPolicyFile, type PolicyFile } from './policyFile.ts';
 import type { Field, Member } from './render.ts';
 import { append, appendToFilled } from './splice.ts';
 
@@ -27,19 +27,42 @@ export interface Issued {
   readonly until?: string;
 }
 
-/** Makes a key and writes its digest into the policy file; the file is untouched when that is refused. */
-export async function issue(file: string, request: IssueRequest, signal: AbortSignal): Promise<Issued> {
-  const open = await openPolicyFile(file);
-  refuse(open.policy, request);
-  const { id, key } = newKey(request.id ?? freshId(open.policy));
-  const stored = {
-    id,
-    digest: digestOf(key),
-    ...(request.from !== undefined && { from: request.from }),
-    ...(request.until !== undefined && { until: request.until }),
+type Stored = Omit<Issued, 'consumer' | 'key'>;
+
+/**
+ * Makes a key, shows it, and writes its digest into the policy file; when that is refused the file is untouched. Shown first,
+ * because a key that nobody has seen could not be told from one that somebody has.
+ */
+export async function issue(file: string, request: IssueRequest, show: (issued: Issued) => Promise<void>, signal: AbortSignal): Promise<Issued> {
+  let issued: Issued | null = null;
+  let isShown = false;
+  const ready = async (): Promise<void> => {
+    if (isShown) return;
+    await show(issued!);
+    isShown = true;
   };
-  await savePolicyFile(open, editsFor(open, request, Object.entries(stored)), withKey(open.policy, request, stored), signal);
-  return { consumer: request.consumer, key, ...stored };
+  try {
+    await editPolicyFile(file, signal, (open) => {
+      refuse(open.policy, isShown ? { ...request, id: issued!.id } : request);
+      if (!isShown) issued = newlyIssued(open.policy, request);
+      const stored = storedOf(issued!);
+      return { edits: editsFor(open, request, Object.entries(stored)), expected: withKey(open.policy, request, stored), ready };
+    });
+  } catch (error) {
+    if (isShown && error instanceof Refusal) throw new Refusal(`${error.message}\nthe key that was printed is in no policy, so it opens nothing`);
+    throw error;
+  }
+  return issued!;
+}
+
+/** What the policy holds of a key. */
+function storedOf({ id, digest, from, until }: Issued): Stored {
+  return { id, digest, ...(from !== undefined && { from }), ...(until !== undefined && { until }) };
+}
+
+function newlyIssued(policy: Policy, { consumer, id: wanted, from, until }: IssueRequest): Issued {
+  const { id, key } = newKey(wanted ?? freshId(policy));
+  return { consumer, key, id, digest: digestOf(key), ...(from !== undefined && { from }), ...(until !== undefined && { until }) };
 }
 
 function refuse(policy: Policy, { consumer: name, id, plan }: IssueRequest): void {
@@ -86,7 +109,7 @@ function newConsumer(name: string, plan: string | undefined, keys: Field): Field
   return [name, { fields: plan === undefined ? [keys] : [['plan', plan], keys] }];
 }
 
-function withKey(policy: Policy, { consumer, plan }: IssueRequest, stored: { id: string; digest: string }): Policy {
+function withKey(policy: Policy, { consumer, plan }: IssueRequest, stored: Stored): Policy {
   const expected = structuredClone(policy);
   const entry = Object.hasOwn(expected.consumers, consumer) ? expected.consumers[consumer]! : { ...(plan !== undefined && { plan }), subscriptions: {}, keys: [] };
   entry.keys.push({ ...stored, revoked: false });

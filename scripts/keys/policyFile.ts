@@ -5,7 +5,9 @@ import { readPolicyFile } from '../policy/load.ts';
 import type { Mapping } from '../policy/node.ts';
 import { readSource } from '../policy/source.ts';
 import { applyEdits, type Edit } from './edit.ts';
+import { placeOf } from './place.ts';
 import { replaceFile } from './replaceFile.ts';
+import { inTurn } from './turn.ts';
 
 /** A valid policy file, open for an edit. */
 export interface PolicyFile {
@@ -24,16 +26,42 @@ export async function openPolicyFile(file: string): Promise<PolicyFile> {
   return { file, text: content.text, policy, root: readSource(content.text).root as Mapping };
 }
 
+/** What is to become of a policy file. */
+export interface Change {
+  readonly edits: readonly Edit[];
+  /** What the file must mean afterwards. */
+  readonly expected: Policy;
+  /** Called when nothing but the last step is left; a throw leaves the file as it is. */
+  readonly ready?: () => Promise<void>;
+}
+
+/** Somebody who saves the file at every moment: then it is better to say so than to go on. */
+const MOST_ATTEMPTS = 8;
+
 /**
- * Applies the edits and writes the file, once the result is sure to mean what it should: it is read again and compared with
- * `expected` before a byte is written.
+ * Changes a policy file, one process after the other. `change` sees what the file holds now, and is asked again when
+ * somebody saved it meanwhile; null when there is nothing to change.
  */
-export async function savePolicyFile(open: PolicyFile, edits: readonly Edit[], expected: Policy, signal: AbortSignal): Promise<void> {
+export async function editPolicyFile(file: string, signal: AbortSignal, change: (open: PolicyFile) => Change | null): Promise<void> {
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const place = await placeOf(file);
+    const isDone = await inTurn(place, signal, async () => {
+      const open = await openPolicyFile(file);
+      const wanted = change(open);
+      return wanted === null || replaceFile(place, { before: open.text, after: textAfter(open, wanted), ready: wanted.ready }, signal);
+    });
+    if (isDone) return;
+  }
+  throw new Refusal(`${file}: was changed by somebody else each of the ${MOST_ATTEMPTS} times it was read; nothing was written`);
+}
+
+/** The text after the edits, once it is sure to mean what it should: it is read again and compared before a byte is written. */
+function textAfter(open: PolicyFile, { edits, expected }: Change): string {
   const text = applyEdits(open.text, edits);
   const { policy, problems } = readPolicy(text, open.file);
   if (policy === null) throw new Refusal(`${refusalText(problems)}\n(as the file would be after the change; nothing was written)`);
   if (!isDeepStrictEqual(policy, expected)) throw new Refusal(`${open.file}: is written in a way that cannot be edited safely; nothing was changed`);
-  await replaceFile(open.file, open.text, text, signal);
+  return text;
 }
 
 function refusalText(problems: readonly Problem[]): string {

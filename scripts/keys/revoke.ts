@@ -3,7 +3,7 @@ import type { Policy } from '../policy/index.ts';
 import { entryOf, type Mapping, type Node } from '../policy/node.ts';
 import type { Edit } from './edit.ts';
 import { layoutOf } from './layout.ts';
-import { openPolicyFile, savePolicyFile, type PolicyFile } from './policyFile.ts';
+import { editPolicyFile, type PolicyFile } from './policyFile.ts';
 import { appendToFilled } from './splice.ts';
 
 export interface Revoked {
@@ -14,14 +14,19 @@ export interface Revoked {
 }
 
 /** Marks a key as revoked, in its place in the file. */
-export async function revoke(file: string, id: string, consumer: string | undefined, signal: AbortSignal): Promise<Revoked> {
-  const open = await openPolicyFile(file);
-  const { owner, index } = findKey(open.policy, id, consumer);
-  if (open.policy.consumers[owner]!.keys[index]!.revoked) return { consumer: owner, id, already: true };
-  const expected = structuredClone(open.policy);
-  expected.consumers[owner]!.keys[index]!.revoked = true;
-  await savePolicyFile(open, [revokingEdit(open, owner, index)], expected, signal);
-  return { consumer: owner, id, already: false };
+export async function revoke(file: string, id: string, of: string | undefined, signal: AbortSignal): Promise<Revoked> {
+  let already = false;
+  let consumer = of ?? '';
+  await editPolicyFile(file, signal, (open) => {
+    const { owner, index } = findKey(open.policy, id, of);
+    consumer = owner;
+    already = open.policy.consumers[owner]!.keys[index]!.revoked;
+    if (already) return null;
+    const expected = structuredClone(open.policy);
+    expected.consumers[owner]!.keys[index]!.revoked = true;
+    return { edits: [revokingEdit(open, owner, index)], expected };
+  });
+  return { consumer, id, already };
 }
 
 function findKey(policy: Policy, id: string, consumer: string | undefined): { owner: string; index: number } {

@@ -10,6 +10,7 @@ import { checkRoutes } from './checkRoutes.ts';
 import { checkRouting } from './checkRouting.ts';
 import { checkTargets } from './checkTargets.ts';
 import { Cursor } from './cursor.ts';
+import { decode } from './decode.ts';
 import { leakedKeys } from './leak.ts';
 import { isNull, valueOf, type Node } from './node.ts';
 import { printPath } from './path.ts';
@@ -56,11 +57,8 @@ export async function readPolicyFile(file: string): Promise<{ text: string } | P
     return whole(readRule(error as NodeJS.ErrnoException));
   }
   if (bytes.length > MAX_POLICY_BYTES) return whole(tooLarge(bytes.length));
-  try {
-    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
-  } catch {
-    return whole('must be valid UTF-8', invalidLine(bytes));
-  }
+  const decoded = decode(bytes);
+  return 'rule' in decoded ? whole(decoded.rule, decoded.line) : decoded;
 }
 
 /** Reads a policy's text; `fileName` is only for messages, `nowSeconds` for warnings about the past. */
@@ -113,16 +111,4 @@ function readRule(error: NodeJS.ErrnoException): string {
   if (error.code === 'EISDIR') return 'must be a file; found a folder';
   if (error.code === 'EACCES') return 'may not be read: permission denied';
   return `cannot be read: ${error.code ?? error.message}`;
-}
-
-/** Line of the first byte that is no UTF-8: the longest prefix that decodes ends before it. */
-function invalidLine(bytes: Buffer): number {
-  const text = bytes.toString('utf8');
-  let offset = 0;
-  for (const line of text.split('\n').entries()) {
-    const length = Buffer.byteLength(line[1]) + 1;
-    if (!bytes.subarray(offset, offset + length - 1).equals(Buffer.from(line[1]))) return line[0] + 1;
-    offset += length;
-  }
-  return 1;
 }

@@ -17,7 +17,8 @@ export async function runCommand(command: Command, args: string[], { stdin = '',
   const io: Io = {
     out: (text) => void (printed.out += text),
     err: (text) => void (printed.err += text),
-    stdin: () => Promise.resolve(stdin),
+    deliver: (text) => Promise.resolve(void (printed.out += text)),
+    stdin: () => Promise.resolve(Buffer.from(stdin)),
     isTerminal: false,
     signal,
   };

@@ -50,6 +50,12 @@ test('check and compile read standard input as -', async () => {
   assert.match((await tollgate(['compile', '-'], { stdin: VALID })).out, /^\{"version":1,"policy":"shop",/);
 });
 
+test('standard input is as strict as a file, and is read once', async () => {
+  assert.match((await tollgate(['check', '-'], { stdin: Buffer.from('policy: caf\xe9\n', 'latin1') })).err, /^standard input:1: must be valid UTF-8$/m);
+  assert.match((await tollgate(['check', '-'], { stdin: Buffer.from(VALID, 'utf16le') })).err, /^standard input: must be UTF-8; this is UTF-16/);
+  assert.equal((await tollgate(['check', '-', '-'], { stdin: VALID })).code, 2);
+});
+
 test('check of a file that is not there is a problem, not a crash', async () => {
   assert.deepEqual(await tollgate(['check', '/no/such.yaml']), { code: 1, out: '', err: '/no/such.yaml: no such file\n/no/such.yaml: 1 problem\n' });
 });

@@ -161,6 +161,7 @@ test('diff --resource compares with what is rolled out, of either kind, in a Lis
     assert.equal((await tollgate(['diff', '--resource', file, policy])).out, 'no differences\n');
     const list = scratchFile(folder, JSON.stringify({ kind: 'List', items: [load(readFileSync(file, 'utf8'))] }));
     for (const resource of [file, list]) assert.match((await tollgate(['diff', '--resource', resource, next])).out, /^plan free: monthly 10,000 → 5,000 for 3 consumers/);
+    assert.match((await tollgate(['diff', '--resource', '-', next], { stdin: readFileSync(file) })).out, /^plan free: monthly 10,000 → 5,000 for 3 consumers/);
   }
 });
 
@@ -172,6 +173,8 @@ test('diff refuses what it cannot compare', async () => {
   };
   assert.deepEqual(await run(policy), [2, 'tollgate diff: takes two policies, OLD and NEW; found 1; see tollgate diff --help\n']);
   assert.deepEqual(await run('-', '-'), [2, 'tollgate diff: standard input can be one of the two policies; see tollgate diff --help\n']);
+  assert.deepEqual(await run('--resource', '-', '-'), [2, 'tollgate diff: standard input can be the resource or the policy, not both; see tollgate diff --help\n']);
+  assert.deepEqual(await run('--resource', '-', policy), [1, 'standard input: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n']);
   assert.deepEqual(await run('--resource', policy, policy), [1, `${policy}: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n`]);
   assert.deepEqual(await run('--resource', join(folder, 'none.yaml'), policy), [1, `${join(folder, 'none.yaml')}: cannot be read: ENOENT\n`]);
   const bad = scratchFile(folder, 'policy: shop\nunmatched: never\n');

@@ -8,12 +8,13 @@ export interface Run {
 }
 
 /** Runs a whole command line as the program does, and keeps what it prints. */
-export async function tollgate(args: string[], input: { stdin?: string; signal?: AbortSignal } = {}): Promise<Run> {
+export async function tollgate(args: string[], input: { stdin?: string | Buffer; signal?: AbortSignal; deliver?: (text: string) => Promise<void> } = {}): Promise<Run> {
   const printed = { out: '', err: '' };
   const io: Io = {
     out: (text) => void (printed.out += text),
     err: (text) => void (printed.err += text),
-    stdin: () => Promise.resolve(input.stdin ?? ''),
+    deliver: input.deliver ?? ((text) => Promise.resolve(void (printed.out += text))),
+    stdin: () => Promise.resolve(Buffer.from(input.stdin ?? '')),
     isTerminal: false,
     signal: input.signal ?? new AbortController().signal,
   };

@@ -107,6 +107,31 @@ test('digests a key from standard input, without its line break', async () => {
   }
 });
 
+test('digests what Windows writes, or says what is wrong with it', async () => {
+  assert.equal((await tollgate(['keys', 'digest', '-'], { stdin: '\ufeffold-key\r\n' })).out, `${digestOf('old-key')}\n`);
+  const utf16 = await tollgate(['keys', 'digest'], { stdin: Buffer.from('\ufeffold-key\r\n', 'utf16le') });
+  assert.deepEqual([utf16.code, utf16.out], [1, '']);
+  assert.match(utf16.err, /^standard input: must be UTF-8; this is UTF-16, which ">" of Windows PowerShell writes/);
+});
+
+test('digests one key, and says when there are several lines', async () => {
+  const { code, out, err } = await tollgate(['keys', 'digest'], { stdin: 'one\ntwo\n' });
+  assert.deepEqual([code, out, err], [1, '', 'standard input must hold one key on one line; found 2 lines\n']);
+});
+
+test('names the option that is missing', async () => {
+  assert.equal((await tollgate(['keys', 'issue', 'p.yaml'])).err, 'tollgate keys: needs --consumer NAME; see tollgate keys --help\n');
+  assert.equal((await tollgate(['keys', 'revoke', 'p.yaml'])).err, 'tollgate keys: needs --id ID; see tollgate keys --help\n');
+});
+
+test('lists a policy from standard input, and changes none there', async () => {
+  assert.match((await tollgate(['keys', 'list', '-'], { stdin: LISTED })).out, /^acme {6}gone {3}revoked/m);
+  for (const args of [['issue', '--consumer', 'acme'], ['revoke', '--id', 'one']]) {
+    const { code, err } = await tollgate(['keys', ...args, '-'], { stdin: LISTED });
+    assert.deepEqual([code, err], [2, 'tollgate keys: changes POLICY in its place, so it must be a file; - is standard input; see tollgate keys --help\n']);
+  }
+});
+
 test('warns of a key of our own that is mistyped', async () => {
   const { key } = newKey();
   assert.equal((await tollgate(['keys', 'digest'], { stdin: key })).err, '');

@@ -47,6 +47,9 @@ test('tells a file that is missing, a folder, too large or no UTF-8', async () =
   assert.equal((await loadPolicy(join(folder, 'a-folder'))).problems[0]!.rule, 'must be a file; found a folder');
   assert.deepEqual(await problemsOfFile(`#${'x'.repeat(MAX_POLICY_BYTES)}`), [`p: must have at most 4194304 bytes; found ${MAX_POLICY_BYTES + 1}`]);
   assert.deepEqual(await problemsOfFile(Buffer.from('policy: a\n# caf\xe9\n', 'latin1')), ['p:2: must be valid UTF-8']);
+  const utf16 = 'p: must be UTF-8; this is UTF-16, which ">" of Windows PowerShell writes: write it with "| Set-Content -Encoding utf8 FILE", or save it as UTF-8';
+  for (const mark of ['\ufeff', '']) assert.deepEqual(await problemsOfFile(Buffer.from(`${mark}policy: a\r\n`, 'utf16le')), [utf16]);
+  assert.deepEqual(await problemsOfFile(Buffer.from('\ufeffpolicy: a\r\n', 'utf16le').swap16()), [utf16]);
   assert.deepEqual(await problemsOfFile('policy: a\n# zero \0\n'), ['p:2: must not hold a NUL byte']);
 });
 
