@@ -6,7 +6,7 @@ import { bundleModule, pushModule, type Pushed } from './oci/index.ts';
 import { sbomFormat, withSbomFormat } from './oci/option.ts';
 import { Progress } from './oci/progress.ts';
 import { readLayout } from './oci/readLayout.ts';
-import { parseReference, type Reference } from './oci/reference.ts';
+import { isHost, parseReference, type Reference } from './oci/reference.ts';
 
 /** Access tokens go up to some kilobytes. */
 const MAX_PASSWORD_BYTES = 65_536;
@@ -27,10 +27,14 @@ Pushing again sends nothing. Lost connections and a busy registry (429, 5xx) are
   --layout DIR          push what "tollgate pack" wrote there, instead of packing now
   --username USER       together with --password-stdin, instead of docker's credentials
   --password-stdin      read the password or access token from standard input
+  --allow-host HOST     the registry may send to this host for a token or an upload, wherever it is; several times. Without
+                        that, credentials go to the registry's own host and domain only, and nobody on the internet
+                        sends us to a private address
   --plain-http          speak http without TLS; only loopback is spoken to like that by itself
   --json                print {"reference", "digest", "tag", "moved", "uploaded", "changed", "referrers"} instead
 
-Credentials are docker's: auths, credHelpers and credsStore of $DOCKER_CONFIG/config.json or ~/.docker/config.json.
+Credentials are docker's: auths, credHelpers and credsStore of $DOCKER_CONFIG/config.json or ~/.docker/config.json; the entry with
+the longest path counts, as in registry.example.com/team.
 Without a TAG the image can be fetched by its digest only, and some registries clean up what has no tag.
 
 examples:
@@ -44,7 +48,7 @@ examples:
     const progress = new Progress((line) => io.err(`tollgate: ${line}\n`));
     try {
       const bundle = await bundleFor(options, () => io.err('tollgate: compiling the module …\n'));
-      const pushed = await pushModule(options.target, bundle, { plainHttp: options.plainHttp, signal: io.signal, note: progress.say, ...(credentials === undefined ? {} : { credentials }) });
+      const pushed = await pushModule(options.target, bundle, { plainHttp: options.plainHttp, allowedHosts: options.allowedHosts, signal: io.signal, note: progress.say, ...(credentials === undefined ? {} : { credentials }) });
       io.err(`tollgate: ${describe(pushed)}\n`);
       io.out(options.json ? `${JSON.stringify(pushed)}\n` : `${pushed.reference}\n`);
     } finally {
@@ -65,6 +69,7 @@ interface Options {
   readonly username: string | undefined;
   readonly passwordFromStdin: boolean;
   readonly plainHttp: boolean;
+  readonly allowedHosts: string[];
   readonly json: boolean;
 }
 
@@ -75,7 +80,7 @@ function parse(args: string[]): Options {
     options: {
       'artifact': { type: 'boolean', default: false }, 'module': { type: 'string' }, 'sbom': { type: 'string' }, 'layout': { type: 'string' },
       'annotation': { type: 'string', multiple: true, default: [] }, 'username': { type: 'string' }, 'password-stdin': { type: 'boolean', default: false },
-      'plain-http': { type: 'boolean', default: false }, 'json': { type: 'boolean', default: false },
+      'allow-host': { type: 'string', multiple: true, default: [] }, 'plain-http': { type: 'boolean', default: false }, 'json': { type: 'boolean', default: false },
     },
   });
   const [target, ...more] = positionals;
@@ -86,9 +91,10 @@ function parse(args: string[]): Options {
   must(layout === undefined || !packing, '--layout pushes what was packed; --artifact, --module, --sbom and --annotation are for packing');
   must(sbom === undefined || module === undefined, '--sbom says what Tollgate\'s own module is made of; that is not known of --module');
   must((username !== undefined) === values['password-stdin'], '--username and --password-stdin go together');
+  for (const host of values['allow-host']) must(isHost(host), `--allow-host is a host such as auth.example.com; found "${host}"`);
   return {
     target, reference: parseReference(target), layout, module, artifact, sbom, annotations: values.annotation, username,
-    passwordFromStdin: values['password-stdin'], plainHttp: values['plain-http'], json: values.json,
+    passwordFromStdin: values['password-stdin'], plainHttp: values['plain-http'], allowedHosts: values['allow-host'], json: values.json,
   };
 }
 

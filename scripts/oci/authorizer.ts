@@ -2,34 +2,38 @@ import { Refusal } from '../command.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
 import { failureOf, RegistryRefusal } from './registryError.ts';
-import { readSome, send, type WireRequest } from './wire.ts';
+import { isToken, Secrets } from './secrets.ts';
+import { send, type Line, type WireRequest } from './wire.ts';
 
 const MAX_ANSWER_BYTES = 256 * 1024;
+
+export interface AuthorizerOptions {
+  readonly host: string;
+  readonly scope: string;
+  readonly source: CredentialSource;
+  /** The registry itself is spoken to over http; only then may its token service be. */
+  readonly isPlain: boolean;
+  readonly line: Line;
+}
 
 /** Answers a registry's challenges: Basic by itself, Bearer through the token service that the challenge names. */
 export class Authorizer {
   private credential: Credential | null | undefined;
-  private readonly secrets = new Set<string>();
+  private readonly secrets = new Secrets();
 
-  constructor(
-    private readonly host: string,
-    private readonly scope: string,
-    private readonly source: CredentialSource,
-    /** Credentials go over plain http only to a registry that is itself used so. */
-    private readonly plainHttp: boolean,
-    private readonly signal: AbortSignal,
-  ) {}
+  constructor(private readonly options: AuthorizerOptions) {}
 
   /** The `Authorization` header that answers `WWW-Authenticate`. */
   async answer(header: string | null): Promise<string> {
+    const { host } = this.options;
     const challenges = parseChallenges(header ?? '');
     const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'));
     const credential = await this.known();
     if (credential?.kind === 'registryToken') return this.keep(`Bearer ${credential.token}`);
     if (bearer !== undefined) return this.keep(`Bearer ${await this.token(bearer, credential)}`);
-    if (!challenges.some(({ scheme }) => scheme === 'basic')) throw new Refusal(`${this.host}: wants an authentication that is neither Basic nor Bearer`);
+    if (!challenges.some(({ scheme }) => scheme === 'basic')) throw new Refusal(`${host}: wants an authentication that is neither Basic nor Bearer`);
     if (credential === null) throw new Refusal(this.unknown());
-    if (credential.kind !== 'password') throw new Refusal(`${this.host}: wants a user and a password; ${credential.origin} has a token`);
+    if (credential.kind !== 'password') throw new Refusal(`${host}: wants a user and a password; ${credential.origin} has a token`);
     return this.keep(basic(credential.username, credential.password));
   }
 
@@ -41,55 +45,51 @@ export class Authorizer {
   }
 
   /** The text without any secret that was used here: a server might repeat one. */
-  redact = (text: string): string => {
-    let result = text;
-    for (const secret of this.secrets) result = result.replaceAll(secret, '***');
-    return result;
-  };
+  redact = (text: string): string => this.secrets.redact(text);
 
   private unknown(): string {
-    return `${this.host} wants credentials and there are none for it; use docker login, or --username and --password-stdin`;
+    return `${this.options.host} wants credentials and there are none for it; use docker login, or --username and --password-stdin`;
   }
 
   private async known(): Promise<Credential | null> {
-    if (this.credential === undefined) this.credential = await this.source();
+    if (this.credential === undefined) this.credential = await this.options.source();
     const { credential } = this;
     if (credential?.kind === 'password') {
-      this.remember(credential.password);
+      this.secrets.add(credential.password);
       // as it is sent
       this.keep(basic(credential.username, credential.password));
-    } else if (credential !== null) this.remember(credential.token);
+    } else if (credential !== null) this.secrets.add(credential.token);
     return credential;
   }
 
   private keep(authorization: string): string {
-    this.remember(authorization.slice(authorization.indexOf(' ') + 1));
+    this.secrets.add(authorization.slice(authorization.indexOf(' ') + 1));
     return authorization;
-  }
-
-  private remember(secret: string): void {
-    if (secret !== '') this.secrets.add(secret);
   }
 
   /** A token for one repository, as in docker's token specification; an identity token is traded as in OAuth 2. */
   private async token(challenge: Challenge, credential: Credential | null): Promise<string> {
-    const realm = this.realm(challenge);
+    const { host, line } = this.options;
+    const realm = this.realm(challenge, credential);
     const fields = new URLSearchParams();
     const service = challenge.parameters.get('service');
     if (service !== undefined) fields.set('service', service);
-    fields.set('scope', this.scope);
-    const response = await send(tokenRequest(realm, fields, credential), this.signal);
-    if (response.status !== 200) throw this.noToken(await failureOf(response, `${this.host}: token service ${realm.host}`, this.redact));
-    const token = tokenIn((await readSome(response, MAX_ANSWER_BYTES)).toString('utf8'));
-    if (token === null) throw new Refusal(`${this.host}: token service ${realm.host}: gave an answer without a token`);
+    fields.set('scope', this.options.scope);
+    const answer = await send(tokenRequest(realm, fields, credential), line);
+    if (answer.status !== 200) throw this.noToken(await failureOf(answer, `${host}: token service ${realm.host}`, this.redact, [200]));
+    const token = tokenIn((await answer.readAll(MAX_ANSWER_BYTES)).toString('utf8'));
+    if (token === null) throw new Refusal(`${host}: token service ${realm.host}: gave an answer without a token`);
     return token;
   }
 
-  private realm({ parameters }: Challenge): URL {
+  /** The token service; one that is not known to be the registry's own is asked for what anybody may have, but gets no credentials. */
+  private realm({ parameters }: Challenge, credential: Credential | null): URL {
+    const { host, isPlain, line } = this.options;
     const text = parameters.get('realm') ?? '';
     const realm = URL.canParse(text) ? new URL(text) : null;
-    if (realm === null || !['http:', 'https:'].includes(realm.protocol)) throw new Refusal(`${this.host}: names a token service that is no address`);
-    if (realm.protocol === 'http:' && !this.plainHttp) throw new Refusal(`${this.host}: wants credentials sent over plain http to ${realm.host}; that is refused`);
+    if (realm === null || !['http:', 'https:'].includes(realm.protocol)) throw new Refusal(`${host}: names a token service that is no address`);
+    if (realm.protocol === 'http:' && !isPlain) throw new Refusal(`${host}: wants credentials sent over plain http to ${realm.host}; that is refused`);
+    if (credential !== null && !line.reach.mayHoldCredentials(realm)) throw new Refusal(`${host}: wants credentials sent to ${realm.host}, which is not known to be its own; if it is, say --allow-host ${realm.hostname}`);
     return realm;
   }
 
@@ -99,20 +99,21 @@ export class Authorizer {
 }
 
 function tokenRequest(realm: URL, fields: URLSearchParams, credential: Credential | null): WireRequest {
+  const isSecret = credential !== null;
   if (credential?.kind === 'identityToken') {
     const body = new URLSearchParams({ grant_type: 'refresh_token', client_id: 'tollgate', refresh_token: credential.token });
     for (const [name, value] of fields) body.set(name, value);
-    return { method: 'POST', url: realm, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: body.toString() };
+    return { method: 'POST', url: realm, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: body.toString(), isSecret };
   }
   const url = new URL(realm);
   for (const [name, value] of fields) url.searchParams.append(name, value);
-  return { method: 'GET', url, authorization: credential?.kind === 'password' ? basic(credential.username, credential.password) : null };
+  return { method: 'GET', url, authorization: credential?.kind === 'password' ? basic(credential.username, credential.password) : null, isSecret };
 }
 
 function tokenIn(text: string): string | null {
   try {
     const { token, access_token: accessToken } = JSON.parse(text) as { token?: unknown; access_token?: unknown };
-    const found = [token, accessToken].find((one) => typeof one === 'string' && /^[\x21-\x7e]+$/.test(one));
+    const found = [token, accessToken].find((one) => typeof one === 'string' && isToken(one));
     return typeof found === 'string' ? found : null;
   } catch {
     return null;

@@ -7,6 +7,9 @@ const answer = z.object({ Username: z.string(), Secret: z.string() });
 /** What every helper says when it has nothing; it is no error. */
 const NOT_FOUND = /credentials not found/i;
 const TIMEOUT_MS = 30_000;
+/** After its end: what it started may hold its output open for ever. */
+const OUTPUT_MS = 1000;
+const MAX_OUTPUT_BYTES = 256 * 1024;
 
 /** Asks `docker-credential-NAME get`; null when it has no credentials for the registry. */
 export async function askHelper(name: string, server: string, signal: AbortSignal): Promise<{ username: string; secret: string } | null> {
@@ -37,15 +40,23 @@ function read(program: string, stdout: string): { username: string; secret: stri
 
 function run(program: string, input: string, signal: AbortSignal): Promise<{ code: number | null; stdout: string; missing: boolean }> {
   return new Promise((resolve) => {
-    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'ignore'], signal, timeout: TIMEOUT_MS });
-    let stdout = '';
-    child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()));
+    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'ignore'], signal, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' });
+    let stdout = Buffer.alloc(0);
+    const ended = (code: number | null, missing = false): void => {
+      child.stdout.destroy();
+      resolve({ code, stdout: stdout.toString('utf8'), missing });
+    };
+    child.stdout.on('data', (bytes: Buffer) => {
+      stdout = Buffer.concat([stdout, bytes]);
+      if (stdout.length > MAX_OUTPUT_BYTES) child.kill('SIGKILL');
+    });
     // a helper that ends without reading its input is judged by its exit code
     child.stdin.on('error', () => undefined);
     child.on('error', () => {
-      if (child.pid === undefined) resolve({ code: null, stdout, missing: true });
+      if (child.pid === undefined) ended(null, true);
     });
-    child.on('close', (code) => resolve({ code, stdout, missing: false }));
+    child.on('exit', (code) => setTimeout(() => ended(code), OUTPUT_MS).unref());
+    child.on('close', (code) => ended(code));
     child.stdin.end(input);
   });
 }

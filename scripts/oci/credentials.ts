@@ -1,7 +1,8 @@
 import { Refusal } from '../command.ts';
 import { askHelper } from './credentialHelper.ts';
-import { dockerConfig, type Login } from './dockerConfig.ts';
+import { dockerConfig, type Login, type Place } from './dockerConfig.ts';
 import { credentialKey } from './reference.ts';
+import { isToken } from './secrets.ts';
 
 /** How to prove to a registry who is pushing. `origin` is for messages: where it comes from, never what it is. */
 export type Credential =
@@ -19,20 +20,24 @@ export function givenCredential(username: string, password: string): Credential 
   return { kind: 'password', username, password, origin: '--username and --password-stdin' };
 }
 
-/** What `docker login` (or its helpers) left for the registry: the helper's answer, otherwise the entry in the file. */
-export async function dockerCredential(host: string, signal: AbortSignal, env: NodeJS.ProcessEnv = process.env): Promise<Credential | null> {
-  const { path, helper, login } = await dockerConfig(host, env);
-  const fromFile = login === null ? null : fromLogin(login, path);
-  if (helper === null) return fromFile;
-  const found = await askHelper(helper, credentialKey(host), signal);
-  if (found === null) return fromFile;
+/**
+ * What `docker login` (or its helpers) left for the repository: an entry in the file with a path of it, otherwise what the
+ * helper has for the registry, otherwise the file's entry for the registry.
+ */
+export async function dockerCredential(place: Place, signal: AbortSignal, env: NodeJS.ProcessEnv = process.env): Promise<Credential | null> {
+  const { path, helper, login, isNarrow } = await dockerConfig(place, env);
+  if (helper === null || isNarrow) return fromLogin(login, path);
+  const found = await askHelper(helper, credentialKey(place.host), signal);
+  if (found === null) return fromLogin(login, path);
   const origin = `docker-credential-${helper}`;
   return found.username === TOKEN_USER
     ? { kind: 'identityToken', token: found.secret, origin }
     : { kind: 'password', username: found.username, password: found.secret, origin };
 }
 
-function fromLogin(login: Login, origin: string): Credential | null {
+function fromLogin(login: Login | null, origin: string): Credential | null {
+  if (login === null) return null;
+  if (login.registrytoken && !isToken(login.registrytoken)) throw new Refusal(`${origin}: a registrytoken has characters that no token has`);
   if (login.registrytoken) return { kind: 'registryToken', token: login.registrytoken, origin };
   if (login.identitytoken) return { kind: 'identityToken', token: login.identitytoken, origin };
   if (login.auth) return fromAuth(login.auth, origin);

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Refusal } from '../command.ts';
-import { credentialKey } from './reference.ts';
+import { credentialKey, type Reference } from './reference.ts';
 
 const login = z.object({
   auth: z.string().optional(),
@@ -20,24 +20,39 @@ const schema = z.object({
 
 export type Login = z.infer<typeof login>;
 
-/** What docker's config.json says about one registry. */
+/** What docker's config.json says about one repository. */
 export interface DockerConfig {
   readonly path: string;
   /** Name of the `docker-credential-…` program in charge of the registry. */
   readonly helper: string | null;
   readonly login: Login | null;
+  /** The login is for a part of the registry (`registry.example/team`): it counts before what a helper has for all of it. */
+  readonly isNarrow: boolean;
 }
 
+export type Place = Pick<Reference, 'host' | 'repository'>;
+
 /** Reads `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`. Messages never repeat what is in it. */
-export async function dockerConfig(host: string, env: NodeJS.ProcessEnv = process.env): Promise<DockerConfig> {
+export async function dockerConfig(place: Place, env: NodeJS.ProcessEnv = process.env): Promise<DockerConfig> {
   const path = join(env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'), 'config.json');
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return '{}';
     throw new Refusal(`${path}: cannot be read: ${error.code ?? 'unknown error'}`);
   });
   const config = parse(path, text);
-  const helper = ownOf(config.credHelpers, host) ?? (config.credsStore || null);
-  return { path, helper, login: ownOf(config.auths, host) };
+  const helper = entryFor(config.credHelpers, place.host) ?? (config.credsStore || null);
+  for (const scope of scopesOf(place)) {
+    const login = entryFor(config.auths, scope);
+    // docker leaves an empty entry for what its store holds
+    if (login !== null && Object.values(login).some((value) => value !== undefined && value !== '')) return { path, helper, login, isNarrow: scope !== place.host };
+  }
+  return { path, helper, login: null, isNarrow: false };
+}
+
+/** `host/team/app`, `host/team`, `host`: from the narrowest entry that may be meant to the widest. */
+function scopesOf({ host, repository }: Place): string[] {
+  const parts = repository.split('/');
+  return [...parts.map((_, at) => [host, ...parts.slice(0, parts.length - at)].join('/')), host];
 }
 
 function parse(path: string, text: string): z.infer<typeof schema> {
@@ -53,15 +68,21 @@ function parse(path: string, text: string): z.infer<typeof schema> {
   throw new Refusal(`${path}: ${result.error.issues[0]?.path.join('.') ?? ''}: not as docker writes it`);
 }
 
-/** Entries are found by host whichever way they are written: `host`, `https://host`, `https://host/v2/`. */
-function ownOf<T>(entries: Record<string, T> | null | undefined, host: string): T | null {
+/** Entries are found whichever way they are written: `host`, `https://host`, `https://host/v2/`, `host/team/`. */
+function entryFor<T>(entries: Record<string, T> | null | undefined, scope: string): T | null {
   if (entries === null || entries === undefined) return null;
-  const key = credentialKey(host);
+  const key = keyOf(scope);
   if (Object.hasOwn(entries, key)) return entries[key] ?? null;
-  const found = Object.keys(entries).find((name) => credentialKey(bare(name)) === key);
+  const found = Object.keys(entries).find((name) => keyOf(bare(name)) === key);
   return found === undefined ? null : (entries[found] ?? null);
 }
 
+/** Docker Hub has several names; everything below one is below all. */
+function keyOf(scope: string): string {
+  const slash = scope.indexOf('/');
+  return slash < 0 ? credentialKey(scope) : `${credentialKey(scope.slice(0, slash))}${scope.slice(slash)}`;
+}
+
 function bare(name: string): string {
-  return name.replace(/^https?:\/\//, '').replace(/\/(v[12]\/?)?$/, '');
+  return name.replace(/^https?:\/\//, '').replace(/\/+(v[12]\/?)?$/, '');
 }

@@ -8,7 +8,8 @@ import { productOf } from './ingredients.ts';
 import { writeLayout } from './layout.ts';
 import { pushBundle, type Pushed } from './pushBundle.ts';
 import { readLayout } from './readLayout.ts';
-import { parseReference } from './reference.ts';
+import type { Resolve } from './reach.ts';
+import { endpoint, parseReference } from './reference.ts';
 import { RETRY, type RetryPolicy } from './retry.ts';
 import { withSbom, type SbomFormat } from './sbom.ts';
 import { readWasm } from './wasmModule.ts';
@@ -61,6 +62,9 @@ function sizeOf({ manifest, blobs, referrers }: Bundle): number {
 
 export interface PushOptions {
   readonly plainHttp?: boolean;
+  /** Hosts that the registry may name as its token service or storage, wherever they are. */
+  readonly allowedHosts?: readonly string[];
+  readonly resolve?: Resolve;
   /** Otherwise docker's. */
   readonly credentials?: CredentialSource;
   readonly retry?: RetryPolicy;
@@ -71,8 +75,9 @@ export interface PushOptions {
 /** Pushes a bundle to `oci://host/repository[:tag]`. */
 export async function pushModule(target: string, bundle: Bundle, options: PushOptions): Promise<Pushed> {
   const reference = parseReference(target);
-  const { plainHttp = false, credentials, retry = RETRY, signal, note = () => undefined } = options;
-  return pushBundle(bundle, reference, { plainHttp, retry, signal, note, credentials: credentials ?? (() => dockerCredential(reference.host, signal)) });
+  const { plainHttp = false, allowedHosts = [], resolve, credentials, retry = RETRY, signal, note = () => undefined } = options;
+  const source = credentials ?? (() => dockerCredential({ host: reference.host, repository: endpoint(reference).repository }, signal));
+  return pushBundle(bundle, reference, { plainHttp, allowedHosts, retry, signal, note, credentials: source, ...(resolve === undefined ? {} : { resolve }) });
 }
 
 /** Pushes the image in a layout on disk, with what refers to it. */

@@ -14,6 +14,7 @@ const HOST = /^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-
 const REPOSITORY = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const MAX_NAME_LENGTH = 255;
+const MAX_PORT = 65_535;
 
 /** Reads a reference; wrong ones end the command with the rule. The host is always written out: there is no default registry. */
 export function parseReference(text: string): Reference {
@@ -24,8 +25,15 @@ export function parseReference(text: string): Reference {
   // what stands before an @ here is a password more often than not: it is not repeated
   if (host.includes('@')) throw new UsageError('the reference must not carry credentials; use --username and --password-stdin');
   if (slash < 0) fail('must name a host and a repository, as in oci://registry.example.com/team/tollgate', text);
-  if (!HOST.test(host)) fail(`"${host}" is not a host`, text);
+  if (!isHost(host)) fail(`"${host}" is not a host`, text);
   return { host, ...nameOf(rest.slice(slash + 1), text) };
+}
+
+/** A name, IPv4 address or IPv6 address in brackets, with or without a port, that an address can be made of. */
+export function isHost(host: string): boolean {
+  const port = HOST.exec(host)?.[5]?.slice(1);
+  if (!HOST.test(host) || (port !== undefined && (Number(port) === 0 || Number(port) > MAX_PORT))) return false;
+  return URL.canParse(`https://${host}/`);
 }
 
 function nameOf(path: string, text: string): Omit<Reference, 'host'> {

@@ -1,16 +1,14 @@
+import { z } from 'zod';
 import { Refusal } from '../command.ts';
-import { jsonBlob, type Bundle, type Descriptor } from './bundle.ts';
+import { jsonBlob, type Bundle } from './bundle.ts';
 import { hexOf, type Digest } from './digest.ts';
 import { referrerDescriptor } from './layout.ts';
 import { INDEX } from './mediaType.ts';
 import type { Registry } from './registry.ts';
-import { discard, readSome } from './wire.ts';
 
-interface Index {
-  readonly schemaVersion: 2;
-  readonly mediaType: typeof INDEX;
-  readonly manifests: readonly Descriptor[];
-}
+/** A list as a registry gives it: what it says beyond the digests is kept as it is. */
+const index = z.looseObject({ schemaVersion: z.literal(2), mediaType: z.literal(INDEX), manifests: z.array(z.looseObject({ digest: z.string() })) });
+type Index = z.infer<typeof index>;
 
 const MAX_LIST_BYTES = 4 * 1024 * 1024;
 const NOTHING: Index = { schemaVersion: 2, mediaType: INDEX, manifests: [] };
@@ -33,12 +31,12 @@ export async function putReferrer(registry: Registry, subject: Digest, referrer:
 }
 
 /** What the registry's own list says; null when it has no such lists. */
-async function listedByRegistry(registry: Registry, subject: Digest): Promise<readonly Descriptor[] | null> {
+async function listedByRegistry(registry: Registry, subject: Digest): Promise<Index['manifests'] | null> {
   return registry.retrying(async () => {
     // a registry without the interface says 404 here, or anything else about an address it does not know
-    const response = await registry.ask(`referrers of ${subject}`, { method: 'GET', url: registry.url(`referrers/${subject}`) }, [200, 400, 404, 405, 406]);
-    if (response.status === 200) return indexIn(await readSome(response, MAX_LIST_BYTES))?.manifests ?? null;
-    await discard(response);
+    const answer = await registry.ask(`referrers of ${subject}`, { method: 'GET', url: registry.url(`referrers/${subject}`) }, [200, 400, 404, 405, 406]);
+    if (answer.status === 200) return indexIn(await answer.readAll(MAX_LIST_BYTES))?.manifests ?? null;
+    await answer.discard();
     return null;
   });
 }
@@ -56,8 +54,7 @@ async function addToList(registry: Registry, subject: Digest, referrer: Bundle):
 
 function indexIn(bytes: Uint8Array): Index | null {
   try {
-    const value = JSON.parse(Buffer.from(bytes).toString('utf8')) as Partial<Index> | null;
-    return value?.mediaType === INDEX && Array.isArray(value.manifests) ? (value as Index) : null;
+    return index.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data ?? null;
   } catch {
     return null;
   }

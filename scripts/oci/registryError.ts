@@ -1,6 +1,7 @@
+import { STATUS_CODES } from 'node:http';
 import { Refusal } from '../command.ts';
+import type { Answer } from './answer.ts';
 import { retryAfterMs, Transient } from './retry.ts';
-import { readSome } from './wire.ts';
 
 const MAX_BYTES = 16 * 1024;
 const MAX_SHOWN = 300;
@@ -15,20 +16,24 @@ export class RegistryRefusal extends Refusal {
 const TRANSIENT = new Set([408, 429, 500, 502, 503, 504]);
 
 /** True for an answer that may be another one in a while. */
-export function mayPass({ status }: Response): boolean {
+export function mayPass({ status }: Answer): boolean {
   return TRANSIENT.has(status);
 }
 
 /** An answer that is not the hoped-for one, as an error: transient for those that may pass. */
-export async function failureOf(response: Response, what: string, redact: (text: string) => string): Promise<Error> {
-  const said = redact(words((await readSome(response, MAX_BYTES)).toString('utf8')));
-  const message = `${what}: ${said === '' ? '' : `${said} `}(${response.status})`;
-  if (mayPass(response)) return new Transient(message, retryAfterMs(response.headers.get('retry-after')));
-  return new RegistryRefusal(message, response.status);
+export async function failureOf(answer: Answer, what: string, redact: (text: string) => string, expected: readonly number[] = []): Promise<Error> {
+  const { status } = answer;
+  // an answer that breaks off is still a no
+  const said = await answer.readAll(MAX_BYTES).then((bytes) => printable(redact(words(bytes.toString('utf8')))), () => '');
+  const message = `${what}: ${said === '' ? '' : `${said} `}(${status})`;
+  if (mayPass(answer)) return new Transient(message, retryAfterMs(answer.header('retry-after')));
+  if (status >= 400) return new RegistryRefusal(message, status);
+  const wanted = expected.filter((one) => one < 300).join(' or ');
+  return new RegistryRefusal(`${what}: answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + (wanted === '' ? '' : `, where the protocol has ${wanted}`), status);
 }
 
 interface Said {
-  readonly errors?: readonly { readonly code?: unknown; readonly message?: unknown }[];
+  readonly errors?: unknown;
   readonly error?: unknown;
   readonly details?: unknown;
   readonly error_description?: unknown;
@@ -40,11 +45,17 @@ function words(text: string): string {
   try {
     said = JSON.parse(text) as Said | null;
   } catch {
-    return /^\s*</.test(text) ? '' : printable(text);
+    return /^\s*</.test(text) ? '' : text;
   }
   if (typeof said !== 'object' || said === null) return '';
-  if (Array.isArray(said.errors)) return printable(said.errors.map(({ code, message }) => join(code, message)).join('; '));
-  return printable(join(said.error, said.error_description ?? said.details));
+  if (Array.isArray(said.errors)) return said.errors.map((one: unknown) => join(...codeAndMessage(one))).filter((one) => one !== '').join('; ');
+  return join(said.error, said.error_description ?? said.details);
+}
+
+function codeAndMessage(error: unknown): [unknown, unknown] {
+  if (typeof error !== 'object' || error === null) return [undefined, undefined];
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return [code, message];
 }
 
 function join(...parts: unknown[]): string {

@@ -1,9 +1,10 @@
 import { Refusal } from '../command.ts';
+import type { Answer } from './answer.ts';
 import type { Blob } from './bundle.ts';
 import type { Registry } from './registry.ts';
 import { RegistryRefusal } from './registryError.ts';
 import { Transient } from './retry.ts';
-import { discard, follow } from './wire.ts';
+import { follow } from './wire.ts';
 
 /** An upload session of a registry: where it goes on, and how many bytes are there. */
 interface Session {
@@ -44,19 +45,20 @@ export async function uploadBlob(registry: Registry, blob: Blob): Promise<void> 
 }
 
 async function open(registry: Registry): Promise<Session> {
-  const response = await registry.ask('start of an upload', { method: 'POST', url: registry.url('blobs/uploads/'), headers: { 'content-length': '0' } }, [202]);
-  return { location: locationOf(registry, response, registry.url('blobs/uploads/')), received: 0 };
+  const answer = await registry.ask('start of an upload', { method: 'POST', url: registry.url('blobs/uploads/'), headers: { 'content-length': '0' } }, [202]);
+  await answer.discard();
+  return { location: locationOf(registry, answer), received: 0 };
 }
 
 /** How far a session got; null when it is gone or does not say. */
 async function standing(registry: Registry, location: URL): Promise<Session | null> {
-  const response = await registry.ask('state of an upload', { method: 'GET', url: location }, [204, 202, 400, 404, 416]);
-  await discard(response);
-  if (response.status >= 400) return null;
-  const last = /^(?:bytes=)?0-(\d+)$/.exec(response.headers.get('range') ?? '')?.[1];
+  const answer = await registry.ask('state of an upload', { method: 'GET', url: location }, [204, 202, 400, 404, 416]);
+  await answer.discard();
+  if (answer.status >= 400) return null;
+  const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(answer.header('range') ?? '')?.[1];
   // "0-0" stands for one byte and, at some registries, for none: starting anew costs nothing then
   if (last === undefined || last === '0') return null;
-  return { location: locationOf(registry, response, location), received: Number(last) + 1 };
+  return { location: answer.header('location') === null ? location : locationOf(registry, answer), received: Number(last) + 1 };
 }
 
 async function finish(registry: Registry, from: Session, { bytes, descriptor }: Blob, moved: (session: Session) => void): Promise<void> {
@@ -66,14 +68,17 @@ async function finish(registry: Registry, from: Session, { bytes, descriptor }: 
   if (from.received > bytes.length) throw new RegistryRefusal(`${registry.host}: ${what}: the registry has more bytes than there are`, 416);
   if (from.received > 0 && from.received < bytes.length) {
     const headers = { ...type, 'content-range': `${from.received}-${bytes.length - 1}` };
-    const response = await registry.ask(what, { method: 'PATCH', url: location, headers, body: bytes.subarray(from.received) }, [202]);
-    location = locationOf(registry, response, location);
-    await discard(response);
+    const answer = await registry.ask(what, { method: 'PATCH', url: location, headers, body: bytes.subarray(from.received) }, [202]);
+    await answer.discard();
+    location = locationOf(registry, answer);
     moved({ location, received: bytes.length });
   }
   const url = withDigest(location, descriptor.digest);
   const rest = from.received === 0 ? bytes : new Uint8Array();
-  await discard(await registry.ask(what, { method: 'PUT', url, headers: type, body: rest }, [201]));
+  const answer = await registry.ask(what, { method: 'PUT', url, headers: type, body: rest }, [201, 200, 204]);
+  await answer.discard();
+  // the protocol says 201; some registries say 204, and others mean something else by it
+  if (answer.status !== 201 && !(await registry.hasBlob(descriptor.digest))) throw new Refusal(`${registry.host}: ${what}: answered ${answer.status}, and the blob is not there`);
 }
 
 /** Appended as text: a signed address must not be written anew. */
@@ -81,10 +86,10 @@ function withDigest(location: URL, digest: string): URL {
   return new URL(`${location.href}${location.search === '' ? '?' : '&'}digest=${encodeURIComponent(digest)}`);
 }
 
-function locationOf(registry: Registry, response: Response, from: URL): URL {
-  const location = response.headers.get('location');
+function locationOf(registry: Registry, answer: Answer): URL {
+  const location = answer.header('location');
   if (location === null) throw new Refusal(`${registry.host}: started an upload without saying where`);
-  return follow(from, location);
+  return follow(answer.url, location);
 }
 
 /** The session is not what it was: gone (404), or at another byte (416). */

@@ -1,5 +1,10 @@
+import { Agent as PlainAgent, request as plainRequest } from 'node:http';
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { Refusal } from '../command.ts';
-import { Transient } from './retry.ts';
+import { Answer } from './answer.ts';
+import type { Approach, Reach } from './reach.ts';
+import { isLoopback } from './reference.ts';
+import { failure } from './wireError.ts';
 
 export interface WireRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -8,95 +13,83 @@ export interface WireRequest {
   readonly body?: Uint8Array | string;
   /** Sent to the origin of `url` only, never along a redirect to another. */
   readonly authorization?: string | null;
+  /** The request is a secret as a whole: a redirect to another origin is refused instead of followed. */
+  readonly isSecret?: boolean;
+}
+
+export interface Line {
+  readonly reach: Reach;
+  readonly signal: AbortSignal;
 }
 
 const MAX_REDIRECTS = 5;
-/** The longest wait for an answer, plus what a slow line needs for the body. */
+const MAX_HEADER_BYTES = 16 * 1024;
+/** The longest wait for an answer with its body, plus what a slow line needs for what is sent. */
 const ANSWER_MS = 60_000;
 const SLOWEST_BYTES_PER_MS = 32;
+/** Loopback is never looked for behind a proxy: what may go there in the clear stays on this machine. */
+const DIRECT = { 'http:': new PlainAgent({ keepAlive: true }), 'https:': new TlsAgent({ keepAlive: true }) } as const;
 
 /**
- * One request over HTTP. Redirects are followed with the body, but credentials stay with the host that they are for, and a
- * redirect from https to http is refused. Failures that may pass are `Transient`.
+ * One request over HTTP. Redirects are followed with the body, as far as the registry's reach goes; credentials stay with the
+ * host that they are for, and a redirect from https to http is refused. Failures that may pass are `Transient`.
  */
-export async function send(request: WireRequest, signal: AbortSignal): Promise<Response> {
-  let url = request.url;
+export async function send(request: WireRequest, line: Line): Promise<Answer> {
+  let { url, authorization = null } = request;
   for (let redirects = 0; ; redirects++) {
-    const response = await once(request, url, signal);
-    const location = response.headers.get('location');
-    if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return response;
-    await discard(response);
+    const answer = await once({ ...request, url, authorization }, line);
+    const location = answer.header('location');
+    if (![301, 302, 303, 307, 308].includes(answer.status) || location === null) return answer;
+    await answer.discard();
     // what 301 to 303 do to a body is unclear, and no registry sends them for one
-    if (redirects === MAX_REDIRECTS || (request.body !== undefined && response.status < 307)) throw new Refusal(`${url.host}: redirects in a way that cannot be followed (${response.status})`);
-    url = follow(url, location);
+    if (redirects === MAX_REDIRECTS || (request.body !== undefined && answer.status < 307)) throw new Refusal(`${url.host}: redirects in a way that cannot be followed (${answer.status})`);
+    const next = follow(url, location);
+    if (next.origin !== url.origin) {
+      if (request.isSecret === true) throw new Refusal(`${url.host}: redirects a request with credentials to ${next.host}; that is refused`);
+      // a redirect back does not bring them back: the other host chose what would be asked for with them
+      authorization = null;
+    }
+    url = next;
   }
 }
 
 /** The address that a `Location` names; one that leaves https is refused, because what is sent there could be read on the way. */
 export function follow(from: URL, location: string): URL {
-  let to: URL;
-  try {
-    to = new URL(location, from);
-  } catch {
-    throw new Refusal(`${from.host}: sent a location that is no address`);
-  }
+  if (!URL.canParse(location, from.href)) throw new Refusal(`${from.host}: sends a location that is no address`);
+  const to = new URL(location, from);
+  to.hash = '';
   if (to.protocol !== 'https:' && !(to.protocol === 'http:' && from.protocol === 'http:')) throw new Refusal(`${from.host}: sends from ${from.protocol}// to ${to.protocol}//${to.host}; that is refused`);
   return to;
 }
 
-async function once(request: WireRequest, url: URL, signal: AbortSignal): Promise<Response> {
-  const { method, body, headers = {}, authorization } = request;
-  const trusted = authorization !== null && authorization !== undefined && url.origin === request.url.origin;
-  const patienceMs = ANSWER_MS + (body?.length ?? 0) / SLOWEST_BYTES_PER_MS;
+async function once(request: WireRequest, { reach, signal }: Line): Promise<Answer> {
+  const { url, body } = request;
+  const approach = reach.approach(url);
+  const patienceMs = Math.ceil(ANSWER_MS + (body?.length ?? 0) / SLOWEST_BYTES_PER_MS);
   try {
-    return await fetch(url, {
-      method,
-      headers: { ...headers, ...(trusted ? { authorization } : {}) },
-      ...(body === undefined ? {} : { body }),
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(patienceMs))]),
-    });
+    return await exchange(request, approach, AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]));
   } catch (error) {
     throw signal.aborted ? error : failure(error, url);
   }
 }
 
-/** Reads the rest of an answer that nobody needs, so that the connection can serve the next request. */
-export async function discard(response: Response): Promise<void> {
-  await response.body?.cancel().catch(() => undefined);
+/**
+ * Node's own client rather than fetch: it takes a `lookup`, so that the address judged is the address connected to; it
+ * unpacks nothing unasked; and it lets the size of headers be limited.
+ */
+function exchange({ method, url, headers = {}, authorization, body }: WireRequest, { lookup, met }: Approach, signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      method, signal, lookup, maxHeaderSize: MAX_HEADER_BYTES,
+      headers: { 'user-agent': 'tollgate', ...headers, ...(authorization ? { authorization } : {}) },
+    };
+    const protocol = url.protocol === 'https:' ? 'https:' : 'http:';
+    const sent = (protocol === 'https:' ? tlsRequest : plainRequest)(url, isLoopback(url.host) ? { ...options, agent: DIRECT[protocol] } : options);
+    sent.on('error', reject);
+    sent.on('response', (message) => {
+      met(message.socket);
+      resolve(new Answer(url, message));
+    });
+    sent.end(body);
+  });
 }
-
-/** The first `limit` bytes of an answer; what comes from outside has no say in how much memory it takes. */
-export async function readSome(response: Response, limit: number): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  try {
-    for await (const part of response.body ?? []) {
-      parts.push(part as Uint8Array);
-      length += (part as Uint8Array).length;
-      if (length >= limit) break;
-    }
-  } catch (error) {
-    throw failure(error, new URL(response.url));
-  }
-  return Buffer.concat(parts).subarray(0, limit);
-}
-
-const WRONG_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
-
-function failure(error: unknown, url: URL): Error {
-  if (error instanceof DOMException && error.name === 'TimeoutError') return new Unreachable(`${url.host}: does not answer`);
-  const cause = (error as { cause?: { code?: unknown; message?: string } }).cause;
-  const code = typeof cause?.code === 'string' ? cause.code : '';
-  if (WRONG_TLS.has(code)) return new PlainHttp(`${url.host}: does not speak TLS; if plain http is meant, say --plain-http`);
-  if (/CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)) return new Refusal(`${url.host}: its certificate is not trusted (${code}); name your authority's in $NODE_EXTRA_CA_CERTS`);
-  if (code === 'ENOTFOUND') return new Refusal(`${url.host}: no such host`);
-  const words: Record<string, string> = { ECONNREFUSED: 'refuses the connection', ECONNRESET: 'broke the connection', UND_ERR_SOCKET: 'broke the connection', EPIPE: 'broke the connection' };
-  return new Unreachable(`${url.host}: ${words[code] ?? 'cannot be reached'} (${code || cause?.message || String(error)})`);
-}
-
-/** No answer, or none that is whole. */
-export class Unreachable extends Transient {}
-
-/** The other side answers, but not in TLS. */
-export class PlainHttp extends Refusal {}
