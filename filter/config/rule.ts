@@ -1,4 +1,5 @@
 import { View, byteAt, lengthOf, startsWith, literal, equals } from "../bytes/view";
+import { isTokenByte } from "../bytes/token";
 import { isPathCharacter } from "../request/path";
 import { Reader } from "./reader";
 import { ALLOW, DENY } from "./field";
@@ -26,7 +27,7 @@ export function readName(reader: Reader): View {
 export function readHeaderName(reader: Reader): View {
   const name = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(name); i < n; i++) {
-    if (!isToken(byteAt(name, i))) {
+    if (!isLowerToken(byteAt(name, i))) {
       reader.fail(literal("must be a header name in lower case"));
       return name;
     }
@@ -39,8 +40,7 @@ export function readHeaderName(reader: Reader): View {
 export function readToken(reader: Reader): View {
   const token = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(token); i < n; i++) {
-    const byte = byteAt(token, i);
-    if (!isToken(byte) && byte - 0x41 >= 26) {
+    if (!isTokenByte(byteAt(token, i))) {
       reader.fail(literal("must be a token"));
       break;
     }
@@ -92,12 +92,7 @@ function isAlphanumeric(byte: u8): bool {
   return (byte | 0x20) - 0x61 < 26 || byte - 0x30 < 10;
 }
 
-/** Characters of an RFC 9110 token, upper-case letters aside. */
-function isToken(byte: u8): bool {
-  if (byte - 0x61 < 26 || byte - 0x30 < 10) return true;
-  switch (byte) {
-    case 0x21: case 0x23: case 0x24: case 0x25: case 0x26: case 0x27: case 0x2a: case 0x2b: case 0x2d: case 0x2e:
-    case 0x5e: case 0x5f: case 0x60: case 0x7c: case 0x7e: return true;
-  }
-  return false;
+/** Characters of header names as Envoy has them. */
+function isLowerToken(byte: u8): bool {
+  return isTokenByte(byte) && byte - 0x41 >= 26;
 }

@@ -1,15 +1,16 @@
-import { View, ABSENT, ONES, byteAt, equals, equalsLower, isBlank, lengthOf, literal, pointerOf, slice, trim } from "../bytes/view";
+import { View, ABSENT, ONES, equals, lengthOf, literal, pointerOf, trim } from "../bytes/view";
 import { KeySource, KeySourceKind } from "../tables/record";
 import { Tables } from "../tables/tables";
-import { findHeader, headerValue } from "../request/headers";
+import { findHeader, findSpelling, headerName, headerValue } from "../request/headers";
+import { member, nextMember } from "../request/list";
 import * as Request from "../request/request";
+import { AUTHORIZATION, MAX_CREDENTIALS, credentialsOf } from "./authorization";
 import { decodeComponent } from "./query";
 import { nextPair, pairName, pairValue } from "./pair";
 
-/** Keys are short; a longer value is refused without being hashed. */
-const MAX_KEY_BYTES = 512;
+/** Room for a signed token; a longer value is refused without being hashed. */
+const MAX_KEY_BYTES = 4096;
 
-const AUTHORIZATION = literal("authorization");
 const COOKIE = literal("cookie");
 
 export const enum Finding { Missing, Found, Ambiguous, Malformed }
@@ -19,14 +20,23 @@ export let foundKey: View = ABSENT;
 /** Bit `i` is set when key source `i` held a value: the places to strip. */
 export let foundSources: u32 = 0;
 
+/** Bit `i` is set when key source `i` is a header that came under another spelling, too. */
+export let otherSpellings: u32 = 0;
+/** Credentials in `Authorization`, whatever their scheme; counted where a source names one. */
+export let credentialCount: i32 = 0;
+
 let ambiguous: bool = false;
+let overlong: bool = false;
 
 /** Looks for a key in all sources of the policy. The same key in two places is one key; two different ones are none. */
 export function findKey(tables: Tables): Finding {
   foundKey = ABSENT;
   foundSources = 0;
+  otherSpellings = 0;
   ambiguous = false;
+  overlong = false;
   for (let i = 0; i < tables.keySources.count; i++) look(tables.keySources.at(i), i);
+  if (overlong) return Finding.Malformed;
   if (foundKey == ABSENT) return Finding.Missing;
   if (ambiguous) return Finding.Ambiguous;
   return isWellFormed(foundKey) ? Finding.Found : Finding.Malformed;
@@ -42,17 +52,25 @@ function look(source: KeySource, index: i32): void {
 }
 
 function lookInHeader(name: View, index: i32): void {
-  for (let i = findHeader(name); i >= 0; i = findHeader(name, i + 1)) note(trim(headerValue(i)), index);
+  for (let i = findSpelling(name); i >= 0; i = findSpelling(name, i + 1)) {
+    if (!equals(headerName(i), name)) otherSpellings |= 1 << index;
+    note(trim(headerValue(i)), index);
+  }
 }
 
-/** `Bearer KEY`: the scheme in any case, blanks, the key. Other schemes are somebody else's. */
 function lookInAuthorization(scheme: View, index: i32): void {
-  for (let i = findHeader(AUTHORIZATION); i >= 0; i = findHeader(AUTHORIZATION, i + 1)) {
-    const value = trim(headerValue(i));
-    const length = lengthOf(scheme);
-    if (lengthOf(value) < length || !equalsLower(slice(value, 0, length), scheme)) continue;
-    if (lengthOf(value) == length) note(slice(value, length, length), index);
-    else if (isBlank(byteAt(value, length))) note(trim(slice(value, length, lengthOf(value))), index);
+  credentialCount = 0;
+  for (let i = findHeader(AUTHORIZATION); i >= 0; i = findHeader(AUTHORIZATION, i + 1)) lookInCredentials(headerValue(i), scheme, index);
+}
+
+function lookInCredentials(list: View, scheme: View, index: i32): void {
+  for (let at = nextMember(list, 0); at >= 0; at = nextMember(list, at)) {
+    if (++credentialCount > MAX_CREDENTIALS) {
+      overlong = true;
+      return;
+    }
+    const key = credentialsOf(member, scheme);
+    if (key != ABSENT) note(key, index);
   }
 }
 
@@ -79,7 +97,7 @@ function note(value: View, index: i32): void {
   else if (!equals(foundKey, value)) ambiguous = true;
 }
 
-/** Printable ASCII without blanks, at most 512 bytes. */
+/** Printable ASCII without blanks, at most 4096 bytes. */
 function isWellFormed(key: View): bool {
   const length = lengthOf(key);
   if (length > MAX_KEY_BYTES) return false;

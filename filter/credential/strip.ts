@@ -2,14 +2,14 @@ import { View, equals, lengthOf, literal, trim } from "../bytes/view";
 import { begin, end, writeByte, writeView } from "../bytes/writer";
 import { KeySourceKind } from "../tables/record";
 import { Tables } from "../tables/tables";
-import { removeHeader, setHeader } from "../decision/edit";
+import { removeHeader, removeSpellings, setHeader } from "../decision/edit";
 import { findHeader, headerValue } from "../request/headers";
 import * as Request from "../request/request";
-import { foundSources } from "./find";
+import { credentialCount, foundSources, otherSpellings } from "./find";
+import { AUTHORIZATION, stripAuthorization } from "./authorization";
 import { nextPair, pair, pairName } from "./pair";
 import { decodeComponent } from "./query";
 
-const AUTHORIZATION = literal("authorization");
 const COOKIE = literal("cookie");
 
 /** Edits that take the key out of every header and cookie that held one. The query is the path's matter. */
@@ -19,12 +19,20 @@ export function stripHeaders(tables: Tables): void {
   for (let i = 0; i < tables.keySources.count; i++) {
     if (!(foundSources >> i & 1)) continue;
     const source = tables.keySources.at(i);
-    if (source.kind == KeySourceKind.Header) removeHeader(source.name);
+    if (source.kind == KeySourceKind.Header) stripHeader(source.name, i);
     else if (source.kind == KeySourceKind.Authorization) authorization = true;
     else if (source.kind == KeySourceKind.Cookie) cookies = true;
   }
-  if (authorization) removeHeader(AUTHORIZATION);
+  if (authorization) {
+    if (credentialCount == 1) removeHeader(AUTHORIZATION);
+    else stripAuthorization(tables);
+  }
   if (cookies) stripCookies(tables);
+}
+
+function stripHeader(name: View, index: i32): void {
+  if (otherSpellings >> index & 1) removeSpellings(name);
+  else removeHeader(name);
 }
 
 /** The other cookies, in one header. */

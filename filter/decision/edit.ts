@@ -1,4 +1,5 @@
-import { View, ABSENT } from "../bytes/view";
+import { View, ABSENT, equals } from "../bytes/view";
+import { findSpelling, headerName } from "../request/headers";
 
 /** Changes to the request's headers, in order. `set` replaces every value a header has. */
 export const enum EditKind { Set, Remove }
@@ -29,6 +30,26 @@ export function setHeader(name: View, value: View): void {
 
 export function removeHeader(name: View): void {
   add(EditKind.Remove, name, ABSENT);
+}
+
+/** Removes the header under each spelling that it came in. */
+export function removeSpellings(name: View): void {
+  removeOthers(name, ABSENT);
+}
+
+/** Makes way for a header that is set: servers that know no difference might read another spelling in its place. */
+export function removeOtherSpellings(name: View): void {
+  removeOthers(name, name);
+}
+
+function removeOthers(name: View, kept: View): void {
+  let last = ABSENT;
+  for (let i = findSpelling(name); i >= 0; i = findSpelling(name, i + 1)) {
+    const spelling = headerName(i);
+    if (equals(spelling, kept) || equals(spelling, last)) continue;
+    removeHeader(spelling);
+    last = spelling;
+  }
 }
 
 function add(kind: EditKind, name: View, value: View): void {

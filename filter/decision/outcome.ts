@@ -1,13 +1,14 @@
-import { ABSENT, View, equals, lengthOf, literal, slice } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, lengthOf, literal, slice } from "../bytes/view";
 import { begin, end, writeView } from "../bytes/writer";
 import { stripHeaders, strippedQuery } from "../credential/strip";
-import { headerCount, headerName } from "../request/headers";
+import { headerCount, headerName, headerValue } from "../request/headers";
 import * as Request from "../request/request";
 import { isOwnHeader } from "../request/request";
 import { NONE, Route } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { decision } from "./decision";
-import { editCount, removeHeader, setHeader } from "./edit";
+import { forgetNominations, isConnection } from "./connection";
+import { editCount, removeHeader, removeOtherSpellings, removeSpellings, setHeader } from "./edit";
 import { Reason } from "./reason";
 
 const CONSUMER = literal("x-tollgate-consumer");
@@ -39,11 +40,17 @@ export function mayBeDecidedAlready(): bool {
   return decision.reason == Reason.Unmatched && editCount > 0;
 }
 
-/** Headers of Tollgate that came from outside; those that are set below are replaced anyway. */
+/** Headers of Tollgate that came from outside, and what would have ours dropped; those set below are replaced anyway. */
 function removeForeignIdentity(): void {
   for (let i = 0; i < headerCount; i++) {
     const name = headerName(i);
-    if (isOwnHeader(name) && !isReplaced(name)) removeHeader(name);
+    // A NUL follows every name, so an empty one has a first byte too.
+    const first = byteAt(name, 0);
+    if (first == 0x78) {
+      if (isOwnHeader(name) && !isReplaced(name)) removeHeader(name);
+    } else if (first == 0x63) {
+      if (isConnection(name) && decision.reason != Reason.Unmatched) forgetNominations(headerValue(i));
+    }
   }
 }
 
@@ -55,7 +62,9 @@ function isReplaced(name: View): bool {
 }
 
 function writeRouteHeaders(tables: Tables, route: Route): void {
-  for (let i = route.firstRemove; i < route.firstRemove + route.removeCount; i++) removeHeader(tables.values.at(i).value);
+  for (let i = route.firstRemove; i < route.firstRemove + route.removeCount; i++) removeSpellings(tables.values.at(i).value);
+  // All of them before any is set: a route may set two spellings of one name.
+  for (let i = route.firstSet; i < route.firstSet + route.setCount; i++) removeOtherSpellings(tables.headers.at(i).name);
   for (let i = route.firstSet; i < route.firstSet + route.setCount; i++) {
     const header = tables.headers.at(i);
     setHeader(header.name, header.value);

@@ -1,5 +1,6 @@
 import { allocate } from "../bytes/arena";
 import { View, ABSENT, pointerOf, lengthOf, equals } from "../bytes/view";
+import { isSpelling } from "./spelling";
 
 /**
  * The request's headers as the host gives them in one piece:
@@ -58,10 +59,26 @@ export function headerValue(index: i32): View {
 
 /** Index of the first header called `name` at or after `from`, or -1. */
 export function findHeader(name: View, from: i32 = 0): i32 {
+  const length = <u32>lengthOf(name);
   for (let i = from; i < headerCount; i++) {
-    if (equals(headerName(i), name)) return i;
+    if (nameLength(i) == length && equals(headerName(i), name)) return i;
   }
   return -1;
+}
+
+/** The same for either spelling of the name: many servers read `x_api_key` as `x-api-key`. */
+export function findSpelling(name: View, from: i32 = 0): i32 {
+  const length = <u32>lengthOf(name);
+  for (let i = from; i < headerCount; i++) {
+    if (nameLength(i) == length && isSpelling(headerName(i), name)) return i;
+  }
+  return -1;
+}
+
+// @ts-ignore: decorator
+@inline
+function nameLength(index: i32): u32 {
+  return load<u32>(entries + <usize>index * ENTRY_BYTES, 4);
 }
 
 /** Value of the first header called `name`, or ABSENT. */

@@ -1,10 +1,14 @@
-import { ABSENT, View, equals, startsWith } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, indexOf, isBlank, lengthOf, slice, startsWith } from "../bytes/view";
 import { decision } from "../decision/decision";
 import { coveredLength } from "../request/path";
-import { findHeader, headerValue } from "../request/headers";
+import { findSpelling, headerValue } from "../request/headers";
+import { COMMA } from "../request/list";
 import * as Request from "../request/request";
 import { ConditionKind, HeaderCondition, Route } from "../tables/record";
 import { Tables } from "../tables/tables";
+
+/** Members of one header that a condition looks at; a caller may send a header of commas. */
+const MAX_MEMBERS = 64;
 
 /** Puts the first route whose conditions all hold into the decision, or the API's default. */
 export function chooseRoute(tables: Tables): void {
@@ -45,12 +49,12 @@ function refersTo(tables: Tables, first: i32, count: i32, index: i32): bool {
   return false;
 }
 
-/** A header that came several times holds when one of its values does. */
+/** A header that came several times, on lines or with commas, holds when one of its values does. */
 function headerHolds(tables: Tables, condition: HeaderCondition): bool {
-  let at = findHeader(condition.name);
+  let at = findSpelling(condition.name);
   if (condition.kind == ConditionKind.Absent) return at < 0;
   if (condition.kind == ConditionKind.Present) return at >= 0;
-  for (; at >= 0; at = findHeader(condition.name, at + 1)) {
+  for (; at >= 0; at = findSpelling(condition.name, at + 1)) {
     if (valueHolds(tables, condition, headerValue(at))) return true;
   }
   return false;
@@ -58,8 +62,36 @@ function headerHolds(tables: Tables, condition: HeaderCondition): bool {
 
 function valueHolds(tables: Tables, condition: HeaderCondition, value: View): bool {
   for (let i = condition.firstValue; i < condition.firstValue + condition.valueCount; i++) {
-    const wanted = tables.values.at(i).value;
-    if (condition.kind == ConditionKind.Prefix ? startsWith(value, wanted) : equals(value, wanted)) return true;
+    if (holdsIn(value, tables.values.at(i).value, condition.kind == ConditionKind.Prefix)) return true;
   }
   return false;
+}
+
+/**
+ * True when the value is what is wanted, or begins with it; or when a run of its members does, for lines that were joined.
+ * A run, because what was one line may hold commas itself, as dates and the names of browsers do.
+ */
+function holdsIn(value: View, wanted: View, prefix: bool): bool {
+  if (prefix ? startsWith(value, wanted) : equals(value, wanted)) return true;
+  let start = 0;
+  for (let members = 0; members < MAX_MEMBERS; members++) {
+    const comma = indexOf(value, COMMA, start);
+    if (comma < 0 && start == 0) return false;
+    if (beginsRun(slice(value, skipBlanks(value, start), lengthOf(value)), wanted, prefix)) return true;
+    if (comma < 0) return false;
+    start = comma + 1;
+  }
+  return false;
+}
+
+function beginsRun(rest: View, wanted: View, prefix: bool): bool {
+  if (!startsWith(rest, wanted)) return false;
+  const after = skipBlanks(rest, lengthOf(wanted));
+  return prefix || after == lengthOf(rest) || byteAt(rest, after) == COMMA;
+}
+
+function skipBlanks(value: View, from: i32): i32 {
+  let at = from;
+  while (at < lengthOf(value) && isBlank(byteAt(value, at))) at++;
+  return at;
 }

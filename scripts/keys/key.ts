@@ -19,7 +19,7 @@ const ID_BITS = 46n;
 const FORMAT = new RegExp(`^tg_(.+)_([0-9A-Za-z]{${SECRET_DIGITS}})([0-9A-Za-z]{${CHECKSUM_DIGITS}})$`);
 
 /** Longest key, and its bytes, that the module takes. */
-export const MAX_KEY_BYTES = 512;
+export const MAX_KEY_BYTES = 4096;
 const KEY_BYTES = /^[!-~]*$/;
 
 export interface IssuedKey {

@@ -1,4 +1,5 @@
 import type { Cursor } from './cursor.ts';
+import { spelling } from './header.ts';
 import type { Report } from './report.ts';
 
 /** Headers in routes that cannot do what their author meant, and key sources given twice. */
@@ -17,7 +18,7 @@ function keyHeadersOf(sources: Cursor): Set<string> {
   if (!sources.given) return new Set(['x-api-key']);
   return new Set(sources.items.map((source) => {
     if (source.get('authorization').given) return 'authorization';
-    return source.get('cookie').given ? 'cookie' : (source.get('header').text ?? '');
+    return source.get('cookie').given ? 'cookie' : spelling(source.get('header').text ?? '');
   }));
 }
 
@@ -36,16 +37,17 @@ function checkKeySources(sources: Cursor, report: Report): void {
 function checkCondition(condition: Cursor, keyHeaders: ReadonlySet<string>, report: Report): void {
   if (condition.key === 'host') report.add(condition, 'must not be a condition; an API names its hosts', null);
   const comparesText = condition.text !== undefined || ['exact', 'prefix', 'oneOf'].some((kind) => condition.get(kind).given);
-  if (comparesText && keyHeaders.has(condition.key)) report.add(condition, 'must not compare a header that holds keys; there is the condition "consumers"', null);
+  if (comparesText && keyHeaders.has(spelling(condition.key))) report.add(condition, 'must not compare a header that holds keys; there is the condition "consumers"', null);
 }
 
 function checkChanges(route: Cursor, report: Report): void {
-  const set = new Set(route.get('setHeaders').entries.map((header) => header.key));
+  const set = new Set(route.get('setHeaders').entries.map((header) => spelling(header.key)));
   const removed = new Set<string>();
   for (const header of route.get('removeHeaders').items) {
     if (header.text === undefined) continue;
-    if (removed.has(header.text)) report.add(header, 'must be given once');
-    else if (set.has(header.text)) report.add(header, 'must not be set as well; setting replaces what the caller sent');
-    removed.add(header.text);
+    const name = spelling(header.text);
+    if (removed.has(name)) report.add(header, 'must be given once');
+    else if (set.has(name)) report.add(header, 'must not be set as well; setting replaces what the caller sent');
+    removed.add(name);
   }
 }

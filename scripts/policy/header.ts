@@ -9,13 +9,35 @@ export const HEADER_VALUE_RULE = 'must be a header value: no control characters,
 export const TOKEN_RULE = 'must be a token: letters, digits and !#$%&\'*+.^_`|~-';
 
 /** Headers that say where a message goes or where it ends; a route may not touch them. */
-export const FRAMING: ReadonlySet<string> = new Set([
+const FRAMING: ReadonlySet<string> = new Set([
   'host', 'content-length', 'transfer-encoding', 'connection', 'te', 'upgrade', 'trailer', 'keep-alive',
 ]);
 
-/** True for headers that say who calls: Tollgate sets them, and removes what comes from outside. Some servers read `_` as `-`. */
+/** Headers whose value is a list, or becomes one: Envoy, among others, joins their lines with commas. No key can be told in them. */
+const LISTS: ReadonlySet<string> = new Set([
+  'accept', 'accept-charset', 'accept-encoding', 'accept-language', 'access-control-request-headers', 'access-control-request-method',
+  'baggage', 'cache-control', 'cdn-loop', 'content-encoding', 'content-language', 'content-type', 'expect', 'forwarded', 'grpc-accept-encoding',
+  'grpc-timeout', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'origin', 'pragma', 'proxy-status',
+  'referer', 'sec-websocket-extensions', 'sec-websocket-protocol', 'tracestate', 'user-agent', 'via', 'x-client-trace-id',
+  'x-forwarded-client-cert', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto', 'x-request-id',
+]);
+
+/** A header's name has two spellings: many servers read `_` as `-`, and so does the module. */
+export function spelling(name: string): string {
+  return name.replaceAll('_', '-');
+}
+
+export function isFraming(name: string): boolean {
+  return FRAMING.has(spelling(name));
+}
+
+export function isList(name: string): boolean {
+  return LISTS.has(spelling(name)) || spelling(name).startsWith('x-envoy-');
+}
+
+/** True for headers that say who calls: Tollgate sets them, and removes what comes from outside. */
 export function isOwnHeader(name: string): boolean {
-  return name.replaceAll('_', '-').startsWith('x-tollgate-');
+  return spelling(name).startsWith('x-tollgate-');
 }
 
 export function headerName() {
@@ -27,7 +49,7 @@ export function headerName() {
 
 /** A header that a route sets or removes. */
 export function changeableHeader() {
-  return headerName().refine((name) => !FRAMING.has(name), { error: 'must not be a header that frames the message' });
+  return headerName().refine((name) => !isFraming(name), { error: 'must not be a header that frames the message' });
 }
 
 /** No control characters: Envoy answers 503 to a request whose header it cannot send. No blanks at the ends: HTTP drops them. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { filled, listed, named } from './collection.ts';
-import { FRAMING, headerName, token } from './header.ts';
+import { headerName, isFraming, isList, token } from './header.ts';
 import { ledger } from './ledger.ts';
 import { label, name } from './name.ts';
 import { host, pathPrefix } from './place.ts';
@@ -19,7 +19,8 @@ const flag = (description: string) => z.boolean({ error: 'must be true or false'
 const keyHeader = headerName()
   .refine((header) => header !== 'authorization', { error: 'must name a scheme: { authorization: Bearer }' })
   .refine((header) => header !== 'cookie', { error: 'must name a cookie: { cookie: api_key }' })
-  .refine((header) => !FRAMING.has(header), { error: 'must not be a header that frames the message' });
+  .refine((header) => !isFraming(header), { error: 'must not be a header that frames the message' })
+  .refine((header) => !isList(header), { error: 'must not be a header that holds lists or belongs to Envoy; a key needs a header of its own, a query parameter or a cookie' });
 
 const keySource = z
   .strictObject({

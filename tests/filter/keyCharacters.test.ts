@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MAX_KEY_BYTES } from '../../scripts/keys/key.ts';
 import { pluginConfig } from '../host/config.ts';
 import { FilterModule } from './filterModule.ts';
 
@@ -20,4 +21,12 @@ test('a key of printable ASCII is looked up, one with any other byte is malforme
       }
     }
   }
+});
+
+test('the longest key that the tool digests is looked up, a longer one is malformed', () => {
+  const filter = new FilterModule();
+  assert.equal(filter.configure(JSON.stringify(pluginConfig([]))), null);
+  const reasonOf = (length: number): string => filter.decide([[':path', '/v1'], [':method', 'GET'], ['x-api-key', 'k'.repeat(length)]], 0).reason;
+  assert.equal(reasonOf(MAX_KEY_BYTES), 'unknown_api_key');
+  assert.equal(reasonOf(MAX_KEY_BYTES + 1), 'malformed_api_key');
 });

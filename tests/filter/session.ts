@@ -4,7 +4,7 @@ import { HeaderMap } from '../host/headerMap.ts';
 import { isGrpc, localReply } from '../host/localReply.ts';
 import { requestPairs } from '../host/requests.ts';
 import { policyConfig } from '../host/policyConfig.ts';
-import { upstreamOf } from '../host/session.ts';
+import { upstreamOf, upstreamStatus } from '../host/session.ts';
 import { FilterModule, loadFilter, type Decision } from './filterModule.ts';
 
 const TICK_MS = 250;
@@ -65,7 +65,7 @@ function passed(headers: HeaderMap, decision: Decision): Outcome {
     if (edit[0] === 'set') headers.replace(edit[1], edit[2]);
     else headers.remove(edit[1]);
   }
-  return { status: 200, headers: decision.response, body: '', upstream: upstreamOf(headers), reason: decision.reason, log: decision.log };
+  return { status: upstreamStatus(headers), headers: decision.response, body: '', upstream: upstreamOf(headers), reason: decision.reason, log: decision.log };
 }
 
 /** The binding sends response headers of a refusal along with its reply; here they are put together for it. */

@@ -1,12 +1,14 @@
 import type { WireRequest } from '../cases/wire.ts';
+import { withoutNominated } from './connection.ts';
+import { joinHeaders } from './joinedHeaders.ts';
 import type { Pair } from './pairs.ts';
 
-/** A request's header map in Envoy's order: authority, path, method, scheme, then the rest. */
+/** A request's header map in Envoy's order: authority, path, method, scheme, then the rest; a further host joins the first. */
 export function requestPairs(request: WireRequest): Pair[] {
   const pairs: Pair[] = [];
   if (request.host !== null) pairs.push([':authority', request.host]);
   if (request.path !== null) pairs.push([':path', request.path]);
   pairs.push([':method', request.method], [':scheme', 'http']);
-  for (const [name, value] of request.headers) pairs.push([name.toLowerCase(), value]);
-  return pairs;
+  for (const [name, value] of request.headers) pairs.push([name.toLowerCase() === 'host' ? ':authority' : name, value]);
+  return withoutNominated(joinHeaders(pairs));
 }

@@ -1,8 +1,10 @@
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
 import type { HeaderMap } from './headerMap.ts';
+import { isUpgrade } from './connection.ts';
 import { Host, type Exchange } from './host.ts';
 import { loadModule, MODULE } from './module.ts';
+import type { Pair } from './pairs.ts';
 import { policyConfig } from './policyConfig.ts';
 import { requestPairs } from './requests.ts';
 
@@ -17,7 +19,7 @@ export function hostRunner(workers: number): Runner {
     virtualTime: true,
     inProcess: true,
     workers,
-    open: async (policy, startMs) => new HostSession(new Host(module, { workers, ...(startMs === null ? {} : { startMs }) }), policy),
+    open: async (policy, startMs) => new HostSession(new Host(module, { workers, upstream: answerTo, ...(startMs === null ? {} : { startMs }) }), policy),
   };
 }
 
@@ -73,6 +75,15 @@ function outcomeOf(exchange: Exchange): Outcome {
     reason: /(?:^| )reason=(\S+)/.exec(log ?? '')?.[1] ?? `none (${exchange.details})`,
     ...(log === undefined ? {} : { log }),
   };
+}
+
+/** An upstream takes every upgrade that it is asked for. */
+function answerTo(request: HeaderMap): Pair[] {
+  return [[':status', String(upstreamStatus(request))], ['content-type', 'application/json']];
+}
+
+export function upstreamStatus(request: HeaderMap): number {
+  return isUpgrade(request.pairs) ? 101 : 200;
 }
 
 export function upstreamOf(request: HeaderMap): NonNullable<Outcome['upstream']> {

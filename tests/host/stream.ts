@@ -1,4 +1,5 @@
 import { HeaderMap } from './headerMap.ts';
+import { joinHeaders } from './joinedHeaders.ts';
 import type { Pair } from './pairs.ts';
 
 /** What a guest handed to `proxy_send_local_response`. */
@@ -33,6 +34,6 @@ export class Stream {
   readonly filterState = new Map<string, string>();
 
   constructor(request: readonly Pair[]) {
-    this.request = new HeaderMap(request);
+    this.request = new HeaderMap(joinHeaders(request));
   }
 }
