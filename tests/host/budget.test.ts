@@ -79,7 +79,7 @@ describe('what a request costs', () => {
   const refusals: Record<string, Pair[]> = {
     missing_api_key: ALLOWED.slice(0, -1),
     unknown_api_key: [...ALLOWED.slice(0, -1), ['x-api-key', 'no-such-key-at-all']],
-    malformed_api_key: [...ALLOWED.slice(0, -1), ['x-api-key', 'x'.repeat(4096)]],
+    malformed_api_key: [...ALLOWED.slice(0, -1), ['x-api-key', 'x'.repeat(4097)]],
     ambiguous_api_key: [...ALLOWED, ['x-api-key', 'no-such-key-at-all']],
     no_api: ALLOWED.map(([name, value]) => [name, name === ':path' ? '/nowhere' : value]),
     invalid_path: ALLOWED.map(([name, value]) => [name, name === ':path' ? '/v1/%2f' : value]),
