@@ -4,14 +4,15 @@ import { configure } from "./configure";
 import { onGrpcClose, onGrpcReceive } from "./ledger";
 import { onRequestHeaders } from "./request";
 import { onResponseHeaders } from "./response";
-import { findRoot, openRoot } from "./root";
-import { openStream } from "./stream";
+import { closeRoot, findRoot, openRoot } from "./root";
+import { endStream, openStream } from "./stream";
 import { onTick } from "./tick";
 import { onRequestTrailers } from "./trailers";
+import { forgetStream, resumeAnswered } from "./waiting";
 
 /**
- * The callbacks of proxy-wasm ABI 0.2.1 that the module exports. Those it does not export (`proxy_on_done`, `proxy_on_log`,
- * `proxy_on_delete` and the bodies) would each cost an entry into the VM per request.
+ * The callbacks of proxy-wasm ABI 0.2.1 that the module exports. Those it does not export (`proxy_on_done`, `proxy_on_log` and the
+ * bodies) would each cost an entry into the VM per request.
  */
 export function proxy_abi_version_0_2_1(): void {}
 
@@ -47,11 +48,13 @@ export function proxy_on_tick(rootId: u32): void {
 export function proxy_on_grpc_receive(rootId: u32, token: u32, size: u32): void {
   resetArena();
   onGrpcReceive(token, size);
+  resumeAnswered();
 }
 
 export function proxy_on_grpc_close(rootId: u32, token: u32, status: u32): void {
   resetArena();
-  onGrpcClose(token);
+  onGrpcClose(token, status);
+  resumeAnswered();
 }
 
 export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
@@ -67,6 +70,15 @@ export function proxy_on_request_trailers(id: u32, trailerCount: u32): u32 {
 
 export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   resetArena();
+  // A request that waits has no response of ours: the host has answered it, and lets nobody continue it.
+  forgetStream(id);
   onResponseHeaders(id);
   return 0;
+}
+
+/** The end of a stream or of a root. The host keeps its context for a while, but takes no call about it any more. */
+export function proxy_on_delete(id: u32): void {
+  forgetStream(id);
+  // Every object in use hangs on a global.
+  if (!endStream(id) && closeRoot(id)) __collect();
 }

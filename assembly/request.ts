@@ -1,16 +1,15 @@
 import {
-  EditKind, Patience, Reason, Tables, View, countDecision, decide, decision, detailOf, editCount, editKind, editName, editValue,
-  grpcStatusOf, isAllowed, isGrpc, literal, logText, mayBeDecidedAlready, noted, notedCount, problemBody, readHeaders,
-  readRequest, replyPairs, responseCodeDetailsOf, standings, statusOf, MAX_STANDINGS, Standing,
+  Count, EditKind, Patience, Reason, Tables, View, countDecision, decide, decision, detailOf, dryIndex, editCount, editKind, editName,
+  editValue, grpcStatusOf, isAllowed, isGrpc, join, literal, logText, mayBeDecidedAlready, mayWait, noted, notedCount, problemBody, readHeaders,
+  readRequest, refuseToWait, replyPairs, responseCodeDetailsOf, standings, statusOf, MAX_STANDINGS, Standing,
 } from "../filter/index";
 import {
   HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, hasFilterState, headerPairs, log, removeHeader, replaceHeader, 
   sendReply, setFilterState,
 } from "./host";
-import { ask } from "./ledger";
-import { Root, findRoot } from "./root";
+import { askAhead, askSoon } from "./ledger";
+import { Account, Root, findRoot } from "./root";
 import { Stream, closeStream, findStream, standingsOf } from "./stream";
-import { isFull, wait } from "./waiting";
 
 /** What a header callback tells the host to do next. */
 export const enum FilterHeadersStatus { Continue = 0, StopIteration = 1 }
@@ -24,16 +23,25 @@ const STATE_NAME = literal("tollgate");
 export function onRequestHeaders(streamId: u32): FilterHeadersStatus {
   const stream = findStream(streamId);
   const root: Root | null = stream == null ? null : findRoot(stream.rootId);
-  const verdict = judge(stream, root, isFull() ? Patience.Contended : Patience.Wait);
-  if (verdict == Verdict.Wait && root != null) keep(streamId, root);
+  let verdict = judge(stream, root, Patience.Wait);
+  if (verdict == Verdict.Wait) verdict = keep(streamId, root);
   // A callback that sends a reply starts no call.
-  if (verdict != Verdict.Deny && notedCount > 0 && root != null) askForNoted(root);
+  if (verdict != Verdict.Deny && notedCount > 0 && root != null) ask(root, verdict);
   return verdict == Verdict.Allow ? FilterHeadersStatus.Continue : FilterHeadersStatus.StopIteration;
 }
 
 /** Decides a request that has waited; the host's present context is its stream. */
-export function decideAgain(streamId: u32, root: Root | null, patience: Patience): Verdict {
-  return judge(findStream(streamId), root, patience);
+export function decideAgain(streamId: u32, rootId: u32, patience: Patience): Verdict {
+  return judge(findStream(streamId), findRoot(rootId), patience);
+}
+
+/** Refuses the request just decided, which would have to wait while too many do. */
+export function turnAway(streamId: u32, rootId: u32): Verdict {
+  const root = findRoot(rootId);
+  const tables: Tables | null = root == null ? null : root.tables;
+  refuseToWait();
+  if (tables != null) countDecision(tables);
+  return refuse(findStream(streamId), tables, decision.reason);
 }
 
 function judge(stream: Stream | null, root: Root | null, patience: Patience): Verdict {
@@ -59,18 +67,24 @@ function decideFor(root: Root, tables: Tables, patience: Patience): void {
   if (account != null) decide(tables, account.counters, currentTimeNanoseconds(), patience);
 }
 
-function keep(streamId: u32, root: Root): void {
-  const tables = root.tables;
-  const account = root.account;
-  if (tables != null && account != null) wait(streamId, root, account, tables.ledger.timeoutMilliseconds);
+/** Keeps the paused stream until the counter that its decision found dry can be drawn from, if there is room for one more. */
+function keep(streamId: u32, root: Root | null): Verdict {
+  const tables: Tables | null = root == null ? null : root.tables;
+  const account: Account | null = root == null ? null : root.account;
+  if (root == null || tables == null || account == null) return Verdict.Deny;
+  const counter = noted(dryIndex);
+  if (!mayWait(counter.consumerId)) return turnAway(streamId, root.id);
+  const now = currentTimeNanoseconds();
+  join(streamId, root.id, counter, now, now + <i64>tables.ledger.timeoutMilliseconds * 1_000_000);
+  account.counters.tally.add(Count.Waits, 1);
+  root.hurry();
+  return Verdict.Wait;
 }
 
-/** The ledger is asked for what was found dry, and for what will be soon. */
-function askForNoted(root: Root): void {
-  const tables = root.tables;
-  const account = root.account;
-  if (tables == null || account == null) return;
-  for (let i = 0; i < notedCount; i++) ask(root, tables, account, noted(i), 1);
+/** The ledger is asked for what will be dry soon, and for what this request waits for. */
+function ask(root: Root, verdict: Verdict): void {
+  for (let i = 0; i < notedCount; i++) if (i != dryIndex) askAhead(root, noted(i));
+  if (verdict == Verdict.Wait) askSoon();
 }
 
 function applyEdits(): bool {

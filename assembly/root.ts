@@ -1,20 +1,14 @@
-import { Counters, Tables, View, equals, lengthOf, pointerOf, view } from "../filter/index";
+import { Counters, Tables, View, equals, forgetPositions, lengthOf, pointerOf, view } from "../filter/index";
 import { setTickPeriod } from "./host";
 import { LedgerMetrics } from "./ledgerMetrics";
 import { Metrics } from "./metrics";
 import { SharedShards, poolOf, stocksOf } from "./sharedShards";
 import { forgetRoot } from "./stream";
-import { forgetWaiters } from "./waiting";
 
 /** Leases go back and counters are flushed this often. */
 export const TICK_MILLISECONDS = 250;
 /** Ticks in that time while somebody waits. */
-const FAST_TICKS = 50;
-/** Rounds after which a root that has not ticked is taken for gone: ten seconds or more. */
-const MAX_SILENT_ROUNDS: u32 = 40;
-
-/** A round ends when some root ticks twice, so rounds go on at the pace of ticks, however many roots there are. */
-let round: u32 = 0;
+const FAST_TICKS = 125;
 
 /**
  * What one policy counts in this VM. It outlives roots: an edit of the policy makes a new root, which spends on from the
@@ -26,6 +20,9 @@ export class Account {
   readonly counters: Counters;
   /** Once a policy of that name has had a ledger. */
   ledgerMetrics: LedgerMetrics | null = null;
+  /** The log says that the ledger does not do its work, and since when. */
+  isLedgerReported: bool = false;
+  ledgerReportedAt: i64 = 0;
   constructor(readonly policy: View, readonly number: i32) {
     const pool = poolOf(policy);
     const stocks = stocksOf(policy);
@@ -40,8 +37,6 @@ export class Root {
   tables: Tables | null = null;
   metrics: Metrics | null = null;
   account: Account | null = null;
-  /** The round it was last heard of. */
-  lastRound: u32 = round;
   private isHurried: bool = false;
   private ticksToWork: i32 = 1;
   constructor(readonly id: u32) {}
@@ -113,22 +108,15 @@ export function install(root: Root, tables: Tables, metrics: Metrics, account: A
   root.account = account;
 }
 
-/**
- * Notes that `root` has ticked, and lets go of roots that have not for a long time; true when there was one. The host would
- * tell with `proxy_on_done` and `proxy_on_delete`, but it calls these for each request too; ticks end with the root as well.
- */
-export function noteTick(root: Root): bool {
-  let gone = false;
-  if (root.lastRound == round) round++;
-  root.lastRound = round;
-  for (let i = roots.length - 1; i >= 0; i--) {
-    const other = roots[i];
-    if (round - other.lastRound <= MAX_SILENT_ROUNDS) continue;
-    release(other);
+/** Lets go of a root that is no more; false when there is none with this id. */
+export function closeRoot(id: u32): bool {
+  for (let i = 0; i < roots.length; i++) {
+    if (roots[i].id != id) continue;
+    release(roots[i]);
     roots.splice(i, 1);
-    gone = true;
+    return true;
   }
-  return gone;
+  return false;
 }
 
 function release(root: Root): void {
@@ -137,7 +125,7 @@ function release(root: Root): void {
   const metrics = root.metrics;
   if (metrics != null) metrics.flush(tables);
   forgetRoot(root.id);
-  forgetWaiters(root.id);
+  forgetPositions(root.id);
   root.tables = null;
   tables.free();
 }

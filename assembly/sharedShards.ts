@@ -7,10 +7,10 @@ const PREFIX = literal("tollgate/1/");
 const READY = literal("ready");
 /** What follows the policy's name in the keys of its pool and of its stocks. */
 const POOL = literal("/");
-const STOCKS = literal("/mesh/");
+const STOCKS = literal("/stock/");
 
 /**
- * Shards of one policy in the host's shared data: `tollgate/1/<policy>/<shard>` for its pool, `tollgate/1/<policy>/mesh/<shard>`
+ * Shards of one policy in the host's shared data: `tollgate/1/<policy>/<shard>` for its pool, `tollgate/1/<policy>/stock/<shard>`
  * for its stocks. The set of keys never changes, because the host cannot delete one, and they are made before any request,
  * because the host lets two creators both win.
  */

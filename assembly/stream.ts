@@ -1,10 +1,9 @@
 import { MAX_STANDINGS, NONE, Standing } from "../filter/index";
 
 /**
- * What must be known of a stream between its callbacks: its root, and the standings its response will show. The host says
- * when a stream ends only to modules that pay a call per request for it, so nothing is freed: context ids count up, a
- * stream's slot is its id modulo the table's size, and a slot is written anew by a later stream. The table doubles while
- * streams in flight collide, up to a bound; beyond it the older of two loses its RateLimit headers, nothing else.
+ * What must be known of a stream between its callbacks: its root, and the standings its response will show. Context ids count
+ * up, and a stream's slot is its id modulo the table's size. The table doubles while streams in flight collide, up to a bound;
+ * beyond it the older of two loses its RateLimit headers, nothing else.
  */
 @unmanaged
 export class Stream {
@@ -53,6 +52,14 @@ export function findStream(id: u32): Stream | null {
 
 export function closeStream(stream: Stream): void {
   stream.id = 0;
+}
+
+/** Frees the slot of a stream that is over; false when it has none. */
+export function endStream(id: u32): bool {
+  const stream = findStream(id);
+  if (stream == null) return false;
+  closeStream(stream);
+  return true;
 }
 
 /** Where the stream's standings are kept. */

@@ -1,17 +1,17 @@
 import { sweep } from "../filter/index";
-import { currentTimeNanoseconds } from "./host";
+import { currentTimeNanoseconds, setEffectiveContext } from "./host";
 import { expireCalls } from "./ledger";
-import { Account, Root, noteTick } from "./root";
+import { Account, Root } from "./root";
 import { scanStocks } from "./stockScan";
 import { resumeWaiting } from "./waiting";
 
-/** What a root does now and then: those who wait first, then, at the usual pace, leases, metrics and roots that are gone. */
+/** What a root does now and then: those who wait first, then, at the usual pace, leases and metrics. */
 export function onTick(root: Root): void {
-  const waits = resumeWaiting(root);
+  const waits = resumeWaiting();
   if (!root.isWorkDue()) return;
+  // Host calls may be about a stream that was resumed.
+  setEffectiveContext(root.id);
   if (!waits) root.calm();
-  // Every object in use hangs on a global, so collecting is safe here too.
-  if (noteTick(root)) __collect();
   const tables = root.tables;
   const metrics = root.metrics;
   const account = root.account;

@@ -26,6 +26,8 @@ const BEARER_REALM = literal("Bearer realm=\"");
 const API_KEY_REALM = literal("ApiKey realm=\"");
 const QUOTE = literal("\"");
 const RETRY_AFTER = literal("retry-after");
+/** Seconds to wait when nobody knows how many. */
+const SOON = literal("1");
 export const RATELIMIT = literal("ratelimit");
 export const RATELIMIT_POLICY = literal("ratelimit-policy");
 
@@ -57,6 +59,7 @@ export function replyPairs(tables: Tables | null, grpc: bool): View {
   if (!grpc) addPair(CONTENT_TYPE, PROBLEM_JSON);
   addPair(CACHE_CONTROL, NO_STORE);
   if (statusOf(decision.reason) == 401 && tables != null) addPair(WWW_AUTHENTICATE, challenge(tables));
+  if (decision.reason == Reason.QuotaUnavailable || decision.reason == Reason.TooManyWaiting) addPair(RETRY_AFTER, SOON);
   if (decision.reason == Reason.QuotaExceeded && tables != null) {
     begin(20);
     writeNumber(decision.retryAfterSeconds);

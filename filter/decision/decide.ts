@@ -35,6 +35,13 @@ export function decide(tables: Tables, counters: Counters, nowNanoseconds: i64, 
   if (editsOverflowed) decision.reason = Reason.InternalError;
 }
 
+/** Refuses the request just decided, which would have to wait where no more may. Nothing was spent on it. */
+export function refuseToWait(): void {
+  decision.reason = Reason.TooManyWaiting;
+  decision.waits = false;
+  decision.hasStandings = false;
+}
+
 function judge(tables: Tables, counters: Counters, now: i64): Reason {
   if (Request.path == ABSENT) {
     if (servesHost(tables)) return Reason.InvalidPath;

@@ -1,4 +1,5 @@
 import { View, lengthOf, pointerOf } from "../bytes/view";
+import { MAX_CALL_COUNTERS } from "./call";
 
 /**
  * What the rate limit service answers, in protobuf:
@@ -6,7 +7,8 @@ import { View, lengthOf, pointerOf } from "../bytes/view";
  *   RateLimitResponse   1 overall_code  2 statuses
  *   DescriptorStatus    1 code  2 current_limit { 1 requests_per_unit  2 unit }  3 limit_remaining  4 duration_until_reset { 1 seconds }
  *
- * The bytes come from outside: every length is checked, unknown fields are passed over.
+ * The statuses stand in the order of the descriptors that were asked for. The bytes come from outside: every length is checked,
+ * unknown fields are passed over, and what is not an answer to the question in every part is none in any.
  */
 export const enum Verdict {
   /** The units were counted, and there were enough. */
@@ -25,16 +27,23 @@ const MAX_NUMBER: u64 = 1 << 53;
 /** The longest window is a year. */
 const MAX_RESET_SECONDS: i64 = 366 * 86400;
 
-/** The last answer read. */
+/** What the last answer read says of one counter. */
+@unmanaged
 export class Answer {
-  verdict: Verdict = Verdict.Malformed;
-  limit: i64 = 0;
-  remaining: i64 = 0;
+  limit: i64;
+  remaining: i64;
   /** Seconds to the window's end, rounded up by the service; 0 when it does not say. */
-  resetSeconds: i64 = 0;
+  resetSeconds: i64;
+  verdict: Verdict;
+  private padding: u32;
 }
 
-export const answer: Answer = new Answer();
+const ANSWERS: usize = memory.data(16 * 32, 8);
+
+/** What the last answer says of the call's counter `index`. */
+export function answerAt(index: i32): Answer {
+  return changetype<Answer>(ANSWERS + <usize>index * offsetof<Answer>());
+}
 
 /** A protobuf message, field by field. */
 class Fields {
@@ -107,30 +116,36 @@ const RESPONSE: Fields = new Fields();
 const STATUS: Fields = new Fields();
 const INNER: Fields = new Fields();
 
-/** Reads the answer to a request with one descriptor into `answer`. */
-export function readAnswer(bytes: View): void {
-  answer.verdict = Verdict.Malformed;
-  answer.limit = 0;
-  answer.remaining = 0;
-  answer.resetSeconds = 0;
+/** Reads the answer to a call with `count` counters; `answerAt` has what it says of each. */
+export function readAnswer(bytes: View, count: i32): void {
+  memory.fill(ANSWERS, 0, MAX_CALL_COUNTERS * offsetof<Answer>());
   const fields = RESPONSE.open(pointerOf(bytes), lengthOf(bytes));
   let overall: u64 = 0;
-  let code: u64 = 0;
   let statuses = 0;
+  let broken = false;
+  let over = false;
   while (fields.next()) {
     if (fields.number == 1) overall = fields.value;
-    else if (fields.number == 2 && ++statuses == 1) {
-      code = readStatus(STATUS.open(fields.start, fields.length));
-      if (STATUS.broken) return;
+    else if (fields.number == 2) {
+      if (statuses == count) broken = true;
+      else if (readStatus(STATUS.open(fields.start, fields.length), answerAt(statuses++))) over = true;
+      if (STATUS.broken) broken = true;
     }
   }
-  if (fields.broken || statuses > 1 || (overall != OK && overall != OVER_LIMIT)) return;
-  if (statuses == 1 && code != overall) return;
-  if (answer.limit == 0) answer.verdict = overall == OK ? Verdict.Unlimited : Verdict.Malformed;
-  else answer.verdict = overall == OK ? Verdict.Granted : Verdict.Refused;
+  if (fields.broken || overall != (over ? OVER_LIMIT : OK)) broken = true;
+  // No status at all, as some services answer, says nothing about any.
+  if (statuses != count && statuses > 0) broken = true;
+  for (let i = 0; i < count; i++) conclude(answerAt(i), broken);
 }
 
-function readStatus(fields: Fields): u64 {
+/** A status without a limit grants nothing. */
+function conclude(answer: Answer, broken: bool): void {
+  if (broken) answer.verdict = Verdict.Malformed;
+  else if (answer.limit == 0) answer.verdict = answer.verdict == Verdict.Refused ? Verdict.Malformed : Verdict.Unlimited;
+}
+
+/** True when the status says "over limit". */
+function readStatus(fields: Fields, answer: Answer): bool {
   let code: u64 = 0;
   while (fields.next()) {
     if (fields.number == 1) code = fields.value;
@@ -139,8 +154,9 @@ function readStatus(fields: Fields): u64 {
     else if (fields.number == 4) answer.resetSeconds = readNumber(fields);
   }
   if (answer.remaining > answer.limit) answer.remaining = answer.limit;
-  if (answer.resetSeconds > MAX_RESET_SECONDS) fields.broken = true;
-  return code;
+  if (answer.resetSeconds > MAX_RESET_SECONDS || (code != OK && code != OVER_LIMIT)) fields.broken = true;
+  answer.verdict = code == OVER_LIMIT ? Verdict.Refused : Verdict.Granted;
+  return code == OVER_LIMIT;
 }
 
 /** Field 1 of a message within: a limit's number of requests, a duration's seconds. */

@@ -1,19 +1,27 @@
-import { WindowKind } from "../tables/record";
+import { Counter } from "./ask";
 
-/** A call to the ledger that is under way: what its answer will be about. */
+/** Counters that one call may ask for. */
+export const MAX_CALL_COUNTERS = 16;
+
+/** A call to the ledger that is under way, and the counters that its answer will be about: the same number of units of each. */
 @unmanaged
 export class Call {
-  consumer: u64;
-  meter: u64;
-  /** The policy's limit at the time of the call. */
-  limit: i64;
   units: i64;
   sentAtNanoseconds: i64;
-  window: WindowKind;
   /** The host's number for the call, and whose policy it serves; the binding's to set. */
   token: u32;
   account: i32;
+  count: i32;
   inUse: bool;
   /** Its root may be gone, and the answer with it: nobody waits for it, but it is booked if it comes. */
   released: bool;
+}
+
+const HEADER_BYTES: usize = offsetof<Call>() + 7 & ~7;
+
+/** Bytes of a call with its counters, which follow it. */
+export const CALL_BYTES: usize = HEADER_BYTES + MAX_CALL_COUNTERS * offsetof<Counter>();
+
+export function counterOf(call: Call, index: i32): Counter {
+  return changetype<Counter>(changetype<usize>(call) + HEADER_BYTES + <usize>index * offsetof<Counter>());
 }

@@ -3,7 +3,7 @@ import { grant } from "../quota/pool";
 import { ShardStore, WriteResult } from "../quota/shardStore";
 import { MAX_ATTEMPTS, readCell, wasRead, writeCell } from "../quota/store";
 import { isLow } from "./size";
-import { asStock, heldIn, isAsked, isOpen, isRefused, remainingIn } from "./stock";
+import { asStock, heldIn, isAsked, isOpen, isPaused, isRefused, isUnknown, remainingIn } from "./stock";
 
 const NANOSECONDS: i64 = 1_000_000_000;
 /** Part of the stock that one worker may take at most. */
@@ -13,6 +13,8 @@ const LARGEST_PART: i64 = 4;
 export let runsLow: bool = false;
 /** True when the ledger has said that nothing is left. */
 export let refused: bool = false;
+/** True when the ledger has said that it knows no limit for the counter. */
+export let unknown: bool = false;
 
 /**
  * Takes up to `want` units, at least `need`, from this Envoy's stock of a counter. The answer is in `grant`: `window` is the
@@ -27,6 +29,7 @@ export function draw(counters: Counters, consumer: u64, meter: u64, limit: i64, 
     grant.used = limit;
     runsLow = false;
     refused = false;
+    unknown = false;
     const cell = readCell(stocks, consumer, meter);
     if (cell == null) {
       grant.available = wasRead();
@@ -38,6 +41,8 @@ export function draw(counters: Counters, consumer: u64, meter: u64, limit: i64, 
     const units = held < need ? 0 : max(need, min(want, held / LARGEST_PART));
     const left = held - units;
     refused = isRefused(stock, limit, now);
+    unknown = isUnknown(stock, now);
+    if (refused) grant.window = stock.refusedUntilNanoseconds;
     if (isOpen(stock, now)) {
       grant.window = stock.endsAtNanoseconds;
       grant.used = max<i64>(0, limit - left - (refused ? 0 : remainingIn(stock, now)));
@@ -55,10 +60,10 @@ export function draw(counters: Counters, consumer: u64, meter: u64, limit: i64, 
   }
 }
 
-/** True when the ledger has said something of the counter since then, to whichever worker. */
+/** True when the ledger has said something of the counter since then, to whichever worker, or was not to be asked. */
 export function isAnswered(counters: Counters, consumer: u64, meter: u64, since: i64): bool {
   const cell = readCell(counters.stocks, consumer, meter);
-  return cell != null && asStock(cell).answeredAtNanoseconds >= since;
+  return cell != null && (asStock(cell).answeredAtNanoseconds >= since || isPaused(asStock(cell), since));
 }
 
 /** Puts back `units` of the window that ends at `endsAt`; false when that is over, and with it the units. */

@@ -1,7 +1,9 @@
 import { View, byteAt, lengthOf, literal, lowerCase } from "../bytes/view";
 import { begin, end, writeByte, writeView } from "../bytes/writer";
-import { Api, Consumer, Plan, Quota } from "../tables/record";
 import { LedgerSettings } from "../tables/ledgerSettings";
+import { Tables } from "../tables/tables";
+import { Counter } from "./ask";
+import { Call, counterOf } from "./call";
 
 /**
  * What is said to the rate limit service, in protobuf:
@@ -20,21 +22,28 @@ const QUOTA = literal("quota");
 const API = literal("api");
 const CONSUMER = literal("consumer");
 
-/** Asks for `units` of a counter. */
-export function rateLimitRequest(ledger: LedgerSettings, plan: Plan, quota: Quota, api: Api, consumer: Consumer, units: i64): View {
+/** Asks for the call's units of each of its counters; the answers come in the same order. */
+export function messageOf(tables: Tables, call: Call): View {
   begin(512);
+  writeText(1, tables.ledger.domain);
+  for (let i = 0; i < call.count; i++) writeDescriptor(tables, counterOf(call, i));
+  writeTag(3, VARINT);
+  writeVarint(call.units);
+  return end();
+}
+
+function writeDescriptor(tables: Tables, counter: Counter): void {
+  const plan = tables.plans.at(counter.plan);
+  const quota = tables.quotas.at(plan.firstQuota + counter.quota);
+  const api = tables.apis.at(counter.api).name;
+  const consumer = tables.consumers.at(counter.consumer).name;
+  const bytes = entryBytes(PLAN, plan.name) + entryBytes(QUOTA, quota.name) + (quota.perApi ? entryBytes(API, api) : 0) + entryBytes(CONSUMER, consumer);
+  writeTag(2, LENGTH_DELIMITED);
+  writeVarint(bytes);
   writeEntry(PLAN, plan.name);
   writeEntry(QUOTA, quota.name);
-  if (quota.perApi) writeEntry(API, api.name);
-  writeEntry(CONSUMER, consumer.name);
-  const descriptor = end();
-
-  begin(512);
-  writeText(1, ledger.domain);
-  writeText(2, descriptor);
-  writeTag(3, VARINT);
-  writeVarint(units);
-  return end();
+  if (quota.perApi) writeEntry(API, api);
+  writeEntry(CONSUMER, consumer);
 }
 
 /** Names the cluster to call. A bare name would do in most cases, but some names are protobuf by accident. */
@@ -83,9 +92,18 @@ function writeText(field: u8, text: View): void {
   writeView(text);
 }
 
-/** Bytes of a field that holds a text: tag, length, text. */
+/** Bytes of an entry: tag, length, key and value. */
+function entryBytes(key: View, value: View): i32 {
+  return fieldBytes(textBytes(key) + textBytes(value));
+}
+
 function textBytes(text: View): i32 {
-  return 1 + (lengthOf(text) < 128 ? 1 : 2) + lengthOf(text);
+  return fieldBytes(lengthOf(text));
+}
+
+/** Bytes of a field with so many bytes in it: tag, length, content. Names are bounded, so a length takes two bytes at most. */
+function fieldBytes(bytes: i32): i32 {
+  return 1 + (bytes < 128 ? 1 : 2) + bytes;
 }
 
 function writeTag(field: u8, wireType: u8): void {

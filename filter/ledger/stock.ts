@@ -15,8 +15,9 @@ import { cellAt, cellCount, isShard } from "../quota/shard";
  *   40  limit         i64     88  share        i64   this Envoy's part of what is used, in 1/1024
  *                             96  asked at     i64 ns  a call is under way since then; 0 without one
  *                             104 refused until i64 ns
- *                             112 refused for  i64   the policy's limit that the refusal was given for
- *                             120 over at      i64 s
+ *                             112 refused for  i64   the policy's limit that the refusal was given for; 0: the ledger knows none
+ *                             120 paused until i64 ns not to be asked before
+ *                             128 over at      i64 s
  */
 @unmanaged
 export class Stock {
@@ -36,11 +37,12 @@ export class Stock {
   askedAtNanoseconds: i64;
   refusedUntilNanoseconds: i64;
   refusedForLimit: i64;
+  pausedUntilNanoseconds: i64;
   overAtSeconds: i64;
 }
 
 /** Bytes of a stock, and its shards: fixed for ever. */
-export const STOCK_BYTES: i32 = 128;
+export const STOCK_BYTES: i32 = 136;
 export const STOCK_SHARD_COUNT: u32 = 256;
 
 /** `share` of an Envoy that is alone. */
@@ -48,6 +50,8 @@ export const WHOLE_SHARE: i64 = 1024;
 const NANOSECONDS: i64 = 1_000_000_000;
 /** No window's end lies further ahead; one that does was computed with another clock. */
 const MAX_AHEAD_NANOSECONDS: i64 = 32 * 86400 * NANOSECONDS;
+/** No refusal is believed for longer, and no pause is longer; one that is was set before the clock went back. */
+const MAX_REFUSAL_NANOSECONDS: i64 = 60 * NANOSECONDS;
 /** Older answers say nothing about what remains now. */
 const MAX_AGE_NANOSECONDS: i64 = 60 * NANOSECONDS;
 
@@ -69,7 +73,21 @@ export function heldIn(stock: Stock, now: i64): i64 {
 
 /** True while the ledger has said that nothing is left, for this limit. */
 export function isRefused(stock: Stock, limit: i64, now: i64): bool {
-  return stock.refusedForLimit == limit && isOpen(stock, now) && now < stock.refusedUntilNanoseconds;
+  return stock.refusedForLimit == limit && isAhead(stock.refusedUntilNanoseconds, now);
+}
+
+/** True while it is believed that the ledger knows no limit for the counter: its configuration and the policy differ. */
+export function isUnknown(stock: Stock, now: i64): bool {
+  return stock.refusedForLimit == 0 && isAhead(stock.refusedUntilNanoseconds, now);
+}
+
+/** True while the ledger is not to be asked, although it has refused nothing. */
+export function isPaused(stock: Stock, now: i64): bool {
+  return isAhead(stock.pausedUntilNanoseconds, now);
+}
+
+function isAhead(time: i64, now: i64): bool {
+  return now < time && time - now <= MAX_REFUSAL_NANOSECONDS;
 }
 
 /**

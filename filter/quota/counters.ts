@@ -1,4 +1,5 @@
 import { Outage } from "../ledger/outage";
+import { ServiceClock } from "../ledger/serviceClock";
 import { Tally } from "../ledger/tally";
 import { Balances } from "./balance";
 import { ShardStore } from "./shardStore";
@@ -7,6 +8,7 @@ import { ShardStore } from "./shardStore";
 export class Counters {
   readonly balances: Balances = new Balances();
   readonly outage: Outage = new Outage();
+  readonly serviceClock: ServiceClock = new ServiceClock();
   readonly tally: Tally = new Tally();
   /** A call that no answer has ended by then was lost with its VM or its root. Longer than the timeout of a call. */
   callLifetimeNanoseconds: i64 = 6_000_000_000;

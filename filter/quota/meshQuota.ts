@@ -1,4 +1,4 @@
-import { draw, refused, runsLow } from "../ledger/draw";
+import { draw, refused, runsLow, unknown } from "../ledger/draw";
 import { note } from "../ledger/ask";
 import { Count, Tally } from "../ledger/tally";
 import { FailureMode, Plan, Quota } from "../tables/record";
@@ -47,7 +47,7 @@ function acquireOne(tables: Tables, counters: Counters, quota: Quota, bill: Bill
   if (grant.units > 0) {
     noteLease(balance, now);
     state.remaining = 0;
-    if (runsLow) noteCounter(balance, state.limit, bill, index, false);
+    if (runsLow) noteCounter(quota, balance, state.limit, bill, index, false);
     return Charge.Enough;
   }
   if (refused) {
@@ -58,17 +58,17 @@ function acquireOne(tables: Tables, counters: Counters, quota: Quota, bill: Bill
     refuse(index, quota, balance, now);
     return Charge.Exceeded;
   }
-  if (bill.patience == Patience.Unanswered || counters.outage.isDown(now)) return fallBack(tables, counters, quota, bill, index, now);
+  if (unknown || bill.patience == Patience.Unanswered || counters.outage.isDown(now)) return fallBack(tables, counters, quota, bill, index, now);
   if (bill.patience == Patience.Contended) {
     state.remaining = UNKNOWN;
     refuseForNow(index);
     return Charge.Exceeded;
   }
-  noteCounter(balance, state.limit, bill, index, true);
+  noteCounter(quota, balance, state.limit, bill, index, true);
   return Charge.Wait;
 }
 
-function noteCounter(balance: Balance, limit: i64, bill: Bill, index: i32, dry: bool): void {
+function noteCounter(quota: Quota, balance: Balance, limit: i64, bill: Bill, index: i32, dry: bool): void {
   const counter = note(dry);
   counter.consumerId = balance.consumer;
   counter.meter = balance.meter;
@@ -77,6 +77,7 @@ function noteCounter(balance: Balance, limit: i64, bill: Bill, index: i32, dry: 
   counter.plan = bill.plan;
   counter.quota = index;
   counter.consumer = bill.consumer;
+  counter.window = quota.window;
 }
 
 /** The ledger does not answer: what the policy wants then. */

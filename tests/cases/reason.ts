@@ -21,6 +21,7 @@ export const REASONS = {
   quota_unavailable: { status: 503, grpcStatus: 14 },
   not_configured: { status: 503, grpcStatus: 14 },
   internal_error: { status: 500, grpcStatus: 13 },
+  too_many_waiting: { status: 503, grpcStatus: 14 },
 } as const;
 
 export type Reason = keyof typeof REASONS;

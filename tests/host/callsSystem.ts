@@ -36,6 +36,7 @@ function basics(vm: Vm): HostFunctions {
       // 0 is the host's own context: calls are about the callback's context again.
       const context = id === 0 ? null : vm.contexts.get(id);
       if (context === undefined) return Result.badArgument;
+      if (context?.ended) return misuse(vm, 'set_effective_context to a stream that has ended: what follows crashes Envoy', Result.ok);
       vm.effective = context;
       return Result.ok;
     },

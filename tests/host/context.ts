@@ -7,11 +7,15 @@ export interface Plugin {
   readonly configuration: Buffer;
 }
 
-/** A root (stream is null) or a request's context, by the id the guest knows. */
+/**
+ * A root (stream is null) or a request's context, by the id the guest knows. A stream's context outlives the stream: Envoy
+ * deletes it a little later, and until then takes it as effective context, although nothing of the stream is left.
+ */
 export interface Context {
   readonly id: number;
   readonly root: Root;
   readonly stream: Stream | null;
+  ended: boolean;
 }
 
 export interface Root {

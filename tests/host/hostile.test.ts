@@ -49,7 +49,7 @@ describe('callbacks out of order', () => {
     for (let i = 0; i < 10_000; i++) {
       const id = random.pick(ids);
       const stream = random.chance(0.8) ? new Stream(random.chance(0.5) ? REQUEST : []) : null;
-      const context: Context | null = random.chance(0.9) ? { id, root, stream } : null;
+      const context: Context | null = random.chance(0.9) ? { id, root, stream, ended: false } : null;
       if (stream && random.chance(0.5)) stream.response = stream.request;
       const call = random.pick(['context_create', 'vm_start', 'tick', 'request_headers', 'response_headers', 'configure'] as const);
       if (call === 'configure') vm.configure(id, plugin(random.pick([GOOD, '', '{}', GOOD.slice(0, 99)])));

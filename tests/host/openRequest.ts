@@ -9,6 +9,9 @@ import type { Vm } from './vm.ts';
 
 export type Upstream = (request: HeaderMap) => Pair[];
 
+/** Between Envoy's own answer and the end of its stream. */
+const ANSWERED_MS = 20;
+
 /** One request on its way: it ends in the call that began it, or stays paused until the guest lets it go on or answers. */
 export class OpenRequest {
   /** Null while the request is paused, and for ever when its client has gone. */
@@ -53,6 +56,15 @@ export class OpenRequest {
     if (!this.paused) return;
     this.gone = true;
     this.close();
+  }
+
+  /** Envoy answers in the guest's place, as when a timeout of its own has passed; the stream ends a little later. */
+  timeOut(): void {
+    if (!this.paused) return;
+    this.stream.requestVisible = false;
+    this.respond(new HeaderMap([[':status', '408']]), 1);
+    this.exchange = { response: this.stream.response!, body: '', upstream: null, details: 'stream_timeout', filterState: this.stream.filterState };
+    this.vm.process.timeline.after(ANSWERED_MS, () => this.close());
   }
 
   /** The guest let the request go on; from Envoy's side, once the callback has returned. */

@@ -10,6 +10,11 @@ import { wasm, type WasmMemory, type WasmModule } from './webAssembly.ts';
 
 type GuestFunction = (...args: number[]) => number | undefined;
 
+/** How long the context of an ended stream can still be found. Envoy deletes it within the same turn of its loop, or the next. */
+const LINGER_MS = 5;
+/** Effects of one callback that may nest: each reply enters the VM again inside the last. In Envoy V8's stack ends at about 350. */
+const MOST_NESTED = 64;
+
 /** One instance of the module with its roots and streams: what a worker thread has. */
 export class Vm {
   readonly meter = new Meter();
@@ -32,6 +37,7 @@ export class Vm {
   calledOut = false;
   replied = false;
   private deferred: (() => void)[] = [];
+  private nested = 0;
   private readonly exports: Record<string, unknown>;
   private nextContextId = 1;
 
@@ -49,9 +55,11 @@ export class Vm {
     for (const start of ['_initialize', '_start']) if (this.has(start)) this.enter(start);
   }
 
-  /** The stream that host calls of this moment are about. */
+  /** The stream that host calls of this moment are about. One that has ended is memory that Envoy no longer owns. */
   get stream(): Stream | null {
-    return (this.effective ?? this.current)?.stream ?? null;
+    const context = this.effective ?? this.current;
+    if (context?.ended) throw new HostFault('host call for a stream that has ended: a crash in Envoy');
+    return context?.stream ?? null;
   }
 
   has(name: string): boolean {
@@ -70,7 +78,7 @@ export class Vm {
   /** Creates, starts and configures a root; null when the guest refused the configuration. */
   startRoot(plugin: Plugin): Root | null {
     const root = newRoot(this.allocateId(), plugin);
-    const context: Context = { id: root.id, root, stream: null };
+    const context: Context = { id: root.id, root, stream: null, ended: false };
     this.roots.set(root.id, root);
     this.contexts.set(root.id, context);
     this.call(context, 'proxy_on_context_create', root.id, 0);
@@ -100,18 +108,20 @@ export class Vm {
   }
 
   openStream(root: Root, stream: Stream): Context {
-    const context: Context = { id: this.allocateId(), root, stream };
+    const context: Context = { id: this.allocateId(), root, stream, ended: false };
     this.contexts.set(context.id, context);
     root.streams++;
     this.call(context, 'proxy_on_context_create', context.id, root.id);
     return context;
   }
 
+  /** The stream ends: the guest hears of it at once, and its context goes a little later. */
   closeStream(context: Context): void {
     this.call(context, 'proxy_on_done', context.id);
     this.call(context, 'proxy_on_log', context.id);
+    context.ended = true;
     this.call(context, 'proxy_on_delete', context.id);
-    this.contexts.delete(context.id);
+    this.process.timeline.after(LINGER_MS, () => this.contexts.delete(context.id));
     context.root.streams--;
     if (context.root.retiring) this.retire(context.root);
   }
@@ -181,8 +191,12 @@ export class Vm {
     return (this.exports[name] as GuestFunction)(...args);
   }
 
+  /** An effect that enters the VM does those behind it before it returns, as in Envoy: they nest. */
   private doDeferred(): void {
+    this.nested++;
+    if (this.nested > MOST_NESTED && this.deferred.length > 0) this.fail('deferred effects', new HostFault(`more than ${MOST_NESTED} nest: V8's stack ends in Envoy`));
     for (let effect = this.deferred.shift(); effect !== undefined; effect = this.deferred.shift()) effect();
+    this.nested--;
   }
 
   private tickAndRearm(root: Root): void {

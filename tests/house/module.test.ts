@@ -47,7 +47,7 @@ test('the module imports and exports exactly these', async () => {
     'env.proxy_set_tick_period_milliseconds',
   ]);
   assert.deepEqual(exports, [
-    'malloc', 'memory', 'proxy_abi_version_0_2_1', 'proxy_on_configure', 'proxy_on_context_create',
+    'malloc', 'memory', 'proxy_abi_version_0_2_1', 'proxy_on_configure', 'proxy_on_context_create', 'proxy_on_delete',
     'proxy_on_grpc_close', 'proxy_on_grpc_receive', 'proxy_on_request_headers',
     'proxy_on_request_trailers', 'proxy_on_response_headers', 'proxy_on_tick', 'proxy_on_vm_start',
   ]);

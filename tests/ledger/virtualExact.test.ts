@@ -48,7 +48,9 @@ describe('a quota over four Envoys in virtual time', () => {
         mesh.pass(random.next() * 30);
       }
       mesh.pass(2000);
-      for (const [window, allowed] of byWindow) assert.ok(allowed <= limit, `${allowed} in minute ${window}, clock ${aheadMs} ms ahead`);
+      // Until answers have shown that the clocks differ, a worker may use a unit for so long after its window.
+      const slack = aheadMs === 0 ? 0 : 8;
+      for (const [window, allowed] of byWindow) assert.ok(allowed <= limit + slack, `${allowed} in minute ${window}, clock ${aheadMs} ms ahead`);
       const whole = [...byWindow.values()].slice(1, -1);
       assert.equal(whole.length, 2, 'two whole minutes');
       for (const allowed of whole) assert.ok(allowed >= limit * 0.95, `only ${allowed} of ${limit}, clock ${aheadMs} ms ahead`);
