@@ -32,7 +32,7 @@ const FIRST_CAPACITY: u32 = 64;
 
 /**
  * The balances of one policy in one VM: an open-addressing table by counter, which lives through policy edits. Sweeps
- * remove what is idle, so it is as large as the counters in use.
+ * remove what is idle, and it shrinks, so it is as large as the counters in use.
  */
 export class Balances {
   private base: usize = 0;
@@ -42,7 +42,8 @@ export class Balances {
 
   /** Makes room for `more` new balances, so that `open` moves nothing. */
   reserve(more: i32): void {
-    if (this.capacity == 0 || <u32>(this.count + more) * 4 > this.capacity * 3) this.grow();
+    if (this.capacity == 0) this.resize(FIRST_CAPACITY);
+    else if (<u32>(this.count + more) * 4 > this.capacity * 3) this.resize(this.capacity * 2);
   }
 
   /** The balance of a counter, new and empty if there was none. Valid until the next `reserve` or `sweep`. */
@@ -72,6 +73,11 @@ export class Balances {
     return null;
   }
 
+  /** Slots of the table, used or free. */
+  get slots(): u32 {
+    return this.capacity;
+  }
+
   /** Slots not yet looked at in this round. */
   get roundLeft(): i32 {
     return <i32>(this.capacity - this.sweepAt);
@@ -96,10 +102,15 @@ export class Balances {
     this.count--;
   }
 
-  private grow(): void {
+  /** Gives memory back when an eighth of the table would do; to be called at a round's end. */
+  shrink(): void {
+    if (this.capacity > FIRST_CAPACITY && <u32>this.count * 8 < this.capacity) this.resize(this.capacity / 2);
+  }
+
+  private resize(newCapacity: u32): void {
     const base = this.base;
     const capacity = this.capacity;
-    this.capacity = capacity == 0 ? FIRST_CAPACITY : capacity * 2;
+    this.capacity = newCapacity;
     this.base = heap.alloc(<usize>this.capacity * RECORD_BYTES);
     this.sweepAt = 0;
     memory.fill(this.base, 0, <usize>this.capacity * RECORD_BYTES);

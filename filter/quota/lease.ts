@@ -14,8 +14,9 @@ import { giveBack, grant } from "./pool";
  */
 const LEASE_NANOSECONDS: i64 = 250_000_000;
 const MAX_LEASE: i64 = 1 << 20;
-const SWEEP_SLOTS = 4096;
-const SWEEP_RETURNS = 128;
+/** What one sweep does at most: slots looked at (about a millisecond) and leases given back (each two host calls). */
+const SWEEP_SLOTS = 65536;
+const SWEEP_RETURNS = 256;
 /** Sweeps without use after which an empty balance is forgotten. */
 const FORGET_SWEEPS = 240;
 const NANOSECONDS: i64 = 1_000_000_000;
@@ -55,7 +56,10 @@ export function sweep(counters: Counters, nowNanoseconds: i64): void {
     const before = balances.roundLeft;
     const balance = balances.next(slots);
     slots -= max(1, before - balances.roundLeft);
-    if (balance == null) return;
+    if (balance == null) {
+      if (balances.roundLeft == 0) balances.shrink();
+      return;
+    }
     if (balance.idleSweeps++ == 0) continue;
     if (balance.left > 0) {
       resetArena();

@@ -39,4 +39,25 @@ describe("balances", () => {
       expect(balances.open(ids[i], ids[i] * 7).left).toBe(kept.get(ids[i]));
     }
   });
+
+  it("is as small as its balances again, some rounds after the others have gone", () => {
+    const balances = new Balances();
+    for (let id: u64 = 1; id <= 10_000; id++) {
+      balances.reserve(1);
+      balances.open(id, id * 7).left = <i64>id;
+    }
+    const most = balances.slots;
+    for (let round = 0; round < 20; round++) {
+      while (true) {
+        const balance = balances.next(1 << 20);
+        if (balance == null) break;
+        if (balance.consumer > 100) balances.removeLast();
+      }
+      balances.shrink();
+    }
+    expect(most).toBe(16384);
+    expect(balances.count).toBe(100);
+    expect(balances.slots).toBe(512);
+    for (let id: u64 = 1; id <= 100; id++) expect(balances.open(id, id * 7).left).toBe(<i64>id);
+  });
 });
