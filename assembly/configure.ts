@@ -20,7 +20,7 @@ export function configure(rootId: u32, size: u32): bool {
   resetArena();
 
   const account = openAccount(tables.policy);
-  if (!account.pool.create() || (tables.ledger.cluster != ABSENT && !account.stocks.create())) {
+  if (!account.pulse.create() || !account.pool.create() || (tables.ledger.cluster != ABSENT && !account.stocks.create())) {
     tables.free();
     return refuse(literal("the host keeps no shared data, which quotas need"));
   }

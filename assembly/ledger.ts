@@ -12,7 +12,7 @@ import { Account, Root, accountAt, findRoot } from "./root";
  */
 const SERVICE = literal("envoy.service.ratelimit.v3.RateLimitService");
 const METHOD = literal("ShouldRateLimit");
-const MAX_CALLS = 64;
+const MAX_CALLS: i32 = 64;
 /** While fewer are under way, a request that finds its counter dry has a call begun for it at once; later ones share calls. */
 const FEW_CALLS = 8;
 /** Counters that one callback asks for at most. */
@@ -114,8 +114,8 @@ function callTimeout(tables: Tables): i32 {
 /** What a new policy says of its ledger holds from now on. */
 export function openLedger(account: Account, tables: Tables): void {
   if (tables.ledger.cluster != ABSENT && calls == 0) {
-    calls = heap.alloc(MAX_CALLS * CALL_BYTES);
-    memory.fill(calls, 0, MAX_CALLS * CALL_BYTES);
+    calls = heap.alloc(<usize>MAX_CALLS * CALL_BYTES);
+    memory.fill(calls, 0, <usize>MAX_CALLS * CALL_BYTES);
   }
   account.counters.callLifetimeNanoseconds = <i64>(callTimeout(tables) + LIFETIME_MARGIN_MILLISECONDS) * 1_000_000;
   releaseCalls(account);

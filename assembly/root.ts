@@ -1,7 +1,8 @@
 import { Counters, Tables, View, equals, forgetPositions, lengthOf, pointerOf, view } from "../filter/index";
-import { setTickPeriod } from "./host";
+import { currentTimeNanoseconds, setTickPeriod } from "./host";
 import { LedgerMetrics } from "./ledgerMetrics";
 import { Metrics } from "./metrics";
+import { Pulse } from "./pulse";
 import { SharedShards, poolOf, stocksOf } from "./sharedShards";
 import { forgetRoot } from "./stream";
 
@@ -18,6 +19,7 @@ export class Account {
   readonly pool: SharedShards;
   readonly stocks: SharedShards;
   readonly counters: Counters;
+  readonly pulse: Pulse;
   /** Once a policy of that name has had a ledger. */
   ledgerMetrics: LedgerMetrics | null = null;
   /** The log says that the ledger does not do its work, and since when. */
@@ -29,6 +31,7 @@ export class Account {
     this.pool = pool;
     this.stocks = stocks;
     this.counters = new Counters(pool, stocks);
+    this.pulse = new Pulse(policy);
   }
 }
 
@@ -112,9 +115,18 @@ export function install(root: Root, tables: Tables, metrics: Metrics, account: A
 export function closeRoot(id: u32): bool {
   for (let i = 0; i < roots.length; i++) {
     if (roots[i].id != id) continue;
+    const account = roots[i].account;
     release(roots[i]);
     roots.splice(i, 1);
+    if (account != null && !isServed(account)) account.pulse.end(currentTimeNanoseconds());
     return true;
+  }
+  return false;
+}
+
+function isServed(account: Account): bool {
+  for (let i = 0; i < roots.length; i++) {
+    if (roots[i].account == account) return true;
   }
   return false;
 }

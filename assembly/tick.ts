@@ -1,11 +1,11 @@
-import { sweep } from "../filter/index";
+import { resetArena, sweep } from "../filter/index";
 import { currentTimeNanoseconds, setEffectiveContext } from "./host";
 import { expireCalls } from "./ledger";
 import { Account, Root } from "./root";
 import { scanStocks } from "./stockScan";
 import { resumeWaiting } from "./waiting";
 
-/** What a root does now and then: those who wait first, then, at the usual pace, leases and metrics. */
+/** What a root does now and then: those who wait first, then, at the usual pace, signs of life, leases and metrics. */
 export function onTick(root: Root): void {
   const waits = resumeWaiting();
   if (!root.isWorkDue()) return;
@@ -19,6 +19,8 @@ export function onTick(root: Root): void {
   metrics.flush(tables);
   const counters = account.counters;
   const now = currentTimeNanoseconds();
+  resetArena();
+  account.pulse.beat(now);
   if (counters.balances.count > 0) sweep(counters, now);
   tendLedger(account, now);
 }

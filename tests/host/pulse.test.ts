@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { KEY, pluginConfig } from './config.ts';
+import { Host } from './host.ts';
+import { loadModule, MODULE } from './module.ts';
+import type { Pair } from './pairs.ts';
+
+const module = loadModule(MODULE);
+const REQUEST: Pair[] = [[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'GET'], ['x-api-key', KEY]];
+
+function openHost(workers: number): Host {
+  const host = new Host(module, { workers });
+  assert.ok(host.load(config(0)), host.logs('error').join());
+  return host;
+}
+
+function config(edit: number): string {
+  return JSON.stringify(pluginConfig([{ name: 'q', limit: 1000, window: 'day' }], { routes: [{ name: `r${edit}`, methods: ['GET'] }] }));
+}
+
+function vms(host: Host, name = 'vms'): number {
+  return Number(host.process.metrics.byName.get(`tollgate.petstore.${name}`)!.value);
+}
+
+describe('the gauge of VMs', () => {
+  it('counts the workers and the main thread, through edits, drained roots and idle time', () => {
+    const host = openHost(4);
+    for (let edit = 1; edit <= 20; edit++) {
+      host.pass(700);
+      assert.ok(host.load(config(edit)));
+      if (edit % 2 === 0) host.retireAllButNewest();
+    }
+    host.pass(2000);
+    assert.equal(vms(host), 5);
+    host.pass(3_600_000);
+    assert.equal(vms(host), 5);
+    assert.equal(vms(host, 'vms_lost'), 0);
+    assert.deepEqual(host.faults, []);
+  });
+
+  it('shows within seconds that a VM has died, however, and counts it once', () => {
+    const host = openHost(3);
+    host.pass(2000);
+    host.workers[1]!.failed = new Error('a trap');
+    host.pass(8000);
+    assert.equal(vms(host), 3);
+    assert.equal(vms(host, 'vms_lost'), 1);
+    for (const vm of host.workers) vm.failed = new Error('a trap');
+    host.pass(8000);
+    assert.equal(vms(host), 1, 'the main thread sees no request, and stays to tell');
+    assert.equal(vms(host, 'vms_lost'), 3);
+  });
+
+  it('takes no clock that is set for a death', () => {
+    const host = openHost(3);
+    for (const jumpMs of [3_600_000, -7_200_000, 30_000, -20_000]) {
+      host.pass(3000);
+      host.process.clock.jump(host.process.clock.wallMs + jumpMs);
+      host.pass(9000);
+    }
+    host.pass(10_000);
+    assert.equal(vms(host), 4);
+    assert.equal(vms(host, 'vms_lost'), 0);
+    assert.equal(host.request(REQUEST).details, 'via_upstream');
+  });
+
+  it('falls to none when the policy leaves the Envoy', () => {
+    const host = openHost(2);
+    host.pass(2000);
+    assert.equal(vms(host), 3);
+    assert.ok(host.load(config(1).replace('"policy":"petstore"', '"policy":"other"')));
+    host.retireAllButNewest();
+    host.pass(2000);
+    assert.equal(vms(host), 0);
+    assert.equal(Number(host.process.metrics.byName.get('tollgate.other.vms')!.value), 3);
+  });
+});
