@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { Refusal } from './command.ts';
+import { makeFolder } from './makeFolder.ts';
 import { inPackage, packageRoot } from './packageRoot.ts';
 
 export interface BuiltModule {
@@ -42,7 +43,7 @@ async function removeStale(folder: string, nowMs: number): Promise<void> {
  * appears whole or not at all.
  */
 export async function compileModule(entry: string, output: string, asc: string[] = []): Promise<BuiltModule> {
-  await mkdir(dirname(output), { recursive: true });
+  await makeFolder(dirname(output));
   await removeStale(dirname(output), Date.now());
   const scratch = await mkdtemp(join(dirname(output), SCRATCH_PREFIX));
   try {

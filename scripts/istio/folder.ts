@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Refusal } from '../command.ts';
+import { makeFolder } from '../makeFolder.ts';
 import type { EmittedFile } from './index.ts';
 import { emittedFrom } from './yaml.ts';
 
@@ -20,6 +21,7 @@ export interface PlannedFile {
  */
 export async function planOf(folder: string, files: readonly EmittedFile[], policy: string, isWhole: boolean): Promise<PlannedFile[]> {
   const present = await filesIn(folder);
+  for (const { name } of files) if (!present.has(name)) await mustBeFree(join(folder, name));
   const planned = files.map((emitted): PlannedFile => {
     const text = present.get(emitted.name);
     if (text !== undefined && emittedFrom(text) === null) throw new Refusal(`${join(folder, emitted.name)}: is there already and was not made by "tollgate emit"; move it away`);
@@ -30,24 +32,61 @@ export async function planOf(folder: string, files: readonly EmittedFile[], poli
   return [...planned, ...stale.map(([name]): PlannedFile => ({ name, change: 'stale', emitted: null }))];
 }
 
-/** Makes the folder so. Each file is the old one or the new one at every moment; stale ones go last. */
-export async function write(folder: string, plan: readonly PlannedFile[]): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  for (const { name, change, emitted } of plan) {
-    if (change === 'new' || change === 'changed') await replace(join(folder, name), emitted!.text);
-  }
-  for (const { name, change } of plan) if (change === 'stale') await rm(join(folder, name), { force: true });
+/** A link, or a folder, of that name is somebody's: following or replacing it would change what emit did not write. */
+async function mustBeFree(file: string): Promise<void> {
+  const isThere = await lstat(file).then(() => true, () => false);
+  if (isThere) throw new Refusal(`${file}: is there already and is no file; move it away`);
 }
 
-async function replace(file: string, text: string): Promise<void> {
+interface Staged {
+  readonly temporary: string;
+  readonly file: string;
+}
+
+/**
+ * Makes the folder so. Everything is on the disk before the first file is replaced, so a full disk changes nothing; each file is the old one
+ * or the new one at every moment; stale ones go last.
+ */
+export async function write(folder: string, plan: readonly PlannedFile[]): Promise<void> {
+  const staged: Staged[] = [];
+  try {
+    await makeFolder(folder);
+    await removeLeftOver(folder);
+    for (const { name, change, emitted } of plan) {
+      if (change === 'new' || change === 'changed') await stage(join(folder, name), emitted!.text, staged);
+    }
+    for (const { temporary, file } of staged) await rename(temporary, file);
+    for (const { name, change } of plan) if (change === 'stale') await rm(join(folder, name), { force: true });
+  } catch (error) {
+    for (const { temporary } of staged) await rm(temporary, { force: true });
+    throw unusable(folder, error);
+  }
+}
+
+/** Writes what is to replace a file, with that file's mode. */
+async function stage(file: string, text: string, staged: Staged[]): Promise<void> {
   // the name is not one of YAML: a tool that applies the folder meanwhile must not see half a file
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
+  staged.push({ temporary, file });
+  const mode = await stat(file).then((there) => there.mode & 0o7777, () => null);
+  const handle = await open(temporary, 'wx');
   try {
-    await writeFile(temporary, text, { flag: 'wx' });
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw unusable(file, error);
+    await handle.writeFile(text);
+    if (mode !== null) await handle.chmod(mode);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+const TEMPORARY = /\.yaml\.[0-9a-f]{12}\.tmp$/;
+/** No emit takes as long: one that has not removed its files by then was killed. */
+const STALE_MS = 3_600_000;
+
+async function removeLeftOver(folder: string): Promise<void> {
+  for (const name of (await readdir(folder)).filter((one) => TEMPORARY.test(one))) {
+    const changed = await stat(join(folder, name)).catch(() => null);
+    if (changed !== null && Date.now() - changed.mtimeMs > STALE_MS) await rm(join(folder, name), { force: true });
   }
 }
 

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Refusal } from '../command.ts';
+import { makeFolder } from '../makeFolder.ts';
 import type { Blob, Bundle, Descriptor, Manifest } from './bundle.ts';
 import { hexOf } from './digest.ts';
 import { INDEX } from './mediaType.ts';
@@ -18,23 +19,55 @@ const ENTRIES = new Set(['oci-layout', 'index.json', 'blobs']);
  *   oci-layout   index.json: the image with its tag, then what refers to it   blobs/sha256/HEX
  */
 export async function writeLayout(folder: string, bundle: Bundle, tag: string): Promise<void> {
-  const target = resolve(folder);
   const old = await entriesOf(folder);
   if (old.length > 0 && (!old.includes('oci-layout') || old.some((name) => !ENTRIES.has(name)))) {
     throw new Refusal(`${folder}: holds something else than an image layout; nothing was written`);
   }
-  await mkdir(dirname(target), { recursive: true });
-  const scratch = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
+  let scratch: string | null = null;
   try {
+    // a link to a layout stays one
+    const target = await realpath(folder).catch(() => resolve(folder));
+    await makeFolder(dirname(target));
+    await removeLeftOver(target);
+    scratch = await mkdtemp(scratchPrefix(target));
     const fresh = join(scratch, 'fresh');
     await write(fresh, bundle, tag);
-    if (old.length > 0) await rename(target, join(scratch, 'old'));
-    else await rm(target, { recursive: true, force: true });
-    await rename(fresh, target);
+    await replaceFolder(target, fresh, join(scratch, 'old'));
   } catch (error) {
     throw new Refusal(`${folder}: cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    if (scratch !== null) await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Two renames, because a folder that holds something cannot be replaced in one; when the second one fails, the first is taken back. */
+async function replaceFolder(target: string, fresh: string, aside: string): Promise<void> {
+  const wasThere = await rename(target, aside).then(() => true, (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return false;
+    throw error;
+  });
+  try {
+    await rename(fresh, target);
+  } catch (error) {
+    if (wasThere) await rename(aside, target).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** No pack takes as long: one that has not removed its folder by then was killed. */
+const STALE_MS = 3_600_000;
+
+function scratchPrefix(target: string): string {
+  return join(dirname(target), `.${basename(target)}-`);
+}
+
+async function removeLeftOver(target: string): Promise<void> {
+  const prefix = basename(scratchPrefix(target));
+  for (const name of (await readdir(dirname(target))).filter((one) => one.startsWith(prefix) && one.length === prefix.length + 6)) {
+    const path = join(dirname(target), name);
+    const changed = await stat(path).catch(() => null);
+    const isOurs = changed?.isDirectory() === true && (await readdir(path)).every((one) => one === 'fresh' || one === 'old');
+    if (isOurs && Date.now() - changed.mtimeMs > STALE_MS) await rm(path, { recursive: true, force: true });
   }
 }
 
