@@ -10,6 +10,8 @@ const LIMIT = literal(";q=");
 const WINDOW = literal(";w=");
 const REMAINING = literal(";r=");
 const RESET = literal(";t=");
+/** Integers of structured fields have at most 15 digits (RFC 8941, 3.3.1); a limit may have 16. */
+const MAX_INTEGER: i64 = 999_999_999_999_999;
 
 /**
  * The structured fields of draft-ietf-httpapi-ratelimit-headers-10:
@@ -47,8 +49,8 @@ function renew(tables: Tables, plan: Plan, standings: usize): void {
   plan.policyText = view(pointerOf(plan.policyText), lengthOf(text));
 }
 
-/** Most bytes that a quota takes in the text beside its name: `, "";q=9007199254740992;w=4294967295`. */
-const MAX_ITEM_BYTES = 36;
+/** Most bytes that a quota takes in the text beside its name: `, "";q=999999999999999;w=4294967295`. */
+const MAX_ITEM_BYTES = 35;
 
 /** Makes room for the texts of all plans. */
 export function keepPolicyTexts(tables: Tables): void {
@@ -95,5 +97,5 @@ function writeQuoted(name: View): void {
 
 function writeParameter(start: View, value: i64): void {
   writeView(start);
-  writeNumber(value);
+  writeNumber(min(value, MAX_INTEGER));
 }

@@ -1,4 +1,4 @@
-import { View, equalsLower, lengthOf, literal } from "../bytes/view";
+import { ABSENT, View, equalsLower, lengthOf, literal } from "../bytes/view";
 import { begin, end, writeNumber, writeView } from "../bytes/writer";
 import { decision } from "../decision/decision";
 import { codeOf, detailOf, Reason, statusOf, titleOf } from "../decision/reason";
@@ -78,7 +78,12 @@ function challenge(tables: Tables): View {
   const bearer = first.kind == KeySourceKind.Authorization && equalsLower(first.name, BEARER);
   begin(128);
   writeView(bearer ? BEARER_REALM : API_KEY_REALM);
-  writeView(decision.api == NONE ? tables.policy : tables.apis.at(decision.api).name);
+  writeView(realmOf(tables));
   writeView(QUOTE);
   return end();
+}
+
+function realmOf(tables: Tables): View {
+  if (tables.realm != ABSENT) return tables.realm;
+  return decision.api == NONE ? tables.policy : tables.apis.at(decision.api).name;
 }

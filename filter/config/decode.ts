@@ -8,7 +8,7 @@ import { decodeKeySources } from "./keySource";
 import { decodeLedger } from "./ledger";
 import { link } from "./link";
 import { Names } from "./names";
-import { readAllow, readName } from "./rule";
+import { readAllow, readName, readRealm } from "./rule";
 import * as Field from "./field";
 
 /** The version of the plugin config that this module reads. */
@@ -72,6 +72,9 @@ function decodeRoot(reader: Reader, tables: Tables, names: Names): void {
     } else if (reader.is(Field.LEDGER)) {
       seen = reader.mark(seen, 8);
       decodeLedger(reader, tables);
+    } else if (reader.is(Field.REALM)) {
+      seen = reader.mark(seen, 9);
+      tables.realm = tables.texts.keep(readRealm(reader));
     } else reader.unknownField();
   }
   reader.need(seen, 0, Field.VERSION);

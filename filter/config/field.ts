@@ -5,6 +5,7 @@ export const VERSION = literal("version");
 export const POLICY = literal("policy");
 export const UNMATCHED = literal("unmatched");
 export const FORWARD_KEY = literal("forwardKey");
+export const REALM = literal("realm");
 export const KEY_SOURCES = literal("keySources");
 export const APIS = literal("apis");
 export const PLANS = literal("plans");

@@ -60,6 +60,19 @@ export function readHeaderValue(reader: Reader): View {
   return value;
 }
 
+/** Printable ASCII that stands in quotes as it is. */
+export function readRealm(reader: Reader): View {
+  const realm = reader.text(1, MAX_NAME_BYTES);
+  for (let i = 0, n = lengthOf(realm); i < n; i++) {
+    const byte = byteAt(realm, i);
+    if (byte < 0x20 || byte >= 0x7f || byte == 0x22 || byte == 0x5c) {
+      reader.fail(literal("must be printable ASCII without '\"' and '\\'"));
+      break;
+    }
+  }
+  return realm;
+}
+
 /** A path in the one spelling that normalised requests have: begins with `/`, no empty or dot segments, no escapes. */
 export function readPath(reader: Reader): View {
   const path = reader.text(1, MAX_PATH_BYTES);

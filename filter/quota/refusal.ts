@@ -19,19 +19,22 @@ export function clearRefusal(): void {
   retryAfterSeconds = 0;
 }
 
-/** The first quota that refuses gives the reply its name, the longest wait its time. */
+/** The quota with the longest wait gives the reply its name and its time: a body that names another would mislead. */
 export function refuse(index: i32, quota: Quota, balance: Balance, now: i64): void {
-  if (exceededQuota < 0) exceededQuota = index;
   const until = quota.burst > 0 ? balance.emptyUntilNanoseconds
     : balance.mesh ? balance.window
     : windowEnd(quota.window, balance.window) * NANOSECONDS;
-  retryAfterSeconds = max(retryAfterSeconds, max<i64>(1, ceilSeconds(until - now)));
+  const wait = max<i64>(1, ceilSeconds(until - now));
+  if (wait <= retryAfterSeconds) return;
+  exceededQuota = index;
+  retryAfterSeconds = wait;
 }
 
 /** The quota may have units again in a second. */
 export function refuseForNow(index: i32): void {
-  if (exceededQuota < 0) exceededQuota = index;
-  retryAfterSeconds = max<i64>(retryAfterSeconds, 1);
+  if (exceededQuota >= 0) return;
+  exceededQuota = index;
+  retryAfterSeconds = 1;
 }
 
 /**

@@ -17,6 +17,8 @@ export class Tables {
   policy: View = ABSENT;
   unmatchedAllowed: bool = false;
   forwardKey: bool = false;
+  /** What a 401 asks for a key for, or ABSENT: the API's name. */
+  realm: View = ABSENT;
   readonly ledger: LedgerSettings = new LedgerSettings();
   readonly texts: Region = new Region();
   readonly keySources: Rows<KeySource> = new Rows<KeySource>();

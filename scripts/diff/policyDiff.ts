@@ -5,7 +5,7 @@ const SUBJECT = 'policy';
 
 /** What differs in the policy itself. */
 export function policyDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
-  return [...nameChange(old, next), ...unmatchedChange(old, next), ...keySourceChange(old, next), ...forwardKeyChange(old, next)];
+  return [...nameChange(old, next), ...unmatchedChange(old, next), ...keySourceChange(old, next), ...forwardKeyChange(old, next), ...realmChange(old, next)];
 }
 
 function nameChange(old: PluginConfig, next: PluginConfig): Difference[] {
@@ -35,4 +35,9 @@ function sourceText(source: KeySourceConfig): string {
 function forwardKeyChange(old: PluginConfig, next: PluginConfig): Difference[] {
   if (old.forwardKey === next.forwardKey) return [];
   return [{ subject: SUBJECT, text: next.forwardKey ? 'upstreams now see the key' : 'upstreams no longer see the key', effects: [] }];
+}
+
+function realmChange(old: PluginConfig, next: PluginConfig): Difference[] {
+  if (old.realm === next.realm) return [];
+  return [{ subject: SUBJECT, text: `a 401 now names the realm ${next.realm === undefined ? 'of the API' : JSON.stringify(next.realm)}`, effects: [] }];
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { accessLogOf } from './accessLog.ts';
 import { PLUGIN, WASM_FILTER } from './extension.ts';
-import { ROUTE_TABLE } from './routeTable.ts';
+import { NOWHERE_REPLY, ROUTE_TABLE } from './routeTable.ts';
 
 export interface BootstrapOptions {
   /** Folder of the discovery files. */
@@ -80,6 +80,7 @@ function connectionManager({ routes, plugin }: Changing, options: Pick<Bootstrap
     upgrade_configs: [{ upgrade_type: 'websocket' }],
     access_log: [accessLogOf()],
     ...routes,
+    local_reply_config: NOWHERE_REPLY,
     http_filters: [
       { name: PLUGIN, ...plugin },
       { name: 'envoy.filters.http.router', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } },

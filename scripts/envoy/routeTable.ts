@@ -4,6 +4,15 @@ export const ROUTE_TABLE = 'tollgate';
 const ROUTE_HEADER = 'x-tollgate-route';
 
 /**
+ * A cluster that does not exist, and whose name no upstream can have: Envoy answers 404. Filters before Tollgate see this
+ * route, because no header names another yet, and Envoy's cors filter takes no policy from a `direct_response`.
+ */
+const NOWHERE = 'no route of the policy leads here';
+
+/** What the answer says; Envoy's flag NC is a cluster that is not there. */
+export const NOWHERE_REPLY = { mappers: [{ filter: { response_flag_filter: { flags: ['NC'] } }, body: { inline_string: `${NOWHERE}\n` } }] };
+
+/**
  * Envoy's RouteConfiguration: the filter has decided and says so in x-tollgate-route, so Envoy matches on that header and
  * never on the path. A request without the header matched no API: it reaches Envoy's router only where the policy says
  * `unmatched: allow`, and then goes to the first upstream.
@@ -14,10 +23,11 @@ export function routeTableOf(snapshot: Snapshot): object {
     route: to(route.upstream),
   }));
   if (snapshot.ungated !== null) routes.push({ match: { prefix: '', headers: [{ name: ROUTE_HEADER, present_match: false }] }, route: to(snapshot.ungated) });
-  routes.push({ match: { prefix: '' }, direct_response: { status: 404, body: { inline_string: 'no route of the policy leads here\n' } } });
+  routes.push({ match: { prefix: '' }, route: { cluster: NOWHERE, cluster_not_found_response_code: 'NOT_FOUND' } });
   return {
     '@type': 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
     name: ROUTE_TABLE,
+    validate_clusters: false,
     virtual_hosts: [{ name: 'all', domains: ['*'], routes }],
   };
 }

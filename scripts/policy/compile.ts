@@ -13,6 +13,7 @@ export function compilePolicy(policy: Policy): PluginConfig {
     policy: policy.policy,
     ...(policy.unmatched === 'allow' && { unmatched: 'allow' }),
     ...(policy.forwardKey && { forwardKey: true }),
+    ...(policy.realm !== undefined && { realm: policy.realm }),
     keySources: policy.keySources as KeySourceConfig[],
     ...(policy.ledger && { ledger: compileLedger(policy) }),
     apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api)),

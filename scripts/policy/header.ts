@@ -2,10 +2,12 @@ import { z } from 'zod';
 
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,127}$/;
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,127}$/;
+const REALM = /^(?! )[ !#-[\]-~]{1,127}(?<! )$/;
 const MAX_VALUE_BYTES = 4096;
 
 export const HEADER_NAME_RULE = 'must be a header name in lower case';
 export const HEADER_VALUE_RULE = 'must be a header value: no control characters, no blanks at its ends, at most 4096 bytes';
+export const REALM_RULE = 'must be 1 to 127 printable ASCII characters without \'"\' and "\\", and without spaces at the ends';
 export const TOKEN_RULE = 'must be a token: letters, digits and !#$%&\'*+.^_`|~-';
 
 /** Headers that say where a message goes or where it ends; a route may not touch them. */
@@ -58,6 +60,11 @@ export function headerValue() {
     (value) => !/^ | $|[\p{Cc}\p{Cs}]/u.test(value) && Buffer.byteLength(value) <= MAX_VALUE_BYTES,
     { error: HEADER_VALUE_RULE },
   );
+}
+
+/** A text that stands in quotes as it is. */
+export function realm(description: string) {
+  return z.string().regex(REALM, { error: REALM_RULE }).meta({ description });
 }
 
 /** A name in a query or cookie, or a method, in any case. */

@@ -6,6 +6,7 @@ export interface PluginConfig {
   policy: string;
   unmatched?: 'allow';
   forwardKey?: true;
+  realm?: string;
   keySources: KeySourceConfig[];
   ledger?: LedgerConfig;
   apis: ApiConfig[];

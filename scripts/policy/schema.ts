@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { filled, listed, named } from './collection.ts';
-import { headerName, isFraming, isList, token } from './header.ts';
+import { headerName, isFraming, isList, realm, token } from './header.ts';
 import { ledger } from './ledger.ts';
 import { label, name } from './name.ts';
 import { host, pathPrefix } from './place.ts';
@@ -102,6 +102,7 @@ export const policySchema = z
       .default([{ header: 'x-api-key' }])
       .meta({ description: 'Where a key may be, in order.' }),
     forwardKey: flag('true: the upstream sees the key.'),
+    realm: realm('What a 401 asks for a key for: the realm in www-authenticate. Default: the name of the API.').optional(),
     targets,
     ledger: ledger.meta({ description: 'The rate limit service that counts quotas with "scope: mesh".' }).optional(),
     upstreams: named(name('An upstream.'), upstream, 'Upstreams by name.'),

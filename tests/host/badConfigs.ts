@@ -15,6 +15,7 @@ export function fullConfig(): PluginConfig {
     ...pluginConfig([QUOTA, { name: 'b', limit: 5, window: 'second', burst: 20 }, { name: 'm', limit: 7, window: 'month', per: 'api' }]),
     unmatched: 'deny',
     forwardKey: false,
+    realm: 'The shop',
     keySources: [{ header: 'x-api-key' }, { authorization: 'Bearer' }, { query: 'api_key' }, { cookie: 'api_key' }],
     apis: [{
       name: 'petstore', hosts: ['api.example.com', '*.example.com'], paths: ['/v1'], plans: ['free'], anonymous: 'deny', preflight: 'allow',
@@ -84,6 +85,10 @@ export const BAD_CONFIGS: BadConfig[] = [
   { what: 'unmatched neither allow nor deny', config: changed((c) => (c.unmatched = 'yes')), names: /unmatched/ },
   { what: 'forwardKey as a text', config: changed((c) => (c.forwardKey = 'false')), names: /forwardKey/ },
   { what: 'forwardKey as null', config: changed((c) => (c.forwardKey = null)), names: /forwardKey/ },
+  { what: 'a realm with a quote', config: changed((c) => (c.realm = 'a"b')), names: /realm/ },
+  { what: 'a realm with a line break', config: changed((c) => (c.realm = 'a\nb')), names: /realm/ },
+  { what: 'an empty realm', config: changed((c) => (c.realm = '')), names: /realm/ },
+  { what: 'a realm that is too long', config: changed((c) => (c.realm = 'r'.repeat(128))), names: /realm/ },
   { what: 'APIs as an object', config: changed((c) => (c.apis = {} as never)), names: /apis/ },
   { what: 'a limit of 9007199254740993', config: text.replace('"limit":10', '"limit":9007199254740993'), names: /plans\[0\]\.quotas\[0\]\.limit/ },
   { what: 'a limit of 1e400', config: text.replace('"limit":10', '"limit":1e400'), names: /plans\[0\]\.quotas\[0\]\.limit/ },

@@ -76,7 +76,7 @@ describe('a good plugin config', () => {
       const host = new Host(module);
       assert.ok(host.load(GOOD.replace('"limit":1000000', `"limit":${limit}`)), `${limit}: ${host.logs('error').join()}`);
       const limitShown = host.request(REQUEST).response.first('ratelimit-policy');
-      assert.equal(limitShown, `"q";q=${Number(limit)};w=3600`);
+      assert.equal(limitShown, `"q";q=${Math.min(Number(limit), 999_999_999_999_999)};w=3600`);
     }
   });
 

@@ -52,6 +52,7 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
   ['unmatched', [['unmatched', 'allow']], ['policy: unmatched deny → allow: requests that match no API pass, ungated [widens access]']],
   ['key sources', [['keySources', [{ authorization: 'Bearer' }, { header: 'x-api-key' }]]], ['policy: keys are also taken from authorization Bearer']],
   ['forwardKey', [['forwardKey', true]], ['policy: upstreams now see the key']],
+  ['realm', [['realm', 'Shop']], ['policy: a 401 now names the realm "Shop"']],
   ['anonymous', [['apis.pets.anonymous', 'allow']], ['API pets: anonymous deny → allow: requests without a key pass [widens access]']],
   ['hosts', [['apis.pets.hosts', ['b.example.com']]], ['API pets: host b.example.com added [widens access]', 'API pets: host a.example.com removed [narrows access]']],
   ['hosts to any', [['apis.pets.hosts', undefined]], ['API pets: hosts a.example.com → any [widens access]']],
