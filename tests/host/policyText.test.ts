@@ -19,7 +19,7 @@ test('ratelimit-policy names the limit of each subscription, whoever asked befor
     subscriptions: [{ api: 'petstore', plan: 'free', ...(limit === null ? {} : { limits: [{ quota: 'hourly', limit }] }) }],
   }));
   assert.ok(host.load(JSON.stringify({ ...config, consumers })), host.logs().join('\n'));
-  const wanted = [100, ...limits];
+  const wanted = [100, 5, 999_999_999_999_999, 70];
   for (const consumer of [0, 1, 0, 2, 2, 0, 3, 1, 2]) {
     assert.deepEqual(policyOf(host, consumer), [`"hourly";q=${wanted[consumer]};w=3600`]);
   }
