@@ -26,7 +26,7 @@ Exit code: 0 whether or not there are differences, 1 a policy has problems.
 examples:
   tollgate diff petstore.policy.yaml petstore.next.yaml
   git show main:petstore.policy.yaml | tollgate diff - petstore.policy.yaml
-  tollgate diff --resource wasmplugins/wasmplugin.shop.tollgate-petstore-sidecars.yaml petstore.policy.yaml
+  tollgate diff --resource wasmplugins/3-wasmplugin.shop.tollgate-petstore-sidecars.yaml petstore.policy.yaml
   kubectl get wasmplugin -n shop tollgate-petstore-sidecars -o yaml | tollgate diff --resource - petstore.policy.yaml`;
 
 export const diff: Command = {

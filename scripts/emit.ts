@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { wholeNumber } from './envoy/option.ts';
-import { planOf, write, type PlannedFile } from './istio/folder.ts';
+import { filesIn, planOf, write, type PlannedFile } from './istio/folder.ts';
+import { formerIn } from './istio/former.ts';
 import { emitResources, type EmitOptions } from './istio/index.ts';
 import { noticesOf } from './istio/notice.ts';
 import { FAIL_STRATEGIES } from './istio/option.ts';
@@ -10,6 +11,7 @@ import { inputName, openPolicy } from './policy/input.ts';
 import { printProblem, type Policy } from './policy/index.ts';
 
 const KINDS = ['WasmPlugin', 'TrafficExtension'] as const;
+const STAGES = ['tables', 'plugins'] as const;
 const ROUTES = ['VirtualService', 'HTTPRoute'] as const;
 const MOST_INT32 = 2_147_483_647;
 
@@ -28,10 +30,16 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
   --priority N          place among other plugins of phase AUTHN, the highest first (default 10)
   --only TARGET         only this target; may be given several times. A target's name is the last part of its resource's
                         name, such as gateway-ingressgateway. ledger: only the ConfigMap of the rate limit service
+  --stage STAGE         only the tables (and what they need), or only the plugins: for a tool that applies in no order of
+                        its own, a folder for each (docs/istio.md)
+  --forget              drops the routes and subsets that earlier tables in DIR had: once the new plugin is in force
+                        everywhere, nothing needs them (at most 100 are kept)
   --check               writes nothing; exit code 1 when DIR is not what would be written
   --json                prints what was done as JSON
 
-The same policy and options give the same bytes. Files of an earlier emit of the same policy that are no longer needed are
+The files' names say the order in which "kubectl apply -f DIR" takes them: a routing table before the plugin that needs it. A table
+keeps the routes that the one in DIR had, because plugin and table reach the proxies at different moments; so write into the
+folder that was applied before. The same policy, options and folder give the same bytes. Files of an earlier emit of the same policy that are no longer needed are
 removed; files that tollgate did not write are never touched. For quotas of the whole mesh there is a ConfigMap too, which the rate
 limit service reads (examples/ratelimit).
 Exit code: 0 done, 1 the policy has problems or --check found differences.
@@ -51,23 +59,33 @@ export const emit: Command = {
     const { policy, problems, warnings } = await openPolicy(options.file, io);
     if (policy === null) throw new Refusal(problems.map((problem) => printProblem(problem)).join('\n'));
     if (policy.targets.length === 0) throw new Refusal(`${inputName(options.file)}: targets: must hold a target: where on Istio is the policy to be enforced`);
-    const files = emitResources(policy, options);
+    const former = options.out === '-' || options.forget ? [] : formerIn(await filesIn(options.out), policy.policy);
+    const files = emitResources(policy, options, former).filter(({ stage }) => options.stage === undefined || stage === options.stage);
     const notices = noticesOf(policy, options, files);
     warn([...warnings.map((warning) => printProblem(warning, 'warning')), ...notices.map((notice) => `tollgate: warning: ${notice}`)], io);
     if (options.out === '-') {
       io.out(files.map(({ text }) => `---\n${text}`).join(''));
       return 0;
     }
-    const plan = await planOf(options.out, files, policy.policy, options.only === undefined);
+    const plan = await planOf(options.out, files, policy.policy, (name) => covers(options, name));
     if (!options.check) await write(options.out, plan);
     print(policy, options, plan, notices, io);
     return options.check && plan.some(({ change }) => change !== 'unchanged') ? 1 : 0;
   },
 };
 
+/** Whether a file would be among those written, had it its place in the policy. */
+function covers({ only, stage }: Options, name: string): boolean {
+  const isPlugin = /(?:^|-)(?:wasmplugin|trafficextension)\./.test(name);
+  return only === undefined && (stage === undefined || (stage === 'plugins') === isPlugin);
+}
+
 interface Options extends EmitOptions {
   readonly file: string;
   readonly out: string;
+  /** Drops what earlier tables had. */
+  readonly forget: boolean;
+  readonly stage: (typeof STAGES)[number] | undefined;
   readonly check: boolean;
   readonly json: boolean;
 }
@@ -79,7 +97,7 @@ function parse(args: string[]): Options {
     options: {
       'image': { type: 'string' }, 'out': { type: 'string', short: 'o' }, 'kind': { type: 'string' }, 'fail-strategy': { type: 'string' },
       'routes': { type: 'string' }, 'pull-secret': { type: 'string' }, 'priority': { type: 'string' }, 'only': { type: 'string', multiple: true },
-      'check': { type: 'boolean', default: false }, 'json': { type: 'boolean', default: false },
+      'stage': { type: 'string' }, 'forget': { type: 'boolean', default: false }, 'check': { type: 'boolean', default: false }, 'json': { type: 'boolean', default: false },
     },
   });
   const [file, ...more] = positionals;
@@ -90,8 +108,9 @@ function parse(args: string[]): Options {
   const secret = values['pull-secret'];
   if (secret !== undefined && !/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/.test(secret)) throw new UsageError(`--pull-secret is the name of a Secret; found "${secret}"`);
   return {
-    file, out: values.out, image: values.image, check: values.check, json: values.json, pullSecret: secret, only: values.only,
+    file, out: values.out, image: values.image, forget: values.forget, check: values.check, json: values.json, pullSecret: secret, only: values.only,
     kind: oneOf('--kind', values.kind, KINDS),
+    stage: oneOf('--stage', values.stage, STAGES),
     failStrategy: oneOf('--fail-strategy', values['fail-strategy'], FAIL_STRATEGIES),
     routes: oneOf('--routes', values.routes, ROUTES),
     priority: wholeNumber('--priority', values.priority, 0, MOST_INT32) ?? undefined,

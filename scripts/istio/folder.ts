@@ -17,9 +17,9 @@ export interface PlannedFile {
 
 /**
  * What writing the files would do to the folder. A file that an earlier emit of this policy left and that is no longer
- * needed is stale; files of anybody else are never touched, and one that stands in the way is refused.
+ * needed, and that this emit `covers`, is stale; files of anybody else are never touched, and one that stands in the way is refused.
  */
-export async function planOf(folder: string, files: readonly EmittedFile[], policy: string, isWhole: boolean): Promise<PlannedFile[]> {
+export async function planOf(folder: string, files: readonly EmittedFile[], policy: string, covers: (name: string) => boolean): Promise<PlannedFile[]> {
   const present = await filesIn(folder);
   for (const { name } of files) if (!present.has(name)) await mustBeFree(join(folder, name));
   const planned = files.map((emitted): PlannedFile => {
@@ -27,8 +27,7 @@ export async function planOf(folder: string, files: readonly EmittedFile[], poli
     if (text !== undefined && emittedFrom(text) === null) throw new Refusal(`${join(folder, emitted.name)}: is there already and was not made by "tollgate emit"; move it away`);
     return { name: emitted.name, change: text === undefined ? 'new' : text === emitted.text ? 'unchanged' : 'changed', emitted };
   });
-  if (!isWhole) return planned;
-  const stale = [...present].filter(([name, text]) => emittedFrom(text) === policy && !files.some((file) => file.name === name));
+  const stale = [...present].filter(([name, text]) => emittedFrom(text) === policy && covers(name) && !files.some((file) => file.name === name));
   return [...planned, ...stale.map(([name]): PlannedFile => ({ name, change: 'stale', emitted: null }))];
 }
 
@@ -90,7 +89,8 @@ async function removeLeftOver(folder: string): Promise<void> {
   }
 }
 
-async function filesIn(folder: string): Promise<Map<string, string>> {
+/** Texts of the folder's YAML files by name; none where there is no folder yet. */
+export async function filesIn(folder: string): Promise<Map<string, string>> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     const names = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.yaml')).map(({ name }) => name).sort();

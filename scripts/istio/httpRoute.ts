@@ -1,6 +1,7 @@
 import { RETRY_STATUSES } from '../policy/upstream.ts';
 import { destinationsOf, type Destination, type Upstream } from '../policy/index.ts';
 import { kubernetesService } from './destinationRule.ts';
+import { formerHttpRoutes, type Former } from './former.ts';
 import type { Place } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 import { ROUTE_HEADER, type RoutingTable } from './routing.ts';
@@ -11,11 +12,11 @@ const MAX_MATCHES = 8;
 const MAX_HOSTNAMES = 16;
 
 /** The routing table for the Gateway API, in as many HTTPRoutes as its limits ask for. */
-export function httpRoutesOf(policy: string, table: RoutingTable, place: Place): Resource[] {
+export function httpRoutesOf(policy: string, table: RoutingTable, place: Place, former: Former = []): Resource[] {
   const isGateway = place.target.gatewayApi!.kind === 'Gateway';
   // an HTTPRoute replaces a Service's own routing, for callers that no waypoint stands before too
   const rest = table.hasUngated || !isGateway ? [restOf(table, place.namespace)] : [];
-  const rules = [...rulesOf(table, place.namespace), ...rest];
+  const rules = [...rulesOf(table, place.namespace), ...formerRules(policy, table, place, former), ...rest];
   const hostnames = isGateway && table.hosts !== null ? chunks(table.hosts, MAX_HOSTNAMES) : [null];
   const parts = chunks(rules, MAX_RULES).flatMap((part) => hostnames.map((names) => ({ rules: part, names })));
   return parts.map(({ rules, names }, index) => ({
@@ -37,9 +38,21 @@ function rulesOf({ rules }: RoutingTable, namespace: string): object[] {
   const byUpstream = new Map<Upstream, string[]>();
   for (const { name, upstream } of rules) byUpstream.set(upstream, [...(byUpstream.get(upstream) ?? []), name]);
   return [...byUpstream].flatMap(([upstream, names]) => chunks(names, MAX_MATCHES).map((part) => ({
-    matches: part.map((name) => ({ headers: [{ type: 'Exact', name: ROUTE_HEADER, value: name }] })),
+    matches: part.map(matching),
     ...to(upstream, namespace),
   })));
+}
+
+/** Routes that an earlier table had, those with one destination together. */
+function formerRules(policy: string, { rules }: RoutingTable, { suffix, namespace }: Place, former: Former): object[] {
+  const gone = formerHttpRoutes(former, metadata(policy, suffix, namespace).name, namespace, new Set(rules.map(({ name }) => name)));
+  const byRest = new Map<string, string[]>();
+  for (const { name, rule } of gone) byRest.set(JSON.stringify(rule), [...(byRest.get(JSON.stringify(rule)) ?? []), name]);
+  return [...byRest].flatMap(([rest, names]) => chunks(names, MAX_MATCHES).map((part) => ({ matches: part.map(matching), ...(JSON.parse(rest) as object) })));
+}
+
+function matching(name: string): object {
+  return { headers: [{ type: 'Exact', name: ROUTE_HEADER, value: name }] };
 }
 
 /** What no other rule takes: a path prefix counts for less than any header. */

@@ -1,6 +1,7 @@
 import { Refusal } from '../command.ts';
 import { compilePolicy, type Policy } from '../policy/index.ts';
 import { destinationRulesOf } from './destinationRule.ts';
+import type { Former } from './former.ts';
 import { httpRoutesOf } from './httpRoute.ts';
 import { LEDGER, ledgerConfigMapOf } from './ledgerConfigMap.ts';
 import type { EmitOptions } from './option.ts';
@@ -19,28 +20,50 @@ export interface EmittedFile {
   /** Name of the file, without folder: kind, namespace and name of the resource. */
   readonly name: string;
   readonly text: string;
+  /** Whether it has to be there before the plugins, or is one. */
+  readonly stage: 'tables' | 'plugins';
   readonly resource: Resource;
   /** Size of the object in etcd. */
   readonly bytes: number;
 }
 
-/** Every resource that rolls a policy out, one in a file. The same policy and options give the same bytes. */
-export function emitResources(policy: Policy, options: EmitOptions): EmittedFile[] {
+/**
+ * Every resource that rolls a policy out, one in a file, in the order in which they are to be applied. The same policy, options and
+ * former resources give the same bytes.
+ */
+export function emitResources(policy: Policy, options: EmitOptions, former: Former = []): EmittedFile[] {
   const config = compilePolicy(policy);
   const table = routingTableOf(policy);
   const places = chosen(policy, options.only);
   const plugins = places.map((place) => pluginOf(config, place, options));
-  const routes = table === null ? [] : places.flatMap((place) => routesOf(policy, table, place, options));
-  return once([...plugins, ...routes, ...ledgerOf(policy, options)]).map((resource) => fileOf(resource, policy.policy));
+  const routes = table === null ? [] : places.flatMap((place) => routesOf(policy, table, place, options, former));
+  const files = once([...ledgerOf(policy, options), ...routes, ...plugins]).map((resource) => fileOf(resource, policy.policy));
+  return files.sort((a, b) => STAGE[a.resource.kind]! - STAGE[b.resource.kind]!);
 }
 
-/** Two targets may need the same DestinationRule. */
+const PLUGIN_STAGE = 3;
+/**
+ * What has to be there first, by kind; it begins the file's name, because `kubectl apply -f DIR` goes by names. A table needs the
+ * subsets, and a plugin the table with the routes that it names.
+ */
+const STAGE: Readonly<Record<string, number>> = { ConfigMap: 1, DestinationRule: 1, VirtualService: 2, HTTPRoute: 2, WasmPlugin: PLUGIN_STAGE, TrafficExtension: PLUGIN_STAGE };
+
+/** Two targets may need the same DestinationRule; for anything else one of them would be lost. */
 function once(resources: readonly Resource[]): Resource[] {
-  return [...new Map(resources.map((resource) => [nameOf(resource), resource])).values()];
+  const all = new Map<string, Resource>();
+  for (const resource of resources) {
+    const name = nameOf(resource);
+    const other = all.get(name);
+    if (other !== undefined && JSON.stringify(other) !== JSON.stringify(resource)) {
+      throw new Refusal(`${resource.kind} ${resource.metadata.name}: would be the name of two different resources in namespace ${resource.metadata.namespace}; change the labels of one of the targets`);
+    }
+    all.set(name, resource);
+  }
+  return [...all.values()];
 }
 
 function nameOf({ kind, metadata: { name, namespace } }: Resource): string {
-  return `${kind.toLowerCase()}.${namespace}.${name}.yaml`;
+  return `${STAGE[kind]}-${kind.toLowerCase()}.${namespace}.${name}.yaml`;
 }
 
 function ledgerOf(policy: Policy, { only }: EmitOptions): Resource[] {
@@ -56,14 +79,14 @@ function chosen(policy: Policy, only: readonly string[] | undefined): Place[] {
   return only === undefined ? places : places.filter(({ suffix }) => only.includes(suffix));
 }
 
-function routesOf(policy: Policy, table: RoutingTable, place: Place, options: EmitOptions): Resource[] {
+function routesOf(policy: Policy, table: RoutingTable, place: Place, options: EmitOptions, former: Former): Resource[] {
   const kind = routeKindOf(place, options.routes);
   if (kind === null || table.rules.length === 0) return [];
-  if (kind === 'HTTPRoute') return httpRoutesOf(policy.policy, table, place);
-  return [...virtualServicesOf(policy.policy, table, place), ...destinationRulesOf(policy, place.namespace)];
+  if (kind === 'HTTPRoute') return httpRoutesOf(policy.policy, table, place, former);
+  return [...virtualServicesOf(policy.policy, table, place, former), ...destinationRulesOf(policy, place.namespace, former)];
 }
 
 function fileOf(resource: Resource, policy: string): EmittedFile {
   checkSize(resource);
-  return { name: nameOf(resource), text: yamlOf(resource, policy), resource, bytes: storedBytes(resource) };
+  return { name: nameOf(resource), stage: STAGE[resource.kind] === PLUGIN_STAGE ? 'plugins' : 'tables', text: yamlOf(resource, policy), resource, bytes: storedBytes(resource) };
 }

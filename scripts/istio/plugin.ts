@@ -4,6 +4,9 @@ import { DEFAULT_FAIL_STRATEGY, DEFAULT_PRIORITY, type EmitOptions } from './opt
 import type { Place } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 
+/** Argo CD goes by waves, not by names; everything else is in wave 0, and what is pruned goes in the reverse order. */
+const AFTER_THE_TABLE = { 'argocd.argoproj.io/sync-wave': '1' } as const;
+
 /** The resource that puts the module with this config in one place. Nothing is left to a default that Istio may change. */
 export function pluginOf(config: PluginConfig, place: Place, options: EmitOptions): Resource {
   const { selector, targetRefs, match } = place;
@@ -29,7 +32,7 @@ export function pluginOf(config: PluginConfig, place: Place, options: EmitOption
   return {
     apiVersion: 'extensions.istio.io/v1alpha1',
     kind,
-    metadata: metadata(config.policy, place.suffix, place.namespace),
+    metadata: { ...metadata(config.policy, place.suffix, place.namespace), annotations: AFTER_THE_TABLE },
     spec: kind === 'WasmPlugin' ? { ...scope, ...filter } : { ...scope, wasm: filter },
   };
 }

@@ -2,7 +2,7 @@
 export interface Resource {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
   /** Every kind but a ConfigMap has one. */
   readonly spec?: object;
   /** Texts by name, of a ConfigMap. */

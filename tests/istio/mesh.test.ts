@@ -8,6 +8,7 @@ import { gatewayApiTests } from './gatewayApi.ts';
 import { MeshUnderTest } from './meshUnderTest.ts';
 import { outboundTests } from './outbound.ts';
 import { printedTests } from './printed.ts';
+import { routeEditTests } from './routeEdits.ts';
 import { rolloutTests } from './rollout.ts';
 import { sidecarTests } from './sidecar.ts';
 import { twoPolicyTests } from './twoPolicies.ts';
@@ -19,5 +20,5 @@ describe('a mesh with a real control plane', { skip: found.skip }, () => {
   const mesh = new MeshUnderTest(found);
   before(() => mesh.start());
   after(() => mesh.stop());
-  for (const tests of [acceptanceTests, gatewayTests, gatewayApiTests, printedTests, sidecarTests, outboundTests, twoPolicyTests, changeTests, rolloutTests, failureTests]) tests(mesh);
+  for (const tests of [acceptanceTests, gatewayTests, gatewayApiTests, printedTests, sidecarTests, outboundTests, twoPolicyTests, changeTests, routeEditTests, rolloutTests, failureTests]) tests(mesh);
 });

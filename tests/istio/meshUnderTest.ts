@@ -48,6 +48,10 @@ export class MeshUnderTest {
     return this.mesh.kube;
   }
 
+  get kubeconfig(): string {
+    return this.mesh.kubeconfig;
+  }
+
   apply(resources: string | readonly KubeObject[]): Promise<KubeObject[]> {
     return this.mesh.apply(resources);
   }

@@ -54,7 +54,7 @@ function only(kind: string, all: readonly Resource[]): Resource['spec'] & Record
 }
 
 test('a plugin resource leaves nothing to a default', () => {
-  const [plugin] = resources({});
+  const plugin = resources({}).find(({ kind }) => kind === 'WasmPlugin');
   assert.deepEqual(plugin, {
     apiVersion: 'extensions.istio.io/v1alpha1',
     kind: 'WasmPlugin',
@@ -62,6 +62,7 @@ test('a plugin resource leaves nothing to a default', () => {
       name: 'tollgate-shop-gateway-ingressgateway',
       namespace: 'istio-system',
       labels: { 'app.kubernetes.io/managed-by': 'tollgate', 'app.kubernetes.io/name': 'tollgate', 'app.kubernetes.io/instance': 'shop' },
+      annotations: { 'argocd.argoproj.io/sync-wave': '1' },
     },
     spec: {
       selector: { matchLabels: { istio: 'ingressgateway' } },
@@ -218,7 +219,7 @@ test('an image needs oci:// and a digest, and is told why', () => {
 });
 
 test('a resource too large for etcd is refused with its size and the remedy', () => {
-  const [plugin] = resources({});
+  const plugin = resources({}).find(({ kind }) => kind === 'WasmPlugin');
   const bytes = Buffer.byteLength(JSON.stringify(plugin));
   assert.equal(storedBytes(plugin!), bytes);
   checkSize(plugin!, bytes);
@@ -236,27 +237,27 @@ test('emit writes, tells what changed, and removes only its own stale files', as
   const first = await tollgate(args);
   assert.deepEqual([first.code, first.err], [0, '']);
   assert.deepEqual(first.out.replace(/ \(\d+ bytes\)/g, '').split('\n'), [
-    `new       ${out}/wasmplugin.istio-system.tollgate-shop-gateway-ingressgateway.yaml`, `new       ${out}/wasmplugin.shop.tollgate-shop-sidecars.yaml`,
-    `new       ${out}/virtualservice.istio-system.tollgate-shop-gateway-ingressgateway.yaml`, '',
+    `new       ${out}/2-virtualservice.istio-system.tollgate-shop-gateway-ingressgateway.yaml`,
+    `new       ${out}/3-wasmplugin.istio-system.tollgate-shop-gateway-ingressgateway.yaml`, `new       ${out}/3-wasmplugin.shop.tollgate-shop-sidecars.yaml`, '',
   ]);
   assert.equal((await tollgate([...args, '--check'])).code, 0);
-  const other = readFileSync(join(out, 'wasmplugin.shop.tollgate-shop-sidecars.yaml'), 'utf8');
+  const other = readFileSync(join(out, '3-wasmplugin.shop.tollgate-shop-sidecars.yaml'), 'utf8');
   writeFileSync(join(out, 'other.yaml'), other.replace('"shop"', '"another"'));
   writeFileSync(join(out, 'kustomization.yaml'), 'resources: []\n');
   writeFileSync(file, policyText());
   const check = await tollgate([...args, '--check']);
   assert.match(check.out, /^stale {5}.*sidecars.yaml$/m);
   assert.match((await tollgate(args)).out, /^removed {3}.*sidecars.yaml$/m);
-  assert.deepEqual(readdirSync(out).sort(), ['kustomization.yaml', 'other.yaml', 'virtualservice.istio-system.tollgate-shop-gateway-ingressgateway.yaml', 'wasmplugin.istio-system.tollgate-shop-gateway-ingressgateway.yaml']);
+  assert.deepEqual(readdirSync(out).sort(), ['2-virtualservice.istio-system.tollgate-shop-gateway-ingressgateway.yaml', '3-wasmplugin.istio-system.tollgate-shop-gateway-ingressgateway.yaml', 'kustomization.yaml', 'other.yaml']);
 });
 
 test('emit refuses to replace a file that it did not write', async () => {
   const out = join(folder, 'mine');
   mkdirSync(out);
-  writeFileSync(join(out, 'wasmplugin.shop.tollgate-shop-sidecars.yaml'), 'mine: true\n');
+  writeFileSync(join(out, '3-wasmplugin.shop.tollgate-shop-sidecars.yaml'), 'mine: true\n');
   const { code, err } = await tollgate(['emit', scratchFile(folder, policyText({ targets: ['namespace: shop'] })), '--image', IMAGE, '-o', out]);
-  assert.deepEqual([code, err], [1, `${out}/wasmplugin.shop.tollgate-shop-sidecars.yaml: is there already and was not made by "tollgate emit"; move it away\n`]);
-  assert.equal(readFileSync(join(out, 'wasmplugin.shop.tollgate-shop-sidecars.yaml'), 'utf8'), 'mine: true\n');
+  assert.deepEqual([code, err], [1, `${out}/3-wasmplugin.shop.tollgate-shop-sidecars.yaml: is there already and was not made by "tollgate emit"; move it away\n`]);
+  assert.equal(readFileSync(join(out, '3-wasmplugin.shop.tollgate-shop-sidecars.yaml'), 'utf8'), 'mine: true\n');
 });
 
 test('emit --only leaves the other targets\' files as they are', async () => {
@@ -266,7 +267,7 @@ test('emit --only leaves the other targets\' files as they are', async () => {
   const next = IMAGE.replaceAll('ab', 'ef');
   const { out: printed } = await tollgate([...args, '--image', next, '--only', 'sidecars']);
   assert.match(printed, /^changed .*sidecars.yaml \(\d+ bytes\)\n$/);
-  assert.ok(readFileSync(join(out, 'wasmplugin.istio-system.tollgate-shop-gateway-ingressgateway.yaml'), 'utf8').includes(IMAGE));
+  assert.ok(readFileSync(join(out, '3-wasmplugin.istio-system.tollgate-shop-gateway-ingressgateway.yaml'), 'utf8').includes(IMAGE));
   assert.match((await tollgate([...args, '--image', next, '--only', 'x'])).err, /^--only x: the policy has no such target; it has gateway-ingressgateway, sidecars\n$/);
 });
 

@@ -96,13 +96,13 @@ test('ledger prints the configuration, or why there is none', async () => {
 
 test('emit makes a ConfigMap in the namespace of the service', () => {
   const files = emitResources(shop, { image: IMAGE });
-  const { name, resource, text } = files.at(-1)!;
-  assert.equal(name, 'configmap.tollgate.tollgate-shop-ledger.yaml');
+  const { name, resource, text } = files[0]!;
+  assert.equal(name, '1-configmap.tollgate.tollgate-shop-ledger.yaml');
   assert.deepEqual(Object.keys(resource.data!), ['shop.yaml']);
   assert.equal(resource.data!['shop.yaml'], serviceConfigText(serviceConfigOf(shop)!, 'shop'));
   assert.deepEqual(load(text, { schema: YAML11_SCHEMA }), resource);
   assert.deepEqual(emitResources(shop, { image: IMAGE, only: ['ledger'] }).map((file) => file.name), [name]);
-  assert.deepEqual(emitResources(shop, { image: IMAGE, only: ['sidecars'] }).map((file) => file.name), ['wasmplugin.shop.tollgate-shop-sidecars.yaml']);
+  assert.deepEqual(emitResources(shop, { image: IMAGE, only: ['sidecars'] }).map((file) => file.name), ['3-wasmplugin.shop.tollgate-shop-sidecars.yaml']);
 });
 
 test('emit makes no ConfigMap without quotas of the mesh', async () => {

@@ -44,6 +44,11 @@ export class Mesh {
     return this.kubeServer.client;
   }
 
+  /** The file with which kubectl reaches the API server. */
+  get kubeconfig(): string {
+    return this.kubeServer.kubeconfig;
+  }
+
   /** What istiod wrote. */
   get istiodLog(): readonly string[] {
     return this.istiod.log;

@@ -1,0 +1,89 @@
+import { CORE_SCHEMA, load } from 'js-yaml';
+import type { Resource } from './resource.ts';
+import { ROUTE_HEADER } from './routing.ts';
+import { emittedFrom } from './yaml.ts';
+
+/**
+ * What an earlier emit left in the folder. Proxies hear of a plugin and of its routing table at different moments, and with a
+ * removed route whichever comes first is wrong: the old plugin still names the route, or the new table no longer has it. So a
+ * table keeps the routes, and a DestinationRule the subsets, that earlier ones had; nothing leads there once the new plugin is
+ * in force, and what was applied first is valid beside the old and the new of the other.
+ */
+export type Former = readonly Resource[];
+
+/** Of the routes and subsets that are gone, so many are kept, the latest first. */
+export const MOST_FORMER = 100;
+
+/** The resources of a policy among a folder's files, by name and text. One that cannot be read is written anew as a whole. */
+export function formerIn(files: ReadonlyMap<string, string>, policy: string): Former {
+  return [...files.values()].filter((text) => emittedFrom(text) === policy).flatMap((text) => {
+    try {
+      const resource = load(text, { schema: CORE_SCHEMA }) as Resource;
+      return typeof resource?.metadata?.name === 'string' ? [resource] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+export interface FormerRoute {
+  /** `API/ROUTE` */
+  readonly name: string;
+  /** All of its rule but what it matches. */
+  readonly rule: Readonly<Record<string, unknown>>;
+}
+
+/** Routes of a place's VirtualServices that the table no longer has. */
+export function formerVirtualRoutes(former: Former, name: string, namespace: string, known: ReadonlySet<string>): FormerRoute[] {
+  return latest(of(former, 'VirtualService', name, namespace).flatMap(({ spec }) => list(spec, 'http')).flatMap((rule) => {
+    const route = at(at(at(list(rule, 'match')[0], 'headers'), ROUTE_HEADER), 'exact');
+    return isGone(route, known) ? [{ name: route, rule: without(rule, 'match') }] : [];
+  }));
+}
+
+/** Routes of a place's HTTPRoutes that the table no longer has. */
+export function formerHttpRoutes(former: Former, name: string, namespace: string, known: ReadonlySet<string>): FormerRoute[] {
+  return latest(of(former, 'HTTPRoute', name, namespace).flatMap(({ spec }) => list(spec, 'rules')).flatMap((rule) => list(rule, 'matches').flatMap((match) => {
+    const header = list(match, 'headers')[0];
+    const route = at(header, 'name') === ROUTE_HEADER ? at(header, 'value') : undefined;
+    return isGone(route, known) ? [{ name: route, rule: without(rule, 'matches') }] : [];
+  })));
+}
+
+/** DestinationRules of the folder with the subsets that the new ones no longer have. */
+export function formerSubsets(former: Former, known: (host: string, subset: string) => boolean): Resource[] {
+  return former.filter(({ kind }) => kind === 'DestinationRule').flatMap((resource) => {
+    const host = at(resource.spec, 'host');
+    const subsets = list(resource.spec, 'subsets').filter((subset) => typeof at(subset, 'name') === 'string' && !known(String(host), String(at(subset, 'name'))));
+    return typeof host === 'string' && subsets.length > 0 ? [{ ...resource, spec: { host, subsets: subsets.slice(0, MOST_FORMER) } }] : [];
+  });
+}
+
+/** A table that is split has a number at the end of its further names. */
+function of(former: Former, kind: string, name: string, namespace: string): Former {
+  return former.filter(({ kind: ofKind, metadata }) => ofKind === kind && metadata.namespace === namespace && metadata.name.startsWith(name) && /^(?:-\d+)?$/.test(metadata.name.slice(name.length)));
+}
+
+function isGone(route: unknown, known: ReadonlySet<string>): route is string {
+  return typeof route === 'string' && !known.has(route);
+}
+
+/** Parts of a split table repeat what they have in common. */
+function latest(routes: readonly FormerRoute[]): FormerRoute[] {
+  const first = new Map<string, FormerRoute>();
+  for (const route of routes) if (!first.has(route.name)) first.set(route.name, route);
+  return [...first.values()].slice(0, MOST_FORMER);
+}
+
+function without(rule: unknown, field: string): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(rule as object).filter(([name]) => name !== field));
+}
+
+function list(value: unknown, field: string): unknown[] {
+  const found = at(value, field);
+  return Array.isArray(found) ? found : [];
+}
+
+function at(value: unknown, field: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[field] : undefined;
+}
