@@ -1,6 +1,7 @@
 import { parseArgs, styleText } from 'node:util';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { configDifferences, counted, policiesDifferences, printDifference, type Difference } from './diff/index.ts';
+import { kubectl, liveDrift, printDrift, type Drift } from './diff/live.ts';
 import { rolledOut } from './diff/resource.ts';
 import { isReadTwice, openPolicy } from './policy/input.ts';
 import { compilePolicy, printProblem, type Policy } from './policy/index.ts';
@@ -9,10 +10,15 @@ const usage = `tollgate diff: tells what a change of a policy means, before it i
 
 usage: tollgate diff OLD NEW [--json] [--exit-code]
        tollgate diff --resource FILE NEW [--json] [--exit-code]
+       tollgate diff --live DIR [--context NAME] [--json] [--exit-code]
 
   OLD, NEW          policy files; - reads one of them from standard input
   --resource FILE   compares with what is rolled out: a file that "tollgate emit" made, or what "kubectl get -o yaml" prints;
                     - reads it from standard input
+  --live DIR        asks the cluster, through kubectl, whether it holds what "tollgate emit" wrote to DIR and nothing else: fields
+                    that somebody patched stay through "kubectl apply --server-side", and "kubectl diff" does not show them.
+                    Changes nothing; needs the right to update the objects, because it has the API server try that
+  --context NAME    the kubeconfig's context for --live; default: the current one
   --json            prints { differences, widens } instead, each with subject, text, effects and consumers
   --exit-code       exit code 1 when there are differences
 
@@ -26,6 +32,7 @@ Exit code: 0 whether or not there are differences, 1 a policy has problems.
 examples:
   tollgate diff petstore.policy.yaml petstore.next.yaml
   git show main:petstore.policy.yaml | tollgate diff - petstore.policy.yaml
+  tollgate diff --live wasmplugins/petstore --exit-code
   tollgate diff --resource wasmplugins/3-wasmplugin.shop.tollgate-petstore-sidecars.yaml petstore.policy.yaml
   kubectl get wasmplugin -n shop tollgate-petstore-sidecars -o yaml | tollgate diff --resource - petstore.policy.yaml`;
 
@@ -36,14 +43,25 @@ export const diff: Command = {
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
-      options: { 'resource': { type: 'string' }, 'json': { type: 'boolean', default: false }, 'exit-code': { type: 'boolean', default: false } },
+      options: { 'resource': { type: 'string' }, 'live': { type: 'string' }, 'context': { type: 'string' }, 'json': { type: 'boolean', default: false }, 'exit-code': { type: 'boolean', default: false } },
     });
+    if (values.live !== undefined) {
+      if (positionals.length > 0 || values.resource !== undefined) throw new UsageError('--live takes a DIR and no policy');
+      return live(await liveDrift(values.live, kubectl(values.context, io.signal)), values, io);
+    }
+    if (values.context !== undefined) throw new UsageError('--context goes with --live');
     const differences = await compare(values.resource, positionals, io);
     if (values.json) io.out(`${JSON.stringify({ differences, widens: differences.some(isWidening) }, null, 2)}\n`);
     else print(differences, io);
     return values['exit-code'] && differences.length > 0 ? 1 : 0;
   },
 };
+
+function live(drifts: readonly Drift[], options: { json: boolean; 'exit-code': boolean }, io: Io): number {
+  if (options.json) io.out(`${JSON.stringify({ drifts }, null, 2)}\n`);
+  else io.out(drifts.length === 0 ? 'the cluster holds what the files say\n' : drifts.map((drift) => `${printDrift(drift)}\n`).join(''));
+  return options['exit-code'] && drifts.length > 0 ? 1 : 0;
+}
 
 async function compare(resource: string | undefined, files: readonly string[], io: Io): Promise<Difference[]> {
   if (resource !== undefined) {

@@ -1,6 +1,7 @@
 import { RETRY_STATUSES } from '../policy/upstream.ts';
 import { destinationsOf, type Destination, type Upstream } from '../policy/index.ts';
 import { kubernetesService } from './destinationRule.ts';
+import type { OpenRule } from './failOpen.ts';
 import { formerHttpRoutes, type Former } from './former.ts';
 import type { Place } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
@@ -12,10 +13,10 @@ const MAX_MATCHES = 8;
 const MAX_HOSTNAMES = 16;
 
 /** The routing table for the Gateway API, in as many HTTPRoutes as its limits ask for. */
-export function httpRoutesOf(policy: string, table: RoutingTable, place: Place, former: Former = []): Resource[] {
+export function httpRoutesOf(policy: string, table: RoutingTable, place: Place, former: Former = [], open: readonly OpenRule[] = []): Resource[] {
   const isGateway = place.target.gatewayApi!.kind === 'Gateway';
   // an HTTPRoute replaces a Service's own routing, for callers that no waypoint stands before too
-  const rest = table.hasUngated || !isGateway ? [restOf(table, place.namespace)] : [];
+  const rest = table.hasUngated || !isGateway ? [restOf(table.first, place.namespace)] : openRest(open).map((upstream) => restOf(upstream, place.namespace));
   const rules = [...rulesOf(table, place.namespace), ...formerRules(policy, table, place, former), ...rest];
   const hostnames = isGateway && table.hosts !== null ? chunks(table.hosts, MAX_HOSTNAMES) : [null];
   const parts = chunks(rules, MAX_RULES).flatMap((part) => hostnames.map((names) => ({ rules: part, names })));
@@ -56,8 +57,14 @@ function matching(name: string): object {
 }
 
 /** What no other rule takes: a path prefix counts for less than any header. */
-function restOf({ first }: RoutingTable, namespace: string): object {
-  return { matches: [{ path: { type: 'PathPrefix', value: '/' } }], ...to(first, namespace) };
+function restOf(upstream: Upstream, namespace: string): object {
+  return { matches: [{ path: { type: 'PathPrefix', value: '/' } }], ...to(upstream, namespace) };
+}
+
+/** With FAIL_OPEN, the one upstream of all APIs; a path of several would win over the header of every other rule. */
+export function openRest(open: readonly OpenRule[]): Upstream[] {
+  const upstreams = new Set(open.map(({ upstream }) => upstream));
+  return upstreams.size === 1 ? [...upstreams] : [];
 }
 
 function to(upstream: Upstream, namespace: string): object {

@@ -1,6 +1,7 @@
 import { Refusal } from '../command.ts';
 import { compilePolicy, type Policy } from '../policy/index.ts';
 import { destinationRulesOf } from './destinationRule.ts';
+import { guardOf, isEdge, openRulesOf } from './failOpen.ts';
 import type { Former } from './former.ts';
 import { httpRoutesOf } from './httpRoute.ts';
 import { LEDGER, ledgerConfigMapOf } from './ledgerConfigMap.ts';
@@ -36,8 +37,9 @@ export function emitResources(policy: Policy, options: EmitOptions, former: Form
   const table = routingTableOf(policy);
   const places = chosen(policy, options.only);
   const plugins = places.map((place) => pluginOf(config, place, options));
+  const guards = options.failStrategy === 'FAIL_OPEN' ? places.filter(isEdge).map((place) => guardOf(policy.policy, place)) : [];
   const routes = table === null ? [] : places.flatMap((place) => routesOf(policy, table, place, options, former));
-  const files = once([...ledgerOf(policy, options), ...routes, ...plugins]).map((resource) => fileOf(resource, policy.policy));
+  const files = once([...ledgerOf(policy, options), ...guards, ...routes, ...plugins]).map((resource) => fileOf(resource, policy.policy));
   return files.sort((a, b) => STAGE[a.resource.kind]! - STAGE[b.resource.kind]!);
 }
 
@@ -46,7 +48,7 @@ const PLUGIN_STAGE = 3;
  * What has to be there first, by kind; it begins the file's name, because `kubectl apply -f DIR` goes by names. A table needs the
  * subsets, and a plugin the table with the routes that it names.
  */
-const STAGE: Readonly<Record<string, number>> = { ConfigMap: 1, DestinationRule: 1, VirtualService: 2, HTTPRoute: 2, WasmPlugin: PLUGIN_STAGE, TrafficExtension: PLUGIN_STAGE };
+const STAGE: Readonly<Record<string, number>> = { ConfigMap: 1, EnvoyFilter: 1, DestinationRule: 1, VirtualService: 2, HTTPRoute: 2, WasmPlugin: PLUGIN_STAGE, TrafficExtension: PLUGIN_STAGE };
 
 /** Two targets may need the same DestinationRule; for anything else one of them would be lost. */
 function once(resources: readonly Resource[]): Resource[] {
@@ -82,8 +84,9 @@ function chosen(policy: Policy, only: readonly string[] | undefined): Place[] {
 function routesOf(policy: Policy, table: RoutingTable, place: Place, options: EmitOptions, former: Former): Resource[] {
   const kind = routeKindOf(place, options.routes);
   if (kind === null || table.rules.length === 0) return [];
-  if (kind === 'HTTPRoute') return httpRoutesOf(policy.policy, table, place, former);
-  return [...virtualServicesOf(policy.policy, table, place, former), ...destinationRulesOf(policy, place.namespace, former)];
+  const open = options.failStrategy === 'FAIL_OPEN' ? openRulesOf(policy) : [];
+  if (kind === 'HTTPRoute') return httpRoutesOf(policy.policy, table, place, former, open);
+  return [...virtualServicesOf(policy.policy, table, place, former, open), ...destinationRulesOf(policy, place.namespace, former)];
 }
 
 function fileOf(resource: Resource, policy: string): EmittedFile {

@@ -1,6 +1,7 @@
 import { destinationsOf, type Policy } from '../policy/index.ts';
 import { kubernetesService } from './destinationRule.ts';
 import { serviceConfigOf } from '../ledger/serviceConfig.ts';
+import { isEdge, openRulesOf } from './failOpen.ts';
 import type { EmittedFile } from './index.ts';
 import { ledgerNamespace } from './ledgerConfigMap.ts';
 import type { EmitOptions } from './option.ts';
@@ -13,17 +14,44 @@ const ROOT_NAMESPACE = 'istio-system';
 
 /** What whoever rolls the resources out should know, and cannot see in them. */
 export function noticesOf(policy: Policy, options: EmitOptions, files: readonly EmittedFile[]): string[] {
-  return [...failOpen(options), ...rootNamespace(policy), ...noTable(policy), ...grants(policy), ...foreignLedger(policy), ...serverSide(files)];
+  return [...failOpen(policy, options), ...rootNamespace(policy), ...gatewayAsServer(policy), ...noTable(policy), ...grants(policy), ...foreignLedger(policy), ...serverSide(files)];
 }
 
-function failOpen({ failStrategy }: EmitOptions): string[] {
+/** Says what passes and what does not: docs/istio.md has the table. */
+function failOpen(policy: Policy, { failStrategy }: EmitOptions): string[] {
   if (failStrategy !== 'FAIL_OPEN') return [];
-  return ['FAIL_OPEN: where the image cannot be pulled or the module cannot run, every request is let through, without key, quota or plan'];
+  const places = placesOf(policy);
+  const hasTable = routingTableOf(policy) !== null;
+  const several = hasTable && policy.unmatched !== 'allow' && new Set(openRulesOf(policy).map(({ upstream }) => upstream)).size > 1;
+  const inside = places.filter((place) => !isEdge(place)).map(({ suffix }) => suffix);
+  const modern = places.filter(({ target }) => target.gatewayApi?.kind === 'Gateway').map(({ suffix }) => suffix);
+  return [
+    'FAIL_OPEN: where the image cannot be pulled or a VM has died, requests pass unjudged, without key, quota or plan; a proxy that has had no valid config yet answers 500',
+    ...(several && modern.length > 0 ? [`FAIL_OPEN: target ${modern.join(', ')}: unjudged requests are answered with 404, because an HTTPRoute can lead them to one upstream only and the APIs have several`] : []),
+    ...(inside.length > 0 ? [`FAIL_OPEN: target ${inside.join(', ')}: unjudged requests keep what x-tollgate-… headers their callers wrote; only gateways take them off`] : []),
+  ];
 }
 
 function rootNamespace(policy: Policy): string[] {
   if (!policy.targets.some(({ namespace }) => namespace === ROOT_NAMESPACE)) return [];
   return [`target namespace ${ROOT_NAMESPACE}: where that is Istio's root namespace, the policy is enforced on every sidecar of the whole mesh`];
+}
+
+/** Labels that gateways have as Istio or the Gateway API deploys them. */
+const GATEWAY_LABELS: readonly [label: string, value: RegExp][] = [['istio', /gateway$/], ['app', /^istio-(?:in|e)gress(?:gateway)?$/], ['gateway.networking.k8s.io/gateway-name', /./], ['istio.io/gateway-name', /./]];
+
+/** Istio puts no plugin with mode SERVER on a gateway, without a word: what is behind it would be open. */
+function gatewayAsServer({ targets }: Policy): string[] {
+  const gateways = targets.flatMap(({ gateway }) => (gateway ? [gateway] : []));
+  return targets.flatMap(({ workload }) => {
+    if (workload?.mode !== 'SERVER') return [];
+    const labels = Object.entries(workload.selector);
+    const isNamed = labels.some(([label, value]) => GATEWAY_LABELS.some(([known, pattern]) => known === label && pattern.test(value)));
+    const isSame = gateways.some(({ namespace, selector }) => namespace === workload.namespace && labels.every(([label, value]) => selector[label] === value));
+    if (!isNamed && !isSame) return [];
+    const selector = labels.map(([label, value]) => `${label}: ${value}`).join(', ');
+    return [`target workload { ${selector} }: looks like a gateway, where Istio applies no plugin with mode SERVER, so nothing would be judged there; make it a target "gateway"`];
+  });
 }
 
 /** The module names a route on every request; something has to read it. */

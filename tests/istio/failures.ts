@@ -29,6 +29,23 @@ export function failureTests(mesh: MeshUnderTest): void {
       for (let i = 0; i < 5; i++) assert.equal((await gateway.call()).status, 200);
     });
 
+    it('lets pass with FAIL_OPEN to where the default route leads, and nobody forges a route or an identity', async () => {
+      const gateway = await mesh.gateway('unjudged');
+      await gateway.rollOut(meshPolicy({ targets: [gateway.target] }), { image: `oci://${mesh.registry}/nowhere@${NOWHERE}`, failStrategy: 'FAIL_OPEN' });
+      await gateway.logs(/cannot fetch Wasm module oci:.*applying allow RBAC filter/);
+      await passesUnjudged(gateway);
+    });
+
+    it('lets pass with FAIL_OPEN on a gateway of the Gateway API too, and nobody forges a route or an identity', async () => {
+      const gateway = await mesh.gatewayApi('unguarded');
+      const target = { gatewayApi: { namespace: gateway.namespace, kind: 'Gateway', name: 'unguarded' } };
+      const upstream = (version: string): object => ({ service: { host: `${version}.petstore.example`, port: 8080 } });
+      const resources = { ...meshPolicy({ targets: [target] }), upstreams: { v1: upstream('v1'), v2: upstream('v2') } };
+      await gateway.rollOut(resources, { image: `oci://${mesh.registry}/nowhere@${NOWHERE}`, failStrategy: 'FAIL_OPEN' });
+      await gateway.logs(/cannot fetch Wasm module oci:.*applying allow RBAC filter/);
+      await passesUnjudged(gateway, 200);
+    });
+
     it('is not asked for again when it is there at last, until the resource changes', async () => {
       const gateway = await start('late');
       // packing the same module gives the same digest, in whatever repository
@@ -89,11 +106,30 @@ export function failureTests(mesh: MeshUnderTest): void {
       assert.equal((await gateway.call({ headers: RICH })).status, 200);
     });
 
+    it('lets pass with FAIL_OPEN in the same way, where it was judged before', async () => {
+      const gateway = await mesh.gateway('opened');
+      await gateway.rollOut(meshPolicy({ targets: [gateway.target] }), { image, failStrategy: 'FAIL_OPEN' });
+      await gateway.becomesStatus(401);
+      await gateway.becomesRouted();
+      for (let i = 0; i < 20; i++) await gateway.call({ headers: { ...RICH, 'x-trap': '1' } });
+      await passesUnjudged(gateway);
+    });
+
     /** Every worker's VM: each takes some of the connections. */
     async function kill(gateway: ProxyUnderTest): Promise<void> {
       for (let i = 0; i < 20; i++) assert.equal((await gateway.call({ headers: { ...RICH, 'x-trap': '1' } })).status, 503);
     }
   });
+
+  /** `elsewhere`: what a path of no API is answered with. */
+  async function passesUnjudged(gateway: ProxyUnderTest, elsewhere = 404): Promise<void> {
+    await gateway.becomesStatus(200);
+    for (const name of ['x-tollgate-route', 'X_Tollgate_Route']) {
+      const { status, seen } = await gateway.call({ headers: { [name]: 'petstore/v2', 'x-tollgate-consumer': 'boss', 'x_tollgate_plan': 'gold' } });
+      assert.deepEqual([status, seen?.upstream, Object.keys(seen?.headers ?? {}).filter((header) => /tollgate/.test(header))], [200, 'v1', []]);
+    }
+    assert.equal((await gateway.call({ path: '/elsewhere' })).status, elsewhere);
+  }
 
   /** With a route of its owner's: without the module, nothing sets the header that Tollgate's own routes go by. */
   async function start(name: string): Promise<ProxyUnderTest> {

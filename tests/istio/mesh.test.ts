@@ -5,6 +5,7 @@ import { changeTests } from './changes.ts';
 import { failureTests } from './failures.ts';
 import { gatewayTests } from './gateway.ts';
 import { gatewayApiTests } from './gatewayApi.ts';
+import { liveTests } from './live.ts';
 import { MeshUnderTest } from './meshUnderTest.ts';
 import { outboundTests } from './outbound.ts';
 import { printedTests } from './printed.ts';
@@ -20,5 +21,5 @@ describe('a mesh with a real control plane', { skip: found.skip }, () => {
   const mesh = new MeshUnderTest(found);
   before(() => mesh.start());
   after(() => mesh.stop());
-  for (const tests of [acceptanceTests, gatewayTests, gatewayApiTests, printedTests, sidecarTests, outboundTests, twoPolicyTests, changeTests, routeEditTests, rolloutTests, failureTests]) tests(mesh);
+  for (const tests of [acceptanceTests, gatewayTests, gatewayApiTests, printedTests, sidecarTests, outboundTests, twoPolicyTests, changeTests, routeEditTests, rolloutTests, failureTests, liveTests]) tests(mesh);
 });

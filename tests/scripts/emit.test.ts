@@ -274,8 +274,14 @@ test('emit --only leaves the other targets\' files as they are', async () => {
 test('emit warns of what the resources do not show', async () => {
   const warnings = async (parts: Parts, ...options: string[]): Promise<string> => (await tollgate(['emit', '-', '--image', IMAGE, '-o', '-', ...options], { stdin: policyText(parts) })).err;
   assert.equal(await warnings({}), '');
-  assert.match(await warnings({}, '--fail-strategy', 'FAIL_OPEN'), /^tollgate: warning: FAIL_OPEN: where the image cannot be pulled .* every request is let through/);
+  assert.match(await warnings({}, '--fail-strategy', 'FAIL_OPEN'), /^tollgate: warning: FAIL_OPEN: where the image cannot be pulled .* requests pass unjudged/);
   assert.match(await warnings({ targets: ['namespace: istio-system'] }), /the policy is enforced on every sidecar of the whole mesh/);
+  const served = (selector: string, ...more: string[]): Promise<string> => warnings({ targets: [`workload: { namespace: istio-system, selector: ${selector} }`, ...more] });
+  const gateway = /^tollgate: warning: target workload \{ .* \}: looks like a gateway, where Istio applies no plugin with mode SERVER, so nothing would be judged there; make it a target "gateway"\n$/;
+  for (const selector of ['{ istio: ingressgateway }', '{ app: istio-ingress }', '{ gateway.networking.k8s.io/gateway-name: web }']) assert.match(await served(selector), gateway, selector);
+  assert.match(await served('{ edge: "yes" }', 'gateway: { namespace: istio-system, selector: { edge: "yes", tier: front }, gateways: [istio-system/ingress] }'), gateway);
+  assert.equal(await served('{ app: pets }', 'gateway: { namespace: other, selector: { app: pets }, gateways: [other/ingress] }'), '');
+  assert.equal(await warnings({ targets: ['workload: { namespace: istio-system, selector: { istio: ingressgateway }, mode: CLIENT }'] }), '');
   assert.match(await warnings({ targets: ['gatewayApi: { namespace: edge, kind: Gateway, name: gw }'] }), /namespace shop: must hold a ReferenceGrant for HTTPRoutes of namespace edge/);
   const api = 'routes: [{ name: v2, when: { methods: [GET] }, upstream: v2 }]';
   assert.match(await warnings({ api, upstreams: '{ v1: { url: "http://127.0.0.1:1" }, v2: { url: "http://127.0.0.1:2" } }' }), /no routing table/);

@@ -1,0 +1,101 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Refusal } from '../command.ts';
+import { runToEnd, type Finished } from '../envoy/subprocess.ts';
+
+/** One value of the cluster that is not what the folder's files say. */
+export interface Drift {
+  /** `KIND NAMESPACE/NAME` */
+  readonly object: string;
+  /** Steps joined by dots; empty: the whole object. */
+  readonly path: string;
+  /** JSON; undefined: not there. */
+  readonly wanted: string | undefined;
+  readonly live: string | undefined;
+}
+
+interface KubeObject {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: object; readonly annotations?: object };
+}
+
+const LONGEST_VALUE = 200;
+const REQUEST_TIMEOUT = '30s';
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/**
+ * What the objects in a cluster say beyond or against the files of a folder. Server-side apply keeps fields that somebody else
+ * has set, and "kubectl diff" takes them as wanted; so the cluster is asked what it would hold if each file replaced the whole
+ * object. Nothing is changed: the API server is asked to go through the motions.
+ */
+export async function liveDrift(folder: string, ask: Kubectl): Promise<Drift[]> {
+  const files = `--filename=${folder}`;
+  const wanted = await objects(ask, ['create', '--dry-run=client', files]);
+  const there = await objects(ask, ['get', '--ignore-not-found', files]);
+  const missing = wanted.filter((one) => !there.some((other) => nameOf(other) === nameOf(one)));
+  // one that is missing cannot be replaced, and kubectl goes on with the others
+  const replaced = await objects(ask, ['replace', '--dry-run=server', files], missing.length > 0);
+  const changed = there.flatMap((live) => {
+    const next = replaced.find((one) => nameOf(one) === nameOf(live));
+    if (next === undefined) throw new Refusal(`kubectl replace: said nothing of ${nameOf(live)}`);
+    return differences(content(next), content(live)).map((one) => ({ object: nameOf(live), ...one }));
+  });
+  return [...missing.map((one): Drift => ({ object: nameOf(one), path: '', wanted: 'the object', live: undefined })), ...changed];
+}
+
+export function printDrift({ object, path, wanted, live }: Drift): string {
+  if (path === '') return `${object}: is not in the cluster`;
+  return `${object}: ${path}: ${live === undefined ? `is missing; the file says ${wanted}` : `is ${live}; ${wanted === undefined ? 'no file says so' : `the file says ${wanted}`}`}`;
+}
+
+/** Runs kubectl with some arguments. */
+export type Kubectl = (args: readonly string[]) => Promise<Finished>;
+
+/** kubectl of the PATH, with the user's kubeconfig. */
+export function kubectl(context: string | undefined, signal: AbortSignal): Kubectl {
+  const always = [`--request-timeout=${REQUEST_TIMEOUT}`, ...(context === undefined ? [] : [`--context=${context}`])];
+  return (args) => runToEnd('kubectl', [...args, ...always], { signal });
+}
+
+async function objects(ask: Kubectl, args: readonly string[], isPartial = false): Promise<KubeObject[]> {
+  const { code, stdout, stderr } = await ask([...args, '--output=json']);
+  if (code === null) throw new Refusal('kubectl is not on PATH; diff --live asks the cluster through it');
+  if (code !== 0 && !isPartial) throw new Refusal(`kubectl ${args[0]}: ${stderr.trim().split('\n').at(-1) || `exit code ${code}`}`);
+  return jsonIn(stdout);
+}
+
+/** kubectl prints one object, a List, or one object after the other. */
+function jsonIn(text: string): KubeObject[] {
+  const parts = text.split(/(?<=^\})$/m).filter((part) => part.trim() !== '').map((part) => JSON.parse(part) as KubeObject & { items?: KubeObject[] });
+  return parts.flatMap((part) => part.items ?? [part]);
+}
+
+function nameOf({ kind, metadata: { name, namespace } }: KubeObject): string {
+  return `${kind} ${namespace ?? 'default'}/${name}`;
+}
+
+/** All but what the API server and controllers keep for themselves; last-applied is kubectl's own copy. */
+function content(object: KubeObject): unknown {
+  const { labels = {}, annotations = {} } = object.metadata;
+  return { ...without(object, ['status']), metadata: { labels, annotations: without(annotations, [LAST_APPLIED]) } };
+}
+
+function without(value: object, fields: readonly string[]): object {
+  return Object.fromEntries(Object.entries(value).filter(([field]) => !fields.includes(field)));
+}
+
+/** Where two values differ, as deep as both are mappings, or lists of the same length. */
+function differences(wanted: unknown, live: unknown, path: readonly string[] = []): Omit<Drift, 'object'>[] {
+  if (isDeepStrictEqual(wanted, live)) return [];
+  if (isMapping(wanted) && isMapping(live)) return [...new Set([...Object.keys(wanted), ...Object.keys(live)])].flatMap((name) => differences(wanted[name], live[name], [...path, name]));
+  if (Array.isArray(wanted) && Array.isArray(live) && wanted.length === live.length) return wanted.flatMap((item, index) => differences(item, live[index], [...path, String(index)]));
+  return [{ path: path.join('.'), wanted: textOf(wanted), live: textOf(live) }];
+}
+
+function textOf(value: unknown): string | undefined {
+  const text = value === undefined ? undefined : JSON.stringify(value);
+  return text !== undefined && text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

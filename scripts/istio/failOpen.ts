@@ -1,0 +1,77 @@
+import { destinationsOf, type Api, type Policy, type Upstream } from '../policy/index.ts';
+import type { Place } from './place.ts';
+import { metadata, type Resource } from './resource.ts';
+
+/**
+ * With FAIL_OPEN requests reach the routing table that no module has judged: nobody has written x-tollgate-route, and nobody has
+ * taken off what a client wrote. These are the rules by which they find their API all the same, and the listener that takes our
+ * headers from every request before the module sees it.
+ */
+export interface OpenRule {
+  readonly api: string;
+  /** Null: any. */
+  readonly host: string | null;
+  readonly path: string;
+  readonly upstream: Upstream;
+}
+
+/** Where a request without a route goes, in the order in which APIs win over one another (docs/policy.md). */
+export function openRulesOf({ apis, upstreams }: Policy): OpenRule[] {
+  const rules = Object.entries(apis).flatMap(([api, entry]) => hostsOf(entry).flatMap((host) => entry.paths.map((path) => ({ api, host, path, upstream: upstreams[entry.upstream!]! }))));
+  return rules.filter(({ upstream }) => destinationsOf(upstream).length > 0).sort((a, b) => hostRank(b.host) - hostRank(a.host) || b.path.length - a.path.length);
+}
+
+function hostsOf({ hosts }: Api): (string | null)[] {
+  return hosts === undefined ? [null] : [...hosts];
+}
+
+/** An exact host wins over a wildcard, a longer wildcard over a shorter one; any host comes last. */
+function hostRank(host: string | null): number {
+  return host === null ? -1 : host.startsWith('*') ? host.length : 1_000;
+}
+
+/** What a VirtualService matches: whole segments of the path, and the host with whatever port. */
+export function openMatches({ host, path }: OpenRule): object[] {
+  const authority = host === null ? {} : { authority: { regex: `(?i)${host.startsWith('*') ? '.+' : ''}${escaped(host.replace(/^\*/, ''))}(:[0-9]+)?` } };
+  const base = path === '/' ? [] : [{ uri: { exact: path }, ...authority }];
+  return [...base, { uri: { prefix: path === '/' ? '/' : `${path}/` }, ...authority }];
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.\\]/g, '\\$&');
+}
+
+const HTTP = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+const MUTATION = 'type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation';
+
+/**
+ * Takes our headers from what comes into a gateway, whether or not there is a module. Early: Envoy chooses the route before its
+ * filters run, and only a module that runs has it choose again.
+ */
+export function guardOf(policy: string, place: Place): Resource {
+  const { selector, targetRefs } = place;
+  // servers that read - and _ alike would take one for the other
+  const mutations = [{ remove_on_match: { key_matcher: { safe_regex: { regex: 'x[-_]tollgate[-_].*' } } } }];
+  return {
+    apiVersion: 'networking.istio.io/v1alpha3',
+    kind: 'EnvoyFilter',
+    metadata: metadata(policy, place.suffix, place.namespace),
+    spec: {
+      ...(selector && { workloadSelector: { labels: selector.matchLabels } }),
+      ...(targetRefs && { targetRefs }),
+      configPatches: [{
+        applyTo: 'NETWORK_FILTER',
+        match: { context: 'GATEWAY', listener: { filterChain: { filter: { name: 'envoy.filters.network.http_connection_manager' } } } },
+        patch: {
+          operation: 'MERGE',
+          value: { typed_config: { '@type': HTTP, early_header_mutation_extensions: [{ name: `tollgate-${policy}`, typed_config: { '@type': MUTATION, mutations } }] } },
+        },
+      }],
+    },
+  };
+}
+
+/** Whether a place is the edge, where our headers can only be forged: elsewhere a gateway may have written them. */
+export function isEdge({ target }: Place): boolean {
+  return target.gateway !== undefined || target.gatewayApi?.kind === 'Gateway';
+}
