@@ -73,6 +73,16 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     assert.match(envoy!.log.join('\n'), /^error wasm Function: proxy_on_request_headers failed: Uncaught RuntimeError: unreachable/m);
   });
 
+  it('is missing in the gauge that the living ones keep, and counted once', async () => {
+    const { status } = await start('FAIL_CLOSED');
+    const own = async (name: string): Promise<string | undefined> => (await envoy!.admin.stats(`^wasmcustom\\.tollgate\\.petstore\\.${name}$`)).get(`wasmcustom.tollgate.petstore.${name}`);
+    await waitFor('the gauge of a worker and the main thread', async () => (await own('vms')) === '2');
+    assert.equal((await envoy!.admin.stats('^server\\.concurrency$')).get('server.concurrency'), '1');
+    assert.equal(await status(TRAP), 503);
+    await waitFor('the gauge of the main thread alone', async () => (await own('vms')) === '1', 10_000);
+    assert.equal(await own('vms_lost'), '1');
+  });
+
   it('lets pass with FAIL_OPEN what no route of the table needs, and whoever forges a route', async () => {
     const { status } = await start('FAIL_OPEN');
     assert.equal(await status(TRAP), 503);
