@@ -18,10 +18,15 @@ export interface AttackedPolicy {
   readonly consumers?: number;
   /** Names of further routes: they change the policy and nothing that is counted. */
   readonly routes?: readonly string[];
+  /** How long a request may wait for a lease. */
   readonly timeout?: string;
-  /** YAML lines at the end. */
-  readonly more?: string;
+  /** Consumers that nothing is aimed at: `near` has a quota of this Envoy that is never used up, `wide` one of the mesh. */
+  readonly bystanders?: boolean;
 }
+
+const NEVER_USED_UP = 1_000_000;
+export const NEAR_KEY = 'near-secret-key';
+export const WIDE_KEY = 'wide-secret-key';
 
 /** The key of a consumer. */
 export function keyOf(consumer: number): string {
@@ -29,25 +34,30 @@ export function keyOf(consumer: number): string {
 }
 
 /** A policy of one API under /v1 with one plan and one quota. */
-export function attackedPolicy({ quota, consumers = 1, routes = [], timeout = '50ms', more = '' }: AttackedPolicy): string {
+export function attackedPolicy({ quota, consumers = 1, routes = [], timeout = '50ms', bystanders = false }: AttackedPolicy): string {
   const { limit, window, scope = 'envoy' } = quota;
   const ledger = scope === 'mesh' ? `ledger: { cluster: ${CLUSTER}, domain: ${POLICY}, timeout: ${timeout} }\n` : '';
   const people = Array.from({ length: consumers }, (_, i) => `  c${i}: { plan: gold, keys: [{ id: k${i}, digest: "${digestOf(keyOf(i))}" }] }\n`);
   const takes = routes.map((name) => `      - { name: ${name}, when: { headers: { x-take: ${name} } } }\n`);
+  const others = bystanders ? {
+    plans: `  near: { quotas: { n: { limit: ${NEVER_USED_UP}, window: day } } }\n${scope === 'mesh' ? `  wide: { quotas: { w: { limit: ${NEVER_USED_UP}, window: day, scope: mesh } } }\n` : ''}`,
+    consumers: `  near: { plan: near, keys: [{ id: n, digest: "${digestOf(NEAR_KEY)}" }] }\n${scope === 'mesh' ? `  wide: { plan: wide, keys: [{ id: w, digest: "${digestOf(WIDE_KEY)}" }] }\n` : ''}`,
+    names: scope === 'mesh' ? ', near, wide' : ', near',
+  } : { plans: '', consumers: '', names: '' };
   return `policy: ${POLICY}
 ${ledger}upstreams: { v1: { url: "http://127.0.0.1:9001" } }
 apis:
   petstore:
     paths: [/v1]
-    plans: [gold]
+    plans: [gold${others.names}]
     upstream: v1
 ${takes.length > 0 ? `    routes:\n${takes.join('')}` : ''}plans:
   gold: { quotas: { q: { limit: ${limit}, window: ${window}${scope === 'mesh' ? ', scope: mesh' : ''} } } }
-consumers:
-${people.join('')}${more}`;
+${others.plans}consumers:
+${people.join('')}${others.consumers}`;
 }
 
 /** What the rate limit service must know of it. */
 export function rulesOf({ limit, window }: AttackedQuota): Rule[] {
-  return [{ plan: 'gold', quota: 'q', limit, unit: window }];
+  return [{ plan: 'gold', quota: 'q', limit, unit: window }, { plan: 'wide', quota: 'w', limit: NEVER_USED_UP, unit: 'day' }];
 }

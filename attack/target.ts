@@ -18,6 +18,8 @@ export interface Setting {
   readonly workers?: number;
   /** Port of the rate limit service on this machine, for a policy with a ledger. */
   readonly servicePort?: number;
+  /** Fields of the connection manager that differ from those of `tollgate run`. */
+  readonly connectionManager?: object;
   /** Requests as the access log has them, when they are over. */
   readonly onAccess?: (entry: AccessEntry) => void;
 }
@@ -26,6 +28,8 @@ type Placed = Setting & Required<Pick<Setting, 'upstream'>>;
 
 /** Log lines that a healthy module never causes, whatever clients and services do. */
 const COMPLAINT = /^(error|critical) |wasm.*(trap|abort|unreachable)|assert failure|call stack|panic/i;
+const BACKTRACE = /^critical backtrace #/;
+const DEFAULT_WORKERS = 2;
 const LAST_LINES = 12;
 
 /** The Envoy under attack: as `tollgate run` starts one. */
@@ -41,10 +45,15 @@ export class Target {
   static async open(setting: Placed, found: Available): Promise<Target> {
     if (found.skip !== false) throw new Error(found.skip);
     const envoy = await LocalEnvoy.start(snapshotFor(setting.policy, setting), {
-      envoy: found.envoy, module: found.module, concurrency: setting.workers ?? 2, port: 0, adminPort: 0,
+      envoy: found.envoy, module: found.module, concurrency: setting.workers ?? DEFAULT_WORKERS, port: 0, adminPort: 0,
+      ...(setting.connectionManager === undefined ? {} : { connectionManager: setting.connectionManager }),
       ...(setting.onAccess === undefined ? {} : { onAccess: setting.onAccess }),
     });
     return new Target(setting, envoy);
+  }
+
+  get workers(): number {
+    return this.setting.workers ?? DEFAULT_WORKERS;
   }
 
   get port(): number {
@@ -77,14 +86,19 @@ export class Target {
   /** Throws a Fault when Envoy is gone, or has written something new that a healthy module never causes. */
   isWell(allowed: RegExp = /$^/): void {
     this.isAlive();
+    const complaints = this.complaints(allowed);
+    hold(complaints.length === 0, `Envoy complains:\n${complaints.join('\n')}`);
+  }
+
+  /** The first of what a healthy module never causes, of all that Envoy has written since the last look. */
+  complaints(allowed: RegExp = /$^/): string[] {
     const fresh = this.envoy.logged.slice(this.seenLines);
     this.seenLines = this.envoy.logged.length;
-    const complaints = fresh.filter((line) => COMPLAINT.test(line) && !allowed.test(line));
-    hold(complaints.length === 0, `Envoy complains:\n${complaints.slice(0, LAST_LINES).join('\n')}`);
+    return fresh.filter((line) => COMPLAINT.test(line) && !allowed.test(line) && !BACKTRACE.test(line)).slice(0, LAST_LINES);
   }
 
   private lastWords(): string {
-    return this.envoy.logged.filter((line) => !/^critical backtrace #/.test(line)).slice(-LAST_LINES).join('\n');
+    return this.envoy.logged.filter((line) => !BACKTRACE.test(line)).slice(-LAST_LINES).join('\n');
   }
 
   /** Memory that Envoy holds, its VMs' included; null where the system does not say (Linux says). */

@@ -22,6 +22,13 @@ export interface TrialOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What an attack leaves behind. */
+interface Traces {
+  readonly counts: Map<string, number>;
+  readonly closing: (() => Promise<unknown>)[];
+  readonly targets: Target[];
+}
+
 /** How long an attack may take beyond its time: to end what it has begun, on a busy machine. */
 const GRACE_MS = 60_000;
 
@@ -30,15 +37,16 @@ export async function runAttack(attack: Attack, options: TrialOptions): Promise<
   const started = Date.now();
   const counts = new Map<string, number>();
   const closing: (() => Promise<unknown>)[] = [];
+  const targets: Target[] = [];
   let fault: string | null = null;
   let timer: NodeJS.Timeout | undefined;
   try {
     const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Fault(`not over ${GRACE_MS / 1000} s after its time`)), options.ms + GRACE_MS)));
-    await Promise.race([attack.run(contextOf(attack, options, counts, closing)), late]);
+    await Promise.race([attack.run(contextOf(attack, options, { counts, closing, targets })), late]);
     // an attack that is never reached must not look like one that held
     hold(counts.size > 0 || options.signal?.aborted === true, 'it tried nothing');
   } catch (error) {
-    fault = faultText(error);
+    fault = [faultText(error), ...targets.flatMap((target) => target.complaints())].join('\n');
   } finally {
     clearTimeout(timer);
     for (const close of closing.reverse()) await close().catch(() => undefined);
@@ -46,7 +54,7 @@ export async function runAttack(attack: Attack, options: TrialOptions): Promise<
   return { attack, seconds: (Date.now() - started) / 1000, counts, fault };
 }
 
-function contextOf(attack: Attack, { seed, ms, found, signal }: TrialOptions, counts: Map<string, number>, closing: (() => Promise<unknown>)[]): Context {
+function contextOf(attack: Attack, { seed, ms, found, signal }: TrialOptions, { counts, closing, targets }: Traces): Context {
   const deadline = Date.now() + ms;
   let echo: Echo | null = null;
   const leftMs = (): number => (signal?.aborted ? 0 : Math.max(0, deadline - Date.now()));
@@ -62,6 +70,7 @@ function contextOf(attack: Attack, { seed, ms, found, signal }: TrialOptions, co
         closing.push(() => echo!.close());
       }
       const target = await Target.open({ upstream: echo.url, ...setting }, found);
+      targets.push(target);
       closing.push(() => target.stop());
       counts.set('Envoys', (counts.get('Envoys') ?? 0) + 1);
       return target;

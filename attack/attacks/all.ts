@@ -1,6 +1,23 @@
 import type { Attack } from '../form.ts';
+import { configs } from './configs.ts';
+import { doors } from './doors.ts';
+import { headers } from './headers.ts';
 import { registry } from './registry.ts';
 import { resets } from './resets.ts';
+import { services } from './services.ts';
+import { storms } from './storms.ts';
+import { streams } from './streams.ts';
+import { units } from './units.ts';
 
 /** In the order in which they run: the worst that was ever found first. */
-export const allAttacks: readonly Attack[] = [resets, registry];
+export const allAttacks: readonly Attack[] = [
+  resets,
+  storms,
+  doors,
+  headers,
+  services,
+  units,
+  configs,
+  streams,
+  registry,
+];

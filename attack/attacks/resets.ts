@@ -60,7 +60,7 @@ async function resetStreams(context: Context, target: Target, goesOn: () => bool
     const caller = async (): Promise<void> => {
       while (goesOn() && !session.closed && Date.now() < lastsUntil) {
         const end = await askHttp2(session, { headers: HEADERS, ...resetOf(context.random) });
-        context.count('requests');
+        if (end !== 'lost') context.count('requests');
         if (end === 'reset') context.count('resets');
         hold(end !== 'hung', 'a request was neither answered nor reset');
         target.isAlive();

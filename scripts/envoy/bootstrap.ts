@@ -11,6 +11,8 @@ export interface BootstrapOptions {
   adminPort: number;
   /** Envoy's default is 60; the tests raise it so that the filter, not Envoy, meets a 64 KB header. */
   maxRequestHeadersKb?: number;
+  /** Further fields of the connection manager: the tests handle paths and hosts as other people's Envoys do. */
+  connectionManager?: object;
 }
 
 /** Names of the files that Envoy watches, each holding one kind of resource. */
@@ -51,7 +53,9 @@ function discovered(options: BootstrapOptions): Changing {
   };
 }
 
-export function listener(address: object, changing: Changing, options: Pick<BootstrapOptions, 'maxRequestHeadersKb'> = {}): object {
+type ManagerOptions = Pick<BootstrapOptions, 'maxRequestHeadersKb' | 'connectionManager'>;
+
+export function listener(address: object, changing: Changing, options: ManagerOptions = {}): object {
   return {
     name: 'http',
     address,
@@ -68,7 +72,7 @@ export function listener(address: object, changing: Changing, options: Pick<Boot
  * off): a user's own Envoy most likely does the same, and the filter must be safe on what it really sees there. Nothing
  * below matches on the path, so there is no second reading of it that could differ from the filter's.
  */
-function connectionManager({ routes, plugin }: Changing, options: Pick<BootstrapOptions, 'maxRequestHeadersKb'>): object {
+function connectionManager({ routes, plugin }: Changing, options: ManagerOptions): object {
   return {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     stat_prefix: STAT_PREFIX,
@@ -78,6 +82,7 @@ function connectionManager({ routes, plugin }: Changing, options: Pick<Bootstrap
     // HTTP/1.0 may come without Host; a name that no policy can serve, so that it never matches an API's hosts by accident
     http_protocol_options: { accept_http_10: true, default_host_for_http_10: 'unspecified.invalid' },
     upgrade_configs: [{ upgrade_type: 'websocket' }],
+    ...options.connectionManager,
     access_log: [accessLogOf()],
     ...routes,
     local_reply_config: NOWHERE_REPLY,

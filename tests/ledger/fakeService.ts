@@ -5,7 +5,7 @@ import { decodeAsk, encodeAnswer, METHOD, SERVICE, type AnswerMessage, type AskM
 
 /**
  * What the service does with a call in place of answering it. `answer` changes the model's answer before it is sent; `bytes`
- * are sent as the message; `frame` as the whole body, length prefix included.
+ * are sent as the message, or what `mutate` makes of a good one; `frame` as the whole body, length prefix included.
  */
 export type Fault =
   | { readonly kind: 'hang' | 'reset' | 'noMessage' }
@@ -13,6 +13,7 @@ export type Fault =
   | { readonly kind: 'httpStatus'; readonly status: number }
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   | { readonly kind: 'frame'; readonly bytes: Buffer }
+  | { readonly kind: 'mutate'; readonly mutate: (good: Buffer) => Buffer }
   | { readonly kind: 'answer'; readonly change: (answer: AnswerMessage) => AnswerMessage };
 
 export interface SeenCall {
@@ -70,6 +71,11 @@ export class FakeService {
     await closed;
   }
 
+  /** Ends every connection in the middle of whatever is under way, and goes on listening. */
+  cut(): void {
+    for (const session of this.sessions) session.destroy();
+  }
+
   private take(stream: ServerHttp2Stream, path: string): void {
     const chunks: Buffer[] = [];
     stream.on('error', () => undefined);
@@ -96,6 +102,7 @@ function respond(stream: ServerHttp2Stream, answer: AnswerMessage, fault: Fault 
     case 'noMessage': return send(stream, Buffer.alloc(0));
     case 'frame': return send(stream, fault.bytes);
     case 'bytes': return send(stream, framed(fault.bytes));
+    case 'mutate': return send(stream, framed(fault.mutate(encodeAnswer(answer))));
     case 'answer': return send(stream, framed(encodeAnswer(fault.change(answer))));
     case undefined: return send(stream, framed(encodeAnswer(answer)));
   }

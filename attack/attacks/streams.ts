@@ -1,0 +1,76 @@
+import { connect, type Socket } from 'node:net';
+import { hold, pause, type Attack, type Context } from '../form.ts';
+import { Footprint } from '../footprint.ts';
+import { attackedPolicy, keyOf } from '../policy.ts';
+import { serves } from '../serving.ts';
+import type { Target } from '../target.ts';
+
+const CONSUMERS = 2000;
+const SOCKETS_PER_EDIT = 4;
+const EDITS_PER_STEP = 6;
+const ROUND_MS = 30_000;
+const SLACK_MIB = 24;
+const OPENING = `GET /v1/pets HTTP/1.1\r\nhost: a.test\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nx-api-key: ${keyOf(0)}\r\n\r\n`;
+
+/** Streams that outlive the policy by which they were let in. */
+export const streams: Attack = {
+  name: 'streams',
+  tries: 'WebSockets that are kept open through many edits, so that each holds on to the policy that let it in',
+  async run(context) {
+    while (context.isTimeLeft()) await attackOne(context);
+  },
+};
+
+async function attackOne(context: Context): Promise<void> {
+  const policy = (edit: number): string => attackedPolicy({ quota: { limit: 1_000_000, window: 'day' }, consumers: CONSUMERS, routes: [`r${edit}`] });
+  const target = await context.open({ policy: policy(0), workers: 2 });
+  const footprint = new Footprint(target, SLACK_MIB);
+  const sockets: Tunnel[] = [];
+  context.cleanUp(async () => sockets.forEach((socket) => socket.close()));
+  const end = Date.now() + ROUND_MS;
+  for (let edit = 1; Date.now() < end && context.isTimeLeft(); edit++) {
+    sockets.push(...(await Promise.all(Array.from({ length: SOCKETS_PER_EDIT }, () => Tunnel.open(target)))));
+    context.count('streams', SOCKETS_PER_EDIT);
+    await target.edit(policy(edit));
+    context.count('edits');
+    await context.random.pick(sockets).echoes(`edit ${edit}`);
+    target.isWell();
+    if (edit % EDITS_PER_STEP === 0) await footprint.isBounded();
+  }
+  for (const socket of sockets) await socket.echoes('still here');
+  sockets.forEach((socket) => socket.close());
+  await pause(50);
+  await serves(target, keyOf(1));
+  await target.stop();
+}
+
+/** An upgraded connection to the echo. */
+class Tunnel {
+  private received = '';
+
+  private constructor(private readonly socket: Socket) {
+    socket.setEncoding('latin1').on('error', () => undefined).on('data', (text: string) => (this.received += text));
+  }
+
+  static async open(target: Target): Promise<Tunnel> {
+    const tunnel = new Tunnel(connect(target.port, '127.0.0.1'));
+    tunnel.socket.write(OPENING);
+    await tunnel.has('\r\n\r\n', 'an upgrade is not answered');
+    hold(tunnel.received.startsWith('HTTP/1.1 101'), `an upgrade is answered ${tunnel.received.split('\r\n')[0]}`);
+    return tunnel;
+  }
+
+  async echoes(text: string): Promise<void> {
+    this.received = '';
+    this.socket.write(text);
+    await this.has(text, 'a stream that was let in echoes no more');
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  private async has(text: string, otherwise: string): Promise<void> {
+    for (const deadline = Date.now() + 5000; !this.received.includes(text); await pause(2)) hold(Date.now() < deadline && !this.socket.destroyed, otherwise);
+  }
+}
