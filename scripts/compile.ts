@@ -1,33 +1,35 @@
 import { parseArgs } from 'node:util';
 import { Refusal, UsageError, type Command } from './command.ts';
+import { printTo } from './outFile.ts';
 import { openPolicy } from './policy/input.ts';
 import { compilePolicy, printProblem } from './policy/index.ts';
 
 const usage = `tollgate compile: turns a policy into the plugin config that the module reads
 
-usage: tollgate compile POLICY [--pretty]
+usage: tollgate compile POLICY [--pretty] [-o FILE]
 
-  POLICY      a policy file; - reads standard input
-  --pretty    indents the JSON
+  POLICY            a policy file; - reads standard input
+  --pretty          indents the JSON
+  -o, --out FILE    write into FILE, whole or not at all; - (default) prints
 
-The JSON goes to standard output and nothing else does; problems and warnings go to standard error. The same policy always
+The JSON goes to standard output, or into FILE, and nothing else does; problems and warnings go to standard error. The same policy always
 gives the same bytes.
 
 examples:
   tollgate compile examples/petstore.policy.yaml --pretty
-  tollgate compile petstore.policy.yaml > plugin-config.json`;
+  tollgate compile petstore.policy.yaml -o plugin-config.json`;
 
 export const compile: Command = {
   summary: 'print the plugin config (JSON) of a policy',
   usage,
   run: async (args, io) => {
-    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { pretty: { type: 'boolean', default: false } } });
+    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { pretty: { type: 'boolean', default: false }, out: { type: 'string', short: 'o' } } });
     const [file] = positionals;
     if (file === undefined || positionals.length > 1) throw new UsageError(`takes one POLICY; found ${positionals.length}`);
     const { policy, problems, warnings } = await openPolicy(file, io);
     if (policy === null) throw new Refusal(problems.map((problem) => printProblem(problem)).join('\n'));
     for (const warning of warnings) io.err(`${printProblem(warning, 'warning')}\n`);
-    io.out(`${JSON.stringify(compilePolicy(policy), null, values.pretty ? 2 : 0)}\n`);
+    await printTo(values.out, `${JSON.stringify(compilePolicy(policy), null, values.pretty ? 2 : 0)}\n`, io);
     return 0;
   },
 };

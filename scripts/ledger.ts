@@ -1,14 +1,16 @@
 import { parseArgs } from 'node:util';
 import { Refusal, UsageError, type Command } from './command.ts';
 import { serviceConfigOf, serviceConfigText } from './ledger/serviceConfig.ts';
+import { printTo } from './outFile.ts';
 import { inputName, openPolicy } from './policy/input.ts';
 import { printProblem } from './policy/index.ts';
 
 const usage = `tollgate ledger: prints the configuration of the rate limit service that counts a policy's quotas of the whole mesh
 
-usage: tollgate ledger POLICY
+usage: tollgate ledger POLICY [-o FILE]
 
-  POLICY    a policy file; - reads standard input
+  POLICY            a policy file; - reads standard input
+  -o, --out FILE    write into FILE, whole or not at all; - (default) prints
 
 For envoyproxy/ratelimit: one file of its folder of configurations. "tollgate emit" puts the same text into a ConfigMap, where
 the policy's ledger is a service of Kubernetes. There is nothing secret in it; it names consumers that have limits of their own.
@@ -16,7 +18,7 @@ The same policy always gives the same bytes.
 Exit code: 0 done, 1 the policy has problems, or no quota with "scope: mesh".
 
 examples:
-  tollgate ledger petstore.policy.yaml > ratelimit/config/petstore.yaml
+  tollgate ledger petstore.policy.yaml -o ratelimit/config/petstore.yaml
   tollgate ledger petstore.policy.yaml | diff - ratelimit/config/petstore.yaml
 
 How to run the service: examples/ratelimit/README.md.`;
@@ -25,7 +27,7 @@ export const ledger: Command = {
   summary: 'print the rate limit service\'s configuration for quotas of the whole mesh',
   usage,
   run: async (args, io) => {
-    const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
+    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { out: { type: 'string', short: 'o' } } });
     const [file] = positionals;
     if (file === undefined || positionals.length > 1) throw new UsageError(`takes one POLICY; found ${positionals.length}`);
     const { policy, problems, warnings } = await openPolicy(file, io);
@@ -33,7 +35,7 @@ export const ledger: Command = {
     for (const warning of warnings) io.err(`${printProblem(warning, 'warning')}\n`);
     const config = serviceConfigOf(policy);
     if (config === null) throw new Refusal(`${inputName(file)}: plans: must hold a quota with "scope: mesh": without one there is nothing to count`);
-    io.out(serviceConfigText(config, policy.policy));
+    await printTo(values.out, serviceConfigText(config, policy.policy), io);
     return 0;
   },
 };

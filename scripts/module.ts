@@ -38,14 +38,26 @@ async function removeStale(folder: string, nowMs: number): Promise<void> {
   }
 }
 
+/** A folder beside the output; throws a Refusal at once when no file can be put there, not after a compilation. */
+async function scratchFor(output: string): Promise<string> {
+  const folder = dirname(output);
+  const isFolder = await stat(output).then((found) => found.isDirectory(), () => false);
+  if (isFolder) throw new Refusal(`${output}: is a folder; docker makes one where it mounts a file that is not there yet. Remove it (it may be root's) and build again`);
+  try {
+    await makeFolder(folder);
+    await removeStale(folder, Date.now());
+    return await mkdtemp(join(folder, SCRATCH_PREFIX));
+  } catch (error) {
+    throw new Refusal(`${folder}: cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+  }
+}
+
 /**
  * Compiles `entry` with asc and wasm-opt to `output`. Same sources, same bytes: nothing of the machine goes in. The file
  * appears whole or not at all.
  */
 export async function compileModule(entry: string, output: string, asc: string[] = []): Promise<BuiltModule> {
-  await makeFolder(dirname(output));
-  await removeStale(dirname(output), Date.now());
-  const scratch = await mkdtemp(join(dirname(output), SCRATCH_PREFIX));
+  const scratch = await scratchFor(output);
   try {
     const raw = join(scratch, 'raw.wasm');
     const finished = join(scratch, 'finished.wasm');

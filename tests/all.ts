@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { prepareDocker } from './docker/prepare.ts';
 import { prepareMesh } from './istio/prepare.ts';
 import { prepareLedger } from './ledger/prepare.ts';
 import { OLDEST_WHEEL } from '../scripts/envoy/version.ts';
@@ -62,6 +63,8 @@ const suites: Suite[] = [
   nodeSuite('attack', 1),
   // A real rate limit service behind several Envoys.
   { ...nodeSuite('ledger', 1), prepare: () => prepareLedger(isAskedFor('ledger'), report) },
+  // A real docker engine, on this machine's network and on one of its own.
+  { ...nodeSuite('docker', 1), prepare: () => prepareDocker(isAskedFor('docker'), report) },
   // Real registries, and Istio's whole control plane.
   { ...nodeSuite('oci', 1), prepare: components('oci') },
   { ...nodeSuite('istio', 1), prepare: components('istio') },

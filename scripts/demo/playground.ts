@@ -1,4 +1,5 @@
 import type { Io } from '../command.ts';
+import { dockerEnvoy } from '../envoy/docker.ts';
 import { findEnvoy } from '../envoy/find.ts';
 import { checkedPolicy, policyTextOf } from '../envoy/policyFile.ts';
 import { PolicyServer, type Report } from '../envoy/policyServer.ts';
@@ -12,6 +13,8 @@ export interface PlaygroundOptions {
   file: string;
   port: number;
   adminPort: number;
+  /** Envoy from its docker image. */
+  docker: boolean;
 }
 
 /** A policy in force on a real Envoy, with an echo upstream for each name in it and a fresh key for each consumer. */
@@ -21,7 +24,7 @@ export class Playground {
   static async open(options: PlaygroundOptions, report: Report, io: Io): Promise<Playground> {
     const progress = (text: string): void => io.err(`tollgate: ${text}\n`);
     const { policy } = checkedPolicy(await policyTextOf(options.file), options.file);
-    const envoy = await findEnvoy({ progress, signal: io.signal });
+    const envoy = await (options.docker ? dockerEnvoy : findEnvoy)({ progress, signal: io.signal });
     const { path } = await currentModule(() => progress('building the module'));
     const keys = new DemoKeys();
     const echoes = await Promise.all(Object.keys(policy.upstreams ?? {}).map((name) => startEcho(name)));

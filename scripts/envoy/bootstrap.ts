@@ -9,6 +9,10 @@ export interface BootstrapOptions {
   /** 0: a free one, to be read from the admin interface. */
   port: number;
   adminPort: number;
+  /** Address to listen on, for clients and for the admin interface; default 127.0.0.1. */
+  listen?: string;
+  /** How the only pages of the admin interface begin; default all. */
+  adminPaths?: readonly string[];
   /** Envoy's default is 60; the tests raise it so that the filter, not Envoy, meets a 64 KB header. */
   maxRequestHeadersKb?: number;
   /** Further fields of the connection manager: the tests handle paths and hosts as other people's Envoys do. */
@@ -18,18 +22,19 @@ export interface BootstrapOptions {
 /** Names of the files that Envoy watches, each holding one kind of resource. */
 export const FILES = { clusters: 'clusters.json', routes: 'routes.json', extension: 'extension.json' } as const;
 export const STAT_PREFIX = 'tollgate';
+const LOOPBACK = '127.0.0.1';
 const CONNECTION_LIMIT = {
   '@type': 'type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
   max_active_downstream_connections: 50_000,
 };
 
-/** The fixed part: one listener on loopback, the admin interface, and where the files are that change with the policy. */
+/** The fixed part: one listener, the admin interface, and where the files are that change with the policy. */
 export function bootstrap(options: BootstrapOptions): object {
   return {
     node: { id: 'tollgate-run', cluster: 'tollgate' },
-    admin: { address: loopback(options.adminPort) },
+    admin: adminOf(options),
     dynamic_resources: { cds_config: watched(options, FILES.clusters) },
-    static_resources: { listeners: [listener(loopback(options.port), discovered(options), options)] },
+    static_resources: { listeners: [listener(socketAddress(options.listen ?? LOOPBACK, options.port), discovered(options), options)] },
     overload_manager: overloadManager(),
   };
 }
@@ -93,8 +98,8 @@ function connectionManager({ routes, plugin }: Changing, options: ManagerOptions
   };
 }
 
-function loopback(port: number): object {
-  return socketAddress('127.0.0.1', port);
+function adminOf({ listen = LOOPBACK, adminPort, adminPaths }: BootstrapOptions): object {
+  return { address: socketAddress(listen, adminPort), ...(adminPaths && { allow_paths: adminPaths.map((prefix) => ({ prefix })) }) };
 }
 
 export function socketAddress(address: string, port: number): object {

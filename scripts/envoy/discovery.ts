@@ -1,11 +1,12 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Container } from '../docker/container.ts';
 import type { Admin } from './admin.ts';
 import { FILES, STAT_PREFIX } from './bootstrap.ts';
 import { clustersOf } from './cluster.ts';
 import { extensionOf, PLUGIN } from './extension.ts';
 import { ROUTE_TABLE, routeTableOf } from './routeTable.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Snapshot, Upstream } from './snapshot.ts';
 
 export type Kind = keyof typeof FILES;
 
@@ -22,8 +23,10 @@ export class Discovery {
   private readonly written = new Map<Kind, string>();
   private version = 0;
 
-  /** `module`: path of the wasm file as Envoy sees it. */
-  constructor(private readonly folder: string, private readonly module: string, private readonly timeoutMs: number) {}
+  /** `module`: path of the wasm file as Envoy sees it. `container`: what Envoy runs in, or null. */
+  constructor(
+    private readonly folder: string, private readonly module: string, private readonly timeoutMs: number, private readonly container: Container | null,
+  ) {}
 
   /** Writes one kind of resource, whole, if it changed; resolves to the version to wait for, or null when nothing changed. */
   async write(kind: Kind, snapshot: Snapshot): Promise<string | null> {
@@ -33,15 +36,21 @@ export class Discovery {
     const path = join(this.folder, FILES[kind]);
     // Envoy reacts to a file moved into place, and so never reads half of one
     await writeFile(`${path}.next`, `{"version_info":"${version}","resources":${resources}}`);
-    await rename(`${path}.next`, path);
+    await (this.container?.move(`${path}.next`, path) ?? rename(`${path}.next`, path));
     this.written.set(kind, resources);
     return version;
   }
 
   private resources(kind: Kind, snapshot: Snapshot): object[] {
-    if (kind === 'clusters') return clustersOf(snapshot);
+    if (kind === 'clusters') return clustersOf(this.reached(snapshot));
     if (kind === 'routes') return [routeTableOf(snapshot)];
     return [extensionOf(snapshot.pluginConfig, this.module, snapshot.vmId)];
+  }
+
+  private reached({ upstreams, ledgers }: Snapshot): Pick<Snapshot, 'upstreams' | 'ledgers'> {
+    const { container } = this;
+    const reached = (of: readonly Upstream[]): Upstream[] => of.map((upstream) => ({ ...upstream, host: container?.reached(upstream.host) ?? upstream.host }));
+    return { upstreams: reached(upstreams), ledgers: reached(ledgers) };
   }
 
   /** How often Envoy refused a file of that kind; to be read before writing. */

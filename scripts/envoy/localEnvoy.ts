@@ -2,6 +2,7 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Refusal } from '../command.ts';
+import type { Container } from '../docker/container.ts';
 import { parseEntry, type AccessEntry } from './accessLog.ts';
 import { Admin } from './admin.ts';
 import { bootstrap, type BootstrapOptions } from './bootstrap.ts';
@@ -40,23 +41,25 @@ export class LocalEnvoy {
     const log: string[] = [];
     const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     await copyFile(options.module, module);
-    const discovery = new Discovery(folder, module, timeoutMs);
+    const container = (await options.envoy.container?.(folder, options)) ?? null;
+    const discovery = new Discovery(folder, module, timeoutMs, container);
     const versions = new Map<Kind, string | null>();
     for (const kind of ['clusters', 'routes', 'extension'] as const) versions.set(kind, await discovery.write(kind, snapshot));
-    await writeFile(join(folder, 'bootstrap.json'), JSON.stringify(bootstrap({ ...options, folder })));
-    const child = new EnvoyProcess({ ...options, folder, onAccess: (line) => takeAccess(line, options), onLog: (line) => takeLog(line, log, options) });
+    await writeFile(join(folder, 'bootstrap.json'), JSON.stringify(bootstrap({ ...options, ...container?.inside, folder })));
+    const child = new EnvoyProcess({ ...options, container, folder, onAccess: (line) => takeAccess(line, options), onLog: (line) => takeLog(line, log, options) });
     try {
       const admin = await connect(child, Date.now() + timeoutMs);
       for (const [kind, version] of versions) {
         if (version !== null && !(await discovery.taken(kind, version, 0, admin))) throw refused(await settled(log, 0));
       }
-      return new LocalEnvoy(child, discovery, folder, log, snapshot, admin, await servingPort(admin, Date.now() + timeoutMs));
+      return new LocalEnvoy(child, discovery, folder, log, snapshot, admin, await servingPort(admin, container, Date.now() + timeoutMs));
     } catch (error) {
       const ended = await Promise.race([child.ended.then(() => true), pause(GRACE_MS).then(() => false)]);
       await child.stop();
       await rm(folder, { recursive: true, force: true });
       // whatever failed first, an Envoy that is gone says the reason best
-      throw ended ? notStarted(log, options) : error;
+      if (ended) throw notStarted(log, options);
+      throw error instanceof Refusal ? error : new Refusal(`Envoy did not start: ${(error as Error).message}`);
     }
   }
 
@@ -131,9 +134,9 @@ async function connect(child: EnvoyProcess, deadline: number): Promise<Admin> {
   }
 }
 
-async function servingPort(admin: Admin, deadline: number): Promise<number> {
+async function servingPort(admin: Admin, container: Container | null, deadline: number): Promise<number> {
   for (;;) {
-    const port = (await admin.isReady()) ? await admin.listenerPort() : null;
+    const port = (await admin.isReady()) ? (container?.published?.port ?? (await admin.listenerPort())) : null;
     if (port !== null && port !== 0) return port;
     if (Date.now() > deadline) throw new Refusal('Envoy did not become ready in time');
     await pause(POLL_MS);

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { Refusal } from '../command.ts';
 
 export const DEFAULT_PORT = 8080;
@@ -15,6 +15,18 @@ export async function choosePorts(port: number, adminPort: number | null): Promi
 
 async function demand(port: number, option: string): Promise<void> {
   if (!(await isFree(port))) throw new Refusal(`port ${port} is in use by another program; pick another with ${option}`);
+}
+
+/** A port of loopback on which nothing listens. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 /** True when nothing on loopback listens there. */

@@ -1,11 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Container } from '../docker/container.ts';
 import type { FoundEnvoy } from './find.ts';
 import { eachLine } from './lines.ts';
 
 export interface EnvoyProcessOptions {
-  envoy: FoundEnvoy;
+  envoy: Pick<FoundEnvoy, 'command' | 'prefix'>;
+  /** What it runs in; absent or null: it is a process of this machine. */
+  container?: Container | null;
   /** Holds bootstrap.json and the discovery files; removed by the watchdog if this process dies. */
   folder: string;
   concurrency: number;
@@ -27,13 +30,13 @@ export class EnvoyProcess {
   private readonly watchdog: ChildProcess;
 
   constructor(private readonly options: EnvoyProcessOptions) {
-    const { envoy, folder } = options;
+    const { envoy, container, folder } = options;
     // detached: a Ctrl-C in the terminal reaches only this process, which then stops Envoy in order
-    const child = spawn(envoy.command, [...envoy.prefix(folder), ...this.args()], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(envoy.command, [...envoy.prefix(folder), ...(container?.args ?? []), ...this.args()], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     eachLine(child.stdout, options.onAccess);
     eachLine(child.stderr, options.onLog);
     this.child = child;
-    this.watchdog = watch(child.pid, folder);
+    this.watchdog = watch(child.pid, folder, container?.removal ?? ['true']);
     this.ended = new Promise((resolve) => {
       child.on('close', resolve);
       child.on('error', (error) => {
@@ -60,28 +63,35 @@ export class EnvoyProcess {
     return this.child.pid;
   }
 
-  /** The admin interface's port, once Envoy has opened it. */
+  /** The port of the admin interface on this machine, once Envoy has opened it. */
   async adminPort(): Promise<number | null> {
-    const address = await readFile(join(this.options.folder, 'admin'), 'utf8').catch(() => '');
+    const { container, folder } = this.options;
+    const address = await readFile(join(folder, 'admin'), 'utf8').catch(() => '');
     const found = /:(\d+)$/.exec(address.trim());
-    return found ? Number(found[1]) : null;
+    return found ? (container?.published?.adminPort ?? Number(found[1])) : null;
   }
 
   async stop(): Promise<void> {
     this.child.kill('SIGTERM');
-    const late = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
+    const late = setTimeout(() => this.kill(), STOP_MS);
     await this.ended;
     clearTimeout(late);
+    await this.options.container?.remove();
+  }
+
+  /** A client that is killed leaves its container running, so the container goes first and the client ends with it. */
+  private kill(): void {
+    void (this.options.container?.remove() ?? Promise.resolve()).then(() => this.child.kill('SIGKILL'));
   }
 }
 
 /**
  * A shell that waits on a pipe from us. A line means all is well; the end of the pipe without one means that we died
- * (a signal that cannot be caught, a closed terminal), and Envoy must not outlive us.
+ * (a signal that cannot be caught, a closed terminal), and Envoy must not outlive us. `removal`: what ends its container.
  */
-function watch(pid: number | undefined, folder: string): ChildProcess {
-  const script = 'read -r _ || { kill -TERM "$1"; rm -rf "$2"; }';
-  const watchdog = spawn('sh', ['-c', script, 'sh', String(pid ?? ''), folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+function watch(pid: number | undefined, folder: string, removal: readonly string[]): ChildProcess {
+  const script = 'read -r _ || { kill -TERM "$1"; rm -rf "$2"; shift 2; "$@"; }';
+  const watchdog = spawn('sh', ['-c', script, 'sh', String(pid ?? ''), folder, ...removal], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   watchdog.on('error', () => undefined);
   watchdog.stdin?.on('error', () => undefined);
   watchdog.unref();

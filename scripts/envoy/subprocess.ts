@@ -4,8 +4,14 @@ export interface Finished {
   /** Exit code; null when the program could not be started or was stopped by a signal. */
   code: number | null;
   stdout: string;
+  /** Why it could not be started, where that is so. */
   stderr: string;
+  /** The system's word for why it could not be started, such as ENOENT; null: it was. */
+  notStarted: string | null;
 }
+
+/** What the system's words mean to people. */
+const NOT_STARTED: Readonly<Record<string, string>> = { ENOENT: 'not found', EACCES: 'may not be executed', ENOEXEC: 'is no program of this machine' };
 
 /** Runs a program to its end and never throws for its failure: a program that is not there is a `Finished` with code null. */
 export function runToEnd(command: string, args: string[], options: { env?: NodeJS.ProcessEnv; signal?: AbortSignal } = {}): Promise<Finished> {
@@ -15,10 +21,11 @@ export function runToEnd(command: string, args: string[], options: { env?: NodeJ
     let stderr = '';
     child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()));
     child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
-    child.on('error', (error) => {
-      stderr += error.message;
+    child.on('error', (error: NodeJS.ErrnoException) => {
       // one that started and was told to stop may still be writing files: its end comes with 'close'
-      if (child.pid === undefined) resolve({ code: null, stdout, stderr });
+      if (child.pid !== undefined) return;
+      const notStarted = error.code ?? error.message;
+      resolve({ code: null, stdout, stderr: NOT_STARTED[notStarted] ?? error.message, notStarted });
     });
     // what a stopped program started itself may go on and hold the pipes open; nobody waits for that
     child.on('exit', () => {
@@ -26,6 +33,6 @@ export function runToEnd(command: string, args: string[], options: { env?: NodeJ
       child.stdout.destroy();
       child.stderr.destroy();
     });
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
+    child.on('close', (code) => resolve({ code, stdout, stderr, notStarted: null }));
   });
 }

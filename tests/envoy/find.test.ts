@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { findEnvoy } from '../../scripts/envoy/find.ts';
+import { otherWays } from '../../scripts/envoy/wheel.ts';
 import { eventually } from './toolProcess.ts';
 import { isAtLeast, NEWEST_WHEEL, versionIn } from '../../scripts/envoy/version.ts';
 
@@ -54,7 +55,19 @@ describe('finding Envoy', () => {
     await writeFile(other, '#!/bin/sh\necho hello\n');
     await chmod(other, 0o755);
     await assert.rejects(findEnvoy({ path: other }), { message: `--envoy: ${other} is not an Envoy that runs here: hello` });
-    await assert.rejects(findEnvoy({ path: join(folder, 'absent') }), /--envoy: .*absent is not an Envoy that runs here: spawn .* ENOENT/);
+    await assert.rejects(findEnvoy({ path: join(folder, 'absent') }), /--envoy: .*absent is not an Envoy that runs here: not found$/);
+  });
+
+  it('takes envoy.exe on Windows and installs nothing there', async () => {
+    const exe = await fake('windows/envoy.exe', '1.39.1');
+    const env = { PATH: `${join(folder, 'windows')}:${process.env.PATH}` };
+    assert.equal((await findEnvoy({ folder, env, platform: 'win32' })).command, exe);
+    await assert.rejects(findEnvoy({ folder, env: { PATH: '/nowhere' }, platform: 'win32' }), /run Tollgate inside WSL/);
+  });
+
+  it('says what to do on a machine for which PyPI has none', () => {
+    assert.match(otherWays('darwin'), /macOS 15 and newer on Apple silicon.*brew install envoy/);
+    assert.match(otherWays('linux'), /glibc.*--envoy PATH or \$ENVOY/);
   });
 
   it('stops waiting for an Envoy that hangs when the user wants to stop', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,16 +102,6 @@ describe('tollgate run', { skip: found.skip }, () => {
     tool.kill('SIGKILL');
     await tool.exited;
     await eventually(async () => ((await get(port, '/v1/pets')) === null ? true : null), () => 'Envoy outlives the tool', 3000);
-  });
-
-  it('runs Envoy from docker when asked, and only then', async () => {
-    if (found.skip !== false) return;
-    const docker = join(folder, 'docker');
-    await writeFile(docker, `#!/bin/sh\nwhile [ "$1" != envoy ]; do shift; done\nshift\nexec '${found.envoy.command}' "$@"\n`);
-    await chmod(docker, 0o755);
-    tool = await start(['--docker'], { PATH: `${folder}:${process.env.PATH}` });
-    assert.equal((await get(await tool.port(), '/v1/pets'))?.status, 401);
-    await tool.says(/from docker/);
   });
 
   async function start(more: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<ToolProcess> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, describe, it } from 'node:test';
+import { IMAGE } from '../../scripts/envoy/docker.ts';
 import { runToEnd } from '../../scripts/envoy/subprocess.ts';
 import { matchesGolden } from '../scripts/golden.ts';
 import { tollgate } from '../scripts/fakeIo.ts';
@@ -44,6 +45,11 @@ describe('a static bootstrap', { skip: found.skip }, () => {
     assert.equal(code, 0, stderr);
     const compose = readFileSync(new URL('compose.yaml', DOCKER), 'utf8');
     for (const name of ['pets-v1', 'pets-v2']) assert.match(compose, new RegExp(`^  ${name}:$`, 'm'));
+    assert.equal(/image: (\S+)/.exec(compose)?.[1], IMAGE);
+    // docker makes a folder, which is root's, in the place of any other mount that is not there
+    const mounts = compose.split('\n').filter((line) => /\btype: bind\b/.test(line));
+    assert.deepEqual(mounts.filter((line) => !line.includes('create_host_path: false')), []);
+    assert.equal(mounts.length, 3);
   });
 
   it('listens where it is told, with the options that only it takes', async () => {

@@ -11,8 +11,8 @@ export class ToolProcess {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   private readonly child: ChildProcess;
 
-  constructor(args: string[], env: NodeJS.ProcessEnv = {}) {
-    const child = spawn(process.execPath, [inPackage('scripts', 'bin.mjs'), ...args], { env: { ...process.env, NO_COLOR: '1', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(args: string[], env: NodeJS.ProcessEnv = {}, user: { uid?: number; gid?: number } = {}) {
+    const child = spawn(process.execPath, [inPackage('scripts', 'bin.mjs'), ...args], { env: { ...process.env, NO_COLOR: '1', ...env }, stdio: ['ignore', 'pipe', 'pipe'], ...user });
     child.stdout.on('data', (bytes: Buffer) => (this.out += bytes.toString()));
     child.stderr.on('data', (bytes: Buffer) => (this.err += bytes.toString()));
     this.child = child;
@@ -26,6 +26,11 @@ export class ToolProcess {
 
   async port(): Promise<number> {
     return Number((await this.says(/in force on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
+  }
+
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.child.pid;
   }
 
   kill(signal: NodeJS.Signals): void {

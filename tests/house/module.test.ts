@@ -32,6 +32,18 @@ test('a build removes what killed builds left an hour ago, and nothing else', as
   assert.deepEqual((await readdir(scratch)).sort(), ['.build-running', 'another.wasm', 'kept']);
 });
 
+test('a build refuses an output that is a folder, or in a folder that is none, before it compiles', async () => {
+  const folder = join(scratch, 'folder.wasm');
+  await mkdir(folder);
+  const began = Date.now();
+  await assert.rejects(compileModule(inPackage('filter', 'index.ts'), folder), { message: `${folder}: is a folder; docker makes one where it mounts a file that is not there yet. Remove it (it may be root's) and build again` });
+  await writeFile(join(scratch, 'file'), '');
+  await assert.rejects(compileModule(inPackage('filter', 'index.ts'), join(scratch, 'file', 'x.wasm')), { message: `${join(scratch, 'file')}: cannot be written: EEXIST` });
+  assert.ok(Date.now() - began < 1000);
+  await rm(folder, { recursive: true });
+  await rm(join(scratch, 'file'));
+});
+
 test('filter/ compiled alone imports exactly env.abort', async () => {
   const { path } = await compileModule(inPackage('filter', 'index.ts'), join(scratch, 'filter.wasm'));
   assert.deepEqual((await surface(path)).imports, ['env.abort']);
