@@ -7,7 +7,7 @@ export const DOCKER = 'docker';
 export async function docker(args: string[], signal?: AbortSignal): Promise<Finished> {
   const finished = await runToEnd(DOCKER, args, signal ? { signal } : {});
   if (signal?.aborted) throw new Refusal('docker: was stopped');
-  if (finished.notStarted !== null) throw new Refusal(`docker: ${withoutClient(finished.notStarted)}, or run without --docker`);
+  if (finished.notStarted !== undefined) throw new Refusal(`docker: ${withoutClient(finished.notStarted)}, or run without --docker`);
   return finished;
 }
 

@@ -6,8 +6,8 @@ export interface Finished {
   stdout: string;
   /** Why it could not be started, where that is so. */
   stderr: string;
-  /** The system's word for why it could not be started, such as ENOENT; null: it was. */
-  notStarted: string | null;
+  /** The system's word for why it could not be started, such as ENOENT; absent: it was. */
+  notStarted?: string;
 }
 
 /** What the system's words mean to people. */
@@ -33,6 +33,6 @@ export function runToEnd(command: string, args: string[], options: { env?: NodeJ
       child.stdout.destroy();
       child.stderr.destroy();
     });
-    child.on('close', (code) => resolve({ code, stdout, stderr, notStarted: null }));
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
   });
 }
