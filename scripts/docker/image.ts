@@ -29,6 +29,12 @@ function pull(image: string, layers: Layers, signal?: AbortSignal): Promise<stri
     eachLine(child.stdout, (line) => layers.take(line));
     eachLine(child.stderr, (line) => errors.push(line));
     child.on('error', (error) => errors.push(error.message));
+    // what a stopped client started itself may hold the pipes open; nobody waits for that
+    child.on('exit', () => {
+      if (!signal?.aborted) return;
+      child.stdout.destroy();
+      child.stderr.destroy();
+    });
     child.on('close', (code) => resolve(code === 0 ? null : reasonIn(errors) || `exit code ${code}`));
   });
 }

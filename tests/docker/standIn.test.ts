@@ -68,12 +68,12 @@ describe('run --docker with a program that stands in for docker', { skip: found.
   });
 
   it('stops a pull at once when it is told to', async () => {
-    tool = await start('pulls slowly');
-    await tool.says(/pulling/);
+    tool = await start('pulls for ever');
+    await tool.says(/1 of 2 layers/);
     const began = Date.now();
     tool.kill('SIGINT');
     assert.equal((await tool.exited).code, 0);
-    assert.ok(Date.now() - began < 3000);
+    assert.ok(Date.now() - began < 10_000);
   });
 
   it('says what to do where there is no docker, and where docker is no program', async () => {

@@ -13,7 +13,7 @@ export const FAILURES = {
   'no host network': `docker: Error response from daemon: network host is not to be had\\n\\nRun 'docker run --help' for more information`,
 } as const;
 
-export type Behaviour = keyof typeof FAILURES | 'works' | 'pulls slowly';
+export type Behaviour = keyof typeof FAILURES | 'works' | 'pulls slowly' | 'pulls for ever';
 
 /** A program `docker` in that folder that runs Envoy as a process of this machine, or fails as the real one does. */
 export async function writeStandIn(folder: string, envoy: string, behaviour: Behaviour): Promise<void> {
@@ -27,11 +27,11 @@ echo "$@" >> '${folder}/calls'
 case "$1" in
 version) ${fails('no engine')}; ${fails('not permitted')}; echo 28.2.2 ;;
 info) echo '["name=seccomp,profile=builtin"]' ;;
-image) ${behaviour === 'pulls slowly' || behaviour === 'no such image' ? 'echo "no such image" >&2; exit 1' : 'echo sha256:0' } ;;
+image) ${['pulls slowly', 'pulls for ever', 'no such image'].includes(behaviour) ? 'echo "no such image" >&2; exit 1' : 'echo sha256:0' } ;;
 pull) ${fails('no such image')}
   echo 'v1.40.0: Pulling from envoyproxy/envoy'
   for layer in 0123456789ab 123456789abc; do echo "$layer: Pulling fs layer"; done
-  echo '0123456789ab: Pull complete'; sleep 6; echo '123456789abc: Pull complete' ;;
+  echo '0123456789ab: Pull complete'; sleep ${behaviour === 'pulls for ever' ? 60 : 6}; echo '123456789abc: Pull complete' ;;
 run) ${fails('mounts denied', 125)}; ${fails('no host network', 125)}
   while [ "\${1#envoyproxy/envoy:}" = "$1" ]; do shift; done; shift
   exec '${envoy}' "$@" ;;
