@@ -2,6 +2,7 @@ import type { Attack } from '../form.ts';
 import { configs } from './configs.ts';
 import { doors } from './doors.ts';
 import { headers } from './headers.ts';
+import { lists } from './lists.ts';
 import { registry } from './registry.ts';
 import { resets } from './resets.ts';
 import { services } from './services.ts';
@@ -15,6 +16,7 @@ export const allAttacks: readonly Attack[] = [
   storms,
   doors,
   headers,
+  lists,
   services,
   units,
   configs,
