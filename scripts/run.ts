@@ -4,17 +4,18 @@ import { describe } from './envoy/accessLog.ts';
 import { curlLines } from './envoy/curl.ts';
 import { dockerEnvoy } from './envoy/docker.ts';
 import { findEnvoy, type FoundEnvoy } from './envoy/find.ts';
-import { checkedPolicy, policyTextOf } from './envoy/policyFile.ts';
+import { checkedPolicy } from './envoy/policyFile.ts';
 import { notesOf } from './envoy/note.ts';
 import { wholeNumber } from './envoy/option.ts';
 import { PolicyServer, untilStopped, type Report } from './envoy/policyServer.ts';
 import { checkOverrides, snapshotOf, type LedgerAddress } from './envoy/policySnapshot.ts';
 import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './envoy/port.ts';
 import { staticBootstrap, type StaticOptions } from './envoy/staticBootstrap.ts';
-import { UsageError, type Command, type Io } from './command.ts';
+import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { currentModule, modulePath } from './module.ts';
 import { printTo } from './outFile.ts';
-import { compilePolicy, parseUpstream } from './policy/index.ts';
+import { inputName, policyText } from './policy/input.ts';
+import { compilePolicy, parseUpstream, printProblem } from './policy/index.ts';
 
 export const run: Command = {
   summary: 'serve a policy with a real Envoy on this machine',
@@ -22,7 +23,8 @@ export const run: Command = {
 
 Starts an Envoy on 127.0.0.1 with the module inside and the policy in force, sends what it allows to the policy's upstreams,
 and prints the access log. A saved edit of the policy is in force within a second, with counters kept and no request failed;
-an edit with problems is refused and the old policy keeps serving. Ctrl-C stops it (exit code 0).
+an edit with problems is refused and the old policy keeps serving. Ctrl-C stops it (exit code 0). POLICY - is read from standard
+input, once, and not followed.
 
   --port N               where to listen (default ${DEFAULT_PORT})
   --admin-port N         Envoy's admin interface (default ${DEFAULT_ADMIN_PORT}, or a free port when that is taken)
@@ -48,7 +50,8 @@ examples
   async run(args: string[], io: Io): Promise<number> {
     const options = parse(args);
     // what the user can mend comes first, before anything is installed, built or started
-    const { policy, warnings } = checkedPolicy(await policyTextOf(options.file), options.file);
+    const text = await textOf(options.file, io);
+    const { policy, warnings } = checkedPolicy(text, inputName(options.file));
     checkOverrides(policy, options.overrides);
     if (options.bootstrap !== null) {
       for (const warning of [...warnings, ...notesOf(policy, options.ledger).map((note) => `tollgate: ${note}`)]) io.err(`${warning}\n`);
@@ -57,7 +60,7 @@ examples
       return 0;
     }
     try {
-      return await serve(options, io);
+      return await serve(options, options.file === '-' ? text : undefined, io);
     } catch (error) {
       // stopped by the user while something was being installed, built or started
       if (io.signal.aborted) return 0;
@@ -66,12 +69,19 @@ examples
   },
 };
 
-async function serve(options: RunOptions, io: Io): Promise<number> {
+async function textOf(file: string, io: Io): Promise<string> {
+  const content = await policyText(file, io);
+  if ('rule' in content) throw new Refusal(printProblem(content));
+  return content.text;
+}
+
+/** `text`: of a policy that can be read once only, and so not be followed. */
+async function serve(options: RunOptions, text: string | undefined, io: Io): Promise<number> {
   const ports = await choosePorts(options.port, options.adminPort);
   const progress = (text: string): void => io.err(`tollgate: ${text}\n`);
   const envoy = await chosenEnvoy(options, progress, io.signal);
   const { path } = await currentModule(() => progress('building the module'));
-  const server = await PolicyServer.start({ ...options, ...ports, envoy, module: path }, reportTo(io, options.json));
+  const server = await PolicyServer.start({ ...options, file: inputName(options.file), text, ...ports, envoy, module: path }, reportTo(io, options.json));
   try {
     const text = banner(server, options, envoy);
     if (options.json) io.err(text);
@@ -130,7 +140,7 @@ function parse(args: string[]): RunOptions {
     concurrency: wholeNumber('--concurrency', values.concurrency, 1, 128) ?? 2,
     overrides: new Map((values.upstream ?? []).map(override)),
     ledger: values.ledger === undefined ? null : hostAndPort(values.ledger),
-    out: values.out, envoyPath: values.envoy, docker: values.docker, watch: !values['no-watch'], json: values.json,
+    out: values.out, envoyPath: values.envoy, docker: values.docker, watch: !values['no-watch'] && file !== '-', json: values.json,
   };
 }
 
@@ -169,7 +179,7 @@ function reportTo(io: Io, json: boolean): Report {
 function banner(server: PolicyServer, options: RunOptions, envoy: FoundEnvoy): string {
   const { port, admin } = server.envoy;
   const edits = options.watch ? 'saved edits take effect at once, Ctrl-C stops' : 'Ctrl-C stops';
-  return `tollgate: ${options.file} in force on http://127.0.0.1:${port} (Envoy ${envoy.version} from ${envoy.source}, admin http://127.0.0.1:${admin.port})
+  return `tollgate: ${inputName(options.file)} in force on http://127.0.0.1:${port} (Envoy ${envoy.version} from ${envoy.source}, admin http://127.0.0.1:${admin.port})
 ${curlLines(server.config, port, 'KEY').map((line) => `  ${line}\n`).join('')}tollgate: ${edits}
 `;
 }

@@ -20,15 +20,23 @@ export function burstLine(count: number, call: Call): string {
 
 function commandLine(curl: string, { port, host, path, headers }: Call): string {
   const all = host === null ? headers : { host, ...headers };
-  return [curl, ...Object.entries(all).map(([name, value]) => `-H '${name}: ${value}'`), quoted(`http://127.0.0.1:${port}${path}`)].join(' ');
+  return [curl, ...Object.entries(all).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`), quotedUrl(`http://127.0.0.1:${port}${path}`)].join(' ');
 }
 
-/** Two lines for the first API of a policy: without a key, and with one where the policy looks first. */
+/**
+ * A line without a key for the first API of a policy, and one with a key where the policy looks first, for the first API
+ * that knows keys: where an API has no plans, no key opens anything.
+ */
 export function curlLines(config: PluginConfig, port: number, key: string): string[] {
-  const api = config.apis[0];
-  if (api === undefined) return [];
-  const call = { port, host: hostOf(api.hosts), path: api.paths[0] ?? '/', headers: {} };
-  return [curlLine(call), curlLine(withKey(call, config.keySources[0] ?? { header: 'x-api-key' }, key))];
+  const [first] = config.apis;
+  if (first === undefined) return [];
+  const lines = [curlLine(callOf(first, port))];
+  const keyed = config.apis.find(({ plans }) => plans.length > 0);
+  return keyed === undefined ? lines : [...lines, curlLine(withKey(callOf(keyed, port), config.keySources[0] ?? { header: 'x-api-key' }, key))];
+}
+
+function callOf(api: PluginConfig['apis'][number], port: number): Call {
+  return { port, host: hostOf(api.hosts), path: api.paths[0] ?? '/', headers: {} };
 }
 
 /** A host that the API serves, or null when it serves any. */
@@ -42,6 +50,11 @@ function withKey(call: Call, source: PluginConfig['keySources'][number], key: st
   return { ...call, headers: 'cookie' in source ? { cookie: `${source.cookie}=${key}` } : { authorization: `${source.authorization} ${key}` } };
 }
 
-function quoted(url: string): string {
-  return /[?&;#*()$ ]/.test(url) ? `'${url}'` : url;
+function quotedUrl(url: string): string {
+  return /^[A-Za-z0-9\-._~:/@%+=,]*$/.test(url) ? url : quoted(url);
+}
+
+/** As one word of a shell, whatever is in it. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,14 +1,13 @@
-import { access } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { Refusal } from '../command.ts';
 import { compilePolicy, type PluginConfig, type Policy } from '../policy/index.ts';
 import type { AccessEntry } from './accessLog.ts';
 import { describeChange } from './change.ts';
+import { Follower } from './follow.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
 import { checkedPolicy, policyTextOf } from './policyFile.ts';
 import { notesOf } from './note.ts';
 import { snapshotOf, type LedgerAddress, type Overrides } from './policySnapshot.ts';
-import { watchFile } from './watch.ts';
 
 /** What the server tells about itself while it runs. */
 export interface Report {
@@ -20,8 +19,10 @@ export interface Report {
 }
 
 export interface PolicyServerOptions extends Omit<LocalEnvoyOptions, 'onAccess' | 'onLog'> {
-  /** The policy file. */
+  /** The policy file; what messages call it, if there is a `text`. */
   file: string;
+  /** Read before, from what can be read once only. */
+  text?: string | undefined;
   overrides?: Overrides;
   /** Where the policy's ledger is; null or absent: nowhere. */
   ledger?: LedgerAddress | null;
@@ -33,24 +34,26 @@ export interface PolicyServerOptions extends Omit<LocalEnvoyOptions, 'onAccess' 
 
 /** An Envoy that serves a policy file, and follows its edits once `watch` is called. */
 export class PolicyServer {
-  private queue: Promise<void> = Promise.resolve();
-  private unwatch: (() => void) | null = null;
+  private readonly follower: Follower;
 
   private constructor(
     private readonly options: PolicyServerOptions, private readonly report: Report, readonly envoy: LocalEnvoy,
-    private loaded: Loaded, private readonly calm: { applying: boolean },
-  ) {}
+    private loaded: Loaded, text: string, private readonly calm: { applying: boolean },
+  ) {
+    this.follower = new Follower({ file: options.file, take: (text) => this.edit(text), say: (words) => report.notice(words) }, text);
+  }
 
   /** Throws a Refusal when the policy has problems or Envoy does not take it. */
   static async start(options: PolicyServerOptions, report: Report): Promise<PolicyServer> {
-    const loaded = load(await policyTextOf(options.file), options);
+    const text = options.text ?? (await policyTextOf(options.file));
+    const loaded = load(text, options);
     // what Envoy logs while it takes or refuses a configuration is part of the answer, not news
     const calm = { applying: true };
     const onLog = (line: string): void => (calm.applying ? undefined : report.log(line));
     const envoy = await LocalEnvoy.start(loaded.snapshot, { ...options, onAccess: (entry) => report.access(entry), onLog });
     calm.applying = false;
     [...loaded.warnings, ...loaded.notes].forEach((warning) => report.notice(warning));
-    return new PolicyServer(options, report, envoy, loaded, calm);
+    return new PolicyServer(options, report, envoy, loaded, text, calm);
   }
 
   /** The plugin config in force. */
@@ -58,24 +61,12 @@ export class PolicyServer {
     return this.loaded.config;
   }
 
-  /** Follows edits from now on. */
+  /** Follows edits from now on, and those that were made while Envoy started; every refusal ends in the report. */
   watch(): void {
-    this.unwatch = watchFile(resolve(this.options.file), () => void this.reload());
+    this.follower.start();
   }
 
-  /** Reads the file again and puts it in force if its text changed; every refusal ends in the report, never in a throw. */
-  reload(): Promise<void> {
-    const refused = (error: unknown): void => this.report.notice(`edit refused, the old policy keeps serving:\n${(error as Error).message}`);
-    this.queue = this.queue.then(() => this.edit()).catch(refused);
-    return this.queue;
-  }
-
-  private async edit(): Promise<void> {
-    if (!(await isThere(this.options.file))) return;
-    const text = await policyTextOf(this.options.file);
-    if (text === this.loaded.seen) return;
-    // remembered even when refused: one word about each saved text
-    this.loaded = { ...this.loaded, seen: text };
+  private async edit(text: string): Promise<void> {
     const next = load(text, this.options);
     this.calm.applying = true;
     try {
@@ -91,16 +82,13 @@ export class PolicyServer {
   }
 
   async stop(): Promise<void> {
-    this.unwatch?.();
-    await this.queue;
+    await this.follower.stop();
     this.calm.applying = true;
     await this.envoy.stop();
   }
 }
 
 interface Loaded {
-  /** The last text read, in force or refused. */
-  seen: string;
   policy: Policy;
   warnings: readonly string[];
   notes: readonly string[];
@@ -114,17 +102,12 @@ function load(text: string, options: PolicyServerOptions): Loaded {
   const config = options.amend?.(compiled) ?? compiled;
   const { overrides, ledger = null } = options;
   return {
-    seen: text, policy, warnings: options.warn === false ? [] : warnings, notes: notesOf(policy, ledger), config, snapshot: snapshotOf(policy, config, overrides, ledger),
+    policy, warnings: options.warn === false ? [] : warnings, notes: notesOf(policy, ledger), config, snapshot: snapshotOf(policy, config, overrides, ledger),
   };
 }
 
 function whole({ config, snapshot: { upstreams, routes } }: Loaded): Record<string, unknown> {
   return { ...config, upstreams, routes };
-}
-
-/** Some editors take the file away for a moment while they save; an event follows when it is back. */
-function isThere(file: string): Promise<boolean> {
-  return access(file).then(() => true, () => false);
 }
 
 /** Resolves when the user stops the command; throws when Envoy ends by itself. */

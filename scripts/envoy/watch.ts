@@ -1,13 +1,13 @@
 import { watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
 const DEBOUNCE_MS = 60;
 const POLL_MS = 400;
 
 /**
- * Calls `onChange` after a file may have changed, however it was saved: written in place, or replaced by a rename as most
- * editors do (so the folder is watched). A slow poll covers file systems that send no events and links that are switched.
+ * Calls `onChange` soon after an event of the file's folder, so that a save by a rename is seen as well as one in place; and
+ * now and then without any, because links are switched elsewhere, some file systems send no events, and neither size nor
+ * time of a file must change with its content. So whoever is called reads the file.
  */
 export function watchFile(path: string, onChange: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
@@ -18,13 +18,7 @@ export function watchFile(path: string, onChange: () => void): () => void {
       onChange();
     }, DEBOUNCE_MS);
   };
-  let last: string | undefined;
-  const poll = setInterval(() => {
-    void fingerprint(path).then((now) => {
-      if (last !== undefined && now !== last) soon();
-      last = now;
-    });
-  }, POLL_MS);
+  const poll = setInterval(onChange, POLL_MS);
   const watcher = events(path, soon);
   return () => {
     clearTimeout(timer);
@@ -44,9 +38,4 @@ function events(path: string, onEvent: () => void): { close(): void } | null {
   } catch {
     return null;
   }
-}
-
-async function fingerprint(path: string): Promise<string> {
-  const found = await stat(path).catch(() => null);
-  return found === null ? 'gone' : `${found.ino} ${found.size} ${found.mtimeMs}`;
 }

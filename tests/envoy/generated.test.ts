@@ -74,13 +74,22 @@ group('what is printed', () => {
     assert.equal(describeChange(old, structuredClone(old)), 'same effect as before');
   });
 
+  it('prints a command line with a key for an API that knows keys, and none where there is none', () => {
+    const open = { name: 'open', paths: ["/it's"], plans: [], anonymous: 'allow' as const };
+    const config = { version: 1 as const, policy: 'p', keySources: [{ header: 'x-api-key' }], apis: [open], plans: [], consumers: [] };
+    const anonymous = "curl -i 'http://127.0.0.1:80/it'\\''s'";
+    assert.deepEqual(curlLines(config, 80, 'KEY'), [anonymous]);
+    assert.deepEqual(curlLines({ ...config, apis: [open, { name: 'gated', paths: ['/v1'], plans: ['free'] }] }, 80, 'KEY'), [anonymous, "curl -i -H 'x-api-key: KEY' http://127.0.0.1:80/v1"]);
+  });
+
   it('prints command lines that put the key where the policy looks first', () => {
-    const config = { version: 1 as const, policy: 'p', apis: [{ name: 'a', hosts: ['*.example.com'], paths: ['/v1'], plans: [] }], plans: [], consumers: [] };
+    const config = { version: 1 as const, policy: 'p', apis: [{ name: 'a', hosts: ['*.example.com'], paths: ['/v1'], plans: ['free'] }], plans: [], consumers: [] };
     const line = (source: PluginConfig['keySources'][number]): string | undefined => curlLines({ ...config, keySources: [source] }, 80, 'KEY')[1];
     assert.equal(line({ header: 'x-api-key' }), "curl -i -H 'host: www.example.com' -H 'x-api-key: KEY' http://127.0.0.1:80/v1");
     assert.equal(line({ authorization: 'Bearer' }), "curl -i -H 'host: www.example.com' -H 'authorization: Bearer KEY' http://127.0.0.1:80/v1");
     assert.equal(line({ query: 'k' }), "curl -i -H 'host: www.example.com' 'http://127.0.0.1:80/v1?k=KEY'");
     assert.equal(line({ cookie: 'k' }), "curl -i -H 'host: www.example.com' -H 'cookie: k=KEY' http://127.0.0.1:80/v1");
+    assert.equal(line({ cookie: "k'" }), "curl -i -H 'host: www.example.com' -H 'cookie: k'\\''=KEY' http://127.0.0.1:80/v1");
     const call = { port: 80, host: null, path: '/', headers: {} };
     assert.equal(curlLine(call), 'curl -i http://127.0.0.1:80/');
     assert.equal(burstLine(2, call), "for i in $(seq 2); do curl -s -o /dev/null -w '%{http_code} ' http://127.0.0.1:80/; done");

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { inPackage } from '../../scripts/packageRoot.ts';
 import { startEcho, type Echo } from '../../scripts/upstream/echo.ts';
 import { available } from './available.ts';
 import { testPolicy } from './testPolicy.ts';
@@ -75,6 +78,23 @@ describe('tollgate run', { skip: found.skip }, () => {
     tool = new ToolProcess(['run', file, '--port', String(await freePort())]);
     assert.equal((await get(await tool.port(), '/'))?.status, 404);
     assert.match(tool.err, /^tollgate: the policy has no upstreams, so a request that it allows is answered with 404, .*$/m);
+  });
+
+  it('serves a policy from standard input, and stops when nobody reads what it says', async () => {
+    const script = `exec '${process.execPath}' '${inPackage('scripts', 'bin.mjs')}' run - --port "$1" < "$2"`;
+    await writeFile(file, 'policy: shop\napis: { pets: { paths: [/], anonymous: allow } }\n');
+    const port = await freePort();
+    const child = spawn('sh', ['-c', script, 'sh', String(port), file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    let err = '';
+    child.stderr.on('data', (bytes: Buffer) => (err += bytes.toString()));
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    assert.match(line.toString(), /^tollgate: standard input in force on /);
+    child.stdout.destroy();
+    assert.equal((await get(port, '/'))?.status, 404);
+    assert.equal(await ended, 0);
+    assert.match(err, /^tollgate: nobody reads standard output any more; stopping$/m);
+    assert.equal(await get(port, '/'), null);
   });
 
   it('names the port that is taken', async () => {
