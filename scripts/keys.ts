@@ -7,7 +7,7 @@ import { promptForKey } from './keys/prompt.ts';
 import { revoke } from './keys/revoke.ts';
 import { decode } from './policy/decode.ts';
 import { openPolicy } from './policy/input.ts';
-import { epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE, printProblem } from './policy/index.ts';
+import { consumerNameRule, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE, printProblem } from './policy/index.ts';
 
 /** Far more than a key may have; what is beyond is no key. */
 const MAX_STDIN_BYTES = 65_536;
@@ -80,7 +80,7 @@ async function runIssue(args: string[], io: Io): Promise<number> {
   const { id, from, until, plan, json } = values;
   const file = changeableFile(positionals);
   const consumer = needed('--consumer NAME', values.consumer);
-  must(LABEL.test(consumer), `--consumer ${LABEL_RULE}`);
+  checkConsumer(consumer);
   must(id === undefined || LABEL.test(id), `--id ${LABEL_RULE}`);
   must(plan === undefined || NAME.test(plan), `--plan ${NAME_RULE}`);
   checkTimes(from, until);
@@ -90,6 +90,11 @@ async function runIssue(args: string[], io: Io): Promise<number> {
   const issued = await issue(file, { consumer, id, from, until, plan }, show, io.signal);
   io.err(`key ${issued.id} of consumer ${consumer}: this is the only time it is shown; its digest is in ${file}\n`);
   return 0;
+}
+
+function checkConsumer(name: string): void {
+  const rule = consumerNameRule(name);
+  must(rule === null, `--consumer ${rule}`);
 }
 
 function checkTimes(from: string | undefined, until: string | undefined): void {
@@ -107,7 +112,7 @@ async function runRevoke(args: string[], io: Io): Promise<number> {
   const file = changeableFile(positionals);
   const wanted = needed('--id ID', values.id);
   must(LABEL.test(wanted), `--id ${LABEL_RULE}`);
-  must(values.consumer === undefined || LABEL.test(values.consumer), `--consumer ${LABEL_RULE}`);
+  if (values.consumer !== undefined) checkConsumer(values.consumer);
   const { consumer, id, already } = await revoke(file, wanted, values.consumer, io.signal);
   io.err(already ? `key ${id} of consumer ${consumer} was revoked before\n` : `key ${id} of consumer ${consumer} is revoked in ${file}\n`);
   return 0;

@@ -7,7 +7,7 @@ import { makeRoom } from "./census";
 import { Names } from "./names";
 import { MAX_EXACT } from "./number";
 import { Reader } from "./reader";
-import { readName } from "./rule";
+import { readConsumerName, readName } from "./rule";
 import { hexDigit } from "../bytes/hex";
 import { decodeSubscription } from "./subscription";
 import * as Field from "./field";
@@ -30,7 +30,7 @@ function decodeConsumer(reader: Reader, tables: Tables, names: Names): void {
   while (reader.nextField()) {
     if (reader.is(Field.NAME)) {
       seen = reader.mark(seen, 0);
-      const name = readName(reader);
+      const name = readConsumerName(reader);
       if (!reader.failed && !names.consumers.add(name)) reader.fail(literal("a second consumer named %q"), name);
       consumer.nameText = tables.texts.keepName(name);
       consumer.id = counterId(CONSUMER_ID, 0, name);

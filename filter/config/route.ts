@@ -2,7 +2,7 @@ import { View, equals, literal } from "../bytes/view";
 import { ConditionKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Reader } from "./reader";
-import { readHeaderName, readHeaderValue, readName, readPath, readToken } from "./rule";
+import { readConsumerName, readHeaderName, readHeaderValue, readName, readPath, readToken } from "./rule";
 import * as Field from "./field";
 
 const MAX_ROUTES = 1024;
@@ -87,11 +87,12 @@ function decodeMethods(reader: Reader, tables: Tables): void {
   for (let i = 0; reader.nextItem(i); i++) tables.values.add().value = tables.texts.keep(readToken(reader));
 }
 
+/** Names of plans or of consumers; what is none of the policy's is found when they are resolved. */
 function decodeReferences(reader: Reader, tables: Tables): i32 {
   let count = 0;
   reader.beginArray();
   while (reader.nextItem(count)) {
-    tables.references.add().name = readName(reader);
+    tables.references.add().name = readConsumerName(reader);
     count++;
   }
   return count;

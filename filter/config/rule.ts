@@ -14,13 +14,33 @@ const OWN_PREFIX = literal("x-tollgate-");
 export function readName(reader: Reader): View {
   const name = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(name); i < n; i++) {
-    const byte = byteAt(name, i);
-    if (!isAlphanumeric(byte) && byte != 0x2d && byte != 0x2e && byte != 0x5f && byte != 0x40) {
+    if (!isNameByte(byteAt(name, i))) {
       reader.fail(literal("must be a name of letters, digits, '.', '_', '@' and '-'"));
       break;
     }
   }
   return name;
+}
+
+/** A consumer's name, with `%` and two digits for each byte that would be no part of one word in a header or a log. */
+export function readConsumerName(reader: Reader): View {
+  const name = reader.text(1, MAX_NAME_BYTES);
+  for (let i = 0, n = lengthOf(name); i < n; i++) {
+    if (!isConsumerByte(byteAt(name, i))) {
+      reader.fail(literal("must be a name of letters, digits and ._@+|:/=~-, with % and two hex digits for each other byte"));
+      break;
+    }
+  }
+  return name;
+}
+
+function isNameByte(byte: u8): bool {
+  return isAlphanumeric(byte) || byte == 0x2d || byte == 0x2e || byte == 0x5f || byte == 0x40;
+}
+
+/** Beyond those of a name: `+ | : / = ~ %`. */
+function isConsumerByte(byte: u8): bool {
+  return isNameByte(byte) || byte == 0x2b || byte == 0x7c || byte == 0x3a || byte == 0x2f || byte == 0x3d || byte == 0x7e || byte == 0x25;
 }
 
 /** A header name in lower case that is neither a pseudo header nor Tollgate's own. */

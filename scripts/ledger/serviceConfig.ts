@@ -1,5 +1,5 @@
 import { dump } from 'js-yaml';
-import { domainOf, type Policy, type Quota } from '../policy/index.ts';
+import { domainOf, encodedConsumer, type Policy, type Quota } from '../policy/index.ts';
 import { ownLimits } from './ownLimit.ts';
 
 /**
@@ -47,7 +47,7 @@ function consumersOf(quota: Quota, own: ReadonlyMap<string, number> = new Map())
   const limited = (limit: number): Descriptor['rate_limit'] => ({ unit: unitOf(quota), requests_per_unit: limit });
   return [
     { key: 'consumer', rate_limit: limited(quota.limit)! },
-    ...[...own].map(([consumer, limit]): Descriptor => ({ key: 'consumer', value: consumer, rate_limit: limited(limit)! })),
+    ...[...own].map(([consumer, limit]): Descriptor => ({ key: 'consumer', value: encodedConsumer(consumer), rate_limit: limited(limit)! })),
   ];
 }
 

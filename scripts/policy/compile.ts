@@ -1,4 +1,5 @@
 import type { ApiConfig, ConsumerConfig, HeaderConditionConfig, KeyConfig, KeySourceConfig, LedgerConfig, PlanConfig, PluginConfig, QuotaConfig, RouteConfig, SubscriptionConfig } from './pluginConfig.ts';
+import { encodedConsumer } from './consumerName.ts';
 import { localShareOf, timeoutMilliseconds } from './ledger.ts';
 import type { Api, Consumer, HeaderCondition, Key, Plan, Policy, Quota, Route, Subscription } from './schema.ts';
 import { epochSeconds } from './time.ts';
@@ -53,7 +54,7 @@ function compileRoute({ name, when, setHeaders, removeHeaders, rewritePrefix }: 
     ...(when.methods && { methods: when.methods }),
     ...(when.path !== undefined && { path: when.path }),
     ...(when.plans && { plans: when.plans }),
-    ...(when.consumers && { consumers: when.consumers }),
+    ...(when.consumers && { consumers: when.consumers.map(encodedConsumer) }),
     ...(set.length > 0 && { setHeaders: set }),
     ...(removeHeaders && removeHeaders.length > 0 && { removeHeaders }),
     ...(rewritePrefix !== undefined && { rewritePrefix }),
@@ -86,7 +87,7 @@ function compileQuota(name: string, quota: Quota): QuotaConfig {
 function compileConsumer(name: string, consumer: Consumer): ConsumerConfig {
   const subscriptions = Object.entries(consumer.subscriptions).map(([api, subscription]) => compileSubscription(api, subscription));
   return {
-    name,
+    name: encodedConsumer(name),
     ...(consumer.plan !== undefined && { plan: consumer.plan }),
     ...(subscriptions.length > 0 && { subscriptions }),
     ...(consumer.keys.length > 0 && { keys: consumer.keys.map(compileKey) }),

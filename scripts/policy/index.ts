@@ -1,5 +1,6 @@
 export { compilePolicy, domainOf } from './compile.ts';
 export { loadPolicy, MAX_POLICY_BYTES, readPolicy, type LoadResult } from './load.ts';
+export { consumerNameRule, encodedConsumer } from './consumerName.ts';
 export { LABEL, LABEL_RULE, NAME, NAME_RULE } from './name.ts';
 export { parseUpstream } from './place.ts';
 export type * from './pluginConfig.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** Names that end up in headers, metric names and Envoy's clusters. */
 export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** Names of the outside world: people, companies, mail addresses. */
+/** Ids of keys, which become part of the keys. */
 export const LABEL = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,126}$/;
 
 export const NAME_RULE = 'must be a name of 1 to 63 lower-case letters, digits and "-", with no "-" at its ends';
@@ -13,7 +13,7 @@ export function name(description: string) {
   return z.string().regex(NAME, { error: NAME_RULE }).meta({ description });
 }
 
-/** A name of a consumer or key. */
+/** An id of a key. */
 export function label(description: string) {
   return z.string().regex(LABEL, { error: LABEL_RULE }).meta({ description });
 }

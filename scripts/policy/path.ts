@@ -1,3 +1,5 @@
+import { quotedVisibly } from './secret.ts';
+
 /** A place in a policy: field names and list indexes from the root. */
 export type Path = readonly (string | number)[];
 
@@ -10,5 +12,5 @@ export function printPath(path: Path): string {
 
 function printSegment(segment: string | number): string {
   if (typeof segment === 'number') return `[${segment}]`;
-  return PLAIN_SEGMENT.test(segment) ? `.${segment}` : `[${JSON.stringify(segment)}]`;
+  return PLAIN_SEGMENT.test(segment) ? `.${segment}` : `[${quotedVisibly(segment)}]`;
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { filled } from './collection.ts';
+import { consumerName } from './consumerName.ts';
 import { changeableHeader, headerName, headerValue, token } from './header.ts';
-import { label, name } from './name.ts';
+import { name } from './name.ts';
 import { pathPrefix } from './place.ts';
 
 export const MAX_ROUTES = 1024;
@@ -35,7 +36,7 @@ const when = z
     ).optional(),
     path: pathPrefix('The path lies under this one, which lies under a path of the API.').optional(),
     plans: filled(name('A plan.'), 'must hold a plan', 'The caller\'s plan is one of these.').optional(),
-    consumers: filled(label('A consumer.'), 'must hold a consumer', 'The caller is one of these.').optional(),
+    consumers: filled(consumerName('A consumer.'), 'must hold a consumer', 'The caller is one of these.').optional(),
   })
   .refine((conditions) => Object.keys(conditions).length > 0, { error: 'must hold a condition; without one there is the API\'s own upstream' })
   .meta({ description: 'Conditions; all of them must hold.', minProperties: 1 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { filled, listed, named } from './collection.ts';
+import { consumerName } from './consumerName.ts';
 import { headerName, isFraming, isList, realm, token } from './header.ts';
 import { ledger } from './ledger.ts';
 import { label, name } from './name.ts';
@@ -108,7 +109,7 @@ export const policySchema = z
     upstreams: named(name('An upstream.'), upstream, 'Upstreams by name.'),
     apis: named(name('An API.'), api, 'APIs by name.'),
     plans: named(name('A plan.'), plan, 'Plans by name.'),
-    consumers: named(label('A consumer.'), consumer, 'Consumers by name.'),
+    consumers: named(consumerName('A consumer.'), consumer, 'Consumers by name.'),
   })
   .meta({ title: 'Tollgate policy' });
 

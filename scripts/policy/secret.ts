@@ -20,7 +20,12 @@ export function foundAt(node: Node, path: Path): string | undefined {
 /** The text in quotes, cut to a readable length, with its control characters escaped. */
 export function quote(text: string): string {
   const shown = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
-  return JSON.stringify(censor(shown)).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeCharacter);
+  return quotedVisibly(censor(shown));
+}
+
+/** In quotes, with everything escaped that a terminal hides or obeys. */
+export function quotedVisibly(text: string): string {
+  return JSON.stringify(text).replace(/(?! )[\p{Cc}\p{Cf}\p{Co}\p{Z}]/gu, (hidden) => hidden.replace(/[^]/g, escapeCharacter));
 }
 
 /** True for a field name that a problem may repeat: no key is this short and all letters. */

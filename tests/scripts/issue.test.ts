@@ -197,7 +197,7 @@ for (const { name, before, options, message } of refusals) {
 test('refuses wrong options with exit code 2, and repeats none of them', async () => {
   const file = scratchFile(folder, API);
   const wrong = [
-    [], ['--consumer', 'acme'], ['--consumer', 'a b', file], ['--consumer', 'acme', '--id', '-x-', file], ['--consumer', 'acme', '--plan', 'Free', file],
+    [], ['--consumer', 'acme'], ['--consumer', 'a  b', file], ['--consumer', 'acme', '--id', '-x-', file], ['--consumer', 'acme', '--plan', 'Free', file],
     ['--consumer', 'acme', '--until', '2026-01-01T00:00:00Z', file],
     ['--consumer', 'acme', '--from', 'tomorrow', file], ['--consumer', 'acme', '--from', '2027-01-01T00:00:00Z', '--until', '2026-01-01T00:00:00Z', file],
     ['--consumer', 'acme', file, 'tg_secret'], ['--consumer', 'acme', '--key', 'tg_secret', file],
