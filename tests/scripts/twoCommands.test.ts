@@ -44,7 +44,8 @@ test('processes at once lose nothing, though they are killed at any moment', { t
   await Promise.all(['a', 'b', 'c'].map(async (name) => {
     for (let life = 0; life < 3; life++) {
       const rival = startRival(file, `${name}${life}`, random.below(1e9), 25, said);
-      if (life < 2) setTimeout(() => rival.kill(), 800 + random.below(1500));
+      await rival.begun;
+      if (life < 2) setTimeout(() => rival.kill(), 100 + random.below(1000));
       await rival.ended;
     }
   }));

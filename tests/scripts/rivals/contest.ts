@@ -5,7 +5,8 @@ import { inPackage } from '../../../scripts/packageRoot.ts';
 
 /** What rivals start from; the comments must outlive them. */
 export const CONTESTED = `policy: shop # the shop
-apis: { pets: { paths: [/v1], plans: [free] } }
+upstreams: { v1: { url: "http://127.0.0.1:9" } }
+apis: { pets: { paths: [/v1], plans: [free], upstream: v1 } }
 plans: { free: }
 consumers:
   acme: # first
@@ -16,7 +17,8 @@ consumers:
 
 /** Keys by what the processes said of them, in the order in which they said it. */
 export interface Said {
-  readonly shown: Set<string>;
+  /** With the key itself. */
+  readonly shown: Map<string, string>;
   readonly issued: Set<string>;
   readonly revoking: Set<string>;
   readonly revoked: Set<string>;
@@ -24,19 +26,23 @@ export interface Said {
 }
 
 export interface Rival {
+  /** Resolves when it has said its first word: on a busy machine that takes seconds. */
+  readonly begun: Promise<void>;
   readonly ended: Promise<number | null>;
   kill(): void;
 }
 
 export function nothingSaid(): Said {
-  return { shown: new Set(), issued: new Set(), revoking: new Set(), revoked: new Set(), refused: [] };
+  return { shown: new Map(), issued: new Set(), revoking: new Set(), revoked: new Set(), refused: [] };
 }
 
 /** Starts a process that issues and revokes keys; what it says is added to `said`. */
 export function startRival(file: string, name: string, seed: number, steps: number, said: Said): Rival {
   const child = spawn(process.execPath, ['--import', 'tsx', inPackage('tests', 'scripts', 'rivals', 'rival.ts'), file, name, String(seed), String(steps)], { stdio: ['ignore', 'pipe', 'inherit'] });
   listen(child, said);
-  return { ended: new Promise((resolve) => child.on('close', resolve)), kill: () => void child.kill('SIGKILL') };
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const begun = new Promise<void>((resolve) => child.stdout.once('data', () => resolve()));
+  return { begun: Promise.race([begun, ended.then(() => undefined)]), ended, kill: () => void child.kill('SIGKILL') };
 }
 
 /** A line that a killed process did not finish says nothing. */
@@ -46,11 +52,10 @@ function listen(child: ChildProcess, said: Said): void {
     const lines = (rest + bytes.toString()).split('\n');
     rest = lines.pop()!;
     for (const line of lines) {
-      const at = line.indexOf(' ');
-      const word = line.slice(0, at) as keyof Said;
-      const rest = line.slice(at + 1);
-      if (word === 'refused') said.refused.push(rest);
-      else said[word].add(rest);
+      const [word, id = '', key = ''] = line.split(' ') as [keyof Said, string?, string?];
+      if (word === 'refused') said.refused.push(line);
+      else if (word === 'shown') said.shown.set(id, key);
+      else if (word in said) said[word].add(id);
     }
   });
 }
@@ -67,6 +72,6 @@ export function lostIn(file: string, said: Said): string[] {
     ...[...said.revoked].filter((id) => keys.get(id)?.revoked !== true).map((id) => `the revocation of ${id} is gone`),
     ...[...keys.values()].filter((key) => key.revoked && !said.revoking.has(key.id)).map((key) => `nobody revoked ${key.id}`),
     ...[...keys.keys()].filter((id) => !said.shown.has(id)).map((id) => `the key ${id} is stored and was never shown`),
-    ...said.refused.map((message) => `a command said: ${message}`),
+    ...said.refused.map((message) => `a command ${message}`),
   ];
 }

@@ -1,5 +1,5 @@
 // One of several processes that issue and revoke keys in the same policy, until it is killed: rival.ts FILE NAME SEED STEPS.
-// A line for each thing that is sure: `shown ID`, `issued ID`, `revoked ID`; `refused …` for what a command said instead.
+// A line for each thing that is sure: `shown ID KEY`, `issued ID`, `revoked ID`; `refused …` for what a command said instead.
 import { writeSync } from 'node:fs';
 import type { Io } from '../../../scripts/command.ts';
 import { main } from '../../../scripts/tollgate.ts';
@@ -10,6 +10,7 @@ const random = new Random(Number(seed));
 const active: string[] = [];
 const say = (line: string): void => void writeSync(1, `${line}\n`);
 
+say('begun');
 for (let step = 0; step < Number(steps); step++) {
   if (active.length > 0 && random.chance(0.5)) await revoke(active.splice(random.below(active.length), 1)[0]!);
   else await issue(`${name}-${step}`);
@@ -17,7 +18,7 @@ for (let step = 0; step < Number(steps); step++) {
 
 async function issue(id: string): Promise<void> {
   const consumer = random.chance(0.5) ? 'acme' : `new-${name}`;
-  const code = await run(['keys', 'issue', '--consumer', consumer, ...(consumer === 'acme' ? [] : ['--plan', 'free']), '--id', id, file], () => say(`shown ${id}`));
+  const code = await run(['keys', 'issue', '--consumer', consumer, ...(consumer === 'acme' ? [] : ['--plan', 'free']), '--id', id, file], (key) => say(`shown ${id} ${key.trim()}`));
   if (code !== 0) return;
   say(`issued ${id}`);
   active.push(id);
@@ -28,11 +29,11 @@ async function revoke(id: string): Promise<void> {
   if ((await run(['keys', 'revoke', '--id', id, file])) === 0) say(`revoked ${id}`);
 }
 
-async function run(args: string[], onKey: () => void = () => undefined): Promise<number> {
+async function run(args: string[], onKey: (key: string) => void = () => undefined): Promise<number> {
   let err = '';
   const io: Io = {
     out: () => undefined,
-    deliver: () => Promise.resolve(onKey()),
+    deliver: (text) => Promise.resolve(onKey(text)),
     err: (text) => void (err += text),
     stdin: () => Promise.resolve(Buffer.alloc(0)),
     isTerminal: false,
