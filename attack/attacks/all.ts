@@ -1,4 +1,5 @@
 import type { Attack } from '../form.ts';
+import { commands } from './commands.ts';
 import { configs } from './configs.ts';
 import { doors } from './doors.ts';
 import { headers } from './headers.ts';
@@ -22,4 +23,5 @@ export const allAttacks: readonly Attack[] = [
   configs,
   streams,
   registry,
+  commands,
 ];

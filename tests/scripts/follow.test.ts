@@ -100,7 +100,7 @@ for (const [name, layout] of Object.entries(layouts)) {
       for (let round = 0; round < 4; round++) {
         let text = '';
         for (let saved = 0, most = 1 + random.below(7); saved < most; saved++) {
-          text = `policy: ${lane} ${round} ${saved} ${random.chance(0.3) ? 'bad' : 'fine'}\n`;
+          text = `${round}.${saved} in lane ${lane} is ${random.chance(0.3) ? 'bad' : 'fine'}\n`;
           await save(text);
           await pause(random.chance(0.5) ? 0 : random.below(120));
         }
