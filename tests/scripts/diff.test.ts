@@ -158,7 +158,7 @@ test('diff --resource compares with what is rolled out, of either kind, in a Lis
   for (const kind of ['WasmPlugin', 'TrafficExtension']) {
     const out = join(folder, kind);
     await tollgate(['emit', policy, '--image', `oci://registry.example/tollgate@${digest('a')}`, '-o', out, '--kind', kind]);
-    const file = join(out, `${kind.toLowerCase()}.shop.tollgate-shop-sidecars.yaml`);
+    const file = join(out, `3-${kind.toLowerCase()}.shop.tollgate-shop-sidecars.yaml`);
     assert.equal((await tollgate(['diff', '--resource', file, policy])).out, 'no differences\n');
     const list = scratchFile(folder, JSON.stringify({ kind: 'List', items: [load(readFileSync(file, 'utf8'))] }));
     for (const resource of [file, list]) assert.match((await tollgate(['diff', '--resource', resource, next])).out, /^plan free: monthly 10,000 → 5,000 for 3 consumers/);
