@@ -12,8 +12,8 @@ usage: tollgate compile POLICY [--pretty] [-o FILE]
   --pretty          indents the JSON
   -o, --out FILE    write into FILE, whole or not at all; - (default) prints
 
-The JSON goes to standard output, or into FILE, and nothing else does; problems and warnings go to standard error. The same policy always
-gives the same bytes.
+The JSON goes to standard output, or into FILE, and nothing else does; problems and warnings go to standard error. The same
+policy always gives the same bytes.
 
 examples:
   tollgate compile examples/petstore.policy.yaml --pretty
