@@ -6,7 +6,7 @@ import { Counters } from "../quota/counters";
 import { exceededQuota, retryAfterSeconds } from "../quota/refusal";
 import * as Request from "../request/request";
 import { isPreflight } from "../request/request";
-import { matchApi, servesHost, coveredBytes } from "../route/api";
+import { matchApi, servesHost, coveredBytes, isDoubtful } from "../route/api";
 import { chooseRoute } from "../route/choose";
 import { findOffer } from "../tables/offer";
 import { NONE } from "../tables/record";
@@ -43,12 +43,17 @@ export function refuseToWait(): void {
 }
 
 function judge(tables: Tables, counters: Counters, now: i64): Reason {
-  if (Request.path == ABSENT) {
-    if (servesHost(tables)) return Reason.InvalidPath;
-    return tables.unmatchedAllowed ? Reason.Unmatched : Reason.NoApi;
-  }
+  if (!Request.hasGoodHost) return Reason.InvalidHost;
+  if (Request.path == ABSENT) return judgeWithoutPath(tables);
   decision.api = matchApi(tables);
-  if (decision.api == NONE) return tables.unmatchedAllowed ? Reason.Unmatched : Reason.NoApi;
+  if (decision.api == NONE) {
+    if (!tables.unmatchedAllowed) return Reason.NoApi;
+    return isDoubtful ? Reason.InvalidPath : Reason.Unmatched;
+  }
+  if (isDoubtful) {
+    decision.api = NONE;
+    return Reason.InvalidPath;
+  }
   decision.coveredBytes = coveredBytes;
   const api = tables.apis.at(decision.api);
   const finding = findKey(tables);
@@ -61,6 +66,13 @@ function judge(tables: Tables, counters: Counters, now: i64): Reason {
   const refused = identify(tables, now / NANOSECONDS);
   if (refused != Reason.Allowed) return refused;
   return subscribe(tables, counters, now);
+}
+
+/** Where no API names the host, a path may say what it likes, as long as it says no other host. */
+function judgeWithoutPath(tables: Tables): Reason {
+  if (servesHost(tables)) return Reason.InvalidPath;
+  if (!tables.unmatchedAllowed) return Reason.NoApi;
+  return Request.pathMayNameHost() ? Reason.InvalidPath : Reason.Unmatched;
 }
 
 /** Lets a request through without a consumer. */

@@ -1,9 +1,12 @@
-import { ABSENT, View, byteAt, equals, lengthOf, literal, slice } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, lengthOf, literal, slice, startsWith } from "../bytes/view";
 import { begin, end, writeView } from "../bytes/writer";
 import { stripHeaders, strippedQuery } from "../credential/strip";
 import { headerCount, headerName, headerValue } from "../request/headers";
+import { isRespelt, portAt } from "../request/host";
+import { forwardedLength } from "../request/path";
 import * as Request from "../request/request";
 import { isOwnHeader } from "../request/request";
+import { coveredBytes, hostIsServed } from "../route/api";
 import { NONE, Route } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { decision } from "./decision";
@@ -15,6 +18,8 @@ const CONSUMER = literal("x-tollgate-consumer");
 const PLAN = literal("x-tollgate-plan");
 const ROUTE = literal("x-tollgate-route");
 const PATH = literal(":path");
+const AUTHORITY = literal(":authority");
+const SLASH: u8 = 0x2f;
 
 /**
  * The changes that an allowed request needs, as edits: no key, no borrowed identity, the route's headers, and the names
@@ -22,22 +27,27 @@ const PATH = literal(":path");
  */
 export function writeEdits(tables: Tables): void {
   removeForeignIdentity();
-  if (decision.reason == Reason.Unmatched) return;
+  foreignCount = editCount;
+  if (decision.reason == Reason.Unmatched) return writeUnmatchedPath();
   if (!tables.forwardKey) stripHeaders(tables);
   const route: Route | null = decision.routeIndex == NONE ? null : tables.routes.at(decision.routeIndex);
   if (route != null) writeRouteHeaders(tables, route);
   writePath(tables, route);
+  if (isRespelt) setHeader(AUTHORITY, judgedAuthority());
   if (decision.consumer != NONE) setHeader(CONSUMER, tables.consumers.at(decision.consumer).name);
   if (decision.plan != NONE) setHeader(PLAN, tables.plans.at(decision.plan).name);
   setHeader(ROUTE, decision.route);
 }
 
+/** Headers of Tollgate that the request at hand came with. */
+let foreignCount: i32 = 0;
+
 /**
  * True for a request that no API covers and that carries headers of Tollgate: they come from a client, and are removed, or
- * from another policy in the same Envoy, which the binding can tell.
+ * from another policy in the same Envoy, which the binding can tell. What another policy let through has its path in the forwarded form.
  */
 export function mayBeDecidedAlready(): bool {
-  return decision.reason == Reason.Unmatched && editCount > 0;
+  return decision.reason == Reason.Unmatched && foreignCount > 0 && editCount == foreignCount;
 }
 
 /** Headers of Tollgate that came from outside, and what would have ours dropped; those set below are replaced anyway. */
@@ -71,21 +81,44 @@ function writeRouteHeaders(tables: Tables, route: Route): void {
   }
 }
 
-/** What is forwarded is what was checked: the normalised path, rewritten if the route says so, without the key. */
+/**
+ * What is forwarded is what was judged: without dot segments and empty ones, and with the API's prefix as policies write
+ * it; the rest in the caller's spelling. Rewritten if the route says so, without the key.
+ */
 function writePath(tables: Tables, route: Route | null): void {
   const query = tables.forwardKey ? Request.query : strippedQuery(tables);
   const rewrite: View = route == null ? ABSENT : route.rewritePrefix;
-  if (rewrite == ABSENT && equals(Request.path, Request.rawPath) && equals(query, Request.query)) return;
+  const sameQuery = query == Request.query || equals(query, Request.query);
+  // A plain path is its own judged form.
+  if (rewrite == ABSENT && sameQuery && Request.path == Request.rawPath) return;
+  const covered = rewrite == ABSENT ? coveredBytes : decision.coveredBytes;
+  const before = forwardedLength(covered);
+  const prefix = rewrite == ABSENT ? slice(Request.path, 0, covered) : rewrite;
+  const rest = slice(Request.forwardedPath, before, lengthOf(Request.forwardedPath));
+  if (rewrite == ABSENT && sameQuery && equals(Request.forwardedPath, Request.rawPath) && startsWith(Request.rawPath, prefix)) return;
   begin(lengthOf(Request.target) + 64);
-  if (rewrite == ABSENT) writeView(Request.path);
-  else {
-    // "/" as the new prefix must not double the slash that follows.
-    const rest = slice(Request.path, decision.coveredBytes, lengthOf(Request.path));
-    const last = lengthOf(rewrite) - 1;
-    const slash = load<u8>(<usize>(<u32>rewrite) + last) == 0x2f;
-    writeView(slash && lengthOf(rest) > 0 ? slice(rewrite, 0, last) : rewrite);
-    writeView(rest);
-  }
+  // "/" as the new prefix must not double the slash that follows.
+  const slash = lengthOf(prefix) > 0 && byteAt(prefix, lengthOf(prefix) - 1) == SLASH;
+  writeView(slash && lengthOf(rest) > 0 ? slice(prefix, 0, lengthOf(prefix) - 1) : prefix);
+  writeView(rest);
   writeView(query);
   setHeader(PATH, end());
+}
+
+/** Only where a host has APIs was the path judged; elsewhere it stays, unless it could be read as one of those hosts. */
+function writeUnmatchedPath(): void {
+  if (Request.path == ABSENT || !(hostIsServed || Request.pathMayNameHost())) return;
+  if (equals(Request.forwardedPath, Request.rawPath)) return;
+  begin(lengthOf(Request.target));
+  writeView(Request.forwardedPath);
+  writeView(Request.query);
+  setHeader(PATH, end());
+}
+
+/** A name with the root's dot and one without are the same to us, and two to some servers; so are spellings of an address. */
+function judgedAuthority(): View {
+  begin(lengthOf(Request.authority));
+  writeView(Request.host);
+  writeView(slice(Request.authority, portAt, lengthOf(Request.authority)));
+  return end();
 }

@@ -6,10 +6,10 @@ export const enum Reason {
   NoApi, InvalidPath,
   MissingApiKey, AmbiguousApiKey, MalformedApiKey, UnknownApiKey, RevokedApiKey, InactiveApiKey, ExpiredApiKey,
   NotSubscribed, SubscriptionPaused, SubscriptionInactive, SubscriptionExpired,
-  QuotaExceeded, QuotaUnavailable, NotConfigured, InternalError, TooManyWaiting,
+  QuotaExceeded, QuotaUnavailable, NotConfigured, InternalError, TooManyWaiting, InvalidHost,
 }
 
-export const REASON_COUNT: i32 = 22;
+export const REASON_COUNT: i32 = 23;
 
 /**
  * Everything that a reason stands for: one row each, in the order of the enum. Code, HTTP status, gRPC status, title, detail,
@@ -39,6 +39,7 @@ const ROWS: StaticArray<u64> = [
   literal("not_configured"), 503, 14, literal("Not configured"), literal("No policy is in force here."), literal("tollgate_not_configured"),
   literal("internal_error"), 500, 13, literal("Internal error"), literal("The request could not be decided."), literal("tollgate_internal_error"),
   literal("too_many_waiting"), 503, 14, literal("Too many requests waiting"), literal("Too many requests wait for their quotas to be counted."), literal("tollgate_too_many_waiting"),
+  literal("invalid_host"), 400, 3, literal("Invalid host"), literal("The host is none, or can be read in more than one way."), literal("tollgate_invalid_host"),
 ];
 
 // @ts-ignore: decorator

@@ -3,21 +3,33 @@ import { View, ABSENT, view, pointerOf, lengthOf, byteAt, lowerCase } from "../b
 import { hexDigit } from "../bytes/hex";
 
 /**
- * What a path means, in the form that policies are written in: no `.` and `..`, no empty segments, no escapes for
- * characters that need none (RFC 3986, 6.2.2). An upstream may read a path more generously than we do, so everything that
- * is known to be read in two ways is refused: escaped slashes, backslashes and NULs, `..;x`, `/;x/`, control characters.
+ * A path in two forms. The judged one is what policies are written in: no `.` and `..`, no empty segments, no escape of a
+ * character that needs none (RFC 3986, 6.2.2). The forwarded one has the same segments as the caller wrote them: `%2B` is
+ * data, and signatures cover it. An upstream may read a path more generously than we do, so what is known to be read in
+ * two ways is refused: escaped slashes, backslashes and NULs, `..;x`, `/;x/`, `//..`, overlong UTF-8, control characters.
  */
 const PERCENT: u8 = 0x25;
 const SLASH: u8 = 0x2f;
 const DOT: u8 = 0x2e;
 const SEMICOLON: u8 = 0x3b;
+/** Of a path without empty segments. */
+const NOWHERE: i32 = -1;
 
-/** The normalised path, or ABSENT for one that is refused. Its bytes are `path` itself when nothing changes. */
-export function normalisePath(path: View): View {
-  if (lengthOf(path) == 0 || byteAt(path, 0) != SLASH) return ABSENT;
-  if (isPlain(path)) return path;
-  const decoded = unescape(path);
-  return decoded == ABSENT ? ABSENT : resolve(decoded);
+/** ABSENT, like the other, for a path that is refused. Both are the path's own bytes when nothing changes. */
+export let judged: View = ABSENT;
+export let forwarded: View = ABSENT;
+
+/** Ends of the two forms while they are written. */
+let judgedEnd: usize = 0;
+let forwardedEnd: usize = 0;
+
+export function readPath(path: View): void {
+  judged = ABSENT;
+  forwarded = ABSENT;
+  if (lengthOf(path) == 0 || byteAt(path, 0) != SLASH) return;
+  if (!isPlain(path)) return resolve(path);
+  judged = path;
+  forwarded = path;
 }
 
 /** True when no byte calls for a closer look: no escape, no `//`, `/.`, `;`, and only printable ASCII. */
@@ -35,62 +47,103 @@ function isPlain(path: View): bool {
   return true;
 }
 
-/** Decodes escapes of characters that need none, writes the others with upper-case digits; ABSENT for what is refused. */
-function unescape(path: View): View {
-  const length = lengthOf(path);
-  const start = allocate(length);
-  let to = start;
-  for (let i = 0; i < length; i++) {
-    const byte = byteAt(path, i);
-    if (byte <= 0x20 || byte == 0x7f || byte == 0x5c || byte == 0x23) return ABSENT;
-    if (byte != PERCENT) {
-      store<u8>(to++, byte);
-      continue;
+/** Writes both forms, segment by segment. A trailing slash stays. */
+function resolve(path: View): void {
+  const judgedStart = allocate(lengthOf(path));
+  const forwardedStart = allocate(lengthOf(path));
+  judgedEnd = judgedStart;
+  forwardedEnd = forwardedStart;
+  const end = pointerOf(path) + lengthOf(path);
+  let depth = 0;
+  let emptyAt = NOWHERE;
+  let at = pointerOf(path);
+  while (at < end) {
+    const segment = ++at;
+    while (at < end && load<u8>(at) != SLASH) at++;
+    const kind = readSegment(segment, at);
+    if (kind == Segment.Refused) return;
+    if (kind == Segment.Empty) emptyAt = depth;
+    else if (kind == Segment.Name) depth++;
+    else if (kind == Segment.Parent) {
+      // Who joins slashes first removes a name here, who resolves first the empty segment.
+      if (depth == emptyAt) return;
+      if (depth > 0) depth--;
+      judgedEnd = parentOf(judgedStart, judgedEnd);
+      forwardedEnd = parentOf(forwardedStart, forwardedEnd);
     }
-    if (i + 2 >= length) return ABSENT;
-    const high = hexDigit(byteAt(path, i + 1));
-    const low = hexDigit(byteAt(path, i + 2));
-    if (high < 0 || low < 0) return ABSENT;
-    const code = <u8>(high << 4 | low);
-    if (code < 0x20 || code == SLASH || code == 0x5c || code == 0x7f) return ABSENT;
-    if (isPathCharacter(code)) store<u8>(to++, code);
-    else {
-      store<u8>(to, PERCENT);
-      store<u8>(to, upperHex(high), 1);
-      store<u8>(to, upperHex(low), 2);
-      to += 3;
+    if (at == end && kind != Segment.Name) {
+      store<u8>(judgedEnd++, SLASH);
+      store<u8>(forwardedEnd++, SLASH);
     }
-    i += 2;
   }
-  return view(start, <i32>(to - start));
+  judged = view(judgedStart, <i32>(judgedEnd - judgedStart));
+  forwarded = view(forwardedStart, <i32>(forwardedEnd - forwardedStart));
 }
 
-/** Removes dot segments and empty segments in place; a trailing slash stays. */
-function resolve(path: View): View {
-  const start = pointerOf(path);
-  const end = start + lengthOf(path);
-  let to = start;
-  let at = start;
-  while (at < end) {
-    while (at < end && load<u8>(at) == SLASH) at++;
-    const segment = at;
-    while (at < end && load<u8>(at) != SLASH) at++;
-    // Nothing but path parameters: a servlet container drops the segment, others keep it.
-    if (segment < at && load<u8>(segment) == SEMICOLON) return ABSENT;
-    const dots = leadingDots(segment, at);
-    if (dots > 0 && dots <= 2 && segment + dots < at) return ABSENT;
-    if (dots == 1 || segment == at) {
-      if (at == end) store<u8>(to++, SLASH);
-    } else if (dots == 2) {
-      while (to > start && load<u8>(--to) != SLASH) {}
-      if (at == end) store<u8>(to++, SLASH);
-    } else {
-      store<u8>(to++, SLASH);
-      memory.copy(to, segment, at - segment);
-      to += at - segment;
-    }
+const enum Segment { Refused, Empty, Current, Parent, Name }
+
+/** Appends the segment to both forms if it is a name. */
+function readSegment(segment: usize, end: usize): Segment {
+  if (segment == end) return Segment.Empty;
+  const decoded = judgedEnd + 1;
+  const decodedEnd = decode(segment, end, decoded);
+  if (decodedEnd == 0) return Segment.Refused;
+  // Nothing but path parameters: a servlet container drops the segment, others keep it.
+  if (load<u8>(decoded) == SEMICOLON) return Segment.Refused;
+  const dots = leadingDots(decoded, decodedEnd);
+  if (dots == 1 || dots == 2) {
+    if (decoded + dots < decodedEnd) return Segment.Refused;
+    return dots == 1 ? Segment.Current : Segment.Parent;
   }
-  return view(start, <i32>(to - start));
+  store<u8>(judgedEnd, SLASH);
+  judgedEnd = decodedEnd;
+  store<u8>(forwardedEnd, SLASH);
+  memory.copy(forwardedEnd + 1, segment, end - segment);
+  forwardedEnd += 1 + end - segment;
+  return Segment.Name;
+}
+
+/**
+ * Decodes escapes of characters that need none and of `;`, writes the others with upper-case digits; gives the end of what
+ * it wrote at `to`, or 0 for what is refused.
+ */
+function decode(from: usize, end: usize, to: usize): usize {
+  let previous: u8 = 0;
+  for (let at = from; at < end; at++) {
+    let byte = load<u8>(at);
+    if (byte != PERCENT) {
+      if (byte <= 0x20 || byte == 0x7f || byte == 0x5c || byte == 0x23 || isOverlong(previous, byte)) return 0;
+      store<u8>(to++, byte);
+    } else {
+      const high = at + 2 < end ? hexDigit(load<u8>(at, 1)) : -1;
+      const low = high < 0 ? -1 : hexDigit(load<u8>(at, 2));
+      if (low < 0) return 0;
+      byte = <u8>(high << 4 | low);
+      if (byte < 0x20 || byte == SLASH || byte == 0x5c || byte == 0x7f || isOverlong(previous, byte)) return 0;
+      at += 2;
+      if (isPathCharacter(byte) || byte == SEMICOLON) store<u8>(to++, byte);
+      else {
+        store<u8>(to, PERCENT);
+        store<u8>(to, upperHex(high), 1);
+        store<u8>(to, upperHex(low), 2);
+        to += 3;
+      }
+    }
+    previous = byte;
+  }
+  return to;
+}
+
+/** True for the first two bytes of UTF-8 that is longer than it need be: a way to write `/` and `.` for lenient decoders. */
+function isOverlong(first: u8, second: u8): bool {
+  if ((second & 0xc0) != 0x80) return false;
+  return (first & 0xfe) == 0xc0 || (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+}
+
+/** Where the form ends without its last segment. */
+function parentOf(start: usize, end: usize): usize {
+  while (end > start && load<u8>(--end) != SLASH) {}
+  return end;
 }
 
 /** Number of dots when the segment is dots alone, or dots and a path parameter (`..;x`); otherwise 0. */
@@ -117,30 +170,15 @@ function upperHex(digit: i32): u8 {
   return <u8>(digit < 10 ? 0x30 + digit : 0x37 + digit);
 }
 
-/**
- * Length of the part of `path` that `prefix` covers, segment by segment, or -1. Path parameters (`;a=b`) are looked
- * through, as servlet containers do: `/v1;a=b/pets` lies under `/v1`.
- */
-export function coveredLength(path: View, prefix: View): i32 {
-  let length = lengthOf(prefix);
-  // A prefix means the same with and without a slash at its end; "/" covers everything.
-  if (byteAt(prefix, length - 1) == SLASH) length--;
-  const total = lengthOf(path);
-  let at = 0;
-  for (let i = 0; i < length; i++) {
-    const byte = byteAt(prefix, i);
-    if (byte == SLASH) at = skipParameters(path, at);
-    if (at >= total || byteAt(path, at) != byte) return -1;
-    at++;
+/** Bytes of the forwarded form that hold the same segments as the first `judgedBytes` of the judged one. */
+export function forwardedLength(judgedBytes: i32): i32 {
+  if (judged == forwarded) return judgedBytes;
+  let slashes = 0;
+  for (let i = 0; i < judgedBytes; i++) {
+    if (byteAt(judged, i) == SLASH) slashes++;
   }
-  const after = skipParameters(path, at);
-  return after == total || byteAt(path, after) == SLASH ? after : -1;
-}
-
-function skipParameters(path: View, at: i32): i32 {
-  const total = lengthOf(path);
-  if (at < total && byteAt(path, at) == SEMICOLON) {
-    while (at < total && byteAt(path, at) != SLASH) at++;
+  for (let i = 0, n = lengthOf(forwarded); i < n; i++) {
+    if (byteAt(forwarded, i) == SLASH && slashes-- == 0) return i;
   }
-  return at;
+  return lengthOf(forwarded);
 }

@@ -1,12 +1,13 @@
 import { View, ABSENT, literal, equals, startsWith, byteAt, indexOf, lengthOf, slice } from "../bytes/view";
 import { firstValue, findHeader } from "./headers";
-import { normaliseHost } from "./host";
-import { normalisePath } from "./path";
+import { readHost, name } from "./host";
+import { readPath, judged, forwarded } from "./path";
 
 const METHOD = literal(":method");
 const PATH = literal(":path");
 const AUTHORITY = literal(":authority");
 const OPTIONS = literal("OPTIONS");
+const ASTERISK = literal("*");
 const ORIGIN = literal("origin");
 const REQUESTED_METHOD = literal("access-control-request-method");
 const CONTENT_TYPE = literal("content-type");
@@ -20,9 +21,15 @@ export let target: View = ABSENT;
 export let rawPath: View = ABSENT;
 /** With its `?`, or empty. */
 export let query: View = ABSENT;
-/** Normalised, or ABSENT when the path is refused. */
+/** In the form that policies are written in, or ABSENT when the path is refused. */
 export let path: View = ABSENT;
+/** The same segments as the caller wrote them. */
+export let forwardedPath: View = ABSENT;
+export let authority: View = ABSENT;
+/** Its name or address, as policies write it. */
 export let host: View = ABSENT;
+/** False when the authority is none, or could be read as more than one host. */
+export let hasGoodHost: bool = false;
 
 /** Takes the facts from the headers that `readHeaders` read. */
 export function readRequest(): void {
@@ -33,8 +40,25 @@ export function readRequest(): void {
   const pathEnd = question < 0 ? length : question;
   rawPath = slice(target, 0, pathEnd);
   query = slice(target, pathEnd, length);
-  path = normalisePath(rawPath);
-  host = normaliseHost(firstValue(AUTHORITY));
+  readPath(rawPath);
+  path = judged;
+  forwardedPath = forwarded;
+  authority = firstValue(AUTHORITY);
+  hasGoodHost = readHost(authority);
+  host = name;
+}
+
+/**
+ * True when some servers read a host out of the path: `//host/…`, `/\\host`, `http://host`. Those that resolve it as a
+ * relative reference (Node's `new URL`, browsers' rules) drop tabs and line ends on the way.
+ */
+export function pathMayNameHost(): bool {
+  const length = lengthOf(rawPath);
+  if (length == 0 || equals(rawPath, ASTERISK)) return false;
+  if (byteAt(rawPath, 0) != 0x2f) return true;
+  if (length == 1) return false;
+  const second = byteAt(rawPath, 1);
+  return second == 0x2f || second == 0x5c || second <= 0x20;
 }
 
 /** True for a CORS preflight (Fetch standard): OPTIONS with an origin and the method that is asked for. */

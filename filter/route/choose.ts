@@ -1,6 +1,6 @@
 import { ABSENT, View, byteAt, equals, indexOf, isBlank, lengthOf, slice, startsWith } from "../bytes/view";
 import { decision } from "../decision/decision";
-import { coveredLength } from "../request/path";
+import { Cover, cover, coveredLength } from "../request/cover";
 import { findSpelling, headerValue } from "../request/headers";
 import { COMMA } from "../request/list";
 import * as Request from "../request/request";
@@ -19,13 +19,13 @@ export function chooseRoute(tables: Tables): void {
     if (!holds(tables, route)) continue;
     decision.route = route.name;
     decision.routeIndex = i;
-    if (route.path != ABSENT) decision.coveredBytes = coveredLength(Request.path, route.path);
+    if (route.path != ABSENT && liesUnder(route.path)) decision.coveredBytes = coveredLength;
     return;
   }
 }
 
 function holds(tables: Tables, route: Route): bool {
-  if (route.path != ABSENT && coveredLength(Request.path, route.path) < 0) return false;
+  if (route.path != ABSENT && !liesUnder(route.path)) return false;
   if (route.methodCount > 0 && !isMethod(tables, route)) return false;
   if (route.planCount > 0 && !refersTo(tables, route.firstPlan, route.planCount, decision.plan)) return false;
   if (route.consumerCount > 0 && !refersTo(tables, route.firstConsumer, route.consumerCount, decision.consumer)) return false;
@@ -33,6 +33,12 @@ function holds(tables: Tables, route: Route): bool {
     if (!headerHolds(tables, tables.conditions.at(i))) return false;
   }
   return true;
+}
+
+/** Path parameters are looked through here: all readings of them lead to the same API. */
+function liesUnder(path: View): bool {
+  const found = cover(Request.path, path);
+  return found == Cover.Exact || found == Cover.WithoutParameters;
 }
 
 function isMethod(tables: Tables, route: Route): bool {

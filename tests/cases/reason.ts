@@ -22,6 +22,7 @@ export const REASONS = {
   not_configured: { status: 503, grpcStatus: 14 },
   internal_error: { status: 500, grpcStatus: 13 },
   too_many_waiting: { status: 503, grpcStatus: 14 },
+  invalid_host: { status: 400, grpcStatus: 3 },
 } as const;
 
 export type Reason = keyof typeof REASONS;

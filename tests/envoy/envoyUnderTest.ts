@@ -7,7 +7,7 @@ import { compilePolicy } from '../../scripts/policy/index.ts';
 import { startEcho, type Echo, type Seen } from '../../scripts/upstream/echo.ts';
 import type { Available } from './available.ts';
 
-export interface TestOptions extends Partial<Pick<LocalEnvoyOptions, 'concurrency'>> {
+export interface TestOptions extends Partial<Pick<LocalEnvoyOptions, 'concurrency' | 'connectionManager'>> {
   /** One upstream for all names of the policy (default), or one for each. */
   upstreamPerName?: boolean;
 }
@@ -32,6 +32,7 @@ export class EnvoyUnderTest {
       envoy: found.envoy, module: found.module, concurrency: options.concurrency ?? 2, port: 0, adminPort: 0,
       // above what the filter must meet itself: a key of 64 KB
       maxRequestHeadersKb: 96, accessLogFlushMs: 1,
+      ...(options.connectionManager === undefined ? {} : { connectionManager: options.connectionManager }),
       onAccess: (entry) => {
         test.entries.push(entry);
         test.waiting?.();

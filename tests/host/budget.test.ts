@@ -83,6 +83,7 @@ describe('what a request costs', () => {
     ambiguous_api_key: [...ALLOWED, ['x-api-key', 'no-such-key-at-all']],
     no_api: ALLOWED.map(([name, value]) => [name, name === ':path' ? '/nowhere' : value]),
     invalid_path: ALLOWED.map(([name, value]) => [name, name === ':path' ? '/v1/%2f' : value]),
+    invalid_host: ALLOWED.map(([name, value]) => [name, name === ':authority' ? 'a.test,b.test' : value]),
   };
   for (const [reason, headers] of Object.entries(refusals)) {
     it(`stays within the budget when it is refused with ${reason}`, (t) => {

@@ -14,27 +14,33 @@ const DECIDED: Pair[] = [
 ];
 
 /** What is left of a request that the policy does not cover, with or without a decision of an earlier plugin. */
-function passOn(filterState: string | null): { headers: string[]; log: string | undefined } {
+function passOn(filterState: string | null, request: Pair[] = DECIDED): { headers: string[]; path: string | undefined; log: string | undefined } {
   const process = new Process(Date.UTC(2026, 0, 1));
   const vm = new Vm(loadModule(MODULE), process, 'vm');
   const root = vm.startRoot({ name: 'second', rootId: 'second', configuration: Buffer.from(JSON.stringify(CONFIG)) });
   assert.ok(root);
-  const stream = new Stream(DECIDED);
+  const stream = new Stream(request);
   if (filterState !== null) stream.filterState.set('wasm.tollgate', filterState);
   const context = vm.openStream(root, stream);
-  assert.equal(vm.call(context, 'proxy_on_request_headers', context.id, DECIDED.length, 1), 0);
+  assert.equal(vm.call(context, 'proxy_on_request_headers', context.id, request.length, 1), 0);
   assert.deepEqual(process.faults, []);
   return {
     headers: stream.request.pairs.map(([name]) => name).filter((name) => name.startsWith('x-tollgate-')),
+    path: stream.request.first(':path'),
     log: stream.filterState.get('wasm.tollgate'),
   };
 }
 
 test('keeps the headers and the log text of another policy in the same Envoy', () => {
   const log = 'reason=allowed api=other consumer=acme';
-  assert.deepEqual(passOn(log), { headers: ['x-tollgate-consumer', 'x-tollgate-route'], log });
+  assert.deepEqual(passOn(log), { headers: ['x-tollgate-consumer', 'x-tollgate-route'], path: '/elsewhere', log });
 });
 
 test('removes such headers when no policy in this Envoy has set them', () => {
-  assert.deepEqual(passOn(null), { headers: [], log: 'reason=unmatched' });
+  assert.deepEqual(passOn(null), { headers: [], path: '/elsewhere', log: 'reason=unmatched' });
+});
+
+test('resolves a path that another policy has let pass on its own account', () => {
+  const request: Pair[] = [[':authority', 'a.test'], [':path', '//b.test/v1'], [':method', 'GET']];
+  assert.deepEqual(passOn('reason=unmatched', request), { headers: [], path: '/b.test/v1', log: 'reason=unmatched' });
 });
