@@ -1,5 +1,6 @@
-import { ABSENT, View, byteAt, equals, lengthOf, slice } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, lengthOf, slice, startsWith } from "../bytes/view";
 import { writeByte, writeView, begin, end } from "../bytes/writer";
+import { name as hostName, readHost as readAuthority } from "../request/host";
 import { HostKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { API_ID, counterId } from "../tables/counterId";
@@ -14,6 +15,7 @@ const MAX_HOST_BYTES = 253;
 /** A request is held against them one after the other. */
 const MAX_MOUNTS = 4096;
 const DEFAULT = literal("default");
+const WILDCARD = literal("*.");
 
 export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   const index = tables.apis.count;
@@ -96,18 +98,14 @@ function decodeOffers(reader: Reader, tables: Tables, api: i32): void {
   tables.apis.at(api).offerCount = tables.offers.count - first;
 }
 
-/** A host in lower case without port, or `*.` and a suffix. */
+/** A host in the spelling that requests are compared in, or `*.` and a domain. */
 function readHost(reader: Reader): View {
   const host = reader.text(1, MAX_HOST_BYTES);
-  for (let i = 0, n = lengthOf(host); i < n; i++) {
-    const byte = byteAt(host, i);
-    const wildcard = byte == 0x2a && i == 0 && n > 2 && byteAt(host, 1) == 0x2e;
-    const plain = byte - 0x61 < 26 || byte - 0x30 < 10 || byte == 0x2d || byte == 0x2e || byte == 0x5f;
-    const literal6 = byteAt(host, 0) == 0x5b && (byte == 0x3a || byte == 0x5b || byte == 0x5d);
-    if (!wildcard && !plain && !literal6) {
-      reader.fail(literal("must be a host in lower case without port, or '*.' and a domain"));
-      break;
-    }
+  const length = lengthOf(host);
+  const isWildcard = startsWith(host, WILDCARD);
+  const domain = isWildcard ? slice(host, lengthOf(WILDCARD), length) : host;
+  if (lengthOf(domain) == 0 || !readAuthority(domain) || !equals(hostName, domain) || (isWildcard && byteAt(domain, 0) == 0x5b)) {
+    reader.fail(literal("must be a host in lower case without port, or '*.' and a domain; an address in its usual form"));
   }
   return host;
 }

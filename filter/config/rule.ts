@@ -48,7 +48,7 @@ export function readHeaderName(reader: Reader): View {
   const name = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(name); i < n; i++) {
     if (!isLowerToken(byteAt(name, i))) {
-      reader.fail(literal("must be a header name in lower case"));
+      reader.fail(literal("must be a header name in lower case, without '*'"));
       return name;
     }
   }
@@ -60,8 +60,8 @@ export function readHeaderName(reader: Reader): View {
 export function readToken(reader: Reader): View {
   const token = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(token); i < n; i++) {
-    if (!isTokenByte(byteAt(token, i))) {
-      reader.fail(literal("must be a token"));
+    if (!isPlainToken(byteAt(token, i))) {
+      reader.fail(literal("must be a token, without '*'"));
       break;
     }
   }
@@ -93,17 +93,25 @@ export function readRealm(reader: Reader): View {
   return realm;
 }
 
-/** A path in the one spelling that normalised requests have: begins with `/`, no empty or dot segments, no escapes. */
+/**
+ * A path in the one spelling that judged requests have: begins with `/`, no empty or dot segments, no escapes. No patterns
+ * either: `/admin/*` and `/pets/:id` would cover nothing, and leave open what they were meant to close.
+ */
 export function readPath(reader: Reader): View {
   const path = reader.text(1, MAX_PATH_BYTES);
   if (reader.failed) return path;
   let good = byteAt(path, 0) == 0x2f;
   for (let i = 0, n = lengthOf(path); i < n && good; i++) {
     const byte = byteAt(path, i);
-    good = (byte == 0x2f || isPathCharacter(byte)) && !(byte == 0x2f && i + 1 < n && byteAt(path, i + 1) == 0x2f) && !(byte == 0x2f && isDotSegment(path, i + 1));
+    good = byte == 0x2f ? i + 1 == n || isSegmentStart(path, i + 1) : isPathCharacter(byte) && byte != 0x2a;
   }
-  if (!good) reader.fail(literal("must be a path: '/' first, then letters, digits and -._~!$&'()*+,=:@/, no '//', '.' or '..'"));
+  if (!good) reader.fail(literal("must be a path: '/' first, then letters, digits and -._~!$&'()+,=:@/, no '//', '.' or '..', no segment that begins with ':' or '('"));
   return path;
+}
+
+function isSegmentStart(path: View, at: i32): bool {
+  const byte = byteAt(path, at);
+  return byte != 0x2f && byte != 0x3a && byte != 0x28 && !isDotSegment(path, at);
 }
 
 function isDotSegment(path: View, from: i32): bool {
@@ -127,5 +135,10 @@ function isAlphanumeric(byte: u8): bool {
 
 /** Characters of header names as Envoy has them. */
 function isLowerToken(byte: u8): bool {
-  return isTokenByte(byte) && byte - 0x41 >= 26;
+  return isPlainToken(byte) && byte - 0x41 >= 26;
+}
+
+/** Names with a `*` are meant as patterns. */
+function isPlainToken(byte: u8): bool {
+  return isTokenByte(byte) && byte != 0x2a;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { WHOLE_NAME_RULE } from './pattern.ts';
 
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,127}$/;
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,127}$/;
@@ -46,6 +47,7 @@ export function headerName() {
   return z
     .string()
     .regex(HEADER_NAME, { error: HEADER_NAME_RULE })
+    .refine((name) => !name.includes('*'), { error: WHOLE_NAME_RULE })
     .refine((name) => !isOwnHeader(name), { error: 'must not be a header of Tollgate itself' });
 }
 
@@ -69,5 +71,5 @@ export function realm(description: string) {
 
 /** A name in a query or cookie, or a method, in any case. */
 export function token() {
-  return z.string().regex(TOKEN, { error: TOKEN_RULE });
+  return z.string().regex(TOKEN, { error: TOKEN_RULE }).refine((name) => !name.includes('*'), { error: WHOLE_NAME_RULE });
 }

@@ -3,7 +3,7 @@ import { filled } from './collection.ts';
 import { consumerName } from './consumerName.ts';
 import { changeableHeader, headerName, headerValue, token } from './header.ts';
 import { name } from './name.ts';
-import { pathPrefix } from './place.ts';
+import { newPrefix, pathPrefix } from './place.ts';
 
 export const MAX_ROUTES = 1024;
 const ONE_CONDITION_RULE = 'must hold exactly one of exact, prefix, oneOf, present, absent';
@@ -30,7 +30,9 @@ const when = z
       .meta({ description: 'Conditions on request headers; a text is short for { exact: text }. A header sent several times holds when one of its values does.' })
       .optional(),
     methods: filled(
-      token().regex(/^[^a-z]*$/, { error: 'must be a method in upper case' }),
+      token()
+        .regex(/^[^a-z]*$/, { error: 'must be a method in upper case' })
+        .refine((method) => !/^(?:ANY|ALL)$/.test(method), { error: 'must be one method; leave methods out for any' }),
       'must hold a method',
       'The method is one of these.',
     ).optional(),
@@ -47,5 +49,5 @@ export const route = z.strictObject({
   upstream: name('Where its requests go. Default: the upstream of the API.').optional(),
   setHeaders: z.record(changeableHeader(), headerValue()).meta({ description: 'Request headers to set, replacing what the caller sent.' }).optional(),
   removeHeaders: z.array(changeableHeader()).meta({ description: 'Request headers to remove.' }).optional(),
-  rewritePrefix: pathPrefix('Replaces the path of the condition, or else the path of the API that matched.').optional(),
+  rewritePrefix: newPrefix('Replaces the path of the condition, or else the path of the API that matched.').optional(),
 });

@@ -1,5 +1,6 @@
 import type { Cursor } from './cursor.ts';
 import { planOn } from './holding.ts';
+import { looksLikePattern, looksLikeTemplate } from './pattern.ts';
 import { hasMeshScope } from './quota.ts';
 import type { Report } from './report.ts';
 import { quote } from './secret.ts';
@@ -10,6 +11,7 @@ export function warn(root: Cursor, nowSeconds: number, report: Report): void {
   if (root.get('apis').entries.length === 0) report.add(root, 'has no API, so there is nothing to call', null);
   warnOfUnusedApis(root, report);
   warnOfUnusedLedger(root, report);
+  for (const api of root.get('apis').entries) for (const route of api.get('routes').items) warnOfPatterns(route, report);
   for (const consumer of root.get('consumers').entries) {
     if (consumer.get('keys').items.length === 0) report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
     warnOfTimes(consumer, nowSeconds, report);
@@ -28,6 +30,18 @@ function warnOfUnusedApis(root: Cursor, report: Report): void {
 function warnOfUnusedLedger(root: Cursor, report: Report): void {
   const isUsed = root.get('plans').entries.some((plan) => plan.get('quotas').entries.some(hasMeshScope));
   if (root.get('ledger').given && !isUsed) report.add(root.get('ledger'), 'counts nothing: no quota has "scope: mesh"', null);
+}
+
+/** Values of headers, which the module takes to the letter. */
+function warnOfPatterns(route: Cursor, report: Report): void {
+  for (const condition of route.get('when').get('headers').entries) {
+    for (const value of [condition, condition.get('exact'), condition.get('prefix'), ...condition.get('oneOf').items]) {
+      if (value.text !== undefined && looksLikePattern(value.text)) report.add(value, 'is compared as it stands; for a beginning there is "prefix", for any value "present: true"', null);
+    }
+  }
+  for (const header of route.get('setHeaders').entries) {
+    if (header.text !== undefined && looksLikeTemplate(header.text)) report.add(header, 'is sent as it stands; there are no variables', null);
+  }
 }
 
 function warnOfTimes(consumer: Cursor, nowSeconds: number, report: Report): void {
