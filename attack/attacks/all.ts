@@ -7,6 +7,7 @@ import { lists } from './lists.ts';
 import { registry } from './registry.ts';
 import { resets } from './resets.ts';
 import { services } from './services.ts';
+import { spellings } from './spellings.ts';
 import { storms } from './storms.ts';
 import { streams } from './streams.ts';
 import { units } from './units.ts';
@@ -16,6 +17,7 @@ export const allAttacks: readonly Attack[] = [
   resets,
   storms,
   doors,
+  spellings,
   headers,
   lists,
   services,
