@@ -25,6 +25,7 @@ const request = z.strictObject({
 const upstream = z.strictObject({
   method: z.string().optional(),
   path: z.string().optional(),
+  host: z.string().optional(),
   headers: z.record(z.string(), headerValue).optional(),
   absent: z.array(z.string()).optional(),
 });

@@ -70,10 +70,13 @@ function compareUpstream(expected: Expectation['upstream'], { upstream }: Outcom
   if (expected === undefined) return [];
   if (upstream === null) return ['upstream: expected a request, got none'];
   const problems: string[] = [];
-  for (const part of ['method', 'path'] as const) {
+  // A filter sees the host as :authority, an upstream over HTTP/1.1 as host.
+  const [host = ''] = [...valuesOf(upstream.headers, ':authority'), ...valuesOf(upstream.headers, 'host')];
+  const parts = { method: upstream.method, path: upstream.path, host };
+  for (const part of ['method', 'path', 'host'] as const) {
     const wanted = expected[part];
-    if (wanted !== undefined && !matches(wanted, upstream[part])) {
-      problems.push(`upstream ${part}: expected ${show([wanted])}, got ${show([upstream[part]])}`);
+    if (wanted !== undefined && !matches(wanted, parts[part])) {
+      problems.push(`upstream ${part}: expected ${show([wanted])}, got ${show([parts[part]])}`);
     }
   }
   problems.push(...compareHeaders('upstream', expected.headers ?? {}, expected.absent ?? [], upstream.headers));
