@@ -1,6 +1,6 @@
 import {
-  ABSENT, CALL_BYTES, Call, Claim, Count, Counter, LineState, NONE, Tables, View, claim, counterOf, fail, findLine, firstOf,
-  grpcService, lines, literal, messageOf, resetArena, setState, settle, unclaim,
+  ABSENT, CALL_BYTES, Call, Claim, Count, Counter, LineState, MAX_CALL_COUNTERS, NONE, Tables, View, claim, counterOf, fail, findLine, firstOf,
+  grpcService, lines, linesToAsk, literal, messageOf, resetArena, setState, settle, unclaim,
 } from "../filter/index";
 import { currentTimeNanoseconds, grpcCall, grpcMessage, setEffectiveContext } from "./host";
 import { reportFailure, reportAnswer } from "./ledgerReport";
@@ -15,6 +15,11 @@ const METHOD = literal("ShouldRateLimit");
 const MAX_CALLS: i32 = 64;
 /** While fewer are under way, a request that finds its counter dry has a call begun for it at once; later ones share calls. */
 const FEW_CALLS = 8;
+/**
+ * Beyond that the pause between two calls grows with the calls under way, so that a slow service is asked for more in each call before
+ * there are no calls left. A call that is full is not kept waiting.
+ */
+const PAUSE_NANOSECONDS: i64 = 500_000;
 /** Counters that one callback asks for at most. */
 const MAX_ASKS = 32;
 /** Answers are this long at most; a longer one is cut off, and then cannot be read. */
@@ -29,6 +34,7 @@ const LIFETIME_MARGIN_MILLISECONDS = 1000;
 /** The calls, once some policy has a ledger. */
 let calls: usize = 0;
 let inUse = 0;
+let lastBegunAt: i64 = 0;
 
 /** Asks for more of a counter that runs low, unless that is under way. */
 export function askAhead(root: Root, counter: Counter): void {
@@ -50,7 +56,7 @@ export function askForWaiting(): void {
   let asks = MAX_ASKS;
   while (asks > 0) {
     const index = firstOf(LineState.ToAsk);
-    if (index == NONE) return;
+    if (index == NONE || isTooSoon()) return;
     const root = findRoot(lines.at(index).rootId);
     const tables: Tables | null = root == null ? null : root.tables;
     const account: Account | null = root == null ? null : root.account;
@@ -64,6 +70,12 @@ export function askForWaiting(): void {
     asks -= gather(root, account, call, asks);
     if (call.count > 0) begin(root, tables, account, call);
   }
+}
+
+function isTooSoon(): bool {
+  if (inUse < FEW_CALLS || linesToAsk >= MAX_CALL_COUNTERS) return false;
+  const since = currentTimeNanoseconds() - lastBegunAt;
+  return since >= 0 && since < PAUSE_NANOSECONDS * inUse;
 }
 
 /** Fills a call with the counters of lines of one root; how many lines it took care of, at least one. */
@@ -94,6 +106,7 @@ function begin(root: Root, tables: Tables, account: Account, call: Call): void {
   if (call.token != 0) {
     call.inUse = true;
     call.released = false;
+    lastBegunAt = call.sentAtNanoseconds;
     inUse++;
     return;
   }

@@ -51,6 +51,9 @@ function bucketEnds(consumerId: u64): Ends {
   return changetype<Ends>(HEADS + <usize>(<u32>consumerId & BUCKETS - 1) * 8);
 }
 
+/** Lines that have to ask. */
+export let linesToAsk: i32 = 0;
+
 /** Where the line's own waiters begin and end. */
 export function waitersOf(line: Line): Ends {
   return changetype<Ends>(changetype<usize>(line) + offsetof<Line>("first"));
@@ -81,8 +84,7 @@ export function openLine(counter: Counter, rootId: u32): i32 {
   const line = lines.at(index);
   learn(line, counter, rootId);
   clearEnds(waitersOf(line));
-  line.state = LineState.ToAsk;
-  byState.append(stateEnds(LineState.ToAsk), index);
+  enter(index, LineState.ToAsk);
   byBucket.append(bucketEnds(counter.consumerId), index);
   return index;
 }
@@ -96,17 +98,27 @@ export function learn(line: Line, counter: Counter, rootId: u32): void {
 /** Nobody is left in it. */
 export function closeLine(index: i32): void {
   const line = lines.at(index);
-  if (line.state != LineState.Asked) byState.remove(stateEnds(line.state), index);
+  exit(index);
   byBucket.remove(bucketEnds(line.consumerId), index);
   lines.giveBack(index);
 }
 
 /** Puts the line last among those of a state, also when it is of that state already. */
 export function setState(index: i32, state: LineState): void {
-  const line = lines.at(index);
-  if (line.state != LineState.Asked) byState.remove(stateEnds(line.state), index);
-  line.state = state;
+  exit(index);
+  enter(index, state);
+}
+
+function enter(index: i32, state: LineState): void {
+  lines.at(index).state = state;
   if (state != LineState.Asked) byState.append(stateEnds(state), index);
+  if (state == LineState.ToAsk) linesToAsk++;
+}
+
+function exit(index: i32): void {
+  const state = lines.at(index).state;
+  if (state != LineState.Asked) byState.remove(stateEnds(state), index);
+  if (state == LineState.ToAsk) linesToAsk--;
 }
 
 /** The line of that state that has been in it for longest, or NONE. */

@@ -86,6 +86,18 @@ describe('a storm of requests that wait', () => {
     assert.ok(memoryOf(mesh) - before <= 1 << 20, 'a mebibyte at most');
   });
 
+  it('of many callers one after the other is served by a slow service too', (t) => {
+    const mesh = open(100_000, { consumers: MANY, latencyMs: () => 900, timeoutMs: 1000 });
+    for (let i = 0; i < 2500; i++) {
+      mesh.ask(0, 0, `c${i}`);
+      mesh.pass(3.2);
+    }
+    mesh.pass(2000);
+    mesh.assertSound();
+    t.diagnostic(`${JSON.stringify(mesh.outcomes)}, ${mesh.ledger.calls.length} calls, the longest wait ${mesh.longestWaitMs} ms`);
+    assert.deepEqual(mesh.outcomes, { allowed: 2500 });
+  });
+
   it('does bounded work in each callback', (t) => {
     const mesh = open(1_000_000, { consumers: MANY, latencyMs: () => 30 });
     const vm = mesh.hosts[0]!.workers[0]!;
