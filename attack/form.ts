@@ -25,7 +25,7 @@ export interface Context {
   readonly leftMs: () => number;
   /** Adds to the figures of the outcome: `count('resets', 45)`. */
   readonly count: (what: string, by?: number) => void;
-  /** An Envoy with the module, a policy and an upstream that echoes. */
+  /** An Envoy with the module, a policy and an upstream. */
   readonly open: (setting: Setting) => Promise<Target>;
   /** A model of a rate limit service; `fault`, `delayMs` and `stop` make it misbehave. */
   readonly service: (rules: readonly Rule[]) => Promise<FakeService>;

@@ -12,7 +12,7 @@ import { Fault, hold, pause } from './form.ts';
 export interface Setting {
   /** The policy as YAML. */
   readonly policy: string;
-  /** Where all of its upstreams are; default an echo. */
+  /** Where all of its upstreams are; default one that answers 200. */
   readonly upstream?: string;
   /** Worker threads, and so VMs that see requests; default 2. */
   readonly workers?: number;

@@ -1,11 +1,11 @@
 import { AssertionError } from 'node:assert';
-import { startEcho, type Echo } from '../scripts/upstream/echo.ts';
 import type { Available } from '../tests/envoy/available.ts';
 import { Random } from '../tests/host/random.ts';
 import { FakeService } from '../tests/ledger/fakeService.ts';
 import { Fault, hold, type Attack, type Context } from './form.ts';
 import { POLICY } from './policy.ts';
 import { Target } from './target.ts';
+import { Upstream } from './upstream.ts';
 
 export interface Outcome {
   readonly attack: Attack;
@@ -56,7 +56,7 @@ export async function runAttack(attack: Attack, options: TrialOptions): Promise<
 
 function contextOf(attack: Attack, { seed, ms, found, signal }: TrialOptions, { counts, closing, targets }: Traces): Context {
   const deadline = Date.now() + ms;
-  let echo: Echo | null = null;
+  let upstream: Upstream | null = null;
   const leftMs = (): number => (signal?.aborted ? 0 : Math.max(0, deadline - Date.now()));
   return {
     random: new Random(seedFor(seed, attack.name)),
@@ -65,11 +65,11 @@ function contextOf(attack: Attack, { seed, ms, found, signal }: TrialOptions, { 
     count: (what, by = 1) => void counts.set(what, (counts.get(what) ?? 0) + by),
     cleanUp: (close) => void closing.push(close),
     async open(setting) {
-      if (echo === null) {
-        echo = await startEcho('v1');
-        closing.push(() => echo!.close());
+      if (upstream === null) {
+        upstream = await Upstream.start();
+        closing.push(() => upstream!.close());
       }
-      const target = await Target.open({ upstream: echo.url, ...setting }, found);
+      const target = await Target.open({ upstream: upstream.url, ...setting }, found);
       targets.push(target);
       closing.push(() => target.stop());
       counts.set('Envoys', (counts.get('Envoys') ?? 0) + 1);

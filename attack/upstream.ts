@@ -8,7 +8,10 @@ export interface Arrived {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-/** An upstream that takes whatever Envoy sends, judges nothing, and keeps what it saw by the header `x-probe`. */
+/**
+ * An upstream that takes whatever Envoy sends, judges nothing, and keeps what it saw by the header `x-probe`. It never hangs up on
+ * an idle connection, which Envoy would answer with a 503 of its own now and then; what comes after an upgrade is echoed.
+ */
 export class Upstream {
   private readonly arrived = new Map<string, Arrived>();
   private readonly sockets = new Set<Socket>();
@@ -39,16 +42,18 @@ export class Upstream {
 
   private take(socket: Socket): void {
     let text = '';
+    let isUpgraded = false;
     this.sockets.add(socket);
     socket.on('close', () => this.sockets.delete(socket)).on('error', () => undefined);
     socket.setEncoding('latin1').on('data', (more: string) => {
+      if (isUpgraded) return void socket.write(more, 'latin1');
       text += more;
       for (let end = text.indexOf('\r\n\r\n'); end >= 0; end = text.indexOf('\r\n\r\n')) {
         const request = parse(text.slice(0, end));
         text = text.slice(end + 4);
         this.arrived.set(request.headers.find(([name]) => name === 'x-probe')?.[1] ?? '', request);
-        const isUpgrade = request.headers.some(([name]) => name === 'upgrade');
-        socket.write(isUpgrade ? 'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n' : 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+        isUpgraded = request.headers.some(([name]) => name === 'upgrade');
+        socket.write(isUpgraded ? 'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n' : 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
       }
     });
   }

@@ -33,6 +33,15 @@ export const storms: Attack = {
   },
 };
 
+/** Who storms what. */
+interface Field {
+  readonly context: Context;
+  readonly target: Target;
+  readonly service: FakeService;
+  /** The key of a consumer that has asked for nothing lately. */
+  readonly fresh: () => string;
+}
+
 async function attackOne(context: Context, workers: number): Promise<void> {
   const service = await context.service(rulesOf(MESH));
   service.delayMs = 3;
@@ -40,16 +49,18 @@ async function attackOne(context: Context, workers: number): Promise<void> {
   const footprint = new Footprint(target);
   const end = Date.now() + ROUND_MS;
   let next = 0;
-  let fresh = 0;
+  let asked = 0;
+  const fresh = (): string => keyOf(CONSUMERS + (asked++ % FRESH));
+  const field = { context, target, service, fresh };
   while (Date.now() < end && context.isTimeLeft() && next + 250 < CONSUMERS) {
     const near = new Bystander(context, target, 'a consumer with a quota of this Envoy', NEAR_KEY);
-    if (context.random.chance(0.6)) await oneForAll(context, target, service, next++);
-    else next += await eachItsOwn(context, target, service, next);
+    if (context.random.chance(0.6)) await oneForAll(field, next++);
+    else next += await eachItsOwn(field, next);
     await near.end();
     target.isWell();
     await serves(target, NEAR_KEY);
     // Who holds no unit yet: the service is asked again.
-    await serves(target, () => keyOf(CONSUMERS + (fresh++ % FRESH)), BACK_MS);
+    await serves(target, fresh, BACK_MS);
     await footprint.isBounded();
   }
   await target.stop();
@@ -57,13 +68,14 @@ async function attackOne(context: Context, workers: number): Promise<void> {
 }
 
 /** Hundreds of requests of one consumer on one connection. */
-async function oneForAll(context: Context, target: Target, service: FakeService, consumer: number): Promise<void> {
+async function oneForAll(field: Field, consumer: number): Promise<void> {
+  const { context, target } = field;
   const { random } = context;
   const weather: Weather = random.pick(['well', 'well', 'late', 'never'] as const);
   const size = 350 + random.below(550);
   const began = Date.now();
   const wide = weather === 'well' ? new Bystander(context, target, 'a consumer with units of the mesh left', WIDE_KEY) : null;
-  const ends = await storm(context, target, service, weather, Array.from({ length: size }, () => keyOf(consumer)));
+  const ends = await storm(field, weather, Array.from({ length: size }, () => keyOf(consumer)));
   await wide?.end();
   const allowed = ends.filter((end) => end === 200).length;
   const windows = Math.floor(Date.now() / 60_000) - Math.floor(began / 60_000) + 1;
@@ -77,17 +89,19 @@ async function oneForAll(context: Context, target: Target, service: FakeService,
 }
 
 /** As many consumers as requests; all of them have units left. */
-async function eachItsOwn(context: Context, target: Target, service: FakeService, first: number): Promise<number> {
+async function eachItsOwn(field: Field, first: number): Promise<number> {
+  const { context } = field;
   const size = 50 + context.random.below(150);
   const weather: Weather = context.random.pick(['well', 'well', 'never'] as const);
-  const ends = await storm(context, target, service, weather, Array.from({ length: size }, (_, i) => keyOf(first + i)));
+  const ends = await storm(field, weather, Array.from({ length: size }, (_, i) => keyOf(first + i)));
   if (weather === 'well') hold(ends.every((end) => end === 200), `${size} consumers with a unit each, and a service that answers in time, are answered ${figuresOf(ends)}`);
   context.count('storms of many consumers');
   return size;
 }
 
-async function storm(context: Context, target: Target, service: FakeService, weather: Weather, keys: readonly string[]): Promise<End[]> {
+async function storm({ context, target, service, fresh }: Field, weather: Weather, keys: readonly string[]): Promise<End[]> {
   const session = await mustOpen(target);
+  if (weather === 'well') await isBack(session, fresh);
   service.delayMs = weather === 'late' ? 300 + context.random.below(500) : 3;
   service.fault = weather === 'never' ? { kind: context.random.pick(['hang', 'reset'] as const) } : null;
   let silent = 0;
@@ -102,6 +116,13 @@ async function storm(context: Context, target: Target, service: FakeService, wea
   hold(unanswered === 0, `${unanswered} of ${keys.length} requests of a storm were never answered; the service answered ${weather}`);
   hold(weather !== 'well' || silent === 0, `${silent} of ${keys.length} refusals do not say when to come again: ${figuresOf(ends)}`);
   return ends;
+}
+
+/** The worker of this connection may be the one that has not noticed yet that the service is back. */
+async function isBack(session: ClientHttp2Session, fresh: () => string): Promise<void> {
+  for (const deadline = Date.now() + BACK_MS; (await askHttp2(session, { headers: { 'x-api-key': fresh() } })) !== 200; await pause(50)) {
+    hold(Date.now() < deadline, `a worker has not noticed for ${BACK_MS / 1000} s that the service is back`);
+  }
 }
 
 async function mustOpen(target: Target): Promise<ClientHttp2Session> {

@@ -31,6 +31,8 @@ export class Outage {
 
   /** The call that began at `sentAt` has failed, or somebody has waited for it too long. */
   noteFailure(sentAt: i64, now: i64): void {
+    // A call that is given up after later ones were answered says nothing of now; a clock that was set back, nothing of order.
+    if (sentAt < this.answeredAt && this.answeredAt <= now) return;
     // Calls that were under way together fail together: that is one failure.
     if (this.failures > 0 && sentAt < this.failedAt) return;
     this.failures = min(this.failures + 1, MAX_DOUBLINGS + 1);

@@ -131,6 +131,30 @@ describe('a ledger that does not do its work', () => {
     mesh.assertSound();
   });
 
+  it('is there while it answers, whatever becomes of calls that it left unanswered before', () => {
+    const consumers = Array.from({ length: 200 }, (_, i) => `consumer-${i}`);
+    const mesh = open('deny', { envoys: 1, workers: 1, consumers });
+    mesh.ledger.fault = () => null;
+    mesh.ask(0, 0, consumers[0]);
+    mesh.pass(LATEST_MS);
+    assert.equal(mesh.outcome('quota_unavailable'), 1);
+    mesh.ledger.fault = null;
+    // Its pause after one failure is over, and one call shows that it is back.
+    mesh.pass(150);
+    mesh.ask(0, 0, consumers[1]);
+    mesh.pass(LATEST_MS);
+    assert.equal(mesh.outcome('allowed'), 1);
+    const failed = mesh.metric('failed');
+    for (const consumer of consumers.slice(2)) {
+      mesh.ask(0, 0, consumer);
+      mesh.pass(5);
+    }
+    mesh.pass(1000);
+    assert.equal(mesh.metric('failed'), failed + 1, 'the host has ended the call that was never answered');
+    assert.deepEqual(mesh.outcomes, { quota_unavailable: 1, allowed: consumers.length - 1 });
+    mesh.assertSound();
+  });
+
   // Among several Envoys the first answers may look right, because the others' hits are in them.
   for (const [envoys, slack] of [[1, 0], [4, 64]] as const) {
     it(`is found out when it counts one hit for each call, by ${envoys} Envoys`, (t) => {
