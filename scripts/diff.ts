@@ -4,7 +4,7 @@ import { configDifferences, counted, policiesDifferences, printDifference, type 
 import { kubectl, liveDrift, printDrift, type Drift } from './diff/live.ts';
 import { rolledOut } from './diff/resource.ts';
 import { isReadTwice, openPolicy } from './policy/input.ts';
-import { compilePolicy, printProblem, type Policy } from './policy/index.ts';
+import { compilePolicy, printProblems, type Policy } from './policy/index.ts';
 
 const usage = `tollgate diff: tells what a change of a policy means, before it is committed
 
@@ -34,7 +34,7 @@ examples:
   git show main:petstore.policy.yaml | tollgate diff - petstore.policy.yaml
   tollgate diff --live wasmplugins/petstore --exit-code
   tollgate diff --resource wasmplugins/3-wasmplugin.shop.tollgate-petstore-sidecars.yaml petstore.policy.yaml
-  kubectl get wasmplugin -n shop tollgate-petstore-sidecars -o yaml | tollgate diff --resource - petstore.policy.yaml`;
+  kubectl get wasmplugins -A -o yaml | tollgate diff --resource - petstore.policy.yaml`;
 
 export const diff: Command = {
   summary: 'tell what a change of a policy means, per consumer, API and quota',
@@ -67,8 +67,8 @@ async function compare(resource: string | undefined, files: readonly string[], i
   if (resource !== undefined) {
     if (files.length !== 1) throw new UsageError(`takes one policy beside --resource; found ${files.length}`);
     if (isReadTwice([resource, ...files])) throw new UsageError('standard input can be the resource or the policy, not both');
-    const next = await valid(files[0]!, io);
-    return configDifferences(await rolledOut(resource, io), compilePolicy(next));
+    const next = compilePolicy(await valid(files[0]!, io));
+    return configDifferences(await rolledOut(resource, next.policy, io), next);
   }
   if (files.length !== 2) throw new UsageError(`takes two policies, OLD and NEW; found ${files.length}`);
   if (isReadTwice(files)) throw new UsageError('standard input can be one of the two policies');
@@ -76,9 +76,9 @@ async function compare(resource: string | undefined, files: readonly string[], i
 }
 
 async function valid(file: string, io: Io): Promise<Policy> {
-  const { policy, problems } = await openPolicy(file, io);
-  if (policy === null) throw new Refusal(problems.map((problem) => printProblem(problem)).join('\n'));
-  return policy;
+  const result = await openPolicy(file, io);
+  if (result.policy === null) throw new Refusal(printProblems(result));
+  return result.policy;
 }
 
 function isWidening({ effects }: Difference): boolean {

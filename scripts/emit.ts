@@ -8,7 +8,7 @@ import { emitResources, type EmitOptions } from './istio/index.ts';
 import { noticesOf } from './istio/notice.ts';
 import { FAIL_STRATEGIES } from './istio/option.ts';
 import { inputName, openPolicy } from './policy/input.ts';
-import { printProblem, type Policy } from './policy/index.ts';
+import { printProblems, printWarnings, type Policy } from './policy/index.ts';
 
 const KINDS = ['WasmPlugin', 'TrafficExtension'] as const;
 const STAGES = ['tables', 'plugins'] as const;
@@ -56,13 +56,14 @@ export const emit: Command = {
   usage,
   run: async (args, io) => {
     const options = parse(args);
-    const { policy, problems, warnings } = await openPolicy(options.file, io);
-    if (policy === null) throw new Refusal(problems.map((problem) => printProblem(problem)).join('\n'));
+    const result = await openPolicy(options.file, io);
+    const { policy } = result;
+    if (policy === null) throw new Refusal(printProblems(result));
     if (policy.targets.length === 0) throw new Refusal(`${inputName(options.file)}: targets: must hold a target: where on Istio is the policy to be enforced`);
     const former = options.out === '-' || options.forget ? [] : formerIn(await filesIn(options.out), policy.policy);
     const files = emitResources(policy, options, former).filter(({ stage }) => options.stage === undefined || stage === options.stage);
     const notices = noticesOf(policy, options, files);
-    warn([...warnings.map((warning) => printProblem(warning, 'warning')), ...notices.map((notice) => `tollgate: warning: ${notice}`)], io);
+    warn([...printWarnings(result), ...notices.map((notice) => `tollgate: warning: ${notice}`)], io);
     if (options.out === '-') {
       io.out(files.map(({ text }) => `---\n${text}`).join(''));
       return 0;

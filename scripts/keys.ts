@@ -7,7 +7,7 @@ import { promptForKey } from './keys/prompt.ts';
 import { revoke } from './keys/revoke.ts';
 import { decode } from './policy/decode.ts';
 import { openPolicy } from './policy/input.ts';
-import { consumerNameRule, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE, printProblem } from './policy/index.ts';
+import { consumerNameRule, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE, printProblems } from './policy/index.ts';
 
 /** Far more than a key may have; what is beyond is no key. */
 const MAX_STDIN_BYTES = 65_536;
@@ -120,8 +120,9 @@ async function runRevoke(args: string[], io: Io): Promise<number> {
 
 async function runList(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { json: { type: 'boolean', default: false } } });
-  const { policy, problems } = await openPolicy(onlyFile(positionals), io);
-  if (policy === null) throw new Refusal(problems.map((problem) => printProblem(problem)).join('\n'));
+  const result = await openPolicy(onlyFile(positionals), io);
+  const { policy } = result;
+  if (policy === null) throw new Refusal(printProblems(result));
   const listed = listKeys(policy, Date.now() / 1000);
   if (values.json) io.out(`${JSON.stringify(listed, null, 2)}\n`);
   else if (listed.length === 0) io.err('no keys\n');

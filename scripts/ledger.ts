@@ -3,7 +3,7 @@ import { Refusal, UsageError, type Command } from './command.ts';
 import { serviceConfigOf, serviceConfigText } from './ledger/serviceConfig.ts';
 import { printTo } from './outFile.ts';
 import { inputName, openPolicy } from './policy/input.ts';
-import { printProblem } from './policy/index.ts';
+import { printProblems, printWarnings } from './policy/index.ts';
 
 const usage = `tollgate ledger: prints the configuration of the rate limit service that counts a policy's quotas of the whole mesh
 
@@ -30,9 +30,10 @@ export const ledger: Command = {
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { out: { type: 'string', short: 'o' } } });
     const [file] = positionals;
     if (file === undefined || positionals.length > 1) throw new UsageError(`takes one POLICY; found ${positionals.length}`);
-    const { policy, problems, warnings } = await openPolicy(file, io);
-    if (policy === null) throw new Refusal(problems.map((problem) => printProblem(problem)).join('\n'));
-    for (const warning of warnings) io.err(`${printProblem(warning, 'warning')}\n`);
+    const result = await openPolicy(file, io);
+    const { policy } = result;
+    if (policy === null) throw new Refusal(printProblems(result));
+    for (const line of printWarnings(result)) io.err(`${line}\n`);
     const config = serviceConfigOf(policy);
     if (config === null) throw new Refusal(`${inputName(file)}: plans: must hold a quota with "scope: mesh": without one there is nothing to count`);
     await printTo(values.out, serviceConfigText(config, policy.policy), io);

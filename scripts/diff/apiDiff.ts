@@ -1,5 +1,5 @@
-import type { ApiConfig, PluginConfig, RouteConfig } from '../policy/index.ts';
-import { isSame, listChange, type Difference, type Effect } from './difference.ts';
+import { isSameInAnyOrder, type ApiConfig, type PluginConfig, type RouteConfig } from '../policy/index.ts';
+import { listChange, type Difference, type Effect } from './difference.ts';
 
 /** What differs in the APIs: where they lie, who gets in without a key, and their routes. */
 export function apiDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
@@ -53,17 +53,22 @@ function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Differe
 
 function routeDifferences(api: string, old: readonly RouteConfig[], next: readonly RouteConfig[]): Difference[] {
   const say = (route: string, text: string): Difference => ({ subject: `route ${api}/${route}`, text, effects: [] });
-  const before = new Map(old.map((route) => [route.name, route]));
-  const { added, removed } = listChange(old.map(({ name }) => name), next.map(({ name }) => name));
-  const kept = (routes: readonly RouteConfig[]): string[] => routes.map(({ name }) => name).filter((name) => !added.includes(name) && !removed.includes(name));
+  const [before, after] = [old, next].map((routes) => new Map(routes.map((route) => [route.name, route]))) as [Map<string, RouteConfig>, Map<string, RouteConfig>];
+  const keptBefore = [...before.keys()].filter((name) => after.has(name));
+  const keptAfter = [...after.keys()].filter((name) => before.has(name));
   return [
     ...next.flatMap((route) => {
       const former = before.get(route.name);
       if (former === undefined) return [say(route.name, 'added')];
-      const fields = [...new Set([...Object.keys(former), ...Object.keys(route)])].filter((field) => !isSame(former[field as keyof RouteConfig], route[field as keyof RouteConfig]));
+      const fields = changedFields(former, route);
       return fields.length === 0 ? [] : [say(route.name, `other ${fields.join(', ')}`)];
     }),
-    ...removed.map((name) => say(name, 'removed')),
-    ...(isSame(kept(old), kept(next)) ? [] : [{ subject: `API ${api}`, text: `routes in another order: ${kept(next).join(', ')}`, effects: [] }]),
+    ...[...before.keys()].filter((name) => !after.has(name)).map((name) => say(name, 'removed')),
+    ...(keptBefore.every((name, index) => keptAfter[index] === name) ? [] : [{ subject: `API ${api}`, text: `routes in another order: ${keptAfter.join(', ')}`, effects: [] }]),
   ];
+}
+
+function changedFields(old: RouteConfig, next: RouteConfig): string[] {
+  const fields = [...new Set([...Object.keys(old), ...Object.keys(next)])] as (keyof RouteConfig)[];
+  return fields.filter((field) => !isSameInAnyOrder(old[field], next[field]));
 }

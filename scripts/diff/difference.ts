@@ -36,9 +36,6 @@ export function grouped(number: number): string {
 
 /** What was added to a list, and what was removed. */
 export function listChange<T>(old: readonly T[], next: readonly T[]): { added: T[]; removed: T[] } {
-  return { added: next.filter((item) => !old.includes(item)), removed: old.filter((item) => !next.includes(item)) };
-}
-
-export function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  const [before, after] = [new Set(old), new Set(next)];
+  return { added: next.filter((item) => !before.has(item)), removed: old.filter((item) => !after.has(item)) };
 }

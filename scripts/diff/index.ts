@@ -1,7 +1,8 @@
-import { compilePolicy, type PluginConfig, type Policy } from '../policy/index.ts';
+import { compilePolicy, orderedPolicy, type PluginConfig, type Policy } from '../policy/index.ts';
 import { apiDifferences } from './apiDiff.ts';
 import { consumerDifferences } from './consumerDiff.ts';
 import type { Difference } from './difference.ts';
+import { Holdings } from './holding.ts';
 import { calendarDifferences, ledgerDifferences } from './ledgerDiff.ts';
 import { meshDifferences } from './meshDiff.ts';
 import { planDifferences } from './planDiff.ts';
@@ -11,10 +12,15 @@ export { counted, printDifference, type Difference, type Effect } from './differ
 
 /** What a change means, from the whole to the single: policy, ledger, APIs, plans, consumers. */
 export function configDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
-  return [...policyDifferences(old, next), ...ledgerDifferences(old.ledger, next.ledger), ...apiDifferences(old, next), ...planDifferences(old, next), ...consumerDifferences(old, next)];
+  const [before, after] = [new Holdings(old), new Holdings(next)];
+  return [
+    ...policyDifferences(old, next), ...ledgerDifferences(old.ledger, next.ledger), ...apiDifferences(old, next),
+    ...planDifferences(old, next, before, after), ...consumerDifferences(old, next, before, after),
+  ];
 }
 
 /** The same for two policies, with what only they say: upstreams, targets, and how the ledger counts months. */
-export function policiesDifferences(old: Policy, next: Policy): Difference[] {
+export function policiesDifferences(written: Policy, rewritten: Policy): Difference[] {
+  const [old, next] = [orderedPolicy(written), orderedPolicy(rewritten)];
   return [...configDifferences(compilePolicy(old), compilePolicy(next)), ...calendarDifferences(old, next), ...meshDifferences(old, next)];
 }

@@ -1,19 +1,32 @@
-import type { Policy } from '../policy/index.ts';
-import { isSame, listChange, type Difference } from './difference.ts';
+import { isSameInAnyOrder, type Policy } from '../policy/index.ts';
+import { listChange, type Difference } from './difference.ts';
 
 /** What differs outside the plugin config: where requests go, and where the policy is enforced. */
 export function meshDifferences(old: Policy, next: Policy): Difference[] {
-  return [...upstreamDifferences(old, next), ...destinationDifferences(old, next), ...targetDifferences(old, next)];
+  return [...ungatedDifferences(old, next), ...upstreamDifferences(old, next), ...destinationDifferences(old, next), ...targetDifferences(old, next)];
+}
+
+/** The one place where the order of upstreams decides. */
+function ungatedDifferences(old: Policy, next: Policy): Difference[] {
+  const [former, current] = [old, next].map((policy) => (hasUngated(policy) ? Object.keys(policy.upstreams)[0] : undefined));
+  if (former === undefined || current === undefined || former === current) return [];
+  return [{ subject: 'policy', text: `requests that match no API go to ${current} (was: ${former})`, effects: [] }];
+}
+
+/** On the callers' side a routing table also leads what the policy does not gate. */
+function hasUngated({ unmatched, targets }: Policy): boolean {
+  return unmatched === 'allow' || targets.some(({ workload, gatewayApi }) => workload?.mode === 'CLIENT' || (gatewayApi !== undefined && gatewayApi.kind !== 'Gateway'));
 }
 
 function upstreamDifferences(old: Policy, next: Policy): Difference[] {
-  const { added, removed } = listChange(Object.keys(old.upstreams), Object.keys(next.upstreams));
+  const { removed } = listChange(Object.keys(old.upstreams), Object.keys(next.upstreams));
   const say = (name: string, text: string): Difference => ({ subject: `upstream ${name}`, text, effects: [] });
   return [
     ...Object.entries(next.upstreams).flatMap(([name, upstream]) => {
-      if (added.includes(name)) return [say(name, 'added')];
+      const former = old.upstreams[name];
+      if (former === undefined) return [say(name, 'added')];
       const fields = ['url', 'service', 'services', 'timeout', 'retries'] as const;
-      const changed = fields.filter((field) => !isSame(old.upstreams[name]![field], upstream[field]));
+      const changed = fields.filter((field) => !isSameInAnyOrder(former[field], upstream[field]));
       return changed.length === 0 ? [] : [say(name, `other ${changed.join(', ')}`)];
     }),
     ...removed.map((name) => say(name, 'removed')),

@@ -1,5 +1,5 @@
-import type { KeySourceConfig, PluginConfig } from '../policy/index.ts';
-import { isSame, listChange, type Difference } from './difference.ts';
+import { isSameInAnyOrder, type KeySourceConfig, type PluginConfig } from '../policy/index.ts';
+import { listChange, type Difference } from './difference.ts';
 
 const SUBJECT = 'policy';
 
@@ -24,7 +24,7 @@ function keySourceChange(old: PluginConfig, next: PluginConfig): Difference[] {
     ...added.map((source): Difference => ({ subject: SUBJECT, text: `keys are also taken from ${source}`, effects: [] })),
     ...removed.map((source): Difference => ({ subject: SUBJECT, text: `keys are no longer taken from ${source}`, effects: ['narrows'] })),
   ];
-  return differences.length > 0 || isSame(old.keySources, next.keySources) ? differences : [{ subject: SUBJECT, text: 'key sources in another order', effects: [] }];
+  return differences.length > 0 || isSameInAnyOrder({ keySources: old.keySources }, { keySources: next.keySources }) ? differences : [{ subject: SUBJECT, text: 'key sources in another order', effects: [] }];
 }
 
 function sourceText(source: KeySourceConfig): string {

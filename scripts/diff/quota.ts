@@ -1,9 +1,11 @@
-import type { PlanConfig, QuotaConfig } from '../policy/index.ts';
-import { grouped, isSame, listChange, type Effect } from './difference.ts';
+import { isSameInAnyOrder, type PlanConfig, type QuotaConfig } from '../policy/index.ts';
+import { grouped, listChange, type Effect } from './difference.ts';
 
 export interface QuotaChange {
   readonly text: string;
   readonly effects: readonly Effect[];
+  /** The quota that both have and that consumers may have a limit of their own for. */
+  readonly quota?: string;
 }
 
 /** `10 a second`, `5 a second with a burst of 20`, `10,000 in 30 days for each API over the whole mesh` */
@@ -21,15 +23,16 @@ export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaCo
   const get = (quotas: readonly QuotaConfig[], name: string): QuotaConfig => quotas.find((quota) => quota.name === name)!;
   const renamed = new Map<string, string>();
   for (const name of removed) {
-    const twin = added.find((other) => ![...renamed.values()].includes(other) && isSame({ ...get(next, other), name: '' }, { ...get(old, name), name: '' }));
+    const twin = added.find((other) => ![...renamed.values()].includes(other) && isSameInAnyOrder({ ...get(next, other), name: '' }, { ...get(old, name), name: '' }));
     if (twin !== undefined) renamed.set(name, twin);
   }
   const isRenamed = (name: string): boolean => renamed.has(name) || [...renamed.values()].includes(name);
   return [
-    ...next.filter(({ name }) => !added.includes(name)).flatMap((quota) => [...change(get(old, quota.name), quota, isOtherPlan), ...failureModeChange(get(old, quota.name), quota)]),
+    ...next.filter(({ name }) => !added.includes(name)).flatMap((quota) => [...change(get(old, quota.name), quota, isOtherPlan), ...failureModeChange(get(old, quota.name), quota)].map((changed) => ({ ...changed, quota: quota.name }))),
     ...[...renamed].map(([from, to]): QuotaChange => ({ text: `quota ${from} is now called ${to}`, effects: ['restarts'] })),
     ...added.filter((name) => !isRenamed(name)).map((name): QuotaChange => ({ text: `quota ${name} added: ${quotaText(get(next, name))}`, effects: ['narrows'] })),
     ...removed.filter((name) => !isRenamed(name)).map((name): QuotaChange => ({ text: `quota ${name} removed: was ${quotaText(get(old, name))}`, effects: ['widens'] })),
+    ...(old.length > 0 && next.length === 0 ? [{ text: 'no quota is left: unlimited', effects: [] }] : []),
   ];
 }
 

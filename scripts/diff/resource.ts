@@ -1,36 +1,38 @@
-import { readFile } from 'node:fs/promises';
 import { CORE_SCHEMA, loadAll } from 'js-yaml';
 import { Refusal, type Io } from '../command.ts';
+import { readBounded } from '../file.ts';
 import { decode } from '../policy/decode.ts';
-import type { PluginConfig } from '../policy/index.ts';
 import { inputName } from '../policy/input.ts';
+import { isSameInAnyOrder, orderedConfig, type PluginConfig } from '../policy/index.ts';
+import { pluginConfigIn } from './configShape.ts';
 
-/** A List of kubectl holds several objects, each of up to about 1.5 MB. */
+/** A List of every plugin of a mesh; each has at most what etcd takes. */
 const MAX_RESOURCE_BYTES = 64 * 1024 * 1024;
 
-/** The plugin config of a resource that `tollgate emit` made, as a file or as `kubectl get -o yaml` prints it. */
-export async function rolledOut(path: string, io: Io): Promise<PluginConfig> {
-  const file = inputName(path);
-  const configs = documentsOf(await textOf(path, io), file).flatMap(itemsOf).flatMap(configIn);
+/**
+ * The plugin config of a resource that `tollgate emit` made, as a file or as `kubectl get -o yaml` prints it: fields sorted,
+ * with what the API server added, and beside other resources. Of several policies it is the one that is asked for.
+ */
+export async function rolledOut(file: string, policy: string, io: Io): Promise<PluginConfig> {
+  const all = documentsOf(await textOf(file, io), inputName(file)).flatMap(itemsOf).flatMap(configIn);
+  const own = all.filter((config) => config.policy === policy);
+  const configs = own.length > 0 ? own : all;
   const [config] = configs;
-  if (config === undefined) throw new Refusal(`${file}: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1`);
-  if (configs.some((other) => JSON.stringify(other) !== JSON.stringify(config))) throw new Refusal(`${file}: holds different plugin configs; name a file with one of them`);
+  if (config === undefined) throw new Refusal(`${inputName(file)}: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1`);
+  if (configs.some((other) => !isSameInAnyOrder(other, config))) throw new Refusal(`${inputName(file)}: holds different plugin configs; name a file with one of them`);
   return config;
 }
 
-async function textOf(path: string, io: Io): Promise<string> {
-  const decoded = decode(await bytesOf(path, io));
-  if ('rule' in decoded) throw new Refusal(`${inputName(path)}: ${decoded.rule}`);
+async function textOf(file: string, io: Io): Promise<string> {
+  const decoded = decode(file === '-' ? await io.stdin(MAX_RESOURCE_BYTES) : await bytesOf(file));
+  if ('rule' in decoded) throw new Refusal(`${inputName(file)}: ${decoded.rule}`);
   return decoded.text;
 }
 
-async function bytesOf(path: string, io: Io): Promise<Buffer> {
-  if (path === '-') return io.stdin(MAX_RESOURCE_BYTES);
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new Refusal(`${path}: cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
-  }
+function bytesOf(file: string): Promise<Buffer> {
+  return readBounded(file, MAX_RESOURCE_BYTES).catch((error: Error) => {
+    throw new Refusal(`${file}: ${error.message}`);
+  });
 }
 
 function documentsOf(text: string, file: string): unknown[] {
@@ -50,15 +52,9 @@ function itemsOf(document: unknown): unknown[] {
 function configIn(resource: unknown): PluginConfig[] {
   const kind = at(resource, 'kind');
   const spec = at(resource, 'spec');
-  const config = kind === 'WasmPlugin' ? at(spec, 'pluginConfig') : kind === 'TrafficExtension' ? at(at(spec, 'wasm'), 'pluginConfig') : undefined;
-  return isPluginConfig(config) ? [config] : [];
-}
-
-function isPluginConfig(config: unknown): config is PluginConfig {
-  const isNamed = (list: unknown): boolean => Array.isArray(list) && list.every((item) => typeof at(item, 'name') === 'string');
-  const hasLists = (list: unknown, field: string): boolean => (list as unknown[]).every((item) => Array.isArray(at(item, field)));
-  return at(config, 'version') === 1 && Array.isArray(at(config, 'keySources')) && ['apis', 'plans', 'consumers'].every((field) => isNamed(at(config, field))) &&
-    hasLists(at(config, 'apis'), 'paths') && hasLists(at(config, 'apis'), 'plans');
+  const value = kind === 'WasmPlugin' ? at(spec, 'pluginConfig') : kind === 'TrafficExtension' ? at(at(spec, 'wasm'), 'pluginConfig') : undefined;
+  const config = pluginConfigIn(value);
+  return config === null ? [] : [orderedConfig(config)];
 }
 
 function at(value: unknown, field: string): unknown {

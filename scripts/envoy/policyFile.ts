@@ -1,5 +1,5 @@
 import { Refusal } from '../command.ts';
-import { printProblem, readPolicy, type Policy } from '../policy/index.ts';
+import { printProblem, printProblems, printWarnings, readPolicy, type Policy } from '../policy/index.ts';
 import { readPolicyFile } from '../policy/load.ts';
 
 export interface CheckedPolicy {
@@ -17,7 +17,7 @@ export async function policyTextOf(file: string): Promise<string> {
 
 /** The policy in a text; a Refusal that lists every problem when it has any. */
 export function checkedPolicy(text: string, file: string): CheckedPolicy {
-  const { policy, problems, warnings } = readPolicy(text, file);
-  if (policy === null) throw new Refusal(problems.map((problem) => printProblem(problem)).join('\n'));
-  return { policy, warnings: warnings.map((warning) => printProblem(warning, 'warning')) };
+  const result = readPolicy(text, file);
+  if (result.policy === null) throw new Refusal(printProblems(result));
+  return { policy: result.policy, warnings: printWarnings(result) };
 }

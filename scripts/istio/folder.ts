@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { lstat, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Refusal } from '../command.ts';
+import { readBounded, Unreadable } from '../file.ts';
 import { makeFolder } from '../makeFolder.ts';
 import type { EmittedFile } from './index.ts';
 import { emittedFrom } from './yaml.ts';
+
+/** More than the YAML of what etcd takes. */
+const MAX_EMITTED_BYTES = 8 * 1024 * 1024;
 
 export type Change = 'new' | 'changed' | 'unchanged' | 'stale';
 
@@ -94,10 +98,20 @@ export async function filesIn(folder: string): Promise<Map<string, string>> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     const names = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.yaml')).map(({ name }) => name).sort();
-    return new Map(await Promise.all(names.map(async (name): Promise<[string, string]> => [name, await readFile(join(folder, name), 'utf8')])));
+    return new Map(await Promise.all(names.map(async (name): Promise<[string, string]> => [name, await textOf(join(folder, name))])));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
     throw unusable(folder, error);
+  }
+}
+
+/** A file that is larger than anything we write is somebody else's, whatever is in it. */
+async function textOf(file: string): Promise<string> {
+  try {
+    return (await readBounded(file, MAX_EMITTED_BYTES)).toString('utf8');
+  } catch (error) {
+    if (error instanceof Unreadable && error.code === null) return '';
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 import { Refusal } from '../command.ts';
-import { compilePolicy, type Policy } from '../policy/index.ts';
+import { compilePolicy, orderedPolicy, type Policy } from '../policy/index.ts';
 import { destinationRulesOf } from './destinationRule.ts';
 import { guardOf, isEdge, openRulesOf } from './failOpen.ts';
 import type { Former } from './former.ts';
@@ -32,7 +32,8 @@ export interface EmittedFile {
  * Every resource that rolls a policy out, one in a file, in the order in which they are to be applied. The same policy, options and
  * former resources give the same bytes.
  */
-export function emitResources(policy: Policy, options: EmitOptions, former: Former = []): EmittedFile[] {
+export function emitResources(written: Policy, options: EmitOptions, former: Former = []): EmittedFile[] {
+  const policy = orderedPolicy(written);
   const config = compilePolicy(policy);
   const table = routingTableOf(policy);
   const places = chosen(policy, options.only);

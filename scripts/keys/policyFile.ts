@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Refusal } from '../command.ts';
-import { printProblem, readPolicy, type Policy, type Problem } from '../policy/index.ts';
+import { printProblem, printProblems, readPolicy, type Policy } from '../policy/index.ts';
 import { readPolicyFile } from '../policy/load.ts';
 import type { Mapping } from '../policy/node.ts';
 import { readSource } from '../policy/source.ts';
@@ -21,8 +21,9 @@ export interface PolicyFile {
 export async function openPolicyFile(file: string): Promise<PolicyFile> {
   const content = await readPolicyFile(file);
   if ('rule' in content) throw new Refusal(printProblem(content));
-  const { policy, problems } = readPolicy(content.text, file);
-  if (policy === null) throw new Refusal(refusalText(problems));
+  const result = readPolicy(content.text, file);
+  const { policy } = result;
+  if (policy === null) throw new Refusal(printProblems(result));
   return { file, text: content.text, policy, root: readSource(content.text).root as Mapping };
 }
 
@@ -58,12 +59,9 @@ export async function editPolicyFile(file: string, signal: AbortSignal, change: 
 /** The text after the edits, once it is sure to mean what it should: it is read again and compared before a byte is written. */
 function textAfter(open: PolicyFile, { edits, expected }: Change): string {
   const text = applyEdits(open.text, edits);
-  const { policy, problems } = readPolicy(text, open.file);
-  if (policy === null) throw new Refusal(`${refusalText(problems)}\n(as the file would be after the change; nothing was written)`);
+  const result = readPolicy(text, open.file);
+  const { policy } = result;
+  if (policy === null) throw new Refusal(`${printProblems(result)}\n(as the file would be after the change; nothing was written)`);
   if (!isDeepStrictEqual(policy, expected)) throw new Refusal(`${open.file}: is written in a way that cannot be edited safely; nothing was changed`);
   return text;
-}
-
-function refusalText(problems: readonly Problem[]): string {
-  return problems.map((problem) => printProblem(problem)).join('\n');
 }

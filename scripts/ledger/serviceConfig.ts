@@ -1,5 +1,5 @@
 import { dump } from 'js-yaml';
-import { domainOf, encodedConsumer, type Policy, type Quota } from '../policy/index.ts';
+import { domainOf, encodedConsumer, orderedPolicy, type Policy, type Quota } from '../policy/index.ts';
 import { ownLimits } from './ownLimit.ts';
 
 /**
@@ -19,8 +19,9 @@ interface Descriptor {
   readonly descriptors?: readonly Descriptor[];
 }
 
-/** Null for a policy without quotas of the whole mesh. The same policy gives the same bytes, in the policy's order. */
-export function serviceConfigOf(policy: Policy): ServiceConfig | null {
+/** Null for a policy without quotas of the whole mesh. The same policy gives the same bytes, in whatever order it is written. */
+export function serviceConfigOf(written: Policy): ServiceConfig | null {
+  const policy = orderedPolicy(written);
   const descriptors = Object.entries(policy.plans).flatMap(([plan, { quotas }]): Descriptor[] => {
     const mesh = Object.entries(quotas).filter(([, { scope }]) => scope === 'mesh');
     if (mesh.length === 0) return [];

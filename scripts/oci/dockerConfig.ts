@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Refusal } from '../command.ts';
+import { readBounded, Unreadable } from '../file.ts';
 import { credentialKey, type Reference } from './reference.ts';
+
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
 const login = z.object({
   auth: z.string().optional(),
@@ -35,11 +37,11 @@ export type Place = Pick<Reference, 'host' | 'repository'>;
 /** Reads `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`. Messages never repeat what is in it. */
 export async function dockerConfig(place: Place, env: NodeJS.ProcessEnv = process.env): Promise<DockerConfig> {
   const path = join(env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'), 'config.json');
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return '{}';
-    throw new Refusal(`${path}: cannot be read: ${error.code ?? 'unknown error'}`);
+  const bytes = await readBounded(path, MAX_CONFIG_BYTES).catch((error: Error) => {
+    if (error instanceof Unreadable && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return Buffer.from('{}');
+    throw new Refusal(`${path}: ${error.message}`);
   });
-  const config = parse(path, text);
+  const config = parse(path, bytes.toString('utf8'));
   const helper = entryFor(config.credHelpers, place.host) ?? (config.credsStore || null);
   for (const scope of scopesOf(place)) {
     const login = entryFor(config.auths, scope);

@@ -1,11 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Refusal } from '../command.ts';
+import { readBounded, Unreadable } from '../file.ts';
 import { distinct, type Blob, type Bundle, type Descriptor } from './bundle.ts';
 import { digestOf, hexOf, isDigest, type Digest } from './digest.ts';
 import { REF_NAME } from './layout.ts';
 import { DOCKER_MANIFEST, MANIFEST } from './mediaType.ts';
+
+/** As much as the largest module, which is the largest part of a layout. */
+const MAX_BLOB_BYTES = 256 * 1024 * 1024;
 
 const annotations = z.record(z.string(), z.string()).optional();
 const descriptor = z.object({
@@ -70,8 +73,8 @@ function blobPath(folder: string, digest: Digest): string {
 }
 
 async function read(...path: string[]): Promise<Buffer> {
-  return readFile(join(...path)).catch((error: NodeJS.ErrnoException) => {
-    throw new Refusal(`${join(...path)}: ${error.code === 'ENOENT' ? 'no such file; an image layout is what "tollgate pack" writes' : `cannot be read: ${error.code ?? String(error)}`}`);
+  return readBounded(join(...path), MAX_BLOB_BYTES).catch((error: Error) => {
+    throw new Refusal(`${join(...path)}: ${error.message}${error instanceof Unreadable && error.code === 'ENOENT' ? '; an image layout is what "tollgate pack" writes' : ''}`);
   });
 }
 

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { Refusal } from '../command.ts';
+import { readBounded } from '../file.ts';
 
 /** The part of the WebAssembly API used here: Node's types leave it to the DOM's. */
 interface WebAssemblyApi {
@@ -7,6 +7,8 @@ interface WebAssemblyApi {
 }
 const { Module } = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
 
+/** Ours has 100 KB; Istio takes 256 MiB at most. */
+const MAX_MODULE_BYTES = 256 * 1024 * 1024;
 const ABI_EXPORT = /^proxy_abi_version_(\d+)_(\d+)_(\d+)$/;
 
 export interface WasmFile {
@@ -20,8 +22,8 @@ export interface WasmFile {
  * anything else in it would be found out only when every proxy refuses it.
  */
 export async function readWasm(path: string): Promise<WasmFile> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Refusal(`${path}: ${error.code === 'ENOENT' ? 'no such file' : `cannot be read: ${error.code ?? String(error)}`}`);
+  const bytes = await readBounded(path, MAX_MODULE_BYTES).catch((error: Error) => {
+    throw new Refusal(`${path}: ${error.message}`);
   });
   const abiVersion = abiOf(path, bytes);
   return { bytes, abiVersion };

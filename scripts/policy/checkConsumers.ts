@@ -1,5 +1,6 @@
 import type { Cursor } from './cursor.ts';
-import { hint, type Report } from './report.ts';
+import { Offers } from './holding.ts';
+import { Names, type Report } from './report.ts';
 import { quote } from './secret.ts';
 import { epochSeconds } from './time.ts';
 
@@ -8,11 +9,13 @@ const EMPTY_DIGEST = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca49
 
 /** Subscriptions must fit their plans, and every key must belong to one consumer. */
 export function checkConsumers(root: Cursor, report: Report): void {
-  const owners = new Map<string, string>();
+  const owners = new Map<string, { name: string; at: Cursor }>();
+  const offers = new Offers(root);
+  const quotas = new Map(root.get('plans').entries.map((plan) => [plan.key, new Names(plan.get('quotas').entries.map((quota) => quota.key))]));
   for (const consumer of root.get('consumers').entries) {
     for (const subscription of consumer.get('subscriptions').entries) {
-      checkOffer(root, subscription, report);
-      checkLimits(root, subscription, report);
+      checkOffer(root, offers, subscription, report);
+      checkLimits(root, quotas, subscription, report);
       checkTimes(subscription, report);
     }
     checkIds(consumer, report);
@@ -23,21 +26,19 @@ export function checkConsumers(root: Cursor, report: Report): void {
   }
 }
 
-function checkOffer(root: Cursor, subscription: Cursor, report: Report): void {
-  const api = root.get('apis').get(subscription.key);
+function checkOffer(root: Cursor, offers: Offers, subscription: Cursor, report: Report): void {
   const plan = subscription.get('plan');
-  if (!api.given || plan.text === undefined || !root.get('plans').get(plan.text).node) return;
-  const offered = api.get('plans').texts;
-  if (!offered.includes(plan.text)) report.add(plan, `must be a plan that the API offers${hint(offered)}`);
+  if (!root.get('apis').get(subscription.key).given || plan.text === undefined || !root.get('plans').get(plan.text).node) return;
+  const offered = offers.plansOf(subscription.key);
+  if (!offered.has(plan.text)) report.add(plan, `must be a plan that the API offers${offered.hint}`);
 }
 
-function checkLimits(root: Cursor, subscription: Cursor, report: Report): void {
+function checkLimits(root: Cursor, quotas: ReadonlyMap<string, Names>, subscription: Cursor, report: Report): void {
   const plan = root.get('plans').get(subscription.get('plan').text ?? '');
   if (plan.node === undefined) return;
-  const quotas = plan.get('quotas').entries.map((quota) => quota.key);
   for (const limit of subscription.get('limits').entries) {
     const quota = plan.get('quotas').get(limit.key);
-    if (!quota.given) report.add(limit, `must be a quota of the plan "${plan.key}"${hint(quotas)}`, limit.key);
+    if (!quota.given) report.add(limit, `must be a quota of the plan "${plan.key}"${quotas.get(plan.key)!.hint}`, limit.key);
     else if (quota.get('burst').given) report.add(limit, 'must not be a quota with a burst, whose limit cannot be replaced', limit.key);
   }
 }
@@ -49,22 +50,23 @@ function checkTimes(place: Cursor, report: Report): void {
 }
 
 function checkIds(consumer: Cursor, report: Report): void {
-  const seen = new Set<string>();
+  const seen = new Map<string, Cursor>();
   for (const key of consumer.get('keys').items) {
     const id = key.get('id');
     if (id.text === undefined) continue;
-    if (seen.has(id.text)) report.add(id, 'must be the only key of this id of its consumer', id.text);
-    seen.add(id.text);
+    const other = seen.get(id.text);
+    if (other !== undefined) report.twice(id, 'must be the only key of this id of its consumer', other, id.text);
+    else seen.set(id.text, id);
   }
 }
 
-function checkDigest(key: Cursor, consumer: string, owners: Map<string, string>, report: Report): void {
+function checkDigest(key: Cursor, consumer: string, owners: Map<string, { name: string; at: Cursor }>, report: Report): void {
   const digest = key.get('digest');
   if (digest.text === undefined || !digest.text.startsWith('sha256:')) return;
   if (digest.text === EMPTY_DIGEST) report.add(digest, 'must not be the digest of an empty key', null);
   const owner = owners.get(digest.text);
-  if (owner !== undefined) report.add(digest, `must be the digest of one key; ${owner} has it already`, null);
-  owners.set(digest.text, owner ?? `${keyName(key)} of consumer ${quote(consumer)}`);
+  if (owner !== undefined) report.twice(digest, `must be the digest of one key; ${owner.name} has it already`, owner.at, null);
+  else owners.set(digest.text, { name: `${keyName(key)} of consumer ${quote(consumer)}`, at: digest });
 }
 
 function keyName(key: Cursor): string {

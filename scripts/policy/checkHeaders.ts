@@ -23,13 +23,14 @@ function keyHeadersOf(sources: Cursor): Set<string> {
 }
 
 function checkKeySources(sources: Cursor, report: Report): void {
-  const seen = new Set<string>();
+  const seen = new Map<string, Cursor>();
   for (const source of sources.items) {
     const [kind] = source.entries;
     if (kind?.text === undefined || source.entries.length > 1) continue;
     const twin = JSON.stringify([kind.key, kind.text]);
-    if (seen.has(twin)) report.add(kind, 'must be given once');
-    seen.add(twin);
+    const other = seen.get(twin);
+    if (other !== undefined) report.twice(kind, 'must be given once', other);
+    else seen.set(twin, kind);
   }
 }
 
@@ -42,12 +43,13 @@ function checkCondition(condition: Cursor, keyHeaders: ReadonlySet<string>, repo
 
 function checkChanges(route: Cursor, report: Report): void {
   const set = new Set(route.get('setHeaders').entries.map((header) => spelling(header.key)));
-  const removed = new Set<string>();
+  const removed = new Map<string, Cursor>();
   for (const header of route.get('removeHeaders').items) {
     if (header.text === undefined) continue;
     const name = spelling(header.text);
-    if (removed.has(name)) report.add(header, 'must be given once');
+    const other = removed.get(name);
+    if (other !== undefined) report.twice(header, 'must be given once', other);
     else if (set.has(name)) report.add(header, 'must not be set as well; setting replaces what the caller sent');
-    removed.add(name);
+    removed.set(name, other ?? header);
   }
 }

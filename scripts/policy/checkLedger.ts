@@ -1,5 +1,5 @@
 import type { Cursor } from './cursor.ts';
-import { planOn } from './holding.ts';
+import { Offers, type Holding } from './holding.ts';
 import { MAX_MESH_LIMIT, MAX_MESH_QUOTAS } from './ledger.ts';
 import { hasMeshScope } from './quota.ts';
 import type { Report } from './report.ts';
@@ -14,7 +14,8 @@ export function checkLedger(root: Cursor, report: Report): void {
     for (const quota of mesh) checkMeshQuota(quota, ledger, report);
     for (const quota of quotas) checkFailureMode(quota, report);
   }
-  for (const consumer of root.get('consumers').entries) checkOwnLimits(root, consumer, report);
+  const offers = new Offers(root);
+  for (const consumer of root.get('consumers').entries) checkOwnLimits(root, offers, consumer, report);
 }
 
 function checkMeshQuota(quota: Cursor, ledger: Cursor, report: Report): void {
@@ -50,7 +51,8 @@ function checkFailureMode(quota: Cursor, report: Report): void {
 }
 
 /** A counter of the ledger knows one limit: where it counts several APIs together, their limits must be one. */
-function checkOwnLimits(root: Cursor, consumer: Cursor, report: Report): void {
+function checkOwnLimits(root: Cursor, offers: Offers, consumer: Cursor, report: Report): void {
+  let limits: OwnLimits | null = null;
   for (const subscription of consumer.get('subscriptions').entries) {
     const plan = root.get('plans').get(subscription.get('plan').text ?? '');
     for (const limit of subscription.get('limits').entries) {
@@ -58,11 +60,44 @@ function checkOwnLimits(root: Cursor, consumer: Cursor, report: Report): void {
       if (!hasMeshScope(quota)) continue;
       checkLimit(limit, report);
       if (quota.get('per').text === 'api') continue;
-      const other = root.get('apis').entries.find((api) => planOn(api, consumer) === plan.key && limitOn(api, consumer, quota) !== limit.number);
+      limits ??= new OwnLimits(offers.holdingsOf(consumer), consumer);
+      const other = limits.otherThan(limit.number, plan.key, quota);
       if (other === undefined) continue;
-      const rule = `must be the limit of every API on which the consumer has the plan "${plan.key}" (${other.key}: ${limitOn(other, consumer, quota) ?? 'none'}), because the ledger counts them together; or make the quota "per: api"`;
+      const rule = `must be the limit of every API on which the consumer has the plan "${plan.key}" (${other.api}: ${other.limit ?? 'none'}), because the ledger counts them together; or make the quota "per: api"`;
       report.add(limit, rule, limit.number === undefined ? null : undefined);
     }
+  }
+}
+
+interface OwnLimit {
+  readonly api: string;
+  readonly limit: number | undefined;
+}
+
+/** Limits of a consumer over all APIs on which it has a plan; of those that are the same, the first. */
+class OwnLimits {
+  readonly #different = new Map<string, ReadonlyMap<number | undefined, OwnLimit>>();
+
+  constructor(
+    private readonly holdings: readonly Holding[],
+    private readonly consumer: Cursor,
+  ) {}
+
+  otherThan(limit: number | undefined, plan: string, quota: Cursor): OwnLimit | undefined {
+    const name = JSON.stringify([plan, quota.key]);
+    const different = this.#different.get(name) ?? this.#find(plan, quota);
+    this.#different.set(name, different);
+    for (const other of different.values()) if (other.limit !== limit) return other;
+    return undefined;
+  }
+
+  #find(plan: string, quota: Cursor): Map<number | undefined, OwnLimit> {
+    const different = new Map<number | undefined, OwnLimit>();
+    for (const { api, plan: held } of this.holdings) {
+      const limit = limitOn(api, this.consumer, quota);
+      if (held === plan && !different.has(limit)) different.set(limit, { api: api.key, limit });
+    }
+    return different;
   }
 }
 

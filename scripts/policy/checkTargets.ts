@@ -13,15 +13,16 @@ export function checkTargets(root: Cursor, report: Report): void {
 
 /** Two plugins of one policy on the same pods would count every request twice. */
 function checkTargetsOnce(root: Cursor, report: Report): void {
-  const seen = new Set<string>();
+  const seen = new Map<string, Cursor>();
   for (const target of root.get('targets').items) {
     const [kind] = target.entries;
     if (kind === undefined || target.entries.length > 1) continue;
     const selector = kind.get('selector').entries.map(({ key, text }) => [key, text]).sort();
     const place = kind.text ?? [kind.get('namespace').text, selector, kind.get('mode').text ?? 'SERVER', kind.get('kind').text, kind.get('name').text];
     const twin = JSON.stringify([kind.key, place]);
-    if (seen.has(twin)) report.add(kind, 'must be given once', null);
-    seen.add(twin);
+    const other = seen.get(twin);
+    if (other !== undefined) report.twice(kind, 'must be given once', other, null);
+    else seen.set(twin, kind);
   }
 }
 
@@ -31,10 +32,12 @@ function checkTarget(target: Cursor, report: Report): void {
   if (gatewayApi.get('services').given && (kind === 'Gateway' || kind === 'Service')) {
     report.add(gatewayApi.get('services'), 'must go with the kind Waypoint', kind);
   }
-  const ports = new Set<number>();
+  const ports = new Map<number, Cursor>();
   for (const port of target.get('workload').get('ports').items) {
-    if (port.number !== undefined && ports.has(port.number)) report.add(port, 'must be given once');
-    if (port.number !== undefined) ports.add(port.number);
+    if (port.number === undefined) continue;
+    const other = ports.get(port.number);
+    if (other !== undefined) report.twice(port, 'must be given once', other);
+    else ports.set(port.number, port);
   }
 }
 
@@ -74,7 +77,7 @@ function checkSubsets(root: Cursor, report: Report): void {
     const labels = JSON.stringify(at.entries.map(({ key, text }) => [key, text]).sort());
     const other = known.get(subset);
     known.set(subset, other ?? { labels, at });
-    if (other !== undefined && other.labels !== labels) report.add(at, `must be the same for every use of the subset; ${printPath(other.at.path)} has others`, null);
+    if (other !== undefined && other.labels !== labels) report.twice(at, `must be the same for every use of the subset; ${printPath(other.at.path)} has others`, other.at, null);
   }
 }
 

@@ -1,15 +1,16 @@
 import type { ApiConfig, ConsumerConfig, HeaderConditionConfig, KeyConfig, KeySourceConfig, LedgerConfig, PlanConfig, PluginConfig, QuotaConfig, RouteConfig, SubscriptionConfig } from './pluginConfig.ts';
 import { encodedConsumer } from './consumerName.ts';
 import { localShareOf, timeoutMilliseconds } from './ledger.ts';
+import { orderedConfig } from './order.ts';
 import type { Api, Consumer, HeaderCondition, Key, Plan, Policy, Quota, Route, Subscription } from './schema.ts';
 import { epochSeconds } from './time.ts';
 
 /**
- * The plugin config of a valid policy. The same policy gives the same bytes: everything stays in the policy's order, and
- * defaults are left out. (Names of digits alone come first, in their numeric order: so JavaScript keeps objects.)
+ * The plugin config of a valid policy. Policies that mean the same give the same bytes: defaults are left out, and what has
+ * no order stands in that of its names.
  */
 export function compilePolicy(policy: Policy): PluginConfig {
-  return {
+  return orderedConfig({
     version: 1,
     policy: policy.policy,
     ...(policy.unmatched === 'allow' && { unmatched: 'allow' }),
@@ -20,7 +21,7 @@ export function compilePolicy(policy: Policy): PluginConfig {
     apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api)),
     plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan)),
     consumers: Object.entries(policy.consumers).map(([name, consumer]) => compileConsumer(name, consumer)),
-  };
+  });
 }
 
 /** The domain that the policy's counters have in the ledger. */

@@ -13,16 +13,34 @@ export interface Finding {
   readonly path: Path;
   readonly rule: string;
   readonly found?: string | undefined;
+  /** The field below the path that it is about, where that is not there or not known. */
+  readonly field?: string;
 }
+
+/** Longer than any name that means something: a Kubernetes label has 317 characters. */
+const MAX_NAME_CHARACTERS = 512;
 
 type NodeEvent = ScalarEvent | SequenceEvent | MappingEvent | AliasEvent;
 
 /** Builds the nodes of the first document from the parser's events, which are flat and know nothing of ends. */
 export function compose(text: string, events: readonly Event[], documents: number): Source {
   const composer = new Composer(text, events);
-  const root = composer.document();
+  let root: Node;
+  try {
+    root = composer.document();
+  } catch (error) {
+    if (!(error instanceof NameTooLong)) throw error;
+    return { root: null, findings: [{ offset: error.offset, path: [], rule: `must have field names of at most ${MAX_NAME_CHARACTERS} characters` }] };
+  }
   if (documents > 1) composer.findings.push({ offset: composer.nextDocument(root), path: [], rule: 'must be a single YAML document' });
   return { root, findings: composer.findings };
+}
+
+/** Ends the reading: such a name would stand in the path of everything below it. */
+class NameTooLong extends Error {
+  constructor(readonly offset: number) {
+    super();
+  }
 }
 
 class Composer {
@@ -59,14 +77,13 @@ class Composer {
   }
 
   private refuseProperties(event: NodeEvent, path: Path): void {
-    if (event.type === EVENT_ID.ALIAS) {
-      this.findings.push({ offset: event.anchorStart - 1, path, rule: 'must be written out; a policy takes no YAML aliases' });
-    } else if (event.anchorStart >= 0) {
-      this.findings.push({ offset: event.anchorStart - 1, path, rule: 'must have no anchor; a policy takes no YAML aliases' });
-    }
-    if (event.type !== EVENT_ID.ALIAS && event.tagStart >= 0) {
-      this.findings.push({ offset: event.tagStart, path, rule: 'must have no YAML tag' });
-    }
+    const refuse = (offset: number, kind: string): void => {
+      const sign = this.text[offset]!;
+      this.findings.push({ offset, path, rule: `must be in quotes if it is meant as a string: at its beginning "${sign}" makes it a YAML ${kind}, and a policy takes none` });
+    };
+    if (event.type === EVENT_ID.ALIAS) refuse(event.anchorStart - 1, 'alias');
+    else if (event.anchorStart >= 0) refuse(event.anchorStart - 1, 'anchor');
+    if (event.type !== EVENT_ID.ALIAS && event.tagStart >= 0) refuse(event.tagStart, 'tag');
   }
 
   private scalar(event: ScalarEvent, from: number): Scalar {
@@ -111,8 +128,9 @@ class Composer {
   /** The next pair; its key is null when that is no text. */
   private entry(path: Path, from: number): Entry | (Omit<Entry, 'key'> & { key: null }) {
     const keyNode = this.node(path, from);
-    if (keyNode.kind !== 'scalar') this.findings.push({ offset: keyNode.start, path, rule: 'must have texts as field names' });
+    if (keyNode.kind !== 'scalar') this.findings.push({ offset: keyNode.start, path, rule: 'must have strings as field names' });
     const key = keyNode.kind === 'scalar' ? keyNode.text : null;
+    if (key !== null && key.length > MAX_NAME_CHARACTERS) throw new NameTooLong(keyNode.start);
     if (key === '__proto__') this.findings.push({ offset: keyNode.start, path, rule: 'must have no field of this name', found: '"__proto__"' });
     const colon = skipTrivia(this.text, keyNode.end);
     const after = this.text[colon] === ':' ? colon + 1 : keyNode.end;

@@ -1,13 +1,13 @@
 import type { Io } from '../command.ts';
 import { decode } from './decode.ts';
-import { loadPolicy, MAX_POLICY_BYTES, readPolicy, readPolicyFile, type LoadResult } from './load.ts';
+import { loadPolicy, MAX_POLICY_BYTES, readPolicy, readPolicyFile, unusable, type LoadResult } from './load.ts';
 import type { Problem } from './problem.ts';
 
 /** The policy of a file, or of standard input for `-`. */
 export async function openPolicy(file: string, io: Io): Promise<LoadResult> {
   if (file !== '-') return loadPolicy(file);
   const content = await policyText(file, io);
-  return 'rule' in content ? { policy: null, problems: [content], warnings: [] } : readPolicy(content.text, inputName(file));
+  return 'rule' in content ? unusable(content) : readPolicy(content.text, inputName(file));
 }
 
 /** The text of a policy, from a file or from standard input for `-`; or why there is none. */

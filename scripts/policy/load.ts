@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises';
+import { readBounded, tooLarge, Unreadable } from '../file.ts';
+import type { z } from 'zod';
 import type { Finding } from './compose.ts';
 import { checkConsumers } from './checkConsumers.ts';
 import { checkHeaders } from './checkHeaders.ts';
@@ -15,7 +16,7 @@ import { leakedKeys } from './leak.ts';
 import { isNull, valueOf, type Node } from './node.ts';
 import { printPath } from './path.ts';
 import { Lines } from './position.ts';
-import { sortProblems, type Problem } from './problem.ts';
+import type { Problem } from './problem.ts';
 import { Report } from './report.ts';
 import { defaultRule, findingsOf } from './rule.ts';
 import { policySchema, type Policy } from './schema.ts';
@@ -26,89 +27,126 @@ import { warn } from './warn.ts';
 /** More than any gateway would take as a plugin config; refused before it is parsed. */
 export const MAX_POLICY_BYTES = 4 * 1024 * 1024;
 
+const MAX_RULE_CHARACTERS = 2000;
+const MAX_JUDGED = 10_000;
+/** Nobody reads more at once, and a file of another kind has 100,000. The rest is counted. */
+export const MAX_LISTED = 100;
+
 export interface LoadResult {
   /** Null when there are problems. */
   readonly policy: Policy | null;
+  /** In the order of the file, the first of them. */
   readonly problems: Problem[];
+  /** How many more problems there are. */
+  readonly more: number;
+  /** False: there may be yet more, in lists too long to look at every item. */
+  readonly isCounted: boolean;
   /** Of a policy without problems only. */
   readonly warnings: Problem[];
+  readonly moreWarnings: number;
 }
 
 /** Reads a policy file and names everything that is wrong with it. Never rejects: a file that cannot be read is a problem. */
 export async function loadPolicy(file: string): Promise<LoadResult> {
   const content = await readPolicyFile(file);
-  return 'rule' in content ? refused([content]) : readPolicy(content.text, file);
+  return 'rule' in content ? unusable(content) : readPolicy(content.text, file);
 }
 
 /** The text of a policy file, with its byte order mark if it has one; or why there is none. */
 export async function readPolicyFile(file: string): Promise<{ text: string } | Problem> {
   const whole = (rule: string, line = 0): Problem => ({ file, line, column: 0, path: '', rule });
-  let bytes: Buffer;
   try {
-    const handle = await open(file);
-    try {
-      const { size } = await handle.stat();
-      if (size > MAX_POLICY_BYTES) return whole(tooLarge(size));
-      bytes = await handle.readFile();
-    } finally {
-      await handle.close();
-    }
+    const decoded = decode(await readBounded(file, MAX_POLICY_BYTES));
+    return 'rule' in decoded ? whole(decoded.rule, decoded.line) : decoded;
   } catch (error) {
-    return whole(readRule(error as NodeJS.ErrnoException));
+    if (error instanceof Unreadable) return whole(error.message);
+    throw error;
   }
-  if (bytes.length > MAX_POLICY_BYTES) return whole(tooLarge(bytes.length));
-  const decoded = decode(bytes);
-  return 'rule' in decoded ? whole(decoded.rule, decoded.line) : decoded;
 }
 
 /** Reads a policy's text; `fileName` is only for messages, `nowSeconds` for warnings about the past. */
 export function readPolicy(text: string, fileName: string, nowSeconds: number = Date.now() / 1000): LoadResult {
-  if (Buffer.byteLength(text) > MAX_POLICY_BYTES) return refused([{ file: fileName, line: 0, column: 0, path: '', rule: tooLarge(Buffer.byteLength(text)) }]);
-  const problemOf = problemMaker(text, fileName);
+  if (Buffer.byteLength(text) > MAX_POLICY_BYTES) return unusable({ file: fileName, line: 0, column: 0, path: '', rule: tooLarge(MAX_POLICY_BYTES, Buffer.byteLength(text)) });
+  const lines = new Lines(text);
+  const refused = (found: readonly Finding[], isCounted = true): LoadResult => {
+    const [problems, more] = listed(found, lines, fileName);
+    return { policy: null, problems, more, isCounted, warnings: [], moreWarnings: 0 };
+  };
   const { root, findings } = readSource(text);
   const leaks = leakedKeys(text);
   if (root === null || isNull(root)) {
     const empty: Finding[] = root === null ? [] : [{ offset: 0, path: [], rule: 'must hold a policy; the file is empty' }];
-    return refused([...findings, ...empty, ...leaks].map(problemOf));
+    return refused([...findings, ...empty, ...leaks]);
   }
-  const parsed = policySchema.safeParse(valueOf(root), { error: defaultRule });
-  const all = [...findings, ...leaks, ...findingsOf(parsed.error?.issues ?? [], root), ...check(root)];
-  if (all.length > 0 || !parsed.success) return refused(all.map(problemOf));
-  const warnings = new Report();
-  warn(new Cursor(root, [], root.start), nowSeconds, warnings);
-  return { policy: parsed.data, problems: [], warnings: sortProblems(warnings.findings.map(problemOf)) };
+  const parsed = parse(valueOf(root));
+  // an alias is nothing, and has said so
+  const settled = new Set(findings.map(placeOf));
+  const all = findings.concat(leaks, findingsOf(parsed.issues, root).filter((finding) => !settled.has(placeOf(finding))), check(root, lines));
+  if (all.length > 0 || parsed.policy === null) return refused(all, parsed.isWhole);
+  const report = new Report(lines);
+  warn(new Cursor(root, [], root.start), nowSeconds, report);
+  const [warnings, moreWarnings] = listed(report.findings, lines, fileName);
+  return { policy: parsed.policy, problems: [], more: 0, isCounted: true, warnings, moreWarnings };
 }
 
-function check(root: Node): Finding[] {
+function placeOf({ offset, path }: Finding): string {
+  return `${offset} ${path.length}`;
+}
+
+interface Parsed {
+  readonly policy: Policy | null;
+  readonly issues: readonly z.core.$ZodIssue[];
+  readonly isWhole: boolean;
+}
+
+/** zod passes issues on as arguments, of which some 100,000 are too many for the stack: then only the first of each list are judged. */
+function parse(value: unknown): Parsed {
+  for (let most = Infinity; ; most = Math.min(most / 10, MAX_JUDGED)) {
+    try {
+      const { data, error } = policySchema.safeParse(most === Infinity ? value : firstOf(value, most), { error: defaultRule });
+      return { policy: error === undefined ? data : null, issues: error?.issues ?? [], isWhole: most === Infinity };
+    } catch (error) {
+      if (!(error instanceof RangeError) || most < 10) throw error;
+    }
+  }
+}
+
+function firstOf(value: unknown, most: number): unknown {
+  if (Array.isArray(value)) return value.slice(0, most).map((item) => firstOf(item, most));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).slice(0, most).map(([name, member]) => [name, firstOf(member, most)]));
+}
+
+function check(root: Node, lines: Lines): Finding[] {
   const cursor = new Cursor(root, [], root.start);
-  const report = new Report();
+  const report = new Report(lines);
   for (const rule of [checkNames, checkPlaces, checkQuotas, checkLedger, checkHeaders, checkRoutes, checkTargets, checkRouting, checkConsumers]) rule(cursor, report);
   return report.findings;
 }
 
-function refused(problems: readonly Problem[]): LoadResult {
-  return { policy: null, problems: sortProblems(problems), warnings: [] };
+/** The result for what could not even be read. */
+export function unusable(problem: Problem): LoadResult {
+  return { policy: null, problems: [problem], more: 0, isCounted: true, warnings: [], moreWarnings: 0 };
 }
 
-function problemMaker(text: string, file: string): (finding: Finding) => Problem {
-  const lines = new Lines(text);
-  return ({ offset, path, rule, found }) => ({
+/** The first findings in the order of the file, ready to print, and how many there are beyond them. */
+function listed(findings: readonly Finding[], lines: Lines, file: string): [Problem[], number] {
+  const first = [...findings].sort((a, b) => a.offset - b.offset).slice(0, MAX_LISTED);
+  return [first.map((finding) => problemOf(finding, lines, file)), findings.length - first.length];
+}
+
+function problemOf({ offset, path, rule, found }: Finding, lines: Lines, file: string): Problem {
+  return {
     file,
     line: lines.lineOf(offset),
     column: lines.columnOf(offset),
     path: printPath(path.map(censorSegment)),
-    rule: censor(rule),
+    rule: censor(shortened(rule)),
     ...(found !== undefined && { found: censor(found) }),
-  });
+  };
 }
 
-function tooLarge(bytes: number): string {
-  return `must have at most ${MAX_POLICY_BYTES} bytes; found ${bytes}`;
-}
-
-function readRule(error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT') return 'no such file';
-  if (error.code === 'EISDIR') return 'must be a file; found a folder';
-  if (error.code === 'EACCES') return 'may not be read: permission denied';
-  return `cannot be read: ${error.code ?? error.message}`;
+/** A rule may name what the policy names. */
+function shortened(rule: string): string {
+  return rule.length > MAX_RULE_CHARACTERS ? `${rule.slice(0, MAX_RULE_CHARACTERS)}…` : rule;
 }

@@ -34,9 +34,24 @@ export interface Entry {
   readonly value: Node;
 }
 
+/** From this many entries on, a mapping is looked up in an index: checks ask one of 100,000 consumers as often. */
+const MIN_INDEXED = 16;
+const indexes = new WeakMap<Mapping, ReadonlyMap<string, Entry>>();
+
 /** The entry of that name; the first, should a mapping hold two. */
 export function entryOf(node: Node | undefined, key: string): Entry | undefined {
-  return node?.kind === 'mapping' ? node.entries.find((entry) => entry.key === key) : undefined;
+  if (node?.kind !== 'mapping') return undefined;
+  return node.entries.length < MIN_INDEXED ? node.entries.find((entry) => entry.key === key) : indexOf(node).get(key);
+}
+
+function indexOf(node: Mapping): ReadonlyMap<string, Entry> {
+  let index = indexes.get(node);
+  if (index === undefined) {
+    // the first of two stays
+    index = new Map([...node.entries].reverse().map((entry) => [entry.key, entry]));
+    indexes.set(node, index);
+  }
+  return index;
 }
 
 export function isNull(node: Node): boolean {

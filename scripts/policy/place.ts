@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { patternRule, rewritePatternRule } from './pattern.ts';
 import { quote } from './secret.ts';
 
-const MAX_PATH_BYTES = 1024;
+export const MAX_PATH_BYTES = 1024;
 const MAX_HOST_BYTES = 253;
 /** What servers read as an IPv4 address, also where it is `127.1` or `0x7f000001`. */
 const ENDS_IN_NUMBER = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;

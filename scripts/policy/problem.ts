@@ -12,15 +12,25 @@ export interface Problem {
   readonly found?: string;
 }
 
-/** `file:line: path: rule; found "x"`; a warning says so after the line. */
+/** `file:line: path: rule; found "x"`, or `file:line:column: rule` where no path tells the place; a warning says so after the line. */
 export function printProblem(problem: Problem, kind: 'problem' | 'warning' = 'problem'): string {
-  const place = problem.line > 0 ? `${problem.file}:${problem.line}: ` : `${problem.file}: `;
+  const column = problem.path === '' && problem.column > 0 ? `:${problem.column}` : '';
+  const place = problem.line > 0 ? `${problem.file}:${problem.line}${column}: ` : `${problem.file}: `;
   const path = problem.path === '' ? '' : `${problem.path}: `;
   const found = problem.found === undefined ? '' : `; found ${problem.found}`;
   return place + (kind === 'warning' ? 'warning: ' : '') + path + problem.rule + found;
 }
 
-/** In the order of the file. */
-export function sortProblems(problems: readonly Problem[]): Problem[] {
-  return [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
+/** All lines of a refusal, and how many problems it does not list. */
+export function printProblems({ problems, more, isCounted }: { readonly problems: readonly Problem[]; readonly more: number; readonly isCounted: boolean }): string {
+  return [...problems.map((problem) => printProblem(problem)), ...rest(problems, more, 'problem', isCounted)].join('\n');
+}
+
+export function printWarnings({ warnings, moreWarnings }: { readonly warnings: readonly Problem[]; readonly moreWarnings: number }): string[] {
+  return [...warnings.map((warning) => printProblem(warning, 'warning')), ...rest(warnings, moreWarnings, 'warning')];
+}
+
+/** `FILE: and 299,900 more problems`, where there are more than are listed. */
+function rest(listed: readonly Problem[], more: number, noun: 'problem' | 'warning', isCounted = true): string[] {
+  return more === 0 ? [] : [`${listed[0]!.file}: and ${isCounted ? '' : 'at least '}${String(more).replace(/\B(?=(?:\d{3})+$)/g, ',')} more ${noun}${more === 1 ? '' : 's'}`];
 }

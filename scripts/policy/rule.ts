@@ -15,8 +15,9 @@ type Issue = z.core.$ZodIssue;
 export function findingsOf(issues: readonly Issue[], root: Node): Finding[] {
   const findings = explainAll(issues, [], root);
   const places = new Set<string>();
-  return findings.filter(({ path, offset }) => {
-    const place = JSON.stringify([path, offset]);
+  return findings.filter(({ path, offset, field }) => {
+    // a mapping and its first field stand at one offset, at different depths
+    const place = `${offset} ${path.length} ${field ?? ''}`;
     return !places.has(place) && places.add(place);
   });
 }
@@ -31,7 +32,7 @@ function explainAll(issues: readonly Issue[], base: Path, root: Node): Finding[]
 function explain(issue: Issue, base: Path, root: Node): Finding[] {
   const path = [...base, ...(issue.path as Path)];
   switch (issue.code) {
-    case 'unrecognized_keys': return issue.keys.map((key) => unknownField(key, path, root));
+    case 'unrecognized_keys': return unknownFields(issue.keys, path, root);
     case 'invalid_key': return explain(issue.issues[0]!, path, root).map((finding) => ({ ...finding, found: quote(String(path.at(-1))) }));
     case 'invalid_union': return explainUnion(issue, path, root);
     default: return [finding(issue, path, root)];
@@ -40,7 +41,7 @@ function explain(issue: Issue, base: Path, root: Node): Finding[] {
 
 function finding(issue: Issue, path: Path, root: Node): Finding {
   const spot = locate(root, path);
-  if (spot.missing !== null) return { offset: spot.offset, path: path.slice(0, spot.depth), rule: `must have the field "${spot.missing}"` };
+  if (spot.missing !== null) return { offset: spot.offset, path: path.slice(0, spot.depth), rule: `must have the field "${spot.missing}"`, field: spot.missing };
   // A wrong kind of value says so before any rule about its content.
   const rule = issue.code === 'invalid_type' ? typeRule(issue, spot.node) : issue.message;
   const found = issue.code === 'invalid_type' ? foundAt(spot.node, path) : foundIn(spot.node, path);
@@ -61,14 +62,16 @@ function typeRule(issue: Extract<Issue, { code: 'invalid_type' }>, node: Node): 
   const { message } = issue;
   if (issue.expected === 'number') return node.kind === 'scalar' && node.quoted && typeof plainValue(node.text) === 'number' ? `${message}, without quotes` : message;
   if (message !== '') return message;
-  return node.kind === 'scalar' && !isNull(node) ? 'must be a text; put it in quotes' : 'must be a text';
+  return node.kind === 'scalar' && !isNull(node) ? 'must be a string; put it in quotes' : 'must be a string';
 }
 
-function unknownField(key: string, path: Path, root: Node): Finding {
-  const entry = entryOf(locate(root, path).node, key);
-  const offset = entry?.keyStart ?? root.start;
+function unknownFields(keys: readonly string[], path: Path, root: Node): Finding[] {
+  const { node } = locate(root, path);
   const rule = `must have no other fields than ${fieldsAt(path).join(', ')}`;
-  return { offset, path, rule, ...(isSafeName(key) && { found: quote(key) }) };
+  return keys.map((field) => {
+    const offset = entryOf(node, field)?.keyStart ?? root.start;
+    return { offset, path, rule, field, ...(isSafeName(field) && { found: quote(field) }) };
+  });
 }
 
 /** A value that may be short or long is judged by the form it was given in. */
@@ -76,7 +79,7 @@ function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Pa
   const form = issue.errors.find((issues) => !issues.some((inner) => inner.code === 'invalid_type' && inner.path.length === 0));
   if (form !== undefined) return explainAll(form, path, root);
   const spot = locate(root, path);
-  const rule = spot.node.kind === 'scalar' && !isNull(spot.node) ? 'must be a text (put it in quotes) or a mapping' : 'must be a text or a mapping';
+  const rule = spot.node.kind === 'scalar' && !isNull(spot.node) ? 'must be a string (put it in quotes) or a mapping' : 'must be a string or a mapping';
   return [{ offset: spot.offset, path, rule, found: foundAt(spot.node, path) }];
 }
 

@@ -14,18 +14,23 @@ const MAX_SHOWN_CHARACTERS = 60;
 export function foundAt(node: Node, path: Path): string | undefined {
   if (node.kind !== 'scalar') return node.kind === 'list' ? 'a list' : 'a mapping';
   if (node.value === null && node.text === '') return 'nothing';
-  return mayHoldKey(node.value, path) ? undefined : quote(node.text);
+  if (mayHoldKey(node.value, path)) return undefined;
+  // quotes would say that it stands in quotes
+  return node.quoted || typeof node.value === 'string' ? quote(node.text) : shortened(node.text);
 }
 
 /** The text in quotes, cut to a readable length, with its control characters escaped. */
 export function quote(text: string): string {
-  const shown = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
-  return quotedVisibly(censor(shown));
+  return quotedVisibly(censor(shortened(text)));
 }
 
 /** In quotes, with everything escaped that a terminal hides or obeys. */
 export function quotedVisibly(text: string): string {
   return JSON.stringify(text).replace(/(?! )[\p{Cc}\p{Cf}\p{Co}\p{Z}]/gu, (hidden) => hidden.replace(/[^]/g, escapeCharacter));
+}
+
+function shortened(text: string): string {
+  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
 }
 
 /** True for a field name that a problem may repeat: no key is this short and all letters. */

@@ -8,7 +8,8 @@ const MAX_DEPTH = 24;
 /** The parser's words for what is mostly another mistake. */
 const PLAINER = new Map([
   ['deficient indentation', 'indented too little, or a bracket or quote before it is not closed'],
-  ['bad indentation of a mapping entry', 'indented wrongly, or a text with ": " in it that needs quotes'],
+  ['missed comma between flow collection entries', 'a comma is missing, or a string needs quotes: one with {, }, [ or ] in it, or with @, `, %, |, > or # at its beginning'],
+  ['bad indentation of a mapping entry', 'indented wrongly, or a string with ": " in it that needs quotes'],
 ]);
 
 /** A policy file's text, read as YAML. */
@@ -42,6 +43,6 @@ function refusal(offset: number, rule: string): Source {
 /** The parser's reason, without the words of the file that it may quote. */
 function yamlRule(reason: string): string {
   if (reason.startsWith('nesting exceeded')) return `must not nest deeper than ${MAX_DEPTH} levels`;
-  if (reason.startsWith('tab characters')) return 'must be indented with blanks, not tabs';
+  if (reason.startsWith('tab characters')) return 'must be indented with spaces, not tabs';
   return `must be valid YAML: ${PLAINER.get(reason) ?? reason.replace(/(: |").*$/s, '').trim()}`;
 }

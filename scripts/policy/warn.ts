@@ -1,5 +1,5 @@
 import type { Cursor } from './cursor.ts';
-import { planOn } from './holding.ts';
+import { Offers } from './holding.ts';
 import { looksLikePattern, looksLikeTemplate } from './pattern.ts';
 import { hasMeshScope } from './quota.ts';
 import type { Report } from './report.ts';
@@ -8,6 +8,7 @@ import { epochSeconds } from './time.ts';
 
 /** What is valid and yet hardly meant. Runs on policies without problems. */
 export function warn(root: Cursor, nowSeconds: number, report: Report): void {
+  const offers = new Offers(root);
   if (root.get('apis').entries.length === 0) report.add(root, 'has no API, so there is nothing to call', null);
   warnOfUnusedApis(root, report);
   warnOfUnusedLedger(root, report);
@@ -15,15 +16,22 @@ export function warn(root: Cursor, nowSeconds: number, report: Report): void {
   for (const consumer of root.get('consumers').entries) {
     if (consumer.get('keys').items.length === 0) report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
     warnOfTimes(consumer, nowSeconds, report);
-    warnOfPlan(root, consumer, report);
-    warnOfSharedCounters(root, consumer, report);
+    warnOfPlan(offers, consumer, report);
+    warnOfSharedCounters(root, offers, consumer, report);
   }
 }
 
 function warnOfUnusedApis(root: Cursor, report: Report): void {
+  const subscribed = new Set<string>();
+  const plans = new Set<string>();
+  for (const consumer of root.get('consumers').entries) {
+    for (const subscription of consumer.get('subscriptions').entries) if (subscription.given) subscribed.add(subscription.key);
+    const plan = consumer.get('plan').text;
+    if (plan !== undefined) plans.add(plan);
+  }
   for (const api of root.get('apis').entries) {
-    const used = root.get('consumers').entries.some((consumer) => planOn(api, consumer) !== undefined);
-    if (!used && api.get('anonymous').text !== 'allow') report.add(api, 'has no consumer: nobody holds a plan that it offers', null);
+    const isUsed = subscribed.has(api.key) || api.get('plans').texts.some((plan) => plans.has(plan));
+    if (!isUsed && api.get('anonymous').text !== 'allow') report.add(api, 'has no consumer: nobody holds a plan that it offers', null);
   }
 }
 
@@ -52,22 +60,21 @@ function warnOfTimes(consumer: Cursor, nowSeconds: number, report: Report): void
   }
 }
 
-function warnOfPlan(root: Cursor, consumer: Cursor, report: Report): void {
+function warnOfPlan(offers: Offers, consumer: Cursor, report: Report): void {
   const plan = consumer.get('plan');
-  const offered = root.get('apis').entries.some((api) => api.get('plans').texts.includes(plan.text ?? ''));
-  if (plan.given && !offered) report.add(plan, 'is a plan that no API offers');
+  if (plan.given && !offers.isOffered(plan.text ?? '')) report.add(plan, 'is a plan that no API offers');
 }
 
 /**
  * Counters of an Envoy belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from
  * one counter. The ledger keeps plans apart.
  */
-function warnOfSharedCounters(root: Cursor, consumer: Cursor, report: Report): void {
+function warnOfSharedCounters(root: Cursor, offers: Offers, consumer: Cursor, report: Report): void {
+  const holdings = offers.holdingsOf(consumer);
+  if (holdings.every(({ plan }) => plan === holdings[0]!.plan)) return;
   const counters = new Map<string, { plan: string; api: string }>();
   const told = new Set<string>();
-  for (const api of root.get('apis').entries) {
-    const plan = planOn(api, consumer);
-    if (plan === undefined) continue;
+  for (const { api, plan } of holdings) {
     for (const quota of root.get('plans').get(plan).get('quotas').entries) {
       if (quota.get('per').text === 'api' || hasMeshScope(quota)) continue;
       const counter = JSON.stringify([quota.key, quota.get('window').text, quota.get('burst').given]);

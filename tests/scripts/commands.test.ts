@@ -10,19 +10,19 @@ const VALID = 'policy: shop\napis: { pets: { paths: [/v1], plans: [free], anonym
 const WARNED = `${VALID}consumers: { acme: }\n`;
 const BAD = `${VALID}unmatched: never\nforwardKey: 1\n`;
 
-test('check says that a policy is in order, on standard output', async () => {
+test('check says that a policy is valid, and which plans are unlimited, on standard output', async () => {
   const file = scratchFile(folder, VALID);
-  assert.deepEqual(await tollgate(['check', file]), { code: 0, err: '', out: `${file}: in order (1 API, 1 plan, 0 consumers, 0 keys)\n` });
+  assert.deepEqual(await tollgate(['check', file]), { code: 0, err: '', out: `${file}: valid (1 API, 1 plan, 0 consumers, 0 keys; unlimited: free)\n` });
 });
 
 test('check says all problems and warnings of all policies, on standard error', async () => {
   const [valid, warned, bad] = [VALID, WARNED, BAD].map((text) => scratchFile(folder, text));
   const { code, out, err } = await tollgate(['check', valid!, warned!, bad!]);
   assert.equal(code, 1);
-  assert.equal(out, `${valid}: in order (1 API, 1 plan, 0 consumers, 0 keys)\n${warned}: in order (1 API, 1 plan, 1 consumer, 0 keys)\n`);
+  assert.equal(out, `${valid}: valid (1 API, 1 plan, 0 consumers, 0 keys; unlimited: free)\n${warned}: valid (1 API, 1 plan, 1 consumer, 0 keys; unlimited: free)\n`);
   assert.equal(err, `${warned}:4: warning: consumers.acme: has no key; "tollgate keys issue" makes one
 ${bad}:4: unmatched: must be "deny" or "allow"; found "never"
-${bad}:5: forwardKey: must be true or false; found "1"
+${bad}:5: forwardKey: must be true or false; found 1
 ${bad}: 2 problems
 `);
   assert.equal((await tollgate(['check', warned!])).code, 0);
@@ -34,9 +34,11 @@ test('check --json prints problems and warnings as data', async () => {
   assert.deepEqual([code, err], [1, '']);
   assert.deepEqual(JSON.parse(out), {
     ok: false,
+    moreProblems: 0,
+    moreWarnings: 0,
     problems: [
       { file: bad, line: 4, column: 1, path: 'unmatched', rule: 'must be "deny" or "allow"', found: '"never"' },
-      { file: bad, line: 5, column: 1, path: 'forwardKey', rule: 'must be true or false', found: '"1"' },
+      { file: bad, line: 5, column: 1, path: 'forwardKey', rule: 'must be true or false', found: '1' },
     ],
     warnings: [{ file: warned, line: 4, column: 14, path: 'consumers.acme', rule: 'has no key; "tollgate keys issue" makes one' }],
   });
@@ -45,7 +47,7 @@ test('check --json prints problems and warnings as data', async () => {
 
 test('check and compile read standard input as -', async () => {
   assert.equal((await tollgate(['check', '-'], { stdin: BAD })).err.split('\n')[0], 'standard input:4: unmatched: must be "deny" or "allow"; found "never"');
-  assert.deepEqual(await tollgate(['check', '-'], { stdin: VALID }), { code: 0, err: '', out: 'standard input: in order (1 API, 1 plan, 0 consumers, 0 keys)\n' });
+  assert.deepEqual(await tollgate(['check', '-'], { stdin: VALID }), { code: 0, err: '', out: 'standard input: valid (1 API, 1 plan, 0 consumers, 0 keys; unlimited: free)\n' });
   assert.match((await tollgate(['check', '-'], { stdin: BAD })).err, /^standard input: 2 problems$/m);
   assert.match((await tollgate(['compile', '-'], { stdin: VALID })).out, /^\{"version":1,"policy":"shop",/);
 });
@@ -75,7 +77,7 @@ test('compile of a bad policy prints every problem and no JSON', async () => {
   assert.deepEqual(await tollgate(['compile', file]), {
     code: 1,
     out: '',
-    err: `${file}:4: unmatched: must be "deny" or "allow"; found "never"\n${file}:5: forwardKey: must be true or false; found "1"\n`,
+    err: `${file}:4: unmatched: must be "deny" or "allow"; found "never"\n${file}:5: forwardKey: must be true or false; found 1\n`,
   });
 });
 

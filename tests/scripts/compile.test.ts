@@ -52,6 +52,7 @@ plans:
   const { ledger, plans } = compilePolicy(policy!);
   assert.deepEqual(ledger, { cluster: 'ratelimit', domain: 'shop', timeoutMilliseconds: 50 });
   assert.deepEqual(plans, [
+    { name: 'free', quotas: [{ name: 'own', limit: 1, window: '30d' }, { name: 'shared', limit: 9, window: '30d', scope: 'mesh', onUnavailable: 'local-share', localShare: 3 }] },
     {
       name: 'gold',
       quotas: [
@@ -60,20 +61,28 @@ plans:
         { name: 'shared', limit: 11, window: '30d', scope: 'mesh', onUnavailable: 'local-share', localShare: 2 },
       ],
     },
-    { name: 'free', quotas: [{ name: 'shared', limit: 9, window: '30d', scope: 'mesh', onUnavailable: 'local-share', localShare: 3 }, { name: 'own', limit: 1, window: '30d' }] },
   ]);
   const written = readPolicy(text.replace('cluster: ratelimit', 'cluster: "outbound|1||a.b", domain: My.Shop, timeout: 1s, calendarMonths: true').replace(/30d, scope: mesh/g, 'month, scope: mesh'), 'p');
   assert.deepEqual(written.problems, []);
   assert.deepEqual(compilePolicy(written.policy!).ledger, { cluster: 'outbound|1||a.b', domain: 'My.Shop', timeoutMilliseconds: 1000 });
 });
 
-test('keeps the order of the policy', () => {
-  const names = ['zulu', 'alpha', 'mike'];
-  const of = (value: string): string => `{ ${names.map((name) => `${name}: ${value}`).join(', ')} }`;
-  const text = `policy: p\napis: { a: { paths: [/], plans: [${names.join(', ')}] } }\nplans: ${of(`{ quotas: ${of('{ limit: 1, window: day }')} }`)}\nconsumers: ${of('{ plan: zulu }')}\n`;
+test('puts what has no order into that of the names, and a value given twice stands once', () => {
+  const names = ['zulu', 'alpha', 'mike', '10', '9'];
+  const of = (value: string): string => `{ ${names.map((name) => `"${name}": ${value}`).join(', ')} }`;
+  const plans = names.map((name) => `"${name}"`).join(', ');
+  const text = `policy: p\napis: { a: { paths: [/], plans: [${plans}], routes: [{ name: r, when: { methods: [PUT, GET, PUT] } }] } }\nplans: ${of(`{ quotas: ${of('{ limit: 1, window: day }')} }`)}\nconsumers: ${of('{ plan: zulu }')}\n`;
   const config = compilePolicy(readPolicy(text, 'p').policy!);
-  for (const list of [config.plans, config.plans[0]!.quotas!, config.consumers]) assert.deepEqual(list.map(({ name }) => name), names);
-  assert.deepEqual(config.apis[0]!.plans, names);
+  const sorted = ['10', '9', 'alpha', 'mike', 'zulu'];
+  for (const list of [config.plans, config.plans[0]!.quotas!, config.consumers]) assert.deepEqual(list.map(({ name }) => name), sorted);
+  assert.deepEqual([config.apis[0]!.plans, config.apis[0]!.routes![0]!.methods], [sorted, ['GET', 'PUT']]);
+});
+
+test('names quotas from the shortest window to the longest', () => {
+  const windows = ['month', '7d', 'second', '30d', 'week', 'day', 'hour', 'minute'];
+  const quotas = windows.map((window, index) => `q${index}: { limit: 1, window: ${window} }`).join(', ');
+  const { plans } = compilePolicy(readPolicy(`policy: p\nplans: { a: { quotas: { ${quotas} } } }\n`, 'p').policy!);
+  assert.deepEqual(plans[0]!.quotas!.map(({ window }) => window), ['second', 'minute', 'hour', 'day', '7d', 'week', 'month', '30d']);
 });
 
 test('gives the same bytes for the same policy', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CORE_SCHEMA, load } from 'js-yaml';
+import { CORE_SCHEMA, dump, load, loadAll } from 'js-yaml';
 import { readFileSync } from 'node:fs';
 import { configDifferences, policiesDifferences, printDifference } from '../../scripts/diff/index.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
@@ -66,7 +66,9 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
   ['a window', [['plans.gold.quotas.monthly.window', 'day']], ['plan gold: monthly 90,000 a month → 90,000 a day for no consumer [counters start anew]']],
   ['a quota\'s name', [['plans.gold.quotas', { calls: { limit: 90000, window: 'month' } }]], ['plan gold: quota monthly is now called calls for no consumer [counters start anew]']],
   ['a quota removed', [['plans.free.quotas.smooth', undefined]], ['plan free: quota smooth removed: was 5 a second with a burst of 20 for 4 consumers (acme, globex, initech, umbrella) [widens access]']],
-  ['a plan added', [['plans.trial', {}]], ['plan trial: added for no consumer']],
+  ['a plan added', [['plans.trial', {}]], ['plan trial: added without quotas: unlimited for no consumer']],
+  ['a plan without quotas any more', [['plans.gold', {}]], ['plan gold: quota monthly removed: was 90,000 a month for no consumer [widens access]', 'plan gold: no quota is left: unlimited for no consumer']],
+  ['the first upstream, to which ungated requests go', [['upstreams', { v2: { url: 'http://127.0.0.1:9002' }, v1: { url: 'http://127.0.0.1:9001' } }]], []],
   ['a consumer\'s plan', [['consumers.initech.plan', 'gold']], ['consumer initech: pets: plan free → gold: monthly 10,000 → 90,000; quota smooth removed: was 5 a second with a burst of 20 [widens access]']],
   ['a consumer\'s own limit', [['consumers.umbrella.subscriptions.pets.limits.monthly', 30000]], ['consumer umbrella: pets: own limit: monthly 20,000 → 30,000 [widens access]']],
   ['a pause', [['consumers.umbrella.subscriptions.pets.paused', true]], ['consumer umbrella: pets: subscription paused [narrows access]']],
@@ -166,6 +168,70 @@ test('diff --resource compares with what is rolled out, of either kind, in a Lis
   }
 });
 
+/** As `kubectl get -o yaml` prints an object: every field in the order of the names, with what the API server and others add. */
+function asKubectlPrints(resource: unknown): unknown {
+  const { metadata, ...rest } = sorted(resource) as { metadata: object };
+  return sorted({
+    ...rest,
+    metadata: {
+      ...metadata, uid: '0b7b3f0e-7f0c-4a55-9e3f-0d6d8c3f2f11', resourceVersion: '7421', generation: 3, creationTimestamp: '2026-01-01T00:00:00Z',
+      annotations: { 'kubectl.kubernetes.io/last-applied-configuration': `${JSON.stringify(resource)}\n` },
+      managedFields: [{ manager: 'kubectl', operation: 'Apply', apiVersion: 'extensions.istio.io/v1alpha1', fieldsType: 'FieldsV1', fieldsV1: { 'f:spec': { 'f:pluginConfig': {} } } }],
+    },
+    status: { observedGeneration: '3', conditions: [{ type: 'Reconciled', status: 'True' }] },
+  });
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sorted(member)]));
+}
+
+test('diff --resource finds no drift in what kubectl prints of what was emitted', async () => {
+  for (const policy of ['order/shop', 'compile/everything', 'ledger/shop']) {
+    const file = scratchFile(folder, `${readFileSync(new URL(`./${policy}.policy.yaml`, import.meta.url), 'utf8')}\n${policy === 'compile/everything' ? 'targets: [{ namespace: shop }]\n' : ''}`);
+    const printed = await tollgate(['emit', file, '--image', `oci://registry.example/tollgate@${digest('a')}`, '-o', '-']);
+    const plugins = loadAll(printed.out).filter((resource) => (resource as { kind: string }).kind === 'WasmPlugin').map(asKubectlPrints);
+    assert.ok(plugins.length > 0, printed.err);
+    const list = dump({ apiVersion: 'v1', items: [...plugins, { kind: 'WasmPlugin', spec: { pluginConfig: { other: 1 } } }], kind: 'List', metadata: { resourceVersion: '' } });
+    assert.deepEqual((await tollgate(['diff', '--resource', '-', file], { stdin: list })).out, 'no differences\n', policy);
+  }
+});
+
+test('diff --resource takes defaults that are written out, an older order, and the policy among several', async () => {
+  const file = scratchFile(folder, OLD);
+  const config = compilePolicy(edited()) as unknown as { apis: object[]; plans: { quotas: object[] }[]; consumers: { keys?: object[]; subscriptions?: object[] }[] };
+  const written = {
+    ...config, unmatched: 'deny', forwardKey: false,
+    apis: config.apis.map((api) => ({ ...api, anonymous: 'deny', preflight: 'deny' })),
+    plans: config.plans.map((plan) => ({ ...plan, quotas: plan.quotas.map((quota) => ({ ...quota, per: 'consumer', scope: 'envoy', onUnavailable: 'deny' })).reverse() })).reverse(),
+    consumers: config.consumers.map((consumer) => ({ ...consumer, keys: (consumer.keys ?? []).map((key) => ({ revoked: false, ...key })), subscriptions: (consumer.subscriptions ?? []).map((subscription) => ({ ...subscription, paused: false })) })).reverse(),
+  };
+  const plugin = (pluginConfig: unknown): unknown => ({ kind: 'WasmPlugin', spec: { pluginConfig } });
+  const list = JSON.stringify({ kind: 'List', items: [plugin({ ...config, policy: 'another', consumers: [] }), plugin(written)] });
+  assert.deepEqual(await tollgate(['diff', '--resource', '-', file], { stdin: list }), { code: 0, out: 'no differences\n', err: '' });
+});
+
+test('diff --resource refuses a config of any other shape, without a stack trace', async () => {
+  const file = scratchFile(folder, OLD);
+  const config = compilePolicy(edited());
+  for (const wrong of [{ consumers: [{ name: 'a', keys: 'x' }] }, { consumers: [{ name: 'a', keys: [{ id: 1 }] }] }, { apis: [{ name: 'a', paths: ['/'], plans: ['b'], routes: {} }] }, { plans: [{ name: 'a', quotas: [null] }] }, { keySources: [7] }, { version: 2 }]) {
+    const stdin = JSON.stringify({ kind: 'WasmPlugin', spec: { pluginConfig: { ...config, ...wrong } } });
+    assert.deepEqual(await tollgate(['diff', '--resource', '-', file], { stdin }), { code: 1, out: '', err: 'standard input: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n' });
+  }
+});
+
+test('diff of thousands of APIs and consumers takes seconds', () => {
+  const many = (plan: string): Policy => readPolicy(`policy: p\nplans: { x: { quotas: { q: { limit: 1, window: day } } }, y: { quotas: { q: { limit: 2, window: day } } } }\napis:\n${
+    Array.from({ length: 4000 }, (_, i) => `  a${i}: { paths: [/${i}], plans: [x, y] }\n`).join('')}consumers:\n${
+    Array.from({ length: 20_000 }, (_, i) => `  c${i}: { plan: ${i % 5000 === 0 ? plan : 'x'}, subscriptions: { a1: { plan: y } } }\n`).join('')}`, 'p').policy!;
+  const [old, next] = [many('x'), many('y')];
+  const started = process.hrtime.bigint();
+  assert.equal(policiesDifferences(old, next).length, 4 * 3999);
+  assert.ok(process.hrtime.bigint() - started < 15_000_000_000n);
+});
+
 test('diff refuses what it cannot compare', async () => {
   const policy = scratchFile(folder, OLD);
   const run = async (...args: string[]): Promise<[number, string]> => {
@@ -177,7 +243,7 @@ test('diff refuses what it cannot compare', async () => {
   assert.deepEqual(await run('--resource', '-', '-'), [2, 'tollgate diff: standard input can be the resource or the policy, not both; see tollgate diff --help\n']);
   assert.deepEqual(await run('--resource', '-', policy), [1, 'standard input: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n']);
   assert.deepEqual(await run('--resource', policy, policy), [1, `${policy}: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n`]);
-  assert.deepEqual(await run('--resource', join(folder, 'none.yaml'), policy), [1, `${join(folder, 'none.yaml')}: cannot be read: ENOENT\n`]);
+  assert.deepEqual(await run('--resource', join(folder, 'none.yaml'), policy), [1, `${join(folder, 'none.yaml')}: no such file\n`]);
   const bad = scratchFile(folder, 'policy: shop\nunmatched: never\n');
   assert.deepEqual(await run(policy, bad), [1, `${bad}:2: unmatched: must be "deny" or "allow"; found "never"\n`]);
 });

@@ -117,8 +117,8 @@ test('the routing table says weights, subsets, timeouts and retries', () => {
       {
         name: 'pets/v2', match: [{ headers: { 'x-tollgate-route': { exact: 'pets/v2' } } }],
         route: [
-          { destination: { host: 'pets.shop.svc.cluster.local', port: { number: 8080 }, subset: 'v2' }, weight: 90 },
           { destination: { host: 'pets.example.com', port: { number: 80 } }, weight: 10 },
+          { destination: { host: 'pets.shop.svc.cluster.local', port: { number: 8080 }, subset: 'v2' }, weight: 90 },
         ],
       },
       {
@@ -147,8 +147,8 @@ test('hosts that cover one another stand in VirtualServices of their own, as Ist
   const services = emitResources(readPolicy(text, 'shop').policy!, { image: IMAGE }).filter(({ resource }) => resource.kind === 'VirtualService');
   assert.deepEqual(services.map(({ resource: { metadata, spec } }) => [metadata.name, (spec as { hosts: string[] }).hosts]), [
     ['tollgate-shop-gateway-ingressgateway', ['*']],
-    ['tollgate-shop-gateway-ingressgateway-2', ['*.example.com', 'b.example.org']],
-    ['tollgate-shop-gateway-ingressgateway-3', ['api.example.com']],
+    ['tollgate-shop-gateway-ingressgateway-2', ['api.example.com', 'b.example.org']],
+    ['tollgate-shop-gateway-ingressgateway-3', ['*.example.com']],
   ]);
   assert.equal(new Set(services.map(({ resource }) => JSON.stringify((resource.spec as { http: object }).http))).size, 1, 'each with the whole table');
 });

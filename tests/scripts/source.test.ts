@@ -50,7 +50,7 @@ test('tells a file that is missing, a folder, too large or no UTF-8', async () =
   const utf16 = 'p: must be UTF-8; this is UTF-16, which ">" of Windows PowerShell writes: write it with "| Set-Content -Encoding utf8 FILE", or save it as UTF-8';
   for (const mark of ['\ufeff', '']) assert.deepEqual(await problemsOfFile(Buffer.from(`${mark}policy: a\r\n`, 'utf16le')), [utf16]);
   assert.deepEqual(await problemsOfFile(Buffer.from('\ufeffpolicy: a\r\n', 'utf16le').swap16()), [utf16]);
-  assert.deepEqual(await problemsOfFile('policy: a\n# zero \0\n'), ['p:2: must not hold a NUL byte']);
+  assert.deepEqual(await problemsOfFile('policy: a\n# zero \0\n'), ['p:2:8: must not hold a NUL byte']);
 });
 
 test('refuses what would blow up, quickly', () => {
@@ -59,8 +59,9 @@ test('refuses what would blow up, quickly', () => {
   const wide = `${VALID}consumers: { ${Array.from({ length: 20_000 }, (_, i) => `c${i}: { plan: none }`).join(', ')} }\n`;
   const started = process.hrtime.bigint();
   assert.ok(problemsOf(bomb).length > 0);
-  assert.deepEqual(problemsOf(deep), ['p:1: must not nest deeper than 24 levels']);
-  assert.equal(problemsOf(wide).length, 20_000);
+  assert.deepEqual(problemsOf(deep), ['p:1:93: must not nest deeper than 24 levels']);
+  const { problems, more } = readPolicy(wide, 'p');
+  assert.deepEqual([problems.length, problems.length + more], [100, 20_000]);
   assert.ok(process.hrtime.bigint() - started < 20_000_000_000n);
 });
 
@@ -69,7 +70,7 @@ test('takes names that mean something to JavaScript for names', () => {
   const plans = names.map((name) => `  ${name}: { quotas: { ${name}: { limit: 1, window: day } } }`).join('\n');
   const { policy, problems } = readPolicy(`policy: constructor\napis:\n  constructor:\n    paths: [/v1]\n    plans: [${names.join(', ')}]\nplans:\n${plans}\nconsumers:\n  toString: { plan: prototype }\n`, 'p');
   assert.deepEqual(problems, []);
-  assert.deepEqual(compilePolicy(policy!).plans.map(({ name }) => name), names);
+  assert.deepEqual(compilePolicy(policy!).plans.map(({ name }) => name), [...names].sort());
   assert.deepEqual(problemsOf('policy: a\napis: { a: { paths: [/], plans: [constructor] } }\n'), [
     'p:2: apis.a.plans[0]: must be a plan of this policy; there is none; found "constructor"',
   ]);
@@ -80,7 +81,7 @@ test('finds a key in clear text wherever it stands, and does not repeat it', () 
   const key = keyOf('00000000', new Uint8Array(20));
   for (const place of [`# the key: ${key}`, `forwardKey: ${key}`, `${key}: 1`, `consumers: { ${key}: {} }`, `consumers: { a: { keys: [{ id: ${key} }] } }`, `"unclosed ${key}`]) {
     const problems = problemsOf(`${VALID}${place}\n`);
-    assert.ok(problems.includes('p:8: must not hold a key in clear text; revoke that key, and store only digests'), place);
+    assert.ok(problems.some((problem) => /^p:8:\d+: must not hold a key in clear text; revoke that key, and store only digests$/.test(problem)), place);
     assert.ok(!problems.join('\n').includes(key.slice(12)), place);
   }
   assert.deepEqual(problemsOf(`${VALID}# tg_00000000_${'0'.repeat(33)} is no key: its checksum is wrong\n`), []);
