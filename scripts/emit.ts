@@ -132,13 +132,13 @@ function print(policy: Policy, options: Options, plan: readonly PlannedFile[], n
   if (options.json) {
     const files = plan.map(({ name, change, emitted }) => ({
       file: join(options.out, name), change,
-      ...(emitted && { kind: emitted.resource.kind, namespace: emitted.resource.metadata.namespace, name: emitted.resource.metadata.name, bytes: emitted.bytes }),
+      ...(emitted && { kind: emitted.resource.kind, namespace: emitted.resource.metadata.namespace, name: emitted.resource.metadata.name, bytes: Buffer.byteLength(emitted.text), objectBytes: emitted.bytes }),
     }));
     io.out(`${JSON.stringify({ policy: policy.policy, image: options.image, files, warnings: notices }, null, 2)}\n`);
     return;
   }
   for (const { name, change, emitted } of plan) {
     const word = change === 'stale' && !options.check ? 'removed' : change;
-    io.out(`${word.padEnd(9)} ${join(options.out, name)}${emitted ? ` (${emitted.bytes} bytes)` : ''}\n`);
+    io.out(`${word.padEnd(9)} ${join(options.out, name)}${emitted ? ` (${Buffer.byteLength(emitted.text)} bytes)` : ''}\n`);
   }
 }

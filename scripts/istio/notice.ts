@@ -7,7 +7,7 @@ import { ledgerNamespace } from './ledgerConfigMap.ts';
 import type { EmitOptions } from './option.ts';
 import { placesOf } from './place.ts';
 import { routeKindOf, routingTableOf } from './routing.ts';
-import { MAX_ANNOTATION_BYTES } from './size.ts';
+import { MAX_CLIENT_SIDE_BYTES } from './size.ts';
 
 /** Istio's root namespace, unless the mesh was set up otherwise: a plugin without selector is for every pod of the mesh there. */
 const ROOT_NAMESPACE = 'istio-system';
@@ -77,6 +77,6 @@ function foreignLedger(policy: Policy): string[] {
 }
 
 function serverSide(files: readonly EmittedFile[]): string[] {
-  return files.filter(({ bytes }) => bytes > MAX_ANNOTATION_BYTES).map(({ name, bytes }) =>
-    `${name}: ${bytes} bytes; apply it with "kubectl apply --server-side", because client-side apply keeps a second copy in an annotation of at most ${MAX_ANNOTATION_BYTES} bytes`);
+  return files.filter(({ bytes }) => bytes > MAX_CLIENT_SIDE_BYTES).map(({ name, bytes }) =>
+    `${name}: an object of ${bytes} bytes; apply it with "kubectl apply --server-side", because client-side apply keeps a second copy in an annotation, which takes objects of at most ${MAX_CLIENT_SIDE_BYTES} bytes`);
 }

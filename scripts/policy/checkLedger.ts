@@ -10,7 +10,7 @@ export function checkLedger(root: Cursor, report: Report): void {
   for (const plan of root.get('plans').entries) {
     const quotas = plan.get('quotas').entries;
     const mesh = quotas.filter(hasMeshScope);
-    if (mesh.length > MAX_MESH_QUOTAS) report.add(plan.get('quotas'), `must hold at most ${MAX_MESH_QUOTAS} quotas with "scope: mesh"`, `${mesh.length}`);
+    if (mesh.length > MAX_MESH_QUOTAS) report.add(plan.get('quotas'), `must hold at most ${MAX_MESH_QUOTAS} quotas with "scope: mesh"`, mesh.length);
     for (const quota of mesh) checkMeshQuota(quota, ledger, report);
     for (const quota of quotas) checkFailureMode(quota, report);
   }

@@ -17,7 +17,7 @@ export function checkPlaces(root: Cursor, report: Report): void {
     const names = api.get('hosts').given ? [...hosts.keys()] : [ANY_HOST];
     const before = pairs;
     pairs += names.length * paths.size;
-    if (pairs > MAX_PAIRS && before <= MAX_PAIRS) report.add(api, `must not be one API too many: all of them may have ${MAX_PAIRS} pairs of host and path together`, `${pairs}`);
+    if (pairs > MAX_PAIRS && before <= MAX_PAIRS) report.add(api, `must fit into the ${MAX_PAIRS} pairs of host and path that all APIs may have together`, pairs);
     if (pairs <= MAX_PAIRS) for (const path of paths.values()) checkClaim(names, path, claims, report);
     const known = new Names(api.get('paths').texts);
     for (const route of api.get('routes').items.slice(0, MAX_ROUTES)) checkRoutePath(route, paths, known, report);

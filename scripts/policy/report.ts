@@ -9,9 +9,9 @@ export class Report {
 
   constructor(private readonly lines: Lines) {}
 
-  /** `found` is a text to quote; without it the value at the place is shown, where that is safe; null shows nothing. */
-  add(at: Cursor, rule: string, found?: string | null): void {
-    const shown = found === undefined ? at.node && foundAt(at.node, at.path) : found === null ? undefined : quote(found);
+  /** `found` is a string to quote, or a number; without it the value at the place is shown, where that is safe; null shows nothing. */
+  add(at: Cursor, rule: string, found?: string | number | null): void {
+    const shown = found === undefined ? at.node && foundAt(at.node, at.path) : found === null ? undefined : typeof found === 'number' ? String(found) : quote(found);
     this.findings.push({ offset: at.offset, path: at.path, rule, found: shown });
   }
 

@@ -6,6 +6,9 @@ import { name } from './name.ts';
 import { newPrefix, pathPrefix } from './place.ts';
 
 export const MAX_ROUTES = 1024;
+/** What the module takes of a route's headers to set, and to remove. */
+const MAX_HEADERS = 64;
+const HEADERS_RULE = `must hold at most ${MAX_HEADERS} headers`;
 const ONE_CONDITION_RULE = 'must hold exactly one of exact, prefix, oneOf, present, absent';
 
 const headerCondition = z
@@ -47,7 +50,7 @@ export const route = z.strictObject({
   name: name('The route\'s name; the upstream and the access log see it as API/ROUTE.'),
   when,
   upstream: name('Where its requests go. Default: the upstream of the API.').optional(),
-  setHeaders: z.record(changeableHeader(), headerValue()).meta({ description: 'Request headers to set, replacing what the caller sent.' }).optional(),
-  removeHeaders: z.array(changeableHeader()).meta({ description: 'Request headers to remove.' }).optional(),
+  setHeaders: z.record(changeableHeader(), headerValue()).refine((headers) => Object.keys(headers).length <= MAX_HEADERS, { error: HEADERS_RULE }).meta({ description: 'Request headers to set, replacing what the caller sent.' }).optional(),
+  removeHeaders: z.array(changeableHeader()).max(MAX_HEADERS, { error: HEADERS_RULE }).meta({ description: 'Request headers to remove.' }).optional(),
   rewritePrefix: newPrefix('Replaces the path of the condition, or else the path of the API that matched.').optional(),
 });

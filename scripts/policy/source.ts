@@ -1,5 +1,6 @@
 import { EVENT_ID, YAMLException, parseEvents, type Event } from 'js-yaml';
 import { compose, type Finding } from './compose.ts';
+import { indentRule } from './indent.ts';
 import type { Node } from './node.ts';
 
 /** Deepest nesting of a YAML policy; a real one goes to 10. */
@@ -11,6 +12,9 @@ const PLAINER = new Map([
   ['missed comma between flow collection entries', 'a comma is missing, or a string needs quotes: one with {, }, [ or ] in it, or with @, `, %, |, > or # at its beginning'],
   ['bad indentation of a mapping entry', 'indented wrongly, or a string with ": " in it that needs quotes'],
 ]);
+
+/** What the parser says of lines that fit into no block above them. */
+const OF_INDENTATION = new Set(['bad indentation of a mapping entry', 'bad indentation of a sequence entry', 'end of the stream or a document separator is expected']);
 
 /** A policy file's text, read as YAML. */
 export interface Source {
@@ -30,7 +34,8 @@ export function readSource(text: string): Source {
     events = parseEvents(text, { maxDepth: MAX_DEPTH });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
-    return refusal(error.mark?.position ?? 0, yamlRule(error.reason));
+    const offset = error.mark?.position ?? 0;
+    return refusal(offset, yamlRule(error.reason, () => indentRule(text, offset)));
   }
   if (events.length === 0) return refusal(0, 'must hold a policy; the file is empty');
   return compose(text, events, events.filter((event) => event.type === EVENT_ID.DOCUMENT).length);
@@ -41,8 +46,10 @@ function refusal(offset: number, rule: string): Source {
 }
 
 /** The parser's reason, without the words of the file that it may quote. */
-function yamlRule(reason: string): string {
+function yamlRule(reason: string, indent: () => string | null): string {
   if (reason.startsWith('nesting exceeded')) return `must not nest deeper than ${MAX_DEPTH} levels`;
   if (reason.startsWith('tab characters')) return 'must be indented with spaces, not tabs';
+  const rule = OF_INDENTATION.has(reason) ? indent() : null;
+  if (rule !== null) return `must be valid YAML: ${rule}`;
   return `must be valid YAML: ${PLAINER.get(reason) ?? reason.replace(/(: |").*$/s, '').trim()}`;
 }

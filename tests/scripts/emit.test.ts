@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { load, YAML11_SCHEMA } from 'js-yaml';
 import { Refusal } from '../../scripts/command.ts';
 import { emitResources, type EmitOptions, type Resource } from '../../scripts/istio/index.ts';
-import { checkSize, MARGIN_BYTES, MAX_ANNOTATION_BYTES, MAX_REQUEST_BYTES, storedBytes } from '../../scripts/istio/size.ts';
+import { checkSize, MARGIN_BYTES, MAX_CLIENT_SIDE_BYTES, MAX_REQUEST_BYTES, storedBytes } from '../../scripts/istio/size.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from './scratch.ts';
@@ -229,6 +229,22 @@ test('a resource too large for etcd is refused with its size and the remedy', ()
   assert.throws(() => emitResources(big, { image: IMAGE }), { message: new RegExp(`would have 1\\d{6} bytes, and etcd takes ${MAX_REQUEST_BYTES - MARGIN_BYTES} at most`) });
 });
 
+test('an object is as large as Go writes it, and client-side apply takes one of 262,078 bytes', () => {
+  // kubectl 1.34 and an API server refuse the annotation from 262,079 on
+  assert.equal(MAX_CLIENT_SIDE_BYTES, 262_078);
+  const plain = resources({})[0]!;
+  const spec = (text: string): Resource => ({ ...plain, spec: { text } });
+  assert.equal(storedBytes(spec('<&>\u2028\u00fc')) - storedBytes(spec('')), 4 * 6 + 2);
+});
+
+test('emit tells sizes that are those of its files', async () => {
+  const out = join(folder, 'sizes');
+  const { out: printed } = await tollgate(['emit', scratchFile(folder, policyText()), '--image', IMAGE, '-o', out]);
+  const told = [...printed.matchAll(/^new +(.*) \((\d+) bytes\)$/gm)];
+  assert.ok(told.length > 1);
+  for (const [, file, bytes] of told) assert.equal(readFileSync(file!).length, Number(bytes));
+});
+
 test('emit writes, tells what changed, and removes only its own stale files', async () => {
   const out = join(folder, 'out');
   const file = scratchFile(folder, policyText({ targets: [GATEWAY, 'namespace: shop'] }));
@@ -287,7 +303,7 @@ test('emit warns of what the resources do not show', async () => {
   assert.match(await warnings({ api, upstreams: '{ v1: { url: "http://127.0.0.1:1" }, v2: { url: "http://127.0.0.1:2" } }' }), /no routing table/);
   const keys = Array.from({ length: 3000 }, (_, index) => `{ id: k${index}, digest: "sha256:${index.toString(16).padStart(64, '0')}" }`);
   const stdin = policyText().replace(/keys: \[.*\]/, `keys: [${keys.join(', ')}]`);
-  assert.match((await tollgate(['emit', '-', '--image', IMAGE, '-o', '-'], { stdin })).err, new RegExp(`\\d{6} bytes; apply it with "kubectl apply --server-side", .* at most ${MAX_ANNOTATION_BYTES} bytes`));
+  assert.match((await tollgate(['emit', '-', '--image', IMAGE, '-o', '-'], { stdin })).err, new RegExp(`\\d{6} bytes; apply it with "kubectl apply --server-side", .* at most ${MAX_CLIENT_SIDE_BYTES} bytes`));
 });
 
 test('emit tells wrong usage from a policy that says no', async () => {
