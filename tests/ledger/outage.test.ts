@@ -181,21 +181,20 @@ describe('a service that goes', { skip }, () => {
 });
 
 describe('a service that fails', { skip: found.skip }, () => {
-  it('is called by no stampede, and over no more connections than before', { timeout: 60_000 }, async (t) => {
+  it('is called by no stampede, and over one connection of each worker', { timeout: 60_000 }, async (t) => {
     await withService(onFake, found, { quotas: [{ name: 'q', limit: 1_000_000, window: steadyUnit() }], envoys: 4 }, async (envoys, fake) => {
       await pace(envoys, 400, 1000);
-      const connections = fake.connections;
       fake.fault = { kind: 'status', status: 14 };
       const failing = fake.calls.length;
       const started = Date.now();
       await pace(envoys, 400, 4000);
       const calls = fake.calls.slice(failing);
       const late = calls.filter(({ atMs }) => atMs > started + 2000);
-      t.diagnostic(`${calls.length} calls of 4 Envoys with 2 workers in 4 s of failure, ${late.length} in the last 2 s; ${fake.connections} connections, ${connections} before`);
+      t.diagnostic(`${calls.length} calls of 4 Envoys with 2 workers in 4 s of failure, ${late.length} in the last 2 s; ${fake.connections} connections`);
       // A worker tries at 0.1, 0.2, 0.4, 0.8, 1.6 s, each less up to a half.
       assert.ok(calls.length <= 8 * 10, `${calls.length} calls`);
       assert.ok(late.length <= 8 * 4, `${late.length} calls in the last two seconds`);
-      assert.equal(fake.connections, connections, 'connections');
+      assert.ok(fake.connections <= 8, `${fake.connections} connections`);
       fake.fault = null;
       await waitFor('the ledger to be found again', async () => (await pace(envoys, 400, 300)).every(({ status }) => status === 200));
       await fake.stop();
@@ -203,7 +202,7 @@ describe('a service that fails', { skip: found.skip }, () => {
       await fake.listen();
       const back = fake.calls.length;
       await waitFor('the ledger to be found again', async () => (await pace(envoys, 400, 300)).every(({ status }) => status === 200));
-      assert.ok(fake.connections <= connections + 8 + 8, `${fake.connections} connections`);
+      assert.ok(fake.connections <= 8 + 8 + 8, `${fake.connections} connections`);
       assert.ok(fake.calls.length - back <= 400, `${fake.calls.length - back} calls to come back`);
       await pause(10);
     });
