@@ -1,3 +1,4 @@
+import { startEcho } from '../../scripts/upstream/echo.ts';
 import { digestOf } from '../../tests/envoy/testPolicy.ts';
 import { callHttp1, callHttp2, type Caller } from '../../tests/spellings/caller.ts';
 import { spelling } from '../../tests/spellings/generate.ts';
@@ -16,16 +17,18 @@ export const spellings: Attack = {
   name: 'spellings',
   tries: `odd spellings of hosts and paths over HTTP/1.1 and HTTP/2, of which ${READERS.length} models of servers judge what gets through`,
   async run(context) {
+    const echo = await startEcho('echo');
+    context.cleanUp(() => echo.close());
     const managers = Object.values(MANAGERS);
     const policies = Object.values(POLICIES);
     for (let round = 0; context.isTimeLeft(); round++) {
-      await tryOne(context, policies[round % policies.length]!, managers[round % managers.length]!);
+      await tryOne(context, echo.url, policies[round % policies.length]!, managers[round % managers.length]!);
     }
   },
 };
 
-async function tryOne(context: Context, apis: (typeof POLICIES)[string], connectionManager: object): Promise<void> {
-  const target = await context.open({ policy: policyOf(apis, digestOf(KEY)), workers: 1, connectionManager });
+async function tryOne(context: Context, upstream: string, apis: (typeof POLICIES)[string], connectionManager: object): Promise<void> {
+  const target = await context.open({ policy: policyOf(apis, digestOf(KEY)), upstream, workers: 1, connectionManager });
   const callers = [callHttp1(target.port), callHttp2(target.port)];
   const end = Date.now() + ROUND_MS;
   let passes = 0;
