@@ -9,15 +9,17 @@ import type { Target } from '../target.ts';
 /** So many that the tables of a policy which is held on to show in Envoy's memory: about 2 MiB in each worker. */
 const CONSUMERS = 8000;
 const SOCKETS_PER_EDIT = 4;
-/** The streams themselves take memory too: less than 10 MiB until an Envoy is replaced. */
-const EDITS = 40;
+/** In a wave all streams stay open; then they end together, and the next wave finds the room that they held on to. */
+const EDITS_PER_WAVE = 6;
+const WAVES = 12;
+/** Less than one wave's tables, about 24 MiB in two workers. */
 const SLACK_MIB = 16;
 const OPENING = `GET /v1/pets HTTP/1.1\r\nhost: a.test\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nx-api-key: ${keyOf(0)}\r\n\r\n`;
 
 /** Streams that outlive the policy by which they were let in. */
 export const streams: Attack = {
   name: 'streams',
-  tries: 'WebSockets that are kept open through many edits, so that each holds on to the policy that let it in',
+  tries: 'waves of WebSockets that are kept open through edits, so that each holds on to the policy that let it in until it ends',
   weight: 2,
   async run(context) {
     while (context.isTimeLeft()) await attackOne(context);
@@ -30,19 +32,24 @@ async function attackOne(context: Context): Promise<void> {
   const first = target.snapshot(policy);
   const footprint = new Footprint(target, SLACK_MIB);
   const sockets: Tunnel[] = [];
-  context.cleanUp(async () => sockets.forEach((socket) => socket.close()));
-  for (let edit = 1; edit <= EDITS && context.isTimeLeft(); edit++) {
-    sockets.push(...(await Promise.all(Array.from({ length: SOCKETS_PER_EDIT }, () => Tunnel.open(target)))));
-    context.count('streams', SOCKETS_PER_EDIT);
-    await target.envoy.apply(renamed(first, `r${edit}`));
-    context.count('edits');
-    await context.random.pick(sockets).echoes(`edit ${edit}`);
-    target.isWell();
+  const closeAll = (): void => sockets.splice(0).forEach((socket) => socket.close());
+  context.cleanUp(async () => closeAll());
+  for (let wave = 1; wave <= WAVES && context.isTimeLeft(); wave++) {
+    for (let edit = 1; edit <= EDITS_PER_WAVE; edit++) {
+      sockets.push(...(await Promise.all(Array.from({ length: SOCKETS_PER_EDIT }, () => Tunnel.open(target)))));
+      context.count('streams', SOCKETS_PER_EDIT);
+      await target.envoy.apply(renamed(first, `r${wave}x${edit}`));
+      context.count('edits');
+      await context.random.pick(sockets).echoes(`edit ${edit}`);
+      target.isWell();
+    }
     await footprint.isBounded();
+    for (const socket of sockets) await socket.echoes('still here');
+    closeAll();
+    context.count('waves');
+    // An old root goes a moment after its last stream.
+    await pause(300);
   }
-  for (const socket of sockets) await socket.echoes('still here');
-  sockets.forEach((socket) => socket.close());
-  await pause(50);
   await serves(target, keyOf(1));
   await target.stop();
 }
