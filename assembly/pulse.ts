@@ -51,6 +51,7 @@ export class Pulse {
     const value = this.renewed(second, isSteady, false);
     if (value == ABSENT || setSharedData(this.key(), value, lastCas()) != Status.Ok) return;
     this.lastBeat = second;
+    this.vm = number;
     setGauge(this.alive, (lengthOf(value) - HEADER_BYTES) / ENTRY_BYTES);
     incrementCounter(this.lost, silent);
   }
@@ -91,8 +92,9 @@ export class Pulse {
     }
     if (!leaves) {
       if (<i32>(to - start) >= HEADER_BYTES + MAX_VMS * ENTRY_BYTES) return ABSENT;
-      if (this.vm == 0) this.vm = next++;
-      store<u64>(to, this.vm);
+      // A number is this VM's once it stands in the shared value: another may take the same before.
+      number = this.vm != 0 ? this.vm : next++;
+      store<u64>(to, number);
       store<i64>(to, second, 8);
       to += ENTRY_BYTES;
     }
@@ -106,8 +108,9 @@ export class Pulse {
   }
 }
 
-/** VMs that the last round took out. */
+/** VMs that the last round took out, and the number it gives to this one. */
 let silent: u64 = 0;
+let number: u64 = 0;
 
 function nameOf(pattern: View, policy: View): View {
   begin(64);

@@ -96,7 +96,7 @@ export class Tour {
     const said = await this.save(`${text.trimEnd()}\nplanz: {}\n`);
     const line = text.trimEnd().split('\n').length + 1;
     const answer = await this.call(this.keyHeader(this.stage.cast.gold.consumer));
-    this.verify([`names line ${line}`, said.includes(`:${line}: `) && said.includes('planz')], ['200 from the old policy', answer.status === 200]);
+    this.verify([`names line ${line}`, said.includes(`:${line}:`) && said.includes('planz')], ['200 from the old policy', answer.status === 200]);
     await this.save(text);
   }
 

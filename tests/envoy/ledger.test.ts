@@ -73,7 +73,7 @@ describe('the ledger\'s cluster', () => {
 });
 
 describe('what run says of quotas of the whole mesh', () => {
-  const says = 'nobody counts for the whole mesh here (--ledger HOST:PORT names who does), so onUnavailable is in force: local share of 500 for gold/hourly, free/hourly; deny for gold/daily';
+  const says = 'nobody counts for the whole mesh here (--ledger HOST:PORT names who does), so onUnavailable is in force: local share of 500 for free/hourly, gold/hourly; deny for gold/daily';
 
   it('is one line about the failure modes when nobody counts', () => {
     assert.deepEqual(notesOf(policyOf(MESH), null), [says]);

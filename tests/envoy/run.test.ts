@@ -111,7 +111,7 @@ describe('tollgate run', { skip: found.skip }, () => {
     await writeFile(file, 'policy: Petstore!\napis: {}\nplanz: {}\n');
     tool = new ToolProcess(['run', file]);
     assert.equal((await tool.exited).code, 1);
-    assert.match(tool.err, /petstore\.policy\.yaml:1: policy: .*\n.*petstore\.policy\.yaml:3: .*"planz"/s);
+    assert.match(tool.err, /petstore\.policy\.yaml:1: policy: .*\n.*petstore\.policy\.yaml:3:1: .*"planz"/s);
     assert.equal(tool.out, '');
   });
 

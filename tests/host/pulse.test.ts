@@ -51,6 +51,22 @@ describe('the gauge of VMs', () => {
     assert.equal(vms(host, 'vms_lost'), 3);
   });
 
+  it('counts two VMs that give their first signs at the same moment', () => {
+    const host = openHost(2);
+    let raced = false;
+    host.process.sharedData.beforeSet = (key) => {
+      if (raced || !key.endsWith('/vms')) return;
+      raced = true;
+      // The other worker is quicker than the VM whose write this is.
+      const [worker] = host.workers;
+      for (const root of worker!.roots.values()) worker!.tick(root);
+    };
+    host.pass(4000);
+    assert.ok(raced);
+    assert.equal(vms(host), 3);
+    assert.equal(vms(host, 'vms_lost'), 0);
+  });
+
   it('takes no clock that is set for a death', () => {
     const host = openHost(3);
     for (const jumpMs of [3_600_000, -7_200_000, 30_000, -20_000]) {
