@@ -30,7 +30,7 @@ export function printedTests(mesh: MeshUnderTest): void {
       assert.equal(status, 200);
       assert.equal(Buffer.from(seen!.headers['x-odd']!, 'latin1').toString(), ODD);
       assert.deepEqual([seen!.headers['x-number'], seen!.headers['x-empty']], ['0123', '']);
-      assert.match(String(headers['ratelimit-policy']), new RegExp(`"largest";q=${MOST_TOLD};.*"large";q=${LARGE};.*"millions";q=1000000;`));
+      assert.match(String(headers['ratelimit-policy']), new RegExp(`"millions";q=1000000;.*"large";q=${LARGE};.*"largest";q=${MOST_TOLD};`));
       const reason = async (key: string): Promise<string> => (JSON.parse((await gateway.call({ headers: { 'x-api-key': key } })).body) as { reason: string }).reason;
       assert.deepEqual([await reason('past-key'), await reason('future-key')], ['expired_api_key', 'inactive_api_key']);
     });
