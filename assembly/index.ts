@@ -1,7 +1,7 @@
 import { allocate, resetArena } from "../filter/index";
 import "./abort";
 import { configure } from "./configure";
-import { onGrpcClose, onGrpcReceive } from "./ledger";
+import { onGrpcClose, onGrpcReceive, releaseCallsOf } from "./ledger";
 import { onRequestHeaders } from "./request";
 import { onResponseHeaders } from "./response";
 import { closeRoot, findRoot, openRoot } from "./root";
@@ -79,6 +79,8 @@ export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream
 /** The end of a stream or of a root. The host keeps its context for a while, but takes no call about it any more. */
 export function proxy_on_delete(id: u32): void {
   forgetStream(id);
+  if (endStream(id) || !closeRoot(id)) return;
+  releaseCallsOf(id);
   // Every object in use hangs on a global.
-  if (!endStream(id) && closeRoot(id)) __collect();
+  __collect();
 }

@@ -99,6 +99,7 @@ function gather(root: Root, account: Account, call: Call, most: i32): i32 {
 
 function begin(root: Root, tables: Tables, account: Account, call: Call): void {
   call.account = account.number;
+  call.rootId = root.id;
   resetArena();
   call.token = startCall(root, tables, messageOf(tables, call));
   account.counters.tally.add(Count.Asked, 1);
@@ -171,17 +172,26 @@ function wake(call: Call): void {
  * the answers of a root that goes.
  */
 function releaseCalls(account: Account): void {
-  if (inUse == 0) return;
-  const now = currentTimeNanoseconds();
-  for (let i = 0; i < MAX_CALLS; i++) {
-    const call = callAt(i);
-    if (!call.inUse || call.account != account.number || call.released) continue;
-    call.released = true;
-    resetArena();
-    unclaim(account.counters, call, now);
-    wake(call);
+  for (let i = 0; inUse > 0 && i < MAX_CALLS; i++) {
+    if (callAt(i).account == account.number) release(callAt(i));
   }
-  account.counters.outage.forgetTrial();
+}
+
+/** The same for a root that is gone: nobody need have replaced it, when an older one serves again. */
+export function releaseCallsOf(rootId: u32): void {
+  for (let i = 0; inUse > 0 && i < MAX_CALLS; i++) {
+    if (callAt(i).rootId == rootId) release(callAt(i));
+  }
+}
+
+function release(call: Call): void {
+  if (!call.inUse || call.released) return;
+  const counters = accountAt(call.account).counters;
+  call.released = true;
+  resetArena();
+  unclaim(counters, call, currentTimeNanoseconds());
+  counters.outage.forgetTrial();
+  wake(call);
 }
 
 /** Ends calls whose answers went with their root. */

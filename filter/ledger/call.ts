@@ -8,9 +8,10 @@ export const MAX_CALL_COUNTERS = 16;
 export class Call {
   units: i64;
   sentAtNanoseconds: i64;
-  /** The host's number for the call, and whose policy it serves; the binding's to set. */
+  /** The host's number for the call, whose policy it serves, and the root that makes it; the binding's to set. */
   token: u32;
   account: i32;
+  rootId: u32;
   count: i32;
   inUse: bool;
   /** Its root may be gone, and the answer with it: nobody waits for it, but it is booked if it comes. */

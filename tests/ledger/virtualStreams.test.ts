@@ -5,6 +5,7 @@ import { meshConfig, type MeshQuota } from './meshPolicy.ts';
 import { VirtualMesh } from './virtualMesh.ts';
 
 const QUOTAS: MeshQuota[] = [{ name: 'q', limit: 1000, window: 'hour' }];
+const QUOTAS_MANY: MeshQuota[] = [{ name: 'q', limit: 100_000, window: 'hour' }];
 
 describe('requests that wait for the ledger', () => {
   it('may lose their clients: no fault, and what was granted is there for others', () => {
@@ -82,6 +83,30 @@ describe('requests that wait for the ledger', () => {
     }
     mesh.pass(1000);
     assert.equal(lost, 20);
+    assert.deepEqual(mesh.outcomes, { allowed: mesh.sent });
+    mesh.assertSound();
+  });
+
+  it('do not wait for an answer that went with a root, when an older one serves again', () => {
+    const mesh = new VirtualMesh({ envoys: 1, workers: 1, quotas: QUOTAS_MANY, latencyMs: () => 20 });
+    const [host] = mesh.hosts;
+    const load = (requests: number): void => {
+      for (let i = 0; i < requests; i++) {
+        mesh.ask(0);
+        mesh.pass(1);
+      }
+    };
+    load(3000);
+    for (let edit = 0; edit < 10; edit++) {
+      // The first root lives on, as under an open WebSocket; the host does not configure it when its policy comes back.
+      mesh.load(meshConfig(QUOTAS_MANY, { routes: [`r${edit}`] }));
+      load(100);
+      while (host!.workers[0]!.grpc.outstanding === 0 || mesh.paused.size > 0) load(1);
+      mesh.load(meshConfig(QUOTAS_MANY));
+      host!.retire(host!.generations.at(-2)!);
+      load(700);
+    }
+    mesh.pass(1000);
     assert.deepEqual(mesh.outcomes, { allowed: mesh.sent });
     mesh.assertSound();
   });
