@@ -1,4 +1,4 @@
-import { Refusal, UsageError } from '../scripts/command.ts';
+import { isUsageError, Refusal } from '../scripts/command.ts';
 import { available } from '../tests/envoy/available.ts';
 import { allAttacks } from './attacks/all.ts';
 import { runCampaign } from './campaign.ts';
@@ -14,8 +14,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     asked = readOptions(args);
   } catch (error) {
-    const code = (error as { code?: unknown }).code;
-    if (!(error instanceof UsageError) && !(typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS_'))) throw error;
+    if (!isUsageError(error)) throw error;
     complain(`attack: ${(error as Error).message}; see npm run attack -- --help`);
     return 2;
   }

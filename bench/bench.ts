@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { Refusal, UsageError } from '../scripts/command.ts';
+import { isUsageError, Refusal } from '../scripts/command.ts';
 import { writeDocs } from './docs.ts';
 import { readOptions, USAGE, type Asked, type Options } from './option.ts';
 import { keep, printResult, readResult, type Result } from './result.ts';
@@ -15,8 +15,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     asked = readOptions(args);
   } catch (error) {
-    const code = (error as { code?: unknown }).code;
-    if (!(error instanceof UsageError) && !(typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS_'))) throw error;
+    if (!isUsageError(error)) throw error;
     progress(`bench: ${(error as Error).message}; see npm run bench -- --help`);
     return 2;
   }

@@ -24,5 +24,11 @@ export interface Command {
 /** Wrong words on the command line: exit 2, with a pointer to `--help`. */
 export class UsageError extends Error {}
 
+/** True for wrong words on the command line, whether we or node's own reader of options found them. */
+export function isUsageError(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return error instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS_'));
+}
+
 /** The answer is no: exit 1, the message printed as it is, no stack trace. */
 export class Refusal extends Error {}

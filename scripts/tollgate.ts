@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { Refusal, UsageError, type Command, type Io } from './command.ts';
+import { isUsageError, Refusal, type Command, type Io } from './command.ts';
 import { Output } from './output.ts';
 import { inPackage } from './packageRoot.ts';
 
@@ -68,8 +68,7 @@ function explain(error: unknown, name: string, io: Io): number {
     io.err(`${error.message}\n`);
     return 1;
   }
-  const code = (error as { code?: unknown }).code;
-  if (error instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS_'))) {
+  if (isUsageError(error)) {
     io.err(`tollgate ${name}: ${(error as Error).message}; see tollgate ${name} --help\n`);
     return 2;
   }

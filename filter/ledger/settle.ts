@@ -109,11 +109,12 @@ function forgo(stock: Stock, now: i64): void {
  */
 function comeAgain(stock: Stock, counter: Counter, answer: Answer, now: i64): void {
   let since = now - stock.endsAtNanoseconds;
-  if (since < 0 || since > LONGEST_PAUSE_NANOSECONDS * 2) {
+  if (since > LONGEST_PAUSE_NANOSECONDS * 2) {
     stock.endsAtNanoseconds = now;
     stock.held = 0;
     since = 0;
   }
+  // Units of a window that has opened meanwhile stay: the answer is late and not about them.
   const until = now + max(SHORTEST_PAUSE_NANOSECONDS, min(since, LONGEST_PAUSE_NANOSECONDS));
   stock.answeredAtNanoseconds = now;
   stock.limit = answer.limit;
