@@ -1,8 +1,8 @@
 import { ABSENT, Tables, View, begin, decodeConfig, end, lengthOf, literal, pointerOf, resetArena, writeFormat } from "../filter/index";
 import { LogLevel, log, pluginConfiguration, setTickPeriod } from "./host";
-import { openLedger } from "./ledger";
+import { openRateLimitService } from "./rateLimitService";
 import { Metrics } from "./metrics";
-import { LedgerMetrics } from "./ledgerMetrics";
+import { RateLimitServiceMetrics } from "./rateLimitServiceMetrics";
 import { TICK_MILLISECONDS, install, openAccount, openRoot } from "./root";
 
 const MAX_CONFIG_BYTES: u32 = 16 * 1024 * 1024;
@@ -20,13 +20,13 @@ export function configure(rootId: u32, size: u32): bool {
   resetArena();
 
   const account = openAccount(tables.policy);
-  if (!account.pulse.create() || !account.pool.create() || (tables.ledger.cluster != ABSENT && !account.stocks.create())) {
+  if (!account.pulse.create() || !account.pool.create() || (tables.rateLimitService.cluster != ABSENT && !account.stocks.create())) {
     tables.free();
     return refuse(literal("the host keeps no shared data, which quotas need"));
   }
-  if (tables.ledger.cluster != ABSENT && account.ledgerMetrics == null) account.ledgerMetrics = new LedgerMetrics(tables.policy);
+  if (tables.rateLimitService.cluster != ABSENT && account.rateLimitServiceMetrics == null) account.rateLimitServiceMetrics = new RateLimitServiceMetrics(tables.policy);
   install(openRoot(rootId), tables, new Metrics(tables), account);
-  openLedger(account, tables);
+  openRateLimitService(account, tables);
   setTickPeriod(TICK_MILLISECONDS);
   log(LogLevel.Info, describe(tables));
   return true;

@@ -1,7 +1,7 @@
 import { allocate, resetArena } from "../filter/index";
 import "./abort";
 import { configure } from "./configure";
-import { onGrpcClose, onGrpcReceive, releaseCallsOf } from "./ledger";
+import { onGrpcClose, onGrpcReceive, releaseCallsOf } from "./rateLimitService";
 import { onRequestHeaders } from "./request";
 import { onResponseHeaders } from "./response";
 import { closeRoot, findRoot, openRoot } from "./root";
@@ -44,7 +44,7 @@ export function proxy_on_tick(rootId: u32): void {
   if (root != null) onTick(root);
 }
 
-/** The answer to a call to the ledger, or its end without one. */
+/** The answer to a call to the rate limit service, or its end without one. */
 export function proxy_on_grpc_receive(rootId: u32, token: u32, size: u32): void {
   resetArena();
   onGrpcReceive(token, size);

@@ -7,7 +7,7 @@ import {
   HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, hasFilterState, headerPairs, log, removeHeader, replaceHeader, 
   sendReply, setFilterState,
 } from "./host";
-import { askAhead, askSoon } from "./ledger";
+import { askAhead, askSoon } from "./rateLimitService";
 import { Account, Root, findRoot } from "./root";
 import { Stream, closeStream, findStream, standingsOf } from "./stream";
 
@@ -75,13 +75,13 @@ function keep(streamId: u32, root: Root | null): Verdict {
   const counter = noted(dryIndex);
   if (!mayWait(counter.consumerId)) return turnAway(streamId, root.id);
   const now = currentTimeNanoseconds();
-  join(streamId, root.id, counter, now, now + <i64>tables.ledger.timeoutMilliseconds * 1_000_000);
+  join(streamId, root.id, counter, now, now + <i64>tables.rateLimitService.timeoutMilliseconds * 1_000_000);
   account.counters.tally.add(Count.Waits, 1);
   root.hurry();
   return Verdict.Wait;
 }
 
-/** The ledger is asked for what will be dry soon, and for what this request waits for. */
+/** The rate limit service is asked for what will be dry soon, and for what this request waits for. */
 function ask(root: Root, verdict: Verdict): void {
   for (let i = 0; i < notedCount; i++) if (i != dryIndex) askAhead(root, noted(i));
   if (verdict == Verdict.Wait) askSoon();

@@ -1,6 +1,6 @@
 import { Counters, Tables, View, equals, forgetPositions, lengthOf, pointerOf, view } from "../filter/index";
 import { currentTimeNanoseconds, setTickPeriod } from "./host";
-import { LedgerMetrics } from "./ledgerMetrics";
+import { RateLimitServiceMetrics } from "./rateLimitServiceMetrics";
 import { Metrics } from "./metrics";
 import { Pulse } from "./pulse";
 import { SharedShards, poolOf, stocksOf } from "./sharedShards";
@@ -20,11 +20,11 @@ export class Account {
   readonly stocks: SharedShards;
   readonly counters: Counters;
   readonly pulse: Pulse;
-  /** Once a policy of that name has had a ledger. */
-  ledgerMetrics: LedgerMetrics | null = null;
-  /** The log says that the ledger does not do its work, and since when. */
-  isLedgerReported: bool = false;
-  ledgerReportedAt: i64 = 0;
+  /** Once a policy of that name has had a rate limit service. */
+  rateLimitServiceMetrics: RateLimitServiceMetrics | null = null;
+  /** The log says that the rate limit service does not do its work, and since when. */
+  isRateLimitServiceReported: bool = false;
+  rateLimitServiceReportedAt: i64 = 0;
   constructor(readonly policy: View, readonly number: i32) {
     const pool = poolOf(policy);
     const stocks = stocksOf(policy);

@@ -3,7 +3,7 @@ import { Status, lastCas, setGauge, setSharedData, sharedData } from "./host";
 import { SharedShards } from "./sharedShards";
 
 /**
- * The gauge of what this Envoy holds from the ledger: the sum over all stocks, a few shards at a tick, by whichever VM comes
+ * The gauge of what this Envoy holds from the rate limit service: the sum over all stocks, a few shards at a tick, by whichever VM comes
  * first. Where the round stands is kept under the stocks' "ready" key, so the VMs go round together:
  *
  *   0  looked at  i64 ns     8  next shard  u32     16  held so far  i64

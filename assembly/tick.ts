@@ -1,6 +1,6 @@
 import { resetArena, sweep } from "../filter/index";
 import { currentTimeNanoseconds, setEffectiveContext } from "./host";
-import { expireCalls } from "./ledger";
+import { expireCalls } from "./rateLimitService";
 import { Account, Root } from "./root";
 import { scanStocks } from "./stockScan";
 import { resumeWaiting } from "./waiting";
@@ -22,11 +22,11 @@ export function onTick(root: Root): void {
   resetArena();
   account.pulse.beat(now);
   if (counters.balances.count > 0) sweep(counters, now);
-  tendLedger(account, now);
+  tendRateLimitService(account, now);
 }
 
-function tendLedger(account: Account, now: i64): void {
-  const metrics = account.ledgerMetrics;
+function tendRateLimitService(account: Account, now: i64): void {
+  const metrics = account.rateLimitServiceMetrics;
   if (metrics == null) return;
   expireCalls(now);
   metrics.flush(account.counters);

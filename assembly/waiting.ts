@@ -3,12 +3,12 @@ import {
   setState, waitFor, waiters, waiting,
 } from "../filter/index";
 import { continueRequest, currentTimeNanoseconds, setEffectiveContext } from "./host";
-import { askForWaiting } from "./ledger";
+import { askForWaiting } from "./rateLimitService";
 import { Verdict, decideAgain, turnAway } from "./request";
 import { Account, findRoot } from "./root";
 
 /**
- * Requests that wait for the ledger are decided anew when it is the turn of their line, and at the latest when they have waited
+ * Requests that wait for the rate limit service are decided anew when it is the turn of their line, and at the latest when they have waited
  * long enough. What one callback does is bounded, however many wait: the host carries replies out after the callback, one inside
  * the other, and about 350 would exceed its stack. The rest has its turn at the next ticks, which come fast while somebody waits.
  */

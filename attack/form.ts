@@ -1,5 +1,5 @@
-import type { FakeService } from '../tests/ledger/fakeService.ts';
-import type { Rule } from '../tests/ledger/ledgerModel.ts';
+import type { FakeService } from '../tests/rateLimitService/fakeService.ts';
+import type { Rule } from '../tests/rateLimitService/rateLimitServiceModel.ts';
 import type { Random } from '../tests/host/random.ts';
 import type { Setting, Target } from './target.ts';
 

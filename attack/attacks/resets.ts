@@ -1,4 +1,4 @@
-import type { FakeService } from '../../tests/ledger/fakeService.ts';
+import type { FakeService } from '../../tests/rateLimitService/fakeService.ts';
 import type { Random } from '../../tests/host/random.ts';
 import { askHttp2, hangUp, openHttp2, type Asking } from '../client.ts';
 import { hold, pause, type Attack, type Context } from '../form.ts';

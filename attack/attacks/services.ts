@@ -1,5 +1,5 @@
-import type { FakeService, Fault as ServiceFault } from '../../tests/ledger/fakeService.ts';
-import { WRONG_ANSWERS } from '../../tests/ledger/wrongAnswers.ts';
+import type { FakeService, Fault as ServiceFault } from '../../tests/rateLimitService/fakeService.ts';
+import { WRONG_ANSWERS } from '../../tests/rateLimitService/wrongAnswers.ts';
 import type { Random } from '../../tests/host/random.ts';
 import { Bystander } from '../bystander.ts';
 import { askHttp2, openHttp2 } from '../client.ts';
@@ -57,7 +57,7 @@ async function attackOne(context: Context): Promise<void> {
     const spent = allowed.get(`c${step}`) ?? 0;
     const most = mischief.grantsNothing ? 0 : LIMIT;
     hold(spent <= most, `${spent} units of ${most} were spent while the service ${mischief.what}`);
-    target.isWell(/ledger|rate limit service/);
+    target.isWell(/rate limit service/);
     context.count(`services that were wrong`);
   }
   service.fault = null;

@@ -21,10 +21,10 @@ export const mesh: readonly Variant[] = [{
     descriptors: QUOTAS.map(({ name, unit }) => ({ key: 'quota', value: name, descriptors: [{ key: 'consumer', rate_limit: { unit, requests_per_unit: ENDLESS } }] })),
   }],
   module: async () => (await currentModule()).path,
-  configuration: () => JSON.stringify({ ...pluginConfig(quotas(), { policy: 'tollgate-mesh', consumers: CONSUMERS, routes: ROUTES }), ledger: LEDGER }),
+  configuration: () => JSON.stringify({ ...pluginConfig(quotas(), { policy: 'tollgate-mesh', consumers: CONSUMERS, routes: ROUTES }), rateLimitService: RATE_LIMIT_SERVICE }),
 }];
 
-const LEDGER = { cluster: 'ratelimit', domain: DOMAIN, timeoutMilliseconds: 50 };
+const RATE_LIMIT_SERVICE = { cluster: 'ratelimit', domain: DOMAIN, timeoutMilliseconds: 50 };
 
 function quotas(): { name: string; limit: number; window: string; scope: 'mesh' }[] {
   return QUOTAS.map(({ name, window }) => ({ name, limit: ENDLESS, window, scope: 'mesh' }));

@@ -5,7 +5,7 @@ import { decodeApi } from "./api";
 import { decodePlan } from "./plan";
 import { decodeConsumers } from "./consumer";
 import { decodeKeySources } from "./keySource";
-import { decodeLedger } from "./ledger";
+import { decodeRateLimitService } from "./rateLimitService";
 import { link } from "./link";
 import { Names } from "./names";
 import { readAllow, readName, readRealm } from "./rule";
@@ -69,9 +69,9 @@ function decodeRoot(reader: Reader, tables: Tables, names: Names): void {
     } else if (reader.is(Field.FORWARD_KEY)) {
       seen = reader.mark(seen, 7);
       tables.forwardKey = reader.boolean();
-    } else if (reader.is(Field.LEDGER)) {
+    } else if (reader.is(Field.RATE_LIMIT_SERVICE)) {
       seen = reader.mark(seen, 8);
-      decodeLedger(reader, tables);
+      decodeRateLimitService(reader, tables);
     } else if (reader.is(Field.REALM)) {
       seen = reader.mark(seen, 9);
       tables.realm = tables.texts.keep(readRealm(reader));

@@ -17,7 +17,7 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
   linkOffers(reader, tables, names);
   linkRoutes(reader, tables, names);
   linkConsumers(reader, tables, names);
-  needLedger(reader, tables);
+  needRateLimitService(reader, tables);
   names.free();
   if (reader.failed) return;
   sortMounts(tables);
@@ -26,10 +26,10 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
 }
 
 /** Quotas of the mesh are counted somewhere. */
-function needLedger(reader: Reader, tables: Tables): void {
-  if (tables.ledger.cluster != ABSENT) return;
+function needRateLimitService(reader: Reader, tables: Tables): void {
+  if (tables.rateLimitService.cluster != ABSENT) return;
   for (let i = 0; i < tables.quotas.count; i++) {
-    if (tables.quotas.at(i).mesh) return reader.fail(literal("a quota has the scope mesh, so there must be a ledger"));
+    if (tables.quotas.at(i).mesh) return reader.fail(literal("a quota has the scope mesh, so there must be a rate limit service"));
   }
 }
 

@@ -9,7 +9,7 @@ import * as Field from "./field";
 
 /** Quotas of one plan; a request's answer names each of them. */
 export const MAX_QUOTAS = 8;
-/** Quotas of one plan that the ledger counts: each may cost a request a call. */
+/** Quotas of one plan that the rate limit service counts: each may cost a request a call. */
 const MAX_MESH_QUOTAS = 3;
 
 export function decodePlan(reader: Reader, tables: Tables, names: Names): void {

@@ -81,7 +81,7 @@ function setBucket(reader: Reader, quota: Quota): void {
   if (quota.burst > MAX_REFILL_NANOSECONDS / quota.intervalNanoseconds) reader.fail(literal("a bucket must refill within 366 days"));
 }
 
-/** Gives the quota its meter. The ledger counts each plan for itself, so its plan is part of a mesh quota's. */
+/** Gives the quota its meter. The rate limit service counts each plan for itself, so its plan is part of a mesh quota's. */
 export function finishQuota(quota: Quota, plan: View): void {
   const detail = <u8>quota.window;
   if (quota.mesh) quota.meter = joinedId(METER_ID, detail | MESH_DETAIL, plan, SLASH, quota.name);

@@ -23,7 +23,7 @@ const BILL: Bill = changetype<Bill>(memory.data(32, 8));
 /**
  * Decides the request whose facts `readHeaders` and `readRequest` hold: `decision` is the answer, the edits are the changes
  * to its headers when it goes on. Spends quota when, and only when, the request is allowed. When `decision.waits` is true
- * nothing is decided yet: the ledger must be asked (see ledger/ask), and the request is to be decided anew.
+ * nothing is decided yet: the rate limit service must be asked (see rateLimitService/ask), and the request is to be decided anew.
  */
 export function decide(tables: Tables, counters: Counters, nowNanoseconds: i64, patience: Patience): void {
   decision.reset();

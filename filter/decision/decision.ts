@@ -22,7 +22,7 @@ export class Decision {
   retryAfterSeconds: i64 = 0;
   /** True when quotas were looked at, so that their standings can be shown. */
   hasStandings: bool = false;
-  /** True when the request must wait for the ledger; the reason is then none yet. */
+  /** True when the request must wait for the rate limit service; the reason is then none yet. */
   waits: bool = false;
 
   reset(): void {

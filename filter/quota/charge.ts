@@ -1,4 +1,4 @@
-import { clearNoted } from "../ledger/ask";
+import { clearNoted } from "../rateLimitService/ask";
 import { Consumer, NONE, Plan, Quota, Subscription } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Counters } from "./counters";
@@ -18,14 +18,14 @@ const NANOSECONDS: i64 = 1_000_000_000;
 
 export const enum Charge {
   Enough, Exceeded, Unavailable,
-  /** Nothing is spent; the ledger must be asked, and the request decided again. */
+  /** Nothing is spent; the rate limit service must be asked, and the request decided again. */
   Wait,
 }
 
 /** What a request does about a counter of the mesh that is dry here. */
 export const enum Patience {
   Wait,
-  /** It has waited, and the ledger does answer, but others were quicker: it is told to come again in a second. */
+  /** It has waited, and the rate limit service does answer, but others were quicker: it is told to come again in a second. */
   Contended,
   /** It has waited for an answer that did not come: the quota's failure mode decides. */
   Unanswered,

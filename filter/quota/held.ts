@@ -41,7 +41,7 @@ export function isEmpty(quota: Quota, balance: Balance, limit: i64, cost: i64, n
 
 /**
  * True when units at hand fit under the limit: what all have used, less what is still unspent here. For a counter of the mesh
- * the ledger has seen to that.
+ * the rate limit service has seen to that.
  */
 export function maySpend(balance: Balance, limit: i64, cost: i64): bool {
   return balance.left >= cost && (balance.mesh || balance.poolUsed - balance.left + cost <= limit);

@@ -1,6 +1,6 @@
 import { resetArena } from "../bytes/arena";
-import { putBack } from "../ledger/draw";
-import { Count } from "../ledger/tally";
+import { putBack } from "../rateLimitService/draw";
+import { Count } from "../rateLimitService/tally";
 import { Balance } from "./balance";
 import { Counters } from "./counters";
 import { giveBack, grant } from "./pool";

@@ -1,6 +1,6 @@
-import { draw, refused, runsLow, unknown } from "../ledger/draw";
-import { note } from "../ledger/ask";
-import { Count, Tally } from "../ledger/tally";
+import { draw, refused, runsLow, unknown } from "../rateLimitService/draw";
+import { note } from "../rateLimitService/ask";
+import { Count, Tally } from "../rateLimitService/tally";
 import { FailureMode, Plan, Quota } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Balance } from "./balance";
@@ -12,7 +12,7 @@ import { grant, UNKNOWN } from "./pool";
 import { refuse, refuseForNow } from "./refusal";
 import { balanceOf, setBalance, standing, MAX_STANDINGS } from "./standing";
 
-/** Tells the counter of a local share from the ledger's. */
+/** Tells the counter of a local share from the rate limit service's. */
 const LOCAL_METER: u64 = 0x6c6f63616c;
 
 /** How each quota of the request at hand is counted. */
@@ -23,7 +23,7 @@ function modeOf(index: i32): Mode {
   return <Mode>load<u8>(MODES + index);
 }
 
-/** Leases for the quotas that the ledger counts. All are looked at before one makes the request wait, so it waits once. */
+/** Leases for the quotas that the rate limit service counts. All are looked at before one makes the request wait, so it waits once. */
 export function acquireMesh(tables: Tables, counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
   let result = Charge.Enough;
   for (let i = 0; i < plan.quotaCount; i++) {
@@ -80,7 +80,7 @@ function noteCounter(quota: Quota, balance: Balance, limit: i64, bill: Bill, ind
   counter.window = quota.window;
 }
 
-/** The ledger does not answer: what the policy wants then. */
+/** The rate limit service does not answer: what the policy wants then. */
 function fallBack(tables: Tables, counters: Counters, quota: Quota, bill: Bill, index: i32, now: i64): Charge {
   const state = standing(index);
   state.remaining = UNKNOWN;

@@ -39,7 +39,7 @@ export function refuseForNow(index: i32): void {
 
 /**
  * A quota has refused: what about the others? The answer names all of them, and the caller should wait for the last. A
- * quota that this VM has not asked in its window is looked at once; nothing is charged, and the ledger is not called.
+ * quota that this VM has not asked in its window is looked at once; nothing is charged, and the rate limit service is not called.
  */
 export function lookAtOthers(tables: Tables, shards: ShardStore, plan: Plan, cost: i64, now: i64): void {
   for (let i = 0; i < plan.quotaCount; i++) {

@@ -12,7 +12,7 @@ export const enum HostKind { Any, Wildcard, Exact }
 export const enum ConditionKind { Exact, Prefix, OneOf, Present, Absent }
 /** The order is part of the counters' identity. The last two are 7 and 30 days long, counted from the epoch. */
 export const enum WindowKind { Second, Minute, Hour, Day, Week, Month, SevenDays, ThirtyDays }
-/** What becomes of a request when its quota's ledger does not answer. */
+/** What becomes of a request when its quota's rate limit service does not answer. */
 export const enum FailureMode { Deny, Allow, LocalShare }
 
 /** Where a key may be; `name` is a header, scheme, parameter or cookie name. */
@@ -123,12 +123,12 @@ export class Quota {
   intervalNanoseconds: i64;
   /** First 64 bits of a digest of name and window: with the consumer's, the identity of a counter. */
   meter: u64;
-  /** Units per window that this Envoy may allow by itself while the ledger does not answer. */
+  /** Units per window that this Envoy may allow by itself while the rate limit service does not answer. */
   localShare: i64;
   window: WindowKind;
   failureMode: FailureMode;
   perApi: bool;
-  /** True when the ledger counts, for all Envoys; false when this Envoy does, for itself. */
+  /** True when the rate limit service counts, for all Envoys; false when this Envoy does, for itself. */
   mesh: bool;
   /** As in the plan's `policyText`. */
   textWindowSeconds: u32;

@@ -3,7 +3,7 @@ import { Region } from "../bytes/region";
 import { Rows } from "../bytes/rows";
 import { REASON_COUNT } from "../decision/reason";
 import { Keyring } from "./keyring";
-import { LedgerSettings } from "./ledgerSettings";
+import { RateLimitServiceSettings } from "./rateLimitServiceSettings";
 import {
   ALWAYS, Api, Consumer, HeaderCondition, HeaderField, KeySource, LimitOverride, Mount, Offer, Plan, Quota, Reference, Route,
   Subscription, Term, Text,
@@ -19,7 +19,7 @@ export class Tables {
   forwardKey: bool = false;
   /** What a 401 asks for a key for, or ABSENT: the API's name. */
   realm: View = ABSENT;
-  readonly ledger: LedgerSettings = new LedgerSettings();
+  readonly rateLimitService: RateLimitServiceSettings = new RateLimitServiceSettings();
   readonly texts: Region = new Region();
   readonly keySources: Rows<KeySource> = new Rows<KeySource>();
   readonly apis: Rows<Api> = new Rows<Api>();

@@ -1,4 +1,4 @@
-import { Counter } from "../ledger/ask";
+import { Counter } from "../rateLimitService/ask";
 import { NONE } from "../tables/record";
 import { Chains, Ends, clearEnds } from "./chain";
 import { Pool } from "./pool";

@@ -19,7 +19,7 @@ const shape = z.looseObject({
   version: z.literal(1),
   policy: z.string(),
   keySources: items(z.record(z.string(), z.string())),
-  ledger: z.looseObject({ cluster: z.string(), domain: z.string(), timeoutMilliseconds: z.number().default(50) }).optional(),
+  rateLimitService: z.looseObject({ cluster: z.string(), domain: z.string(), timeoutMilliseconds: z.number().default(50) }).optional(),
   apis: items(api),
   plans: items(plan),
   consumers: items(consumer),

@@ -3,23 +3,23 @@ import { apiDifferences } from './apiDiff.ts';
 import { consumerDifferences } from './consumerDiff.ts';
 import type { Difference } from './difference.ts';
 import { Holdings } from './holding.ts';
-import { calendarDifferences, ledgerDifferences } from './ledgerDiff.ts';
+import { calendarDifferences, rateLimitServiceDifferences } from './rateLimitServiceDiff.ts';
 import { meshDifferences } from './meshDiff.ts';
 import { planDifferences } from './planDiff.ts';
 import { policyDifferences } from './policyDiff.ts';
 
 export { counted, printDifference, type Difference, type Effect } from './difference.ts';
 
-/** What a change means, from the whole to the single: policy, ledger, APIs, plans, consumers. */
+/** What a change means, from the whole to the single: policy, rate limit service, APIs, plans, consumers. */
 export function configDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
   const [before, after] = [new Holdings(old), new Holdings(next)];
   return [
-    ...policyDifferences(old, next), ...ledgerDifferences(old.ledger, next.ledger), ...apiDifferences(old, next),
+    ...policyDifferences(old, next), ...rateLimitServiceDifferences(old.rateLimitService, next.rateLimitService), ...apiDifferences(old, next),
     ...planDifferences(old, next, before, after), ...consumerDifferences(old, next, before, after),
   ];
 }
 
-/** The same for two policies, with what only they say: upstreams, targets, and how the ledger counts months. */
+/** The same for two policies, with what only they say: upstreams, targets, and how the rate limit service counts months. */
 export function policiesDifferences(written: Policy, rewritten: Policy): Difference[] {
   const [old, next] = [orderedPolicy(written), orderedPolicy(rewritten)];
   return [...configDifferences(compilePolicy(old), compilePolicy(next)), ...calendarDifferences(old, next), ...meshDifferences(old, next)];

@@ -16,7 +16,7 @@ export function quotaText({ limit, window, burst, per, scope }: QuotaConfig): st
 
 /**
  * How a plan's quotas differ, or those of two plans. A counter is known by the quota's name, window and kind: what changes
- * one of them begins at zero. The ledger also knows it by the plan.
+ * one of them begins at zero. The rate limit service also knows it by the plan.
  */
 export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaConfig[], isOtherPlan = false): QuotaChange[] {
   const { added, removed } = listChange(old.map(({ name }) => name), next.map(({ name }) => name));
@@ -71,7 +71,7 @@ const FAILURE_MODES = ['deny', 'local-share', 'allow'] as const;
 function failureModeChange(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
   if (old.scope !== 'mesh' || next.scope !== 'mesh' || failureText(old) === failureText(next)) return [];
   const rank = ({ onUnavailable, localShare = 0 }: QuotaConfig): number => FAILURE_MODES.indexOf(onUnavailable ?? 'deny') + localShare / 2 ** 54;
-  return [{ text: `${next.name} while the ledger does not answer: ${failureText(old)} → ${failureText(next)}`, effects: [rank(old) < rank(next) ? 'widens' : 'narrows'] }];
+  return [{ text: `${next.name} while the rate limit service does not answer: ${failureText(old)} → ${failureText(next)}`, effects: [rank(old) < rank(next) ? 'widens' : 'narrows'] }];
 }
 
 function failureText({ onUnavailable, localShare }: QuotaConfig): string {

@@ -2,18 +2,18 @@ import { isIP } from 'node:net';
 import type { Snapshot, Upstream } from './snapshot.ts';
 
 /** Everything that a snapshot leads to. */
-export function clustersOf({ upstreams, ledgers }: Pick<Snapshot, 'upstreams' | 'ledgers'>): object[] {
-  return [...upstreams.map(clusterOf), ...ledgers.map(ledgerClusterOf)];
+export function clustersOf({ upstreams, rateLimitServices }: Pick<Snapshot, 'upstreams' | 'rateLimitServices'>): object[] {
+  return [...upstreams.map(clusterOf), ...rateLimitServices.map(rateLimitServiceClusterOf)];
 }
 
 /** Nobody waits long for a lease: a connection that takes more than this comes too late for all. */
-const LEDGER_CONNECT_TIMEOUT = '0.25s';
+const RATE_LIMIT_SERVICE_CONNECT_TIMEOUT = '0.25s';
 
 /** Envoy's Cluster of a rate limit service, which speaks gRPC and so HTTP/2 without being asked. */
-function ledgerClusterOf(ledger: Upstream): object {
+function rateLimitServiceClusterOf(rateLimitService: Upstream): object {
   return {
-    ...clusterOf(ledger),
-    connect_timeout: LEDGER_CONNECT_TIMEOUT,
+    ...clusterOf(rateLimitService),
+    connect_timeout: RATE_LIMIT_SERVICE_CONNECT_TIMEOUT,
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',

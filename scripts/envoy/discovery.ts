@@ -47,10 +47,10 @@ export class Discovery {
     return [extensionOf(snapshot.pluginConfig, this.module, snapshot.vmId)];
   }
 
-  private reached({ upstreams, ledgers }: Snapshot): Pick<Snapshot, 'upstreams' | 'ledgers'> {
+  private reached({ upstreams, rateLimitServices }: Snapshot): Pick<Snapshot, 'upstreams' | 'rateLimitServices'> {
     const { container } = this;
     const reached = (of: readonly Upstream[]): Upstream[] => of.map((upstream) => ({ ...upstream, host: container?.reached(upstream.host) ?? upstream.host }));
-    return { upstreams: reached(upstreams), ledgers: reached(ledgers) };
+    return { upstreams: reached(upstreams), rateLimitServices: reached(rateLimitServices) };
   }
 
   /** How often Envoy refused a file of that kind; to be read before writing. */

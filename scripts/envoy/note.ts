@@ -1,10 +1,10 @@
 import { grouped } from '../diff/difference.ts';
 import { compilePolicy, type Policy } from '../policy/index.ts';
-import type { LedgerAddress } from './policySnapshot.ts';
+import type { RateLimitServiceAddress } from './policySnapshot.ts';
 
 /** What serving the policy on this machine means, where that is not what its author may expect. */
-export function notesOf(policy: Policy, ledger: LedgerAddress | null): string[] {
-  return [...upstreamNote(policy), ...ledgerNote(policy, ledger)];
+export function notesOf(policy: Policy, rateLimitService: RateLimitServiceAddress | null): string[] {
+  return [...upstreamNote(policy), ...rateLimitServiceNote(policy, rateLimitService)];
 }
 
 function upstreamNote({ upstreams, apis }: Policy): string[] {
@@ -12,11 +12,11 @@ function upstreamNote({ upstreams, apis }: Policy): string[] {
   return ['the policy has no upstreams, so a request that it allows is answered with 404, "no route of the policy leads here"'];
 }
 
-function ledgerNote(policy: Policy, ledger: LedgerAddress | null): string[] {
+function rateLimitServiceNote(policy: Policy, rateLimitService: RateLimitServiceAddress | null): string[] {
   const modes = modesOf(policy);
-  if (ledger !== null) return policy.ledger === undefined ? ['the policy has no ledger, so nothing asks the one of --ledger'] : [];
+  if (rateLimitService !== null) return policy.rateLimitService === undefined ? ['the policy has no rate limit service, so nothing asks the one of --rate-limit-service'] : [];
   if (modes.length === 0) return [];
-  return [`nobody counts for the whole mesh here (--ledger HOST:PORT names who does), so onUnavailable is in force: ${modes.join('; ')}`];
+  return [`nobody counts for the whole mesh here (--rate-limit-service HOST:PORT names who does), so onUnavailable is in force: ${modes.join('; ')}`];
 }
 
 /** `deny for gold/per-hour, free/per-hour; local share of 500 for gold/monthly` */

@@ -7,7 +7,7 @@ import { Follower } from './follow.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
 import { checkedPolicy, policyTextOf } from './policyFile.ts';
 import { notesOf } from './note.ts';
-import { snapshotOf, type LedgerAddress, type Overrides } from './policySnapshot.ts';
+import { snapshotOf, type RateLimitServiceAddress, type Overrides } from './policySnapshot.ts';
 
 /** What the server tells about itself while it runs. */
 export interface Report {
@@ -24,8 +24,8 @@ export interface PolicyServerOptions extends Omit<LocalEnvoyOptions, 'onAccess' 
   /** Read before, from what can be read once only. */
   text?: string | undefined;
   overrides?: Overrides;
-  /** Where the policy's ledger is; null or absent: nowhere. */
-  ledger?: LedgerAddress | null;
+  /** Where the policy's rate limit service is; null or absent: nowhere. */
+  rateLimitService?: RateLimitServiceAddress | null;
   /** False where warnings of the policy say nothing: the demo gives keys to consumers without any. */
   warn?: boolean;
   /** Last change to a compiled config before it is served: where the demo adds its keys. */
@@ -100,9 +100,9 @@ function load(text: string, options: PolicyServerOptions): Loaded {
   const { policy, warnings } = checkedPolicy(text, options.file);
   const compiled = compilePolicy(policy);
   const config = options.amend?.(compiled) ?? compiled;
-  const { overrides, ledger = null } = options;
+  const { overrides, rateLimitService = null } = options;
   return {
-    policy, warnings: options.warn === false ? [] : warnings, notes: notesOf(policy, ledger), config, snapshot: snapshotOf(policy, config, overrides, ledger),
+    policy, warnings: options.warn === false ? [] : warnings, notes: notesOf(policy, rateLimitService), config, snapshot: snapshotOf(policy, config, overrides, rateLimitService),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Route, Snapshot, Upstream } from './snapshot.ts';
 export interface RoutedPolicy {
   readonly unmatched?: 'deny' | 'allow' | undefined;
   readonly upstreams?: Readonly<Record<string, { readonly url?: string | undefined }>> | undefined;
-  readonly ledger?: { readonly cluster: string } | undefined;
+  readonly rateLimitService?: { readonly cluster: string } | undefined;
   readonly apis: Readonly<Record<string, {
     readonly upstream?: string | undefined;
     readonly routes?: readonly { readonly name: string; readonly upstream?: string | undefined }[] | undefined;
@@ -16,15 +16,15 @@ export interface RoutedPolicy {
 /** Upstream URLs by name, in place of those in the policy. */
 export type Overrides = ReadonlyMap<string, string>;
 
-/** Where on this machine the policy's ledger is. */
-export type LedgerAddress = Omit<Upstream, 'name'>;
+/** Where on this machine the policy's rate limit service is. */
+export type RateLimitServiceAddress = Omit<Upstream, 'name'>;
 
 /** What Envoy serves for a policy. `unmatched: allow` needs somewhere to go: the first upstream, as a sidecar has only one. */
-export function snapshotOf(policy: RoutedPolicy, pluginConfig: object, overrides: Overrides = new Map(), ledger: LedgerAddress | null = null): Snapshot {
+export function snapshotOf(policy: RoutedPolicy, pluginConfig: object, overrides: Overrides = new Map(), rateLimitService: RateLimitServiceAddress | null = null): Snapshot {
   const upstreams = upstreamsOf(policy, overrides);
   return {
     upstreams,
-    ledgers: ledgersOf(policy, ledger),
+    rateLimitServices: rateLimitServicesOf(policy, rateLimitService),
     routes: Object.entries(policy.apis).flatMap(([api, { upstream, routes = [] }]) => [
       ...routes.map((route) => ({ name: `${api}/${route.name}`, upstream: route.upstream ?? upstream })),
       { name: `${api}/default`, upstream },
@@ -47,10 +47,10 @@ export function checkOverrides(policy: RoutedPolicy, overrides: Overrides): void
 }
 
 /** Without an address there is no such cluster: the module finds that nobody answers, and does what the quotas say. */
-function ledgersOf(policy: RoutedPolicy, address: LedgerAddress | null): Upstream[] {
-  if (policy.ledger === undefined || address === null) return [];
-  const { cluster } = policy.ledger;
-  if (Object.hasOwn(policy.upstreams ?? {}, cluster)) throw new Refusal(`ledger: cluster ${cluster} is the name of an upstream too, and one Envoy has one cluster of a name; call the upstream something else`);
+function rateLimitServicesOf(policy: RoutedPolicy, address: RateLimitServiceAddress | null): Upstream[] {
+  if (policy.rateLimitService === undefined || address === null) return [];
+  const { cluster } = policy.rateLimitService;
+  if (Object.hasOwn(policy.upstreams ?? {}, cluster)) throw new Refusal(`rateLimitService: cluster ${cluster} is the name of an upstream too, and one Envoy has one cluster of a name; call the upstream something else`);
   return [{ name: cluster, ...address }];
 }
 

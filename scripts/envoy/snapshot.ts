@@ -2,7 +2,7 @@
 export interface Snapshot {
   readonly upstreams: readonly Upstream[];
   /** Services that count for the whole mesh, as the policy names them: one at most, but for the moment of an edit. */
-  readonly ledgers: readonly Upstream[];
+  readonly rateLimitServices: readonly Upstream[];
   readonly routes: readonly Route[];
   /** Upstream of requests that match no API; null: they are refused. */
   readonly ungated: string | null;
@@ -32,7 +32,7 @@ export function union(old: Snapshot, next: Snapshot): Snapshot {
   return {
     ...next,
     upstreams: [...next.upstreams, ...missing(old.upstreams, next.upstreams)],
-    ledgers: [...next.ledgers, ...missing(old.ledgers, next.ledgers)],
+    rateLimitServices: [...next.rateLimitServices, ...missing(old.rateLimitServices, next.rateLimitServices)],
     routes: [...next.routes, ...missing(old.routes, next.routes)],
     ungated: next.ungated ?? old.ungated,
   };

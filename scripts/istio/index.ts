@@ -4,7 +4,7 @@ import { destinationRulesOf } from './destinationRule.ts';
 import { guardOf, isEdge, openRulesOf } from './failOpen.ts';
 import type { Former } from './former.ts';
 import { httpRoutesOf } from './httpRoute.ts';
-import { LEDGER, ledgerConfigMapOf } from './ledgerConfigMap.ts';
+import { RATE_LIMIT_SERVICE, rateLimitServiceConfigMapOf } from './rateLimitServiceConfigMap.ts';
 import type { EmitOptions } from './option.ts';
 import { placesOf, type Place } from './place.ts';
 import { pluginOf } from './plugin.ts';
@@ -40,7 +40,7 @@ export function emitResources(written: Policy, options: EmitOptions, former: For
   const plugins = places.map((place) => pluginOf(config, place, options));
   const guards = options.failStrategy === 'FAIL_OPEN' ? places.filter(isEdge).map((place) => guardOf(policy.policy, place)) : [];
   const routes = table === null ? [] : places.flatMap((place) => routesOf(policy, table, place, options, former));
-  const files = once([...ledgerOf(policy, options), ...guards, ...routes, ...plugins]).map((resource) => fileOf(resource, policy.policy));
+  const files = once([...rateLimitServiceOf(policy, options), ...guards, ...routes, ...plugins]).map((resource) => fileOf(resource, policy.policy));
   return files.sort((a, b) => STAGE[a.resource.kind]! - STAGE[b.resource.kind]!);
 }
 
@@ -69,14 +69,14 @@ function nameOf({ kind, metadata: { name, namespace } }: Resource): string {
   return `${STAGE[kind]}-${kind.toLowerCase()}.${namespace}.${name}.yaml`;
 }
 
-function ledgerOf(policy: Policy, { only }: EmitOptions): Resource[] {
-  const configMap = ledgerConfigMapOf(policy);
-  return configMap === null || (only !== undefined && !only.includes(LEDGER)) ? [] : [configMap];
+function rateLimitServiceOf(policy: Policy, { only }: EmitOptions): Resource[] {
+  const configMap = rateLimitServiceConfigMapOf(policy);
+  return configMap === null || (only !== undefined && !only.includes(RATE_LIMIT_SERVICE)) ? [] : [configMap];
 }
 
 function chosen(policy: Policy, only: readonly string[] | undefined): Place[] {
   const places = placesOf(policy);
-  const known = [...places.map(({ suffix }) => suffix), ...(ledgerConfigMapOf(policy) === null ? [] : [LEDGER])];
+  const known = [...places.map(({ suffix }) => suffix), ...(rateLimitServiceConfigMapOf(policy) === null ? [] : [RATE_LIMIT_SERVICE])];
   const unknown = only?.find((suffix) => !known.includes(suffix));
   if (unknown !== undefined) throw new Refusal(`--only ${unknown}: the policy has no such target; it has ${known.join(', ')}`);
   return only === undefined ? places : places.filter(({ suffix }) => only.includes(suffix));

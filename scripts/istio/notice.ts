@@ -1,9 +1,9 @@
 import { destinationsOf, type Policy } from '../policy/index.ts';
 import { kubernetesService } from './destinationRule.ts';
-import { serviceConfigOf } from '../ledger/serviceConfig.ts';
+import { serviceConfigOf } from '../rateLimitService/serviceConfig.ts';
 import { isEdge, openRulesOf } from './failOpen.ts';
 import type { EmittedFile } from './index.ts';
-import { ledgerNamespace } from './ledgerConfigMap.ts';
+import { rateLimitServiceNamespace } from './rateLimitServiceConfigMap.ts';
 import type { EmitOptions } from './option.ts';
 import { placesOf } from './place.ts';
 import { routeKindOf, routingTableOf } from './routing.ts';
@@ -14,7 +14,7 @@ const ROOT_NAMESPACE = 'istio-system';
 
 /** What whoever rolls the resources out should know, and cannot see in them. */
 export function noticesOf(policy: Policy, options: EmitOptions, files: readonly EmittedFile[]): string[] {
-  return [...failOpen(policy, options), ...rootNamespace(policy), ...gatewayAsServer(policy), ...noTable(policy), ...grants(policy), ...foreignLedger(policy), ...serverSide(files)];
+  return [...failOpen(policy, options), ...rootNamespace(policy), ...gatewayAsServer(policy), ...noTable(policy), ...grants(policy), ...foreignRateLimitService(policy), ...serverSide(files)];
 }
 
 /** Says what passes and what does not: docs/istio.md has the table. */
@@ -71,9 +71,9 @@ function grants(policy: Policy): string[] {
 }
 
 /** Nobody can tell where the service of another cluster's name reads its configuration. */
-function foreignLedger(policy: Policy): string[] {
-  if (serviceConfigOf(policy) === null || ledgerNamespace(policy) !== null) return [];
-  return [`ledger: cluster ${policy.ledger!.cluster} is no service of Kubernetes, so no ConfigMap is made for it; "tollgate ledger" prints the service's configuration`];
+function foreignRateLimitService(policy: Policy): string[] {
+  if (serviceConfigOf(policy) === null || rateLimitServiceNamespace(policy) !== null) return [];
+  return [`rateLimitService: cluster ${policy.rateLimitService!.cluster} is no service of Kubernetes, so no ConfigMap is made for it; "tollgate rate-limit-service" prints the service's configuration`];
 }
 
 function serverSide(files: readonly EmittedFile[]): string[] {

@@ -16,7 +16,7 @@ export interface EmitOptions {
   readonly pullSecret?: string | undefined;
   /** Place among other plugins of the same phase, the highest first. Default: 10. */
   readonly priority?: number | undefined;
-  /** Only these targets (or `ledger`), by the last part of their resources' names; default: all. */
+  /** Only these targets (or `rate limit service`), by the last part of their resources' names; default: all. */
   readonly only?: readonly string[] | undefined;
 }
 

@@ -1,6 +1,6 @@
-import type { ApiConfig, ConsumerConfig, HeaderConditionConfig, KeyConfig, KeySourceConfig, LedgerConfig, PlanConfig, PluginConfig, QuotaConfig, RouteConfig, SubscriptionConfig } from './pluginConfig.ts';
+import type { ApiConfig, ConsumerConfig, HeaderConditionConfig, KeyConfig, KeySourceConfig, RateLimitServiceConfig, PlanConfig, PluginConfig, QuotaConfig, RouteConfig, SubscriptionConfig } from './pluginConfig.ts';
 import { encodedConsumer } from './consumerName.ts';
-import { localShareOf, timeoutMilliseconds } from './ledger.ts';
+import { localShareOf, timeoutMilliseconds } from './rateLimitService.ts';
 import { orderedConfig } from './order.ts';
 import type { Api, Consumer, HeaderCondition, Key, Plan, Policy, Quota, Route, Subscription } from './schema.ts';
 import { epochSeconds } from './time.ts';
@@ -17,21 +17,21 @@ export function compilePolicy(policy: Policy): PluginConfig {
     ...(policy.forwardKey && { forwardKey: true }),
     ...(policy.realm !== undefined && { realm: policy.realm }),
     keySources: policy.keySources as KeySourceConfig[],
-    ...(policy.ledger && { ledger: compileLedger(policy) }),
+    ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
     apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api)),
     plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan)),
     consumers: Object.entries(policy.consumers).map(([name, consumer]) => compileConsumer(name, consumer)),
   });
 }
 
-/** The domain that the policy's counters have in the ledger. */
-export function domainOf({ policy, ledger }: Policy): string {
-  return ledger?.domain ?? policy;
+/** The domain that the policy's counters have in the rate limit service. */
+export function domainOf({ policy, rateLimitService }: Policy): string {
+  return rateLimitService?.domain ?? policy;
 }
 
-function compileLedger(policy: Policy): LedgerConfig {
-  const ledger = policy.ledger!;
-  return { cluster: ledger.cluster, domain: domainOf(policy), timeoutMilliseconds: timeoutMilliseconds(ledger) };
+function compileRateLimitService(policy: Policy): RateLimitServiceConfig {
+  const rateLimitService = policy.rateLimitService!;
+  return { cluster: rateLimitService.cluster, domain: domainOf(policy), timeoutMilliseconds: timeoutMilliseconds(rateLimitService) };
 }
 
 function compileApi(name: string, api: Api): ApiConfig {

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Finding } from './compose.ts';
 import { checkConsumers } from './checkConsumers.ts';
 import { checkHeaders } from './checkHeaders.ts';
-import { checkLedger } from './checkLedger.ts';
+import { checkRateLimitService } from './checkRateLimitService.ts';
 import { checkNames } from './checkNames.ts';
 import { checkPlaces } from './checkPlaces.ts';
 import { checkQuotas } from './checkQuotas.ts';
@@ -120,7 +120,7 @@ function firstOf(value: unknown, most: number): unknown {
 function check(root: Node, lines: Lines): Finding[] {
   const cursor = new Cursor(root, [], root.start);
   const report = new Report(lines);
-  for (const rule of [checkNames, checkPlaces, checkQuotas, checkLedger, checkHeaders, checkRoutes, checkTargets, checkRouting, checkConsumers]) rule(cursor, report);
+  for (const rule of [checkNames, checkPlaces, checkQuotas, checkRateLimitService, checkHeaders, checkRoutes, checkTargets, checkRouting, checkConsumers]) rule(cursor, report);
   return report.findings;
 }
 

@@ -8,7 +8,7 @@ export interface PluginConfig {
   forwardKey?: true;
   realm?: string;
   keySources: KeySourceConfig[];
-  ledger?: LedgerConfig;
+  rateLimitService?: RateLimitServiceConfig;
   apis: ApiConfig[];
   plans: PlanConfig[];
   consumers: ConsumerConfig[];
@@ -17,7 +17,7 @@ export interface PluginConfig {
 export type KeySourceConfig = { header: string } | { authorization: 'Bearer' | 'ApiKey' } | { query: string } | { cookie: string };
 
 /** Where quotas of the whole mesh are counted. */
-export interface LedgerConfig {
+export interface RateLimitServiceConfig {
   cluster: string;
   domain: string;
   timeoutMilliseconds: number;

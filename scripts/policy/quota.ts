@@ -35,15 +35,15 @@ export const quota = z.strictObject({
   scope: z
     .enum(['envoy', 'mesh'])
     .default('envoy')
-    .meta({ description: 'envoy: every Envoy counts for itself. mesh: the ledger counts for all.' }),
+    .meta({ description: 'envoy: every Envoy counts for itself. mesh: the rate limit service counts for all.' }),
   onUnavailable: z
     .enum(['deny', 'allow', 'local-share'])
-    .meta({ description: 'What happens while the ledger does not answer: requests are denied, allowed, or each Envoy has its localShare. Default: deny.' })
+    .meta({ description: 'What happens while the rate limit service does not answer: requests are denied, allowed, or each Envoy has its localShare. Default: deny.' })
     .optional(),
-  localShare: limit('Requests per window and Envoy while the ledger does not answer. Default: a tenth of the limit.').optional(),
+  localShare: limit('Requests per window and Envoy while the rate limit service does not answer. Default: a tenth of the limit.').optional(),
 });
 
-/** True for a quota that the ledger counts. */
+/** True for a quota that the rate limit service counts. */
 export function hasMeshScope(quota: Cursor): boolean {
   return quota.get('scope').text === 'mesh';
 }

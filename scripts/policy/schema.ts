@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { filled, listed, named } from './collection.ts';
 import { consumerName } from './consumerName.ts';
 import { headerName, isFraming, isList, realm, token } from './header.ts';
-import { ledger } from './ledger.ts';
+import { rateLimitService } from './rateLimitService.ts';
 import { label, name } from './name.ts';
 import { host, pathPrefix } from './place.ts';
 import { limit, MAX_QUOTAS, quota } from './quota.ts';
@@ -105,7 +105,7 @@ export const policySchema = z
     forwardKey: flag('true: the upstream sees the key.'),
     realm: realm('What a 401 asks for a key for: the realm in www-authenticate. Default: the name of the API.').optional(),
     targets,
-    ledger: ledger.meta({ description: 'The rate limit service that counts quotas with "scope: mesh".' }).optional(),
+    rateLimitService: rateLimitService.meta({ description: 'The rate limit service that counts quotas with "scope: mesh".' }).optional(),
     upstreams: named(name('An upstream.'), upstream, 'Upstreams by name.'),
     apis: named(name('An API.'), api, 'APIs by name.'),
     plans: named(name('A plan.'), plan, 'Plans by name.'),

@@ -11,7 +11,7 @@ export function warn(root: Cursor, nowSeconds: number, report: Report): void {
   const offers = new Offers(root);
   if (root.get('apis').entries.length === 0) report.add(root, 'has no API, so there is nothing to call', null);
   warnOfUnusedApis(root, report);
-  warnOfUnusedLedger(root, report);
+  warnOfUnusedRateLimitService(root, report);
   for (const api of root.get('apis').entries) for (const route of api.get('routes').items) warnOfPatterns(route, report);
   for (const consumer of root.get('consumers').entries) {
     if (consumer.get('keys').items.length === 0) report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
@@ -35,9 +35,9 @@ function warnOfUnusedApis(root: Cursor, report: Report): void {
   }
 }
 
-function warnOfUnusedLedger(root: Cursor, report: Report): void {
+function warnOfUnusedRateLimitService(root: Cursor, report: Report): void {
   const isUsed = root.get('plans').entries.some((plan) => plan.get('quotas').entries.some(hasMeshScope));
-  if (root.get('ledger').given && !isUsed) report.add(root.get('ledger'), 'counts nothing: no quota has "scope: mesh"', null);
+  if (root.get('rateLimitService').given && !isUsed) report.add(root.get('rateLimitService'), 'counts nothing: no quota has "scope: mesh"', null);
 }
 
 /** Values of headers, which the module takes to the letter. */
@@ -67,7 +67,7 @@ function warnOfPlan(offers: Offers, consumer: Cursor, report: Report): void {
 
 /**
  * Counters of an Envoy belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from
- * one counter. The ledger keeps plans apart.
+ * one counter. The rate limit service keeps plans apart.
  */
 function warnOfSharedCounters(root: Cursor, offers: Offers, consumer: Cursor, report: Report): void {
   const holdings = offers.holdingsOf(consumer);

@@ -25,8 +25,8 @@ const IMPORTS = [
   '(import "env" "proxy_record_metric" (func $record (param i32 i64) (result i32)))',
 ].join('\n');
 
-// At 16: GrpcService{envoy_grpc{cluster_name: "ledger"}}, 10 bytes. At 32: service, 3 bytes; 40: method, 3; 48: message, 4.
-const DATA = '(data (i32.const 16) "\\0a\\08\\0a\\06ledger") (data (i32.const 32) "a.B") (data (i32.const 40) "Ask") (data (i32.const 48) "ping")';
+// At 16: GrpcService{envoy_grpc{cluster_name: "limits"}}, 10 bytes. At 32: service, 3 bytes; 40: method, 3; 48: message, 4.
+const DATA = '(data (i32.const 16) "\\0a\\08\\0a\\06limits") (data (i32.const 32) "a.B") (data (i32.const 40) "Ask") (data (i32.const 48) "ping")';
 const askWith = (serviceSize: number, timeout: number): string =>
   `(call $call (i32.const 16) (i32.const ${serviceSize}) (i32.const 32) (i32.const 3) (i32.const 40) (i32.const 3) (i32.const 0) (i32.const 0)
     (i32.const 48) (i32.const 4) (i32.const ${timeout}) (i32.const 100))`;
@@ -60,7 +60,7 @@ const ASKING = module(
 function backend(afterMs: number, result: Buffer | number = Buffer.from('pong'), calls: GrpcCall[] = []): Backend {
   return (call) => {
     calls.push(call);
-    return call.cluster === 'ledger' ? { arrivesAfterMs: afterMs / 2, afterMs, result: () => result } : null;
+    return call.cluster === 'limits' ? { arrivesAfterMs: afterMs / 2, afterMs, result: () => result } : null;
   };
 }
 
@@ -82,7 +82,7 @@ describe('gRPC calls of a guest', () => {
     assert.equal(request.exchange?.upstream?.first('a.B'), 'ping');
     assert.equal(request.waitedMs, 20);
     assert.deepEqual(host.logs(), ['pong']);
-    assert.deepEqual(calls[0], { cluster: 'ledger', service: 'a.B', method: 'Ask', metadata: [], message: Buffer.from('ping'), timeoutMs: 50 });
+    assert.deepEqual(calls[0], { cluster: 'limits', service: 'a.B', method: 'Ask', metadata: [], message: Buffer.from('ping'), timeoutMs: 50 });
     assert.deepEqual(host.faults, []);
   });
 

@@ -9,8 +9,8 @@ import { forgetModules } from './mesh/proxy.ts';
 import { DESTINATION } from './policy.ts';
 import { ProxyUnderTest } from './proxyUnderTest.ts';
 
-/** Where the example policies have their ledger. */
-const LEDGER_NAMESPACE = 'tollgate';
+/** Where the example policies have their rate limit service. */
+const RATE_LIMIT_SERVICE_NAMESPACE = 'tollgate';
 
 /** The mesh that all subjects share, with two upstreams behind one service and the module in the registry. */
 export class MeshUnderTest {
@@ -28,7 +28,7 @@ export class MeshUnderTest {
     this.mesh = await Mesh.start(found);
     this.image = await this.push('tollgate');
     this.echoes = await Promise.all(['v1', 'v2'].map((name) => startEcho(name)));
-    for (const namespace of ['shop', LEDGER_NAMESPACE]) await this.mesh.namespace(namespace);
+    for (const namespace of ['shop', RATE_LIMIT_SERVICE_NAMESPACE]) await this.mesh.namespace(namespace);
     // sidecars would ask for certificates otherwise
     await this.mesh.apply([{ apiVersion: 'security.istio.io/v1', kind: 'PeerAuthentication', metadata: { name: 'default', namespace: ROOT_NAMESPACE }, spec: { mtls: { mode: 'DISABLE' } } }]);
     await this.mesh.apply(servicesOf(this.echoes));

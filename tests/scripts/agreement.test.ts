@@ -28,15 +28,15 @@ const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
 const keySource = fc.oneof(
   fc.record({ header: edge.header }), fc.record({ query: edge.token }), fc.record({ cookie: edge.token }), fc.record({ authorization: fc.constantFrom('Bearer', 'ApiKey') }),
 );
-const ledger = fc.record({
+const rateLimitService = fc.record({
   cluster: fc.constantFrom('c', 'outbound|8081||ratelimit.tollgate.svc.cluster.local', 'c'.repeat(255), 'c'.repeat(256), '!', '~|{"\\', 'a b'),
   domain: fc.constantFrom(undefined, 'D', 'd'.repeat(127), 'd'.repeat(128), 'a.B-1'),
   timeout: fc.constantFrom(undefined, '1ms', '999ms', '1000ms', '1s', '1001ms'),
   calendarMonths: fc.constantFrom(undefined, true, false),
 });
-/** Of a quota: the ledger comes with it, or hardly any would be valid. */
+/** Of a quota: the rate limit service comes with it, or hardly any would be valid. */
 const mesh = fc.record({
-  ledger, failure: fc.oneof(fc.constantFrom({}, { onUnavailable: 'deny' }, { onUnavailable: 'allow' }, { onUnavailable: 'local-share' }), fc.record({ onUnavailable: fc.constant('local-share'), localShare: edge.count })),
+  rateLimitService, failure: fc.oneof(fc.constantFrom({}, { onUnavailable: 'deny' }, { onUnavailable: 'allow' }, { onUnavailable: 'local-share' }), fc.record({ onUnavailable: fc.constant('local-share'), localShare: edge.count })),
   per: fc.constantFrom(undefined, 'api', 'consumer'), limit: fc.constantFrom(1, 9, 2 ** 32 - 1, 2 ** 32), copies: fc.constantFrom(1, 3, 4),
 });
 const condition = fc.oneof(
@@ -77,11 +77,11 @@ function policyOf(p: Parts): string {
     removeHeaders: change.remove && [change.remove],
     rewritePrefix: change.rewritePrefix,
   };
-  const { copies = 0, ledger, limit, per, failure } = p.mesh ?? {};
+  const { copies = 0, rateLimitService, limit, per, failure } = p.mesh ?? {};
   const shared = Object.fromEntries(Array.from({ length: copies }, (_, index) => [`mesh-${index}`, { limit, window: p.window, scope: 'mesh', per, ...failure }]));
   return JSON.stringify({
     policy: p.policy,
-    ledger,
+    rateLimitService,
     realm: p.realm,
     keySources: p.keySource && [p.keySource],
     apis: { [p.api]: { hosts: p.host && [p.host], paths: [p.apiPath], plans: [p.plan], routes: route && [route] } },
@@ -104,18 +104,18 @@ test('the module takes whatever check takes', { skip }, () => {
       const { policy } = readPolicy(policyOf(specimen), 'p');
       if (policy === null) return;
       valid++;
-      if (policy.ledger !== undefined) ofMesh++;
+      if (policy.rateLimitService !== undefined) ofMesh++;
       assert.notEqual(host.load(JSON.stringify(compilePolicy(policy))), null, host.logs().at(-1));
       host.retireAllButNewest();
     }),
     { seed: 3, numRuns: 3500 },
   );
-  assert.ok(valid > 400 && ofMesh > 20, `only ${valid} specimens were valid, ${ofMesh} of them with a ledger`);
+  assert.ok(valid > 400 && ofMesh > 20, `only ${valid} specimens were valid, ${ofMesh} of them with a rate limit service`);
 });
 
 test('the module takes the example policies', { skip }, () => {
   const host = new Host(loadModule(MODULE), { workers: 1 });
-  for (const file of ['./compile/everything.policy.yaml', '../../examples/petstore.policy.yaml', '../../wasmplugins/mesh-quotas/policy.yaml', './ledger/shop.policy.yaml']) {
+  for (const file of ['./compile/everything.policy.yaml', '../../examples/petstore.policy.yaml', '../../wasmplugins/mesh-quotas/policy.yaml', './rateLimitService/shop.policy.yaml']) {
     const { policy } = readPolicy(readFileSync(new URL(file, import.meta.url), 'utf8'), file);
     assert.notEqual(host.load(JSON.stringify(compilePolicy(policy!))), null, host.logs().at(-1));
   }

@@ -38,7 +38,7 @@ consumers: { d: { subscriptions: { a: { plan: b, paused: false, limits: {} } }, 
 test('compiles quotas of the mesh', () => {
   const text = `
 policy: shop
-ledger: { cluster: ratelimit }
+rateLimitService: { cluster: ratelimit }
 plans:
   gold:
     quotas:
@@ -49,8 +49,8 @@ plans:
 `;
   const { policy, problems } = readPolicy(text, 'p');
   assert.deepEqual(problems, []);
-  const { ledger, plans } = compilePolicy(policy!);
-  assert.deepEqual(ledger, { cluster: 'ratelimit', domain: 'shop', timeoutMilliseconds: 50 });
+  const { rateLimitService, plans } = compilePolicy(policy!);
+  assert.deepEqual(rateLimitService, { cluster: 'ratelimit', domain: 'shop', timeoutMilliseconds: 50 });
   assert.deepEqual(plans, [
     { name: 'free', quotas: [{ name: 'own', limit: 1, window: '30d' }, { name: 'shared', limit: 9, window: '30d', scope: 'mesh', onUnavailable: 'local-share', localShare: 3 }] },
     {
@@ -64,7 +64,7 @@ plans:
   ]);
   const written = readPolicy(text.replace('cluster: ratelimit', 'cluster: "outbound|1||a.b", domain: My.Shop, timeout: 1s, calendarMonths: true').replace(/30d, scope: mesh/g, 'month, scope: mesh'), 'p');
   assert.deepEqual(written.problems, []);
-  assert.deepEqual(compilePolicy(written.policy!).ledger, { cluster: 'outbound|1||a.b', domain: 'My.Shop', timeoutMilliseconds: 1000 });
+  assert.deepEqual(compilePolicy(written.policy!).rateLimitService, { cluster: 'outbound|1||a.b', domain: 'My.Shop', timeoutMilliseconds: 1000 });
 });
 
 test('puts what has no order into that of the names, and a value given twice stands once', () => {

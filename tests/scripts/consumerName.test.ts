@@ -34,7 +34,7 @@ test('an encoded name is one word of safe characters, and gives the name back', 
 const POLICY = `policy: shop
 apis: { pets: { paths: [/v1], plans: [free] } }
 plans: { free: { quotas: { hourly: { limit: 10, window: hour, scope: mesh } } } }
-ledger: { cluster: ratelimit }
+rateLimitService: { cluster: ratelimit }
 `;
 
 test('a key is issued to such a name, listed, compiled, counted and revoked', async () => {
@@ -46,7 +46,7 @@ test('a key is issued to such a name, listed, compiled, counted and revoked', as
   const encoded = 'M%C3%BCller%2C%20%22S%C3%B6hne%22%20%26%20Co.%20%2A';
   assert.match((await tollgate(['compile', file])).out, new RegExp(`"name":"${encoded}","plan":"free"`));
   const text = readFileSync(file, 'utf8').replace('plan: free\n', 'subscriptions: { pets: { plan: free, limits: { hourly: 20 } } }\n');
-  assert.match((await tollgate(['ledger', '-'], { stdin: text })).out, new RegExp(`"?value"?: "${encoded.replaceAll('.', '\\.')}"`));
+  assert.match((await tollgate(['rate-limit-service', '-'], { stdin: text })).out, new RegExp(`"?value"?: "${encoded.replaceAll('.', '\\.')}"`));
 });
 
 test('names the rule when --consumer breaks it', async () => {

@@ -92,40 +92,40 @@ for (const [what, edits, expected] of table) {
   });
 }
 
-const LEDGER = { cluster: 'outbound|8081||ratelimit.tollgate.svc.cluster.local' };
+const RATE_LIMIT_SERVICE = { cluster: 'outbound|8081||ratelimit.tollgate.svc.cluster.local' };
 const HOURLY = { limit: 5000, window: 'hour', scope: 'mesh' };
 /** The policy with a quota of the whole mesh on both plans. */
-const withMesh = (quota: object = HOURLY, ledger: object | null = LEDGER, gold: object = quota): Edit[] => [
-  ['ledger', ledger ?? undefined], ['plans.free.quotas', { hourly: quota }], ['plans.gold.quotas', { hourly: gold }], ['consumers.umbrella', undefined],
+const withMesh = (quota: object = HOURLY, rateLimitService: object | null = RATE_LIMIT_SERVICE, gold: object = quota): Edit[] => [
+  ['rateLimitService', rateLimitService ?? undefined], ['plans.free.quotas', { hourly: quota }], ['plans.gold.quotas', { hourly: gold }], ['consumers.umbrella', undefined],
 ];
 const everybody = 'for 3 consumers (acme, globex, initech)';
 
 const meshTable: [what: string, old: Edit[], next: Edit[], expected: string[]][] = [
   ['a quota that the whole mesh has in common', withMesh({ limit: 5000, window: 'hour' }, null), withMesh(), [
-    'ledger: added: cluster outbound|8081||ratelimit.tollgate.svc.cluster.local, domain shop, a request waits up to 50 ms',
+    'rateLimitService: added: cluster outbound|8081||ratelimit.tollgate.svc.cluster.local, domain shop, a request waits up to 50 ms',
     `plan free: hourly 5,000 an hour in each Envoy → 5,000 an hour over the whole mesh ${everybody} [counters start anew, narrows access]`,
     'plan gold: hourly 5,000 an hour in each Envoy → 5,000 an hour over the whole mesh for no consumer [counters start anew, narrows access]',
   ]],
-  ['a quota that each Envoy counts again', withMesh(), withMesh({ limit: 500, window: '7d' }, LEDGER, HOURLY), [
+  ['a quota that each Envoy counts again', withMesh(), withMesh({ limit: 500, window: '7d' }, RATE_LIMIT_SERVICE, HOURLY), [
     `plan free: hourly 5,000 an hour over the whole mesh → 500 in 7 days in each Envoy ${everybody} [counters start anew, widens access]`,
   ]],
-  ['a limit of the mesh', withMesh(), withMesh({ ...HOURLY, limit: 6000 }, LEDGER, HOURLY), [`plan free: hourly 5,000 → 6,000 ${everybody} [widens access]`]],
-  ['a failure mode', withMesh(), withMesh({ ...HOURLY, onUnavailable: 'allow' }, LEDGER, HOURLY), [`plan free: hourly while the ledger does not answer: deny → allow ${everybody} [widens access]`]],
-  ['a local share', withMesh({ ...HOURLY, onUnavailable: 'local-share' }, LEDGER, HOURLY), withMesh({ ...HOURLY, onUnavailable: 'local-share', localShare: 400 }, LEDGER, HOURLY), [
-    `plan free: hourly while the ledger does not answer: local share of 500 → local share of 400 ${everybody} [narrows access]`,
+  ['a limit of the mesh', withMesh(), withMesh({ ...HOURLY, limit: 6000 }, RATE_LIMIT_SERVICE, HOURLY), [`plan free: hourly 5,000 → 6,000 ${everybody} [widens access]`]],
+  ['a failure mode', withMesh(), withMesh({ ...HOURLY, onUnavailable: 'allow' }, RATE_LIMIT_SERVICE, HOURLY), [`plan free: hourly while the rate limit service does not answer: deny → allow ${everybody} [widens access]`]],
+  ['a local share', withMesh({ ...HOURLY, onUnavailable: 'local-share' }, RATE_LIMIT_SERVICE, HOURLY), withMesh({ ...HOURLY, onUnavailable: 'local-share', localShare: 400 }, RATE_LIMIT_SERVICE, HOURLY), [
+    `plan free: hourly while the rate limit service does not answer: local share of 500 → local share of 400 ${everybody} [narrows access]`,
   ]],
-  ['a window and the failure mode at once', withMesh({ ...HOURLY, onUnavailable: 'allow' }, LEDGER, HOURLY), withMesh({ ...HOURLY, window: '30d', onUnavailable: 'local-share' }, LEDGER, HOURLY), [
+  ['a window and the failure mode at once', withMesh({ ...HOURLY, onUnavailable: 'allow' }, RATE_LIMIT_SERVICE, HOURLY), withMesh({ ...HOURLY, window: '30d', onUnavailable: 'local-share' }, RATE_LIMIT_SERVICE, HOURLY), [
     `plan free: hourly 5,000 an hour over the whole mesh → 5,000 in 30 days over the whole mesh ${everybody} [counters start anew]`,
-    `plan free: hourly while the ledger does not answer: allow → local share of 500 ${everybody} [narrows access]`,
+    `plan free: hourly while the rate limit service does not answer: allow → local share of 500 ${everybody} [narrows access]`,
   ]],
-  ['a consumer\'s plan, whose counters the ledger keeps apart', withMesh(), [...withMesh(), ['consumers.initech.plan', 'gold']], [
+  ['a consumer\'s plan, whose counters the rate limit service keeps apart', withMesh(), [...withMesh(), ['consumers.initech.plan', 'gold']], [
     'consumer initech: pets: plan free → gold: hourly of the whole mesh is counted anew [counters start anew]',
   ]],
-  ['the ledger', withMesh(), withMesh(HOURLY, { cluster: 'ratelimit', domain: 'store', timeout: '1s', calendarMonths: true }), [
-    'ledger: cluster outbound|8081||ratelimit.tollgate.svc.cluster.local → ratelimit: counts are those that the service there has [counters start anew]',
-    'ledger: domain shop → store [counters start anew]',
-    'ledger: a request waits up to 1000 ms (was: 50 ms)',
-    'ledger: now counts months of the calendar: the service must run with USE_CALENDAR_MONTH_RATE_LIMIT=true',
+  ['the rate limit service', withMesh(), withMesh(HOURLY, { cluster: 'ratelimit', domain: 'store', timeout: '1s', calendarMonths: true }), [
+    'rateLimitService: cluster outbound|8081||ratelimit.tollgate.svc.cluster.local → ratelimit: counts are those that the service there has [counters start anew]',
+    'rateLimitService: domain shop → store [counters start anew]',
+    'rateLimitService: a request waits up to 1000 ms (was: 50 ms)',
+    'rateLimitService: now counts months of the calendar: the service must run with USE_CALENDAR_MONTH_RATE_LIMIT=true',
   ]],
 ];
 
@@ -189,7 +189,7 @@ function sorted(value: unknown): unknown {
 }
 
 test('diff --resource finds no drift in what kubectl prints of what was emitted', async () => {
-  for (const policy of ['order/shop', 'compile/everything', 'ledger/shop']) {
+  for (const policy of ['order/shop', 'compile/everything', 'rateLimitService/shop']) {
     const file = scratchFile(folder, `${readFileSync(new URL(`./${policy}.policy.yaml`, import.meta.url), 'utf8')}\n${policy === 'compile/everything' ? 'targets: [{ namespace: shop }]\n' : ''}`);
     const printed = await tollgate(['emit', file, '--image', `oci://registry.example/tollgate@${digest('a')}`, '-o', '-']);
     const plugins = loadAll(printed.out).filter((resource) => (resource as { kind: string }).kind === 'WasmPlugin').map(asKubectlPrints);

@@ -64,7 +64,7 @@ test('reads a pipe as it is written, and does not wait for a writer that never c
 
 test('every command that reads a policy or a resource bounds it', { skip: process.platform === 'win32' }, async () => {
   const policy = scratchFile(folder, 'policy: p\n');
-  for (const args of [['check', '/dev/zero'], ['compile', '/dev/zero'], ['ledger', '/dev/zero'], ['keys', 'list', '/dev/zero'], ['diff', policy, '/dev/zero'], ['diff', '--resource', '/dev/zero', policy]]) {
+  for (const args of [['check', '/dev/zero'], ['compile', '/dev/zero'], ['rate-limit-service', '/dev/zero'], ['keys', 'list', '/dev/zero'], ['diff', policy, '/dev/zero'], ['diff', '--resource', '/dev/zero', policy]]) {
     const { code, err } = await tollgate(args);
     assert.equal(code, 1, err);
     assert.match(err, /^\/dev\/zero: must have at most \d+ bytes; found more$/m);

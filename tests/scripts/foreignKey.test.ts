@@ -32,7 +32,7 @@ const PLACES: [place: string, policy: (key: string) => string][] = [
   ['a key source', (key) => `policy: p\nkeySources: [{ header: "${key}" }, { authorization: "${key}" }]\n`],
   ['an upstream', (key) => `policy: p\nupstreams: { v: { url: "http://a" } }\napis: { a: { paths: [/], upstream: "${key}" } }\n`],
   ['a window', (key) => `policy: p\nplans: { a: { quotas: { "${key}": { limit: 1, window: "${key}" } } } }\n`],
-  ['a ledger', (key) => `policy: p\nledger: { cluster: "${key} ", domain: "_${key}", timeout: "${key}" }\n`],
+  ['a rate limit service', (key) => `policy: p\nrateLimitService: { cluster: "${key} ", domain: "_${key}", timeout: "${key}" }\n`],
   ['a field', (key) => `policy: p\n"${key}": 1\napis: { a: { paths: [/], "${key}": 1 } }\n`],
   ['a field given twice', (key) => `policy: p\n"${key}": 1\n"${key}": 1\n`],
   ['a consumer\'s name', (key) => `policy: p\nconsumers: { "${key}": { plan: none, keys: 7 } }\n`],

@@ -5,13 +5,13 @@ import fc from 'fast-check';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { policiesDifferences, printDifference } from '../../scripts/diff/index.ts';
 import { emitResources } from '../../scripts/istio/index.ts';
-import { serviceConfigOf, serviceConfigText } from '../../scripts/ledger/serviceConfig.ts';
+import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { jsonSchemaText } from '../../scripts/policy/jsonSchema.ts';
 import { ORDERED_LISTS } from '../../scripts/policy/order.ts';
 
 const IMAGE = `oci://registry.example/tollgate@sha256:${'a'.repeat(64)}`;
-const POLICIES = ['./order/shop.policy.yaml', './compile/everything.policy.yaml', './ledger/shop.policy.yaml', '../../examples/petstore.policy.yaml', '../../wasmplugins/ingress-gateway/policy.yaml', '../../wasmplugins/waypoint/policy.yaml', '../../wasmplugins/mesh-quotas/policy.yaml'];
+const POLICIES = ['./order/shop.policy.yaml', './compile/everything.policy.yaml', './rateLimitService/shop.policy.yaml', '../../examples/petstore.policy.yaml', '../../wasmplugins/ingress-gateway/policy.yaml', '../../wasmplugins/waypoint/policy.yaml', '../../wasmplugins/mesh-quotas/policy.yaml'];
 
 type Fields = Record<string, unknown>;
 /** A number from 0 below a bound, of a seeded source. */

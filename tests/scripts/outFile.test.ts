@@ -7,11 +7,11 @@ import { inPackage } from '../../scripts/packageRoot.ts';
 import { tollgate } from './fakeIo.ts';
 
 const POLICY = inPackage('examples', 'docker', 'policy.yaml');
-const MESH_POLICY = inPackage('tests', 'scripts', 'ledger', 'shop.policy.yaml');
+const MESH_POLICY = inPackage('tests', 'scripts', 'rateLimitService', 'shop.policy.yaml');
 const COMMANDS: [name: string, args: string[], policyAt: number | null][] = [
   ['compile', ['compile', POLICY], 1],
   ['schema', ['schema'], null],
-  ['ledger', ['ledger', MESH_POLICY], 1],
+  ['rate-limit-service', ['rate-limit-service', MESH_POLICY], 1],
   ['run --print-bootstrap', ['run', POLICY, '--print-bootstrap'], 1],
 ];
 

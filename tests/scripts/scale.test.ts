@@ -19,7 +19,7 @@ const KINDS: Readonly<Record<string, Make>> = {
   'plans that are unknown beside many': (n) => `plans:\n${many(n / 2, (i) => ` p${i}:\n`, '')}${`apis: { pets: { paths: [/], plans: [${many(n / 2, (i) => `x${i}`)}] } }\n`}`,
   'consumers of many APIs': (n) => `plans: { x: }\napis:\n${many(n / 3, (i) => ` a${i}: {paths: [/${i}], plans: [x]}\n`, '')}consumers:\n${many(n / 3, (i) => ` c${i}: {plan: x}\n`, '')}`,
   'consumers with two plans': (n) => `plans: { x: {quotas: {q: {limit: 1, window: day}}}, y: {quotas: {q: {limit: 2, window: day}}} }\napis:\n${many(n / 6, (i) => ` a${i}: {paths: [/${i}], plans: [x, y]}\n`, '')}consumers:\n${many(n / 6, (i) => ` c${i}: {plan: x, subscriptions: {a0: {plan: y}}}\n`, '')}`,
-  'own limits of the mesh': (n) => `ledger: { cluster: c }\nplans: { x: {quotas: {q: {limit: 1, window: day, scope: mesh}}} }\napis:\n${many(n / 5, (i) => ` a${i}: {paths: [/${i}], plans: [x]}\n`, '')}consumers: { c: { subscriptions: { ${many(n / 5, (i) => `a${i}: {plan: x, limits: {q: 2}}`)} } } }\n`,
+  'own limits of the mesh': (n) => `rateLimitService: { cluster: c }\nplans: { x: {quotas: {q: {limit: 1, window: day, scope: mesh}}} }\napis:\n${many(n / 5, (i) => ` a${i}: {paths: [/${i}], plans: [x]}\n`, '')}consumers: { c: { subscriptions: { ${many(n / 5, (i) => `a${i}: {plan: x, limits: {q: 2}}`)} } } }\n`,
   'limits and quotas': (n) => `plans: { x: {quotas: {${many(n / 2, (i) => `q${i}: 1`)}}} }\nconsumers: { c: { subscriptions: { a: { plan: x, limits: { ${many(n / 2, (i) => `q${i}: 1`)} } } } } }\n`,
   'routes': (n) => pets(`routes: [${many(n / 4, (i) => `{name: r${i}, when: {methods: [M${i}]}}`)}]`),
   'methods of two routes': (n) => pets(`routes: [{name: a, when: {methods: [${many(n / 2, (i) => `M${i}`)}]}}, {name: b, when: {methods: [${many(n / 2, (i) => `M${n - i}`)}]}}]`),
@@ -50,7 +50,7 @@ test('of very many problems the first are told, and how many more there are', as
   const { err, code } = await tollgate(['check', '-'], { stdin: `policy: p\n${many(150, (i) => `a${i}: 1\n`, '')}` });
   assert.equal(code, 1);
   assert.deepEqual(err.split('\n').slice(99), [
-    'standard input:101:1: must have no other fields than policy, unmatched, keySources, forwardKey, realm, targets, ledger, upstreams, apis, plans, consumers',
+    'standard input:101:1: must have no other fields than policy, unmatched, keySources, forwardKey, realm, targets, rateLimitService, upstreams, apis, plans, consumers',
     'standard input: and 50 more problems', 'standard input: 150 problems', '',
   ]);
   const warned = await tollgate(['check', '-'], { stdin: `policy: p\nconsumers:\n${many(101, (i) => `  a${i}:\n`, '')}` });

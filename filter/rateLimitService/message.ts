@@ -1,0 +1,120 @@
+import { View, byteAt, lengthOf, literal, lowerCase } from "../bytes/view";
+import { begin, end, writeByte, writeView } from "../bytes/writer";
+import { RateLimitServiceSettings } from "../tables/rateLimitServiceSettings";
+import { Tables } from "../tables/tables";
+import { Counter } from "./ask";
+import { Call, counterOf } from "./call";
+
+/**
+ * What is said to the rate limit service, in protobuf:
+ * https://github.com/envoyproxy/envoy/blob/main/api/envoy/service/ratelimit/v3/rls.proto
+ *
+ *   RateLimitRequest      1 domain      2 descriptors  3 hits_addend
+ *   RateLimitDescriptor   1 entries { 1 key  2 value }
+ *   GrpcService           1 envoy_grpc { 1 cluster_name  2 authority }
+ *
+ * The descriptor goes from the plan to the consumer, so that the service's configuration names plans and quotas only.
+ */
+const LENGTH_DELIMITED: u8 = 2;
+const VARINT: u8 = 0;
+const PLAN = literal("plan");
+const QUOTA = literal("quota");
+const API = literal("api");
+const CONSUMER = literal("consumer");
+
+/** Asks for the call's units of each of its counters; the answers come in the same order. */
+export function messageOf(tables: Tables, call: Call): View {
+  begin(512);
+  writeText(1, tables.rateLimitService.domain);
+  for (let i = 0; i < call.count; i++) writeDescriptor(tables, counterOf(call, i));
+  writeTag(3, VARINT);
+  writeVarint(call.units);
+  return end();
+}
+
+function writeDescriptor(tables: Tables, counter: Counter): void {
+  const plan = tables.plans.at(counter.plan);
+  const quota = tables.quotas.at(plan.firstQuota + counter.quota);
+  const api = tables.apis.at(counter.api).name;
+  const consumer = tables.consumers.at(counter.consumer).name;
+  const bytes = entryBytes(PLAN, plan.name) + entryBytes(QUOTA, quota.name) + (quota.perApi ? entryBytes(API, api) : 0) + entryBytes(CONSUMER, consumer);
+  writeTag(2, LENGTH_DELIMITED);
+  writeVarint(bytes);
+  writeEntry(PLAN, plan.name);
+  writeEntry(QUOTA, quota.name);
+  if (quota.perApi) writeEntry(API, api);
+  writeEntry(CONSUMER, consumer);
+}
+
+/** Names the cluster to call. A bare name would do in most cases, but some names are protobuf by accident. */
+export function grpcService(rateLimitService: RateLimitServiceSettings): View {
+  const authority = authorityOf(rateLimitService.cluster);
+  begin(64);
+  writeText(1, rateLimitService.cluster);
+  writeText(2, authority);
+  const inner = end();
+  begin(64);
+  writeText(1, inner);
+  return end();
+}
+
+/**
+ * The host in Istio's `outbound|PORT|SUBSET|HOST`, and any other name as it is. Envoy would send the whole name for want of
+ * another authority, and HTTP/2 servers, a sidecar in front of the service among them, refuse one with a `|` or `/` in it.
+ */
+function authorityOf(cluster: View): View {
+  let from = 0;
+  for (let index = 0; index < lengthOf(cluster); index++) if (byteAt(cluster, index) == 0x7c) from = index + 1;
+  begin(64);
+  for (let index = from; index < lengthOf(cluster); index++) {
+    const byte = byteAt(cluster, index);
+    writeByte(isHostByte(byte) ? byte : 0x2d);
+  }
+  return end();
+}
+
+/** Letters, digits, `.`, `-`, `_` and `:`. */
+function isHostByte(byte: u8): bool {
+  const lower = lowerCase(byte);
+  return (lower >= 0x61 && lower <= 0x7a) || (byte >= 0x30 && byte <= 0x3a) || byte == 0x2e || byte == 0x2d || byte == 0x5f;
+}
+
+function writeEntry(key: View, value: View): void {
+  writeTag(1, LENGTH_DELIMITED);
+  writeVarint(textBytes(key) + textBytes(value));
+  writeText(1, key);
+  writeText(2, value);
+}
+
+function writeText(field: u8, text: View): void {
+  writeTag(field, LENGTH_DELIMITED);
+  writeVarint(lengthOf(text));
+  writeView(text);
+}
+
+/** Bytes of an entry: tag, length, key and value. */
+function entryBytes(key: View, value: View): i32 {
+  return fieldBytes(textBytes(key) + textBytes(value));
+}
+
+function textBytes(text: View): i32 {
+  return fieldBytes(lengthOf(text));
+}
+
+/** Bytes of a field with so many bytes in it: tag, length, content. Names are bounded, so a length takes two bytes at most. */
+function fieldBytes(bytes: i32): i32 {
+  return 1 + (bytes < 128 ? 1 : 2) + bytes;
+}
+
+function writeTag(field: u8, wireType: u8): void {
+  writeByte(field << 3 | wireType);
+}
+
+function writeVarint(value: i64): void {
+  let rest = <u64>value;
+  while (rest >= 128) {
+    writeByte(<u8>(rest & 127 | 128));
+    rest >>= 7;
+  }
+  writeByte(<u8>rest);
+}

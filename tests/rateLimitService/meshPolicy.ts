@@ -1,0 +1,57 @@
+import { digest, type PluginConfig } from '../host/config.ts';
+import type { Rule } from './rateLimitServiceModel.ts';
+
+export const CLUSTER = 'rateLimitService';
+export const POLICY = 'petstore';
+
+export interface MeshQuota {
+  readonly name: string;
+  readonly limit: number;
+  readonly window: 'second' | 'minute' | 'hour' | 'day' | '7d' | '30d' | 'month';
+  readonly onUnavailable?: 'allow' | 'deny' | 'local-share';
+  readonly localShare?: number;
+  readonly per?: 'api';
+  /** Default mesh. */
+  readonly scope?: 'envoy' | 'mesh';
+}
+
+export interface MeshOptions {
+  readonly domain?: string;
+  readonly timeoutMs?: number;
+  /** Names of consumers; the key of each is `<name>-secret-key`. */
+  readonly consumers?: readonly string[];
+  /** A route more changes the configuration and nothing that is counted. */
+  readonly routes?: readonly string[];
+  readonly cluster?: string;
+  /** Default petstore; another name has counts, leases and an idea of the rate limit service of its own. */
+  readonly policy?: string;
+}
+
+/** The plugin config of one API and one plan, `gold`, with these quotas counted over the mesh. */
+export function meshConfig(quotas: readonly MeshQuota[], options: MeshOptions = {}): PluginConfig {
+  return {
+    version: 1,
+    policy: options.policy ?? POLICY,
+    rateLimitService: { cluster: options.cluster ?? CLUSTER, domain: options.domain ?? POLICY, timeoutMilliseconds: options.timeoutMs ?? 50 },
+    keySources: [{ header: 'x-api-key' }],
+    apis: [{
+      name: 'petstore', paths: ['/v1'], plans: ['gold'],
+      routes: (options.routes ?? []).map((name) => ({ name, headers: [{ name: 'x-take', exact: name }] })),
+    }],
+    plans: [{ name: 'gold', quotas: quotas.map(({ scope = 'mesh', ...quota }) => (scope === 'mesh' ? { ...quota, scope } : quota)) }],
+    consumers: (options.consumers ?? ['acme']).map((name) => ({ name, plan: 'gold', keys: [{ id: `${name}-1`, digest: digest(keyOf(name)) }] })),
+  };
+}
+
+export function keyOf(consumer: string): string {
+  return `${consumer}-secret-key`;
+}
+
+const UNITS = { second: 'second', minute: 'minute', hour: 'hour', day: 'day', '7d': 'week', '30d': 'month', month: 'month' } as const;
+
+/** What the service's configuration says of the same quotas. */
+export function rulesOf(quotas: readonly MeshQuota[]): Rule[] {
+  return quotas.filter(({ scope = 'mesh' }) => scope === 'mesh').map(({ name, limit, window, per }) => ({
+    plan: 'gold', quota: name, limit, unit: UNITS[window], ...(per === undefined ? {} : { perApi: true }),
+  }));
+}

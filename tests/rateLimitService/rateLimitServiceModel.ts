@@ -1,0 +1,74 @@
+import { Code, decodeAsk, encodeAnswer, Unit, type AnswerMessage, type AskMessage, type Entry } from './protocol.ts';
+
+/** What the service's configuration says of one quota of a plan. */
+export interface Rule {
+  readonly plan: string;
+  readonly quota: string;
+  readonly limit: number;
+  /** The service's name of it. */
+  readonly unit: keyof typeof Unit;
+  readonly perApi?: boolean;
+  /** Other limits of single consumers. */
+  readonly consumers?: Readonly<Record<string, number>>;
+}
+
+const SECONDS: Record<keyof typeof Unit, number> = {
+  second: 1, minute: 60, hour: 3600, day: 86_400, week: 604_800, month: 2_592_000, year: 31_536_000,
+};
+
+/** envoyproxy/ratelimit with Redis, as a model: INCRBY on a counter per descriptor and window; refused hits count too. */
+export class RateLimitServiceModel {
+  calls = 0;
+  /** An older server, or another one, that counts one hit for each call whatever it says. */
+  ignoresHits = false;
+  /** Units granted since the beginning, by counter. */
+  readonly granted = new Map<string, number>();
+  private readonly used = new Map<string, number>();
+
+  constructor(
+    private readonly domain: string,
+    private readonly rules: readonly Rule[],
+  ) {}
+
+  /** Message in, message out. */
+  answer(message: Buffer, nowMs: number): Buffer {
+    return encodeAnswer(this.ask(decodeAsk(message), nowMs));
+  }
+
+  ask({ domain, descriptors, hits }: AskMessage, nowMs: number): AnswerMessage {
+    this.calls++;
+    const statuses = descriptors.map((entries) => this.charge(domain, entries, this.ignoresHits ? 1 : Math.max(1, hits), Math.floor(nowMs / 1000)));
+    return { overallCode: statuses.some(({ code }) => code === Code.overLimit) ? Code.overLimit : Code.ok, statuses };
+  }
+
+  /** Redis comes back empty. */
+  forget(): void {
+    this.used.clear();
+  }
+
+  private charge(domain: string, entries: readonly Entry[], hits: number, nowSeconds: number): AnswerMessage['statuses'][number] {
+    const rule = domain === this.domain ? this.rules.find((candidate) => isAbout(candidate, entries)) : undefined;
+    // Nothing known about it: unlimited.
+    if (rule === undefined) return { code: Code.ok };
+    const limit = rule.consumers?.[entries.at(-1)![1]] ?? rule.limit;
+    const seconds = SECONDS[rule.unit];
+    const window = Math.floor(nowSeconds / seconds);
+    const counter = entries.map((entry) => entry.join('=')).join(' ');
+    const key = `${counter} ${window}`;
+    const used = (this.used.get(key) ?? 0) + hits;
+    this.used.set(key, used);
+    const good = used <= limit;
+    if (good) this.granted.set(key, (this.granted.get(key) ?? 0) + hits);
+    return {
+      code: good ? Code.ok : Code.overLimit,
+      limit: { requestsPerUnit: limit, unit: Unit[rule.unit] },
+      remaining: Math.max(0, limit - used),
+      resetSeconds: (window + 1) * seconds - nowSeconds,
+    };
+  }
+}
+
+function isAbout(rule: Rule, entries: readonly Entry[]): boolean {
+  const keys = ['plan', 'quota', ...(rule.perApi ? ['api'] : []), 'consumer'];
+  return entries.map(([key]) => key).join() === keys.join() && entries[0]![1] === rule.plan && entries[1]![1] === rule.quota;
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import type { PluginConfig } from '../host/config.ts';
+import { Host } from '../host/host.ts';
+import { loadModule, MODULE } from '../host/module.ts';
+import type { OpenRequest } from '../host/openRequest.ts';
+import type { Pair } from '../host/pairs.ts';
+import { Timeline } from '../host/timeline.ts';
+import { keyOf, meshConfig, POLICY, rulesOf, type MeshOptions, type MeshQuota } from './meshPolicy.ts';
+import { VirtualRateLimitService } from './virtualRateLimitService.ts';
+
+export const START_MS = Date.UTC(2026, 0, 15, 12, 10);
+const module = loadModule(MODULE);
+
+export interface VirtualMeshOptions extends MeshOptions {
+  readonly envoys: number;
+  readonly workers?: number;
+  readonly quotas: readonly MeshQuota[];
+  readonly startMs?: number;
+  readonly latencyMs?: () => number;
+  /** What the service knows, when it is not what the policy says. */
+  readonly serviceDomain?: string;
+  readonly serviceAheadMs?: number;
+  /** Envoys start so long after one another, and tick so. */
+  readonly staggerMs?: number;
+  readonly mainThread?: boolean;
+}
+
+/** Outcomes by reason; `gone` for requests whose client hung up. */
+export type Outcomes = Record<string, number>;
+
+/** Several Envoys in Node and one service, in virtual time. */
+export class VirtualMesh {
+  readonly timeline: Timeline;
+  readonly rateLimitService: VirtualRateLimitService;
+  readonly hosts: Host[];
+  /** Requests that are paused now. */
+  readonly paused = new Set<OpenRequest>();
+  sent = 0;
+  waited = 0;
+  longestWaitMs = 0;
+  readonly outcomes: Outcomes = {};
+
+  constructor(options: VirtualMeshOptions) {
+    this.timeline = new Timeline(options.startMs ?? START_MS);
+    this.rateLimitService = new VirtualRateLimitService({
+      domain: options.serviceDomain ?? options.domain ?? POLICY, rules: rulesOf(options.quotas), timeline: this.timeline, latencyMs: options.latencyMs ?? (() => 2), aheadMs: options.serviceAheadMs ?? 0,
+    });
+    this.hosts = Array.from({ length: options.envoys }, () => new Host(module, { workers: options.workers ?? 2, mainThread: options.mainThread ?? true, timeline: this.timeline, backend: this.rateLimitService.backend }));
+    this.load(meshConfig(options.quotas, options), options.staggerMs);
+  }
+
+  load(config: PluginConfig, staggerMs = 0): void {
+    for (const host of this.hosts) {
+      assert.ok(host.load(JSON.stringify(config)), host.logs().join('\n'));
+      this.pass(staggerMs);
+    }
+  }
+
+  /** Sends one request and notes what becomes of it, now or later. */
+  ask(envoy: number, worker = 0, consumer = 'acme', then?: (reason: string) => void): OpenRequest {
+    this.sent++;
+    let waits = false;
+    const request = this.hosts[envoy]!.open(requestOf(consumer), {
+      worker,
+      onEnd: (ended) => {
+        if (waits) {
+          this.paused.delete(ended);
+          this.longestWaitMs = Math.max(this.longestWaitMs, ended.waitedMs);
+        }
+        const reason = reasonOf(ended);
+        this.outcomes[reason] = (this.outcomes[reason] ?? 0) + 1;
+        then?.(reason);
+      },
+    });
+    if (request.paused) {
+      waits = true;
+      this.waited++;
+      this.paused.add(request);
+    }
+    return request;
+  }
+
+  pass(ms: number): void {
+    this.timeline.pass(ms);
+  }
+
+  outcome(reason: string): number {
+    return this.outcomes[reason] ?? 0;
+  }
+
+  get allowed(): number {
+    return this.outcome('allowed');
+  }
+
+  metric(name: string): number {
+    return this.hosts.reduce((sum, host) => sum + (host.process.metrics.byName.has(metricName(name)) ? Number(host.process.metrics.byName.get(metricName(name))!.value) : 0), 0);
+  }
+
+  get faults(): string[] {
+    return this.hosts.flatMap((host) => host.faults);
+  }
+
+  /** No trap, no misuse of the host, nobody left waiting. */
+  assertSound(): void {
+    assert.deepEqual(this.faults, []);
+    assert.equal(this.paused.size, 0, 'requests that wait for ever');
+  }
+}
+
+function metricName(name: string): string {
+  return `tollgate.${POLICY}.rate limit service.${name}`;
+}
+
+export function requestOf(consumer: string): Pair[] {
+  return [[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'GET'], ['x-api-key', keyOf(consumer)]];
+}
+
+function reasonOf(request: OpenRequest): string {
+  const { exchange } = request;
+  if (exchange === null) return 'gone';
+  return /(?:^| )reason=(\S+)/.exec(exchange.filterState.get('wasm.tollgate') ?? '')?.[1] ?? exchange.details;
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { available } from '../envoy/available.ts';
+import { waitFor } from '../istio/mesh/wait.ts';
+import { FakeService, type Fault } from './fakeService.ts';
+import { MeshEnvoy } from './meshEnvoy.ts';
+import { meshConfig, POLICY, rulesOf, type MeshQuota } from './meshPolicy.ts';
+import { encodeAnswer } from './protocol.ts';
+import { steadyUnit } from './steady.ts';
+import { ask, tallyOf } from './traffic.ts';
+import { WRONG_ANSWERS } from './wrongAnswers.ts';
+
+const found = await available();
+
+const FAULTS: Record<string, (fake: FakeService) => Fault> = {
+  'hangs': () => ({ kind: 'hang' }),
+  'resets the stream': () => ({ kind: 'reset' }),
+  'says UNAVAILABLE': () => ({ kind: 'status', status: 14 }),
+  'says UNIMPLEMENTED': () => ({ kind: 'status', status: 12 }),
+  'answers 404': () => ({ kind: 'httpStatus', status: 404 }),
+  'ends without a message': () => ({ kind: 'noMessage' }),
+  'sends a frame that is longer than its message': () => ({ kind: 'frame', bytes: Buffer.from([0, 0, 0, 1, 0, 8, 1]) }),
+};
+for (const [what, answer] of Object.entries(WRONG_ANSWERS)) {
+  FAULTS[`answers with ${what}`] = (fake) => ({
+    kind: 'bytes',
+    get bytes() {
+      return typeof answer === 'function' ? answer(encodeAnswer(fake.model.ask({ domain: POLICY, descriptors: [[['plan', 'gold'], ['quota', 'q'], ['consumer', 'other']]], hits: 1, otherFields: [] }, Date.now()))) : answer;
+    },
+  });
+}
+
+describe('a service that answers wrongly', { skip: found.skip }, () => {
+  it('gives nothing away, traps nothing, and is seen in the metrics', { timeout: 120_000 }, async () => {
+    const quotas: MeshQuota[] = [{ name: 'q', limit: 1000, window: steadyUnit() }];
+    const fake = await FakeService.start(POLICY, rulesOf(quotas));
+    let envoy: MeshEnvoy | null = null;
+    try {
+      envoy = await MeshEnvoy.start(found, meshConfig(quotas, { policy: 'begin' }), fake.port);
+      for (const [i, [what, fault]] of Object.entries(FAULTS).entries()) {
+        // A policy of another name knows nothing of the failures before.
+        const policy = `policy-${i}`;
+        fake.fault = null;
+        await envoy.edit(meshConfig(quotas, { policy, domain: POLICY }));
+        fake.fault = fault(fake);
+        const answers = await ask(envoy, 30);
+        assert.deepEqual(tallyOf(answers), { 503: 30 }, what);
+        assert.deepEqual(envoy.complaints, [], what);
+        // A call that hangs fails when its time is up, later than the requests that waited for it.
+        const metrics = await waitFor(`${what}: the metrics`, async () => {
+          const seen = await envoy!.rateLimitServiceMetrics(policy);
+          return seen['denied_unavailable'] === 30 && (seen['failed'] ?? 0) + (seen['unlimited'] ?? 0) > 0 ? seen : null;
+        });
+        assert.equal(metrics['granted_units'] ?? 0, 0, what);
+      }
+      fake.fault = null;
+      await envoy.edit(meshConfig(quotas, { policy: 'end', domain: POLICY }));
+      assert.deepEqual(tallyOf(await ask(envoy, 30)), { 200: 30 });
+    } finally {
+      await envoy?.stop();
+      await fake.stop();
+    }
+  });
+});
