@@ -3,6 +3,7 @@ export default {
   entries: ['tests/filter/assembly/**/*.spec.ts'],
   include: [],
   disclude: [/node_modules/],
-  instantiate: async (memory, createImports, instantiate, binary) => instantiate(binary, createImports({ env: { memory } })),
+  instantiate: async (memory, createImports, instantiate, binary) =>
+    instantiate(binary, createImports({ env: { memory } })),
   outputBinary: false,
 };

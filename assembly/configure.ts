@@ -1,4 +1,16 @@
-import { ABSENT, Tables, View, begin, decodeConfig, end, lengthOf, literal, pointerOf, resetArena, writeFormat } from "../filter/index";
+import {
+  ABSENT,
+  Tables,
+  View,
+  begin,
+  decodeConfig,
+  end,
+  lengthOf,
+  literal,
+  pointerOf,
+  resetArena,
+  writeFormat,
+} from "../filter/index";
 import { LogLevel, log, pluginConfiguration, setTickPeriod } from "./host";
 import { openRateLimitService } from "./rateLimitService";
 import { Metrics } from "./metrics";
@@ -20,11 +32,16 @@ export function configure(rootId: u32, size: u32): bool {
   resetArena();
 
   const account = openAccount(tables.policy);
-  if (!account.pulse.create() || !account.pool.create() || (tables.rateLimitService.cluster != ABSENT && !account.stocks.create())) {
+  if (
+    !account.pulse.create() ||
+    !account.pool.create() ||
+    (tables.rateLimitService.cluster != ABSENT && !account.stocks.create())
+  ) {
     tables.free();
     return refuse(literal("the host keeps no shared data, which quotas need"));
   }
-  if (tables.rateLimitService.cluster != ABSENT && account.rateLimitServiceMetrics == null) account.rateLimitServiceMetrics = new RateLimitServiceMetrics(tables.policy);
+  if (tables.rateLimitService.cluster != ABSENT && account.rateLimitServiceMetrics == null)
+    account.rateLimitServiceMetrics = new RateLimitServiceMetrics(tables.policy);
   install(openRoot(rootId), tables, new Metrics(tables), account);
   openRateLimitService(account, tables);
   setTickPeriod(TICK_MILLISECONDS);
@@ -41,7 +58,12 @@ function refuse(problem: View): bool {
 
 function describe(tables: Tables): View {
   begin();
-  writeFormat(literal("tollgate: policy %s in force: %d APIs, %d plans, "), tables.policy, tables.apis.count, tables.plans.count);
+  writeFormat(
+    literal("tollgate: policy %s in force: %d APIs, %d plans, "),
+    tables.policy,
+    tables.apis.count,
+    tables.plans.count,
+  );
   writeFormat(literal("%d consumers, %d keys"), tables.consumers.count, tables.keyring.keys.count);
   return end();
 }

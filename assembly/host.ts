@@ -1,8 +1,22 @@
 import { ABSENT, View, view, pointerOf, lengthOf } from "../filter/index";
 import {
-  proxy_continue_stream, proxy_define_metric, proxy_get_buffer_bytes, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_property,
-  proxy_get_shared_data, proxy_increment_metric, proxy_log, proxy_record_metric, proxy_remove_header_map_value,
-  proxy_replace_header_map_value, proxy_send_local_response, proxy_set_effective_context, proxy_set_property, proxy_set_shared_data, proxy_set_tick_period_milliseconds,
+  proxy_continue_stream,
+  proxy_define_metric,
+  proxy_get_buffer_bytes,
+  proxy_get_current_time_nanoseconds,
+  proxy_get_header_map_pairs,
+  proxy_get_property,
+  proxy_get_shared_data,
+  proxy_increment_metric,
+  proxy_log,
+  proxy_record_metric,
+  proxy_remove_header_map_value,
+  proxy_replace_header_map_value,
+  proxy_send_local_response,
+  proxy_set_effective_context,
+  proxy_set_property,
+  proxy_set_shared_data,
+  proxy_set_tick_period_milliseconds,
 } from "@solo-io/proxy-runtime/assembly/imports";
 
 /**
@@ -13,13 +27,35 @@ import {
 // @ts-ignore: decorator
 @external("env", "proxy_grpc_call")
 declare function proxy_grpc_call(
-  service: usize, serviceSize: usize, serviceName: usize, serviceNameSize: usize, method: usize, methodSize: usize,
-  initialMetadata: usize, initialMetadataSize: usize, message: usize, messageSize: usize, timeoutMilliseconds: u32, token: usize,
+  service: usize,
+  serviceSize: usize,
+  serviceName: usize,
+  serviceNameSize: usize,
+  method: usize,
+  methodSize: usize,
+  initialMetadata: usize,
+  initialMetadataSize: usize,
+  message: usize,
+  messageSize: usize,
+  timeoutMilliseconds: u32,
+  token: usize,
 ): u32;
 
-export const enum Status { Ok = 0, NotFound = 1, CasMismatch = 8 }
-export const enum HeaderMap { Request = 0, RequestTrailers = 1, Response = 2 }
-export const enum LogLevel { Info = 2, Warn = 3, Error = 4 }
+export const enum Status {
+  Ok = 0,
+  NotFound = 1,
+  CasMismatch = 8,
+}
+export const enum HeaderMap {
+  Request = 0,
+  RequestTrailers = 1,
+  Response = 2,
+}
+export const enum LogLevel {
+  Info = 2,
+  Warn = 3,
+  Error = 4,
+}
 
 const GRPC_RECEIVE_BUFFER = 5;
 const PLUGIN_CONFIGURATION = 7;
@@ -55,7 +91,9 @@ export function headerPairs(map: HeaderMap): View {
 
 /** Replaces every value of the header; false when the host refuses. */
 export function replaceHeader(map: HeaderMap, name: View, value: View): bool {
-  return proxy_replace_header_map_value(map, pointerOf(name), lengthOf(name), pointerOf(value), lengthOf(value)) == Status.Ok;
+  return (
+    proxy_replace_header_map_value(map, pointerOf(name), lengthOf(name), pointerOf(value), lengthOf(value)) == Status.Ok
+  );
 }
 
 export function removeHeader(map: HeaderMap, name: View): bool {
@@ -64,9 +102,18 @@ export function removeHeader(map: HeaderMap, name: View): bool {
 
 /** Answers the caller in place of the upstream, once the callback has returned. */
 export function sendReply(status: u32, details: View, body: View, pairs: View, grpcStatus: u32): bool {
-  return proxy_send_local_response(
-    status, pointerOf(details), lengthOf(details), pointerOf(body), lengthOf(body), pointerOf(pairs), lengthOf(pairs), grpcStatus,
-  ) == Status.Ok;
+  return (
+    proxy_send_local_response(
+      status,
+      pointerOf(details),
+      lengthOf(details),
+      pointerOf(body),
+      lengthOf(body),
+      pointerOf(pairs),
+      lengthOf(pairs),
+      grpcStatus,
+    ) == Status.Ok
+  );
 }
 
 /** True when some module in this Envoy has set the filter state `wasm.<name>` of the stream; clients cannot. */
@@ -117,7 +164,9 @@ export function defineGauge(name: View): u32 {
 
 function defineMetric(kind: u32, name: View): u32 {
   store<u32>(OUT_METRIC, 0);
-  return proxy_define_metric(kind, pointerOf(name), lengthOf(name), OUT_METRIC) == Status.Ok ? load<u32>(OUT_METRIC) : 0;
+  return proxy_define_metric(kind, pointerOf(name), lengthOf(name), OUT_METRIC) == Status.Ok
+    ? load<u32>(OUT_METRIC)
+    : 0;
 }
 
 /** The host takes only increments above 0. */
@@ -138,8 +187,18 @@ export function addToGauge(metric: u32, by: i64): void {
 export function grpcCall(service: View, serviceName: View, method: View, message: View, timeoutMilliseconds: u32): u32 {
   store<u32>(OUT_TOKEN, 0);
   const status = proxy_grpc_call(
-    pointerOf(service), lengthOf(service), pointerOf(serviceName), lengthOf(serviceName), pointerOf(method), lengthOf(method),
-    0, 0, pointerOf(message), lengthOf(message), timeoutMilliseconds, OUT_TOKEN,
+    pointerOf(service),
+    lengthOf(service),
+    pointerOf(serviceName),
+    lengthOf(serviceName),
+    pointerOf(method),
+    lengthOf(method),
+    0,
+    0,
+    pointerOf(message),
+    lengthOf(message),
+    timeoutMilliseconds,
+    OUT_TOKEN,
   );
   return status == Status.Ok ? load<u32>(OUT_TOKEN) : 0;
 }

@@ -49,6 +49,12 @@ export class Metrics {
 function offerCounter(tables: Tables, index: i32, outcome: View): u32 {
   const offer = tables.offers.at(index);
   begin();
-  writeFormat(literal("tollgate.%s.api.%s.plan.%s.%s"), tables.policy, tables.apis.at(offer.api).name, offer.planName, outcome);
+  writeFormat(
+    literal("tollgate.%s.api.%s.plan.%s.%s"),
+    tables.policy,
+    tables.apis.at(offer.api).name,
+    offer.planName,
+    outcome,
+  );
   return counter(end());
 }

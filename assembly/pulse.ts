@@ -1,4 +1,16 @@
-import { ABSENT, View, allocate, begin, end, lengthOf, literal, pointerOf, resetArena, view, writeFormat } from "../filter/index";
+import {
+  ABSENT,
+  View,
+  allocate,
+  begin,
+  end,
+  lengthOf,
+  literal,
+  pointerOf,
+  resetArena,
+  view,
+  writeFormat,
+} from "../filter/index";
 import { Status, incrementCounter, lastCas, setGauge, setSharedData, sharedData } from "./host";
 import { counter, gauge } from "./metricIds";
 

@@ -1,6 +1,29 @@
 import {
-  ABSENT, CALL_BYTES, Call, Claim, Count, Counter, LineState, MAX_CALL_COUNTERS, NONE, Tables, View, claim, counterOf, fail, findLine, firstOf,
-  grpcService, lines, linesToAsk, literal, messageOf, resetArena, setState, settle, unclaim,
+  ABSENT,
+  CALL_BYTES,
+  Call,
+  Claim,
+  Count,
+  Counter,
+  LineState,
+  MAX_CALL_COUNTERS,
+  NONE,
+  Tables,
+  View,
+  claim,
+  counterOf,
+  fail,
+  findLine,
+  firstOf,
+  grpcService,
+  lines,
+  linesToAsk,
+  literal,
+  messageOf,
+  resetArena,
+  setState,
+  settle,
+  unclaim,
 } from "../filter/index";
 import { currentTimeNanoseconds, grpcCall, grpcMessage, setEffectiveContext } from "./host";
 import { reportFailure, reportAnswer } from "./rateLimitServiceReport";
@@ -43,7 +66,8 @@ export function askAhead(root: Root, counter: Counter): void {
   const call = freeCall();
   if (call == null || tables == null || account == null) return;
   resetArena();
-  if (claim(account.counters, counter, call, 1, currentTimeNanoseconds()) == Claim.Made) begin(root, tables, account, call);
+  if (claim(account.counters, counter, call, 1, currentTimeNanoseconds()) == Claim.Made)
+    begin(root, tables, account, call);
 }
 
 /** Calls for those who have just begun to wait, unless so many calls are under way that the next tick should share some. */
@@ -91,7 +115,10 @@ function gather(root: Root, account: Account, call: Call, most: i32): i32 {
     resetArena();
     const result = claim(account.counters, line, call, line.count, now);
     if (result == Claim.Apart) break;
-    setState(index, result == Claim.Made ? LineState.Asked : result == Claim.Asked ? LineState.Elsewhere : LineState.Ready);
+    setState(
+      index,
+      result == Claim.Made ? LineState.Asked : result == Claim.Asked ? LineState.Elsewhere : LineState.Ready,
+    );
     count++;
   }
   return count;
@@ -122,7 +149,10 @@ function startCall(root: Root, tables: Tables, message: View): u32 {
 
 /** In milliseconds. */
 function callTimeout(tables: Tables): i32 {
-  return min(MAX_CALL_MILLISECONDS, max(MIN_CALL_MILLISECONDS, tables.rateLimitService.timeoutMilliseconds * CALL_TIMEOUTS));
+  return min(
+    MAX_CALL_MILLISECONDS,
+    max(MIN_CALL_MILLISECONDS, tables.rateLimitService.timeoutMilliseconds * CALL_TIMEOUTS),
+  );
 }
 
 /** What a new policy says of its rate limit service holds from now on. */

@@ -4,9 +4,19 @@ import { counter, gauge } from "./metricIds";
 
 /** In the order of Count. */
 const NAMES: StaticArray<View> = [
-  literal("asked"), literal("asked_units"), literal("granted_units"), literal("refused"), literal("failed"),
-  literal("unlimited"), literal("returned_units"), literal("waits"), literal("wait_milliseconds"),
-  literal("wait_timeouts"), literal("allowed_unavailable"), literal("denied_unavailable"), literal("local_share"),
+  literal("asked"),
+  literal("asked_units"),
+  literal("granted_units"),
+  literal("refused"),
+  literal("failed"),
+  literal("unlimited"),
+  literal("returned_units"),
+  literal("waits"),
+  literal("wait_milliseconds"),
+  literal("wait_timeouts"),
+  literal("allowed_unavailable"),
+  literal("denied_unavailable"),
+  literal("local_share"),
 ];
 
 /** The metrics of one policy's rate limit service: `tollgate.<policy>.rate_limit_service.<name>`. */

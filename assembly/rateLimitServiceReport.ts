@@ -5,15 +5,35 @@ import { Account } from "./root";
 /** One line in the log when the rate limit service ceases to do its work, and one when it does it again; never one for a call. */
 const QUIET_NANOSECONDS: i64 = 30_000_000_000;
 
-const FAILED = literal("tollgate: policy %s: the rate limit service does not answer: gRPC status %d (%s); quotas with scope mesh go by onUnavailable");
-const MALFORMED = literal("tollgate: policy %s: the rate limit service sent what is no answer to the question; quotas with scope mesh go by onUnavailable");
-const UNLIMITED = literal("tollgate: policy %s: the rate limit service knows no limit for a quota with scope mesh, which goes by onUnavailable: does its configuration match (tollgate rate-limit-service)?");
+const FAILED = literal(
+  "tollgate: policy %s: the rate limit service does not answer: gRPC status %d (%s); quotas with scope mesh go by onUnavailable",
+);
+const MALFORMED = literal(
+  "tollgate: policy %s: the rate limit service sent what is no answer to the question; quotas with scope mesh go by onUnavailable",
+);
+const UNLIMITED = literal(
+  "tollgate: policy %s: the rate limit service knows no limit for a quota with scope mesh, which goes by onUnavailable: does its configuration match (tollgate rate-limit-service)?",
+);
 const BACK = literal("tollgate: policy %s: the rate limit service answers again");
 
 const GRPC_STATUS: StaticArray<View> = [
-  literal("ok"), literal("cancelled"), literal("unknown"), literal("invalid argument"), literal("deadline exceeded"), literal("not found"),
-  literal("already exists"), literal("permission denied"), literal("resource exhausted"), literal("failed precondition"), literal("aborted"),
-  literal("out of range"), literal("unimplemented"), literal("internal"), literal("unavailable"), literal("data loss"), literal("unauthenticated"),
+  literal("ok"),
+  literal("cancelled"),
+  literal("unknown"),
+  literal("invalid argument"),
+  literal("deadline exceeded"),
+  literal("not found"),
+  literal("already exists"),
+  literal("permission denied"),
+  literal("resource exhausted"),
+  literal("failed precondition"),
+  literal("aborted"),
+  literal("out of range"),
+  literal("unimplemented"),
+  literal("internal"),
+  literal("unavailable"),
+  literal("data loss"),
+  literal("unauthenticated"),
 ];
 
 /** A call has ended with a gRPC status. */

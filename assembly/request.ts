@@ -1,21 +1,69 @@
 import {
-  Count, EditKind, Patience, Reason, Tables, View, countDecision, decide, decision, detailOf, dryIndex, editCount, editKind, editName,
-  editValue, grpcStatusOf, isAllowed, isGrpc, join, literal, logText, mayBeDecidedAlready, mayWait, noted, notedCount, problemBody, readHeaders,
-  readRequest, refuseToWait, replyPairs, responseCodeDetailsOf, standings, statusOf, MAX_STANDINGS, Standing,
+  Count,
+  EditKind,
+  Patience,
+  Reason,
+  Tables,
+  View,
+  countDecision,
+  decide,
+  decision,
+  detailOf,
+  dryIndex,
+  editCount,
+  editKind,
+  editName,
+  editValue,
+  grpcStatusOf,
+  isAllowed,
+  isGrpc,
+  join,
+  literal,
+  logText,
+  mayBeDecidedAlready,
+  mayWait,
+  noted,
+  notedCount,
+  problemBody,
+  readHeaders,
+  readRequest,
+  refuseToWait,
+  replyPairs,
+  responseCodeDetailsOf,
+  standings,
+  statusOf,
+  MAX_STANDINGS,
+  Standing,
 } from "../filter/index";
 import {
-  HeaderMap, LogLevel, NO_GRPC_STATUS, currentTimeNanoseconds, hasFilterState, headerPairs, log, removeHeader, replaceHeader, 
-  sendReply, setFilterState,
+  HeaderMap,
+  LogLevel,
+  NO_GRPC_STATUS,
+  currentTimeNanoseconds,
+  hasFilterState,
+  headerPairs,
+  log,
+  removeHeader,
+  replaceHeader,
+  sendReply,
+  setFilterState,
 } from "./host";
 import { askAhead, askSoon } from "./rateLimitService";
 import { Account, Root, findRoot } from "./root";
 import { Stream, closeStream, findStream, standingsOf } from "./stream";
 
 /** What a header callback tells the host to do next. */
-export const enum FilterHeadersStatus { Continue = 0, StopIteration = 1 }
+export const enum FilterHeadersStatus {
+  Continue = 0,
+  StopIteration = 1,
+}
 
 /** What became of a request: let through with its changes made, answered, or kept for a later decision. */
-export const enum Verdict { Allow, Deny, Wait }
+export const enum Verdict {
+  Allow,
+  Deny,
+  Wait,
+}
 
 const STATE_NAME = literal("tollgate");
 
@@ -125,6 +173,12 @@ function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): V
   setFilterState(STATE_NAME, logText(tables));
   const grpc = isGrpc();
   const body: View = grpc ? detailOf(reason) : problemBody(tables);
-  sendReply(statusOf(reason), responseCodeDetailsOf(reason), body, replyPairs(tables, grpc), grpc ? grpcStatusOf(reason) : NO_GRPC_STATUS);
+  sendReply(
+    statusOf(reason),
+    responseCodeDetailsOf(reason),
+    body,
+    replyPairs(tables, grpc),
+    grpc ? grpcStatusOf(reason) : NO_GRPC_STATUS,
+  );
   return Verdict.Deny;
 }

@@ -25,7 +25,10 @@ export class Account {
   /** The log says that the rate limit service does not do its work, and since when. */
   isRateLimitServiceReported: bool = false;
   rateLimitServiceReportedAt: i64 = 0;
-  constructor(readonly policy: View, readonly number: i32) {
+  constructor(
+    readonly policy: View,
+    readonly number: i32,
+  ) {
     const pool = poolOf(policy);
     const stocks = stocksOf(policy);
     this.pool = pool;

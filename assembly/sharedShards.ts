@@ -1,5 +1,19 @@
 import {
-  ABSENT, CELL_BYTES, SHARD_COUNT, STOCK_BYTES, STOCK_SHARD_COUNT, ShardStore, View, WriteResult, begin, emptyShard, end, literal, resetArena, writeNumber, writeView,
+  ABSENT,
+  CELL_BYTES,
+  SHARD_COUNT,
+  STOCK_BYTES,
+  STOCK_SHARD_COUNT,
+  ShardStore,
+  View,
+  WriteResult,
+  begin,
+  emptyShard,
+  end,
+  literal,
+  resetArena,
+  writeNumber,
+  writeView,
 } from "../filter/index";
 import { Status, lastCas, setSharedData, sharedData } from "./host";
 
@@ -15,7 +29,12 @@ const STOCKS = literal("/stock/");
  * because the host lets two creators both win.
  */
 export class SharedShards extends ShardStore {
-  constructor(private readonly policy: View, private readonly place: View, shardCount: u32, cellBytes: i32) {
+  constructor(
+    private readonly policy: View,
+    private readonly place: View,
+    shardCount: u32,
+    cellBytes: i32,
+  ) {
     super(shardCount, cellBytes);
   }
 
@@ -26,7 +45,11 @@ export class SharedShards extends ShardStore {
   write(shard: u32, bytes: View): WriteResult {
     const cas = lastCas();
     const status = setSharedData(this.key(shard), bytes, cas);
-    return status == Status.Ok ? WriteResult.Stored : status == Status.CasMismatch ? WriteResult.Conflict : WriteResult.Failed;
+    return status == Status.Ok
+      ? WriteResult.Stored
+      : status == Status.CasMismatch
+        ? WriteResult.Conflict
+        : WriteResult.Failed;
   }
 
   /**

@@ -27,7 +27,7 @@ export function scanStocks(stocks: SharedShards, gauge: u32, now: i64): void {
     const shard = stocks.read(i);
     if (shard != ABSENT) held += heldInShard(shard, now);
   }
-  const next = first + SHARDS_AT_ONCE & stocks.shardCount - 1;
+  const next = (first + SHARDS_AT_ONCE) & (stocks.shardCount - 1);
   store<i64>(STATE, now);
   store<u32>(STATE, next, 8);
   store<i64>(STATE, next == 0 ? 0 : held, 16);
@@ -39,5 +39,6 @@ export function scanStocks(stocks: SharedShards, gauge: u32, now: i64): void {
 /** A new key holds a text, which means: from the beginning. */
 function readState(kept: View): void {
   memory.fill(STATE, 0, STATE_BYTES);
-  if (lengthOf(kept) == STATE_BYTES && load<u32>(pointerOf(kept), 8) % SHARDS_AT_ONCE == 0) memory.copy(STATE, pointerOf(kept), STATE_BYTES);
+  if (lengthOf(kept) == STATE_BYTES && load<u32>(pointerOf(kept), 8) % SHARDS_AT_ONCE == 0)
+    memory.copy(STATE, pointerOf(kept), STATE_BYTES);
 }

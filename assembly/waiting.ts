@@ -1,6 +1,23 @@
 import {
-  Count, LineState, NONE, Patience, Prospect, dryIndex, findWaiter, firstOf, isAnswered, leave, lines, nextDue, noted, prospect, resetArena,
-  setState, waitFor, waiters, waiting,
+  Count,
+  LineState,
+  NONE,
+  Patience,
+  Prospect,
+  dryIndex,
+  findWaiter,
+  firstOf,
+  isAnswered,
+  leave,
+  lines,
+  nextDue,
+  noted,
+  prospect,
+  resetArena,
+  setState,
+  waitFor,
+  waiters,
+  waiting,
 } from "../filter/index";
 import { continueRequest, currentTimeNanoseconds, setEffectiveContext } from "./host";
 import { askForWaiting } from "./rateLimitService";
@@ -70,11 +87,18 @@ function isDue(index: i32, now: i64): bool {
 
 function lookElsewhere(now: i64): void {
   let last = NONE;
-  for (let looks = MAX_LOOKS, line = firstOf(LineState.Elsewhere); looks > 0 && line != NONE && line != last; looks--, line = firstOf(LineState.Elsewhere)) {
+  for (
+    let looks = MAX_LOOKS, line = firstOf(LineState.Elsewhere);
+    looks > 0 && line != NONE && line != last;
+    looks--, line = firstOf(LineState.Elsewhere)
+  ) {
     const account = accountOf(lines.at(line).rootId);
     resetArena();
     const seen = account == null ? Prospect.Try : prospect(account.counters, lines.at(line), now);
-    setState(line, seen == Prospect.Try ? LineState.Ready : seen == Prospect.Ask ? LineState.ToAsk : LineState.Elsewhere);
+    setState(
+      line,
+      seen == Prospect.Try ? LineState.Ready : seen == Prospect.Ask ? LineState.ToAsk : LineState.Elsewhere,
+    );
     // Once round is enough.
     if (last == NONE && seen == Prospect.None) last = line;
   }

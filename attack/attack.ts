@@ -1,4 +1,4 @@
-import { isUsageError, Refusal } from '../scripts/command.ts';
+import { isUsageError, Refusal } from '../scripts/cli/command.ts';
 import { available } from '../tests/envoy/available.ts';
 import { allAttacks } from './attacks/all.ts';
 import { runCampaign } from './campaign.ts';
@@ -31,7 +31,11 @@ async function attack({ attacks, seed, minutes }: Options): Promise<number> {
     const found = await available();
     if (found.skip !== false) throw new Refusal(found.skip);
     print(`seed ${seed}, ${minutes} min, Envoy ${found.envoy.version} (${found.envoy.source})`);
-    return judge(await runCampaign({ attacks, seed, ms: minutes * 60_000, found, signal: stop.signal, progress: print }), attacks.length, seed);
+    return judge(
+      await runCampaign({ attacks, seed, ms: minutes * 60_000, found, signal: stop.signal, progress: print }),
+      attacks.length,
+      seed,
+    );
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     complain(error.message);

@@ -12,8 +12,16 @@ export class Bystander {
   private readonly over: Promise<void>;
   private fault: Error | null = null;
 
-  constructor(private readonly context: Context, private readonly target: Target, private readonly who: string, private readonly key: string) {
-    this.over = Promise.all(Array.from({ length: CONNECTIONS }, () => this.ask())).then(() => undefined, (error: Error) => void (this.fault = error));
+  constructor(
+    private readonly context: Context,
+    private readonly target: Target,
+    private readonly who: string,
+    private readonly key: string,
+  ) {
+    this.over = Promise.all(Array.from({ length: CONNECTIONS }, () => this.ask())).then(
+      () => undefined,
+      (error: Error) => void (this.fault = error),
+    );
   }
 
   /** Throws a Fault if anything but 200 was answered. */
@@ -27,7 +35,7 @@ export class Bystander {
   private async ask(): Promise<void> {
     while (this.goesOn) {
       const status = await once(this.agent, this.target.port, this.key);
-      this.context.count('bystanders\' requests');
+      this.context.count("bystanders' requests");
       this.target.isAlive();
       hold(status === 200, `${this.who}, who needs none of what the storm waits for, is answered ${status}`);
       await pause(PAUSE_MS);
@@ -37,9 +45,15 @@ export class Bystander {
 
 function once(agent: Agent, port: number, key: string): Promise<number> {
   return new Promise((resolve) => {
-    const sent = request({ agent, host: '127.0.0.1', port, path: '/v1/pets', headers: { 'x-api-key': key } }, (response) => {
-      response.resume().on('end', () => resolve(response.statusCode ?? 0)).on('error', () => resolve(0));
-    });
+    const sent = request(
+      { agent, host: '127.0.0.1', port, path: '/v1/pets', headers: { 'x-api-key': key } },
+      (response) => {
+        response
+          .resume()
+          .on('end', () => resolve(response.statusCode ?? 0))
+          .on('error', () => resolve(0));
+      },
+    );
     sent.on('error', () => resolve(0)).end();
   });
 }

@@ -34,6 +34,9 @@ export function timeOf(attack: Attack, attacks: readonly Attack[], ms: number): 
 /** `held: 45,210 requests, 22,604 resets in 60 s (45,210 and 22,604 a minute)`. */
 export function describe({ counts, seconds, fault }: Outcome): string {
   const figures = [...counts].map(([what, count]) => `${count.toLocaleString('en-US')} ${what}`).join(', ');
-  const rate = [...counts].filter(([what]) => what !== 'Envoys').map(([what, count]) => `${Math.round((count * 60) / seconds).toLocaleString('en-US')} ${what}`).join(', ');
+  const rate = [...counts]
+    .filter(([what]) => what !== 'Envoys')
+    .map(([what, count]) => `${Math.round((count * 60) / seconds).toLocaleString('en-US')} ${what}`)
+    .join(', ');
   return `${fault === null ? 'held' : 'FAULT'}: ${figures || 'nothing'} in ${seconds.toFixed(0)} s${rate === '' ? '' : ` (a minute: ${rate})`}`;
 }

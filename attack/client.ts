@@ -1,4 +1,10 @@
-import { connect as connectHttp2, constants, type ClientHttp2Session, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
+import {
+  connect as connectHttp2,
+  constants,
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { connect } from 'node:net';
 import { pause } from './form.ts';
 
@@ -26,7 +32,10 @@ export function openHttp2(port: number): Promise<ClientHttp2Session | null> {
 }
 
 /** One stream of a connection, from its beginning to its end. */
-export function askHttp2(session: ClientHttp2Session, { headers, reset, timeoutMs = TIMEOUT_MS, onAnswer }: Asking): Promise<End> {
+export function askHttp2(
+  session: ClientHttp2Session,
+  { headers, reset, timeoutMs = TIMEOUT_MS, onAnswer }: Asking,
+): Promise<End> {
   if (session.closed || session.destroyed) return pause(1).then(() => 'lost');
   return new Promise((resolve) => {
     const stream = session.request({ ':path': '/v1/pets', ':authority': 'a.test', ...headers });
@@ -53,8 +62,12 @@ export function askHttp2(session: ClientHttp2Session, { headers, reset, timeoutM
 
 /** A request over HTTP/1.1 on a connection of its own that hangs up after `afterMs`, answered or not. */
 export async function hangUp(port: number, headers: Readonly<Record<string, string>>, afterMs: number): Promise<void> {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  const socket = connect(port, '127.0.0.1', () => socket.write(`GET /v1/pets HTTP/1.1\r\nhost: a.test\r\n${lines}\r\n`));
+  const lines = Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+  const socket = connect(port, '127.0.0.1', () =>
+    socket.write(`GET /v1/pets HTTP/1.1\r\nhost: a.test\r\n${lines}\r\n`),
+  );
   socket.on('error', () => undefined).resume();
   await pause(afterMs);
   socket.resetAndDestroy();

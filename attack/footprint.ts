@@ -9,7 +9,10 @@ const ROUNDS_TO_SETTLE = 3;
 export class Footprint {
   private readonly seen: number[] = [];
 
-  constructor(private readonly target: Target, private readonly slackMib = 48) {}
+  constructor(
+    private readonly target: Target,
+    private readonly slackMib = 48,
+  ) {}
 
   /** Throws a Fault when it grows on and on. */
   async isBounded(): Promise<void> {
@@ -18,6 +21,9 @@ export class Footprint {
     this.seen.push(bytes);
     const settled = this.seen[ROUNDS_TO_SETTLE - 1];
     if (settled === undefined) return;
-    hold(bytes <= settled + this.slackMib * MIB, `Envoy's memory grew round by round, MiB: ${this.seen.map((size) => Math.round(size / MIB)).join(' ')}`);
+    hold(
+      bytes <= settled + this.slackMib * MIB,
+      `Envoy's memory grew round by round, MiB: ${this.seen.map((size) => Math.round(size / MIB)).join(' ')}`,
+    );
   }
 }

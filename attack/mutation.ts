@@ -9,13 +9,24 @@ export function mutateBytes(random: Random, bytes: Buffer): Buffer {
     const at = random.below(result.length + 1);
     const [before, after] = [result.subarray(0, at), result.subarray(at)];
     switch (random.below(6)) {
-      case 0: result = Buffer.concat([before, Buffer.from([(after[0] ?? 0) ^ (1 << random.below(8))]), after.subarray(1)]); break;
-      case 1: result = Buffer.concat([before, Buffer.from([random.pick(BYTES)]), after.subarray(1)]); break;
-      case 2: result = Buffer.from(before); break;
-      case 3: result = Buffer.concat([before, Buffer.from(random.bytes(12), 'latin1'), after]); break;
-      case 4: result = Buffer.concat([before, after.subarray(random.below(4)), before]); break;
+      case 0:
+        result = Buffer.concat([before, Buffer.from([(after[0] ?? 0) ^ (1 << random.below(8))]), after.subarray(1)]);
+        break;
+      case 1:
+        result = Buffer.concat([before, Buffer.from([random.pick(BYTES)]), after.subarray(1)]);
+        break;
+      case 2:
+        result = Buffer.from(before);
+        break;
+      case 3:
+        result = Buffer.concat([before, Buffer.from(random.bytes(12), 'latin1'), after]);
+        break;
+      case 4:
+        result = Buffer.concat([before, after.subarray(random.below(4)), before]);
+        break;
       // a varint of ten bytes: the largest there is, or -1
-      default: result = Buffer.concat([before, Buffer.alloc(9, 0xff), Buffer.from([0x01]), after.subarray(1)]);
+      default:
+        result = Buffer.concat([before, Buffer.alloc(9, 0xff), Buffer.from([0x01]), after.subarray(1)]);
     }
   }
   return result;

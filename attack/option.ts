@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from '../scripts/command.ts';
+import { UsageError } from '../scripts/cli/command.ts';
 import { wholeNumber } from '../scripts/envoy/option.ts';
 import { allAttacks } from './attacks/all.ts';
 import type { Attack } from './form.ts';
@@ -36,8 +36,11 @@ export function readOptions(args: readonly string[]): Asked {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      minutes: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' },
-      list: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
+      minutes: { type: 'string' },
+      seed: { type: 'string' },
+      only: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return 'help';
@@ -51,8 +54,14 @@ export function readOptions(args: readonly string[]): Asked {
 
 function chosen(only: string | undefined): readonly Attack[] {
   if (only === undefined) return allAttacks;
-  const names = only.split(',').map((name) => name.trim()).filter(Boolean);
+  const names = only
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
   const unknown = names.filter((name) => !allAttacks.some((attack) => attack.name === name));
-  if (unknown.length > 0 || names.length === 0) throw new UsageError(`--only: no attack "${unknown.join('", "')}"; there are ${allAttacks.map(({ name }) => name).join(', ')}`);
+  if (unknown.length > 0 || names.length === 0)
+    throw new UsageError(
+      `--only: no attack "${unknown.join('", "')}"; there are ${allAttacks.map(({ name }) => name).join(', ')}`,
+    );
   return allAttacks.filter((attack) => names.includes(attack.name));
 }

@@ -34,16 +34,28 @@ export function keyOf(consumer: number): string {
 }
 
 /** A policy of one API under /v1 with one plan and one quota. */
-export function attackedPolicy({ quota, consumers = 1, routes = [], timeout = '50ms', bystanders = false }: AttackedPolicy): string {
+export function attackedPolicy({
+  quota,
+  consumers = 1,
+  routes = [],
+  timeout = '50ms',
+  bystanders = false,
+}: AttackedPolicy): string {
   const { limit, window, scope = 'envoy' } = quota;
-  const rateLimitService = scope === 'mesh' ? `rateLimitService: { cluster: ${CLUSTER}, domain: ${POLICY}, timeout: ${timeout} }\n` : '';
-  const people = Array.from({ length: consumers }, (_, i) => `  c${i}: { plan: gold, keys: [{ id: k${i}, digest: "${digestOf(keyOf(i))}" }] }\n`);
+  const rateLimitService =
+    scope === 'mesh' ? `rateLimitService: { cluster: ${CLUSTER}, domain: ${POLICY}, timeout: ${timeout} }\n` : '';
+  const people = Array.from(
+    { length: consumers },
+    (_, i) => `  c${i}: { plan: gold, keys: [{ id: k${i}, digest: "${digestOf(keyOf(i))}" }] }\n`,
+  );
   const takes = routes.map((name) => `      - { name: ${name}, when: { headers: { x-take: ${name} } } }\n`);
-  const others = bystanders ? {
-    plans: `  near: { quotas: { n: { limit: ${NEVER_USED_UP}, window: day } } }\n${scope === 'mesh' ? `  wide: { quotas: { w: { limit: ${NEVER_USED_UP}, window: day, scope: mesh } } }\n` : ''}`,
-    consumers: `  near: { plan: near, keys: [{ id: n, digest: "${digestOf(NEAR_KEY)}" }] }\n${scope === 'mesh' ? `  wide: { plan: wide, keys: [{ id: w, digest: "${digestOf(WIDE_KEY)}" }] }\n` : ''}`,
-    names: scope === 'mesh' ? ', near, wide' : ', near',
-  } : { plans: '', consumers: '', names: '' };
+  const others = bystanders
+    ? {
+        plans: `  near: { quotas: { n: { limit: ${NEVER_USED_UP}, window: day } } }\n${scope === 'mesh' ? `  wide: { quotas: { w: { limit: ${NEVER_USED_UP}, window: day, scope: mesh } } }\n` : ''}`,
+        consumers: `  near: { plan: near, keys: [{ id: n, digest: "${digestOf(NEAR_KEY)}" }] }\n${scope === 'mesh' ? `  wide: { plan: wide, keys: [{ id: w, digest: "${digestOf(WIDE_KEY)}" }] }\n` : ''}`,
+        names: scope === 'mesh' ? ', near, wide' : ', near',
+      }
+    : { plans: '', consumers: '', names: '' };
   return `policy: ${POLICY}
 ${rateLimitService}upstreams: { v1: { url: "http://127.0.0.1:9001" } }
 apis:
@@ -59,5 +71,8 @@ ${people.join('')}${others.consumers}`;
 
 /** What the rate limit service must know of it. */
 export function rulesOf({ limit, window }: AttackedQuota): Rule[] {
-  return [{ plan: 'gold', quota: 'q', limit, unit: window }, { plan: 'wide', quota: 'w', limit: NEVER_USED_UP, unit: 'day' }];
+  return [
+    { plan: 'gold', quota: 'q', limit, unit: window },
+    { plan: 'wide', quota: 'w', limit: NEVER_USED_UP, unit: 'day' },
+  ];
 }

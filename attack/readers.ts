@@ -67,7 +67,10 @@ function whatwgBehindHost(target: string): string | null {
   }
 }
 
-const from = (read: (path: string) => string | null): PathReader => (target) => read(rooted(withoutQuery(target)));
+const from =
+  (read: (path: string) => string | null): PathReader =>
+  (target) =>
+    read(rooted(withoutQuery(target)));
 
 export const PATH_READERS: Readonly<Record<string, PathReader>> = {
   'as it stands': from((path) => path),
@@ -80,7 +83,9 @@ export const PATH_READERS: Readonly<Record<string, PathReader>> = {
   'decoded, then RFC 3986': from((path) => resolveDots(decode(path))),
   'decoded, merged, then RFC 3986': from((path) => resolveDots(mergeSlashes(decode(path)))),
   'decoded, RFC 3986, merged': from((path) => mergeSlashes(resolveDots(decode(path)))),
-  'a servlet: parameters dropped, decoded, merged, resolved': from((path) => resolveDots(mergeSlashes(decode(withoutParameters(path))))),
+  'a servlet: parameters dropped, decoded, merged, resolved': from((path) =>
+    resolveDots(mergeSlashes(decode(withoutParameters(path)))),
+  ),
   'a servlet that decodes first': from((path) => resolveDots(mergeSlashes(withoutParameters(decode(path))))),
   'parameters dropped, not merged': from((path) => decode(resolveDots(withoutParameters(decodeDots(path))))),
   'backslashes are slashes': from((path) => resolveDots(mergeSlashes(decode(path).replaceAll('\\', '/')))),
@@ -108,7 +113,7 @@ export const HOST_READERS: Readonly<Record<string, HostReader>> = {
   'without the user': (host) => withoutDots(withoutUser(lower(host)).split(':')[0]!),
   'the first of a list': (host) => withoutDots(lower(lower(host).split(',')[0]!).split(':')[0]!),
   'the last of a list': (host) => withoutDots(lower(lower(host).split(',').at(-1)!).split(':')[0]!),
-  'decoded': (host) => withoutDots(decode(lower(host)).split(':')[0]!),
+  decoded: (host) => withoutDots(decode(lower(host)).split(':')[0]!),
   'WHATWG URL': (host) => {
     try {
       return withoutDots(new URL(`http://${host}/`).hostname);
@@ -127,5 +132,10 @@ export function meantPath(path: string): string | null {
 
 /** Segments of escaped dots are dots; others keep their escapes. */
 function resolveWithEscapes(path: string): string {
-  return resolveDots(path.split('/').map((segment) => (/^(\.|%2e){1,2}$/i.test(segment) ? decodeDots(segment) : segment)).join('/'));
+  return resolveDots(
+    path
+      .split('/')
+      .map((segment) => (/^(\.|%2e){1,2}$/i.test(segment) ? decodeDots(segment) : segment))
+      .join('/'),
+  );
 }

@@ -15,14 +15,22 @@ export async function serves(target: Target, keys: Keys, withinMs = SERVING_MS):
   const deadline = Date.now() + withinMs;
   for (;;) {
     target.isAlive();
-    const replies = await Promise.all(Array.from({ length: target.workers * 2 }, () => ask(target, typeof keys === 'string' ? keys : keys())));
+    const replies = await Promise.all(
+      Array.from({ length: target.workers * 2 }, () => ask(target, typeof keys === 'string' ? keys : keys())),
+    );
     const other = replies.find((reply) => reply?.status !== 200);
     if (replies.every((reply) => reply?.status === 200)) return;
-    hold(Date.now() < deadline, `an honest request is answered ${other?.status ?? 'not at all'} ${withinMs / 1000} s after the attack: ${other?.body ?? ''}`);
+    hold(
+      Date.now() < deadline,
+      `an honest request is answered ${other?.status ?? 'not at all'} ${withinMs / 1000} s after the attack: ${other?.body ?? ''}`,
+    );
     await pause(100);
   }
 }
 
 async function ask(target: Target, key: string): Promise<{ status: number; body: string } | null> {
-  return sendRaw(target.port, requestBytes({ method: 'GET', path: '/v1/pets', host: 'a.test', headers: [['x-api-key', key]] })).catch(() => null);
+  return sendRaw(
+    target.port,
+    requestBytes({ method: 'GET', path: '/v1/pets', host: 'a.test', headers: [['x-api-key', key]] }),
+  ).catch(() => null);
 }

@@ -38,14 +38,21 @@ export class Target {
   private isStopping = false;
   private seenLines = 0;
 
-  private constructor(private readonly setting: Placed, readonly envoy: LocalEnvoy) {
+  private constructor(
+    private readonly setting: Placed,
+    readonly envoy: LocalEnvoy,
+  ) {
     void envoy.ended.then(() => (this.isOver = true));
   }
 
   static async open(setting: Placed, found: Available): Promise<Target> {
     if (found.skip !== false) throw new Error(found.skip);
     const envoy = await LocalEnvoy.start(snapshotFor(setting.policy, setting), {
-      envoy: found.envoy, module: found.module, concurrency: setting.workers ?? DEFAULT_WORKERS, port: 0, adminPort: 0,
+      envoy: found.envoy,
+      module: found.module,
+      concurrency: setting.workers ?? DEFAULT_WORKERS,
+      port: 0,
+      adminPort: 0,
       ...(setting.connectionManager === undefined ? {} : { connectionManager: setting.connectionManager }),
       ...(setting.onAccess === undefined ? {} : { onAccess: setting.onAccess }),
     });
@@ -94,11 +101,16 @@ export class Target {
   complaints(allowed: RegExp = /$^/): string[] {
     const fresh = this.envoy.logged.slice(this.seenLines);
     this.seenLines = this.envoy.logged.length;
-    return fresh.filter((line) => COMPLAINT.test(line) && !allowed.test(line) && !BACKTRACE.test(line)).slice(0, LAST_LINES);
+    return fresh
+      .filter((line) => COMPLAINT.test(line) && !allowed.test(line) && !BACKTRACE.test(line))
+      .slice(0, LAST_LINES);
   }
 
   private lastWords(): string {
-    return this.envoy.logged.filter((line) => !BACKTRACE.test(line)).slice(-LAST_LINES).join('\n');
+    return this.envoy.logged
+      .filter((line) => !BACKTRACE.test(line))
+      .slice(-LAST_LINES)
+      .join('\n');
   }
 
   /** Memory that Envoy holds, its VMs' included; null where the system does not say (Linux says). */
@@ -117,11 +129,18 @@ export class Target {
 function snapshotFor(text: string, { upstream, servicePort }: Placed): Snapshot {
   const { policy } = checkedPolicy(text, 'attack.policy.yaml');
   const upstreams = new Map(Object.keys(policy.upstreams ?? {}).map((name) => [name, upstream]));
-  return snapshotOf(policy, compilePolicy(policy), upstreams, servicePort === undefined ? null : { host: '127.0.0.1', port: servicePort });
+  return snapshotOf(
+    policy,
+    compilePolicy(policy),
+    upstreams,
+    servicePort === undefined ? null : { host: '127.0.0.1', port: servicePort },
+  );
 }
 
 function post(port: number, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port, path, method: 'POST' }, (response) => response.resume().on('end', resolve)).on('error', reject).end();
+    request({ host: '127.0.0.1', port, path, method: 'POST' }, (response) => response.resume().on('end', resolve))
+      .on('error', reject)
+      .end();
   });
 }

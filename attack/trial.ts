@@ -41,7 +41,13 @@ export async function runAttack(attack: Attack, options: TrialOptions): Promise<
   let fault: string | null = null;
   let timer: NodeJS.Timeout | undefined;
   try {
-    const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Fault(`not over ${GRACE_MS / 1000} s after its time`)), options.ms + GRACE_MS)));
+    const late = new Promise<never>(
+      (_, reject) =>
+        (timer = setTimeout(
+          () => reject(new Fault(`not over ${GRACE_MS / 1000} s after its time`)),
+          options.ms + GRACE_MS,
+        )),
+    );
     await Promise.race([attack.run(contextOf(attack, options, { counts, closing, targets })), late]);
     // an attack that is never reached must not look like one that held
     hold(counts.size > 0 || options.signal?.aborted === true, 'it tried nothing');
@@ -54,7 +60,11 @@ export async function runAttack(attack: Attack, options: TrialOptions): Promise<
   return { attack, seconds: (Date.now() - started) / 1000, counts, fault };
 }
 
-function contextOf(attack: Attack, { seed, ms, found, signal }: TrialOptions, { counts, closing, targets }: Traces): Context {
+function contextOf(
+  attack: Attack,
+  { seed, ms, found, signal }: TrialOptions,
+  { counts, closing, targets }: Traces,
+): Context {
   const deadline = Date.now() + ms;
   let upstream: Upstream | null = null;
   const leftMs = (): number => (signal?.aborted ? 0 : Math.max(0, deadline - Date.now()));

@@ -53,7 +53,11 @@ export class Upstream {
         text = text.slice(end + 4);
         this.arrived.set(request.headers.find(([name]) => name === 'x-probe')?.[1] ?? '', request);
         isUpgraded = request.headers.some(([name]) => name === 'upgrade');
-        socket.write(isUpgraded ? 'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n' : 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+        socket.write(
+          isUpgraded
+            ? 'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n'
+            : 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n',
+        );
       }
     });
   }

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { isUsageError, Refusal } from '../scripts/command.ts';
+import { isUsageError, Refusal } from '../scripts/cli/command.ts';
 import { writeDocs } from './docs.ts';
 import { readOptions, USAGE, type Asked, type Options } from './option.ts';
 import { keep, printResult, readResult, type Result } from './result.ts';
@@ -20,7 +20,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   if (asked === 'help') process.stdout.write(`${USAGE}\n`);
-  else if (asked === 'list') process.stdout.write(allVariants.map(({ name, title }) => `${name.padEnd(20)} ${title}\n`).join(''));
+  else if (asked === 'list')
+    process.stdout.write(allVariants.map(({ name, title }) => `${name.padEnd(20)} ${title}\n`).join(''));
   else return measure(asked);
   return 0;
 }

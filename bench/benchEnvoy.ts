@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Refusal } from '../scripts/command.ts';
+import { Refusal } from '../scripts/cli/command.ts';
 import { Admin } from '../scripts/envoy/admin.ts';
 import type { FoundEnvoy } from '../scripts/envoy/find.ts';
 import { EnvoyProcess } from '../scripts/envoy/process.ts';
@@ -23,10 +23,20 @@ export class BenchEnvoy {
     private readonly folder: string,
     private readonly ports: ReadonlyMap<string, number>,
   ) {
-    this.child = new EnvoyProcess({ envoy, folder, concurrency: 1, onAccess: () => undefined, onLog: (line) => void this.log.push(line) });
+    this.child = new EnvoyProcess({
+      envoy,
+      folder,
+      concurrency: 1,
+      onAccess: () => undefined,
+      onLog: (line) => void this.log.push(line),
+    });
   }
 
-  static async start(envoy: FoundEnvoy, variants: readonly Variant[], services: ReadonlyMap<Service, number>): Promise<BenchEnvoy> {
+  static async start(
+    envoy: FoundEnvoy,
+    variants: readonly Variant[],
+    services: ReadonlyMap<Service, number>,
+  ): Promise<BenchEnvoy> {
     const folder = await mkdtemp(join(tmpdir(), 'tollgate-bench-'));
     try {
       const placed = await place(variants);
@@ -64,11 +74,17 @@ export class BenchEnvoy {
     void this.child.ended.then(() => (ended = true));
     try {
       const admin = await waitFor('the admin interface', async () => ended || (await this.child.adminPort()), START_MS);
-      if (typeof admin === 'number') await waitFor('Envoy', async () => ended || (await new Admin(admin).isReady()), START_MS);
+      if (typeof admin === 'number')
+        await waitFor('Envoy', async () => ended || (await new Admin(admin).isReady()), START_MS);
       if (ended) throw new Error('it ended');
     } catch (error) {
       await this.child.stop();
-      throw new Refusal(`Envoy did not start: ${(error as Error).message}\n${this.log.slice(-5).map((line) => line.slice(0, 500)).join('\n')}`);
+      throw new Refusal(
+        `Envoy did not start: ${(error as Error).message}\n${this.log
+          .slice(-5)
+          .map((line) => line.slice(0, 500))
+          .join('\n')}`,
+      );
     }
   }
 }
@@ -77,6 +93,7 @@ export class BenchEnvoy {
 export async function place(variants: readonly Variant[]): Promise<Placed[]> {
   const ports = await freePorts(variants.length);
   const placed: Placed[] = [];
-  for (const [i, variant] of variants.entries()) placed.push({ variant, port: ports[i]!, module: (await variant.module?.()) ?? null });
+  for (const [i, variant] of variants.entries())
+    placed.push({ variant, port: ports[i]!, module: (await variant.module?.()) ?? null });
   return placed;
 }

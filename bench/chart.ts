@@ -24,15 +24,17 @@ export function chart(result: Result): string {
   const scale = BARS / Math.max(1, ...rows.map(length));
   const height = TOP + rows.length * ROW + 16;
   const caption = `${result.machine.cpu}, ${result.machine.cores} cores, Envoy ${result.machine.envoy}, median of ${result.rounds} rounds, ${result.date}`;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="CPU microseconds per request over no filter">`,
-    `<style>${STYLE}\n</style>`,
-    `<text class="title" x="8" y="22">CPU per request over no filter, µs</text>`,
-    `<text class="small" x="8" y="42">${escape(caption)}; pale: other processes, added in the number</text>`,
-    `<line x1="${LABELS}" y1="${TOP - 4}" x2="${LABELS}" y2="${height - 12}"/>`,
-    ...rows.map((figures, index) => bar(figures, TOP + index * ROW, scale)),
-    '</svg>',
-  ].join('\n') + '\n';
+  return (
+    [
+      `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="CPU microseconds per request over no filter">`,
+      `<style>${STYLE}\n</style>`,
+      `<text class="title" x="8" y="22">CPU per request over no filter, µs</text>`,
+      `<text class="small" x="8" y="42">${escape(caption)}; pale: other processes, added in the number</text>`,
+      `<line x1="${LABELS}" y1="${TOP - 4}" x2="${LABELS}" y2="${height - 12}"/>`,
+      ...rows.map((figures, index) => bar(figures, TOP + index * ROW, scale)),
+      '</svg>',
+    ].join('\n') + '\n'
+  );
 }
 
 /** Noise can put the cheapest below zero: a bar has no length then, and its number says so. */
@@ -48,7 +50,9 @@ function bar(figures: Figures, y: number, scale: number): string {
   return [
     `<text x="${LABELS - 8}" y="${baseline}" text-anchor="end">${escape(figures.title)}</text>`,
     `<rect class="${figures.family}" x="${LABELS}" y="${y}" width="${pixels(own)}" height="${BAR}"/>`,
-    ...(others ? [`<rect class="extra" x="${pixels(LABELS + own)}" y="${y}" width="${pixels(whole - own)}" height="${BAR}"/>`] : []),
+    ...(others
+      ? [`<rect class="extra" x="${pixels(LABELS + own)}" y="${y}" width="${pixels(whole - own)}" height="${BAR}"/>`]
+      : []),
     `<text x="${pixels(LABELS + (others ? whole : own) + 6)}" y="${baseline}">${(others ? figures.overNoFilterWithServices : figures.overNoFilter).toFixed(1)}</text>`,
   ].join('');
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { counted } from '../tests/host/counted.ts';
 import { wasm } from '../tests/host/webAssembly.ts';
-import { currentModule } from '../scripts/module.ts';
+import { currentModule } from '../scripts/build/module.ts';
 import { line, median, spread } from './decide/fit.ts';
 import { withLiftedLimit } from './decide/liftedLimit.ts';
 import { machine, print, type Report, type Row } from './decide/report.ts';
@@ -21,7 +21,10 @@ const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
 const QUOTA_CONSUMERS = 1000;
 const BUSY_CONSUMERS = 10;
 const EXACT_REQUESTS = 200;
-const options = { full: { most: 1_000_000, rounds: 45, requests: 6000 }, quick: { most: 10_000, rounds: 15, requests: 3000 } };
+const options = {
+  full: { most: 1_000_000, rounds: 45, requests: 6000 },
+  quick: { most: 10_000, rounds: 15, requests: 3000 },
+};
 
 const args = process.argv.slice(2);
 const unknown = args.filter((arg) => !['--quick', '--json', '--help'].includes(arg));
@@ -64,15 +67,27 @@ function measure(bytes: Uint8Array, { most, rounds, requests }: (typeof options)
     const exact = openSubject(counting, consumers, quotas);
     exact.time(requests, 1);
     return {
-      consumers, quotas, configBytes, configureMilliseconds, ...exactCost(exact, EXACT_REQUESTS),
-      nanoseconds: median(times[i]!), spread: spread(times[i]!), nanosecondsOverAll: quotas > 0 ? 0 : median(timesOverAll[i]!),
-      memoryBytes: host.memoryBytes, beyondLimit: configBytes > MAX_CONFIG_BYTES,
+      consumers,
+      quotas,
+      configBytes,
+      configureMilliseconds,
+      ...exactCost(exact, EXACT_REQUESTS),
+      nanoseconds: median(times[i]!),
+      spread: spread(times[i]!),
+      nanosecondsOverAll: quotas > 0 ? 0 : median(timesOverAll[i]!),
+      memoryBytes: host.memoryBytes,
+      beyondLimit: configBytes > MAX_CONFIG_BYTES,
     };
   });
   const quotas = rows.filter((row) => row.quotas > 0);
   return {
-    machine: machine(), node: process.versions.node, moduleBytes: bytes.length, rounds, requestsPerRound: requests,
-    consumers: rows.filter((row) => row.quotas === 0), quotas,
+    machine: machine(),
+    node: process.versions.node,
+    moduleBytes: bytes.length,
+    rounds,
+    requestsPerRound: requests,
+    consumers: rows.filter((row) => row.quotas === 0),
+    quotas,
     perQuota: {
       nanoseconds: line(quotas.map((row) => [row.quotas, row.nanoseconds])),
       instructions: line(quotas.map((row) => [row.quotas, row.instructions])),

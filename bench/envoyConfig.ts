@@ -4,7 +4,8 @@ import { PASSED, ROUTE, ROUTE_HEADER, ROUTED } from './identity.ts';
 import type { Service, Variant } from './variant.ts';
 
 const HTTP2 = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-const HTTP_MANAGER = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+const HTTP_MANAGER =
+  'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 
 /** A variant with what must be known before Envoy starts. */
 export interface Placed {
@@ -50,26 +51,40 @@ function httpManager({ variant, module }: Placed): object {
     stat_prefix: variant.name,
     codec_type: 'HTTP1',
     route_config: {
-      virtual_hosts: [{
-        name: 'all', domains: ['*'], ...(variant.rateLimits === undefined ? {} : { rate_limits: variant.rateLimits }),
-        // every variant has the same routes, whether it leads to the second or not
-        routes: [
-          { match: { prefix: '/', headers: [{ name: ROUTE_HEADER, string_match: { exact: ROUTE } }] }, ...leadsNowhere, typed_per_filter_config: { [FAULT]: answer(ROUTED) } },
-          { match: { prefix: '/' }, ...leadsNowhere },
-        ],
-      }],
+      virtual_hosts: [
+        {
+          name: 'all',
+          domains: ['*'],
+          ...(variant.rateLimits === undefined ? {} : { rate_limits: variant.rateLimits }),
+          // every variant has the same routes, whether it leads to the second or not
+          routes: [
+            {
+              match: { prefix: '/', headers: [{ name: ROUTE_HEADER, string_match: { exact: ROUTE } }] },
+              ...leadsNowhere,
+              typed_per_filter_config: { [FAULT]: answer(ROUTED) },
+            },
+            { match: { prefix: '/' }, ...leadsNowhere },
+          ],
+        },
+      ],
     },
     http_filters: [
       ...(variant.filters?.() ?? []),
       ...(module === null ? [] : [wasmFilter(variant, module)]),
       { name: FAULT, typed_config: answer(PASSED) },
-      { name: 'envoy.filters.http.router', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } },
+      {
+        name: 'envoy.filters.http.router',
+        typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+      },
     ],
   };
 }
 
 function answer(status: number): object {
-  return { '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault', abort: { http_status: status, percentage: { numerator: 100, denominator: 'HUNDRED' } } };
+  return {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault',
+    abort: { http_status: status, percentage: { numerator: 100, denominator: 'HUNDRED' } },
+  };
 }
 
 /** A VM for each variant: with the same vm_id, those with the same module would share one. */
@@ -79,9 +94,14 @@ function wasmFilter(variant: Variant, module: string): object {
     typed_config: {
       '@type': WASM_FILTER,
       config: {
-        name: variant.name, root_id: variant.name, failure_policy: 'FAIL_CLOSED',
+        name: variant.name,
+        root_id: variant.name,
+        failure_policy: 'FAIL_CLOSED',
         vm_config: { vm_id: variant.name, runtime: 'envoy.wasm.runtime.v8', code: { local: { filename: module } } },
-        configuration: { '@type': 'type.googleapis.com/google.protobuf.StringValue', value: variant.configuration?.() ?? '' },
+        configuration: {
+          '@type': 'type.googleapis.com/google.protobuf.StringValue',
+          value: variant.configuration?.() ?? '',
+        },
       },
     },
   };
@@ -89,8 +109,15 @@ function wasmFilter(variant: Variant, module: string): object {
 
 function cluster(name: string, port: number): object {
   return {
-    name, type: 'STATIC', connect_timeout: '1s',
-    typed_extension_protocol_options: { [HTTP2]: { '@type': `type.googleapis.com/${HTTP2}`, explicit_http_config: { http2_protocol_options: {} } } },
-    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress('127.0.0.1', port) } }] }] },
+    name,
+    type: 'STATIC',
+    connect_timeout: '1s',
+    typed_extension_protocol_options: {
+      [HTTP2]: { '@type': `type.googleapis.com/${HTTP2}`, explicit_http_config: { http2_protocol_options: {} } },
+    },
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress('127.0.0.1', port) } }] }],
+    },
   };
 }

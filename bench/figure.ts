@@ -45,7 +45,8 @@ export interface Sampled {
 
 const minus = (a: number, b: number): number => a - b;
 const envoyCpu = ({ saturated }: Sample): number => saturated.envoy;
-const servicesCpu = (services: Readonly<Record<string, number>>): number => Object.values(services).reduce((sum, value) => sum + value, 0);
+const servicesCpu = (services: Readonly<Record<string, number>>): number =>
+  Object.values(services).reduce((sum, value) => sum + value, 0);
 
 /** Figures of every variant; they need those of no filter and of the empty module. */
 export function figuresOf(all: readonly Sampled[]): Figures[] {
@@ -57,19 +58,28 @@ export function figuresOf(all: readonly Sampled[]): Figures[] {
   return all.map((sampled) => figures(sampled, samplesOf(NO_FILTER), samplesOf(EMPTY_MODULE)));
 }
 
-function figures({ name, title, family, samples }: Sampled, none: readonly Sample[], empty: readonly Sample[]): Figures {
+function figures(
+  { name, title, family, samples }: Sampled,
+  none: readonly Sample[],
+  empty: readonly Sample[],
+): Figures {
   const each = (value: (sample: Sample) => number): number[] => samples.map(value);
   const middle = (value: (sample: Sample) => number): number => spread(each(value)).median;
   const over = (value: (sample: Sample) => number): number => overhead(samples, none, value);
   const overNoFilter = over(envoyCpu);
   const programs = Object.keys(samples[0]?.saturated.services ?? {});
   return {
-    name, title, family, rounds: samples.length,
+    name,
+    title,
+    family,
+    rounds: samples.length,
     envoyCpu: spread(each(envoyCpu)),
     workerCpu: spread(each(({ saturated }) => saturated.worker)),
     overNoFilter,
     timesEmptyModule: samples === none ? null : ratioOf(overNoFilter, overhead(empty, none, envoyCpu)),
-    servicesCpu: Object.fromEntries(programs.map((program) => [program, middle(({ saturated }) => saturated.services[program] ?? 0)])),
+    servicesCpu: Object.fromEntries(
+      programs.map((program) => [program, middle(({ saturated }) => saturated.services[program] ?? 0)]),
+    ),
     overNoFilterWithServices: over(({ saturated }) => saturated.envoy + servicesCpu(saturated.services)),
     requestsPerSecond: middle(({ requestsPerSecond }) => requestsPerSecond),
     fixed: fixedFigures(fixedOf(samples), fixedOf(none)),
@@ -98,7 +108,12 @@ function fixedFigures(samples: readonly Fixed[], none: readonly Fixed[]): FixedF
 }
 
 /** How many times the overhead of `first` is that of `second`; null when one was not measured or is lost in noise. */
-export function overheadRatio(all: readonly Sampled[], first: string, second: string, cpu: (sample: Sample) => number = envoyCpu): number | null {
+export function overheadRatio(
+  all: readonly Sampled[],
+  first: string,
+  second: string,
+  cpu: (sample: Sample) => number = envoyCpu,
+): number | null {
   const [none, a, b] = [NO_FILTER, first, second].map((name) => all.find((sampled) => sampled.name === name)?.samples);
   if (none === undefined || a === undefined || b === undefined) return null;
   return ratioOf(overhead(a, none, cpu), overhead(b, none, cpu));

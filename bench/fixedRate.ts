@@ -1,4 +1,4 @@
-import { Refusal } from '../scripts/command.ts';
+import { Refusal } from '../scripts/cli/command.ts';
 import { runToEnd } from '../scripts/envoy/subprocess.ts';
 import { percentile, withOmitted, type Bucket } from './histogram.ts';
 import { headersOf, type Target } from './request.ts';
@@ -21,7 +21,10 @@ const RESOLUTION_SECONDS = '0.00001';
 
 interface Report {
   readonly ActualQPS: number;
-  readonly DurationHistogram: { readonly Count: number; readonly Data: readonly { readonly Start: number; readonly End: number; readonly Count: number }[] };
+  readonly DurationHistogram: {
+    readonly Count: number;
+    readonly Data: readonly { readonly Start: number; readonly End: number; readonly Count: number }[];
+  };
   readonly RetCodes: Readonly<Record<string, number>>;
 }
 
@@ -30,11 +33,32 @@ interface Report {
  * leaves that one out (`-nocatchup`): fortio's own percentiles would then be free of the very waits that a stall causes, so
  * those requests are put back with the wait they would have had.
  */
-export async function fixedRate(fortio: string, target: Target, status: number, seconds: number, signal: AbortSignal): Promise<FixedRate> {
+export async function fixedRate(
+  fortio: string,
+  target: Target,
+  status: number,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<FixedRate> {
   const args = [
-    'load', '-quiet', '-qps', String(RATE_PER_SECOND), '-uniform', '-nocatchup', '-c', String(CONNECTIONS), '-t', `${Math.round(seconds * 1000)}ms`,
-    '-r', RESOLUTION_SECONDS, '-p', '50,99,99.9', '-json', '-',
-    ...headersOf(target).flatMap((header) => ['-H', header]), target.url,
+    'load',
+    '-quiet',
+    '-qps',
+    String(RATE_PER_SECOND),
+    '-uniform',
+    '-nocatchup',
+    '-c',
+    String(CONNECTIONS),
+    '-t',
+    `${Math.round(seconds * 1000)}ms`,
+    '-r',
+    RESOLUTION_SECONDS,
+    '-p',
+    '50,99,99.9',
+    '-json',
+    '-',
+    ...headersOf(target).flatMap((header) => ['-H', header]),
+    target.url,
   ];
   const { code, stdout, stderr } = await runToEnd(fortio, args, { signal });
   signal.throwIfAborted();
@@ -46,11 +70,18 @@ export async function fixedRate(fortio: string, target: Target, status: number, 
 export function readFortio(json: string, status: number): FixedRate {
   const report = JSON.parse(json) as Report;
   const others = Object.entries(report.RetCodes).filter(([code]) => code !== String(status));
-  if (others.length > 0) throw new Refusal(`fortio: ${others.map(([code, count]) => `${count} × ${code}`).join(', ')} instead of ${status}`);
-  const buckets: Bucket[] = withOmitted(report.DurationHistogram.Data.map(({ Start, End, Count }) => ({ start: Start, end: End, count: Count })), INTERVAL_SECONDS);
+  if (others.length > 0)
+    throw new Refusal(`fortio: ${others.map(([code, count]) => `${count} × ${code}`).join(', ')} instead of ${status}`);
+  const buckets: Bucket[] = withOmitted(
+    report.DurationHistogram.Data.map(({ Start, End, Count }) => ({ start: Start, end: End, count: Count })),
+    INTERVAL_SECONDS,
+  );
   const microseconds = (percent: number): number => percentile(buckets, percent) * 1e6;
   return {
-    requests: report.DurationHistogram.Count, requestsPerSecond: report.ActualQPS,
-    p50Microseconds: microseconds(50), p99Microseconds: microseconds(99), p999Microseconds: microseconds(99.9),
+    requests: report.DurationHistogram.Count,
+    requestsPerSecond: report.ActualQPS,
+    p50Microseconds: microseconds(50),
+    p99Microseconds: microseconds(99),
+    p999Microseconds: microseconds(99.9),
   };
 }

@@ -21,7 +21,10 @@ export const ENDLESS = 1_000_000_000;
 
 /** What a request carries beside its key; as many headers as a small client sends. */
 export const REQUEST_HEADERS: Readonly<Record<string, string>> = {
-  'user-agent': 'bench', accept: '*/*', 'x-request-id': '4f0c7b9e-7a6d-4a9e-9b39-0a2c0f9f5d11', 'x-api-version': '2',
+  'user-agent': 'bench',
+  accept: '*/*',
+  'x-request-id': '4f0c7b9e-7a6d-4a9e-9b39-0a2c0f9f5d11',
+  'x-api-version': '2',
 };
 
 /** Key and consumer, for those who keep keys as plain text. */

@@ -11,5 +11,10 @@ export interface Machine {
 export function machine(envoyVersion: string): Machine {
   // a kernel's release may carry its builder's words; the numbers are enough
   const kernel = /^\d+(\.\d+)*/.exec(release())?.[0] ?? '';
-  return { cores: availableParallelism(), cpu: cpus()[0]?.model.trim() ?? '', kernel: `${process.platform} ${kernel}`, envoy: envoyVersion };
+  return {
+    cores: availableParallelism(),
+    cpu: cpus()[0]?.model.trim() ?? '',
+    kernel: `${process.platform} ${kernel}`,
+    envoy: envoyVersion,
+  };
 }

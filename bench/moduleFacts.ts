@@ -1,4 +1,4 @@
-import { currentModule } from '../scripts/module.ts';
+import { currentModule } from '../scripts/build/module.ts';
 import { pluginConfig } from '../tests/host/config.ts';
 import { Process } from '../tests/host/process.ts';
 import { loadModule } from '../tests/host/module.ts';
@@ -35,12 +35,15 @@ export async function moduleFacts(counts: readonly number[]): Promise<ModuleFact
       const process = new Process(Date.UTC(2026, 0, 15, 12));
       const vm = new Vm(module, process, NAME);
       const started = performance.now();
-      if (vm.startRoot({ name: NAME, rootId: NAME, configuration }) === null) throw new Error(`${consumers} consumers: ${process.logs.at(-1)?.message}`);
+      if (vm.startRoot({ name: NAME, rootId: NAME, configuration }) === null)
+        throw new Error(`${consumers} consumers: ${process.logs.at(-1)?.message}`);
       return { milliseconds: performance.now() - started, bytes: vm.memory.byteLength };
     });
     return {
-      consumers, configBytes: configuration.length,
-      configureMilliseconds: median(runs.map(({ milliseconds }) => milliseconds)), memoryBytes: Math.max(...runs.map(({ bytes: size }) => size)),
+      consumers,
+      configBytes: configuration.length,
+      configureMilliseconds: median(runs.map(({ milliseconds }) => milliseconds)),
+      memoryBytes: Math.max(...runs.map(({ bytes: size }) => size)),
     };
   });
   return { moduleBytes: bytes, perVm };

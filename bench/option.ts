@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from '../scripts/command.ts';
+import { UsageError } from '../scripts/cli/command.ts';
 import { wholeNumber } from '../scripts/envoy/option.ts';
 import type { Variant } from './variant.ts';
 import { EMPTY_MODULE, NO_FILTER } from './variant.ts';
@@ -43,10 +43,17 @@ export function readOptions(args: readonly string[]): Asked {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      rounds: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' }, from: { type: 'string' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      seed: { type: 'string' },
+      only: { type: 'string' },
+      from: { type: 'string' },
       also: { type: 'string', multiple: true, default: [] },
-      quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, 'write-docs': { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      'write-docs': { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return 'help';
@@ -58,7 +65,9 @@ export function readOptions(args: readonly string[]): Asked {
     seconds: wholeNumber('--seconds', values.seconds, 1, 600) ?? (quick ? 1 : 3),
     variants: chosen(values.only, [...allVariants, ...distinct(values.also.map(foreign))]),
     seed: wholeNumber('--seed', values.seed, 0, 2 ** 32 - 1) ?? 1,
-    json: values.json, writeDocs: values['write-docs'], from: values.from ?? null,
+    json: values.json,
+    writeDocs: values['write-docs'],
+    from: values.from ?? null,
   };
 }
 
@@ -73,9 +82,15 @@ function distinct(also: readonly Variant[]): readonly Variant[] {
 
 function chosen(only: string | undefined, all: readonly Variant[]): readonly Variant[] {
   if (only === undefined) return all;
-  const names = only.split(',').map((name) => name.trim()).filter(Boolean);
+  const names = only
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
   const unknown = names.filter((name) => !all.some((variant) => variant.name === name));
-  if (unknown.length > 0) throw new UsageError(`--only: no variant "${unknown.join('", "')}"; there are ${all.map(({ name }) => name).join(', ')}`);
+  if (unknown.length > 0)
+    throw new UsageError(
+      `--only: no variant "${unknown.join('", "')}"; there are ${all.map(({ name }) => name).join(', ')}`,
+    );
   // nothing can be told of a variant without the two that it is compared with
   const wanted = new Set([NO_FILTER, EMPTY_MODULE, ...names]);
   return all.filter((variant) => variant.family === 'foreign' || wanted.has(variant.name));

@@ -1,5 +1,5 @@
 import { get } from 'node:http';
-import { Refusal } from '../scripts/command.ts';
+import { Refusal } from '../scripts/cli/command.ts';
 import { KEY_HEADER, PATH, REQUEST_HEADERS } from './identity.ts';
 import type { Variant } from './variant.ts';
 
@@ -21,16 +21,25 @@ export function headersOf({ key }: Target): string[] {
 /** One request through a variant: it must answer as it says before it is worth measuring. Returns the status. */
 export async function probe(variant: Variant, port: number): Promise<number> {
   const { status, headers } = await call(targetOf(variant, port));
-  if (variant.status !== null && status !== variant.status) throw new Refusal(`${variant.name}: answered ${status}; expected ${variant.status}`);
-  if (variant.proof !== undefined && headers[variant.proof] === undefined) throw new Refusal(`${variant.name}: no ${variant.proof} in the response`);
+  if (variant.status !== null && status !== variant.status)
+    throw new Refusal(`${variant.name}: answered ${status}; expected ${variant.status}`);
+  if (variant.proof !== undefined && headers[variant.proof] === undefined)
+    throw new Refusal(`${variant.name}: no ${variant.proof} in the response`);
   return status;
 }
 
 function call({ url, key }: Target): Promise<{ status: number; headers: NodeJS.Dict<string | string[]> }> {
   return new Promise((resolve, reject) => {
-    const request = get(url, { agent: false, timeout: 5000, headers: { ...REQUEST_HEADERS, [KEY_HEADER]: key } }, (response) => {
-      response.resume().on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers })).on('error', reject);
-    });
+    const request = get(
+      url,
+      { agent: false, timeout: 5000, headers: { ...REQUEST_HEADERS, [KEY_HEADER]: key } },
+      (response) => {
+        response
+          .resume()
+          .on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers }))
+          .on('error', reject);
+      },
+    );
     request.on('error', reject).on('timeout', () => request.destroy(new Error('no answer')));
   });
 }

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Refusal } from '../scripts/command.ts';
-import { inPackage } from '../scripts/packageRoot.ts';
+import { Refusal } from '../scripts/cli/command.ts';
+import { inPackage } from '../scripts/file/packageRoot.ts';
 import type { Figures } from './figure.ts';
 import type { Machine } from './machine.ts';
 import type { ModuleFacts } from './moduleFacts.ts';
@@ -29,7 +29,9 @@ export interface Result {
 
 /** Writes a run where runs are kept; a quick one where it cannot be taken for one that counts. */
 export async function keep(result: Result): Promise<string> {
-  const path = result.quick ? inPackage('build', 'bench', 'quick.json') : inPackage('bench', 'results', `${result.date}.json`);
+  const path = result.quick
+    ? inPackage('build', 'bench', 'quick.json')
+    : inPackage('bench', 'results', `${result.date}.json`);
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, printResult(result));
   return path;
@@ -37,7 +39,8 @@ export async function keep(result: Result): Promise<string> {
 
 /** Six digits are more than any figure has. */
 export function printResult(result: Result): string {
-  const short = (_: string, value: unknown): unknown => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value);
+  const short = (_: string, value: unknown): unknown =>
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
   return `${JSON.stringify(result, short, 2)}\n`;
 }
 

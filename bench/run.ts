@@ -29,7 +29,13 @@ export async function run(options: Options, signal: AbortSignal, progress: Progr
     progress(`starting Envoy ${envoy.version} with ${found.variants.length} variants`);
     const running = await BenchEnvoy.start(envoy, found.variants, services.ports);
     try {
-      const setting: Setting = { wrk: found.wrk, fortio: found.fortio, seconds: options.seconds, envoyPid: running.pid, signal };
+      const setting: Setting = {
+        wrk: found.wrk,
+        fortio: found.fortio,
+        seconds: options.seconds,
+        envoyPid: running.pid,
+        signal,
+      };
       const samples = await rounds(found.variants, options, running, services, setting, progress);
       return resultOf(samples, options, facts, found.skipped, envoy.version);
     } finally {
@@ -46,14 +52,23 @@ async function weigh(progress: Progress): Promise<ModuleFacts> {
 }
 
 /** Round 0 warms up: V8 compiles what is called often, connections open, caches fill. It does not count. */
-async function rounds(variants: readonly Variant[], options: Options, envoy: BenchEnvoy, services: Services, setting: Setting, progress: Progress): Promise<Sampled[]> {
+async function rounds(
+  variants: readonly Variant[],
+  options: Options,
+  envoy: BenchEnvoy,
+  services: Services,
+  setting: Setting,
+  progress: Progress,
+): Promise<Sampled[]> {
   const samples = new Map<string, Sample[]>(variants.map(({ name }) => [name, []]));
   for (let round = 0; round <= options.rounds; round++) {
     for (const variant of shuffled(variants, options.seed + round)) {
       setting.signal.throwIfAborted();
       const sample = await turn(variant, envoy.portOf(variant), services.pidsOf(variant.services), setting);
       const name = round === 0 ? 'warm-up' : `round ${round}/${options.rounds}`;
-      progress(`${name}  ${variant.name}: ${sample.saturated.envoy.toFixed(1)} µs CPU, ${Math.round(sample.requestsPerSecond)} requests/s${sample.fixed === null ? '' : `, p50 ${Math.round(sample.fixed.p50Microseconds)} µs`}`);
+      progress(
+        `${name}  ${variant.name}: ${sample.saturated.envoy.toFixed(1)} µs CPU, ${Math.round(sample.requestsPerSecond)} requests/s${sample.fixed === null ? '' : `, p50 ${Math.round(sample.fixed.p50Microseconds)} µs`}`,
+      );
       // a filter that fails may let requests through: fast, and nothing worth
       envoy.assertHealthy();
       if (round > 0) samples.get(variant.name)!.push(sample);
@@ -62,11 +77,26 @@ async function rounds(variants: readonly Variant[], options: Options, envoy: Ben
   return variants.map(({ name, title, family }) => ({ name, title, family, samples: samples.get(name)! }));
 }
 
-function resultOf(samples: readonly Sampled[], options: Options, facts: ModuleFacts | null, skipped: Result['skipped'], envoyVersion: string): Result {
+function resultOf(
+  samples: readonly Sampled[],
+  options: Options,
+  facts: ModuleFacts | null,
+  skipped: Result['skipped'],
+  envoyVersion: string,
+): Result {
   const variants = figuresOf(samples);
   return {
-    version: RESULT_VERSION, date: new Date().toISOString().slice(0, 10),
-    quick: options.quick, rounds: options.rounds, seconds: options.seconds, seed: options.seed, ratePerSecond: RATE_PER_SECOND,
-    machine: machine(envoyVersion), variants, module: facts, targets: targetsOf(samples, variants, facts), skipped,
+    version: RESULT_VERSION,
+    date: new Date().toISOString().slice(0, 10),
+    quick: options.quick,
+    rounds: options.rounds,
+    seconds: options.seconds,
+    seed: options.seed,
+    ratePerSecond: RATE_PER_SECOND,
+    machine: machine(envoyVersion),
+    variants,
+    module: facts,
+    targets: targetsOf(samples, variants, facts),
+    skipped,
   };
 }

@@ -1,4 +1,4 @@
-import { Refusal } from '../scripts/command.ts';
+import { Refusal } from '../scripts/cli/command.ts';
 import { runToEnd } from '../scripts/envoy/subprocess.ts';
 import { headersOf, type Target } from './request.ts';
 
@@ -15,7 +15,16 @@ const CONNECTIONS = 8;
 /** As many requests as one worker can answer, on connections that stay. */
 export async function saturate(wrk: string, target: Target, seconds: number, signal: AbortSignal): Promise<Saturation> {
   // wrk takes whole seconds only
-  const args = ['-t', '1', '-c', String(CONNECTIONS), '-d', `${Math.max(1, Math.round(seconds))}s`, ...headersOf(target).flatMap((header) => ['-H', header]), target.url];
+  const args = [
+    '-t',
+    '1',
+    '-c',
+    String(CONNECTIONS),
+    '-d',
+    `${Math.max(1, Math.round(seconds))}s`,
+    ...headersOf(target).flatMap((header) => ['-H', header]),
+    target.url,
+  ];
   const { code, stdout, stderr } = await runToEnd(wrk, args, { signal });
   signal.throwIfAborted();
   if (code !== 0) throw new Refusal(`wrk: ${stderr.trim() || `exit code ${code}`}`);

@@ -24,7 +24,12 @@ export class Services {
     const wanted = new Set(variants.flatMap((variant) => variant.services));
     const services = new Services(await mkdtemp(join(tmpdir(), 'tollgate-bench-services-')));
     try {
-      if (wanted.has('ratelimit')) await services.startRateLimit(programs.get('ratelimit')!, programs.get('redis-server')!, descriptorsOf(variants));
+      if (wanted.has('ratelimit'))
+        await services.startRateLimit(
+          programs.get('ratelimit')!,
+          programs.get('redis-server')!,
+          descriptorsOf(variants),
+        );
       if (wanted.has('extauthz')) await services.startExtAuthz(programs.get('extauthz')!);
       return services;
     } catch (error) {
@@ -35,11 +40,16 @@ export class Services {
 
   /** Process ids by program, of the services named. */
   pidsOf(names: readonly Service[]): Map<string, number> {
-    return new Map(names.flatMap((name) => [...(this.daemons.get(name) ?? [])].map(([program, daemon]) => [program, daemon.pid!] as const)));
+    return new Map(
+      names.flatMap((name) =>
+        [...(this.daemons.get(name) ?? [])].map(([program, daemon]) => [program, daemon.pid!] as const),
+      ),
+    );
   }
 
   async stop(): Promise<void> {
-    for (const daemons of this.daemons.values()) await Promise.all([...daemons.values()].map((daemon) => daemon.stop()));
+    for (const daemons of this.daemons.values())
+      await Promise.all([...daemons.values()].map((daemon) => daemon.stop()));
     await rm(this.folder, { recursive: true, force: true });
   }
 
@@ -54,9 +64,20 @@ export class Services {
     daemons.set('redis', new Daemon({ name: 'redis-server', command: redisServer, folder, args }));
     await daemons.get('redis')!.isUp(() => accepts(redis), 10_000);
     const env = {
-      USE_STATSD: 'false', USE_PROMETHEUS: 'false', LOG_LEVEL: 'warn', REDIS_SOCKET_TYPE: 'tcp', REDIS_URL: `127.0.0.1:${redis}`,
-      RUNTIME_ROOT: folder, RUNTIME_SUBDIRECTORY: 'ratelimit', RUNTIME_WATCH_ROOT: 'false',
-      HOST: '127.0.0.1', PORT: String(http), GRPC_HOST: '127.0.0.1', GRPC_PORT: String(grpc), DEBUG_HOST: '127.0.0.1', DEBUG_PORT: String(debug),
+      USE_STATSD: 'false',
+      USE_PROMETHEUS: 'false',
+      LOG_LEVEL: 'warn',
+      REDIS_SOCKET_TYPE: 'tcp',
+      REDIS_URL: `127.0.0.1:${redis}`,
+      RUNTIME_ROOT: folder,
+      RUNTIME_SUBDIRECTORY: 'ratelimit',
+      RUNTIME_WATCH_ROOT: 'false',
+      HOST: '127.0.0.1',
+      PORT: String(http),
+      GRPC_HOST: '127.0.0.1',
+      GRPC_PORT: String(grpc),
+      DEBUG_HOST: '127.0.0.1',
+      DEBUG_PORT: String(debug),
     };
     daemons.set('ratelimit', new Daemon({ name: 'ratelimit', command: ratelimit, args: [], folder, env }));
     await daemons.get('ratelimit')!.isUp(() => answers(`http://127.0.0.1:${http}/healthcheck`), 15_000);
@@ -66,7 +87,12 @@ export class Services {
   private async startExtAuthz(command: string): Promise<void> {
     const port = await freePort();
     const keys = join(this.folder, 'keys');
-    await writeFile(keys, consumers().map(({ key, consumer }) => `${key} ${consumer}\n`).join(''));
+    await writeFile(
+      keys,
+      consumers()
+        .map(({ key, consumer }) => `${key} ${consumer}\n`)
+        .join(''),
+    );
     const daemon = new Daemon({ name: 'extauthz', command, args: [`127.0.0.1:${port}`, keys], folder: this.folder });
     this.daemons.set('extauthz', new Map([['extauthz', daemon]]));
     await daemon.isUp(() => accepts(port), 10_000);
@@ -76,7 +102,9 @@ export class Services {
 
 /** Each once: the service takes no descriptor twice. */
 function descriptorsOf(variants: readonly Variant[]): object[] {
-  const texts = new Set(variants.flatMap(({ descriptors = [] }) => descriptors.map((descriptor) => JSON.stringify(descriptor))));
+  const texts = new Set(
+    variants.flatMap(({ descriptors = [] }) => descriptors.map((descriptor) => JSON.stringify(descriptor))),
+  );
   return [...texts].map((text) => JSON.parse(text) as object);
 }
 

@@ -18,7 +18,11 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /** The median of a figure computed in each round from that round's values: what disturbs a whole round disturbs both sides of it. */
-export function paired(first: readonly number[], second: readonly number[], figure: (a: number, b: number) => number): number {
+export function paired(
+  first: readonly number[],
+  second: readonly number[],
+  figure: (a: number, b: number) => number,
+): number {
   if (first.length !== second.length) throw new Error(`${first.length} and ${second.length} rounds cannot be paired`);
   return median(first.map((value, round) => figure(value, second[round]!)));
 }

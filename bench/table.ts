@@ -19,27 +19,55 @@ const COLUMNS: readonly Column[] = [
 
 /** Figures in columns, for a terminal. */
 export function textTable(result: Result): string {
-  const rows = [COLUMNS.map(([head]) => head), ...result.variants.map((figures) => COLUMNS.map(([, cell]) => cell(figures)))];
+  const rows = [
+    COLUMNS.map(([head]) => head),
+    ...result.variants.map((figures) => COLUMNS.map(([, cell]) => cell(figures))),
+  ];
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) => row.map((text, column) => (column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!))).join('  ').trimEnd());
-  return [...lines, '', ...textTargets(result), ...result.skipped.map(({ name, reason }) => `skipped ${name}: ${reason}`)].join('\n') + '\n';
+  const lines = rows.map((row) =>
+    row
+      .map((text, column) => (column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+  return (
+    [
+      ...lines,
+      '',
+      ...textTargets(result),
+      ...result.skipped.map(({ name, reason }) => `skipped ${name}: ${reason}`),
+    ].join('\n') + '\n'
+  );
 }
 
 function textTargets({ targets, quick }: Result): string[] {
   const sign = ({ met }: Target): string => (met === null ? '?' : met ? '✓' : '✗');
   const head = quick ? ['targets (a quick run does not judge them)'] : ['targets'];
-  return [...head, ...targets.map((target) => `  ${sign(target)} ${target.name}: ${amount(target, target.value)} (at most ${amount(target, target.target)})`)];
+  return [
+    ...head,
+    ...targets.map(
+      (target) =>
+        `  ${sign(target)} ${target.name}: ${amount(target, target.value)} (at most ${amount(target, target.target)})`,
+    ),
+  ];
 }
 
 export function markdownTable(result: Result): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const rule = COLUMNS.map((_, column) => (column === 0 ? '---' : '--:'));
-  return [row(COLUMNS.map(([head]) => head)), row(rule), ...result.variants.map((figures) => row(COLUMNS.map(([, cell]) => cell(figures))))].join('\n');
+  return [
+    row(COLUMNS.map(([head]) => head)),
+    row(rule),
+    ...result.variants.map((figures) => row(COLUMNS.map(([, cell]) => cell(figures)))),
+  ].join('\n');
 }
 
 export function markdownTargets({ targets }: Result): string {
   const verdict = ({ met }: Target): string => (met === null ? 'not measured' : met ? 'yes' : '**no**');
-  const rows = targets.map((target) => `| ${target.name} | ${amount(target, target.value)} | ${amount(target, target.target)} | ${verdict(target)} |`);
+  const rows = targets.map(
+    (target) =>
+      `| ${target.name} | ${amount(target, target.value)} | ${amount(target, target.target)} | ${verdict(target)} |`,
+  );
   return ['| Target | Measured | At most | Met |', '| --- | --: | --: | --- |', ...rows].join('\n');
 }
 

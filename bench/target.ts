@@ -17,16 +17,35 @@ const MESH = 'tollgate-mesh';
 const TEN_THOUSAND = 10_000;
 
 /** Everything Tollgate promises about its cost, held against what was measured. */
-export function targetsOf(samples: readonly Sampled[], figures: readonly Figures[], facts: ModuleFacts | null): Target[] {
+export function targetsOf(
+  samples: readonly Sampled[],
+  figures: readonly Figures[],
+  facts: ModuleFacts | null,
+): Target[] {
   const ratio = (first: string, second: string): number | null => overheadRatio(samples, first, second);
   const full = figures.find(({ name }) => name === FULL);
   const mesh = figures.find(({ name }) => name === MESH);
   const vm = facts?.perVm.find(({ consumers }) => consumers === TEN_THOUSAND);
   return [
-    target('a key alone: CPU over no filter, against Lua with one key in plain text', '×', ratio('tollgate-key', 'lua-key'), 1),
+    target(
+      'a key alone: CPU over no filter, against Lua with one key in plain text',
+      '×',
+      ratio('tollgate-key', 'lua-key'),
+      1,
+    ),
     target('key, 3 quotas, route, headers: against Lua with key table and bucket', '×', ratio(FULL, 'lua-full'), 2),
-    target('the same against api_key_auth and the rate limit service, Envoy’s CPU alone', '×', ratio(FULL, 'key-ratelimit'), 1 / 8),
-    target('the same with the CPU of the service and of Redis', '×', overheadRatio(samples, FULL, 'key-ratelimit', cpuWithServices), 1 / 20),
+    target(
+      'the same against api_key_auth and the rate limit service, Envoy’s CPU alone',
+      '×',
+      ratio(FULL, 'key-ratelimit'),
+      1 / 8,
+    ),
+    target(
+      'the same with the CPU of the service and of Redis',
+      '×',
+      overheadRatio(samples, FULL, 'key-ratelimit', cpuWithServices),
+      1 / 20,
+    ),
     target('p50 over no filter at 1,000 requests/s', 'µs', full?.fixed?.p50OverNoFilter ?? null, 60),
     target('p99 over no filter at 1,000 requests/s', 'µs', full?.fixed?.p99OverNoFilter ?? null, 150),
     target('p50 over no filter with a quota of the mesh', 'µs', mesh?.fixed?.p50OverNoFilter ?? null, 50),

@@ -1,4 +1,4 @@
-import { Refusal } from '../scripts/command.ts';
+import { Refusal } from '../scripts/cli/command.ts';
 import { cpuTime, type CpuTime } from './cpu.ts';
 import { fixedRate } from './fixedRate.ts';
 import { probe, targetOf } from './request.ts';
@@ -39,15 +39,22 @@ export interface Setting {
 }
 
 /** One turn: a saturated load, then a fixed rate, each with the CPU time it took. */
-export async function turn(variant: Variant, port: number, services: ReadonlyMap<string, number>, setting: Setting): Promise<Sample> {
+export async function turn(
+  variant: Variant,
+  port: number,
+  services: ReadonlyMap<string, number>,
+  setting: Setting,
+): Promise<Sample> {
   const { wrk, fortio, seconds, envoyPid, signal } = setting;
   const target = targetOf(variant, port);
   const status = await probe(variant, port);
-  const measure = <T extends { readonly requests: number }>(load: () => Promise<T>): Promise<{ load: T; cost: Cost }> => measured(envoyPid, services, load);
+  const measure = <T extends { readonly requests: number }>(load: () => Promise<T>): Promise<{ load: T; cost: Cost }> =>
+    measured(envoyPid, services, load);
   const saturated = await measure(() => saturate(wrk, target, seconds, signal));
   const { requests, refusals } = saturated.load;
   const wrong = status < 400 ? refusals : requests - refusals;
-  if (wrong > 0) throw new Refusal(`${variant.name}: ${wrong} of ${requests} answers had another status than ${status}`);
+  if (wrong > 0)
+    throw new Refusal(`${variant.name}: ${wrong} of ${requests} answers had another status than ${status}`);
   const sample = { requestsPerSecond: saturated.load.requestsPerSecond, saturated: saturated.cost };
   if (status >= 400) return { ...sample, fixed: null };
   const { load, cost } = await measure(() => fixedRate(fortio, target, status, seconds, signal));
@@ -55,16 +62,22 @@ export async function turn(variant: Variant, port: number, services: ReadonlyMap
   return { ...sample, fixed: { cost, p50Microseconds, p99Microseconds, p999Microseconds } };
 }
 
-async function measured<T extends { readonly requests: number }>(envoyPid: number, services: ReadonlyMap<string, number>, run: () => Promise<T>): Promise<{ load: T; cost: Cost }> {
+async function measured<T extends { readonly requests: number }>(
+  envoyPid: number,
+  services: ReadonlyMap<string, number>,
+  run: () => Promise<T>,
+): Promise<{ load: T; cost: Cost }> {
   const all = new Map([['envoy', envoyPid], ...services]);
   const before = await times(all);
   const load = await run();
   const after = await times(all);
-  const perRequest = (name: string, of: keyof CpuTime): number => (after.get(name)![of] - before.get(name)![of]) / load.requests / 1000;
+  const perRequest = (name: string, of: keyof CpuTime): number =>
+    (after.get(name)![of] - before.get(name)![of]) / load.requests / 1000;
   return {
     load,
     cost: {
-      envoy: perRequest('envoy', 'allNanoseconds'), worker: perRequest('envoy', 'workerNanoseconds'),
+      envoy: perRequest('envoy', 'allNanoseconds'),
+      worker: perRequest('envoy', 'workerNanoseconds'),
       services: Object.fromEntries([...services.keys()].map((name) => [name, perRequest(name, 'allNanoseconds')])),
     },
   };

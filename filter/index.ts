@@ -33,7 +33,15 @@ export { mayBeDecidedAlready } from "./decision/outcome";
 export { decision, Decision } from "./decision/decision";
 export { EditKind, editCount, editKind, editName, editValue } from "./decision/edit";
 export {
-  Reason, REASON_COUNT, codeOf, detailOf, grpcStatusOf, isAllowed, responseCodeDetailsOf, statusOf, titleOf,
+  Reason,
+  REASON_COUNT,
+  codeOf,
+  detailOf,
+  grpcStatusOf,
+  isAllowed,
+  responseCodeDetailsOf,
+  statusOf,
+  titleOf,
 } from "./decision/reason";
 export { countDecision } from "./decision/count";
 export { problemBody, replyPairs, RATELIMIT, RATELIMIT_POLICY } from "./answer/reply";

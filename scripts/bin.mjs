@@ -10,5 +10,5 @@ try {
   console.error('tollgate: npm packages are missing; run: npm run setup');
   process.exit(1);
 }
-const { start } = await import('./tollgate.ts');
+const { start } = await import('./cli/tollgate.ts');
 await start();

@@ -6,8 +6,8 @@ import { prepareMesh } from './istio/prepare.ts';
 import { prepareRateLimitService } from './rateLimitService/prepare.ts';
 import { OLDEST_WHEEL } from '../scripts/envoy/version.ts';
 import { wheel } from '../scripts/envoy/wheel.ts';
-import { currentModule, upToDate } from '../scripts/module.ts';
-import { inPackage, packageRoot as root } from '../scripts/packageRoot.ts';
+import { currentModule, upToDate } from '../scripts/build/module.ts';
+import { inPackage, packageRoot as root } from '../scripts/file/packageRoot.ts';
 
 /**
  * `npm test [SUITE…]`: every suite in turn, its output as it comes, and at the end one line that adds them up. A suite that
@@ -38,7 +38,15 @@ function testFiles(folder: string): string[] {
 function nodeSuite(folder: string, concurrency: number): Suite {
   return {
     name: folder,
-    command: [process.execPath, '--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec', ...testFiles(folder)],
+    command: [
+      process.execPath,
+      '--import',
+      'tsx',
+      '--test',
+      `--test-concurrency=${concurrency}`,
+      '--test-reporter=spec',
+      ...testFiles(folder),
+    ],
   };
 }
 
@@ -47,7 +55,25 @@ const bin = (name: string, ...path: string[]): string => join('node_modules', na
 
 const suites: Suite[] = [
   { name: 'types', command: [process.execPath, bin('typescript', 'bin', 'tsc'), '--noEmit'], counts: 'exit code' },
-  { name: 'lint', command: [process.execPath, bin('eslint', 'bin', 'eslint.js'), 'scripts', 'tests', 'bench', 'attack', '--max-warnings', '0'], counts: 'exit code' },
+  {
+    name: 'format',
+    command: [process.execPath, bin('prettier', 'bin', 'prettier.cjs'), '--check', '.'],
+    counts: 'exit code',
+  },
+  {
+    name: 'lint',
+    command: [
+      process.execPath,
+      bin('eslint', 'bin', 'eslint.js'),
+      'scripts',
+      'tests',
+      'bench',
+      'attack',
+      '--max-warnings',
+      '0',
+    ],
+    counts: 'exit code',
+  },
   { name: 'units', command: [process.execPath, bin('@as-pect', 'cli', 'bin', 'asp.js'), '--no-logo', '--summary'] },
   nodeSuite('house', 1),
   nodeSuite('scripts', 2),
@@ -62,7 +88,10 @@ const suites: Suite[] = [
   // A minute of what `npm run attack` does.
   nodeSuite('attack', 1),
   // A real rate limit service behind several Envoys.
-  { ...nodeSuite('rateLimitService', 1), prepare: () => prepareRateLimitService(isAskedFor('rateLimitService'), report) },
+  {
+    ...nodeSuite('rateLimitService', 1),
+    prepare: () => prepareRateLimitService(isAskedFor('rateLimitService'), report),
+  },
   // A real docker engine, on this machine's network and on one of its own.
   { ...nodeSuite('docker', 1), prepare: () => prepareDocker(isAskedFor('docker'), report) },
   // Real registries, and Istio's whole control plane.
@@ -104,7 +133,11 @@ function readCount(output: string): Count | null {
   };
   const passed = last('pass');
   if (passed === null) return null;
-  return { passed, failed: (last('fail') ?? 0) + (last('cancelled') ?? 0), skipped: (last('skipped') ?? 0) + (last('todo') ?? 0) };
+  return {
+    passed,
+    failed: (last('fail') ?? 0) + (last('cancelled') ?? 0),
+    skipped: (last('skipped') ?? 0) + (last('todo') ?? 0),
+  };
 }
 
 async function runSuite(suite: Suite): Promise<Count> {
@@ -117,7 +150,11 @@ async function runSuite(suite: Suite): Promise<Count> {
   const started = Date.now();
   return new Promise((resolve) => {
     const [command = '', ...args] = suite.command;
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...environment, NODE_NO_WARNINGS: '1' } });
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment, NODE_NO_WARNINGS: '1' },
+    });
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString('utf8');
@@ -131,7 +168,9 @@ async function runSuite(suite: Suite): Promise<Count> {
       const count = suite.counts === 'exit code' ? whole : (readCount(output) ?? { passed: 0, failed: 1, skipped: 0 });
       if (code !== 0 && count.failed === 0) count.failed = 1;
       if (count.passed === 0 && count.failed === 0) count.failed = 1;
-      process.stdout.write(`== ${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped, ${Math.round((Date.now() - started) / 1000)} s ==\n`);
+      process.stdout.write(
+        `== ${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped, ${Math.round((Date.now() - started) / 1000)} s ==\n`,
+      );
       resolve(count);
     });
   });
@@ -139,7 +178,9 @@ async function runSuite(suite: Suite): Promise<Count> {
 
 const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
 if (unknown.length > 0) {
-  process.stderr.write(`npm test: no suite "${unknown.join('", "')}"; there are ${suites.map((suite) => suite.name).join(', ')}\n`);
+  process.stderr.write(
+    `npm test: no suite "${unknown.join('", "')}"; there are ${suites.map((suite) => suite.name).join(', ')}\n`,
+  );
   process.exit(2);
 }
 // Guest and test modules are built once, before any suite reads them.
@@ -154,5 +195,7 @@ for (const suite of suites) {
   total.failed += count.failed;
   total.skipped += count.skipped;
 }
-process.stdout.write(`\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`);
+process.stdout.write(
+  `\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`,
+);
 process.exitCode = total.failed === 0 ? 0 : 1;

@@ -30,7 +30,10 @@ async function attackOne(context: Context): Promise<void> {
   await writeFile(file, CONTESTED);
   const target = await context.open({ policy: CONTESTED });
   const served = { text: CONTESTED, said: [] as string[] };
-  const follower = new Follower({ file, take: (text) => take(text), say: (words) => void served.said.push(words) }, CONTESTED);
+  const follower = new Follower(
+    { file, take: (text) => take(text), say: (words) => void served.said.push(words) },
+    CONTESTED,
+  );
   const take = async (text: string): Promise<void> => {
     await target.edit(text);
     served.text = text;
@@ -46,14 +49,17 @@ async function attackOne(context: Context): Promise<void> {
   const lost = lostIn(file, said);
   hold(lost.length === 0, `${lost.length} things are wrong with the policy: ${lost.slice(0, 3).join('; ')}`);
   hold(served.said.length === 0, `an edit was not taken: ${served.said[0]}`);
-  hold(served.text === await readFile(file, 'utf8'), 'the policy in force is not the one in the file');
+  hold(served.text === (await readFile(file, 'utf8')), 'the policy in force is not the one in the file');
   await opens(context, target, said);
   target.isWell();
   await target.stop();
 }
 
 /** One process after the other, each killed in the middle of its work. */
-async function rivalry({ random, count }: Context, { file, lane, end, said }: { file: string; lane: number; end: number; said: Said }): Promise<void> {
+async function rivalry(
+  { random, count }: Context,
+  { file, lane, end, said }: { file: string; lane: number; end: number; said: Said },
+): Promise<void> {
   for (let life = 0; Date.now() < end; life++) {
     const rival = startRival(file, `r${lane}-${life}`, random.below(1e9), STEPS, said);
     await rival.begun;
@@ -75,7 +81,10 @@ async function opens({ random }: Context, target: Target, said: Said): Promise<v
   const ids = [...said.issued];
   for (let asked = 0; asked < Math.min(ASKED_KEYS, ids.length); asked++) {
     const id = random.pick(ids);
-    const reply = await sendRaw(target.port, requestBytes({ method: 'GET', path: '/v1/pets', host: 'a.test', headers: [['x-api-key', said.shown.get(id)!]] }));
+    const reply = await sendRaw(
+      target.port,
+      requestBytes({ method: 'GET', path: '/v1/pets', host: 'a.test', headers: [['x-api-key', said.shown.get(id)!]] }),
+    );
     if (said.revoked.has(id)) hold(reply?.status === 401, `the revoked key ${id} is answered ${reply?.status}`);
     else if (!said.revoking.has(id)) hold(reply?.status === 200, `the key ${id} is answered ${reply?.status}`);
   }

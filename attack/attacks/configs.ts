@@ -1,4 +1,4 @@
-import { Refusal } from '../../scripts/command.ts';
+import { Refusal } from '../../scripts/cli/command.ts';
 import { sendRaw, requestBytes } from '../../tests/envoy/wireClient.ts';
 import { hold, pause, type Attack, type Context } from '../form.ts';
 import { damageText, damageTree } from '../damage.ts';
@@ -6,7 +6,12 @@ import { attackedPolicy, keyOf } from '../policy.ts';
 import { serves } from '../serving.ts';
 import type { Target } from '../target.ts';
 
-const GOOD = attackedPolicy({ quota: { limit: 1_000_000, window: 'day' }, consumers: 5, routes: ['a', 'b'], bystanders: true });
+const GOOD = attackedPolicy({
+  quota: { limit: 1_000_000, window: 'day' },
+  consumers: 5,
+  routes: ['a', 'b'],
+  bystanders: true,
+});
 /** What the module and Envoy say of a config that they refuse. */
 const REFUSED = /plugin config|Wasm|wasm log|DiscoveryUpdate|config_discovery|extension|gRPC config|Filesystem/i;
 /** What a VM says that has died. */
@@ -62,10 +67,16 @@ async function isTaken(target: Target, pluginConfig: string): Promise<boolean> {
 
 /** Damage must not open a door that the document, read by others, keeps shut. */
 async function holdShut(target: Target, taken: string, good: string): Promise<void> {
-  const { unmatched, apis } = JSON.parse(taken) as { unmatched?: string; apis: { paths: string[]; hosts?: string[]; anonymous?: string }[] };
+  const { unmatched, apis } = JSON.parse(taken) as {
+    unmatched?: string;
+    apis: { paths: string[]; hosts?: string[]; anonymous?: string }[];
+  };
   const isShut = unmatched !== 'allow' && apis.every(({ anonymous }) => anonymous !== 'allow');
   const status = await ask(target, null);
-  hold(!isShut || status !== 200, `without a key, under a damaged plugin config that was taken: ${status}; ${excerpt(taken, good)}`);
+  hold(
+    !isShut || status !== 200,
+    `without a key, under a damaged plugin config that was taken: ${status}; ${excerpt(taken, good)}`,
+  );
 }
 
 function isAlive(target: Target, bad: string, good: string): void {
@@ -98,7 +109,10 @@ class Traffic {
   private fault: Error | null = null;
   private readonly over: Promise<void>;
 
-  constructor(private readonly context: Context, private readonly target: Target) {
+  constructor(
+    private readonly context: Context,
+    private readonly target: Target,
+  ) {
     this.over = this.run().catch((error: Error) => void (this.fault = error));
   }
 
@@ -128,6 +142,14 @@ class Traffic {
 }
 
 async function ask(target: Target, key: string | null): Promise<number> {
-  const reply = await sendRaw(target.port, requestBytes({ method: 'GET', path: '/v1/pets', host: 'a.test', headers: key === null ? [] : [['x-api-key', key]] })).catch(() => null);
+  const reply = await sendRaw(
+    target.port,
+    requestBytes({
+      method: 'GET',
+      path: '/v1/pets',
+      host: 'a.test',
+      headers: key === null ? [] : [['x-api-key', key]],
+    }),
+  ).catch(() => null);
   return reply?.status ?? 0;
 }

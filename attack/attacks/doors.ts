@@ -21,7 +21,11 @@ plans: { gold: {} }
 consumers: { acme: { plan: gold, keys: [{ id: a, digest: "${digestOf(KEY)}" }] } }
 `;
 /** How people set Envoy's own treatment of paths: not at all, as Istio's default, and as far as it goes. */
-const MANAGERS = [{}, { normalize_path: true }, { normalize_path: true, merge_slashes: true, path_with_escaped_slashes_action: 'UNESCAPE_AND_FORWARD' }];
+const MANAGERS = [
+  {},
+  { normalize_path: true },
+  { normalize_path: true, merge_slashes: true, path_with_escaped_slashes_action: 'UNESCAPE_AND_FORWARD' },
+];
 const AT_ONCE = 24;
 
 interface Probe {
@@ -40,12 +44,18 @@ export const doors: Attack = {
     const upstream = await Upstream.start();
     context.cleanUp(() => upstream.close());
     const targets: Target[] = [];
-    for (const connectionManager of MANAGERS) targets.push(await context.open({ policy: DOORS, upstream: upstream.url, workers: 1, connectionManager }));
+    for (const connectionManager of MANAGERS)
+      targets.push(await context.open({ policy: DOORS, upstream: upstream.url, workers: 1, connectionManager }));
     await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => attackOn(context, targets, upstream, i)));
   },
 };
 
-async function attackOn(context: Context, targets: readonly Target[], upstream: Upstream, caller: number): Promise<void> {
+async function attackOn(
+  context: Context,
+  targets: readonly Target[],
+  upstream: Upstream,
+  caller: number,
+): Promise<void> {
   const random = new Random(context.random.below(2 ** 31));
   for (let i = 0; context.isTimeLeft(); i++) {
     const manager = random.below(MANAGERS.length);
@@ -58,7 +68,8 @@ async function attackOn(context: Context, targets: readonly Target[], upstream: 
 
 function newProbe(random: Random, id: string): Probe {
   const version = random.chance(0.3) ? 2 : 1;
-  const hosts = version === 1 && random.chance(0.05) ? [spelledHost(random), spelledHost(random)] : [spelledHost(random)];
+  const hosts =
+    version === 1 && random.chance(0.05) ? [spelledHost(random), spelledHost(random)] : [spelledHost(random)];
   return { id, path: spelledPath(random), hosts, hasKey: random.chance(0.25), version };
 }
 
@@ -66,13 +77,21 @@ function newProbe(random: Random, id: string): Probe {
 async function send(target: Target, { id, path, hosts, hasKey, version }: Probe): Promise<void> {
   const key = hasKey ? { 'x-api-key': KEY } : {};
   if (version === 1) {
-    const lines = [`GET ${path} HTTP/1.1`, ...hosts.map((host) => `host: ${host}`), `x-probe: ${id}`, ...(hasKey ? [`x-api-key: ${KEY}`] : []), 'connection: close'];
+    const lines = [
+      `GET ${path} HTTP/1.1`,
+      ...hosts.map((host) => `host: ${host}`),
+      `x-probe: ${id}`,
+      ...(hasKey ? [`x-api-key: ${KEY}`] : []),
+      'connection: close',
+    ];
     await sendRaw(target.port, `${lines.join('\r\n')}\r\n\r\n`).catch(() => null);
     return target.isAlive();
   }
   const session = await openHttp2(target.port);
   if (session === null) return target.isAlive();
-  await askHttp2(session, { headers: { ':path': path, ':authority': hosts[0], 'x-probe': id, ...key } }).catch(() => 'lost');
+  await askHttp2(session, { headers: { ':path': path, ':authority': hosts[0], 'x-probe': id, ...key } }).catch(
+    () => 'lost',
+  );
   session.destroy();
 }
 
@@ -86,7 +105,10 @@ function judge({ count }: Context, probe: Probe, arrived: Arrived | undefined, i
   // With Envoy's own normalisation it is not the module alone that changes the path.
   if (!isRaw || meant === null || !path.startsWith('/') || /[#\\;]|%3b/i.test(path)) return;
   const [came = ''] = arrived.path.split('?');
-  hold(came === meant || came === asGated(meant), `sent with a key: ${JSON.stringify(path)}; it arrived as ${JSON.stringify(came)} and means ${JSON.stringify(meant)}`);
+  hold(
+    came === meant || came === asGated(meant),
+    `sent with a key: ${JSON.stringify(path)}; it arrived as ${JSON.stringify(came)} and means ${JSON.stringify(meant)}`,
+  );
 }
 
 /** The prefix that the policy names stands there in the policy's spelling: everybody behind reads what was judged. */
@@ -112,10 +134,16 @@ function holdShut(probe: Probe, arrived: Arrived): void {
   const asSent = `sent without a key, HTTP/${probe.version}: ${JSON.stringify(probe.path)} at ${JSON.stringify(probe.hosts.join(' + '))}; it arrived as ${JSON.stringify(arrived.path)} at ${JSON.stringify(host)}`;
   for (const [reader, read] of Object.entries(PATH_READERS)) {
     const path = read(arrived.path);
-    hold(path === null || !GATED_PATHS.some((gated) => liesUnder(path, gated)), `${asSent}, where a gated path is read by: ${reader}`);
+    hold(
+      path === null || !GATED_PATHS.some((gated) => liesUnder(path, gated)),
+      `${asSent}, where a gated path is read by: ${reader}`,
+    );
   }
   for (const [reader, read] of Object.entries(HOST_READERS)) {
     const name = read(host);
-    hold(name !== 'api.example.com' && name?.endsWith('.pets.example.com') !== true, `${asSent}, where a gated host is read by: ${reader}`);
+    hold(
+      name !== 'api.example.com' && name?.endsWith('.pets.example.com') !== true,
+      `${asSent}, where a gated host is read by: ${reader}`,
+    );
   }
 }

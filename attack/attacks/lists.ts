@@ -43,7 +43,14 @@ export const lists: Attack = {
         const lines = Array.from({ length: 1 + random.below(5) }, () => linesOf(random)).flat();
         const overHttp2 = random.chance(0.3);
         seen = null;
-        if (overHttp2) await sendHttp2(target.port, [[':method', 'GET'], [':scheme', 'http'], [':path', path], [':authority', 'a.test'], ...lines.map(([name, value]): Header => [name.toLowerCase(), value])]);
+        if (overHttp2)
+          await sendHttp2(target.port, [
+            [':method', 'GET'],
+            [':scheme', 'http'],
+            [':path', path],
+            [':authority', 'a.test'],
+            ...lines.map(([name, value]): Header => [name.toLowerCase(), value]),
+          ]);
         else await sendRaw(target.port, requestBytes({ method: 'GET', path, host: 'a.test', headers: lines }));
         context.count('requests');
         if (seen !== null) {
@@ -66,10 +73,19 @@ function linesOf(random: Random): Header[] {
   if (kind < 4) return authorization(random);
   if (kind < 6) return [[random.pick(['x-api-key', 'x_api_key', 'X-Api_Key', 'x_api-key']), textOf(random)]];
   if (kind < 7) return [['cookie', random.pick([`api_key=${textOf(random)}`, `a=1; api_key=${textOf(random)} ; b=2`])]];
-  if (kind < 8) return [[random.pick(['x-tollgate-consumer', 'X_Tollgate_Consumer', 'x_tollgate-plan', 'x-tollgate_route']), 'c1']];
+  if (kind < 8)
+    return [[random.pick(['x-tollgate-consumer', 'X_Tollgate_Consumer', 'x_tollgate-plan', 'x-tollgate_route']), 'c1']];
   if (kind < 9) return [[random.pick(['x-set', 'x_set', 'x-gone', 'X_GONE']), 'theirs']];
-  const nominations = random.pick(['x-tollgate-consumer', 'x_tollgate_consumer, x-set', 'close, x-tollgate-route', 'keep-alive,x-set']);
-  return [['connection', random.pick(['Upgrade, ', 'upgrade ,', '']) + nominations], ['upgrade', 'websocket']];
+  const nominations = random.pick([
+    'x-tollgate-consumer',
+    'x_tollgate_consumer, x-set',
+    'close, x-tollgate-route',
+    'keep-alive,x-set',
+  ]);
+  return [
+    ['connection', random.pick(['Upgrade, ', 'upgrade ,', '']) + nominations],
+    ['upgrade', 'websocket'],
+  ];
 }
 
 /** Credentials of several schemes, on lines of their own or in one list. */
@@ -82,8 +98,20 @@ function authorization(random: Random): Header[] {
 function credentials(random: Random): string {
   const key = textOf(random);
   return random.pick([
-    `Bearer ${key}`, `bEaReR\t  ${key}`, `Bearer:${key}`, `"Bearer ${key}"`, `Bearer\xa0${key}`, `Bearer ${key}`, 'Bearer', 'Basic YTpi', 'Digest username="a',
-    'b"', 'Negotiate abc', '', '"', 'BearerX abc',
+    `Bearer ${key}`,
+    `bEaReR\t  ${key}`,
+    `Bearer:${key}`,
+    `"Bearer ${key}"`,
+    `Bearer\xa0${key}`,
+    `Bearer ${key}`,
+    'Bearer',
+    'Basic YTpi',
+    'Digest username="a',
+    'b"',
+    'Negotiate abc',
+    '',
+    '"',
+    'BearerX abc',
   ]);
 }
 
@@ -96,15 +124,32 @@ function judge({ path, headers: lines }: Seen, sent: string): void {
   const broken = (what: string): string => `${what}: sent ${sent}, upstream got ${JSON.stringify([path, lines])}`;
   hold(!/-secret-key/.test(JSON.stringify([path, lines])), broken('the upstream sees a key'));
   const all = (name: string): Header[] => lines.filter((line) => line[0].replaceAll('_', '-') === name);
-  hold(all('x-api-key').length === 0, broken('the upstream sees a key\'s header'));
+  hold(all('x-api-key').length === 0, broken("the upstream sees a key's header"));
   for (const [, value] of all('authorization')) {
-    hold(!value.split(',').some((part) => /^[^\w-]*bearer(?![\w-])/i.test(part)), broken('the upstream sees a bearer token'));
+    hold(
+      !value.split(',').some((part) => /^[^\w-]*bearer(?![\w-])/i.test(part)),
+      broken('the upstream sees a bearer token'),
+    );
   }
-  hold(all('x-set').join() === 'x-set,ours' && all('x-gone').length === 0, broken('a header of the route is not as the policy says'));
-  const own = lines.filter(([name]) => /^x[-_]tollgate[-_]/.test(name)).map(([name]) => name).sort().join();
-  hold(own === 'x-tollgate-route' || own === 'x-tollgate-consumer,x-tollgate-plan,x-tollgate-route', broken('the upstream sees a forged identity'));
-  for (const [, consumer] of all('x-tollgate-consumer')) hold(sent.includes(keyOf(Number(consumer.slice(1)))), broken('a consumer without its key'));
+  hold(
+    all('x-set').join() === 'x-set,ours' && all('x-gone').length === 0,
+    broken('a header of the route is not as the policy says'),
+  );
+  const own = lines
+    .filter(([name]) => /^x[-_]tollgate[-_]/.test(name))
+    .map(([name]) => name)
+    .sort()
+    .join();
+  hold(
+    own === 'x-tollgate-route' || own === 'x-tollgate-consumer,x-tollgate-plan,x-tollgate-route',
+    broken('the upstream sees a forged identity'),
+  );
+  for (const [, consumer] of all('x-tollgate-consumer'))
+    hold(sent.includes(keyOf(Number(consumer.slice(1)))), broken('a consumer without its key'));
   for (const [, value] of all('connection')) {
-    hold(value.split(',').every((name) => /^\s*(upgrade|keep-alive|close)\s*$/i.test(name)), broken('the connection nominates a header'));
+    hold(
+      value.split(',').every((name) => /^\s*(upgrade|keep-alive|close)\s*$/i.test(name)),
+      broken('the connection nominates a header'),
+    );
   }
 }

@@ -30,14 +30,18 @@ async function attackOne(context: Context, workers: number): Promise<void> {
   const started = Date.now();
   let letThrough = 0;
   const target = await context.open({
-    policy: attackedPolicy({ quota: MESH, consumers: 2 }), workers, servicePort: service.port,
-    onAccess: ({ tollgate }) => void (tollgate?.includes('consumer=c0') && tollgate.startsWith('reason=allowed') && letThrough++),
+    policy: attackedPolicy({ quota: MESH, consumers: 2 }),
+    workers,
+    servicePort: service.port,
+    onAccess: ({ tollgate }) =>
+      void (tollgate?.includes('consumer=c0') && tollgate.startsWith('reason=allowed') && letThrough++),
   });
   const end = Date.now() + Math.min(ROUND_MS, context.leftMs());
   const goesOn = (): boolean => Date.now() < end && context.isTimeLeft();
   const all = [
     ...Array.from({ length: CONNECTIONS }, () => resetStreams(context, target, goesOn)),
-    hangUps(context, target, goesOn), disturb(context, target, service, goesOn),
+    hangUps(context, target, goesOn),
+    disturb(context, target, service, goesOn),
   ];
   await Promise.all(all);
   service.fault = null;
@@ -85,7 +89,12 @@ async function hangUps(context: Context, target: Target, goesOn: () => boolean):
 }
 
 /** What a team and its service do meanwhile: edits, drains, answers that are slow, wrong or none. */
-async function disturb({ random, count }: Context, target: Target, service: FakeService, goesOn: () => boolean): Promise<void> {
+async function disturb(
+  { random, count }: Context,
+  target: Target,
+  service: FakeService,
+  goesOn: () => boolean,
+): Promise<void> {
   for (let step = 0; goesOn(); step++) {
     await pause(100 + random.below(300));
     service.delayMs = random.pick(SERVICE_MS);

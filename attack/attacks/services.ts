@@ -41,7 +41,9 @@ async function attackOne(context: Context): Promise<void> {
   const service = await context.service(rulesOf(MESH));
   const allowed = new Map<string, number>();
   const target = await context.open({
-    policy: attackedPolicy({ quota: MESH, consumers: CONSUMERS, bystanders: true }), workers: context.random.pick([1, 2]), servicePort: service.port,
+    policy: attackedPolicy({ quota: MESH, consumers: CONSUMERS, bystanders: true }),
+    workers: context.random.pick([1, 2]),
+    servicePort: service.port,
     onAccess: ({ tollgate }) => {
       const name = /^reason=allowed .*\bconsumer=(\S+)/.exec(tollgate ?? '')?.[1];
       if (name !== undefined) allowed.set(name, (allowed.get(name) ?? 0) + 1);
@@ -49,7 +51,12 @@ async function attackOne(context: Context): Promise<void> {
   });
   for (let step = 0; step < STEPS && (step === 0 || context.isTimeLeft()); step++) {
     const mischief = mischiefOf(context.random);
-    const near = new Bystander(context, target, `while the service ${mischief.what}, a consumer with a quota of this Envoy`, NEAR_KEY);
+    const near = new Bystander(
+      context,
+      target,
+      `while the service ${mischief.what}, a consumer with a quota of this Envoy`,
+      NEAR_KEY,
+    );
     // A consumer of its own for each step: nothing that was granted before can be spent.
     await callWhile(context, target, service, mischief, step);
     await near.end();
@@ -67,7 +74,13 @@ async function attackOne(context: Context): Promise<void> {
   await service.stop();
 }
 
-async function callWhile(context: Context, target: Target, service: FakeService, mischief: Mischief, consumer: number): Promise<void> {
+async function callWhile(
+  context: Context,
+  target: Target,
+  service: FakeService,
+  mischief: Mischief,
+  consumer: number,
+): Promise<void> {
   service.fault = mischief.fault;
   service.delayMs = mischief.delayMs ?? 2;
   if (mischief.isDown) await service.stop();
@@ -77,10 +90,15 @@ async function callWhile(context: Context, target: Target, service: FakeService,
     target.isAlive();
     if (session === null) continue;
     const size = 1 + context.random.below(40);
-    const ends = await Promise.all(Array.from({ length: size }, () => askHttp2(session, { headers: { 'x-api-key': keyOf(consumer) } })));
+    const ends = await Promise.all(
+      Array.from({ length: size }, () => askHttp2(session, { headers: { 'x-api-key': keyOf(consumer) } })),
+    );
     session.destroy();
     context.count('requests', size);
-    hold(ends.every((status) => status === 200 || status === 429 || status === 503), `while the service ${mischief.what}, a request is answered ${String(ends.find((status) => status !== 200 && status !== 429 && status !== 503))}`);
+    hold(
+      ends.every((status) => status === 200 || status === 429 || status === 503),
+      `while the service ${mischief.what}, a request is answered ${String(ends.find((status) => status !== 200 && status !== 429 && status !== 503))}`,
+    );
     if (mischief.isDown === undefined && context.random.chance(0.1)) service.cut();
   }
   if (mischief.isDown) await service.listen();
@@ -92,10 +110,31 @@ function mischiefOf(random: Random): Mischief {
     () => ({ what: 'is slow', fault: null, delayMs: 20 + random.below(200) }),
     () => ({ what: 'hangs', fault: { kind: 'hang' }, grantsNothing: true }),
     () => ({ what: 'is away', fault: null, isDown: true, grantsNothing: true }),
-    () => ({ what: 'cuts its streams', fault: { kind: random.pick(['reset', 'noMessage'] as const) }, grantsNothing: true }),
-    () => ({ what: 'fails', fault: random.chance(0.5) ? { kind: 'status', status: random.below(17) + 1 } : { kind: 'httpStatus', status: random.pick([204, 301, 404, 429, 500, 503]) }, grantsNothing: true }),
-    () => ({ what: `answers with ${name}`, fault: { kind: 'mutate', mutate: (good) => (typeof wrong === 'function' ? wrong(good) : wrong) }, grantsNothing: true }),
-    () => ({ what: 'answers with bytes flipped, cut and added', fault: { kind: 'mutate', mutate: (good) => mutateBytes(random, good) } }),
-    () => ({ what: 'answers with frames that are none', fault: { kind: 'frame', bytes: Buffer.from(random.bytes(40), 'latin1') }, grantsNothing: true }),
+    () => ({
+      what: 'cuts its streams',
+      fault: { kind: random.pick(['reset', 'noMessage'] as const) },
+      grantsNothing: true,
+    }),
+    () => ({
+      what: 'fails',
+      fault: random.chance(0.5)
+        ? { kind: 'status', status: random.below(17) + 1 }
+        : { kind: 'httpStatus', status: random.pick([204, 301, 404, 429, 500, 503]) },
+      grantsNothing: true,
+    }),
+    () => ({
+      what: `answers with ${name}`,
+      fault: { kind: 'mutate', mutate: (good) => (typeof wrong === 'function' ? wrong(good) : wrong) },
+      grantsNothing: true,
+    }),
+    () => ({
+      what: 'answers with bytes flipped, cut and added',
+      fault: { kind: 'mutate', mutate: (good) => mutateBytes(random, good) },
+    }),
+    () => ({
+      what: 'answers with frames that are none',
+      fault: { kind: 'frame', bytes: Buffer.from(random.bytes(40), 'latin1') },
+      grantsNothing: true,
+    }),
   ])();
 }

@@ -27,7 +27,12 @@ export const spellings: Attack = {
   },
 };
 
-async function tryOne(context: Context, upstream: string, apis: (typeof POLICIES)[string], connectionManager: object): Promise<void> {
+async function tryOne(
+  context: Context,
+  upstream: string,
+  apis: (typeof POLICIES)[string],
+  connectionManager: object,
+): Promise<void> {
   const target = await context.open({ policy: policyOf(apis, digestOf(KEY)), upstream, workers: 1, connectionManager });
   const callers = [callHttp1(target.port), callHttp2(target.port)];
   const end = Date.now() + ROUND_MS;
@@ -51,7 +56,10 @@ async function tryBatch({ random, count }: Context, apis: (typeof POLICIES)[stri
     if (passed === null) continue;
     passes++;
     const found = dissent(apis, passed);
-    hold(found.length === 0, `${JSON.stringify(given)} was forwarded as ${JSON.stringify(passed.forwarded)} and judged by ${passed.api ?? 'no API'}, but ${found[0]}`);
+    hold(
+      found.length === 0,
+      `${JSON.stringify(given)} was forwarded as ${JSON.stringify(passed.forwarded)} and judged by ${passed.api ?? 'no API'}, but ${found[0]}`,
+    );
   }
   count('got through', passes);
   return passes;

@@ -26,7 +26,8 @@ type Weather = 'well' | 'late' | 'never';
 /** So many wait for one lease, or each for one of its own, that answering them all at once is more than a VM can do. */
 export const storms: Attack = {
   name: 'storms',
-  tries: 'hundreds of requests at once that wait for the same lease, or each for its own, and a service that freezes meanwhile',
+  tries:
+    'hundreds of requests at once that wait for the same lease, or each for its own, and a service that freezes meanwhile',
   weight: 3,
   async run(context) {
     for (let round = 0; context.isTimeLeft(); round++) await attackOne(context, WORKERS[round % WORKERS.length]!);
@@ -45,7 +46,11 @@ interface Field {
 async function attackOne(context: Context, workers: number): Promise<void> {
   const service = await context.service(rulesOf(MESH));
   service.delayMs = 3;
-  const target = await context.open({ policy: attackedPolicy({ quota: MESH, consumers: CONSUMERS + FRESH, bystanders: true, timeout: TIMEOUT }), workers, servicePort: service.port });
+  const target = await context.open({
+    policy: attackedPolicy({ quota: MESH, consumers: CONSUMERS + FRESH, bystanders: true, timeout: TIMEOUT }),
+    workers,
+    servicePort: service.port,
+  });
   const footprint = new Footprint(target);
   const end = Date.now() + ROUND_MS;
   let next = 0;
@@ -74,18 +79,29 @@ async function oneForAll(field: Field, consumer: number): Promise<void> {
   const weather: Weather = random.pick(['well', 'well', 'late', 'never'] as const);
   const size = 350 + random.below(550);
   const began = Date.now();
-  const wide = weather === 'well' ? new Bystander(context, target, 'a consumer with units of the mesh left', WIDE_KEY) : null;
-  const ends = await storm(field, weather, Array.from({ length: size }, () => keyOf(consumer)));
+  const wide =
+    weather === 'well' ? new Bystander(context, target, 'a consumer with units of the mesh left', WIDE_KEY) : null;
+  const ends = await storm(
+    field,
+    weather,
+    Array.from({ length: size }, () => keyOf(consumer)),
+  );
   await wide?.end();
   const allowed = ends.filter((end) => end === 200).length;
   const windows = Math.floor(Date.now() / 60_000) - Math.floor(began / 60_000) + 1;
   hold(allowed <= LIMIT * windows, `${allowed} requests of one consumer let through in ${windows} windows of ${LIMIT}`);
   context.count('storms of one consumer');
   if (weather !== 'well') return;
-  hold(ends.every((end) => end === 200 || end === 429 || end === 503), `a storm with a service that answers in time is answered ${figuresOf(ends)}`);
+  hold(
+    ends.every((end) => end === 200 || end === 429 || end === 503),
+    `a storm with a service that answers in time is answered ${figuresOf(ends)}`,
+  );
   hold(allowed > 0, `nothing of ${LIMIT} units was given to a storm of ${size}: ${figuresOf(ends)}`);
   const rest = await spendRest(target, keyOf(consumer), LIMIT - allowed);
-  hold(Math.floor(Date.now() / 60_000) !== Math.floor(began / 60_000) || allowed + rest === LIMIT, `${allowed} let through in a storm and ${rest} after it, of ${LIMIT}`);
+  hold(
+    Math.floor(Date.now() / 60_000) !== Math.floor(began / 60_000) || allowed + rest === LIMIT,
+    `${allowed} let through in a storm and ${rest} after it, of ${LIMIT}`,
+  );
 }
 
 /** As many consumers as requests; all of them have units left. */
@@ -93,19 +109,32 @@ async function eachItsOwn(field: Field, first: number): Promise<number> {
   const { context } = field;
   const size = 50 + context.random.below(150);
   const weather: Weather = context.random.pick(['well', 'well', 'never'] as const);
-  const ends = await storm(field, weather, Array.from({ length: size }, (_, i) => keyOf(first + i)));
-  if (weather === 'well') hold(ends.every((end) => end === 200), `${size} consumers with a unit each, and a service that answers in time, are answered ${figuresOf(ends)}`);
+  const ends = await storm(
+    field,
+    weather,
+    Array.from({ length: size }, (_, i) => keyOf(first + i)),
+  );
+  if (weather === 'well')
+    hold(
+      ends.every((end) => end === 200),
+      `${size} consumers with a unit each, and a service that answers in time, are answered ${figuresOf(ends)}`,
+    );
   context.count('storms of many consumers');
   return size;
 }
 
-async function storm({ context, target, service, fresh }: Field, weather: Weather, keys: readonly string[]): Promise<End[]> {
+async function storm(
+  { context, target, service, fresh }: Field,
+  weather: Weather,
+  keys: readonly string[],
+): Promise<End[]> {
   const session = await mustOpen(target);
   if (weather === 'well') await isBack(session, fresh);
   service.delayMs = weather === 'late' ? 300 + context.random.below(500) : 3;
   service.fault = weather === 'never' ? { kind: context.random.pick(['hang', 'reset'] as const) } : null;
   let silent = 0;
-  const onAnswer = (answer: IncomingHttpHeaders): void => void (Number(answer[':status']) >= 400 && answer['retry-after'] === undefined && silent++);
+  const onAnswer = (answer: IncomingHttpHeaders): void =>
+    void (Number(answer[':status']) >= 400 && answer['retry-after'] === undefined && silent++);
   const ends = await Promise.all(keys.map((key) => askHttp2(session, { headers: { 'x-api-key': key }, onAnswer })));
   session.destroy();
   service.delayMs = 3;
@@ -113,14 +142,24 @@ async function storm({ context, target, service, fresh }: Field, weather: Weathe
   context.count('requests', keys.length);
   target.isAlive();
   const unanswered = ends.filter((end) => typeof end !== 'number').length;
-  hold(unanswered === 0, `${unanswered} of ${keys.length} requests of a storm were never answered; the service answered ${weather}`);
-  hold(weather !== 'well' || silent === 0, `${silent} of ${keys.length} refusals do not say when to come again: ${figuresOf(ends)}`);
+  hold(
+    unanswered === 0,
+    `${unanswered} of ${keys.length} requests of a storm were never answered; the service answered ${weather}`,
+  );
+  hold(
+    weather !== 'well' || silent === 0,
+    `${silent} of ${keys.length} refusals do not say when to come again: ${figuresOf(ends)}`,
+  );
   return ends;
 }
 
 /** The worker of this connection may be the one that has not noticed yet that the service is back. */
 async function isBack(session: ClientHttp2Session, fresh: () => string): Promise<void> {
-  for (const deadline = Date.now() + BACK_MS; (await askHttp2(session, { headers: { 'x-api-key': fresh() } })) !== 200; await pause(50)) {
+  for (
+    const deadline = Date.now() + BACK_MS;
+    (await askHttp2(session, { headers: { 'x-api-key': fresh() } })) !== 200;
+    await pause(50)
+  ) {
     hold(Date.now() < deadline, `a worker has not noticed for ${BACK_MS / 1000} s that the service is back`);
   }
 }

@@ -19,7 +19,8 @@ const OPENING = `GET /v1/pets HTTP/1.1\r\nhost: a.test\r\nconnection: Upgrade\r\
 /** Streams that outlive the policy by which they were let in. */
 export const streams: Attack = {
   name: 'streams',
-  tries: 'waves of WebSockets that are kept open through edits, so that each holds on to the policy that let it in until it ends',
+  tries:
+    'waves of WebSockets that are kept open through edits, so that each holds on to the policy that let it in until it ends',
   weight: 2,
   async run(context) {
     while (context.isTimeLeft()) await attackOne(context);
@@ -27,7 +28,11 @@ export const streams: Attack = {
 };
 
 async function attackOne(context: Context): Promise<void> {
-  const policy = attackedPolicy({ quota: { limit: 1_000_000, window: 'day' }, consumers: CONSUMERS, routes: ['before'] });
+  const policy = attackedPolicy({
+    quota: { limit: 1_000_000, window: 'day' },
+    consumers: CONSUMERS,
+    routes: ['before'],
+  });
   const target = await context.open({ policy, workers: 2 });
   const first = target.snapshot(policy);
   const footprint = new Footprint(target, SLACK_MIB);
@@ -68,7 +73,10 @@ class Tunnel {
   private received = '';
 
   private constructor(private readonly socket: Socket) {
-    socket.setEncoding('latin1').on('error', () => undefined).on('data', (text: string) => (this.received += text));
+    socket
+      .setEncoding('latin1')
+      .on('error', () => undefined)
+      .on('data', (text: string) => (this.received += text));
   }
 
   static async open(target: Target): Promise<Tunnel> {
@@ -90,6 +98,7 @@ class Tunnel {
   }
 
   private async has(text: string, otherwise: string): Promise<void> {
-    for (const deadline = Date.now() + 5000; !this.received.includes(text); await pause(2)) hold(Date.now() < deadline && !this.socket.destroyed, otherwise);
+    for (const deadline = Date.now() + 5000; !this.received.includes(text); await pause(2))
+      hold(Date.now() < deadline && !this.socket.destroyed, otherwise);
   }
 }

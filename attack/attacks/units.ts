@@ -15,7 +15,8 @@ const SETTLE_MS = 8000;
 /** Without a service: the quota is this Envoy's, and exact to the unit whatever becomes of the requests that spent it. */
 export const units: Attack = {
   name: 'units',
-  tries: 'resets, storms, edits and drains on a quota of one Envoy, which must allow its limit, no unit more and none less',
+  tries:
+    'resets, storms, edits and drains on a quota of one Envoy, which must allow its limit, no unit more and none less',
   async run(context) {
     for (let round = 0; context.isTimeLeft(); round++) await attackOne(context, WORKERS[round % WORKERS.length]!);
   },
@@ -23,9 +24,11 @@ export const units: Attack = {
 
 async function attackOne(context: Context, workers: number): Promise<void> {
   const allowed = new Map<string, number>();
-  const policy = (routes: string[] = []): string => attackedPolicy({ quota: LOCAL, consumers: CONSUMERS, bystanders: true, routes });
+  const policy = (routes: string[] = []): string =>
+    attackedPolicy({ quota: LOCAL, consumers: CONSUMERS, bystanders: true, routes });
   const target = await context.open({
-    policy: policy(), workers,
+    policy: policy(),
+    workers,
     onAccess: ({ tollgate }) => {
       const name = /^reason=allowed .*\bconsumer=(\S+)/.exec(tollgate ?? '')?.[1];
       if (name !== undefined) allowed.set(name, (allowed.get(name) ?? 0) + 1);
@@ -34,7 +37,11 @@ async function attackOne(context: Context, workers: number): Promise<void> {
   for (let consumer = 0; consumer < 6 && (consumer === 0 || context.isTimeLeft()); consumer++) {
     const until = Date.now() + Math.min(STEP_MS, context.leftMs());
     const goesOn = (): boolean => Date.now() < until;
-    await Promise.all([resetStreams(context, target, consumer, goesOn), hangUps(context, target, consumer, goesOn), editing(context, target, policy, goesOn)]);
+    await Promise.all([
+      resetStreams(context, target, consumer, goesOn),
+      hangUps(context, target, consumer, goesOn),
+      editing(context, target, policy, goesOn),
+    ]);
     const seen = await spendRest(target, consumer, () => allowed.get(`c${consumer}`) ?? 0);
     hold(seen === LIMIT, `${seen} requests of one consumer let through, of ${LIMIT}`);
     target.isWell();
@@ -49,8 +56,16 @@ async function resetStreams(context: Context, target: Target, consumer: number, 
     target.isAlive();
     if (session === null) continue;
     const size = context.random.pick([20, 60, 300]);
-    const ends = await Promise.all(Array.from({ length: size }, () =>
-      askHttp2(session, { headers: { 'x-api-key': keyOf(consumer) }, ...(context.random.chance(0.6) ? { reset: context.random.chance(0.3) ? 'answered' : { afterMs: context.random.below(5) } } : {}) })));
+    const ends = await Promise.all(
+      Array.from({ length: size }, () =>
+        askHttp2(session, {
+          headers: { 'x-api-key': keyOf(consumer) },
+          ...(context.random.chance(0.6)
+            ? { reset: context.random.chance(0.3) ? 'answered' : { afterMs: context.random.below(5) } }
+            : {}),
+        }),
+      ),
+    );
     session.destroy();
     context.count('requests', size);
     context.count('resets', ends.filter((end) => end === 'reset').length);
@@ -60,12 +75,19 @@ async function resetStreams(context: Context, target: Target, consumer: number, 
 
 async function hangUps(context: Context, target: Target, consumer: number, goesOn: () => boolean): Promise<void> {
   while (goesOn()) {
-    await Promise.all(Array.from({ length: 4 }, () => hangUp(target.port, { 'x-api-key': keyOf(consumer) }, context.random.below(8))));
+    await Promise.all(
+      Array.from({ length: 4 }, () => hangUp(target.port, { 'x-api-key': keyOf(consumer) }, context.random.below(8))),
+    );
     context.count('hang-ups', 4);
   }
 }
 
-async function editing({ random, count }: Context, target: Target, policy: (routes: string[]) => string, goesOn: () => boolean): Promise<void> {
+async function editing(
+  { random, count }: Context,
+  target: Target,
+  policy: (routes: string[]) => string,
+  goesOn: () => boolean,
+): Promise<void> {
   for (let step = 0; goesOn(); step++) {
     await pause(random.below(300));
     if (random.chance(0.7)) {

@@ -40,7 +40,12 @@ export class BareHost {
 
   constructor(module: WasmModule) {
     const known = this.functions();
-    const env = Object.fromEntries(wasm.Module.imports(module).map(({ name }) => [name, this.counting(known[name.replace('proxy_', '')] ?? (() => UNIMPLEMENTED))]));
+    const env = Object.fromEntries(
+      wasm.Module.imports(module).map(({ name }) => [
+        name,
+        this.counting(known[name.replace('proxy_', '')] ?? (() => UNIMPLEMENTED)),
+      ]),
+    );
     this.guest = new wasm.Instance(module, { env }).exports as unknown as Guest;
     this.guest.proxy_on_context_create(ROOT, 0);
   }

@@ -26,7 +26,8 @@ export interface Line {
 export function line(points: readonly (readonly [x: number, y: number])[]): Line {
   const mean = (index: 0 | 1): number => points.reduce((sum, point) => sum + point[index], 0) / points.length;
   const [meanX, meanY] = [mean(0), mean(1)];
-  const sum = (f: (x: number, y: number) => number): number => points.reduce((total, [x, y]) => total + f(x - meanX, y - meanY), 0);
+  const sum = (f: (x: number, y: number) => number): number =>
+    points.reduce((total, [x, y]) => total + f(x - meanX, y - meanY), 0);
   const [xx, xy, yy] = [sum((x) => x * x), sum((x, y) => x * y), sum((_, y) => y * y)];
   const slope = xy / xx;
   return { slope, start: meanY - slope * meanX, fit: yy === 0 ? 1 : (xy * xy) / (xx * yy) };

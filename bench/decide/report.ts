@@ -45,7 +45,9 @@ export function print(report: Report): string {
     'consumers, one key each, no quota; ns with ten busy consumers, and with all of them at random:',
     '',
     ...table(report.consumers, 'consumers'),
-    ...(report.consumers.some((row) => row.beyondLimit) ? ['', '* more than the 16 MiB that a config may have: measured with that limit lifted'] : []),
+    ...(report.consumers.some((row) => row.beyondLimit)
+      ? ['', '* more than the 16 MiB that a config may have: measured with that limit lifted']
+      : []),
     '',
     flatness(report.consumers),
     '',
@@ -61,16 +63,37 @@ export function print(report: Report): string {
 
 function flatness(rows: readonly Row[]): string {
   const range = (values: number[]): string => `${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)}`;
-  return `from ${rows[0]!.consumers} to ${rows.at(-1)!.consumers} consumers: ${range(rows.map((row) => row.nanoseconds))} ns, ` +
-    `${range(rows.map((row) => row.instructions))} instructions, ${range(rows.map((row) => row.hostCalls))} host calls`;
+  return (
+    `from ${rows[0]!.consumers} to ${rows.at(-1)!.consumers} consumers: ${range(rows.map((row) => row.nanoseconds))} ns, ` +
+    `${range(rows.map((row) => row.instructions))} instructions, ${range(rows.map((row) => row.hostCalls))} host calls`
+  );
 }
 
 function table(rows: readonly Row[], first: 'consumers' | 'quotas'): string[] {
   const lines = [
-    [first, 'ns', '±', ...(first === 'consumers' ? ['ns, all'] : []), 'instructions', 'bytes moved', 'host calls', 'memory', 'config', 'configure'],
+    [
+      first,
+      'ns',
+      '±',
+      ...(first === 'consumers' ? ['ns, all'] : []),
+      'instructions',
+      'bytes moved',
+      'host calls',
+      'memory',
+      'config',
+      'configure',
+    ],
     ...rows.map((row) => [
-      `${row[first]}${row.beyondLimit ? '*' : ''}`, row.nanoseconds.toFixed(0), `${(row.spread * 50).toFixed(0)} %`,
-      ...(first === 'consumers' ? [row.nanosecondsOverAll.toFixed(0)] : []), `${row.instructions}`, `${row.bulkBytes}`, `${row.hostCalls}`, megabytes(row.memoryBytes), megabytes(row.configBytes), `${row.configureMilliseconds.toFixed(1)} ms`,
+      `${row[first]}${row.beyondLimit ? '*' : ''}`,
+      row.nanoseconds.toFixed(0),
+      `${(row.spread * 50).toFixed(0)} %`,
+      ...(first === 'consumers' ? [row.nanosecondsOverAll.toFixed(0)] : []),
+      `${row.instructions}`,
+      `${row.bulkBytes}`,
+      `${row.hostCalls}`,
+      megabytes(row.memoryBytes),
+      megabytes(row.configBytes),
+      `${row.configureMilliseconds.toFixed(1)} ms`,
     ]),
   ];
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((cells) => cells[column]!.length)));

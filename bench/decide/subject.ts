@@ -48,7 +48,11 @@ export function openSubject(module: WasmModule, consumers: number, quotas: numbe
     host.request(MICROSECONDS_APART);
   };
   return {
-    consumers, quotas, configBytes: config.length, configureMilliseconds, host,
+    consumers,
+    quotas,
+    configBytes: config.length,
+    configureMilliseconds,
+    host,
     time(requests, busy) {
       const start = process.hrtime.bigint();
       for (let i = 0; i < requests; i++) request(busy);
@@ -64,7 +68,11 @@ export function exactCost(subject: Subject, requests: number): Exact {
     const before = countsOf(subject.host);
     subject.time(1, 1);
     const after = countsOf(subject.host);
-    const cost = { instructions: after.instructions - before.instructions, bulkBytes: after.bulkBytes - before.bulkBytes, hostCalls: after.hostCalls - before.hostCalls };
+    const cost = {
+      instructions: after.instructions - before.instructions,
+      bulkBytes: after.bulkBytes - before.bulkBytes,
+      hostCalls: after.hostCalls - before.hostCalls,
+    };
     const entry = seen.get(JSON.stringify(cost)) ?? { times: 0, cost };
     entry.times++;
     seen.set(JSON.stringify(cost), entry);
@@ -82,22 +90,44 @@ function keyOf(consumer: number): string {
 
 function headersOf(key: string): Pair[] {
   return [
-    [':authority', 'api.example.com'], [':path', '/v1/pets?limit=10'], [':method', 'GET'], [':scheme', 'https'],
-    ['user-agent', 'curl/8.5.0'], ['accept', '*/*'], ['x-request-id', '4f0c7b9e-7a6d-4a9e-9b39-0a2c0f9f5d11'],
-    ['x-api-version', '2'], ['x-api-key', key],
+    [':authority', 'api.example.com'],
+    [':path', '/v1/pets?limit=10'],
+    [':method', 'GET'],
+    [':scheme', 'https'],
+    ['user-agent', 'curl/8.5.0'],
+    ['accept', '*/*'],
+    ['x-request-id', '4f0c7b9e-7a6d-4a9e-9b39-0a2c0f9f5d11'],
+    ['x-api-version', '2'],
+    ['x-api-key', key],
   ];
 }
 
 /** As bytes, piece by piece: a text of a million consumers is larger than one likes to join. */
 function configOf(consumers: number, quotas: number): Uint8Array {
-  const plan = { name: 'free', quotas: Array.from({ length: quotas }, (_, i) => ({ name: `quota-${i}`, limit: 1_000_000_000_000 + i, window: 'month' })) };
-  const apis = [{ name: 'petstore', paths: ['/v1'], plans: ['free'], routes: [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }] }];
+  const plan = {
+    name: 'free',
+    quotas: Array.from({ length: quotas }, (_, i) => ({
+      name: `quota-${i}`,
+      limit: 1_000_000_000_000 + i,
+      window: 'month',
+    })),
+  };
+  const apis = [
+    {
+      name: 'petstore',
+      paths: ['/v1'],
+      plans: ['free'],
+      routes: [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }],
+    },
+  ];
   const head = { version: 1, policy: 'bench', keySources: [{ header: 'x-api-key' }], apis, plans: [plan] };
   const parts = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"consumers":[`)];
   for (let first = 0; first < consumers; first += 10_000) {
     const items: string[] = [];
     for (let i = first; i < Math.min(consumers, first + 10_000); i++) {
-      items.push(`{"name":"c${i}","plan":"free","keys":[{"id":"k","digest":"${createHash('sha256').update(keyOf(i)).digest('hex')}"}]}`);
+      items.push(
+        `{"name":"c${i}","plan":"free","keys":[{"id":"k","digest":"${createHash('sha256').update(keyOf(i)).digest('hex')}"}]}`,
+      );
     }
     parts.push(Buffer.from(`${first === 0 ? '' : ','}${items.join(',')}`));
   }

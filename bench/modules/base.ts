@@ -1,6 +1,12 @@
 import {
-  proxy_add_header_map_value, proxy_get_current_time_nanoseconds, proxy_get_header_map_pairs, proxy_get_header_map_value, proxy_remove_header_map_value,
-  proxy_replace_header_map_value, proxy_set_header_map_pairs, proxy_set_property,
+  proxy_add_header_map_value,
+  proxy_get_current_time_nanoseconds,
+  proxy_get_header_map_pairs,
+  proxy_get_header_map_value,
+  proxy_remove_header_map_value,
+  proxy_replace_header_map_value,
+  proxy_set_header_map_pairs,
+  proxy_set_property,
 } from "@solo-io/proxy-runtime/assembly/imports";
 
 /**

@@ -1,5 +1,5 @@
-import { upToDate } from '../../scripts/module.ts';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { upToDate } from '../../scripts/build/module.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { KEY } from '../identity.ts';
 import { EMPTY_MODULE, NO_FILTER, type Variant } from '../variant.ts';
 
@@ -20,8 +20,16 @@ export const floor: readonly Variant[] = [
 
 function module(name: string, title: string, source: string, proof?: string): Variant {
   return {
-    name, title, family: 'floor', status: 200, key: KEY, services: [], ...(proof === undefined ? {} : { proof }),
-    module: async () => (await upToDate(inPackage('bench', 'modules', `${source}.ts`), inPackage('build', 'bench', `${source}.wasm`))).path,
+    name,
+    title,
+    family: 'floor',
+    status: 200,
+    key: KEY,
+    services: [],
+    ...(proof === undefined ? {} : { proof }),
+    module: async () =>
+      (await upToDate(inPackage('bench', 'modules', `${source}.ts`), inPackage('build', 'bench', `${source}.wasm`)))
+        .path,
     configuration: () => '',
   };
 }

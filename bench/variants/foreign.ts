@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { UsageError } from '../../scripts/command.ts';
+import { UsageError } from '../../scripts/cli/command.ts';
 import { KEY } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 
@@ -12,7 +12,12 @@ export function foreign(option: string): Variant {
   const module = resolve(path);
   if (!existsSync(module)) throw new UsageError(`--also ${name}: no file ${path}`);
   return {
-    name, title: name, family: 'foreign', status: null, key: KEY, services: [],
+    name,
+    title: name,
+    family: 'foreign',
+    status: null,
+    key: KEY,
+    services: [],
     module: async () => module,
     configuration: () => (config !== '' && existsSync(config) ? readFileSync(config, 'utf8') : config),
   };

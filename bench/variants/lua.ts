@@ -1,4 +1,15 @@
-import { CONSUMER_HEADER, consumers, ENDLESS, KEY, KEY_HEADER, PLAN_HEADER, ROUTE, ROUTE_HEADER, ROUTED, WRONG_KEY } from '../identity.ts';
+import {
+  CONSUMER_HEADER,
+  consumers,
+  ENDLESS,
+  KEY,
+  KEY_HEADER,
+  PLAN_HEADER,
+  ROUTE,
+  ROUTE_HEADER,
+  ROUTED,
+  WRONG_KEY,
+} from '../identity.ts';
 import type { Variant } from '../variant.ts';
 
 /** The least that can be written: one key, in plain text. */
@@ -17,7 +28,9 @@ end
  * Globals belong to a worker, so the limit is counted by each worker alone; there are no RateLimit headers.
  */
 function tableAndBucket(): string {
-  const rows = consumers().map(({ key, consumer }) => `  ["${key}"] = { name = "${consumer}", plan = "free", tokens = ${ENDLESS}, filled = 0 },`);
+  const rows = consumers().map(
+    ({ key, consumer }) => `  ["${key}"] = { name = "${consumer}", plan = "free", tokens = ${ENDLESS}, filled = 0 },`,
+  );
   return `
 local RATE, BURST = ${ENDLESS}, ${ENDLESS}
 local consumers = {
@@ -60,9 +73,14 @@ export const lua: readonly Variant[] = [
 ];
 
 function script(name: string, title: string, source: () => string): Variant {
-  const filters = (): object[] => [{
-    name: 'envoy.filters.http.lua',
-    typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua', default_source_code: { inline_string: source() } },
-  }];
+  const filters = (): object[] => [
+    {
+      name: 'envoy.filters.http.lua',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua',
+        default_source_code: { inline_string: source() },
+      },
+    },
+  ];
   return { name, title, family: 'lua', status: 200, key: KEY, services: [], filters };
 }

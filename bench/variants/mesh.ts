@@ -1,4 +1,4 @@
-import { currentModule } from '../../scripts/module.ts';
+import { currentModule } from '../../scripts/build/module.ts';
 import { pluginConfig } from '../../tests/host/config.ts';
 import { CONSUMERS, ENDLESS, KEY, ROUTED } from '../identity.ts';
 import type { Variant } from '../variant.ts';
@@ -13,16 +13,34 @@ const QUOTAS = [
 ] as const;
 
 /** Tollgate with quotas of the whole mesh: the service is asked for leases, and hardly any request waits for one. */
-export const mesh: readonly Variant[] = [{
-  name: 'tollgate-mesh', title: 'Tollgate: key, 3 quotas of the mesh, route', family: 'tollgate', status: ROUTED, key: KEY, services: ['ratelimit'],
-  proof: 'ratelimit',
-  descriptors: [{
-    key: 'plan', value: 'free',
-    descriptors: QUOTAS.map(({ name, unit }) => ({ key: 'quota', value: name, descriptors: [{ key: 'consumer', rate_limit: { unit, requests_per_unit: ENDLESS } }] })),
-  }],
-  module: async () => (await currentModule()).path,
-  configuration: () => JSON.stringify({ ...pluginConfig(quotas(), { policy: 'tollgate-mesh', consumers: CONSUMERS, routes: ROUTES }), rateLimitService: RATE_LIMIT_SERVICE }),
-}];
+export const mesh: readonly Variant[] = [
+  {
+    name: 'tollgate-mesh',
+    title: 'Tollgate: key, 3 quotas of the mesh, route',
+    family: 'tollgate',
+    status: ROUTED,
+    key: KEY,
+    services: ['ratelimit'],
+    proof: 'ratelimit',
+    descriptors: [
+      {
+        key: 'plan',
+        value: 'free',
+        descriptors: QUOTAS.map(({ name, unit }) => ({
+          key: 'quota',
+          value: name,
+          descriptors: [{ key: 'consumer', rate_limit: { unit, requests_per_unit: ENDLESS } }],
+        })),
+      },
+    ],
+    module: async () => (await currentModule()).path,
+    configuration: () =>
+      JSON.stringify({
+        ...pluginConfig(quotas(), { policy: 'tollgate-mesh', consumers: CONSUMERS, routes: ROUTES }),
+        rateLimitService: RATE_LIMIT_SERVICE,
+      }),
+  },
+];
 
 const RATE_LIMIT_SERVICE = { cluster: 'ratelimit', domain: DOMAIN, timeoutMilliseconds: 50 };
 

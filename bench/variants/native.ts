@@ -6,8 +6,25 @@ const ALWAYS = { default_value: { numerator: 100, denominator: 'HUNDRED' } };
 
 /** What Envoy's own C++ filters can do: a key, and one limit for everybody together. */
 export const native: readonly Variant[] = [
-  { name: 'native', title: 'Envoy: api_key_auth, local_ratelimit', family: 'native', status: 200, key: KEY, services: [], proof: 'x-ratelimit-limit', filters: () => [apiKeyAuth(), localRateLimit()] },
-  { name: 'native-wrong-key', title: 'Envoy: api_key_auth, wrong key (401)', family: 'native', status: 401, key: WRONG_KEY, services: [], filters: () => [apiKeyAuth(), localRateLimit()] },
+  {
+    name: 'native',
+    title: 'Envoy: api_key_auth, local_ratelimit',
+    family: 'native',
+    status: 200,
+    key: KEY,
+    services: [],
+    proof: 'x-ratelimit-limit',
+    filters: () => [apiKeyAuth(), localRateLimit()],
+  },
+  {
+    name: 'native-wrong-key',
+    title: 'Envoy: api_key_auth, wrong key (401)',
+    family: 'native',
+    status: 401,
+    key: WRONG_KEY,
+    services: [],
+    filters: () => [apiKeyAuth(), localRateLimit()],
+  },
 ];
 
 export function apiKeyAuth(): object {
@@ -27,9 +44,11 @@ function localRateLimit(): object {
     name: 'envoy.filters.http.local_ratelimit',
     typed_config: {
       '@type': `${FILTERS}.local_ratelimit.v3.LocalRateLimit`,
-      stat_prefix: 'bench', enable_x_ratelimit_headers: 'DRAFT_VERSION_03',
+      stat_prefix: 'bench',
+      enable_x_ratelimit_headers: 'DRAFT_VERSION_03',
       token_bucket: { max_tokens: ENDLESS, tokens_per_fill: ENDLESS, fill_interval: '1s' },
-      filter_enabled: ALWAYS, filter_enforced: ALWAYS,
+      filter_enabled: ALWAYS,
+      filter_enforced: ALWAYS,
     },
   };
 }

@@ -18,13 +18,25 @@ const BY_CONSUMER = [{ actions: [{ request_headers: { header_name: CONSUMER_HEAD
 export const service: readonly Variant[] = [
   {
     ...asks('key-ratelimit', 'api_key_auth + rate limit service, Redis', ['ratelimit']),
-    filters: () => [apiKeyAuth(), rateLimit()], rateLimits: BY_CONSUMER, descriptors: COUNTED, proof: RATE_LIMIT_HEADER,
+    filters: () => [apiKeyAuth(), rateLimit()],
+    rateLimits: BY_CONSUMER,
+    descriptors: COUNTED,
+    proof: RATE_LIMIT_HEADER,
   },
   { ...asks('extauthz', 'ext_authz service', ['extauthz']), status: ROUTED, filters: () => [extAuthz()] },
-  { ...asks('extauthz-wrong-key', 'ext_authz service, wrong key (401)', ['extauthz']), key: WRONG_KEY, status: 401, filters: () => [extAuthz()] },
   {
-    ...asks('extauthz-ratelimit', 'ext_authz service + rate limit service, Redis', ['extauthz', 'ratelimit']), status: ROUTED,
-    filters: () => [extAuthz(), rateLimit()], rateLimits: BY_CONSUMER, descriptors: COUNTED, proof: RATE_LIMIT_HEADER,
+    ...asks('extauthz-wrong-key', 'ext_authz service, wrong key (401)', ['extauthz']),
+    key: WRONG_KEY,
+    status: 401,
+    filters: () => [extAuthz()],
+  },
+  {
+    ...asks('extauthz-ratelimit', 'ext_authz service + rate limit service, Redis', ['extauthz', 'ratelimit']),
+    status: ROUTED,
+    filters: () => [extAuthz(), rateLimit()],
+    rateLimits: BY_CONSUMER,
+    descriptors: COUNTED,
+    proof: RATE_LIMIT_HEADER,
   },
 ];
 
@@ -37,7 +49,10 @@ function rateLimit(): object {
     name: 'envoy.filters.http.ratelimit',
     typed_config: {
       '@type': `${FILTERS}.ratelimit.v3.RateLimit`,
-      domain: DOMAIN, timeout: TIMEOUT, failure_mode_deny: true, enable_x_ratelimit_headers: 'DRAFT_VERSION_03',
+      domain: DOMAIN,
+      timeout: TIMEOUT,
+      failure_mode_deny: true,
+      enable_x_ratelimit_headers: 'DRAFT_VERSION_03',
       rate_limit_service: { grpc_service: call('ratelimit'), transport_api_version: 'V3' },
     },
   };
@@ -46,7 +61,12 @@ function rateLimit(): object {
 function extAuthz(): object {
   return {
     name: 'envoy.filters.http.ext_authz',
-    typed_config: { '@type': `${FILTERS}.ext_authz.v3.ExtAuthz`, grpc_service: call('extauthz'), transport_api_version: 'V3', clear_route_cache: true },
+    typed_config: {
+      '@type': `${FILTERS}.ext_authz.v3.ExtAuthz`,
+      grpc_service: call('extauthz'),
+      transport_api_version: 'V3',
+      clear_route_cache: true,
+    },
   };
 }
 

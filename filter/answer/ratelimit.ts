@@ -57,7 +57,8 @@ export function keepPolicyTexts(tables: Tables): void {
   for (let i = 0; i < tables.plans.count; i++) {
     const plan = tables.plans.at(i);
     let bytes = 0;
-    for (let q = 0; q < plan.quotaCount; q++) bytes += MAX_ITEM_BYTES + lengthOf(tables.quotas.at(plan.firstQuota + q).name);
+    for (let q = 0; q < plan.quotaCount; q++)
+      bytes += MAX_ITEM_BYTES + lengthOf(tables.quotas.at(plan.firstQuota + q).name);
     plan.policyText = view(tables.texts.allocate(bytes), 0);
   }
 }

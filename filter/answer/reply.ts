@@ -8,13 +8,13 @@ import { Tables } from "../tables/tables";
 import { rateLimit, rateLimitPolicy } from "./ratelimit";
 import { addPair, beginPairs, endPairs } from "./pairs";
 
-const TYPE_OPEN = literal("{\"type\":\"urn:tollgate:reason:");
-const TITLE = literal("\",\"title\":\"");
-const STATUS = literal("\",\"status\":");
-const DETAIL = literal(",\"detail\":\"");
-const REASON = literal("\",\"reason\":\"");
-const QUOTA = literal("\",\"quota\":\"");
-const CLOSE = literal("\"}\n");
+const TYPE_OPEN = literal('{"type":"urn:tollgate:reason:');
+const TITLE = literal('","title":"');
+const STATUS = literal('","status":');
+const DETAIL = literal(',"detail":"');
+const REASON = literal('","reason":"');
+const QUOTA = literal('","quota":"');
+const CLOSE = literal('"}\n');
 
 const CONTENT_TYPE = literal("content-type");
 const PROBLEM_JSON = literal("application/problem+json");
@@ -22,9 +22,9 @@ const CACHE_CONTROL = literal("cache-control");
 const NO_STORE = literal("no-store");
 const WWW_AUTHENTICATE = literal("www-authenticate");
 const BEARER = literal("bearer");
-const BEARER_REALM = literal("Bearer realm=\"");
-const API_KEY_REALM = literal("ApiKey realm=\"");
-const QUOTE = literal("\"");
+const BEARER_REALM = literal('Bearer realm="');
+const API_KEY_REALM = literal('ApiKey realm="');
+const QUOTE = literal('"');
 const RETRY_AFTER = literal("retry-after");
 /** Seconds to wait when nobody knows how many. */
 const SOON = literal("1");
@@ -59,7 +59,8 @@ export function replyPairs(tables: Tables | null, grpc: bool): View {
   if (!grpc) addPair(CONTENT_TYPE, PROBLEM_JSON);
   addPair(CACHE_CONTROL, NO_STORE);
   if (statusOf(decision.reason) == 401 && tables != null) addPair(WWW_AUTHENTICATE, challenge(tables));
-  if (decision.reason == Reason.QuotaUnavailable || decision.reason == Reason.TooManyWaiting) addPair(RETRY_AFTER, SOON);
+  if (decision.reason == Reason.QuotaUnavailable || decision.reason == Reason.TooManyWaiting)
+    addPair(RETRY_AFTER, SOON);
   if (decision.reason == Reason.QuotaExceeded && tables != null) {
     begin(20);
     writeNumber(decision.retryAfterSeconds);

@@ -10,7 +10,7 @@ export const ABSENT: View = 0;
 // @ts-ignore: decorator
 @inline
 export function view(pointer: usize, length: i32): View {
-  return (<u64>(<u32>length) << 32) | <u64>pointer;
+  return ((<u64>(<u32>length)) << 32) | (<u64>pointer);
 }
 
 // @ts-ignore: decorator

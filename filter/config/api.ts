@@ -104,8 +104,15 @@ function readHost(reader: Reader): View {
   const length = lengthOf(host);
   const isWildcard = startsWith(host, WILDCARD);
   const domain = isWildcard ? slice(host, lengthOf(WILDCARD), length) : host;
-  if (lengthOf(domain) == 0 || !readAuthority(domain) || !equals(hostName, domain) || (isWildcard && byteAt(domain, 0) == 0x5b)) {
-    reader.fail(literal("must be a host in lower case without port, or '*.' and a domain; an address in its usual form"));
+  if (
+    lengthOf(domain) == 0 ||
+    !readAuthority(domain) ||
+    !equals(hostName, domain) ||
+    (isWildcard && byteAt(domain, 0) == 0x5b)
+  ) {
+    reader.fail(
+      literal("must be a host in lower case without port, or '*.' and a domain; an address in its usual form"),
+    );
   }
   return host;
 }
@@ -116,9 +123,13 @@ function addMounts(reader: Reader, tables: Tables, api: i32, hosts: View[], path
     const host = hosts[h];
     const kind = host == ABSENT ? HostKind.Any : byteAt(host, 0) == 0x2a ? HostKind.Wildcard : HostKind.Exact;
     // A wildcard keeps its dot: "*.example.com" is the suffix ".example.com".
-    const text = kind == HostKind.Any ? ABSENT : tables.texts.keep(kind == HostKind.Wildcard ? slice(host, 1, lengthOf(host)) : host);
+    const text =
+      kind == HostKind.Any
+        ? ABSENT
+        : tables.texts.keep(kind == HostKind.Wildcard ? slice(host, 1, lengthOf(host)) : host);
     for (let p = 0; p < paths.length; p++) {
-      if (tables.mounts.count == MAX_MOUNTS) return reader.fail(literal("at most %d pairs of host and path in all"), MAX_MOUNTS);
+      if (tables.mounts.count == MAX_MOUNTS)
+        return reader.fail(literal("at most %d pairs of host and path in all"), MAX_MOUNTS);
       const mount = tables.mounts.add();
       mount.host = text;
       mount.hostKind = kind;

@@ -89,7 +89,7 @@ function readDigest(reader: Reader, to: usize): void {
     const high = hexDigit(byteAt(text, i));
     const low = hexDigit(byteAt(text, i + 1));
     good = high >= 0 && low >= 0;
-    store<u8>(to + (i >> 1), <u8>(high << 4 | low));
+    store<u8>(to + (i >> 1), <u8>((high << 4) | low));
   }
   if (!good) reader.fail(literal("must be the 64 hex digits of a SHA-256 digest"));
 }

@@ -16,7 +16,10 @@ export const CONFIG_VERSION: i64 = 1;
 
 /** What came of a plugin config: tables, or the first problem in it, as a text in the arena. */
 export class Decoded {
-  constructor(readonly tables: Tables | null, readonly problem: View) {}
+  constructor(
+    readonly tables: Tables | null,
+    readonly problem: View,
+  ) {}
 }
 
 /**

@@ -27,13 +27,13 @@ function decodeKeySource(reader: Reader, tables: Tables): void {
     if (kinds++ == 1) reader.fail(literal("one kind to a key source"));
     if (reader.is(Field.HEADER)) {
       const name = readHeaderName(reader);
-      if (equals(name, AUTHORIZATION_HEADER)) reader.fail(literal("must name a scheme: {\"authorization\": \"Bearer\"}"));
+      if (equals(name, AUTHORIZATION_HEADER)) reader.fail(literal('must name a scheme: {"authorization": "Bearer"}'));
       add(reader, tables, KeySourceKind.Header, name);
     } else if (reader.is(Field.AUTHORIZATION)) {
       const scheme = readToken(reader);
       if (equalsLower(scheme, BEARER)) add(reader, tables, KeySourceKind.Authorization, BEARER);
       else if (equalsLower(scheme, API_KEY)) add(reader, tables, KeySourceKind.Authorization, API_KEY);
-      else reader.fail(literal("must be \"Bearer\" or \"ApiKey\""));
+      else reader.fail(literal('must be "Bearer" or "ApiKey"'));
     } else if (reader.is(Field.QUERY)) {
       add(reader, tables, KeySourceKind.Query, readToken(reader));
     } else if (reader.is(Field.COOKIE)) {

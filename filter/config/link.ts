@@ -29,7 +29,8 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
 function needRateLimitService(reader: Reader, tables: Tables): void {
   if (tables.rateLimitService.cluster != ABSENT) return;
   for (let i = 0; i < tables.quotas.count; i++) {
-    if (tables.quotas.at(i).mesh) return reader.fail(literal("a quota has the scope mesh, so there must be a rate limit service"));
+    if (tables.quotas.at(i).mesh)
+      return reader.fail(literal("a quota has the scope mesh, so there must be a rate limit service"));
   }
 }
 
@@ -53,13 +54,20 @@ function linkRoutes(reader: Reader, tables: Tables, names: Names): void {
       for (let i = 0; i < route.planCount; i++) {
         const reference = tables.references.at(route.firstPlan + i);
         reference.index = names.plans.find(reference.name);
-        if (reference.index == NONE) return reader.fail(literal("apis[%d].routes[%d].plans[%d]: no plan named %q"), a, r, i, reference.name);
+        if (reference.index == NONE)
+          return reader.fail(literal("apis[%d].routes[%d].plans[%d]: no plan named %q"), a, r, i, reference.name);
       }
       for (let i = 0; i < route.consumerCount; i++) {
         const reference = tables.references.at(route.firstConsumer + i);
         reference.index = names.consumers.find(reference.name);
         if (reference.index == NONE) {
-          return reader.fail(literal("apis[%d].routes[%d].consumers[%d]: no consumer named %q"), a, r, i, reference.name);
+          return reader.fail(
+            literal("apis[%d].routes[%d].consumers[%d]: no consumer named %q"),
+            a,
+            r,
+            i,
+            reference.name,
+          );
         }
       }
     }
@@ -90,14 +98,22 @@ function linkSubscription(reader: Reader, tables: Tables, names: Names, consumer
   if (subscription.api == NONE) return refuse(reader, consumer, index, literal("api: no API named %q"), apiName);
   if (subscription.plan == NONE) return refuse(reader, consumer, index, literal("plan: no plan named %q"), planName);
   subscription.offer = findOffer(tables, subscription.api, subscription.plan);
-  if (subscription.offer == NONE) return refuse(reader, consumer, index, literal("plan: the API does not offer the plan %q"), planName);
+  if (subscription.offer == NONE)
+    return refuse(reader, consumer, index, literal("plan: the API does not offer the plan %q"), planName);
   for (let i = 0; i < subscription.limitCount; i++) {
     const replacement = tables.limits.at(subscription.firstLimit + i);
     const name = viewOf(replacement.quota);
     replacement.quota = findQuota(tables, subscription.plan, name);
-    if (replacement.quota == NONE) return refuse(reader, consumer, index, literal("limits: the plan has no quota named %q"), name);
+    if (replacement.quota == NONE)
+      return refuse(reader, consumer, index, literal("limits: the plan has no quota named %q"), name);
     if (tables.quotas.at(replacement.quota).burst > 0) {
-      return refuse(reader, consumer, index, literal("limits: the quota %q is a bucket, which has no limit to replace"), name);
+      return refuse(
+        reader,
+        consumer,
+        index,
+        literal("limits: the quota %q is a bucket, which has no limit to replace"),
+        name,
+      );
     }
   }
   return true;
@@ -147,5 +163,11 @@ function buildKeyring(reader: Reader, tables: Tables): void {
   if (number == NONE) return;
   const one = keyring.keys.at(keyring.twin);
   const two = keyring.keys.at(number);
-  reader.fail(literal("key %q of consumer %q has the digest of key %q of consumer %q"), two.id, tables.consumers.at(two.consumer).name, one.id, tables.consumers.at(one.consumer).name);
+  reader.fail(
+    literal("key %q of consumer %q has the digest of key %q of consumer %q"),
+    two.id,
+    tables.consumers.at(two.consumer).name,
+    one.id,
+    tables.consumers.at(one.consumer).name,
+  );
 }

@@ -26,7 +26,7 @@ export class FieldPath {
   }
 
   setIndex(index: i32): void {
-    if (this.depth <= MAX_DEPTH) this.segments[this.depth - 1] = INDEX | <u64>index;
+    if (this.depth <= MAX_DEPTH) this.segments[this.depth - 1] = INDEX | (<u64>index);
   }
 
   /** Appends the place to the text being written; false when it is the document itself. */

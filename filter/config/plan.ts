@@ -44,6 +44,7 @@ function finishQuotas(reader: Reader, tables: Tables, plan: Plan): void {
     const quota = tables.quotas.at(i);
     finishQuota(quota, plan.name);
     if (quota.mesh) plan.hasMesh = true;
-    if (quota.mesh && ++meshCount > MAX_MESH_QUOTAS) reader.fail(literal("at most %d quotas of a plan may have the scope mesh"), MAX_MESH_QUOTAS);
+    if (quota.mesh && ++meshCount > MAX_MESH_QUOTAS)
+      reader.fail(literal("at most %d quotas of a plan may have the scope mesh"), MAX_MESH_QUOTAS);
   }
 }

@@ -17,7 +17,14 @@ const BUCKET_DETAIL: u8 = 0x80;
 const MESH_DETAIL: u8 = 0x40;
 /** In the order of WindowKind. */
 const WINDOWS: StaticArray<View> = [
-  literal("second"), literal("minute"), literal("hour"), literal("day"), literal("week"), literal("month"), literal("7d"), literal("30d"),
+  literal("second"),
+  literal("minute"),
+  literal("hour"),
+  literal("day"),
+  literal("week"),
+  literal("month"),
+  literal("7d"),
+  literal("30d"),
 ];
 const ENVOY = literal("envoy");
 const MESH = literal("mesh");
@@ -41,7 +48,9 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): v
       quota.limit = reader.integer(1, MAX_EXACT);
     } else if (reader.is(Field.WINDOW)) {
       seen = reader.mark(seen, 2);
-      quota.window = <WindowKind>readWord(reader, WINDOWS, literal("must be second, minute, hour, day, week, month, 7d or 30d"));
+      quota.window = <WindowKind>(
+        readWord(reader, WINDOWS, literal("must be second, minute, hour, day, week, month, 7d or 30d"))
+      );
     } else if (reader.is(Field.BURST)) {
       seen = reader.mark(seen, 3);
       quota.burst = reader.integer(1, MAX_BURST);
@@ -68,17 +77,22 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): v
 function checkQuota(reader: Reader, quota: Quota): void {
   if (quota.burst > 0) setBucket(reader, quota);
   if (quota.mesh && quota.burst > 0) reader.fail(literal("a bucket cannot have the scope mesh"));
-  if (!quota.mesh && quota.failureMode != FailureMode.Deny) reader.fail(literal("onUnavailable goes with the scope mesh"));
-  if ((quota.failureMode == FailureMode.LocalShare) != (quota.localShare > 0)) reader.fail(literal("localShare goes with onUnavailable local-share, and that with it"));
+  if (!quota.mesh && quota.failureMode != FailureMode.Deny)
+    reader.fail(literal("onUnavailable goes with the scope mesh"));
+  if ((quota.failureMode == FailureMode.LocalShare) != quota.localShare > 0)
+    reader.fail(literal("localShare goes with onUnavailable local-share, and that with it"));
 }
 
 function setBucket(reader: Reader, quota: Quota): void {
   const seconds = nominalSeconds(quota.window);
-  if (quota.window > WindowKind.Day) return reader.fail(literal("burst goes with a window of a second, minute, hour or day"));
-  if (quota.limit / seconds > MAX_BUCKET_RATE_PER_SECOND) return reader.fail(literal("a bucket fills at most 1000000 times a second"));
+  if (quota.window > WindowKind.Day)
+    return reader.fail(literal("burst goes with a window of a second, minute, hour or day"));
+  if (quota.limit / seconds > MAX_BUCKET_RATE_PER_SECOND)
+    return reader.fail(literal("a bucket fills at most 1000000 times a second"));
   // Rounded up: a bucket may fill a nanosecond too slowly, never too fast.
   quota.intervalNanoseconds = (seconds * NANOSECONDS + quota.limit - 1) / quota.limit;
-  if (quota.burst > MAX_REFILL_NANOSECONDS / quota.intervalNanoseconds) reader.fail(literal("a bucket must refill within 366 days"));
+  if (quota.burst > MAX_REFILL_NANOSECONDS / quota.intervalNanoseconds)
+    reader.fail(literal("a bucket must refill within 366 days"));
 }
 
 /** Gives the quota its meter. The rate limit service counts each plan for itself, so its plan is part of a mesh quota's. */

@@ -33,7 +33,10 @@ export class Reader {
   /** ABSENT while nothing is wrong; lives in the arena. */
   problem: View = ABSENT;
 
-  constructor(private position: usize, private readonly end: usize) {}
+  constructor(
+    private position: usize,
+    private readonly end: usize,
+  ) {}
 
   get failed(): bool {
     return this.problem != ABSENT;
@@ -91,13 +94,13 @@ export class Reader {
 
   /** `seen` with the bit of the present field added; a field that came before is refused. */
   mark(seen: u32, bit: u32): u32 {
-    if (seen >> bit & 1) this.fail(literal("given twice"));
-    return seen | 1 << bit;
+    if ((seen >> bit) & 1) this.fail(literal("given twice"));
+    return seen | (1 << bit);
   }
 
   /** Refuses an object that ended without a field it must have. */
   need(seen: u32, bit: u32, field: View): void {
-    if (!(seen >> bit & 1)) this.fail(literal("needs the field %q"), field);
+    if (!((seen >> bit) & 1)) this.fail(literal("needs the field %q"), field);
   }
 
   /** A string of `minBytes` to `maxBytes` bytes of UTF-8; valid until the document is freed. */
@@ -176,7 +179,12 @@ export class Reader {
       this.position++;
       return true;
     }
-    this.fail(this.position == this.end ? literal("must be JSON; expected '%s' before the end") : literal("must be JSON; expected '%s'"), single(byte));
+    this.fail(
+      this.position == this.end
+        ? literal("must be JSON; expected '%s' before the end")
+        : literal("must be JSON; expected '%s'"),
+      single(byte),
+    );
     return false;
   }
 

@@ -10,8 +10,14 @@ const MAX_ROUTES = 1024;
 const MAX_HEADERS = 64;
 const DEFAULT = literal("default");
 const FRAMING: StaticArray<View> = [
-  literal("host"), literal("content-length"), literal("transfer-encoding"), literal("connection"), literal("te"),
-  literal("upgrade"), literal("trailer"), literal("keep-alive"),
+  literal("host"),
+  literal("content-length"),
+  literal("transfer-encoding"),
+  literal("connection"),
+  literal("te"),
+  literal("upgrade"),
+  literal("trailer"),
+  literal("keep-alive"),
 ];
 
 export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): void {
@@ -75,7 +81,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
 
 function readRouteName(reader: Reader, tables: Tables, firstOfApi: i32, index: i32): View {
   const name = readName(reader);
-  if (equals(name, DEFAULT)) reader.fail(literal("the name \"default\" is the API's own"));
+  if (equals(name, DEFAULT)) reader.fail(literal('the name "default" is the API\'s own'));
   for (let i = firstOfApi; i < index; i++) {
     if (equals(tables.routes.at(i).name, name)) reader.fail(literal("a second route named %q"), name);
   }

@@ -27,7 +27,9 @@ export function readConsumerName(reader: Reader): View {
   const name = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(name); i < n; i++) {
     if (!isConsumerByte(byteAt(name, i))) {
-      reader.fail(literal("must be a name of letters, digits and ._@+|:/=~-, with % and two hex digits for each other byte"));
+      reader.fail(
+        literal("must be a name of letters, digits and ._@+|:/=~-, with % and two hex digits for each other byte"),
+      );
       break;
     }
   }
@@ -40,7 +42,16 @@ function isNameByte(byte: u8): bool {
 
 /** Beyond those of a name: `+ | : / = ~ %`. */
 function isConsumerByte(byte: u8): bool {
-  return isNameByte(byte) || byte == 0x2b || byte == 0x7c || byte == 0x3a || byte == 0x2f || byte == 0x3d || byte == 0x7e || byte == 0x25;
+  return (
+    isNameByte(byte) ||
+    byte == 0x2b ||
+    byte == 0x7c ||
+    byte == 0x3a ||
+    byte == 0x2f ||
+    byte == 0x3d ||
+    byte == 0x7e ||
+    byte == 0x25
+  );
 }
 
 /** A header name in lower case that is neither a pseudo header nor Tollgate's own. */
@@ -105,7 +116,12 @@ export function readPath(reader: Reader): View {
     const byte = byteAt(path, i);
     good = byte == 0x2f ? i + 1 == n || isSegmentStart(path, i + 1) : isPathCharacter(byte) && byte != 0x2a;
   }
-  if (!good) reader.fail(literal("must be a path: '/' first, then letters, digits and -._~!$&'()+,=:@/, no '//', '.' or '..', no segment that begins with ':' or '('"));
+  if (!good)
+    reader.fail(
+      literal(
+        "must be a path: '/' first, then letters, digits and -._~!$&'()+,=:@/, no '//', '.' or '..', no segment that begins with ':' or '('",
+      ),
+    );
   return path;
 }
 
@@ -125,7 +141,7 @@ function isDotSegment(path: View, from: i32): bool {
 export function readAllow(reader: Reader): bool {
   const word = reader.text(1, MAX_NAME_BYTES);
   if (equals(word, ALLOW)) return true;
-  if (!equals(word, DENY)) reader.fail(literal("must be \"allow\" or \"deny\""));
+  if (!equals(word, DENY)) reader.fail(literal('must be "allow" or "deny"'));
   return false;
 }
 

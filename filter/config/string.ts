@@ -11,16 +11,31 @@ export function readEscape(from: usize, end: usize, to: usize): usize {
   if (byte == 0x75) return readUnicode(from, end, to);
   let plain: u8;
   switch (byte) {
-    case 0x22: case 0x5c: case 0x2f: plain = byte; break;
-    case 0x62: plain = 0x08; break;
-    case 0x66: plain = 0x0c; break;
-    case 0x6e: plain = 0x0a; break;
-    case 0x72: plain = 0x0d; break;
-    case 0x74: plain = 0x09; break;
-    default: return 0;
+    case 0x22:
+    case 0x5c:
+    case 0x2f:
+      plain = byte;
+      break;
+    case 0x62:
+      plain = 0x08;
+      break;
+    case 0x66:
+      plain = 0x0c;
+      break;
+    case 0x6e:
+      plain = 0x0a;
+      break;
+    case 0x72:
+      plain = 0x0d;
+      break;
+    case 0x74:
+      plain = 0x09;
+      break;
+    default:
+      return 0;
   }
   store<u8>(to, plain);
-  return 1 << 8 | 2;
+  return (1 << 8) | 2;
 }
 
 function readUnicode(from: usize, end: usize, to: usize): usize {
@@ -34,7 +49,7 @@ function readUnicode(from: usize, end: usize, to: usize): usize {
     code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     used = 12;
   }
-  return writeUtf8(code, to) << 8 | used;
+  return (writeUtf8(code, to) << 8) | used;
 }
 
 function hex4(at: usize, end: usize): i32 {
@@ -43,7 +58,7 @@ function hex4(at: usize, end: usize): i32 {
   for (let i = 0; i < 4; i++) {
     const digit = hexDigit(load<u8>(at + i));
     if (digit < 0) return -1;
-    code = code << 4 | digit;
+    code = (code << 4) | digit;
   }
   return code;
 }
@@ -54,19 +69,19 @@ function writeUtf8(code: i32, to: usize): usize {
     return 1;
   }
   if (code < 0x800) {
-    store<u8>(to, <u8>(0xc0 | code >> 6));
+    store<u8>(to, <u8>(0xc0 | (code >> 6)));
     store<u8>(to, <u8>(0x80 | (code & 63)), 1);
     return 2;
   }
   if (code < 0x10000) {
-    store<u8>(to, <u8>(0xe0 | code >> 12));
-    store<u8>(to, <u8>(0x80 | (code >> 6 & 63)), 1);
+    store<u8>(to, <u8>(0xe0 | (code >> 12)));
+    store<u8>(to, <u8>(0x80 | ((code >> 6) & 63)), 1);
     store<u8>(to, <u8>(0x80 | (code & 63)), 2);
     return 3;
   }
-  store<u8>(to, <u8>(0xf0 | code >> 18));
-  store<u8>(to, <u8>(0x80 | (code >> 12 & 63)), 1);
-  store<u8>(to, <u8>(0x80 | (code >> 6 & 63)), 2);
+  store<u8>(to, <u8>(0xf0 | (code >> 18)));
+  store<u8>(to, <u8>(0x80 | ((code >> 12) & 63)), 1);
+  store<u8>(to, <u8>(0x80 | ((code >> 6) & 63)), 2);
   store<u8>(to, <u8>(0x80 | (code & 63)), 3);
   return 4;
 }

@@ -17,7 +17,8 @@ export function decodeSubscription(reader: Reader, tables: Tables, firstOfConsum
       seen = reader.mark(seen, 0);
       const api = readName(reader);
       for (let i = firstOfConsumer; i < index; i++) {
-        if (equals(viewOf(tables.subscriptions.at(i).api), api)) reader.fail(literal("a second subscription to this API"));
+        if (equals(viewOf(tables.subscriptions.at(i).api), api))
+          reader.fail(literal("a second subscription to this API"));
       }
       subscription.api = nameInPlace(api);
     } else if (reader.is(Field.PLAN)) {

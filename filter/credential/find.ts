@@ -13,7 +13,12 @@ const MAX_KEY_BYTES = 4096;
 
 const COOKIE = literal("cookie");
 
-export const enum Finding { Missing, Found, Ambiguous, Malformed }
+export const enum Finding {
+  Missing,
+  Found,
+  Ambiguous,
+  Malformed,
+}
 
 /** The key that was found; meaningful for `Finding.Found`. */
 export let foundKey: View = ABSENT;
@@ -44,10 +49,14 @@ export function findKey(tables: Tables): Finding {
 
 function look(source: KeySource, index: i32): void {
   switch (source.kind) {
-    case KeySourceKind.Header: return lookInHeader(source.name, index);
-    case KeySourceKind.Authorization: return lookInAuthorization(source.name, index);
-    case KeySourceKind.Query: return lookInQuery(source.name, index);
-    default: return lookInCookies(source.name, index);
+    case KeySourceKind.Header:
+      return lookInHeader(source.name, index);
+    case KeySourceKind.Authorization:
+      return lookInAuthorization(source.name, index);
+    case KeySourceKind.Query:
+      return lookInQuery(source.name, index);
+    default:
+      return lookInCookies(source.name, index);
   }
 }
 
@@ -60,7 +69,8 @@ function lookInHeader(name: View, index: i32): void {
 
 function lookInAuthorization(scheme: View, index: i32): void {
   credentialCount = 0;
-  for (let i = findHeader(AUTHORIZATION); i >= 0; i = findHeader(AUTHORIZATION, i + 1)) lookInCredentials(headerValue(i), scheme, index);
+  for (let i = findHeader(AUTHORIZATION); i >= 0; i = findHeader(AUTHORIZATION, i + 1))
+    lookInCredentials(headerValue(i), scheme, index);
 }
 
 function lookInCredentials(list: View, scheme: View, index: i32): void {

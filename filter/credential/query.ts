@@ -14,7 +14,7 @@ export function decodeComponent(text: View): View {
       const high = hexDigit(byteAt(text, i + 1));
       const low = hexDigit(byteAt(text, i + 2));
       if (high >= 0 && low >= 0) {
-        byte = <u8>(high << 4 | low);
+        byte = <u8>((high << 4) | low);
         i += 2;
       }
     }

@@ -17,7 +17,7 @@ export function stripHeaders(tables: Tables): void {
   let cookies = false;
   let authorization = false;
   for (let i = 0; i < tables.keySources.count; i++) {
-    if (!(foundSources >> i & 1)) continue;
+    if (!((foundSources >> i) & 1)) continue;
     const source = tables.keySources.at(i);
     if (source.kind == KeySourceKind.Header) stripHeader(source.name, i);
     else if (source.kind == KeySourceKind.Authorization) authorization = true;
@@ -31,7 +31,7 @@ export function stripHeaders(tables: Tables): void {
 }
 
 function stripHeader(name: View, index: i32): void {
-  if (otherSpellings >> index & 1) removeSpellings(name);
+  if ((otherSpellings >> index) & 1) removeSpellings(name);
   else removeHeader(name);
 }
 
@@ -72,7 +72,7 @@ export function strippedQuery(tables: Tables): View {
 
 function hasQuerySource(tables: Tables): bool {
   for (let i = 0; i < tables.keySources.count; i++) {
-    if (foundSources >> i & 1 && tables.keySources.at(i).kind == KeySourceKind.Query) return true;
+    if ((foundSources >> i) & 1 && tables.keySources.at(i).kind == KeySourceKind.Query) return true;
   }
   return false;
 }

@@ -59,9 +59,12 @@ function judge(tables: Tables, counters: Counters, now: i64): Reason {
   const finding = findKey(tables);
   if (api.preflight && isPreflight()) return pass(tables, Reason.Preflight);
   switch (finding) {
-    case Finding.Missing: return api.anonymous ? pass(tables, Reason.Anonymous) : Reason.MissingApiKey;
-    case Finding.Ambiguous: return Reason.AmbiguousApiKey;
-    case Finding.Malformed: return Reason.MalformedApiKey;
+    case Finding.Missing:
+      return api.anonymous ? pass(tables, Reason.Anonymous) : Reason.MissingApiKey;
+    case Finding.Ambiguous:
+      return Reason.AmbiguousApiKey;
+    case Finding.Malformed:
+      return Reason.MalformedApiKey;
   }
   const refused = identify(tables, now / NANOSECONDS);
   if (refused != Reason.Allowed) return refused;

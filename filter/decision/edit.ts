@@ -2,7 +2,11 @@ import { View, ABSENT, equals } from "../bytes/view";
 import { findSpelling, headerName } from "../request/headers";
 
 /** Changes to the request's headers, in order. `set` replaces every value a header has. */
-export const enum EditKind { Set, Remove }
+export const enum EditKind {
+  Set,
+  Remove,
+}
+
 
 @unmanaged
 class Edit {

@@ -72,9 +72,11 @@ function isReplaced(name: View): bool {
 }
 
 function writeRouteHeaders(tables: Tables, route: Route): void {
-  for (let i = route.firstRemove; i < route.firstRemove + route.removeCount; i++) removeSpellings(tables.values.at(i).value);
+  for (let i = route.firstRemove; i < route.firstRemove + route.removeCount; i++)
+    removeSpellings(tables.values.at(i).value);
   // All of them before any is set: a route may set two spellings of one name.
-  for (let i = route.firstSet; i < route.firstSet + route.setCount; i++) removeOtherSpellings(tables.headers.at(i).name);
+  for (let i = route.firstSet; i < route.firstSet + route.setCount; i++)
+    removeOtherSpellings(tables.headers.at(i).name);
   for (let i = route.firstSet; i < route.firstSet + route.setCount; i++) {
     const header = tables.headers.at(i);
     setHeader(header.name, header.value);
@@ -95,7 +97,13 @@ function writePath(tables: Tables, route: Route | null): void {
   const before = forwardedLength(covered);
   const prefix = rewrite == ABSENT ? slice(Request.path, 0, covered) : rewrite;
   const rest = slice(Request.forwardedPath, before, lengthOf(Request.forwardedPath));
-  if (rewrite == ABSENT && sameQuery && equals(Request.forwardedPath, Request.rawPath) && startsWith(Request.rawPath, prefix)) return;
+  if (
+    rewrite == ABSENT &&
+    sameQuery &&
+    equals(Request.forwardedPath, Request.rawPath) &&
+    startsWith(Request.rawPath, prefix)
+  )
+    return;
   begin(lengthOf(Request.target) + 64);
   // "/" as the new prefix must not double the slash that follows.
   const slash = lengthOf(prefix) > 0 && byteAt(prefix, lengthOf(prefix) - 1) == SLASH;

@@ -1,5 +1,5 @@
 /**
- * The heap, in place of AssemblyScript's own (`scripts/heap.mjs` sees to that): wasm memory never shrinks, so it takes the
+ * The heap, in place of AssemblyScript's own (`scripts/build/heap.mjs` sees to that): wasm memory never shrinks, so it takes the
  * lowest free block that fits, and grows by what is missing, where the other doubles the memory.
  *
  *   block in use   size │ flags (4)   payload
@@ -94,7 +94,7 @@ export function __free(payload: usize): void {
 /** Size of a block for so many bytes. */
 function sizeFor(bytes: usize): usize {
   if (bytes > MOST_BYTES) unreachable();
-  return max(LEAST_BYTES, (bytes + HEADER_BYTES + 15 & ~15) - HEADER_BYTES);
+  return max(LEAST_BYTES, ((bytes + HEADER_BYTES + 15) & ~15) - HEADER_BYTES);
 }
 
 // @ts-ignore: decorator
@@ -112,7 +112,7 @@ function rightOf(block: usize): usize {
 // @ts-ignore: decorator
 @inline
 function listOf(size: usize): usize {
-  return LISTS + (31 - clz(size) << 2);
+  return LISTS + ((31 - clz(size)) << 2);
 }
 
 /** The free block with the lowest address, or the highest, that has room for `size` bytes; 0 when none has. */
@@ -174,17 +174,17 @@ function unlink(block: usize): void {
 
 /** A block of no bytes at the heap's beginning, which `grow` moves up to the memory's end. */
 function begin(): void {
-  end = (__heap_base + HEADER_BYTES + 15 & ~15) - HEADER_BYTES;
-  if (end + HEADER_BYTES > <usize>memory.size() << 16 && memory.grow(1) < 0) unreachable();
+  end = ((__heap_base + HEADER_BYTES + 15) & ~15) - HEADER_BYTES;
+  if (end + HEADER_BYTES > (<usize>memory.size()) << 16 && memory.grow(1) < 0) unreachable();
   store<usize>(end, 0);
-  if ((<usize>memory.size() << 16) - end >= 2 * HEADER_BYTES + LEAST_BYTES) extend();
+  if (((<usize>memory.size()) << 16) - end >= 2 * HEADER_BYTES + LEAST_BYTES) extend();
 }
 
 /** A free block of at least `size` bytes at the memory's end. */
 function grow(size: usize): usize {
   const free = load<usize>(end) & LEFT_FREE ? HEADER_BYTES + sizeOf(load<usize>(end - HEADER_BYTES)) : 0;
   const missing = size + HEADER_BYTES - free;
-  if (memory.grow(<i32>(missing + 0xffff >> 16)) < 0) unreachable();
+  if (memory.grow(<i32>((missing + 0xffff) >> 16)) < 0) unreachable();
   extend();
   return load<usize>(end - HEADER_BYTES);
 }
@@ -192,8 +192,8 @@ function grow(size: usize): usize {
 /** Makes the memory above `end` part of the heap. */
 function extend(): void {
   const block = end;
-  end = (<usize>memory.size() << 16) - HEADER_BYTES;
+  end = ((<usize>memory.size()) << 16) - HEADER_BYTES;
   store<usize>(end, 0);
-  store<usize>(block, load<usize>(block) & LEFT_FREE | (end - block - HEADER_BYTES));
+  store<usize>(block, (load<usize>(block) & LEFT_FREE) | (end - block - HEADER_BYTES));
   __free(block + HEADER_BYTES);
 }

@@ -59,7 +59,7 @@ export class Balances {
         this.count++;
         return balance;
       }
-      slot = slot + 1 & this.capacity - 1;
+      slot = (slot + 1) & (this.capacity - 1);
     }
   }
 
@@ -87,16 +87,16 @@ export class Balances {
   removeLast(): void {
     let gap = this.sweepAt - 1;
     const mask = this.capacity - 1;
-    let slot = gap + 1 & mask;
+    let slot = (gap + 1) & mask;
     while (!isFree(this.at(slot))) {
       const balance = this.at(slot);
       const home = this.home(balance.consumer, balance.meter);
       // It may move when its home does not lie between the gap and itself.
-      if ((slot - home & mask) >= (slot - gap & mask)) {
+      if (((slot - home) & mask) >= ((slot - gap) & mask)) {
         memory.copy(changetype<usize>(this.at(gap)), changetype<usize>(balance), RECORD_BYTES);
         gap = slot;
       }
-      slot = slot + 1 & mask;
+      slot = (slot + 1) & mask;
     }
     memory.fill(changetype<usize>(this.at(gap)), 0, RECORD_BYTES);
     this.count--;
@@ -118,7 +118,7 @@ export class Balances {
       const old = changetype<Balance>(base + <usize>i * RECORD_BYTES);
       if (isFree(old)) continue;
       let slot = this.home(old.consumer, old.meter);
-      while (!isFree(this.at(slot))) slot = slot + 1 & this.capacity - 1;
+      while (!isFree(this.at(slot))) slot = (slot + 1) & (this.capacity - 1);
       memory.copy(changetype<usize>(this.at(slot)), changetype<usize>(old), RECORD_BYTES);
     }
     if (base != 0) heap.free(base);
@@ -133,7 +133,7 @@ export class Balances {
   // @ts-ignore: decorator
   @inline
   private home(consumer: u64, meter: u64): u32 {
-    return <u32>(consumer ^ rotl<u64>(meter, 29)) & this.capacity - 1;
+    return (<u32>(consumer ^ rotl<u64>(meter, 29))) & (this.capacity - 1);
   }
 }
 

@@ -15,7 +15,13 @@ export let fullAtNanoseconds: i64 = 0;
 
 /** Takes `cost` tokens if they are there. The answer is in `grant`, with `window` 0. */
 export function take(
-  shards: ShardStore, consumer: u64, meter: u64, burst: i64, interval: i64, cost: i64, nowNanoseconds: i64,
+  shards: ShardStore,
+  consumer: u64,
+  meter: u64,
+  burst: i64,
+  interval: i64,
+  cost: i64,
+  nowNanoseconds: i64,
 ): void {
   const nowSeconds = nowNanoseconds / NANOSECONDS;
   const depth = burst * interval;
@@ -66,5 +72,5 @@ function arrivalTime(cell: Cell, interval: i64, now: i64): i64 {
   const ahead = cell.window - now;
   if (cell.window == NO_WINDOW || ahead <= 0) return now;
   if (cell.olderUsed == interval || cell.olderUsed == 0) return cell.window;
-  return now + <i64>ceil(<f64>ahead * <f64>interval / <f64>cell.olderUsed);
+  return now + <i64>ceil((<f64>ahead * <f64>interval) / <f64>cell.olderUsed);
 }

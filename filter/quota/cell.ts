@@ -14,6 +14,7 @@
 export const CELL_BYTES: i32 = 56;
 export const SHARD_COUNT: u32 = 1024;
 
+
 @unmanaged
 export class Cell {
   consumer: u64;

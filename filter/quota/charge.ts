@@ -17,7 +17,9 @@ import { takeTokens } from "./tokens";
 const NANOSECONDS: i64 = 1_000_000_000;
 
 export const enum Charge {
-  Enough, Exceeded, Unavailable,
+  Enough,
+  Exceeded,
+  Unavailable,
   /** Nothing is spent; the rate limit service must be asked, and the request decided again. */
   Wait,
 }
@@ -55,15 +57,28 @@ export function charge(tables: Tables, counters: Counters, bill: Bill, now: i64)
   for (let i = 0; i < plan.quotaCount; i++) {
     if (!begin(tables, counters, plan, consumer, bill, i, now)) enough = false;
   }
-  const result = enough ? Charge.Enough : exceededQuota >= 0 ? Charge.Exceeded : acquire(tables, counters, plan, bill, now);
+  const result = enough
+    ? Charge.Enough
+    : exceededQuota >= 0
+      ? Charge.Exceeded
+      : acquire(tables, counters, plan, bill, now);
   if (result == Charge.Enough) spend(plan.quotaCount, cost);
   else if (result == Charge.Exceeded) lookAtOthers(tables, counters.pool, plan, cost, now);
-  for (let i = 0; i < plan.quotaCount; i++) report(tables.quotas.at(plan.firstQuota + i), balanceOf(i), standing(i), now);
+  for (let i = 0; i < plan.quotaCount; i++)
+    report(tables.quotas.at(plan.firstQuota + i), balanceOf(i), standing(i), now);
   return result;
 }
 
 /** Finds the quota's balance; true when it holds enough as it is. */
-function begin(tables: Tables, counters: Counters, plan: Plan, consumer: Consumer, bill: Bill, index: i32, now: i64): bool {
+function begin(
+  tables: Tables,
+  counters: Counters,
+  plan: Plan,
+  consumer: Consumer,
+  bill: Bill,
+  index: i32,
+  now: i64,
+): bool {
   const quota = tables.quotas.at(plan.firstQuota + index);
   const meter = quota.perApi ? quota.meter ^ tables.apis.at(bill.api).id : quota.meter;
   const balance = counters.balances.open(consumer.id, meter);
@@ -107,7 +122,16 @@ export function acquireWindow(counters: Counters, quota: Quota, index: i32, cost
   if (maySpend(balance, limit, cost)) return Charge.Enough;
   // Units that were leased under a higher limit do not count here.
   const need = balance.left >= cost ? cost : cost - balance.left;
-  lease(counters.pool, balance.consumer, balance.meter, quota.window, limit, need, leaseSize(balance, cost, now), now / NANOSECONDS);
+  lease(
+    counters.pool,
+    balance.consumer,
+    balance.meter,
+    quota.window,
+    limit,
+    need,
+    leaseSize(balance, cost, now),
+    now / NANOSECONDS,
+  );
   if (!grant.available) return Charge.Unavailable;
   noteLease(balance, now);
   standing(index).remaining = 0;

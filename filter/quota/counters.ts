@@ -14,5 +14,8 @@ export class Counters {
   callLifetimeNanoseconds: i64 = 6_000_000_000;
   /** Until then the rate limit service is asked for single units: it counts calls, not units. */
   singleUntil: i64 = 0;
-  constructor(readonly pool: ShardStore, readonly stocks: ShardStore) {}
+  constructor(
+    readonly pool: ShardStore,
+    readonly stocks: ShardStore,
+  ) {}
 }

@@ -55,5 +55,5 @@ export function setEmpty(quota: Quota, balance: Balance, limit: i64, now: i64, u
 
 /** What an answer "empty" was given for; another limit asks again. */
 function identity(quota: Quota, limit: i64): i64 {
-  return quota.burst > 0 ? quota.burst ^ quota.intervalNanoseconds << 20 : limit;
+  return quota.burst > 0 ? quota.burst ^ (quota.intervalNanoseconds << 20) : limit;
 }

@@ -29,7 +29,7 @@ export function leaseSize(balance: Balance, cost: i64, nowNanoseconds: i64): i64
   const doubled = min(spent * 2, MAX_LEASE);
   if (took <= 0 || took >= 3600 * NANOSECONDS) return took > 0 ? cost : max(cost, doubled);
   // In microseconds, so that the product stays far below 2^63.
-  const used = spent * (LEASE_NANOSECONDS / 1000) / max<i64>(1, took / 1000);
+  const used = (spent * (LEASE_NANOSECONDS / 1000)) / max<i64>(1, took / 1000);
   return max(cost, min(doubled, used));
 }
 
@@ -75,7 +75,8 @@ export function sweep(counters: Counters, nowNanoseconds: i64): void {
 }
 
 function giveBackFrom(counters: Counters, balance: Balance, now: i64): void {
-  if (!balance.mesh) return giveBack(counters.pool, balance.consumer, balance.meter, balance.window, balance.left, now / NANOSECONDS);
+  if (!balance.mesh)
+    return giveBack(counters.pool, balance.consumer, balance.meter, balance.window, balance.left, now / NANOSECONDS);
   const returned = putBack(counters.stocks, balance.consumer, balance.meter, balance.window, balance.left, now);
   if (returned) counters.tally.add(Count.ReturnedUnits, balance.left);
 }

@@ -16,7 +16,12 @@ import { balanceOf, setBalance, standing, MAX_STANDINGS } from "./standing";
 const LOCAL_METER: u64 = 0x6c6f63616c;
 
 /** How each quota of the request at hand is counted. */
-const enum Mode { Counted, Uncounted, Shared, Denied }
+const enum Mode {
+  Counted,
+  Uncounted,
+  Shared,
+  Denied,
+}
 const MODES: usize = memory.data(MAX_STANDINGS);
 
 function modeOf(index: i32): Mode {
@@ -58,7 +63,8 @@ function acquireOne(tables: Tables, counters: Counters, quota: Quota, bill: Bill
     refuse(index, quota, balance, now);
     return Charge.Exceeded;
   }
-  if (unknown || bill.patience == Patience.Unanswered || counters.outage.isDown(now)) return fallBack(tables, counters, quota, bill, index, now);
+  if (unknown || bill.patience == Patience.Unanswered || counters.outage.isDown(now))
+    return fallBack(tables, counters, quota, bill, index, now);
   if (bill.patience == Patience.Contended) {
     state.remaining = UNKNOWN;
     refuseForNow(index);
@@ -97,7 +103,8 @@ function fallBack(tables: Tables, counters: Counters, quota: Quota, bill: Bill, 
   const balance = counters.balances.open(meshed.consumer, meshed.meter ^ LOCAL_METER);
   setBalance(index, balance);
   look(quota, balance, state, quota.localShare, now);
-  if (!isEmpty(quota, balance, state.limit, bill.cost, now)) return acquireWindow(counters, quota, index, bill.cost, now);
+  if (!isEmpty(quota, balance, state.limit, bill.cost, now))
+    return acquireWindow(counters, quota, index, bill.cost, now);
   refuse(index, quota, balance, now);
   return Charge.Exceeded;
 }

@@ -26,7 +26,14 @@ export const grant: Grant = new Grant();
  * so the limit holds whatever becomes of them. The answer is in `grant`.
  */
 export function lease(
-  shards: ShardStore, consumer: u64, meter: u64, kind: WindowKind, limit: i64, need: i64, want: i64, nowSeconds: i64,
+  shards: ShardStore,
+  consumer: u64,
+  meter: u64,
+  kind: WindowKind,
+  limit: i64,
+  need: i64,
+  want: i64,
+  nowSeconds: i64,
 ): void {
   grant.available = false;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -65,7 +72,14 @@ export function usedOf(shards: ShardStore, consumer: u64, meter: u64, kind: Wind
 }
 
 /** Gives back `units` of a lease from `window` that were not spent. */
-export function giveBack(shards: ShardStore, consumer: u64, meter: u64, window: i64, units: i64, nowSeconds: i64): void {
+export function giveBack(
+  shards: ShardStore,
+  consumer: u64,
+  meter: u64,
+  window: i64,
+  units: i64,
+  nowSeconds: i64,
+): void {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const cell = readCell(shards, consumer, meter);
     if (cell == null) return;

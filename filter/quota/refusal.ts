@@ -21,9 +21,12 @@ export function clearRefusal(): void {
 
 /** The quota with the longest wait gives the reply its name and its time: a body that names another would mislead. */
 export function refuse(index: i32, quota: Quota, balance: Balance, now: i64): void {
-  const until = quota.burst > 0 ? balance.emptyUntilNanoseconds
-    : balance.mesh ? balance.window
-    : windowEnd(quota.window, balance.window) * NANOSECONDS;
+  const until =
+    quota.burst > 0
+      ? balance.emptyUntilNanoseconds
+      : balance.mesh
+        ? balance.window
+        : windowEnd(quota.window, balance.window) * NANOSECONDS;
   const wait = max<i64>(1, ceilSeconds(until - now));
   if (wait <= retryAfterSeconds) return;
   exceededQuota = index;

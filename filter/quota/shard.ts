@@ -31,8 +31,11 @@ export function emptyShard(): View {
 /** True when the bytes are a shard as this module writes it. */
 export function isShard(bytes: View, cellBytes: i32): bool {
   const length = lengthOf(bytes);
-  return length >= HEADER_BYTES && load<u32>(pointerOf(bytes)) == MAGIC
-    && <i64>load<u32>(pointerOf(bytes), 4) * cellBytes + HEADER_BYTES == <i64>length;
+  return (
+    length >= HEADER_BYTES &&
+    load<u32>(pointerOf(bytes)) == MAGIC &&
+    <i64>load<u32>(pointerOf(bytes), 4) * cellBytes + HEADER_BYTES == <i64>length
+  );
 }
 
 export function findCell(shard: View, cellBytes: i32, consumer: u64, meter: u64): Cell | null {

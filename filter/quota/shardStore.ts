@@ -7,7 +7,10 @@ import { View } from "../bytes/view";
  */
 export abstract class ShardStore {
   /** `shardCount` is a power of two. */
-  constructor(readonly shardCount: u32, readonly cellBytes: i32) {}
+  constructor(
+    readonly shardCount: u32,
+    readonly cellBytes: i32,
+  ) {}
 
   /** The shard's bytes, the caller's to change until the next callback, or ABSENT when it cannot be read. */
   abstract read(shard: u32): View;
@@ -16,4 +19,8 @@ export abstract class ShardStore {
   abstract write(shard: u32, bytes: View): WriteResult;
 }
 
-export const enum WriteResult { Stored, Conflict, Failed }
+export const enum WriteResult {
+  Stored,
+  Conflict,
+  Failed,
+}

@@ -60,7 +60,8 @@ function reportBucket(quota: Quota, balance: Balance, state: Standing, now: i64)
   state.windowSeconds = <u32>ceilDivide(quota.burst * nominalSeconds(quota.window), quota.limit);
   // The interval was rounded up by less than a nanosecond for each token; that must not make another second.
   state.resetSeconds = <u32>ceilSeconds(max<i64>(0, wait - quota.burst));
-  state.remaining = balance.fullAtNanoseconds == 0 ? UNKNOWN : max<i64>(0, quota.burst - ceilDivide(wait, quota.intervalNanoseconds));
+  state.remaining =
+    balance.fullAtNanoseconds == 0 ? UNKNOWN : max<i64>(0, quota.burst - ceilDivide(wait, quota.intervalNanoseconds));
 }
 
 export function ceilSeconds(nanoseconds: i64): i64 {

@@ -14,7 +14,7 @@ let shardNumber: u32 = 0;
 
 /** The counter's cell, or null when it has none or the store cannot be read (see `wasRead`). The caller may change it. */
 export function readCell(shards: ShardStore, consumer: u64, meter: u64): Cell | null {
-  shardNumber = <u32>(consumer ^ rotl<u64>(meter, 17)) & shards.shardCount - 1;
+  shardNumber = (<u32>(consumer ^ rotl<u64>(meter, 17))) & (shards.shardCount - 1);
   const bytes = shards.read(shardNumber);
   shard = bytes != ABSENT && isShard(bytes, shards.cellBytes) ? bytes : ABSENT;
   return shard == ABSENT ? null : findCell(shard, shards.cellBytes, consumer, meter);

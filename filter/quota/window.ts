@@ -11,13 +11,19 @@ const WEEK_SHIFT: i64 = 3 * DAY;
 /** Length of the window, for a month of 30 days. */
 export function nominalSeconds(kind: WindowKind): i64 {
   switch (kind) {
-    case WindowKind.Second: return 1;
-    case WindowKind.Minute: return 60;
-    case WindowKind.Hour: return 3600;
-    case WindowKind.Day: return DAY;
+    case WindowKind.Second:
+      return 1;
+    case WindowKind.Minute:
+      return 60;
+    case WindowKind.Hour:
+      return 3600;
+    case WindowKind.Day:
+      return DAY;
     case WindowKind.Week:
-    case WindowKind.SevenDays: return 7 * DAY;
-    default: return 30 * DAY;
+    case WindowKind.SevenDays:
+      return 7 * DAY;
+    default:
+      return 30 * DAY;
   }
 }
 

@@ -67,10 +67,10 @@ class Fields {
   next(): bool {
     if (this.at >= this.end || this.broken) return false;
     const tag = this.varint();
-    this.number = tag >> 32 != 0 ? 0 : <u32>tag >> 3;
+    this.number = tag >> 32 != 0 ? 0 : (<u32>tag) >> 3;
     this.value = 0;
     this.length = 0;
-    switch (<u32>tag & 7) {
+    switch ((<u32>tag) & 7) {
       case 0:
         this.value = this.varint();
         break;
@@ -93,7 +93,7 @@ class Fields {
     let value: u64 = 0;
     for (let shift: u64 = 0; shift < 70 && this.at < this.end; shift += 7) {
       const byte = load<u8>(this.at++);
-      value |= <u64>(byte & 127) << shift;
+      value |= (<u64>(byte & 127)) << shift;
       if (byte < 128) return value;
     }
     this.broken = true;
@@ -141,7 +141,8 @@ export function readAnswer(bytes: View, count: i32): void {
 /** A status without a limit grants nothing. */
 function conclude(answer: Answer, broken: bool): void {
   if (broken) answer.verdict = Verdict.Malformed;
-  else if (answer.limit == 0) answer.verdict = answer.verdict == Verdict.Refused ? Verdict.Malformed : Verdict.Unlimited;
+  else if (answer.limit == 0)
+    answer.verdict = answer.verdict == Verdict.Refused ? Verdict.Malformed : Verdict.Unlimited;
 }
 
 /** True when the status says "over limit". */

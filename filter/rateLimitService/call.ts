@@ -18,7 +18,7 @@ export class Call {
   released: bool;
 }
 
-const HEADER_BYTES: usize = offsetof<Call>() + 7 & ~7;
+const HEADER_BYTES: usize = (offsetof<Call>() + 7) & ~7;
 
 /** Bytes of a call with its counters, which follow it. */
 export const CALL_BYTES: usize = HEADER_BYTES + MAX_CALL_COUNTERS * offsetof<Counter>();

@@ -35,7 +35,8 @@ export function claim(counters: Counters, counter: Counter, call: Call, demand: 
     const stock = asStock(cell);
     const held = heldIn(stock, now);
     if (isAsked(stock, now, counters.callLifetimeNanoseconds) || isPaused(stock, now)) return Claim.Asked;
-    if (isRefused(stock, counter.limit, now) || isUnknown(stock, now) || (held > 0 && !isLow(stock, held, now))) return Claim.Known;
+    if (isRefused(stock, counter.limit, now) || isUnknown(stock, now) || (held > 0 && !isLow(stock, held, now)))
+      return Claim.Known;
     // A trial after an outage may be lost too, so it asks for one unit.
     const isSingle = counters.outage.failures > 0 || now < counters.singleUntil;
     const units = isSingle ? 1 : askSize(stock, held, counter.limit, demand, now);
@@ -61,14 +62,24 @@ function add(call: Call, counter: Counter, units: i64, now: i64): void {
 }
 
 /** Whether a request that waits for somebody else's answer about a counter has reason to try again. */
-export const enum Prospect { None, Ask, Try }
+export const enum Prospect {
+  None,
+  Ask,
+  Try,
+}
 
 export function prospect(counters: Counters, counter: Counter, now: i64): Prospect {
   const cell = readCell(counters.stocks, counter.consumerId, counter.meter);
   if (cell == null) return Prospect.Try;
   const stock = asStock(cell);
   counters.outage.hear(stock.answeredAtNanoseconds);
-  if (counters.outage.isDown(now) || heldIn(stock, now) > 0 || isRefused(stock, counter.limit, now) || isUnknown(stock, now)) return Prospect.Try;
+  if (
+    counters.outage.isDown(now) ||
+    heldIn(stock, now) > 0 ||
+    isRefused(stock, counter.limit, now) ||
+    isUnknown(stock, now)
+  )
+    return Prospect.Try;
   return isAsked(stock, now, counters.callLifetimeNanoseconds) || isPaused(stock, now) ? Prospect.None : Prospect.Ask;
 }
 

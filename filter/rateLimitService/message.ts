@@ -37,7 +37,11 @@ function writeDescriptor(tables: Tables, counter: Counter): void {
   const quota = tables.quotas.at(plan.firstQuota + counter.quota);
   const api = tables.apis.at(counter.api).name;
   const consumer = tables.consumers.at(counter.consumer).name;
-  const bytes = entryBytes(PLAN, plan.name) + entryBytes(QUOTA, quota.name) + (quota.perApi ? entryBytes(API, api) : 0) + entryBytes(CONSUMER, consumer);
+  const bytes =
+    entryBytes(PLAN, plan.name) +
+    entryBytes(QUOTA, quota.name) +
+    (quota.perApi ? entryBytes(API, api) : 0) +
+    entryBytes(CONSUMER, consumer);
   writeTag(2, LENGTH_DELIMITED);
   writeVarint(bytes);
   writeEntry(PLAN, plan.name);
@@ -76,7 +80,9 @@ function authorityOf(cluster: View): View {
 /** Letters, digits, `.`, `-`, `_` and `:`. */
 function isHostByte(byte: u8): bool {
   const lower = lowerCase(byte);
-  return (lower >= 0x61 && lower <= 0x7a) || (byte >= 0x30 && byte <= 0x3a) || byte == 0x2e || byte == 0x2d || byte == 0x5f;
+  return (
+    (lower >= 0x61 && lower <= 0x7a) || (byte >= 0x30 && byte <= 0x3a) || byte == 0x2e || byte == 0x2d || byte == 0x5f
+  );
 }
 
 function writeEntry(key: View, value: View): void {
@@ -107,13 +113,13 @@ function fieldBytes(bytes: i32): i32 {
 }
 
 function writeTag(field: u8, wireType: u8): void {
-  writeByte(field << 3 | wireType);
+  writeByte((field << 3) | wireType);
 }
 
 function writeVarint(value: i64): void {
   let rest = <u64>value;
   while (rest >= 128) {
-    writeByte(<u8>(rest & 127 | 128));
+    writeByte(<u8>((rest & 127) | 128));
     rest >>= 7;
   }
   writeByte(<u8>rest);

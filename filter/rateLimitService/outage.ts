@@ -60,11 +60,11 @@ export class Outage {
 
   /** SplitMix64, stirred by the time, which differs between Envoys by nanoseconds. */
   random(now: i64): u64 {
-    this.seed += 0x9e3779b97f4a7c15 ^ <u64>now;
+    this.seed += 0x9e3779b97f4a7c15 ^ (<u64>now);
     let z = this.seed;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
   }
 }
 

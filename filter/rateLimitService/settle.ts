@@ -51,7 +51,8 @@ export function settle(counters: Counters, call: Call, bytes: View, now: i64): V
   }
   if (known) counters.outage.noteAnswer(now);
   // A quota that the rate limit service does not know is no outage for those that it does.
-  else if (now - counters.outage.answeredAt > ANSWERED_NANOSECONDS) counters.outage.noteFailure(call.sentAtNanoseconds, now);
+  else if (now - counters.outage.answeredAt > ANSWERED_NANOSECONDS)
+    counters.outage.noteFailure(call.sentAtNanoseconds, now);
   return worst;
 }
 
@@ -134,7 +135,7 @@ function refuse(counters: Counters, stock: Stock, counter: Counter, now: i64): v
 /** Makes the stock ready for the window that ends then: nothing of another window is held. */
 function openUntil(stock: Stock, endsAt: i64, window: WindowKind, now: i64): void {
   const apart = endsAt - stock.endsAtNanoseconds;
-  const most = min(SAME_END_NANOSECONDS, nominalSeconds(window) * NANOSECONDS / 2);
+  const most = min(SAME_END_NANOSECONDS, (nominalSeconds(window) * NANOSECONDS) / 2);
   if (isOpen(stock, now) && apart < most && apart > -most) return;
   stock.endsAtNanoseconds = endsAt;
   stock.held = 0;
@@ -155,7 +156,7 @@ function take(counters: Counters, stock: Stock, call: Call, answer: Answer, now:
   if (answer.verdict == Verdict.Granted && !isCounted) counters.singleUntil = now + SINGLE_NANOSECONDS;
   const accepted = answer.verdict != Verdict.Granted ? 0 : isCounted ? call.units : min<i64>(1, risen);
   const took = (now - stock.answeredAtNanoseconds) / 1_000_000;
-  stock.declinePerSecond = stock.used > 0 && took > 0 ? min((risen - accepted) * 1000 / took, MAX_DECLINE) : 0;
+  stock.declinePerSecond = stock.used > 0 && took > 0 ? min(((risen - accepted) * 1000) / took, MAX_DECLINE) : 0;
   stock.limit = answer.limit;
   stock.used = used;
   stock.held += accepted;
@@ -173,7 +174,7 @@ function share(granted: i64, used: i64): i64 {
     granted >>= 1;
     used >>= 1;
   }
-  return used <= 0 ? WHOLE_SHARE : granted * WHOLE_SHARE / used;
+  return used <= 0 ? WHOLE_SHARE : (granted * WHOLE_SHARE) / used;
 }
 
 /**
@@ -189,7 +190,8 @@ function endOfWindow(counters: Counters, call: Call, counter: Counter, answer: A
   if (answer.resetSeconds == 0) return before;
   if (isAligned(counter.window)) {
     const end = nearestEnd(counter.window, earliest + (latest - earliest) / 2);
-    if (counters.serviceClock.learn(earliest - end, latest - end, now)) return max(earliest, counters.serviceClock.endOf(end));
+    if (counters.serviceClock.learn(earliest - end, latest - end, now))
+      return max(earliest, counters.serviceClock.endOf(end));
     return min(earliest, now + nominalSeconds(counter.window) * NANOSECONDS);
   }
   // If the window changed meanwhile and both ends fit, the units may be of the one that is over, and go with it.

@@ -25,7 +25,7 @@ export function askSize(stock: Stock, held: i64, limit: i64, demand: i64, now: i
   // A new window begins whole; nobody has been refused yet.
   const base = remaining == UNKNOWN ? min(limit, stock.limit > 0 ? stock.limit : limit) : remaining;
   // Divided first: limits go up to 2^53.
-  const cap = base / PART / WHOLE_SHARE * stock.share + base / PART % WHOLE_SHARE * stock.share / WHOLE_SHARE;
+  const cap = (base / PART / WHOLE_SHARE) * stock.share + (((base / PART) % WHOLE_SHARE) * stock.share) / WHOLE_SHARE;
   return max<i64>(1, min(min(max(wanted(stock, held, now), demand), cap), MAX_ASK));
 }
 
@@ -35,7 +35,7 @@ function wanted(stock: Stock, held: i64, now: i64): i64 {
   const took = now - stock.answeredAtNanoseconds;
   if (spent <= 0 || took >= MAX_PAUSE_NANOSECONDS) return 0;
   // In microseconds, so that the product stays far below 2^63.
-  return min(stock.lastUnits * 2, spent * (HORIZON_NANOSECONDS / 1000) / max<i64>(1, took / 1000));
+  return min(stock.lastUnits * 2, (spent * (HORIZON_NANOSECONDS / 1000)) / max<i64>(1, took / 1000));
 }
 
 /** True when the next grant should be asked for although `held` units are there. */

@@ -97,18 +97,23 @@ function isAhead(time: i64, now: i64): bool {
 export function remainingIn(stock: Stock, now: i64): i64 {
   if (!isOpen(stock, now)) return UNKNOWN;
   const age = min(max<i64>(0, now - stock.answeredAtNanoseconds), MAX_AGE_NANOSECONDS);
-  return max<i64>(0, stock.limit - stock.used - stock.declinePerSecond * (age / 1_000_000) / 1000);
+  return max<i64>(0, stock.limit - stock.used - (stock.declinePerSecond * (age / 1_000_000)) / 1000);
 }
 
 /** True while somebody in this Envoy waits for an answer about the counter. A call that was lost is over at some time. */
 export function isAsked(stock: Stock, now: i64, lifetimeNanoseconds: i64): bool {
-  return stock.askedAtNanoseconds != 0 && stock.askedAtNanoseconds <= now && now - stock.askedAtNanoseconds < lifetimeNanoseconds;
+  return (
+    stock.askedAtNanoseconds != 0 &&
+    stock.askedAtNanoseconds <= now &&
+    now - stock.askedAtNanoseconds < lifetimeNanoseconds
+  );
 }
 
 /** Units held of all counters in a shard of stocks. */
 export function heldInShard(shard: View, now: i64): i64 {
   if (!isShard(shard, STOCK_BYTES)) return 0;
   let held: i64 = 0;
-  for (let i = 0, count = cellCount(shard); i < count; i++) held += heldIn(changetype<Stock>(cellAt(shard, STOCK_BYTES, i)), now);
+  for (let i = 0, count = cellCount(shard); i < count; i++)
+    held += heldIn(changetype<Stock>(cellAt(shard, STOCK_BYTES, i)), now);
   return held;
 }

@@ -1,7 +1,8 @@
 /** What is counted about a policy's rate limit service in this VM; the binding hands it to the host now and then. */
 export const enum Count {
   /** Calls, and the units they asked for. */
-  Asked, AskedUnits,
+  Asked,
+  AskedUnits,
   GrantedUnits,
   /** Calls answered with "over limit". */
   Refused,
@@ -12,9 +13,13 @@ export const enum Count {
   /** Units that idle workers gave back to their Envoy's stock. */
   ReturnedUnits,
   /** Requests that waited, for how long in all, and those that waited in vain. */
-  Waits, WaitMilliseconds, WaitTimeouts,
+  Waits,
+  WaitMilliseconds,
+  WaitTimeouts,
   /** Requests decided by a quota's failure mode. */
-  AllowedUnavailable, DeniedUnavailable, LocalShare,
+  AllowedUnavailable,
+  DeniedUnavailable,
+  LocalShare,
 }
 
 export const COUNT_COUNT: i32 = 13;

@@ -34,7 +34,7 @@ function parse(text: View): bool {
     for (; at < length && at - from < 4; at++) {
       const digit = hexDigit(byteAt(text, at));
       if (digit < 0) break;
-      value = value << 4 | digit;
+      value = (value << 4) | digit;
     }
     if (at < length && byteAt(text, at) == DOT) {
       if (count > GROUP_COUNT - 2 || !parseDotted(text, from, count)) return false;
@@ -67,10 +67,11 @@ function parseDotted(text: View, from: i32, group: i32): bool {
     if (part > 0 && (at >= length || byteAt(text, at++) != DOT)) return false;
     const start = at;
     let value: u32 = 0;
-    while (at < length && at - start < 3 && <u32>byteAt(text, at) - 0x30 < 10) value = value * 10 + byteAt(text, at++) - 0x30;
+    while (at < length && at - start < 3 && <u32>byteAt(text, at) - 0x30 < 10)
+      value = value * 10 + byteAt(text, at++) - 0x30;
     if (at == start || value > 255 || (byteAt(text, start) == 0x30 && at - start > 1)) return false;
     const target = GROUPS + (group + (part >> 1)) * 2;
-    store<u16>(target, <u16>(<u32>load<u16>(target) << 8 | value));
+    store<u16>(target, <u16>(((<u32>load<u16>(target)) << 8) | value));
   }
   return at == length;
 }
@@ -111,7 +112,7 @@ function findGap(): void {
 
 function writeGroup(value: u32): void {
   for (let shift = value > 0xfff ? 12 : value > 0xff ? 8 : value > 0xf ? 4 : 0; shift >= 0; shift -= 4) {
-    const digit = value >> shift & 15;
+    const digit = (value >> shift) & 15;
     writeByte(<u8>(digit < 10 ? 0x30 + digit : 0x57 + digit));
   }
 }

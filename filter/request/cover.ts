@@ -4,7 +4,12 @@ import { View, lengthOf, byteAt, lowerCase } from "../bytes/view";
  * How a prefix covers a path. Loosely: only for servers that drop path parameters (`/v1;a=b`), or what stands behind an
  * escaped `?` or `#`, or that ignore case.
  */
-export const enum Cover { None, Exact, WithoutParameters, Loose }
+export const enum Cover {
+  None,
+  Exact,
+  WithoutParameters,
+  Loose,
+}
 
 const PERCENT: u8 = 0x25;
 const SLASH: u8 = 0x2f;

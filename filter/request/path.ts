@@ -39,7 +39,8 @@ function isPlain(path: View): bool {
     const byte = byteAt(path, i);
     // Letters first: they are most of any path.
     if (<u32>(byte | 0x20) - 0x61 >= 26) {
-      if (byte <= 0x20 || byte >= 0x7f || byte == PERCENT || byte == 0x5c || byte == 0x23 || byte == SEMICOLON) return false;
+      if (byte <= 0x20 || byte >= 0x7f || byte == PERCENT || byte == 0x5c || byte == 0x23 || byte == SEMICOLON)
+        return false;
       if (previous == SLASH && (byte == SLASH || byte == DOT)) return false;
     }
     previous = byte;
@@ -80,7 +81,13 @@ function resolve(path: View): void {
   forwarded = view(forwardedStart, <i32>(forwardedEnd - forwardedStart));
 }
 
-const enum Segment { Refused, Empty, Current, Parent, Name }
+const enum Segment {
+  Refused,
+  Empty,
+  Current,
+  Parent,
+  Name,
+}
 
 /** Appends the segment to both forms if it is a name. */
 function readSegment(segment: usize, end: usize): Segment {
@@ -118,7 +125,7 @@ function decode(from: usize, end: usize, to: usize): usize {
       const high = at + 2 < end ? hexDigit(load<u8>(at, 1)) : -1;
       const low = high < 0 ? -1 : hexDigit(load<u8>(at, 2));
       if (low < 0) return 0;
-      byte = <u8>(high << 4 | low);
+      byte = <u8>((high << 4) | low);
       if (byte < 0x20 || byte == SLASH || byte == 0x5c || byte == 0x7f || isOverlong(previous, byte)) return 0;
       at += 2;
       if (isPathCharacter(byte) || byte == SEMICOLON) store<u8>(to++, byte);
@@ -160,8 +167,23 @@ function leadingDots(segment: usize, end: usize): i32 {
 export function isPathCharacter(byte: u8): bool {
   if (lowerCase(byte) - 0x61 < 26 || byte - 0x30 < 10) return true;
   switch (byte) {
-    case 0x21: case 0x24: case 0x26: case 0x27: case 0x28: case 0x29: case 0x2a: case 0x2b: case 0x2c: case 0x2d: case 0x2e:
-    case 0x3a: case 0x3d: case 0x40: case 0x5f: case 0x7e: return true;
+    case 0x21:
+    case 0x24:
+    case 0x26:
+    case 0x27:
+    case 0x28:
+    case 0x29:
+    case 0x2a:
+    case 0x2b:
+    case 0x2c:
+    case 0x2d:
+    case 0x2e:
+    case 0x3a:
+    case 0x3d:
+    case 0x40:
+    case 0x5f:
+    case 0x7e:
+      return true;
   }
   return false;
 }

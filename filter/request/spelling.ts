@@ -28,5 +28,5 @@ export function isSpelling(a: View, b: View): bool {
 // @ts-ignore: decorator
 @inline
 function areHyphens(xor: u64): bool {
-  return xor == 0 || xor == (xor >> LOWEST_BIT_OF_DIFFERENCE & ONES) * DIFFERENCE;
+  return xor == 0 || xor == ((xor >> LOWEST_BIT_OF_DIFFERENCE) & ONES) * DIFFERENCE;
 }

@@ -53,8 +53,11 @@ export function servesHost(tables: Tables): bool {
 
 function coversHost(mount: Mount, host: View): bool {
   switch (mount.hostKind) {
-    case HostKind.Exact: return equals(mount.host, host);
-    case HostKind.Wildcard: return lengthOf(host) > lengthOf(mount.host) && endsWith(host, mount.host);
-    default: return true;
+    case HostKind.Exact:
+      return equals(mount.host, host);
+    case HostKind.Wildcard:
+      return lengthOf(host) > lengthOf(mount.host) && endsWith(host, mount.host);
+    default:
+      return true;
   }
 }

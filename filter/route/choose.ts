@@ -28,7 +28,8 @@ function holds(tables: Tables, route: Route): bool {
   if (route.path != ABSENT && !liesUnder(route.path)) return false;
   if (route.methodCount > 0 && !isMethod(tables, route)) return false;
   if (route.planCount > 0 && !refersTo(tables, route.firstPlan, route.planCount, decision.plan)) return false;
-  if (route.consumerCount > 0 && !refersTo(tables, route.firstConsumer, route.consumerCount, decision.consumer)) return false;
+  if (route.consumerCount > 0 && !refersTo(tables, route.firstConsumer, route.consumerCount, decision.consumer))
+    return false;
   for (let i = route.firstCondition; i < route.firstCondition + route.conditionCount; i++) {
     if (!headerHolds(tables, tables.conditions.at(i))) return false;
   }

@@ -47,7 +47,10 @@ export class Keyring {
 }
 
 function sameDigest(a: usize, b: usize): bool {
-  const differences = (load<u64>(a) ^ load<u64>(b)) | (load<u64>(a, 8) ^ load<u64>(b, 8))
-    | (load<u64>(a, 16) ^ load<u64>(b, 16)) | (load<u64>(a, 24) ^ load<u64>(b, 24));
+  const differences =
+    (load<u64>(a) ^ load<u64>(b)) |
+    (load<u64>(a, 8) ^ load<u64>(b, 8)) |
+    (load<u64>(a, 16) ^ load<u64>(b, 16)) |
+    (load<u64>(a, 24) ^ load<u64>(b, 24));
   return differences == 0;
 }

@@ -4,6 +4,7 @@ import { View, equals, pointerOf, lengthOf } from "../bytes/view";
 import { NONE } from "./record";
 import { Slots } from "./slots";
 
+
 @unmanaged
 class Entry {
   name: Name;
@@ -52,5 +53,5 @@ export class NameIndex {
 function hash(name: View): u32 {
   let hash: u32 = 0x811c9dc5;
   for (let i = 0, n = lengthOf(name); i < n; i++) hash = (hash ^ load<u8>(pointerOf(name) + i)) * 0x01000193;
-  return hash * 0x9e3779b1 ^ hash >> 15;
+  return (hash * 0x9e3779b1) ^ (hash >> 15);
 }

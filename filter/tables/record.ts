@@ -7,13 +7,41 @@ export const NONE: i32 = -1;
 /** The term without dates. */
 export const ALWAYS: i32 = 0;
 
-export const enum KeySourceKind { Header, Authorization, Query, Cookie }
-export const enum HostKind { Any, Wildcard, Exact }
-export const enum ConditionKind { Exact, Prefix, OneOf, Present, Absent }
+export const enum KeySourceKind {
+  Header,
+  Authorization,
+  Query,
+  Cookie,
+}
+export const enum HostKind {
+  Any,
+  Wildcard,
+  Exact,
+}
+export const enum ConditionKind {
+  Exact,
+  Prefix,
+  OneOf,
+  Present,
+  Absent,
+}
 /** The order is part of the counters' identity. The last two are 7 and 30 days long, counted from the epoch. */
-export const enum WindowKind { Second, Minute, Hour, Day, Week, Month, SevenDays, ThirtyDays }
+export const enum WindowKind {
+  Second,
+  Minute,
+  Hour,
+  Day,
+  Week,
+  Month,
+  SevenDays,
+  ThirtyDays,
+}
 /** What becomes of a request when its quota's rate limit service does not answer. */
-export const enum FailureMode { Deny, Allow, LocalShare }
+export const enum FailureMode {
+  Deny,
+  Allow,
+  LocalShare,
+}
 
 /** Where a key may be; `name` is a header, scheme, parameter or cookie name. */
 @unmanaged
@@ -21,6 +49,7 @@ export class KeySource {
   kind: KeySourceKind;
   name: View;
 }
+
 
 @unmanaged
 export class Api {
@@ -56,6 +85,7 @@ export class Offer {
   refused: u32;
 }
 
+
 @unmanaged
 export class Route {
   /** `<api>/<route>`, the value of x-tollgate-route. */
@@ -85,11 +115,13 @@ export class HeaderCondition {
   valueCount: i32;
 }
 
+
 @unmanaged
 export class HeaderField {
   name: View;
   value: View;
 }
+
 
 @unmanaged
 export class Text {
@@ -103,6 +135,7 @@ export class Reference {
   index: i32;
 }
 
+
 @unmanaged
 export class Plan {
   name: View;
@@ -112,6 +145,7 @@ export class Plan {
   quotaCount: i32;
   hasMesh: bool;
 }
+
 
 @unmanaged
 export class Quota {

@@ -20,7 +20,7 @@ export class Slots {
   reset(count: i32): void {
     this.free();
     this.capacity = count;
-    this.size = <u32>count + (<u32>count >> 1) + 2;
+    this.size = <u32>count + ((<u32>count) >> 1) + 2;
     this.numberBits = 32 - clz(this.size);
     this.base = heap.alloc(<usize>this.size * 4);
     memory.fill(this.base, 0, <usize>this.size * 4);
@@ -42,7 +42,7 @@ export class Slots {
   put(hash: u32, number: i32): void {
     this.cursor = this.home(hash);
     while (this.slot() != 0) this.step();
-    store<u32>(this.base + <usize>this.cursor * 4, hash << this.numberBits | <u32>(number + 1));
+    store<u32>(this.base + <usize>this.cursor * 4, (hash << this.numberBits) | (<u32>(number + 1)));
   }
 
   free(): void {
@@ -77,6 +77,6 @@ export class Slots {
   // @ts-ignore: decorator
   @inline
   private home(hash: u32): u32 {
-    return <u32>(<u64>hash * <u64>this.size >> 32);
+    return <u32>((<u64>hash * <u64>this.size) >> 32);
   }
 }

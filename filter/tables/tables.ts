@@ -5,8 +5,22 @@ import { REASON_COUNT } from "../decision/reason";
 import { Keyring } from "./keyring";
 import { RateLimitServiceSettings } from "./rateLimitServiceSettings";
 import {
-  ALWAYS, Api, Consumer, HeaderCondition, HeaderField, KeySource, LimitOverride, Mount, Offer, Plan, Quota, Reference, Route,
-  Subscription, Term, Text,
+  ALWAYS,
+  Api,
+  Consumer,
+  HeaderCondition,
+  HeaderField,
+  KeySource,
+  LimitOverride,
+  Mount,
+  Offer,
+  Plan,
+  Quota,
+  Reference,
+  Route,
+  Subscription,
+  Term,
+  Text,
 } from "./record";
 
 /**

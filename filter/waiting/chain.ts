@@ -25,7 +25,10 @@ export function clearEnds(ends: Ends): void {
  * of the record's `Link` for chains of this kind.
  */
 export class Chains<T> {
-  constructor(private readonly pool: Pool<T>, private readonly link: usize) {}
+  constructor(
+    private readonly pool: Pool<T>,
+    private readonly link: usize,
+  ) {}
 
   // @ts-ignore: decorator
   @inline

@@ -48,7 +48,7 @@ function stateEnds(state: LineState): Ends {
 
 /** By consumer alone, so that the lines of one consumer lie in one bucket. */
 function bucketEnds(consumerId: u64): Ends {
-  return changetype<Ends>(HEADS + <usize>(<u32>consumerId & BUCKETS - 1) * 8);
+  return changetype<Ends>(HEADS + <usize>((<u32>consumerId) & (BUCKETS - 1)) * 8);
 }
 
 /** Lines that have to ask. */

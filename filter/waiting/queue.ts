@@ -129,5 +129,5 @@ function insertByTime(index: i32): void {
 }
 
 function bucketOf(streamId: u32): Ends {
-  return changetype<Ends>(HEADS + <usize>(streamId & BUCKETS - 1) * 8);
+  return changetype<Ends>(HEADS + <usize>(streamId & (BUCKETS - 1)) * 8);
 }

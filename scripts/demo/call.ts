@@ -12,16 +12,32 @@ export interface Answer {
 export class Caller {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-  constructor(readonly port: number, readonly host: string | null) {}
+  constructor(
+    readonly port: number,
+    readonly host: string | null,
+  ) {}
 
   get(path: string, headers: Record<string, string>): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const all = this.host === null ? headers : { host: this.host, ...headers };
-      const sent = request({ agent: this.agent, host: '127.0.0.1', port: this.port, path, headers: all }, (response) => {
-        let body = '';
-        response.setEncoding('utf8').on('data', (text: string) => (body += text)).on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, reason: response.statusMessage ?? '', headers: response.headers, body }));
-      });
+      const sent = request(
+        { agent: this.agent, host: '127.0.0.1', port: this.port, path, headers: all },
+        (response) => {
+          let body = '';
+          response
+            .setEncoding('utf8')
+            .on('data', (text: string) => (body += text))
+            .on('error', reject);
+          response.on('end', () =>
+            resolve({
+              status: response.statusCode ?? 0,
+              reason: response.statusMessage ?? '',
+              headers: response.headers,
+              body,
+            }),
+          );
+        },
+      );
       sent.on('error', reject).end();
     });
   }
@@ -55,7 +71,9 @@ export class Caller {
 /** The lines of an answer that a reader of the tour should see. */
 export function important(answer: Answer): string[] {
   const shown = ['content-type', 'www-authenticate', 'retry-after', 'ratelimit-policy', 'ratelimit', 'x-upstream'];
-  const lines = shown.filter((name) => answer.headers[name] !== undefined).map((name) => `${name}: ${String(answer.headers[name])}`);
+  const lines = shown
+    .filter((name) => answer.headers[name] !== undefined)
+    .map((name) => `${name}: ${String(answer.headers[name])}`);
   const problem = answer.headers['content-type'] === 'application/problem+json' ? [answer.body.trim()] : [];
   return [`${answer.status} ${answer.reason}`, ...lines, ...problem];
 }

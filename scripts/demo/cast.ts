@@ -3,8 +3,9 @@ import type { PluginConfig } from '../policy/index.ts';
 
 /** The most requests that the tour makes in one second. */
 const MAX_BURST = 100;
-export const CAST_RULE = 'the tour needs a policy like the committed examples/petstore.policy.yaml: an API with a route by header value, '
-  + 'a plan that counts by the second, another that counts longer, and a consumer on each';
+export const CAST_RULE =
+  'the tour needs a policy like the committed examples/petstore.policy.yaml: an API with a route by header value, ' +
+  'a plan that counts by the second, another that counts longer, and a consumer on each';
 
 /** Who and what the tour plays with, found in the policy by what the steps need. */
 export interface Cast {
@@ -24,7 +25,9 @@ export interface Cast {
 /** Null when the policy, which its user may have changed, has not all that the steps need. */
 export function castOf(config: PluginConfig): Cast | null {
   const api = config.apis[0];
-  const free = holders(config).filter(({ quotas }) => limitBySecond(quotas) <= MAX_BURST).sort((a, b) => limitBySecond(a.quotas) - limitBySecond(b.quotas))[0];
+  const free = holders(config)
+    .filter(({ quotas }) => limitBySecond(quotas) <= MAX_BURST)
+    .sort((a, b) => limitBySecond(a.quotas) - limitBySecond(b.quotas))[0];
   const gold = holders(config).find(({ plan, quotas }) => plan !== free?.plan && quotas.some(isLong));
   const route = api?.routes?.find(isByHeader);
   const source = config.keySources.find((candidate) => 'header' in candidate || 'authorization' in candidate);
@@ -36,14 +39,21 @@ export function castOf(config: PluginConfig): Cast | null {
     free: { consumer: free.consumer, plan: free.plan, quota: perSecond.name, limit: perSecond.limit },
     gold: { consumer: gold.consumer, plan: gold.plan, quota: gold.quotas.find(isLong)!.name },
     route: { name: `${api.name}/${route.name}`, headers: Object.fromEntries((route.headers ?? []).map(headerOf)) },
-    keyHeader: (key) => ('header' in source ? { [source.header]: key } : 'authorization' in source ? { authorization: `${source.authorization} ${key}` } : {}),
+    keyHeader: (key) =>
+      'header' in source
+        ? { [source.header]: key }
+        : 'authorization' in source
+          ? { authorization: `${source.authorization} ${key}` }
+          : {},
   };
 }
 
 type ConfigRoute = NonNullable<PluginConfig['apis'][number]['routes']>[number];
 
 function isByHeader({ headers = [], methods, path, plans, consumers }: ConfigRoute): boolean {
-  return !methods && !path && !plans && !consumers && headers.length > 0 && headers.every((header) => 'exact' in header);
+  return (
+    !methods && !path && !plans && !consumers && headers.length > 0 && headers.every((header) => 'exact' in header)
+  );
 }
 
 function headerOf(condition: NonNullable<ConfigRoute['headers']>[number]): [string, string] {

@@ -1,9 +1,9 @@
-import type { Io } from '../command.ts';
+import type { Io } from '../cli/command.ts';
 import { dockerEnvoy } from '../envoy/docker.ts';
 import { findEnvoy } from '../envoy/find.ts';
 import { checkedPolicy, policyTextOf } from '../envoy/policyFile.ts';
 import { PolicyServer, type Report } from '../envoy/policyServer.ts';
-import { currentModule } from '../module.ts';
+import { currentModule } from '../build/module.ts';
 import type { PluginConfig } from '../policy/index.ts';
 import { startEcho, type Echo } from '../upstream/echo.ts';
 import { DemoKeys } from './demoKeys.ts';
@@ -19,7 +19,12 @@ export interface PlaygroundOptions {
 
 /** A policy in force on a real Envoy, with an echo upstream for each name in it and a fresh key for each consumer. */
 export class Playground {
-  private constructor(readonly server: PolicyServer, readonly keys: DemoKeys, readonly file: string, private readonly echoes: readonly Echo[]) {}
+  private constructor(
+    readonly server: PolicyServer,
+    readonly keys: DemoKeys,
+    readonly file: string,
+    private readonly echoes: readonly Echo[],
+  ) {}
 
   static async open(options: PlaygroundOptions, report: Report, io: Io): Promise<Playground> {
     const progress = (text: string): void => io.err(`tollgate: ${text}\n`);
@@ -31,7 +36,10 @@ export class Playground {
     const overrides = new Map(echoes.map((echo) => [echo.name, echo.url]));
     try {
       const amended = { amend: (config: PluginConfig) => keys.amend(config), warn: false };
-      const server = await PolicyServer.start({ ...options, ...amended, envoy, module: path, concurrency: 2, overrides }, report);
+      const server = await PolicyServer.start(
+        { ...options, ...amended, envoy, module: path, concurrency: 2, overrides },
+        report,
+      );
       server.watch();
       return new Playground(server, keys, options.file, echoes);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { styleText } from 'node:util';
-import { Refusal, type Io } from '../command.ts';
+import { Refusal, type Io } from '../cli/command.ts';
 import { Caller, important, type Answer } from './call.ts';
 import type { Cast } from './cast.ts';
 import type { Playground } from './playground.ts';
@@ -25,12 +25,22 @@ export class Tour {
   private step = 0;
   private readonly caller: Caller;
 
-  constructor(private readonly stage: Stage, private readonly io: Io) {
+  constructor(
+    private readonly stage: Stage,
+    private readonly io: Io,
+  ) {
     this.caller = new Caller(stage.playground.server.envoy.port, stage.cast.host);
   }
 
   async play(): Promise<number> {
-    const steps = [() => this.withoutKey(), () => this.withKey(), () => this.byHeader(), () => this.overQuota(), () => this.badEdit(), () => this.goodEdit()];
+    const steps = [
+      () => this.withoutKey(),
+      () => this.withKey(),
+      () => this.byHeader(),
+      () => this.overQuota(),
+      () => this.badEdit(),
+      () => this.goodEdit(),
+    ];
     try {
       for (const step of steps) {
         if (this.io.signal.aborted) throw new Refusal('the tour was stopped');
@@ -39,14 +49,21 @@ export class Tour {
     } finally {
       this.caller.close();
     }
-    this.io.out(this.failures === 0 ? `\nall ${this.step} steps answered as they should\n` : `\n${this.failures} facts do not hold\n`);
+    this.io.out(
+      this.failures === 0
+        ? `\nall ${this.step} steps answered as they should\n`
+        : `\n${this.failures} facts do not hold\n`,
+    );
     return this.failures;
   }
 
   private async withoutKey(): Promise<void> {
     this.title('a request without a key is refused');
     const answer = await this.call({});
-    this.verify(refused(answer, 401, 'missing_api_key'), ['www-authenticate says how', answer.headers['www-authenticate'] !== undefined]);
+    this.verify(refused(answer, 401, 'missing_api_key'), [
+      'www-authenticate says how',
+      answer.headers['www-authenticate'] !== undefined,
+    ]);
   }
 
   private async withKey(): Promise<void> {
@@ -56,8 +73,14 @@ export class Tour {
     const seen = seenHeaders(answer);
     this.verify(
       ['200', answer.status === 200],
-      ['ratelimit and ratelimit-policy', answer.headers['ratelimit'] !== undefined && answer.headers['ratelimit-policy'] !== undefined],
-      [`upstream saw consumer ${gold.consumer}, plan ${gold.plan}`, seen['x-tollgate-consumer'] === gold.consumer && seen['x-tollgate-plan'] === gold.plan],
+      [
+        'ratelimit and ratelimit-policy',
+        answer.headers['ratelimit'] !== undefined && answer.headers['ratelimit-policy'] !== undefined,
+      ],
+      [
+        `upstream saw consumer ${gold.consumer}, plan ${gold.plan}`,
+        seen['x-tollgate-consumer'] === gold.consumer && seen['x-tollgate-plan'] === gold.plan,
+      ],
       ['upstream did not see the key', !answer.body.includes(this.stage.playground.keys.of(gold.consumer))],
     );
   }
@@ -70,13 +93,18 @@ export class Tour {
     this.verify(
       ['200', answer.status === 200],
       [`upstream saw route ${route.name}`, seenHeaders(answer)['x-tollgate-route'] === route.name],
-      ['another upstream answered', answer.headers['x-upstream'] !== undefined && answer.headers['x-upstream'] !== usual.headers['x-upstream']],
+      [
+        'another upstream answered',
+        answer.headers['x-upstream'] !== undefined && answer.headers['x-upstream'] !== usual.headers['x-upstream'],
+      ],
     );
   }
 
   private async overQuota(): Promise<void> {
     const { free, path } = this.stage.cast;
-    this.title(`${free.limit + 1} requests in one second with the key of ${free.consumer}, whose plan allows ${free.limit}`);
+    this.title(
+      `${free.limit + 1} requests in one second with the key of ${free.consumer}, whose plan allows ${free.limit}`,
+    );
     const headers = this.keyHeader(free.consumer);
     this.io.out(`   $ ${this.caller.burst(free.limit + 1, path, headers)}\n`);
     const answers = await this.caller.withinOneSecond(free.limit + 1, path, headers);
@@ -96,7 +124,10 @@ export class Tour {
     const said = await this.save(`${text.trimEnd()}\nplanz: {}\n`);
     const line = text.trimEnd().split('\n').length + 1;
     const answer = await this.call(this.keyHeader(this.stage.cast.gold.consumer));
-    this.verify([`names line ${line}`, said.includes(`:${line}:`) && said.includes('planz')], ['200 from the old policy', answer.status === 200]);
+    this.verify(
+      [`names line ${line}`, said.includes(`:${line}:`) && said.includes('planz')],
+      ['200 from the old policy', answer.status === 200],
+    );
     await this.save(text);
   }
 
@@ -108,7 +139,11 @@ export class Tour {
     const closed = await this.caller.get('/elsewhere', {});
     const text = await readFile(this.stage.playground.file, 'utf8');
     const started = Date.now();
-    await this.save(/^unmatched:.*$/m.test(text) ? text.replace(/^unmatched:.*$/m, 'unmatched: allow') : `${text.trimEnd()}\nunmatched: allow\n`);
+    await this.save(
+      /^unmatched:.*$/m.test(text)
+        ? text.replace(/^unmatched:.*$/m, 'unmatched: allow')
+        : `${text.trimEnd()}\nunmatched: allow\n`,
+    );
     const took = Date.now() - started;
     const open = await this.caller.get('/elsewhere', {});
     const answer = await this.call(key);
@@ -160,11 +195,16 @@ export class Tour {
 }
 
 function refused(answer: Answer, status: number, reason: string): Check {
-  return [`${status} application/problem+json, reason ${reason}`, answer.status === status && problemOf(answer)['reason'] === reason];
+  return [
+    `${status} application/problem+json, reason ${reason}`,
+    answer.status === status && problemOf(answer)['reason'] === reason,
+  ];
 }
 
 function problemOf(answer: Answer): Record<string, unknown> {
-  return answer.headers['content-type'] === 'application/problem+json' ? (JSON.parse(answer.body) as Record<string, unknown>) : {};
+  return answer.headers['content-type'] === 'application/problem+json'
+    ? (JSON.parse(answer.body) as Record<string, unknown>)
+    : {};
 }
 
 /** The request headers that the echo upstream saw. */

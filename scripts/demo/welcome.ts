@@ -6,7 +6,9 @@ import type { Playground } from './playground.ts';
 export function welcome({ server, keys, file }: Playground): string {
   const { port, admin } = server.envoy;
   const cast = castOf(server.config);
-  const holders = server.config.consumers.map(({ name, plan }) => `  ${name}${plan === undefined ? '' : ` (plan ${plan})`}  ${keys.of(name)}`);
+  const holders = server.config.consumers.map(
+    ({ name, plan }) => `  ${name}${plan === undefined ? '' : ` (plan ${plan})`}  ${keys.of(name)}`,
+  );
   return `tollgate: ${file} in force on http://127.0.0.1:${port} (admin http://127.0.0.1:${admin.port})
 
 keys, made for this run and kept in memory only
@@ -20,7 +22,12 @@ edit ${file} and save: in force within a second, counters kept. Ctrl-C stops.
 }
 
 function linesOf(cast: Cast, port: number, keyOf: (consumer: string) => string): string {
-  const call = (headers: Record<string, string>): Parameters<typeof curlLine>[0] => ({ port, host: cast.host, path: cast.path, headers });
+  const call = (headers: Record<string, string>): Parameters<typeof curlLine>[0] => ({
+    port,
+    host: cast.host,
+    path: cast.path,
+    headers,
+  });
   const key = cast.keyHeader(keyOf(cast.gold.consumer));
   return `without a key: 401
   ${curlLine(call({}))}

@@ -6,10 +6,16 @@ export function apiDifferences(old: PluginConfig, next: PluginConfig): Differenc
   const before = new Map(old.apis.map((api) => [api.name, api]));
   const after = new Map(next.apis.map((api) => [api.name, api]));
   return [
-    ...next.apis.flatMap((api) => (before.has(api.name) ? changed(before.get(api.name)!, api, next) : added(api, next))),
-    ...old.apis.filter(({ name }) => !after.has(name)).map(({ name }): Difference => ({
-      subject: `API ${name}`, text: `removed; its requests ${next.unmatched === 'allow' ? 'pass, ungated, unless another API matches them' : 'are refused unless another API matches them'}`, effects: [left(next)],
-    })),
+    ...next.apis.flatMap((api) =>
+      before.has(api.name) ? changed(before.get(api.name)!, api, next) : added(api, next),
+    ),
+    ...old.apis
+      .filter(({ name }) => !after.has(name))
+      .map(({ name }): Difference => ({
+        subject: `API ${name}`,
+        text: `removed; its requests ${next.unmatched === 'allow' ? 'pass, ungated, unless another API matches them' : 'are refused unless another API matches them'}`,
+        effects: [left(next)],
+      })),
   ];
 }
 
@@ -29,7 +35,13 @@ function placeText({ hosts, paths }: ApiConfig): string {
 function added(api: ApiConfig, next: PluginConfig): Difference[] {
   const open = (['anonymous', 'preflight'] as const).filter((field) => api[field] === 'allow');
   const effects: Effect[] = open.length > 0 ? ['widens'] : [taken(next)];
-  return [{ subject: `API ${api.name}`, text: `added on ${placeText(api)}${open.length > 0 ? `, ${open.join(' and ')} allowed` : ''}`, effects }];
+  return [
+    {
+      subject: `API ${api.name}`,
+      text: `added on ${placeText(api)}${open.length > 0 ? `, ${open.join(' and ')} allowed` : ''}`,
+      effects,
+    },
+  ];
 }
 
 function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Difference[] {
@@ -37,23 +49,45 @@ function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Differe
   const say = (text: string, ...effects: Effect[]): Difference => ({ subject, text, effects });
   const differences: Difference[] = [];
   const hosts = listChange(old.hosts ?? next.hosts ?? [], next.hosts ?? old.hosts ?? []);
-  if (!old.hosts !== !next.hosts) differences.push(say(`hosts ${old.hosts?.join(', ') ?? 'any'} → ${next.hosts?.join(', ') ?? 'any'}`, next.hosts ? left(config) : taken(config)));
+  if (!old.hosts !== !next.hosts)
+    differences.push(
+      say(
+        `hosts ${old.hosts?.join(', ') ?? 'any'} → ${next.hosts?.join(', ') ?? 'any'}`,
+        next.hosts ? left(config) : taken(config),
+      ),
+    );
   const paths = listChange(old.paths, next.paths);
-  for (const [noun, { added, removed }] of [['host', hosts], ['path', paths]] as const) {
+  for (const [noun, { added, removed }] of [
+    ['host', hosts],
+    ['path', paths],
+  ] as const) {
     for (const item of added) differences.push(say(`${noun} ${item} added`, taken(config)));
     for (const item of removed) differences.push(say(`${noun} ${item} removed`, left(config)));
   }
   const plans = listChange(old.plans, next.plans);
   for (const plan of plans.added) differences.push(say(`offers plan ${plan}`));
   for (const plan of plans.removed) differences.push(say(`no longer offers plan ${plan}`));
-  if (old.anonymous !== next.anonymous) differences.push(next.anonymous ? say('anonymous deny → allow: requests without a key pass', 'widens') : say('anonymous allow → deny: requests need a key', 'narrows'));
-  if (old.preflight !== next.preflight) differences.push(next.preflight ? say('preflight deny → allow: CORS preflights pass without a key', 'widens') : say('preflight allow → deny: CORS preflights need a key', 'narrows'));
+  if (old.anonymous !== next.anonymous)
+    differences.push(
+      next.anonymous
+        ? say('anonymous deny → allow: requests without a key pass', 'widens')
+        : say('anonymous allow → deny: requests need a key', 'narrows'),
+    );
+  if (old.preflight !== next.preflight)
+    differences.push(
+      next.preflight
+        ? say('preflight deny → allow: CORS preflights pass without a key', 'widens')
+        : say('preflight allow → deny: CORS preflights need a key', 'narrows'),
+    );
   return [...differences, ...routeDifferences(next.name, old.routes ?? [], next.routes ?? [])];
 }
 
 function routeDifferences(api: string, old: readonly RouteConfig[], next: readonly RouteConfig[]): Difference[] {
   const say = (route: string, text: string): Difference => ({ subject: `route ${api}/${route}`, text, effects: [] });
-  const [before, after] = [old, next].map((routes) => new Map(routes.map((route) => [route.name, route]))) as [Map<string, RouteConfig>, Map<string, RouteConfig>];
+  const [before, after] = [old, next].map((routes) => new Map(routes.map((route) => [route.name, route]))) as [
+    Map<string, RouteConfig>,
+    Map<string, RouteConfig>,
+  ];
   const keptBefore = [...before.keys()].filter((name) => after.has(name));
   const keptAfter = [...after.keys()].filter((name) => before.has(name));
   return [
@@ -64,7 +98,9 @@ function routeDifferences(api: string, old: readonly RouteConfig[], next: readon
       return fields.length === 0 ? [] : [say(route.name, `other ${fields.join(', ')}`)];
     }),
     ...[...before.keys()].filter((name) => !after.has(name)).map((name) => say(name, 'removed')),
-    ...(keptBefore.every((name, index) => keptAfter[index] === name) ? [] : [{ subject: `API ${api}`, text: `routes in another order: ${keptAfter.join(', ')}`, effects: [] }]),
+    ...(keptBefore.every((name, index) => keptAfter[index] === name)
+      ? []
+      : [{ subject: `API ${api}`, text: `routes in another order: ${keptAfter.join(', ')}`, effects: [] }]),
   ];
 }
 

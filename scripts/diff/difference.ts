@@ -10,7 +10,11 @@ export interface Difference {
   readonly consumers?: readonly string[];
 }
 
-const EFFECT_TEXT: Readonly<Record<Effect, string>> = { widens: 'widens access', narrows: 'narrows access', restarts: 'counters start anew' };
+const EFFECT_TEXT: Readonly<Record<Effect, string>> = {
+  widens: 'widens access',
+  narrows: 'narrows access',
+  restarts: 'counters start anew',
+};
 
 /** `plan free: monthly 10,000 → 5,000 for 3 consumers (acme, globex, initech) [narrows access]` */
 export function printDifference({ subject, text, effects, consumers }: Difference): string {

@@ -27,7 +27,9 @@ export class Holdings {
   }
 
   subscriptionsOf(consumer: ConsumerConfig): ReadonlyMap<string, SubscriptionConfig> {
-    const known = this.#subscriptions.get(consumer) ?? new Map((consumer.subscriptions ?? []).map((subscription) => [subscription.api, subscription]));
+    const known =
+      this.#subscriptions.get(consumer) ??
+      new Map((consumer.subscriptions ?? []).map((subscription) => [subscription.api, subscription]));
     this.#subscriptions.set(consumer, known);
     return known;
   }
@@ -36,13 +38,18 @@ export class Holdings {
   on(consumer: ConsumerConfig, api: string): SubscriptionConfig | null {
     const subscription = this.subscriptionsOf(consumer).get(api);
     if (subscription !== undefined) return subscription;
-    return consumer.plan !== undefined && this.#offers.get(api)?.has(consumer.plan) === true ? { api, plan: consumer.plan } : null;
+    return consumer.plan !== undefined && this.#offers.get(api)?.has(consumer.plan) === true
+      ? { api, plan: consumer.plan }
+      : null;
   }
 
   /** Everything that a consumer holds, in the order of the APIs' names. */
   all(consumer: ConsumerConfig): SubscriptionConfig[] {
     const apis = new Set([...this.subscriptionsOf(consumer).keys(), ...this.offering(consumer.plan)]);
-    return [...apis].filter((api) => this.has(api)).sort().flatMap((api) => this.on(consumer, api) ?? []);
+    return [...apis]
+      .filter((api) => this.has(api))
+      .sort()
+      .flatMap((api) => this.on(consumer, api) ?? []);
   }
 
   /** Consumers that hold a plan somewhere. */
@@ -68,7 +75,9 @@ export class Holdings {
 
   #isBound(consumer: ConsumerConfig, plan: string, quota: string): boolean {
     if (consumer.plan === plan && this.#holdsOwnPlan(consumer)) return true;
-    return this.#subscribed(consumer).some((subscription) => subscription.plan === plan && !subscription.limits?.some((limit) => limit.quota === quota));
+    return this.#subscribed(consumer).some(
+      (subscription) => subscription.plan === plan && !subscription.limits?.some((limit) => limit.quota === quota),
+    );
   }
 
   #subscribed(consumer: ConsumerConfig): SubscriptionConfig[] {

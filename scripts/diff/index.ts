@@ -14,13 +14,20 @@ export { counted, printDifference, type Difference, type Effect } from './differ
 export function configDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
   const [before, after] = [new Holdings(old), new Holdings(next)];
   return [
-    ...policyDifferences(old, next), ...rateLimitServiceDifferences(old.rateLimitService, next.rateLimitService), ...apiDifferences(old, next),
-    ...planDifferences(old, next, before, after), ...consumerDifferences(old, next, before, after),
+    ...policyDifferences(old, next),
+    ...rateLimitServiceDifferences(old.rateLimitService, next.rateLimitService),
+    ...apiDifferences(old, next),
+    ...planDifferences(old, next, before, after),
+    ...consumerDifferences(old, next, before, after),
   ];
 }
 
 /** The same for two policies, with what only they say: upstreams, targets, and how the rate limit service counts months. */
 export function policiesDifferences(written: Policy, rewritten: Policy): Difference[] {
   const [old, next] = [orderedPolicy(written), orderedPolicy(rewritten)];
-  return [...configDifferences(compilePolicy(old), compilePolicy(next)), ...calendarDifferences(old, next), ...meshDifferences(old, next)];
+  return [
+    ...configDifferences(compilePolicy(old), compilePolicy(next)),
+    ...calendarDifferences(old, next),
+    ...meshDifferences(old, next),
+  ];
 }

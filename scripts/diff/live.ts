@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { runToEnd, type Finished } from '../envoy/subprocess.ts';
 
 /** One value of the cluster that is not what the folder's files say. */
@@ -15,7 +15,12 @@ export interface Drift {
 
 interface KubeObject {
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: object; readonly annotations?: object };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: object;
+    readonly annotations?: object;
+  };
 }
 
 const LONGEST_VALUE = 200;
@@ -39,7 +44,10 @@ export async function liveDrift(folder: string, ask: Kubectl): Promise<Drift[]> 
     if (next === undefined) throw new Refusal(`kubectl replace: said nothing of ${nameOf(live)}`);
     return differences(content(next), content(live)).map((one) => ({ object: nameOf(live), ...one }));
   });
-  return [...missing.map((one): Drift => ({ object: nameOf(one), path: '', wanted: 'the object', live: undefined })), ...changed];
+  return [
+    ...missing.map((one): Drift => ({ object: nameOf(one), path: '', wanted: 'the object', live: undefined })),
+    ...changed,
+  ];
 }
 
 export function printDrift({ object, path, wanted, live }: Drift): string {
@@ -59,13 +67,17 @@ export function kubectl(context: string | undefined, signal: AbortSignal): Kubec
 async function objects(ask: Kubectl, args: readonly string[], isPartial = false): Promise<KubeObject[]> {
   const { code, stdout, stderr } = await ask([...args, '--output=json']);
   if (code === null) throw new Refusal('kubectl is not on PATH; diff --live asks the cluster through it');
-  if (code !== 0 && !isPartial) throw new Refusal(`kubectl ${args[0]}: ${stderr.trim().split('\n').at(-1) || `exit code ${code}`}`);
+  if (code !== 0 && !isPartial)
+    throw new Refusal(`kubectl ${args[0]}: ${stderr.trim().split('\n').at(-1) || `exit code ${code}`}`);
   return jsonIn(stdout);
 }
 
 /** kubectl prints one object, a List, or one object after the other. */
 function jsonIn(text: string): KubeObject[] {
-  const parts = text.split(/(?<=^\})$/m).filter((part) => part.trim() !== '').map((part) => JSON.parse(part) as KubeObject & { items?: KubeObject[] });
+  const parts = text
+    .split(/(?<=^\})$/m)
+    .filter((part) => part.trim() !== '')
+    .map((part) => JSON.parse(part) as KubeObject & { items?: KubeObject[] });
   return parts.flatMap((part) => part.items ?? [part]);
 }
 
@@ -86,8 +98,12 @@ function without(value: object, fields: readonly string[]): object {
 /** Where two values differ, as deep as both are mappings, or lists of the same length. */
 function differences(wanted: unknown, live: unknown, path: readonly string[] = []): Omit<Drift, 'object'>[] {
   if (isDeepStrictEqual(wanted, live)) return [];
-  if (isMapping(wanted) && isMapping(live)) return [...new Set([...Object.keys(wanted), ...Object.keys(live)])].flatMap((name) => differences(wanted[name], live[name], [...path, name]));
-  if (Array.isArray(wanted) && Array.isArray(live) && wanted.length === live.length) return wanted.flatMap((item, index) => differences(item, live[index], [...path, String(index)]));
+  if (isMapping(wanted) && isMapping(live))
+    return [...new Set([...Object.keys(wanted), ...Object.keys(live)])].flatMap((name) =>
+      differences(wanted[name], live[name], [...path, name]),
+    );
+  if (Array.isArray(wanted) && Array.isArray(live) && wanted.length === live.length)
+    return wanted.flatMap((item, index) => differences(item, live[index], [...path, String(index)]));
   return [{ path: path.join('.'), wanted: textOf(wanted), live: textOf(live) }];
 }
 

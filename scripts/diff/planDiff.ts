@@ -4,14 +4,34 @@ import { Holdings } from './holding.ts';
 import { quotaChanges } from './quota.ts';
 
 /** What differs in the plans, and for whom. */
-export function planDifferences(old: PluginConfig, next: PluginConfig, before: Holdings, after: Holdings): Difference[] {
+export function planDifferences(
+  old: PluginConfig,
+  next: PluginConfig,
+  before: Holdings,
+  after: Holdings,
+): Difference[] {
   return [
     ...next.plans.flatMap(({ name, quotas = [] }): Difference[] => {
       const former = before.plans.get(name);
-      if (former === undefined) return [{ subject: `plan ${name}`, text: quotas.length === 0 ? 'added without quotas: unlimited' : 'added', effects: [], consumers: after.holdersOf(name) }];
-      return quotaChanges(former.quotas ?? [], quotas).map(({ text, effects, quota }) => ({ subject: `plan ${name}`, text, effects, consumers: concerned(before, after, name, quota) }));
+      if (former === undefined)
+        return [
+          {
+            subject: `plan ${name}`,
+            text: quotas.length === 0 ? 'added without quotas: unlimited' : 'added',
+            effects: [],
+            consumers: after.holdersOf(name),
+          },
+        ];
+      return quotaChanges(former.quotas ?? [], quotas).map(({ text, effects, quota }) => ({
+        subject: `plan ${name}`,
+        text,
+        effects,
+        consumers: concerned(before, after, name, quota),
+      }));
     }),
-    ...old.plans.filter(({ name }) => !after.plans.has(name)).map(({ name }): Difference => ({ subject: `plan ${name}`, text: 'removed', effects: [] })),
+    ...old.plans
+      .filter(({ name }) => !after.plans.has(name))
+      .map(({ name }): Difference => ({ subject: `plan ${name}`, text: 'removed', effects: [] })),
   ];
 }
 

@@ -18,20 +18,51 @@ export function quotaText({ limit, window, burst, per, scope }: QuotaConfig): st
  * How a plan's quotas differ, or those of two plans. A counter is known by the quota's name, window and kind: what changes
  * one of them begins at zero. The rate limit service also knows it by the plan.
  */
-export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaConfig[], isOtherPlan = false): QuotaChange[] {
-  const { added, removed } = listChange(old.map(({ name }) => name), next.map(({ name }) => name));
-  const get = (quotas: readonly QuotaConfig[], name: string): QuotaConfig => quotas.find((quota) => quota.name === name)!;
+export function quotaChanges(
+  old: readonly QuotaConfig[],
+  next: readonly QuotaConfig[],
+  isOtherPlan = false,
+): QuotaChange[] {
+  const { added, removed } = listChange(
+    old.map(({ name }) => name),
+    next.map(({ name }) => name),
+  );
+  const get = (quotas: readonly QuotaConfig[], name: string): QuotaConfig =>
+    quotas.find((quota) => quota.name === name)!;
   const renamed = new Map<string, string>();
   for (const name of removed) {
-    const twin = added.find((other) => ![...renamed.values()].includes(other) && isSameInAnyOrder({ ...get(next, other), name: '' }, { ...get(old, name), name: '' }));
+    const twin = added.find(
+      (other) =>
+        ![...renamed.values()].includes(other) &&
+        isSameInAnyOrder({ ...get(next, other), name: '' }, { ...get(old, name), name: '' }),
+    );
     if (twin !== undefined) renamed.set(name, twin);
   }
   const isRenamed = (name: string): boolean => renamed.has(name) || [...renamed.values()].includes(name);
   return [
-    ...next.filter(({ name }) => !added.includes(name)).flatMap((quota) => [...change(get(old, quota.name), quota, isOtherPlan), ...failureModeChange(get(old, quota.name), quota)].map((changed) => ({ ...changed, quota: quota.name }))),
-    ...[...renamed].map(([from, to]): QuotaChange => ({ text: `quota ${from} is now called ${to}`, effects: ['restarts'] })),
-    ...added.filter((name) => !isRenamed(name)).map((name): QuotaChange => ({ text: `quota ${name} added: ${quotaText(get(next, name))}`, effects: ['narrows'] })),
-    ...removed.filter((name) => !isRenamed(name)).map((name): QuotaChange => ({ text: `quota ${name} removed: was ${quotaText(get(old, name))}`, effects: ['widens'] })),
+    ...next
+      .filter(({ name }) => !added.includes(name))
+      .flatMap((quota) =>
+        [...change(get(old, quota.name), quota, isOtherPlan), ...failureModeChange(get(old, quota.name), quota)].map(
+          (changed) => ({ ...changed, quota: quota.name }),
+        ),
+      ),
+    ...[...renamed].map(([from, to]): QuotaChange => ({
+      text: `quota ${from} is now called ${to}`,
+      effects: ['restarts'],
+    })),
+    ...added
+      .filter((name) => !isRenamed(name))
+      .map((name): QuotaChange => ({
+        text: `quota ${name} added: ${quotaText(get(next, name))}`,
+        effects: ['narrows'],
+      })),
+    ...removed
+      .filter((name) => !isRenamed(name))
+      .map((name): QuotaChange => ({
+        text: `quota ${name} removed: was ${quotaText(get(old, name))}`,
+        effects: ['widens'],
+      })),
     ...(old.length > 0 && next.length === 0 ? [{ text: 'no quota is left: unlimited', effects: [] }] : []),
   ];
 }
@@ -39,10 +70,18 @@ export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaCo
 function change(old: QuotaConfig, next: QuotaConfig, isOtherPlan: boolean): QuotaChange[] {
   if (old.scope !== next.scope) {
     // what each Envoy counted for itself, all of them have in common now; or the other way round
-    return [{ text: `${next.name} ${scopeText(old)} → ${scopeText(next)}`, effects: ['restarts', next.scope === 'mesh' ? 'narrows' : 'widens'] }];
+    return [
+      {
+        text: `${next.name} ${scopeText(old)} → ${scopeText(next)}`,
+        effects: ['restarts', next.scope === 'mesh' ? 'narrows' : 'widens'],
+      },
+    ];
   }
   if (isOtherPlan && next.scope === 'mesh') {
-    const text = quotaText(old) === quotaText(next) ? `${next.name} of the whole mesh is counted anew` : `${next.name} ${quotaText(old)} → ${quotaText(next)}`;
+    const text =
+      quotaText(old) === quotaText(next)
+        ? `${next.name} of the whole mesh is counted anew`
+        : `${next.name} ${quotaText(old)} → ${quotaText(next)}`;
     return [{ text, effects: ['restarts'] }];
   }
   if (counting(old) === counting(next)) return [];
@@ -50,8 +89,16 @@ function change(old: QuotaConfig, next: QuotaConfig, isOtherPlan: boolean): Quot
   if (old.window !== next.window || old.per !== next.per || isBucket(old) !== isBucket(next)) {
     return [{ text: `${next.name} ${quotaText(old)} → ${quotaText(next)}`, effects: ['restarts'] }];
   }
-  if (old.burst === next.burst) return [{ text: `${next.name} ${grouped(old.limit)} → ${grouped(next.limit)}`, effects: [old.limit < next.limit ? 'widens' : 'narrows'] }];
-  const sizes: Effect[] = [old.limit, old.burst!].map((size, index): Effect => (size <= [next.limit, next.burst!][index]! ? 'widens' : 'narrows'));
+  if (old.burst === next.burst)
+    return [
+      {
+        text: `${next.name} ${grouped(old.limit)} → ${grouped(next.limit)}`,
+        effects: [old.limit < next.limit ? 'widens' : 'narrows'],
+      },
+    ];
+  const sizes: Effect[] = [old.limit, old.burst!].map((size, index): Effect =>
+    size <= [next.limit, next.burst!][index]! ? 'widens' : 'narrows',
+  );
   const effects: Effect[] = old.limit === next.limit ? [sizes[1]!] : [...new Set(sizes)];
   return [{ text: `${next.name} ${quotaText(old)} → ${quotaText(next)}`, effects }];
 }
@@ -70,8 +117,14 @@ const FAILURE_MODES = ['deny', 'local-share', 'allow'] as const;
 
 function failureModeChange(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
   if (old.scope !== 'mesh' || next.scope !== 'mesh' || failureText(old) === failureText(next)) return [];
-  const rank = ({ onUnavailable, localShare = 0 }: QuotaConfig): number => FAILURE_MODES.indexOf(onUnavailable ?? 'deny') + localShare / 2 ** 54;
-  return [{ text: `${next.name} while the rate limit service does not answer: ${failureText(old)} → ${failureText(next)}`, effects: [rank(old) < rank(next) ? 'widens' : 'narrows'] }];
+  const rank = ({ onUnavailable, localShare = 0 }: QuotaConfig): number =>
+    FAILURE_MODES.indexOf(onUnavailable ?? 'deny') + localShare / 2 ** 54;
+  return [
+    {
+      text: `${next.name} while the rate limit service does not answer: ${failureText(old)} → ${failureText(next)}`,
+      effects: [rank(old) < rank(next) ? 'widens' : 'narrows'],
+    },
+  ];
 }
 
 function failureText({ onUnavailable, localShare }: QuotaConfig): string {
@@ -79,6 +132,12 @@ function failureText({ onUnavailable, localShare }: QuotaConfig): string {
 }
 
 /** The quotas of a plan as a subscription's own limits make them. */
-export function quotasOf(plan: PlanConfig | undefined, limits: readonly { quota: string; limit: number }[] = []): QuotaConfig[] {
-  return (plan?.quotas ?? []).map((quota) => ({ ...quota, limit: limits.find(({ quota: name }) => name === quota.name)?.limit ?? quota.limit }));
+export function quotasOf(
+  plan: PlanConfig | undefined,
+  limits: readonly { quota: string; limit: number }[] = [],
+): QuotaConfig[] {
+  return (plan?.quotas ?? []).map((quota) => ({
+    ...quota,
+    limit: limits.find(({ quota: name }) => name === quota.name)?.limit ?? quota.limit,
+  }));
 }

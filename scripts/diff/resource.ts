@@ -1,7 +1,7 @@
 import { CORE_SCHEMA, loadAll } from 'js-yaml';
-import { Refusal, type Io } from '../command.ts';
-import { readBounded } from '../file.ts';
-import { decode } from '../policy/decode.ts';
+import { Refusal, type Io } from '../cli/command.ts';
+import { readBounded } from '../file/read.ts';
+import { decode } from '../policy/yaml/decode.ts';
 import { inputName } from '../policy/input.ts';
 import { isSameInAnyOrder, orderedConfig, type PluginConfig } from '../policy/index.ts';
 import { pluginConfigIn } from './configShape.ts';
@@ -14,12 +14,18 @@ const MAX_RESOURCE_BYTES = 64 * 1024 * 1024;
  * with what the API server added, and beside other resources. Of several policies it is the one that is asked for.
  */
 export async function rolledOut(file: string, policy: string, io: Io): Promise<PluginConfig> {
-  const all = documentsOf(await textOf(file, io), inputName(file)).flatMap(itemsOf).flatMap(configIn);
+  const all = documentsOf(await textOf(file, io), inputName(file))
+    .flatMap(itemsOf)
+    .flatMap(configIn);
   const own = all.filter((config) => config.policy === policy);
   const configs = own.length > 0 ? own : all;
   const [config] = configs;
-  if (config === undefined) throw new Refusal(`${inputName(file)}: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1`);
-  if (configs.some((other) => !isSameInAnyOrder(other, config))) throw new Refusal(`${inputName(file)}: holds different plugin configs; name a file with one of them`);
+  if (config === undefined)
+    throw new Refusal(
+      `${inputName(file)}: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1`,
+    );
+  if (configs.some((other) => !isSameInAnyOrder(other, config)))
+    throw new Refusal(`${inputName(file)}: holds different plugin configs; name a file with one of them`);
   return config;
 }
 
@@ -52,7 +58,12 @@ function itemsOf(document: unknown): unknown[] {
 function configIn(resource: unknown): PluginConfig[] {
   const kind = at(resource, 'kind');
   const spec = at(resource, 'spec');
-  const value = kind === 'WasmPlugin' ? at(spec, 'pluginConfig') : kind === 'TrafficExtension' ? at(at(spec, 'wasm'), 'pluginConfig') : undefined;
+  const value =
+    kind === 'WasmPlugin'
+      ? at(spec, 'pluginConfig')
+      : kind === 'TrafficExtension'
+        ? at(at(spec, 'wasm'), 'pluginConfig')
+        : undefined;
   const config = pluginConfigIn(value);
   return config === null ? [] : [orderedConfig(config)];
 }

@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { runToEnd, type Finished } from '../envoy/subprocess.ts';
 
 export const DOCKER = 'docker';
@@ -7,7 +7,8 @@ export const DOCKER = 'docker';
 export async function docker(args: string[], signal?: AbortSignal): Promise<Finished> {
   const finished = await runToEnd(DOCKER, args, signal ? { signal } : {});
   if (signal?.aborted) throw new Refusal('docker: was stopped');
-  if (finished.notStarted !== undefined) throw new Refusal(`docker: ${withoutClient(finished.notStarted)}, or run without --docker`);
+  if (finished.notStarted !== undefined)
+    throw new Refusal(`docker: ${withoutClient(finished.notStarted)}, or run without --docker`);
   return finished;
 }
 
@@ -23,7 +24,15 @@ export function reasonOf({ code, stdout, stderr }: Finished): string {
 
 /** The same from lines that were read one by one. */
 export function reasonIn(lines: readonly string[]): string {
-  const said = lines.map((line) => line.trim().replace(/^docker: /, '').replace(/^Error response from daemon: /, ''));
+  const said = lines.map((line) =>
+    line
+      .trim()
+      .replace(/^docker: /, '')
+      .replace(/^Error response from daemon: /, ''),
+  );
   // "See 'docker run --help'." of old clients, "Run 'docker run --help' for more information" of new ones
-  return said.filter((line) => line !== '' && !/^(See|Run) 'docker .*--help'/.test(line)).join('\n').replace(/\.$/, '');
+  return said
+    .filter((line) => line !== '' && !/^(See|Run) 'docker .*--help'/.test(line))
+    .join('\n')
+    .replace(/\.$/, '');
 }

@@ -40,33 +40,60 @@ const LABELS = { machine: 'tollgate.machine', process: 'tollgate.process' } as c
 export class Container {
   readonly name = `tollgate-${randomBytes(6).toString('hex')}`;
 
-  private constructor(private readonly plan: ContainerPlan, private readonly folder: string, private readonly ports: Ports) {}
+  private constructor(
+    private readonly plan: ContainerPlan,
+    private readonly folder: string,
+    private readonly ports: Ports,
+  ) {}
 
   /** A free port is chosen here: what is free where the engine is may be taken on this machine. */
   static async plan(plan: ContainerPlan, folder: string, { port, adminPort }: Ports): Promise<Container> {
     if (plan.network === 'host') return new Container(plan, folder, { port, adminPort });
-    return new Container(plan, folder, { port: port || (await freePort()), adminPort: adminPort || (await freePort()) });
+    return new Container(plan, folder, {
+      port: port || (await freePort()),
+      adminPort: adminPort || (await freePort()),
+    });
   }
 
   /** docker's arguments, to be followed by Envoy's own. */
   get args(): string[] {
     const { image, user } = this.plan;
     return [
-      'run', '--rm', '--name', this.name, '--label', `${LABELS.machine}=${thisMachine()}`, '--label', `${LABELS.process}=${process.pid}`,
+      'run',
+      '--rm',
+      '--name',
+      this.name,
+      '--label',
+      `${LABELS.machine}=${thisMachine()}`,
+      '--label',
+      `${LABELS.process}=${process.pid}`,
       // the image's own entrypoint makes an Envoy that would be root another user, who may not read the folder
-      '--entrypoint', 'envoy', '--user', user,
+      '--entrypoint',
+      'envoy',
+      '--user',
+      user,
       // an engine that maps users, or labels files, would hide the folder from Envoy, which is to read nothing else
-      '--userns', 'host', '--security-opt', 'label=disable',
+      '--userns',
+      'host',
+      '--security-opt',
+      'label=disable',
       // unlike -v, refuses a folder that the engine does not see, instead of making one
-      '--mount', `type=bind,source=${this.folder},target=${this.folder}`,
-      ...this.networkArgs, image,
+      '--mount',
+      `type=bind,source=${this.folder},target=${this.folder}`,
+      ...this.networkArgs,
+      image,
     ];
   }
 
   private get networkArgs(): string[] {
     if (this.plan.network === 'host') return ['--network', 'host'];
     const publish = (here: number, inside: number): string[] => ['--publish', `127.0.0.1:${here}:${inside}`];
-    return [...publish(this.ports.port, INSIDE.port), ...publish(this.ports.adminPort, INSIDE.adminPort), '--add-host', `${THIS_MACHINE}:host-gateway`];
+    return [
+      ...publish(this.ports.port, INSIDE.port),
+      ...publish(this.ports.adminPort, INSIDE.adminPort),
+      '--add-host',
+      `${THIS_MACHINE}:host-gateway`,
+    ];
   }
 
   /** What Envoy must listen on; null: the same as on this machine. */
@@ -117,8 +144,15 @@ function isLoopback(host: string): boolean {
 /** Removes what tools left behind that were killed on this machine, watchdog and all. */
 export async function removeLeftovers(signal?: AbortSignal): Promise<void> {
   const format = `{{.ID}} {{.Label "${LABELS.process}"}}`;
-  const { stdout } = await docker(['ps', '--all', '--filter', `label=${LABELS.machine}=${thisMachine()}`, '--format', format], signal);
-  const containers = stdout.trim().split('\n').map((line) => line.split(' ')).filter(([id, pid]) => id && pid && !isRunning(Number(pid)));
+  const { stdout } = await docker(
+    ['ps', '--all', '--filter', `label=${LABELS.machine}=${thisMachine()}`, '--format', format],
+    signal,
+  );
+  const containers = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([id, pid]) => id && pid && !isRunning(Number(pid)));
   for (const [id = ''] of containers) await docker(['rm', '--force', id], signal);
 }
 

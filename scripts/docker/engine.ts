@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { docker, reasonOf } from './client.ts';
 
 /** What must be known of an engine before anything runs on it. */

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { eachLine } from '../envoy/lines.ts';
 import { docker, DOCKER, reasonIn } from './client.ts';
 
@@ -7,7 +7,11 @@ import { docker, DOCKER, reasonIn } from './client.ts';
 const REPORT_MS = 5000;
 
 /** The image is with the engine when this resolves: pulled if it was not, with a word now and then on how far that is. */
-export async function provideImage(image: string, progress: (text: string) => void, signal?: AbortSignal): Promise<void> {
+export async function provideImage(
+  image: string,
+  progress: (text: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   if ((await docker(['image', 'inspect', '--format', '{{.Id}}', image], signal)).code === 0) return;
   progress(`pulling ${image}; this happens once`);
   const layers = new Layers();

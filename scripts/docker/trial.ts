@@ -10,8 +10,14 @@ import { Container, type ContainerPlan } from './container.ts';
 
 /** What became of an Envoy with next to no configuration: it was reached, or why not. */
 export type Trial =
-  | { readonly version: string; /** Envoy reaches what listens on this machine's loopback. */ readonly reachesHere: boolean }
-  | { readonly version: null; /** docker's or Envoy's words; null: it ran, and was not to be reached. */ readonly failure: string | null };
+  | {
+      readonly version: string;
+      /** Envoy reaches what listens on this machine's loopback. */ readonly reachesHere: boolean;
+    }
+  | {
+      readonly version: null;
+      /** docker's or Envoy's words; null: it ran, and was not to be reached. */ readonly failure: string | null;
+    };
 
 const TIMEOUT_MS = 30_000;
 /** How long somebody may take to answer who is known to be there. */
@@ -29,16 +35,27 @@ export async function tryContainer(plan: ContainerPlan, signal?: AbortSignal): P
   const container = await Container.plan(plan, folder, { port: 0, adminPort: 0 });
   const lines: string[] = [];
   try {
-    await writeFile(join(folder, 'bootstrap.json'), JSON.stringify(trialBootstrap(container, (server.address() as AddressInfo).port)));
+    await writeFile(
+      join(folder, 'bootstrap.json'),
+      JSON.stringify(trialBootstrap(container, (server.address() as AddressInfo).port)),
+    );
     const child = new EnvoyProcess({
-      envoy: { command: DOCKER, prefix: () => [] }, container, folder, concurrency: 1, onAccess: () => undefined, onLog: (line) => lines.push(line),
+      envoy: { command: DOCKER, prefix: () => [] },
+      container,
+      folder,
+      concurrency: 1,
+      onAccess: () => undefined,
+      onLog: (line) => lines.push(line),
     });
     const stop = (): void => void child.stop();
     signal?.addEventListener('abort', stop, { once: true });
     try {
       const found = await reached(child, folder);
       if (found === null) return { version: null, failure: null };
-      return { version: found.version, reachesHere: plan.network === 'host' || (await reachesHere(container.published!.port, folder)) };
+      return {
+        version: found.version,
+        reachesHere: plan.network === 'host' || (await reachesHere(container.published!.port, folder)),
+      };
     } catch {
       return { version: null, failure: reasonIn(lines) || 'it ended without a word' };
     } finally {
@@ -72,7 +89,9 @@ async function reached(child: EnvoyProcess, folder: string): Promise<{ version: 
 
 /** Another program, or another Envoy, may answer on the same port of this machine. */
 function ownVersion(body: string, folder: string): string | null {
-  return body.includes(`"${join(folder, 'bootstrap.json')}"`) ? versionIn(`version: ${/"version": "([^"]+)"/.exec(body)?.[1] ?? ''}`) : null;
+  return body.includes(`"${join(folder, 'bootstrap.json')}"`)
+    ? versionIn(`version: ${/"version": "([^"]+)"/.exec(body)?.[1] ?? ''}`)
+    : null;
 }
 
 /** Envoy's own answer that nobody is there counts when it stays; no answer at all may still become one. */
@@ -93,7 +112,11 @@ function page(port: number, path: string): Promise<string> {
   return new Promise((resolve) => {
     const request = get({ host: '127.0.0.1', port, path, timeout: 5000, agent: false }, (response) => {
       let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => (body += text)).on('end', () => resolve(body)).on('error', () => resolve(''));
+      response
+        .setEncoding('utf8')
+        .on('data', (text: string) => (body += text))
+        .on('end', () => resolve(body))
+        .on('error', () => resolve(''));
     });
     request.on('error', () => resolve('')).on('timeout', () => request.destroy());
   });
@@ -107,20 +130,42 @@ function answering(text: string): Promise<Server> {
 function trialBootstrap(container: Container, here: number): object {
   const { listen = '127.0.0.1', port = 0, adminPort = 0 } = container.inside ?? {};
   const address = (host: string, at: number): object => ({ socket_address: { address: host, port_value: at } });
-  const routes = { virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'here' } }] }] };
+  const routes = {
+    virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'here' } }] }],
+  };
   const manager = {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-    stat_prefix: 'trial', route_config: routes,
-    http_filters: [{ name: 'envoy.filters.http.router', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } }],
+    stat_prefix: 'trial',
+    route_config: routes,
+    http_filters: [
+      {
+        name: 'envoy.filters.http.router',
+        typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+      },
+    ],
   };
   return {
     admin: { address: address(listen, adminPort), allow_paths: [{ exact: '/server_info' }] },
     static_resources: {
-      listeners: [{ name: 'trial', address: address(listen, port), filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }] }],
-      clusters: [{
-        name: 'here', type: 'LOGICAL_DNS', dns_lookup_family: 'ALL', connect_timeout: '1s',
-        load_assignment: { cluster_name: 'here', endpoints: [{ lb_endpoints: [{ endpoint: { address: address(container.reached('localhost'), here) } }] }] },
-      }],
+      listeners: [
+        {
+          name: 'trial',
+          address: address(listen, port),
+          filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }],
+        },
+      ],
+      clusters: [
+        {
+          name: 'here',
+          type: 'LOGICAL_DNS',
+          dns_lookup_family: 'ALL',
+          connect_timeout: '1s',
+          load_assignment: {
+            cluster_name: 'here',
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: address(container.reached('localhost'), here) } }] }],
+          },
+        },
+      ],
     },
   };
 }

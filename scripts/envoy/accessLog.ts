@@ -32,7 +32,10 @@ export function accessLogOf(): object {
   };
   return {
     name: 'envoy.access_loggers.stdout',
-    typed_config: { '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', log_format: { json_format: json } },
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
+      log_format: { json_format: json },
+    },
   };
 }
 
@@ -50,9 +53,16 @@ export function parseEntry(line: string): AccessEntry | null {
 export function describe(entry: AccessEntry): string {
   const grpc = entry.grpcStatus === null ? '' : ` grpc ${entry.grpcStatus}`;
   // what Envoy answered itself (a bad request, a dead upstream) has no reason of the filter: its details say why
-  const why = [entry.tollgate, entry.details === 'via_upstream' || entry.details?.startsWith('tollgate_') ? null : entry.details].filter(Boolean).join(' ');
+  const why = [
+    entry.tollgate,
+    entry.details === 'via_upstream' || entry.details?.startsWith('tollgate_') ? null : entry.details,
+  ]
+    .filter(Boolean)
+    .join(' ');
   const request = `${entry.method ?? '-'} ${entry.path ?? '-'}`;
-  return printable(`${entry.time.slice(11, 19)} ${request} ${entry.status}${grpc} ${entry.durationMs} ms ${why}`.trimEnd());
+  return printable(
+    `${entry.time.slice(11, 19)} ${request} ${entry.status}${grpc} ${entry.durationMs} ms ${why}`.trimEnd(),
+  );
 }
 
 /** A path is a client's text: nothing in it may steer the terminal. */

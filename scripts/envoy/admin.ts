@@ -9,8 +9,13 @@ export class Admin {
     return new Promise((resolve, reject) => {
       const request = get({ host: '127.0.0.1', port: this.port, path, timeout: 5000 }, (response) => {
         let body = '';
-        response.setEncoding('utf8').on('data', (text: string) => (body += text)).on('end', () => resolve(body)).on('error', reject);
-        if (response.statusCode !== 200 && response.statusCode !== 503) reject(new Error(`admin ${path}: ${response.statusCode}`));
+        response
+          .setEncoding('utf8')
+          .on('data', (text: string) => (body += text))
+          .on('end', () => resolve(body))
+          .on('error', reject);
+        if (response.statusCode !== 200 && response.statusCode !== 503)
+          reject(new Error(`admin ${path}: ${response.statusCode}`));
       });
       request.on('error', reject).on('timeout', () => request.destroy(new Error(`admin ${path}: no answer`)));
     });
@@ -23,7 +28,10 @@ export class Admin {
   /** Statistics by full name; numbers as text, text readouts without their quotes. */
   async stats(filter: string): Promise<Map<string, string>> {
     const text = await this.page(`/stats?filter=${encodeURIComponent(filter)}`);
-    const lines = text.split('\n').map((line) => /^(\S.*?): (.*)$/.exec(line)).filter((found) => found !== null);
+    const lines = text
+      .split('\n')
+      .map((line) => /^(\S.*?): (.*)$/.exec(line))
+      .filter((found) => found !== null);
     return new Map(lines.map(([, name = '', value = '']) => [name, value.replace(/^"|"$/g, '')]));
   }
 

@@ -24,7 +24,8 @@ export const FILES = { clusters: 'clusters.json', routes: 'routes.json', extensi
 export const STAT_PREFIX = 'tollgate';
 const LOOPBACK = '127.0.0.1';
 const CONNECTION_LIMIT = {
-  '@type': 'type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
+  '@type':
+    'type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
   max_active_downstream_connections: 50_000,
 };
 
@@ -34,14 +35,20 @@ export function bootstrap(options: BootstrapOptions): object {
     node: { id: 'tollgate-run', cluster: 'tollgate' },
     admin: adminOf(options),
     dynamic_resources: { cds_config: watched(options, FILES.clusters) },
-    static_resources: { listeners: [listener(socketAddress(options.listen ?? LOOPBACK, options.port), discovered(options), options)] },
+    static_resources: {
+      listeners: [listener(socketAddress(options.listen ?? LOOPBACK, options.port), discovered(options), options)],
+    },
     overload_manager: overloadManager(),
   };
 }
 
 /** Envoy warns on every start when nothing bounds its connections. */
 export function overloadManager(): object {
-  return { resource_monitors: [{ name: 'envoy.resource_monitors.global_downstream_max_connections', typed_config: CONNECTION_LIMIT }] };
+  return {
+    resource_monitors: [
+      { name: 'envoy.resource_monitors.global_downstream_max_connections', typed_config: CONNECTION_LIMIT },
+    ],
+  };
 }
 
 /** What changes with the policy, as the connection manager's fields say it: written out, or where to find it. */
@@ -93,13 +100,19 @@ function connectionManager({ routes, plugin }: Changing, options: ManagerOptions
     local_reply_config: NOWHERE_REPLY,
     http_filters: [
       { name: PLUGIN, ...plugin },
-      { name: 'envoy.filters.http.router', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } },
+      {
+        name: 'envoy.filters.http.router',
+        typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+      },
     ],
   };
 }
 
 function adminOf({ listen = LOOPBACK, adminPort, adminPaths }: BootstrapOptions): object {
-  return { address: socketAddress(listen, adminPort), ...(adminPaths && { allow_paths: adminPaths.map((prefix) => ({ prefix })) }) };
+  return {
+    address: socketAddress(listen, adminPort),
+    ...(adminPaths && { allow_paths: adminPaths.map((prefix) => ({ prefix })) }),
+  };
 }
 
 export function socketAddress(address: string, port: number): object {

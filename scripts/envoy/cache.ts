@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join, sep } from 'node:path';
-import { inPackage, packageRoot } from '../packageRoot.ts';
+import { inPackage, packageRoot } from '../file/packageRoot.ts';
 
 /**
  * Where downloaded binaries stay: `.cache/` of a checkout, the user's cache folder for an installed package
@@ -9,5 +9,7 @@ import { inPackage, packageRoot } from '../packageRoot.ts';
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (!packageRoot.split(sep).includes('node_modules')) return inPackage('.cache');
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'tollgate');
-  return process.platform === 'darwin' ? join(homedir(), 'Library', 'Caches', 'tollgate') : join(homedir(), '.cache', 'tollgate');
+  return process.platform === 'darwin'
+    ? join(homedir(), 'Library', 'Caches', 'tollgate')
+    : join(homedir(), '.cache', 'tollgate');
 }

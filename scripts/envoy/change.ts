@@ -6,9 +6,11 @@ const SECTIONS = { apis: 'API', plans: 'plan', consumers: 'consumer', upstreams:
 /** What differs between two policies in force, in a few words for the log: `plan free changed, consumer beta added`. */
 export function describeChange(old: Config, next: Config): string {
   const words: string[] = [];
-  for (const [section, noun] of Object.entries(SECTIONS)) words.push(...sectionChanges(noun, named(old[section]), named(next[section])));
+  for (const [section, noun] of Object.entries(SECTIONS))
+    words.push(...sectionChanges(noun, named(old[section]), named(next[section])));
   for (const field of new Set([...Object.keys(old), ...Object.keys(next)])) {
-    if (!(field in SECTIONS) && JSON.stringify(old[field]) !== JSON.stringify(next[field])) words.push(`${field} changed`);
+    if (!(field in SECTIONS) && JSON.stringify(old[field]) !== JSON.stringify(next[field]))
+      words.push(`${field} changed`);
   }
   return words.join(', ') || 'same effect as before';
 }
@@ -20,7 +22,9 @@ function sectionChanges(noun: string, old: Map<string, string>, next: Map<string
     if (before !== text) words.push(`${noun} ${name} ${before === undefined ? 'added' : 'changed'}`);
   }
   for (const name of old.keys()) if (!next.has(name)) words.push(`${noun} ${name} removed`);
-  return words.length === 0 && [...old.keys()].join() !== [...next.keys()].join() ? [`order of ${noun}s changed`] : words;
+  return words.length === 0 && [...old.keys()].join() !== [...next.keys()].join()
+    ? [`order of ${noun}s changed`]
+    : words;
 }
 
 function named(items: unknown): Map<string, string> {

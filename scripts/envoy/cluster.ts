@@ -2,7 +2,10 @@ import { isIP } from 'node:net';
 import type { Snapshot, Upstream } from './snapshot.ts';
 
 /** Everything that a snapshot leads to. */
-export function clustersOf({ upstreams, rateLimitServices }: Pick<Snapshot, 'upstreams' | 'rateLimitServices'>): object[] {
+export function clustersOf({
+  upstreams,
+  rateLimitServices,
+}: Pick<Snapshot, 'upstreams' | 'rateLimitServices'>): object[] {
   return [...upstreams.map(clusterOf), ...rateLimitServices.map(rateLimitServiceClusterOf)];
 }
 
@@ -35,7 +38,13 @@ export function clusterOf(upstream: Upstream): object {
     connect_timeout: '1s',
     load_assignment: {
       cluster_name: upstream.name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: upstream.host, port_value: upstream.port } } } }] }],
+      endpoints: [
+        {
+          lb_endpoints: [
+            { endpoint: { address: { socket_address: { address: upstream.host, port_value: upstream.port } } } },
+          ],
+        },
+      ],
     },
   };
 }

@@ -20,7 +20,11 @@ export function burstLine(count: number, call: Call): string {
 
 function commandLine(curl: string, { port, host, path, headers }: Call): string {
   const all = host === null ? headers : { host, ...headers };
-  return [curl, ...Object.entries(all).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`), quotedUrl(`http://127.0.0.1:${port}${path}`)].join(' ');
+  return [
+    curl,
+    ...Object.entries(all).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`),
+    quotedUrl(`http://127.0.0.1:${port}${path}`),
+  ].join(' ');
 }
 
 /**
@@ -32,7 +36,9 @@ export function curlLines(config: PluginConfig, port: number, key: string): stri
   if (first === undefined) return [];
   const lines = [curlLine(callOf(first, port))];
   const keyed = config.apis.find(({ plans }) => plans.length > 0);
-  return keyed === undefined ? lines : [...lines, curlLine(withKey(callOf(keyed, port), config.keySources[0] ?? { header: 'x-api-key' }, key))];
+  return keyed === undefined
+    ? lines
+    : [...lines, curlLine(withKey(callOf(keyed, port), config.keySources[0] ?? { header: 'x-api-key' }, key))];
 }
 
 function callOf(api: PluginConfig['apis'][number], port: number): Call {
@@ -47,7 +53,11 @@ export function hostOf(hosts: readonly string[] | undefined): string | null {
 function withKey(call: Call, source: PluginConfig['keySources'][number], key: string): Call {
   if ('query' in source) return { ...call, path: `${call.path}?${source.query}=${key}` };
   if ('header' in source) return { ...call, headers: { [source.header]: key } };
-  return { ...call, headers: 'cookie' in source ? { cookie: `${source.cookie}=${key}` } : { authorization: `${source.authorization} ${key}` } };
+  return {
+    ...call,
+    headers:
+      'cookie' in source ? { cookie: `${source.cookie}=${key}` } : { authorization: `${source.authorization} ${key}` },
+  };
 }
 
 function quotedUrl(url: string): string {

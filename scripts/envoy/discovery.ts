@@ -25,7 +25,10 @@ export class Discovery {
 
   /** `module`: path of the wasm file as Envoy sees it. `container`: what Envoy runs in, or null. */
   constructor(
-    private readonly folder: string, private readonly module: string, private readonly timeoutMs: number, private readonly container: Container | null,
+    private readonly folder: string,
+    private readonly module: string,
+    private readonly timeoutMs: number,
+    private readonly container: Container | null,
   ) {}
 
   /** Writes one kind of resource, whole, if it changed; resolves to the version to wait for, or null when nothing changed. */
@@ -49,7 +52,8 @@ export class Discovery {
 
   private reached({ upstreams, rateLimitServices }: Snapshot): Pick<Snapshot, 'upstreams' | 'rateLimitServices'> {
     const { container } = this;
-    const reached = (of: readonly Upstream[]): Upstream[] => of.map((upstream) => ({ ...upstream, host: container?.reached(upstream.host) ?? upstream.host }));
+    const reached = (of: readonly Upstream[]): Upstream[] =>
+      of.map((upstream) => ({ ...upstream, host: container?.reached(upstream.host) ?? upstream.host }));
     return { upstreams: reached(upstreams), rateLimitServices: reached(rateLimitServices) };
   }
 
@@ -63,16 +67,20 @@ export class Discovery {
     const deadline = Date.now() + this.timeoutMs;
     for (;;) {
       const stats = await admin.stats(`^(${escape(STATS[kind])}\\.|cluster_manager\\.warming)`);
-      if (stats.get(`${STATS[kind]}.version_text`) === version && stats.get('cluster_manager.warming_clusters') === '0') return true;
+      if (stats.get(`${STATS[kind]}.version_text`) === version && stats.get('cluster_manager.warming_clusters') === '0')
+        return true;
       if (refusalsIn(stats, kind) > refusals) return false;
-      if (Date.now() > deadline) throw new Error(`Envoy did not take ${FILES[kind]} version ${version} within ${this.timeoutMs} ms`);
+      if (Date.now() > deadline)
+        throw new Error(`Envoy did not take ${FILES[kind]} version ${version} within ${this.timeoutMs} ms`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 }
 
 function refusalsIn(stats: Map<string, string>, kind: Kind): number {
-  return Number(stats.get(`${STATS[kind]}.update_rejected`) ?? 0) + Number(stats.get(`${STATS[kind]}.update_failure`) ?? 0);
+  return (
+    Number(stats.get(`${STATS[kind]}.update_rejected`) ?? 0) + Number(stats.get(`${STATS[kind]}.update_failure`) ?? 0)
+  );
 }
 
 function escape(text: string): string {

@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { DOCKER } from '../docker/client.ts';
 import { Container, removeLeftovers, THIS_MACHINE, type ContainerPlan } from '../docker/container.ts';
 import { engineFacts } from '../docker/engine.ts';
@@ -22,19 +22,34 @@ export interface DockerOptions {
  * Envoy from its image: on this machine's network where the engine can have it, so that ports and upstreams mean the same as
  * without docker, and otherwise with ports published on loopback.
  */
-export async function dockerEnvoy({ image = IMAGE, signal, progress = () => undefined }: DockerOptions = {}): Promise<FoundEnvoy> {
-  if (process.platform === 'win32') throw new Refusal('docker: Tollgate drives docker from Linux and macOS; on Windows run it inside WSL');
+export async function dockerEnvoy({
+  image = IMAGE,
+  signal,
+  progress = () => undefined,
+}: DockerOptions = {}): Promise<FoundEnvoy> {
+  if (process.platform === 'win32')
+    throw new Refusal('docker: Tollgate drives docker from Linux and macOS; on Windows run it inside WSL');
   const late = setTimeout(() => progress('waiting for the docker engine to answer'), LATE_MS);
   const { isRootless } = await engineFacts(signal).finally(() => clearTimeout(late));
   await removeLeftovers(signal);
   await provideImage(image, progress, signal);
   const user = isRootless ? '0:0' : `${process.getuid!()}:${process.getgid!()}`;
   const { plan, version } = await workingPlan({ image, user }, progress, signal);
-  return { command: DOCKER, version, source: 'docker', prefix: () => [], container: (folder, ports) => Container.plan(plan, folder, ports) };
+  return {
+    command: DOCKER,
+    version,
+    source: 'docker',
+    prefix: () => [],
+    container: (folder, ports) => Container.plan(plan, folder, ports),
+  };
 }
 
 /** The first plan under which an Envoy runs and is reached. */
-async function workingPlan(of: Omit<ContainerPlan, 'network'>, progress: (text: string) => void, signal?: AbortSignal): Promise<{ plan: ContainerPlan; version: string }> {
+async function workingPlan(
+  of: Omit<ContainerPlan, 'network'>,
+  progress: (text: string) => void,
+  signal?: AbortSignal,
+): Promise<{ plan: ContainerPlan; version: string }> {
   let failure: string | null = null;
   for (const network of ['host', 'published'] as const) {
     const plan = { ...of, network };
@@ -49,8 +64,9 @@ async function workingPlan(of: Omit<ContainerPlan, 'network'>, progress: (text: 
   throw new Refusal(failure === null ? UNREACHED : `docker: cannot run ${of.image}: ${failure}${hintOn(failure)}`);
 }
 
-const UNREACHED = 'docker: the engine runs Envoy where 127.0.0.1 of this machine does not lead, neither on the host\'s network nor through published ports; '
-  + 'take an engine of this machine ("docker context ls" shows which one is asked), or run without --docker';
+const UNREACHED =
+  "docker: the engine runs Envoy where 127.0.0.1 of this machine does not lead, neither on the host's network nor through published ports; " +
+  'take an engine of this machine ("docker context ls" shows which one is asked), or run without --docker';
 
 function aboutPublished(reachesHere: boolean): string {
   const ports = 'the engine has a network of its own: ports are published on 127.0.0.1';

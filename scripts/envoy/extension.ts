@@ -17,7 +17,11 @@ export function extensionOf(pluginConfig: string, module: string, vmId?: string)
         root_id: PLUGIN,
         // a request that cannot be decided is refused, never let through; a VM that died is made anew a second later
         failure_policy: 'FAIL_RELOAD',
-        vm_config: { ...(vmId === undefined ? {} : { vm_id: vmId }), runtime: 'envoy.wasm.runtime.v8', code: { local: { filename: module } } },
+        vm_config: {
+          ...(vmId === undefined ? {} : { vm_id: vmId }),
+          runtime: 'envoy.wasm.runtime.v8',
+          code: { local: { filename: module } },
+        },
         // a Struct would arrive as protobuf bytes, not as JSON
         configuration: { '@type': 'type.googleapis.com/google.protobuf.StringValue', value: pluginConfig },
       },

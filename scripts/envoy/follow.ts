@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { printProblem } from '../policy/index.ts';
 import { readPolicyFile } from '../policy/load.ts';
 import { watchFile } from './watch.ts';
@@ -30,7 +30,10 @@ export class Follower {
   private waiting: Promise<void> | null = null;
   private unwatch: (() => void) | null = null;
 
-  constructor(private readonly followed: Followed, text: string) {
+  constructor(
+    private readonly followed: Followed,
+    text: string,
+  ) {
     this.seen = text;
   }
 
@@ -76,7 +79,8 @@ export class Follower {
   private refuse(error: unknown): void {
     const { message } = error as Error;
     if (!(error instanceof Refusal)) this.seen = null;
-    if (error instanceof Refusal || message !== this.said) this.followed.say(`edit refused, the old policy keeps serving:\n${message}`);
+    if (error instanceof Refusal || message !== this.said)
+      this.followed.say(`edit refused, the old policy keeps serving:\n${message}`);
     this.said = message;
   }
 
@@ -89,7 +93,8 @@ export class Follower {
   }
 }
 
-type Content = { readonly text: string; readonly problem?: undefined } | { readonly text: null; readonly problem: string };
+type Content =
+  { readonly text: string; readonly problem?: undefined } | { readonly text: null; readonly problem: string };
 
 /** What the file holds; when that is not `known`, once it does not change any more. */
 async function settled(file: string, known: string | null): Promise<Content> {
@@ -110,5 +115,8 @@ async function contentOf(file: string): Promise<Content> {
 }
 
 function isThere(file: string): Promise<boolean> {
-  return access(file).then(() => true, () => false);
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,7 +1,7 @@
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import type { Container } from '../docker/container.ts';
 import { parseEntry, type AccessEntry } from './accessLog.ts';
 import { Admin } from './admin.ts';
@@ -30,8 +30,13 @@ const TIMEOUT_MS = 20_000;
 /** A running Envoy with the module inside, serving one snapshot at a time. */
 export class LocalEnvoy {
   private constructor(
-    private readonly process: EnvoyProcess, private readonly discovery: Discovery, private readonly folder: string,
-    private readonly log: string[], private current: Snapshot, readonly admin: Admin, readonly port: number,
+    private readonly process: EnvoyProcess,
+    private readonly discovery: Discovery,
+    private readonly folder: string,
+    private readonly log: string[],
+    private current: Snapshot,
+    readonly admin: Admin,
+    readonly port: number,
   ) {}
 
   /** Starts Envoy and resolves when it serves the snapshot; throws a Refusal with Envoy's own words when it does not. */
@@ -44,15 +49,33 @@ export class LocalEnvoy {
     const container = (await options.envoy.container?.(folder, options)) ?? null;
     const discovery = new Discovery(folder, module, timeoutMs, container);
     const versions = new Map<Kind, string | null>();
-    for (const kind of ['clusters', 'routes', 'extension'] as const) versions.set(kind, await discovery.write(kind, snapshot));
-    await writeFile(join(folder, 'bootstrap.json'), JSON.stringify(bootstrap({ ...options, ...container?.inside, folder })));
-    const child = new EnvoyProcess({ ...options, container, folder, onAccess: (line) => takeAccess(line, options), onLog: (line) => takeLog(line, log, options) });
+    for (const kind of ['clusters', 'routes', 'extension'] as const)
+      versions.set(kind, await discovery.write(kind, snapshot));
+    await writeFile(
+      join(folder, 'bootstrap.json'),
+      JSON.stringify(bootstrap({ ...options, ...container?.inside, folder })),
+    );
+    const child = new EnvoyProcess({
+      ...options,
+      container,
+      folder,
+      onAccess: (line) => takeAccess(line, options),
+      onLog: (line) => takeLog(line, log, options),
+    });
     try {
       const admin = await connect(child, Date.now() + timeoutMs);
       for (const [kind, version] of versions) {
         if (version !== null && !(await discovery.taken(kind, version, 0, admin))) throw refused(await settled(log, 0));
       }
-      return new LocalEnvoy(child, discovery, folder, log, snapshot, admin, await servingPort(admin, container, Date.now() + timeoutMs));
+      return new LocalEnvoy(
+        child,
+        discovery,
+        folder,
+        log,
+        snapshot,
+        admin,
+        await servingPort(admin, container, Date.now() + timeoutMs),
+      );
     } catch (error) {
       const ended = await Promise.race([child.ended.then(() => true), pause(GRACE_MS).then(() => false)]);
       await child.stop();
@@ -87,7 +110,8 @@ export class LocalEnvoy {
     const refusals = await this.discovery.refusals(kind, this.admin);
     const version = await this.discovery.write(kind, snapshot);
     if (version === null) return;
-    if (!(await this.discovery.taken(kind, version, refusals, this.admin))) throw refused(await settled(this.log, logged));
+    if (!(await this.discovery.taken(kind, version, refusals, this.admin)))
+      throw refused(await settled(this.log, logged));
   }
 
   /** Resolves with Envoy's exit code when it has ended, by `stop` or by itself. */
@@ -151,8 +175,12 @@ async function settled(log: readonly string[], from: number): Promise<string[]> 
 
 function notStarted(log: string[], options: LocalEnvoyOptions): Refusal {
   const inUse = log.filter((line) => /address already in use/i.test(line));
-  const taken = [options.port, options.adminPort].find((port) => port !== 0 && inUse.some((line) => line.includes(`:${port}`)));
-  return new Refusal(taken === undefined ? `Envoy did not start:\n${reasons(log)}` : `port ${taken} is in use by another program`);
+  const taken = [options.port, options.adminPort].find(
+    (port) => port !== 0 && inUse.some((line) => line.includes(`:${port}`)),
+  );
+  return new Refusal(
+    taken === undefined ? `Envoy did not start:\n${reasons(log)}` : `port ${taken} is in use by another program`,
+  );
 }
 
 function refused(log: string[]): Refusal {

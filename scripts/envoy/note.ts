@@ -9,14 +9,21 @@ export function notesOf(policy: Policy, rateLimitService: RateLimitServiceAddres
 
 function upstreamNote({ upstreams, apis }: Policy): string[] {
   if (Object.keys(upstreams).length > 0 || Object.keys(apis).length === 0) return [];
-  return ['the policy has no upstreams, so a request that it allows is answered with 404, "no route of the policy leads here"'];
+  return [
+    'the policy has no upstreams, so a request that it allows is answered with 404, "no route of the policy leads here"',
+  ];
 }
 
 function rateLimitServiceNote(policy: Policy, rateLimitService: RateLimitServiceAddress | null): string[] {
   const modes = modesOf(policy);
-  if (rateLimitService !== null) return policy.rateLimitService === undefined ? ['the policy has no rate limit service, so nothing asks the one of --rate-limit-service'] : [];
+  if (rateLimitService !== null)
+    return policy.rateLimitService === undefined
+      ? ['the policy has no rate limit service, so nothing asks the one of --rate-limit-service']
+      : [];
   if (modes.length === 0) return [];
-  return [`nobody counts for the whole mesh here (--rate-limit-service HOST:PORT names who does), so onUnavailable is in force: ${modes.join('; ')}`];
+  return [
+    `nobody counts for the whole mesh here (--rate-limit-service HOST:PORT names who does), so onUnavailable is in force: ${modes.join('; ')}`,
+  ];
 }
 
 /** `deny for gold/per-hour, free/per-hour; local share of 500 for gold/monthly` */

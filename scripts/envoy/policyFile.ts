@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { printProblem, printProblems, printWarnings, readPolicy, type Policy } from '../policy/index.ts';
 import { readPolicyFile } from '../policy/load.ts';
 

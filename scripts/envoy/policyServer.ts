@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { compilePolicy, type PluginConfig, type Policy } from '../policy/index.ts';
 import type { AccessEntry } from './accessLog.ts';
 import { describeChange } from './change.ts';
@@ -37,10 +37,17 @@ export class PolicyServer {
   private readonly follower: Follower;
 
   private constructor(
-    private readonly options: PolicyServerOptions, private readonly report: Report, readonly envoy: LocalEnvoy,
-    private loaded: Loaded, text: string, private readonly calm: { applying: boolean },
+    private readonly options: PolicyServerOptions,
+    private readonly report: Report,
+    readonly envoy: LocalEnvoy,
+    private loaded: Loaded,
+    text: string,
+    private readonly calm: { applying: boolean },
   ) {
-    this.follower = new Follower({ file: options.file, take: (text) => this.edit(text), say: (words) => report.notice(words) }, text);
+    this.follower = new Follower(
+      { file: options.file, take: (text) => this.edit(text), say: (words) => report.notice(words) },
+      text,
+    );
   }
 
   /** Throws a Refusal when the policy has problems or Envoy does not take it. */
@@ -50,7 +57,11 @@ export class PolicyServer {
     // what Envoy logs while it takes or refuses a configuration is part of the answer, not news
     const calm = { applying: true };
     const onLog = (line: string): void => (calm.applying ? undefined : report.log(line));
-    const envoy = await LocalEnvoy.start(loaded.snapshot, { ...options, onAccess: (entry) => report.access(entry), onLog });
+    const envoy = await LocalEnvoy.start(loaded.snapshot, {
+      ...options,
+      onAccess: (entry) => report.access(entry),
+      onLog,
+    });
     calm.applying = false;
     [...loaded.warnings, ...loaded.notes].forEach((warning) => report.notice(warning));
     return new PolicyServer(options, report, envoy, loaded, text, calm);
@@ -102,7 +113,11 @@ function load(text: string, options: PolicyServerOptions): Loaded {
   const config = options.amend?.(compiled) ?? compiled;
   const { overrides, rateLimitService = null } = options;
   return {
-    policy, warnings: options.warn === false ? [] : warnings, notes: notesOf(policy, rateLimitService), config, snapshot: snapshotOf(policy, config, overrides, rateLimitService),
+    policy,
+    warnings: options.warn === false ? [] : warnings,
+    notes: notesOf(policy, rateLimitService),
+    config,
+    snapshot: snapshotOf(policy, config, overrides, rateLimitService),
   };
 }
 
@@ -118,6 +133,9 @@ export async function untilStopped(server: PolicyServer, signal: AbortSignal): P
   });
   const first = await Promise.race([stopped, server.envoy.ended]);
   if (first === 'stopped') return;
-  const lastWords = server.envoy.logged.slice(-10).map((line) => `\n  ${line}`).join('');
+  const lastWords = server.envoy.logged
+    .slice(-10)
+    .map((line) => `\n  ${line}`)
+    .join('');
   throw new Refusal(`Envoy ended by itself with exit code ${first}:${lastWords}`);
 }

@@ -1,4 +1,4 @@
-import { Refusal, UsageError } from '../command.ts';
+import { Refusal, UsageError } from '../cli/command.ts';
 import { parseUpstream } from '../policy/index.ts';
 import type { Route, Snapshot, Upstream } from './snapshot.ts';
 
@@ -7,10 +7,15 @@ export interface RoutedPolicy {
   readonly unmatched?: 'deny' | 'allow' | undefined;
   readonly upstreams?: Readonly<Record<string, { readonly url?: string | undefined }>> | undefined;
   readonly rateLimitService?: { readonly cluster: string } | undefined;
-  readonly apis: Readonly<Record<string, {
-    readonly upstream?: string | undefined;
-    readonly routes?: readonly { readonly name: string; readonly upstream?: string | undefined }[] | undefined;
-  }>>;
+  readonly apis: Readonly<
+    Record<
+      string,
+      {
+        readonly upstream?: string | undefined;
+        readonly routes?: readonly { readonly name: string; readonly upstream?: string | undefined }[] | undefined;
+      }
+    >
+  >;
 }
 
 /** Upstream URLs by name, in place of those in the policy. */
@@ -20,15 +25,22 @@ export type Overrides = ReadonlyMap<string, string>;
 export type RateLimitServiceAddress = Omit<Upstream, 'name'>;
 
 /** What Envoy serves for a policy. `unmatched: allow` needs somewhere to go: the first upstream, as a sidecar has only one. */
-export function snapshotOf(policy: RoutedPolicy, pluginConfig: object, overrides: Overrides = new Map(), rateLimitService: RateLimitServiceAddress | null = null): Snapshot {
+export function snapshotOf(
+  policy: RoutedPolicy,
+  pluginConfig: object,
+  overrides: Overrides = new Map(),
+  rateLimitService: RateLimitServiceAddress | null = null,
+): Snapshot {
   const upstreams = upstreamsOf(policy, overrides);
   return {
     upstreams,
     rateLimitServices: rateLimitServicesOf(policy, rateLimitService),
-    routes: Object.entries(policy.apis).flatMap(([api, { upstream, routes = [] }]) => [
-      ...routes.map((route) => ({ name: `${api}/${route.name}`, upstream: route.upstream ?? upstream })),
-      { name: `${api}/default`, upstream },
-    ]).filter((route): route is Route => route.upstream !== undefined),
+    routes: Object.entries(policy.apis)
+      .flatMap(([api, { upstream, routes = [] }]) => [
+        ...routes.map((route) => ({ name: `${api}/${route.name}`, upstream: route.upstream ?? upstream })),
+        { name: `${api}/default`, upstream },
+      ])
+      .filter((route): route is Route => route.upstream !== undefined),
     ungated: policy.unmatched === 'allow' ? (upstreams[0]?.name ?? null) : null,
     pluginConfig: JSON.stringify(pluginConfig),
   };
@@ -41,7 +53,8 @@ export function snapshotOf(policy: RoutedPolicy, pluginConfig: object, overrides
 export function checkOverrides(policy: RoutedPolicy, overrides: Overrides): void {
   const known = Object.keys(policy.upstreams ?? {});
   for (const name of overrides.keys()) {
-    if (!known.includes(name)) throw new UsageError(`--upstream ${name}: the policy has no such upstream; it has ${known.join(', ') || 'none'}`);
+    if (!known.includes(name))
+      throw new UsageError(`--upstream ${name}: the policy has no such upstream; it has ${known.join(', ') || 'none'}`);
   }
   for (const [name, { url }] of Object.entries(policy.upstreams ?? {})) address(name, url, overrides);
 }
@@ -50,7 +63,10 @@ export function checkOverrides(policy: RoutedPolicy, overrides: Overrides): void
 function rateLimitServicesOf(policy: RoutedPolicy, address: RateLimitServiceAddress | null): Upstream[] {
   if (policy.rateLimitService === undefined || address === null) return [];
   const { cluster } = policy.rateLimitService;
-  if (Object.hasOwn(policy.upstreams ?? {}, cluster)) throw new Refusal(`rateLimitService: cluster ${cluster} is the name of an upstream too, and one Envoy has one cluster of a name; call the upstream something else`);
+  if (Object.hasOwn(policy.upstreams ?? {}, cluster))
+    throw new Refusal(
+      `rateLimitService: cluster ${cluster} is the name of an upstream too, and one Envoy has one cluster of a name; call the upstream something else`,
+    );
   return [{ name: cluster, ...address }];
 }
 
@@ -61,7 +77,10 @@ function upstreamsOf(policy: RoutedPolicy, overrides: Overrides): Upstream[] {
 /** An upstream that only names a service of a mesh leads nowhere on this machine. */
 function address(name: string, url: string | undefined, overrides: Overrides): string {
   const text = overrides.get(name) ?? url;
-  if (text === undefined) throw new Refusal(`upstream ${name}: has no url, only a service of a mesh; give it one here: --upstream ${name}=http://HOST:PORT`);
+  if (text === undefined)
+    throw new Refusal(
+      `upstream ${name}: has no url, only a service of a mesh; give it one here: --upstream ${name}=http://HOST:PORT`,
+    );
   return text;
 }
 

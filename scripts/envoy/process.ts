@@ -32,7 +32,10 @@ export class EnvoyProcess {
   constructor(private readonly options: EnvoyProcessOptions) {
     const { envoy, container, folder } = options;
     // detached: a Ctrl-C in the terminal reaches only this process, which then stops Envoy in order
-    const child = spawn(envoy.command, [...envoy.prefix(folder), ...(container?.args ?? []), ...this.args()], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(envoy.command, [...envoy.prefix(folder), ...(container?.args ?? []), ...this.args()], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     eachLine(child.stdout, options.onAccess);
     eachLine(child.stderr, options.onLog);
     this.child = child;
@@ -50,11 +53,20 @@ export class EnvoyProcess {
   private args(): string[] {
     const { folder, concurrency, accessLogFlushMs = 20 } = this.options;
     return [
-      '-c', join(folder, 'bootstrap.json'), '--concurrency', String(concurrency),
-      '--admin-address-path', join(folder, 'admin'),
+      '-c',
+      join(folder, 'bootstrap.json'),
+      '--concurrency',
+      String(concurrency),
+      '--admin-address-path',
+      join(folder, 'admin'),
       // without hot restart two Envoys on one machine share nothing, not even shared memory
-      '--disable-hot-restart', '--file-flush-interval-msec', String(accessLogFlushMs),
-      '-l', 'warning', '--log-format', '%l %n %_',
+      '--disable-hot-restart',
+      '--file-flush-interval-msec',
+      String(accessLogFlushMs),
+      '-l',
+      'warning',
+      '--log-format',
+      '%l %n %_',
     ];
   }
 
@@ -91,7 +103,10 @@ export class EnvoyProcess {
  */
 function watch(pid: number | undefined, folder: string, removal: readonly string[]): ChildProcess {
   const script = 'read -r _ || { kill -TERM "$1"; rm -rf "$2"; shift 2; "$@"; }';
-  const watchdog = spawn('sh', ['-c', script, 'sh', String(pid ?? ''), folder, ...removal], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const watchdog = spawn('sh', ['-c', script, 'sh', String(pid ?? ''), folder, ...removal], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   watchdog.on('error', () => undefined);
   watchdog.stdin?.on('error', () => undefined);
   watchdog.unref();

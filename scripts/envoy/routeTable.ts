@@ -10,7 +10,9 @@ const ROUTE_HEADER = 'x-tollgate-route';
 const NOWHERE = 'no route of the policy leads here';
 
 /** What the answer says; Envoy's flag NC is a cluster that is not there. */
-export const NOWHERE_REPLY = { mappers: [{ filter: { response_flag_filter: { flags: ['NC'] } }, body: { inline_string: `${NOWHERE}\n` } }] };
+export const NOWHERE_REPLY = {
+  mappers: [{ filter: { response_flag_filter: { flags: ['NC'] } }, body: { inline_string: `${NOWHERE}\n` } }],
+};
 
 /**
  * Envoy's RouteConfiguration: the filter has decided and says so in x-tollgate-route, so Envoy matches on that header and
@@ -22,7 +24,11 @@ export function routeTableOf(snapshot: Snapshot): object {
     match: { prefix: '', headers: [{ name: ROUTE_HEADER, string_match: { exact: route.name } }] },
     route: to(route.upstream),
   }));
-  if (snapshot.ungated !== null) routes.push({ match: { prefix: '', headers: [{ name: ROUTE_HEADER, present_match: false }] }, route: to(snapshot.ungated) });
+  if (snapshot.ungated !== null)
+    routes.push({
+      match: { prefix: '', headers: [{ name: ROUTE_HEADER, present_match: false }] },
+      route: to(snapshot.ungated),
+    });
   routes.push({ match: { prefix: '' }, route: { cluster: NOWHERE, cluster_not_found_response_code: 'NOT_FOUND' } });
   return {
     '@type': 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',

@@ -20,7 +20,10 @@ export function staticBootstrap(snapshot: Snapshot, { listen, port, adminPort, m
   return {
     node: { id: 'tollgate', cluster: 'tollgate' },
     admin: { address: socketAddress('127.0.0.1', adminPort) },
-    static_resources: { listeners: [listener(socketAddress(listen, port), changing)], clusters: clustersOf(snapshot).map(plain) },
+    static_resources: {
+      listeners: [listener(socketAddress(listen, port), changing)],
+      clusters: clustersOf(snapshot).map(plain),
+    },
     overload_manager: overloadManager(),
   };
 }

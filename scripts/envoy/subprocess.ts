@@ -11,10 +11,18 @@ export interface Finished {
 }
 
 /** What the system's words mean to people. */
-const NOT_STARTED: Readonly<Record<string, string>> = { ENOENT: 'not found', EACCES: 'may not be executed', ENOEXEC: 'is no program of this machine' };
+const NOT_STARTED: Readonly<Record<string, string>> = {
+  ENOENT: 'not found',
+  EACCES: 'may not be executed',
+  ENOEXEC: 'is no program of this machine',
+};
 
 /** Runs a program to its end and never throws for its failure: a program that is not there is a `Finished` with code null. */
-export function runToEnd(command: string, args: string[], options: { env?: NodeJS.ProcessEnv; signal?: AbortSignal } = {}): Promise<Finished> {
+export function runToEnd(
+  command: string,
+  args: string[],
+  options: { env?: NodeJS.ProcessEnv; signal?: AbortSignal } = {},
+): Promise<Finished> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
     let stdout = '';

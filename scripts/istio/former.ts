@@ -16,14 +16,16 @@ export const MOST_FORMER = 100;
 
 /** The resources of a policy among a folder's files, by name and text. One that cannot be read is written anew as a whole. */
 export function formerIn(files: ReadonlyMap<string, string>, policy: string): Former {
-  return [...files.values()].filter((text) => emittedFrom(text) === policy).flatMap((text) => {
-    try {
-      const resource = load(text, { schema: CORE_SCHEMA }) as Resource;
-      return typeof resource?.metadata?.name === 'string' ? [resource] : [];
-    } catch {
-      return [];
-    }
-  });
+  return [...files.values()]
+    .filter((text) => emittedFrom(text) === policy)
+    .flatMap((text) => {
+      try {
+        const resource = load(text, { schema: CORE_SCHEMA }) as Resource;
+        return typeof resource?.metadata?.name === 'string' ? [resource] : [];
+      } catch {
+        return [];
+      }
+    });
 }
 
 export interface FormerRoute {
@@ -34,34 +36,66 @@ export interface FormerRoute {
 }
 
 /** Routes of a place's VirtualServices that the table no longer has. */
-export function formerVirtualRoutes(former: Former, name: string, namespace: string, known: ReadonlySet<string>): FormerRoute[] {
-  return latest(of(former, 'VirtualService', name, namespace).flatMap(({ spec }) => list(spec, 'http')).flatMap((rule) => {
-    const route = at(at(at(list(rule, 'match')[0], 'headers'), ROUTE_HEADER), 'exact');
-    return isGone(route, known) ? [{ name: route, rule: without(rule, 'match') }] : [];
-  }));
+export function formerVirtualRoutes(
+  former: Former,
+  name: string,
+  namespace: string,
+  known: ReadonlySet<string>,
+): FormerRoute[] {
+  return latest(
+    of(former, 'VirtualService', name, namespace)
+      .flatMap(({ spec }) => list(spec, 'http'))
+      .flatMap((rule) => {
+        const route = at(at(at(list(rule, 'match')[0], 'headers'), ROUTE_HEADER), 'exact');
+        return isGone(route, known) ? [{ name: route, rule: without(rule, 'match') }] : [];
+      }),
+  );
 }
 
 /** Routes of a place's HTTPRoutes that the table no longer has. */
-export function formerHttpRoutes(former: Former, name: string, namespace: string, known: ReadonlySet<string>): FormerRoute[] {
-  return latest(of(former, 'HTTPRoute', name, namespace).flatMap(({ spec }) => list(spec, 'rules')).flatMap((rule) => list(rule, 'matches').flatMap((match) => {
-    const header = list(match, 'headers')[0];
-    const route = at(header, 'name') === ROUTE_HEADER ? at(header, 'value') : undefined;
-    return isGone(route, known) ? [{ name: route, rule: without(rule, 'matches') }] : [];
-  })));
+export function formerHttpRoutes(
+  former: Former,
+  name: string,
+  namespace: string,
+  known: ReadonlySet<string>,
+): FormerRoute[] {
+  return latest(
+    of(former, 'HTTPRoute', name, namespace)
+      .flatMap(({ spec }) => list(spec, 'rules'))
+      .flatMap((rule) =>
+        list(rule, 'matches').flatMap((match) => {
+          const header = list(match, 'headers')[0];
+          const route = at(header, 'name') === ROUTE_HEADER ? at(header, 'value') : undefined;
+          return isGone(route, known) ? [{ name: route, rule: without(rule, 'matches') }] : [];
+        }),
+      ),
+  );
 }
 
 /** DestinationRules of the folder with the subsets that the new ones no longer have. */
 export function formerSubsets(former: Former, known: (host: string, subset: string) => boolean): Resource[] {
-  return former.filter(({ kind }) => kind === 'DestinationRule').flatMap((resource) => {
-    const host = at(resource.spec, 'host');
-    const subsets = list(resource.spec, 'subsets').filter((subset) => typeof at(subset, 'name') === 'string' && !known(String(host), String(at(subset, 'name'))));
-    return typeof host === 'string' && subsets.length > 0 ? [{ ...resource, spec: { host, subsets: subsets.slice(0, MOST_FORMER) } }] : [];
-  });
+  return former
+    .filter(({ kind }) => kind === 'DestinationRule')
+    .flatMap((resource) => {
+      const host = at(resource.spec, 'host');
+      const subsets = list(resource.spec, 'subsets').filter(
+        (subset) => typeof at(subset, 'name') === 'string' && !known(String(host), String(at(subset, 'name'))),
+      );
+      return typeof host === 'string' && subsets.length > 0
+        ? [{ ...resource, spec: { host, subsets: subsets.slice(0, MOST_FORMER) } }]
+        : [];
+    });
 }
 
 /** A table that is split has a number at the end of its further names. */
 function of(former: Former, kind: string, name: string, namespace: string): Former {
-  return former.filter(({ kind: ofKind, metadata }) => ofKind === kind && metadata.namespace === namespace && metadata.name.startsWith(name) && /^(?:-\d+)?$/.test(metadata.name.slice(name.length)));
+  return former.filter(
+    ({ kind: ofKind, metadata }) =>
+      ofKind === kind &&
+      metadata.namespace === namespace &&
+      metadata.name.startsWith(name) &&
+      /^(?:-\d+)?$/.test(metadata.name.slice(name.length)),
+  );
 }
 
 function isGone(route: unknown, known: ReadonlySet<string>): route is string {

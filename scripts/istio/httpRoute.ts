@@ -1,4 +1,4 @@
-import { RETRY_STATUSES } from '../policy/upstream.ts';
+import { RETRY_STATUSES } from '../policy/schema/upstream.ts';
 import { destinationsOf, type Destination, type Upstream } from '../policy/index.ts';
 import { kubernetesService } from './destinationRule.ts';
 import type { OpenRule } from './failOpen.ts';
@@ -13,10 +13,19 @@ const MAX_MATCHES = 8;
 const MAX_HOSTNAMES = 16;
 
 /** The routing table for the Gateway API, in as many HTTPRoutes as its limits ask for. */
-export function httpRoutesOf(policy: string, table: RoutingTable, place: Place, former: Former = [], open: readonly OpenRule[] = []): Resource[] {
+export function httpRoutesOf(
+  policy: string,
+  table: RoutingTable,
+  place: Place,
+  former: Former = [],
+  open: readonly OpenRule[] = [],
+): Resource[] {
   const isGateway = place.target.gatewayApi!.kind === 'Gateway';
   // an HTTPRoute replaces a Service's own routing, for callers that no waypoint stands before too
-  const rest = table.hasUngated || !isGateway ? [restOf(table.first, place.namespace)] : openRest(open).map((upstream) => restOf(upstream, place.namespace));
+  const rest =
+    table.hasUngated || !isGateway
+      ? [restOf(table.first, place.namespace)]
+      : openRest(open).map((upstream) => restOf(upstream, place.namespace));
   const rules = [...rulesOf(table, place.namespace), ...formerRules(policy, table, place, former), ...rest];
   const hostnames = isGateway && table.hosts !== null ? chunks(table.hosts, MAX_HOSTNAMES) : [null];
   const parts = chunks(rules, MAX_RULES).flatMap((part) => hostnames.map((names) => ({ rules: part, names })));
@@ -38,18 +47,28 @@ function parentsOf({ target }: Place): object[] {
 function rulesOf({ rules }: RoutingTable, namespace: string): object[] {
   const byUpstream = new Map<Upstream, string[]>();
   for (const { name, upstream } of rules) byUpstream.set(upstream, [...(byUpstream.get(upstream) ?? []), name]);
-  return [...byUpstream].flatMap(([upstream, names]) => chunks(names, MAX_MATCHES).map((part) => ({
-    matches: part.map(matching),
-    ...to(upstream, namespace),
-  })));
+  return [...byUpstream].flatMap(([upstream, names]) =>
+    chunks(names, MAX_MATCHES).map((part) => ({
+      matches: part.map(matching),
+      ...to(upstream, namespace),
+    })),
+  );
 }
 
 /** Routes that an earlier table had, those with one destination together. */
 function formerRules(policy: string, { rules }: RoutingTable, { suffix, namespace }: Place, former: Former): object[] {
-  const gone = formerHttpRoutes(former, metadata(policy, suffix, namespace).name, namespace, new Set(rules.map(({ name }) => name)));
+  const gone = formerHttpRoutes(
+    former,
+    metadata(policy, suffix, namespace).name,
+    namespace,
+    new Set(rules.map(({ name }) => name)),
+  );
   const byRest = new Map<string, string[]>();
-  for (const { name, rule } of gone) byRest.set(JSON.stringify(rule), [...(byRest.get(JSON.stringify(rule)) ?? []), name]);
-  return [...byRest].flatMap(([rest, names]) => chunks(names, MAX_MATCHES).map((part) => ({ matches: part.map(matching), ...(JSON.parse(rest) as object) })));
+  for (const { name, rule } of gone)
+    byRest.set(JSON.stringify(rule), [...(byRest.get(JSON.stringify(rule)) ?? []), name]);
+  return [...byRest].flatMap(([rest, names]) =>
+    chunks(names, MAX_MATCHES).map((part) => ({ matches: part.map(matching), ...(JSON.parse(rest) as object) })),
+  );
 }
 
 function matching(name: string): object {
@@ -72,8 +91,15 @@ function to(upstream: Upstream, namespace: string): object {
   const perTry = retries?.perTryTimeout;
   return {
     backendRefs: destinationsOf(upstream).map((destination) => backend(destination, namespace)),
-    ...((timeout !== undefined || perTry !== undefined) && { timeouts: { ...(timeout !== undefined && { request: timeout }), ...(perTry !== undefined && { backendRequest: perTry }) } }),
-    ...(retries && { retry: { attempts: retries.attempts, ...(retries.retryOn !== undefined && { codes: codesOf(retries.retryOn) }) } }),
+    ...((timeout !== undefined || perTry !== undefined) && {
+      timeouts: {
+        ...(timeout !== undefined && { request: timeout }),
+        ...(perTry !== undefined && { backendRequest: perTry }),
+      },
+    }),
+    ...(retries && {
+      retry: { attempts: retries.attempts, ...(retries.retryOn !== undefined && { codes: codesOf(retries.retryOn) }) },
+    }),
   };
 }
 
@@ -81,7 +107,14 @@ function backend({ host, port, weight }: Destination, namespace: string): object
   const service = kubernetesService(host);
   const share = weight === undefined ? {} : { weight };
   if (service === null) return { group: 'networking.istio.io', kind: 'Hostname', name: host, port, ...share };
-  return { group: '', kind: 'Service', name: service.name, ...(service.namespace !== namespace && { namespace: service.namespace }), port, ...share };
+  return {
+    group: '',
+    kind: 'Service',
+    name: service.name,
+    ...(service.namespace !== namespace && { namespace: service.namespace }),
+    port,
+    ...share,
+  };
 }
 
 function codesOf(retryOn: string): number[] {

@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { compilePolicy, orderedPolicy, type Policy } from '../policy/index.ts';
 import { destinationRulesOf } from './destinationRule.ts';
 import { guardOf, isEdge, openRulesOf } from './failOpen.ts';
@@ -38,9 +38,12 @@ export function emitResources(written: Policy, options: EmitOptions, former: For
   const table = routingTableOf(policy);
   const places = chosen(policy, options.only);
   const plugins = places.map((place) => pluginOf(config, place, options));
-  const guards = options.failStrategy === 'FAIL_OPEN' ? places.filter(isEdge).map((place) => guardOf(policy.policy, place)) : [];
+  const guards =
+    options.failStrategy === 'FAIL_OPEN' ? places.filter(isEdge).map((place) => guardOf(policy.policy, place)) : [];
   const routes = table === null ? [] : places.flatMap((place) => routesOf(policy, table, place, options, former));
-  const files = once([...rateLimitServiceOf(policy, options), ...guards, ...routes, ...plugins]).map((resource) => fileOf(resource, policy.policy));
+  const files = once([...rateLimitServiceOf(policy, options), ...guards, ...routes, ...plugins]).map((resource) =>
+    fileOf(resource, policy.policy),
+  );
   return files.sort((a, b) => STAGE[a.resource.kind]! - STAGE[b.resource.kind]!);
 }
 
@@ -49,7 +52,15 @@ const PLUGIN_STAGE = 3;
  * What has to be there first, by kind; it begins the file's name, because `kubectl apply -f DIR` goes by names. A table needs the
  * subsets, and a plugin the table with the routes that it names.
  */
-const STAGE: Readonly<Record<string, number>> = { ConfigMap: 1, EnvoyFilter: 1, DestinationRule: 1, VirtualService: 2, HTTPRoute: 2, WasmPlugin: PLUGIN_STAGE, TrafficExtension: PLUGIN_STAGE };
+const STAGE: Readonly<Record<string, number>> = {
+  ConfigMap: 1,
+  EnvoyFilter: 1,
+  DestinationRule: 1,
+  VirtualService: 2,
+  HTTPRoute: 2,
+  WasmPlugin: PLUGIN_STAGE,
+  TrafficExtension: PLUGIN_STAGE,
+};
 
 /** Two targets may need the same DestinationRule; for anything else one of them would be lost. */
 function once(resources: readonly Resource[]): Resource[] {
@@ -58,7 +69,9 @@ function once(resources: readonly Resource[]): Resource[] {
     const name = nameOf(resource);
     const other = all.get(name);
     if (other !== undefined && JSON.stringify(other) !== JSON.stringify(resource)) {
-      throw new Refusal(`${resource.kind} ${resource.metadata.name}: would be the name of two different resources in namespace ${resource.metadata.namespace}; change the labels of one of the targets`);
+      throw new Refusal(
+        `${resource.kind} ${resource.metadata.name}: would be the name of two different resources in namespace ${resource.metadata.namespace}; change the labels of one of the targets`,
+      );
     }
     all.set(name, resource);
   }
@@ -76,9 +89,13 @@ function rateLimitServiceOf(policy: Policy, { only }: EmitOptions): Resource[] {
 
 function chosen(policy: Policy, only: readonly string[] | undefined): Place[] {
   const places = placesOf(policy);
-  const known = [...places.map(({ suffix }) => suffix), ...(rateLimitServiceConfigMapOf(policy) === null ? [] : [RATE_LIMIT_SERVICE])];
+  const known = [
+    ...places.map(({ suffix }) => suffix),
+    ...(rateLimitServiceConfigMapOf(policy) === null ? [] : [RATE_LIMIT_SERVICE]),
+  ];
   const unknown = only?.find((suffix) => !known.includes(suffix));
-  if (unknown !== undefined) throw new Refusal(`--only ${unknown}: the policy has no such target; it has ${known.join(', ')}`);
+  if (unknown !== undefined)
+    throw new Refusal(`--only ${unknown}: the policy has no such target; it has ${known.join(', ')}`);
   return only === undefined ? places : places.filter(({ suffix }) => only.includes(suffix));
 }
 
@@ -87,10 +104,19 @@ function routesOf(policy: Policy, table: RoutingTable, place: Place, options: Em
   if (kind === null || table.rules.length === 0) return [];
   const open = options.failStrategy === 'FAIL_OPEN' ? openRulesOf(policy) : [];
   if (kind === 'HTTPRoute') return httpRoutesOf(policy.policy, table, place, former, open);
-  return [...virtualServicesOf(policy.policy, table, place, former, open), ...destinationRulesOf(policy, place.namespace, former)];
+  return [
+    ...virtualServicesOf(policy.policy, table, place, former, open),
+    ...destinationRulesOf(policy, place.namespace, former),
+  ];
 }
 
 function fileOf(resource: Resource, policy: string): EmittedFile {
   checkSize(resource);
-  return { name: nameOf(resource), stage: STAGE[resource.kind] === PLUGIN_STAGE ? 'plugins' : 'tables', text: yamlOf(resource, policy), resource, bytes: storedBytes(resource) };
+  return {
+    name: nameOf(resource),
+    stage: STAGE[resource.kind] === PLUGIN_STAGE ? 'plugins' : 'tables',
+    text: yamlOf(resource, policy),
+    resource,
+    bytes: storedBytes(resource),
+  };
 }

@@ -14,7 +14,15 @@ const ROOT_NAMESPACE = 'istio-system';
 
 /** What whoever rolls the resources out should know, and cannot see in them. */
 export function noticesOf(policy: Policy, options: EmitOptions, files: readonly EmittedFile[]): string[] {
-  return [...failOpen(policy, options), ...rootNamespace(policy), ...gatewayAsServer(policy), ...noTable(policy), ...grants(policy), ...foreignRateLimitService(policy), ...serverSide(files)];
+  return [
+    ...failOpen(policy, options),
+    ...rootNamespace(policy),
+    ...gatewayAsServer(policy),
+    ...noTable(policy),
+    ...grants(policy),
+    ...foreignRateLimitService(policy),
+    ...serverSide(files),
+  ];
 }
 
 /** Says what passes and what does not: docs/istio.md has the table. */
@@ -22,23 +30,39 @@ function failOpen(policy: Policy, { failStrategy }: EmitOptions): string[] {
   if (failStrategy !== 'FAIL_OPEN') return [];
   const places = placesOf(policy);
   const hasTable = routingTableOf(policy) !== null;
-  const several = hasTable && policy.unmatched !== 'allow' && new Set(openRulesOf(policy).map(({ upstream }) => upstream)).size > 1;
+  const several =
+    hasTable && policy.unmatched !== 'allow' && new Set(openRulesOf(policy).map(({ upstream }) => upstream)).size > 1;
   const inside = places.filter((place) => !isEdge(place)).map(({ suffix }) => suffix);
   const modern = places.filter(({ target }) => target.gatewayApi?.kind === 'Gateway').map(({ suffix }) => suffix);
   return [
     'FAIL_OPEN: where the image cannot be pulled or a VM has died, requests pass unjudged, without key, quota or plan; a proxy that has had no valid config yet answers 500',
-    ...(several && modern.length > 0 ? [`FAIL_OPEN: target ${modern.join(', ')}: unjudged requests are answered with 404, because an HTTPRoute can lead them to one upstream only and the APIs have several`] : []),
-    ...(inside.length > 0 ? [`FAIL_OPEN: target ${inside.join(', ')}: unjudged requests keep what x-tollgate-… headers their callers wrote; only gateways take them off`] : []),
+    ...(several && modern.length > 0
+      ? [
+          `FAIL_OPEN: target ${modern.join(', ')}: unjudged requests are answered with 404, because an HTTPRoute can lead them to one upstream only and the APIs have several`,
+        ]
+      : []),
+    ...(inside.length > 0
+      ? [
+          `FAIL_OPEN: target ${inside.join(', ')}: unjudged requests keep what x-tollgate-… headers their callers wrote; only gateways take them off`,
+        ]
+      : []),
   ];
 }
 
 function rootNamespace(policy: Policy): string[] {
   if (!policy.targets.some(({ namespace }) => namespace === ROOT_NAMESPACE)) return [];
-  return [`target namespace ${ROOT_NAMESPACE}: where that is Istio's root namespace, the policy is enforced on every sidecar of the whole mesh`];
+  return [
+    `target namespace ${ROOT_NAMESPACE}: where that is Istio's root namespace, the policy is enforced on every sidecar of the whole mesh`,
+  ];
 }
 
 /** Labels that gateways have as Istio or the Gateway API deploys them. */
-const GATEWAY_LABELS: readonly [label: string, value: RegExp][] = [['istio', /gateway$/], ['app', /^istio-(?:in|e)gress(?:gateway)?$/], ['gateway.networking.k8s.io/gateway-name', /./], ['istio.io/gateway-name', /./]];
+const GATEWAY_LABELS: readonly [label: string, value: RegExp][] = [
+  ['istio', /gateway$/],
+  ['app', /^istio-(?:in|e)gress(?:gateway)?$/],
+  ['gateway.networking.k8s.io/gateway-name', /./],
+  ['istio.io/gateway-name', /./],
+];
 
 /** Istio puts no plugin with mode SERVER on a gateway, without a word: what is behind it would be open. */
 function gatewayAsServer({ targets }: Policy): string[] {
@@ -46,37 +70,64 @@ function gatewayAsServer({ targets }: Policy): string[] {
   return targets.flatMap(({ workload }) => {
     if (workload?.mode !== 'SERVER') return [];
     const labels = Object.entries(workload.selector);
-    const isNamed = labels.some(([label, value]) => GATEWAY_LABELS.some(([known, pattern]) => known === label && pattern.test(value)));
-    const isSame = gateways.some(({ namespace, selector }) => namespace === workload.namespace && labels.every(([label, value]) => selector[label] === value));
+    const isNamed = labels.some(([label, value]) =>
+      GATEWAY_LABELS.some(([known, pattern]) => known === label && pattern.test(value)),
+    );
+    const isSame = gateways.some(
+      ({ namespace, selector }) =>
+        namespace === workload.namespace && labels.every(([label, value]) => selector[label] === value),
+    );
     if (!isNamed && !isSame) return [];
     const selector = labels.map(([label, value]) => `${label}: ${value}`).join(', ');
-    return [`target workload { ${selector} }: looks like a gateway, where Istio applies no plugin with mode SERVER, so nothing would be judged there; make it a target "gateway"`];
+    return [
+      `target workload { ${selector} }: looks like a gateway, where Istio applies no plugin with mode SERVER, so nothing would be judged there; make it a target "gateway"`,
+    ];
   });
 }
 
 /** The module names a route on every request; something has to read it. */
 function noTable(policy: Policy): string[] {
   const isRead = placesOf(policy).some((place) => routeKindOf(place, undefined) !== null);
-  const leads = Object.values(policy.apis).some((api) => api.routes.some(({ upstream }) => upstream !== undefined && upstream !== api.upstream));
+  const leads = Object.values(policy.apis).some((api) =>
+    api.routes.some(({ upstream }) => upstream !== undefined && upstream !== api.upstream),
+  );
   if (!isRead || !leads || routingTableOf(policy) !== null) return [];
-  return ['no routing table: the upstreams name no services, so your own routes must match on the header x-tollgate-route'];
+  return [
+    'no routing table: the upstreams name no services, so your own routes must match on the header x-tollgate-route',
+  ];
 }
 
 /** The Gateway API lets nobody send requests into another namespace without that one's word. */
 function grants(policy: Policy): string[] {
   const from = new Set(policy.targets.flatMap(({ gatewayApi }) => (gatewayApi ? [gatewayApi.namespace] : [])));
-  const to = new Set(Object.values(policy.upstreams).flatMap((upstream) => destinationsOf(upstream)).flatMap(({ host }) => kubernetesService(host)?.namespace ?? []));
-  return [...from].flatMap((namespace) => [...to].filter((other) => other !== namespace).map((other) =>
-    `namespace ${other}: must hold a ReferenceGrant for HTTPRoutes of namespace ${namespace}, or their requests are answered with 500`));
+  const to = new Set(
+    Object.values(policy.upstreams)
+      .flatMap((upstream) => destinationsOf(upstream))
+      .flatMap(({ host }) => kubernetesService(host)?.namespace ?? []),
+  );
+  return [...from].flatMap((namespace) =>
+    [...to]
+      .filter((other) => other !== namespace)
+      .map(
+        (other) =>
+          `namespace ${other}: must hold a ReferenceGrant for HTTPRoutes of namespace ${namespace}, or their requests are answered with 500`,
+      ),
+  );
 }
 
 /** Nobody can tell where the service of another cluster's name reads its configuration. */
 function foreignRateLimitService(policy: Policy): string[] {
   if (serviceConfigOf(policy) === null || rateLimitServiceNamespace(policy) !== null) return [];
-  return [`rateLimitService: cluster ${policy.rateLimitService!.cluster} is no service of Kubernetes, so no ConfigMap is made for it; "tollgate rate-limit-service" prints the service's configuration`];
+  return [
+    `rateLimitService: cluster ${policy.rateLimitService!.cluster} is no service of Kubernetes, so no ConfigMap is made for it; "tollgate rate-limit-service" prints the service's configuration`,
+  ];
 }
 
 function serverSide(files: readonly EmittedFile[]): string[] {
-  return files.filter(({ bytes }) => bytes > MAX_CLIENT_SIDE_BYTES).map(({ name, bytes }) =>
-    `${name}: an object of ${bytes} bytes; apply it with "kubectl apply --server-side", because client-side apply keeps a second copy in an annotation, which takes objects of at most ${MAX_CLIENT_SIDE_BYTES} bytes`);
+  return files
+    .filter(({ bytes }) => bytes > MAX_CLIENT_SIDE_BYTES)
+    .map(
+      ({ name, bytes }) =>
+        `${name}: an object of ${bytes} bytes; apply it with "kubectl apply --server-side", because client-side apply keeps a second copy in an annotation, which takes objects of at most ${MAX_CLIENT_SIDE_BYTES} bytes`,
+    );
 }

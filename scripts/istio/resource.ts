@@ -2,7 +2,12 @@
 export interface Resource {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   /** Every kind but a ConfigMap has one. */
   readonly spec?: object;
   /** Texts by name, of a ConfigMap. */
@@ -14,5 +19,9 @@ export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'tollgate' } as cons
 /** Name, namespace and labels of a resource of ours: every name begins with `tollgate-` and the policy's. */
 export function metadata(policy: string, suffix: string, namespace: string): Resource['metadata'] {
   const name = ['tollgate', policy, suffix].filter((part) => part !== '').join('-');
-  return { name, namespace, labels: { ...MANAGED_BY, 'app.kubernetes.io/name': 'tollgate', 'app.kubernetes.io/instance': policy } };
+  return {
+    name,
+    namespace,
+    labels: { ...MANAGED_BY, 'app.kubernetes.io/name': 'tollgate', 'app.kubernetes.io/instance': policy },
+  };
 }

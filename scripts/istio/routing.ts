@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { destinationsOf, type Policy, type Upstream } from '../policy/index.ts';
 import type { RouteKind } from './option.ts';
 import type { Place } from './place.ts';
@@ -50,6 +50,9 @@ export function routingTableOf(policy: Policy): RoutingTable | null {
 export function routeKindOf({ target, suffix }: Place, wanted: RouteKind | undefined): RouteKind | null {
   if (target.namespace !== undefined || target.workload?.mode === 'SERVER') return null;
   const kind = target.gatewayApi ? 'HTTPRoute' : 'VirtualService';
-  if (wanted !== undefined && wanted !== kind) throw new Refusal(`--routes ${wanted}: the target ${suffix} reads a ${kind}; leave the option out to emit what each target reads`);
+  if (wanted !== undefined && wanted !== kind)
+    throw new Refusal(
+      `--routes ${wanted}: the target ${suffix} reads a ${kind}; leave the option out to emit what each target reads`,
+    );
   return kind;
 }

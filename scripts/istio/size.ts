@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import type { Resource } from './resource.ts';
 
 /** etcd refuses larger requests by default (--max-request-bytes). */
@@ -26,7 +26,9 @@ export function storedBytes(resource: Resource): number {
 export function checkSize(resource: Resource, most: number = MAX_REQUEST_BYTES - MARGIN_BYTES): void {
   const texts = Object.values(resource.data ?? {}).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (texts > MAX_CONFIG_MAP_BYTES) {
-    throw new Refusal(`ConfigMap ${resource.metadata.name}: would hold ${texts} bytes, and Kubernetes takes ${MAX_CONFIG_MAP_BYTES} at most; make plans of limits that many consumers have, instead of limits of their own`);
+    throw new Refusal(
+      `ConfigMap ${resource.metadata.name}: would hold ${texts} bytes, and Kubernetes takes ${MAX_CONFIG_MAP_BYTES} at most; make plans of limits that many consumers have, instead of limits of their own`,
+    );
   }
   const bytes = storedBytes(resource);
   if (bytes <= most) return;

@@ -6,12 +6,29 @@ import { metadata, type Resource } from './resource.ts';
 import { ROUTE_HEADER, type RoutingTable, type Rule } from './routing.ts';
 
 /** The routing table for a classic gateway, or for the sidecars of clients. */
-export function virtualServicesOf(policy: string, table: RoutingTable, place: Place, former: Former = [], open: readonly OpenRule[] = []): Resource[] {
+export function virtualServicesOf(
+  policy: string,
+  table: RoutingTable,
+  place: Place,
+  former: Former = [],
+  open: readonly OpenRule[] = [],
+): Resource[] {
   const { gateway } = place.target;
-  const gone = formerVirtualRoutes(former, metadata(policy, place.suffix, place.namespace).name, place.namespace, new Set(table.rules.map(({ name }) => name)));
+  const gone = formerVirtualRoutes(
+    former,
+    metadata(policy, place.suffix, place.namespace).name,
+    place.namespace,
+    new Set(table.rules.map(({ name }) => name)),
+  );
   // on the client's side other pods' requests must still get through: a VirtualService replaces a host's own routing
   const hasRest = table.hasUngated || !gateway;
-  const http = [...table.rules.map(ruleOf), ...gone.map(({ name, rule }) => ({ name, match: matching(name), ...rule })), ...table.apis.map(nowhere), ...open.map(openRule), ...(hasRest ? [{ name: 'unmatched', ...route(table.first) }] : [])];
+  const http = [
+    ...table.rules.map(ruleOf),
+    ...gone.map(({ name, rule }) => ({ name, match: matching(name), ...rule })),
+    ...table.apis.map(nowhere),
+    ...open.map(openRule),
+    ...(hasRest ? [{ name: 'unmatched', ...route(table.first) }] : []),
+  ];
   return apart(table.hosts ?? ['*', ...table.namedHosts]).map((hosts, index) => ({
     apiVersion: 'networking.istio.io/v1',
     kind: 'VirtualService',

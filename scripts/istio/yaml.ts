@@ -10,7 +10,13 @@ const HEADER = '# Emitted by "tollgate emit" from the policy ';
 export function yamlOf(resource: Resource, policy: string): string {
   const { data, ...rest } = resource;
   const body = dump(rest, { forceQuotes: true, quoteStyle: 'double', lineWidth: -1, noRefs: true });
-  return `${headerOf(policy)}\n${body}${data === undefined ? '' : `data:\n${Object.entries(data).map(([name, text]) => blockOf(name, text)).join('')}`}`;
+  return `${headerOf(policy)}\n${body}${
+    data === undefined
+      ? ''
+      : `data:\n${Object.entries(data)
+          .map(([name, text]) => blockOf(name, text))
+          .join('')}`
+  }`;
 }
 
 /** A text of several lines as it is; its first line has no indent and its last one ends. */

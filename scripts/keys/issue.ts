@@ -1,6 +1,6 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import type { Policy } from '../policy/index.ts';
-import { entryOf, type Mapping } from '../policy/node.ts';
+import { entryOf, type Mapping } from '../policy/yaml/node.ts';
 import { digestOf, newId, newKey } from './key.ts';
 import type { Edit } from './edit.ts';
 import { layoutOf } from './layout.ts';
@@ -33,7 +33,12 @@ type Stored = Omit<Issued, 'consumer' | 'key'>;
  * Makes a key, shows it, and writes its digest into the policy file; when that is refused the file is untouched. Shown first,
  * because a key that nobody has seen could not be told from one that somebody has.
  */
-export async function issue(file: string, request: IssueRequest, show: (issued: Issued) => Promise<void>, signal: AbortSignal): Promise<Issued> {
+export async function issue(
+  file: string,
+  request: IssueRequest,
+  show: (issued: Issued) => Promise<void>,
+  signal: AbortSignal,
+): Promise<Issued> {
   let issued: Issued | null = null;
   let isShown = false;
   const ready = async (): Promise<void> => {
@@ -46,10 +51,15 @@ export async function issue(file: string, request: IssueRequest, show: (issued: 
       refuse(open.policy, isShown ? { ...request, id: issued!.id } : request);
       if (!isShown) issued = newlyIssued(open.policy, request);
       const stored = storedOf(issued!);
-      return { edits: editsFor(open, request, Object.entries(stored)), expected: withKey(open.policy, request, stored), ready };
+      return {
+        edits: editsFor(open, request, Object.entries(stored)),
+        expected: withKey(open.policy, request, stored),
+        ready,
+      };
     });
   } catch (error) {
-    if (isShown && error instanceof Refusal) throw new Refusal(`${error.message}\nthe key that was printed is in no policy, so it opens nothing`);
+    if (isShown && error instanceof Refusal)
+      throw new Refusal(`${error.message}\nthe key that was printed is in no policy, so it opens nothing`);
     throw error;
   }
   return issued!;
@@ -62,7 +72,14 @@ function storedOf({ id, digest, from, until }: Issued): Stored {
 
 function newlyIssued(policy: Policy, { consumer, id: wanted, from, until }: IssueRequest): Issued {
   const { id, key } = newKey(wanted ?? freshId(policy));
-  return { consumer, key, id, digest: digestOf(key), ...(from !== undefined && { from }), ...(until !== undefined && { until }) };
+  return {
+    consumer,
+    key,
+    id,
+    digest: digestOf(key),
+    ...(from !== undefined && { from }),
+    ...(until !== undefined && { until }),
+  };
 }
 
 function refuse(policy: Policy, { consumer: name, id, plan }: IssueRequest): void {
@@ -76,7 +93,9 @@ function refuse(policy: Policy, { consumer: name, id, plan }: IssueRequest): voi
     throw new Refusal(`no plan named "${plan}"; there are ${Object.keys(policy.plans).join(', ') || 'none'}`);
   }
   if (consumer !== undefined && plan !== undefined && consumer.plan !== plan) {
-    throw new Refusal(`consumer "${name}" has ${consumer.plan === undefined ? 'no' : `the`} plan${consumer.plan === undefined ? '' : ` "${consumer.plan}"`}; --plan is for a new consumer`);
+    throw new Refusal(
+      `consumer "${name}" has ${consumer.plan === undefined ? 'no' : `the`} plan${consumer.plan === undefined ? '' : ` "${consumer.plan}"`}; --plan is for a new consumer`,
+    );
   }
   if (consumer?.keys.some((key) => key.id === id)) throw new Refusal(`consumer "${name}" has a key "${id}" already`);
 }
@@ -93,7 +112,9 @@ function editsFor({ text, root }: PolicyFile, { consumer, plan }: IssueRequest, 
   const keys: Field = ['keys', { items: [{ fields }] }];
   const consumersEntry = entryOf(root, 'consumers');
   if (consumersEntry === undefined) {
-    return [appendToFilled(text, root, { field: ['consumers', { fields: [newConsumer(consumer, plan, keys)] }] }, layout)];
+    return [
+      appendToFilled(text, root, { field: ['consumers', { fields: [newConsumer(consumer, plan, keys)] }] }, layout),
+    ];
   }
   const consumers = consumersEntry.value;
   const consumerEntry = entryOf(consumers, consumer);
@@ -101,7 +122,8 @@ function editsFor({ text, root }: PolicyFile, { consumer, plan }: IssueRequest, 
     return append(text, { owner: root, entry: consumersEntry }, { field: newConsumer(consumer, plan, keys) }, layout);
   }
   const keysEntry = entryOf(consumerEntry.value, 'keys');
-  if (keysEntry === undefined) return append(text, { owner: consumers as Mapping, entry: consumerEntry }, { field: keys }, layout);
+  if (keysEntry === undefined)
+    return append(text, { owner: consumers as Mapping, entry: consumerEntry }, { field: keys }, layout);
   return append(text, { owner: consumerEntry.value as Mapping, entry: keysEntry }, key, layout);
 }
 
@@ -111,7 +133,9 @@ function newConsumer(name: string, plan: string | undefined, keys: Field): Field
 
 function withKey(policy: Policy, { consumer, plan }: IssueRequest, stored: Stored): Policy {
   const expected = structuredClone(policy);
-  const entry = Object.hasOwn(expected.consumers, consumer) ? expected.consumers[consumer]! : { ...(plan !== undefined && { plan }), subscriptions: {}, keys: [] };
+  const entry = Object.hasOwn(expected.consumers, consumer)
+    ? expected.consumers[consumer]!
+    : { ...(plan !== undefined && { plan }), subscriptions: {}, keys: [] };
   entry.keys.push({ ...stored, revoked: false });
   return { ...expected, consumers: { ...expected.consumers, [consumer]: entry } };
 }

@@ -51,7 +51,9 @@ export function digestOf(key: string): string {
 /** `foreign` for keys of other makers; of our own, `valid` or `mistyped`. */
 export function inspectKey(key: string): 'foreign' | 'valid' | 'mistyped' {
   if (!key.startsWith('tg_')) return 'foreign';
-  return FORMAT.test(key) && checksumOf(key.slice(0, -CHECKSUM_DIGITS)) === key.slice(-CHECKSUM_DIGITS) ? 'valid' : 'mistyped';
+  return FORMAT.test(key) && checksumOf(key.slice(0, -CHECKSUM_DIGITS)) === key.slice(-CHECKSUM_DIGITS)
+    ? 'valid'
+    : 'mistyped';
 }
 
 /** Why no caller could ever send this text as a key, or null. */

@@ -1,5 +1,5 @@
-import type { Mapping, Node } from '../policy/node.ts';
-import { startOfLine } from '../policy/trivia.ts';
+import type { Mapping, Node } from '../policy/yaml/node.ts';
+import { startOfLine } from '../policy/yaml/trivia.ts';
 
 /** How a file is laid out, so that what is added to it looks like the rest. */
 export interface Layout {

@@ -35,7 +35,17 @@ const COLUMNS = ['consumer', 'id', 'state', 'from', 'until'] as const;
 
 /** A table with aligned columns. */
 export function printKeys(keys: readonly ListedKey[]): string {
-  const rows = [COLUMNS.map((column) => column.toUpperCase()), ...keys.map((key) => COLUMNS.map((column) => key[column] ?? '-'))];
+  const rows = [
+    COLUMNS.map((column) => column.toUpperCase()),
+    ...keys.map((key) => COLUMNS.map((column) => key[column] ?? '-')),
+  ];
   const widths = COLUMNS.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)));
-  return rows.map((row) => row.map((cell, index) => cell.padEnd(widths[index]!)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

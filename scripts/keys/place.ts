@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { writeRule } from './writeRule.ts';
 
 /** Where a file really is, behind its links, and what the files beside it are called that belong to an edit of it. */

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { printProblem, printProblems, readPolicy, type Policy } from '../policy/index.ts';
 import { readPolicyFile } from '../policy/load.ts';
-import type { Mapping } from '../policy/node.ts';
-import { readSource } from '../policy/source.ts';
+import type { Mapping } from '../policy/yaml/node.ts';
+import { readSource } from '../policy/yaml/source.ts';
 import { applyEdits, type Edit } from './edit.ts';
 import { placeOf } from './place.ts';
-import { replaceFile } from './replaceFile.ts';
-import { inTurn } from './turn.ts';
+import { replaceFile } from '../file/replaceFile.ts';
+import { inTurn } from '../file/turn.ts';
 
 /** A valid policy file, open for an edit. */
 export interface PolicyFile {
@@ -43,17 +43,26 @@ const MOST_ATTEMPTS = 8;
  * Changes a policy file, one process after the other. `change` sees what the file holds now, and is asked again when
  * somebody saved it meanwhile; null when there is nothing to change.
  */
-export async function editPolicyFile(file: string, signal: AbortSignal, change: (open: PolicyFile) => Change | null): Promise<void> {
+export async function editPolicyFile(
+  file: string,
+  signal: AbortSignal,
+  change: (open: PolicyFile) => Change | null,
+): Promise<void> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     const place = await placeOf(file);
     const isDone = await inTurn(place, signal, async () => {
       const open = await openPolicyFile(file);
       const wanted = change(open);
-      return wanted === null || replaceFile(place, { before: open.text, after: textAfter(open, wanted), ready: wanted.ready }, signal);
+      return (
+        wanted === null ||
+        replaceFile(place, { before: open.text, after: textAfter(open, wanted), ready: wanted.ready }, signal)
+      );
     });
     if (isDone) return;
   }
-  throw new Refusal(`${file}: was changed by somebody else each of the ${MOST_ATTEMPTS} times it was read; nothing was written`);
+  throw new Refusal(
+    `${file}: was changed by somebody else each of the ${MOST_ATTEMPTS} times it was read; nothing was written`,
+  );
 }
 
 /** The text after the edits, once it is sure to mean what it should: it is read again and compared before a byte is written. */
@@ -61,7 +70,9 @@ function textAfter(open: PolicyFile, { edits, expected }: Change): string {
   const text = applyEdits(open.text, edits);
   const result = readPolicy(text, open.file);
   const { policy } = result;
-  if (policy === null) throw new Refusal(`${printProblems(result)}\n(as the file would be after the change; nothing was written)`);
-  if (!isDeepStrictEqual(policy, expected)) throw new Refusal(`${open.file}: is written in a way that cannot be edited safely; nothing was changed`);
+  if (policy === null)
+    throw new Refusal(`${printProblems(result)}\n(as the file would be after the change; nothing was written)`);
+  if (!isDeepStrictEqual(policy, expected))
+    throw new Refusal(`${open.file}: is written in a way that cannot be edited safely; nothing was changed`);
   return text;
 }

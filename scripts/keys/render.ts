@@ -1,4 +1,4 @@
-import { isPlainText } from '../policy/scalar.ts';
+import { isPlainText } from '../policy/yaml/scalar.ts';
 
 /** A small YAML value to write into a policy. */
 export type Value = string | true | { readonly fields: readonly Field[] } | { readonly items: readonly Value[] };
@@ -29,15 +29,18 @@ export function renderBlock(member: Member, indent: number, style: BlockStyle): 
 function blockField([name, value]: Field, style: BlockStyle): string[] {
   const key = scalar(name, false);
   if (typeof value !== 'object') return [`${key}: ${flowValue(value, false)}`];
-  const [inner, step] = 'fields' in value
-    ? [value.fields.flatMap((field) => blockField(field, style)), style.step]
-    : [value.items.flatMap((item) => blockItem(item, style)), style.listStep];
+  const [inner, step] =
+    'fields' in value
+      ? [value.fields.flatMap((field) => blockField(field, style)), style.step]
+      : [value.items.flatMap((item) => blockItem(item, style)), style.listStep];
   return [`${key}:`, ...inner.map((line) => ' '.repeat(step) + line)];
 }
 
 function blockItem(value: Value, style: BlockStyle): string[] {
   if (typeof value !== 'object' || 'items' in value || style.compactItems) return [`- ${flowValue(value, false)}`];
-  return value.fields.flatMap((field) => blockField(field, style)).map((line, index) => (index === 0 ? '- ' : '  ') + line);
+  return value.fields
+    .flatMap((field) => blockField(field, style))
+    .map((line, index) => (index === 0 ? '- ' : '  ') + line);
 }
 
 function flowField([name, value]: Field, json: boolean): string {

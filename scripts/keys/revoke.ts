@@ -1,6 +1,6 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import type { Policy } from '../policy/index.ts';
-import { entryOf, type Mapping, type Node } from '../policy/node.ts';
+import { entryOf, type Mapping, type Node } from '../policy/yaml/node.ts';
 import type { Edit } from './edit.ts';
 import { layoutOf } from './layout.ts';
 import { editPolicyFile, type PolicyFile } from './policyFile.ts';
@@ -34,8 +34,14 @@ function findKey(policy: Policy, id: string, consumer: string | undefined): { ow
     .filter(([name]) => consumer === undefined || name === consumer)
     .flatMap(([owner, { keys }]) => keys.flatMap((key, index) => (key.id === id ? [{ owner, index }] : [])));
   const [match, ...others] = matches;
-  if (match === undefined) throw new Refusal(`no key "${id}"${consumer === undefined ? '' : ` of a consumer "${consumer}"`}; tollgate keys list shows all`);
-  if (others.length > 0) throw new Refusal(`several consumers have a key "${id}" (${matches.map(({ owner }) => owner).join(', ')}); say which with --consumer`);
+  if (match === undefined)
+    throw new Refusal(
+      `no key "${id}"${consumer === undefined ? '' : ` of a consumer "${consumer}"`}; tollgate keys list shows all`,
+    );
+  if (others.length > 0)
+    throw new Refusal(
+      `several consumers have a key "${id}" (${matches.map(({ owner }) => owner).join(', ')}); say which with --consumer`,
+    );
   return match;
 }
 

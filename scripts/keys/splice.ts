@@ -1,5 +1,5 @@
-import type { Entry, List, Mapping, Node } from '../policy/node.ts';
-import { endOfLine } from '../policy/trivia.ts';
+import type { Entry, List, Mapping, Node } from '../policy/yaml/node.ts';
+import { endOfLine } from '../policy/yaml/trivia.ts';
 import type { Edit } from './edit.ts';
 import { columnOf, type Layout } from './layout.ts';
 import { renderBlock, renderFlow, type BlockStyle, type Member } from './render.ts';
@@ -45,7 +45,11 @@ function fillInFlow(text: string, { keyEnd, value: node }: Entry, member: Member
   if (node.kind !== 'scalar') return { offset: node.start + 1, remove: 0, insert: blank + content + blank };
   const whole = 'item' in member ? `[${content}]` : `{${blank}${content}${blank}}`;
   const colon = text.slice(keyEnd, node.start).includes(':') ? '' : ':';
-  return { offset: node.start, remove: node.end - node.start, insert: node.start === node.end ? `${colon} ${whole}` : whole };
+  return {
+    offset: node.start,
+    remove: node.end - node.start,
+    insert: node.start === node.end ? `${colon} ${whole}` : whole,
+  };
 }
 
 /** Below the field, in lines of its own; what said "empty" goes, a comment beside it stays. */

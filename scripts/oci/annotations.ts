@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { UsageError } from '../command.ts';
-import { inPackage, packageRoot } from '../packageRoot.ts';
+import { UsageError } from '../cli/command.ts';
+import { inPackage, packageRoot } from '../file/packageRoot.ts';
 import type { Annotations } from './bundle.ts';
 import { cleanRevision } from './revision.ts';
 
@@ -39,7 +39,10 @@ export function withGiven(annotations: Annotations, given: readonly string[]): A
   for (const text of given) {
     const at = text.indexOf('=');
     const key = text.slice(0, Math.max(at, 0));
-    if (!KEY.test(key)) throw new UsageError(`--annotation is KEY=VALUE with a key such as org.opencontainers.image.source; found "${text}"`);
+    if (!KEY.test(key))
+      throw new UsageError(
+        `--annotation is KEY=VALUE with a key such as org.opencontainers.image.source; found "${text}"`,
+      );
     if (at === text.length - 1) delete result[key];
     else result[key] = text.slice(at + 1);
   }

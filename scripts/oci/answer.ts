@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { failure } from './wireError.ts';
 
 const MAX_DISCARDED_BYTES = 64 * 1024;
@@ -7,7 +7,10 @@ const DISCARD_MS = 1000;
 
 /** An answer whose head has come. Its body is read with a limit: what comes from outside has no say in how much memory it takes. */
 export class Answer {
-  constructor(readonly url: URL, private readonly message: IncomingMessage) {
+  constructor(
+    readonly url: URL,
+    private readonly message: IncomingMessage,
+  ) {
     // a body that breaks off while nobody reads it is nobody's error
     message.on('error', () => undefined);
   }
@@ -46,7 +49,8 @@ export class Answer {
       throw new Refusal(`${this.url.host}: sends a compressed answer that nobody asked for`);
     }
     const bytes = await this.readSome(limit + 1);
-    if (bytes.length > limit) throw new Refusal(`${this.url.host}: sends more than the ${limit} bytes that such an answer may have`);
+    if (bytes.length > limit)
+      throw new Refusal(`${this.url.host}: sends more than the ${limit} bytes that such an answer may have`);
     return bytes;
   }
 

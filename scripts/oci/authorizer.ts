@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
 import { failureOf, RegistryRefusal } from './registryError.ts';
@@ -31,9 +31,11 @@ export class Authorizer {
     const credential = await this.known();
     if (credential?.kind === 'registryToken') return this.keep(`Bearer ${credential.token}`);
     if (bearer !== undefined) return this.keep(`Bearer ${await this.token(bearer, credential)}`);
-    if (!challenges.some(({ scheme }) => scheme === 'basic')) throw new Refusal(`${host}: wants an authentication that is neither Basic nor Bearer`);
+    if (!challenges.some(({ scheme }) => scheme === 'basic'))
+      throw new Refusal(`${host}: wants an authentication that is neither Basic nor Bearer`);
     if (credential === null) throw new Refusal(this.unknown());
-    if (credential.kind !== 'password') throw new Refusal(`${host}: wants a user and a password; ${credential.origin} has a token`);
+    if (credential.kind !== 'password')
+      throw new Refusal(`${host}: wants a user and a password; ${credential.origin} has a token`);
     return this.keep(basic(credential.username, credential.password));
   }
 
@@ -76,7 +78,8 @@ export class Authorizer {
     if (service !== undefined) fields.set('service', service);
     fields.set('scope', this.options.scope);
     const answer = await send(tokenRequest(realm, fields, credential), line);
-    if (answer.status !== 200) throw this.noToken(await failureOf(answer, `${host}: token service ${realm.host}`, this.redact, [200]));
+    if (answer.status !== 200)
+      throw this.noToken(await failureOf(answer, `${host}: token service ${realm.host}`, this.redact, [200]));
     const token = tokenIn((await answer.readAll(MAX_ANSWER_BYTES)).toString('utf8'));
     if (token === null) throw new Refusal(`${host}: token service ${realm.host}: gave an answer without a token`);
     return token;
@@ -87,27 +90,49 @@ export class Authorizer {
     const { host, isPlain, line } = this.options;
     const text = parameters.get('realm') ?? '';
     const realm = URL.canParse(text) ? new URL(text) : null;
-    if (realm === null || !['http:', 'https:'].includes(realm.protocol)) throw new Refusal(`${host}: names a token service that is no address`);
-    if (realm.protocol === 'http:' && !isPlain) throw new Refusal(`${host}: wants credentials sent over plain http to ${realm.host}; that is refused`);
-    if (credential !== null && !line.reach.mayHoldCredentials(realm)) throw new Refusal(`${host}: wants credentials sent to ${realm.host}, which is not known to be its own; if it is, say --allow-host ${realm.hostname}`);
+    if (realm === null || !['http:', 'https:'].includes(realm.protocol))
+      throw new Refusal(`${host}: names a token service that is no address`);
+    if (realm.protocol === 'http:' && !isPlain)
+      throw new Refusal(`${host}: wants credentials sent over plain http to ${realm.host}; that is refused`);
+    if (credential !== null && !line.reach.mayHoldCredentials(realm))
+      throw new Refusal(
+        `${host}: wants credentials sent to ${realm.host}, which is not known to be its own; if it is, say --allow-host ${realm.hostname}`,
+      );
     return realm;
   }
 
   private noToken(error: Error): Error {
-    return error instanceof RegistryRefusal && [400, 401, 403].includes(error.status) ? this.refused(error.message) : error;
+    return error instanceof RegistryRefusal && [400, 401, 403].includes(error.status)
+      ? this.refused(error.message)
+      : error;
   }
 }
 
 function tokenRequest(realm: URL, fields: URLSearchParams, credential: Credential | null): WireRequest {
   const isSecret = credential !== null;
   if (credential?.kind === 'identityToken') {
-    const body = new URLSearchParams({ grant_type: 'refresh_token', client_id: 'tollgate', refresh_token: credential.token });
+    const body = new URLSearchParams({
+      grant_type: 'refresh_token',
+      client_id: 'tollgate',
+      refresh_token: credential.token,
+    });
     for (const [name, value] of fields) body.set(name, value);
-    return { method: 'POST', url: realm, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: body.toString(), isSecret };
+    return {
+      method: 'POST',
+      url: realm,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: body.toString(),
+      isSecret,
+    };
   }
   const url = new URL(realm);
   for (const [name, value] of fields) url.searchParams.append(name, value);
-  return { method: 'GET', url, authorization: credential?.kind === 'password' ? basic(credential.username, credential.password) : null, isSecret };
+  return {
+    method: 'GET',
+    url,
+    authorization: credential?.kind === 'password' ? basic(credential.username, credential.password) : null,
+    isSecret,
+  };
 }
 
 function tokenIn(text: string): string | null {

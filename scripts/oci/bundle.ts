@@ -34,7 +34,15 @@ export interface Bundle {
 }
 
 export function blob(mediaType: string, bytes: Uint8Array, annotations?: Annotations): Blob {
-  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length, ...(annotations === undefined ? {} : { annotations }) }, bytes };
+  return {
+    descriptor: {
+      mediaType,
+      digest: digestOf(bytes),
+      size: bytes.length,
+      ...(annotations === undefined ? {} : { annotations }),
+    },
+    bytes,
+  };
 }
 
 /** JSON as bytes: without spaces, members in the order in which they were made, so the same value is the same digest. */

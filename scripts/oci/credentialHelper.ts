@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { z } from 'zod';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 
 const answer = z.object({ Username: z.string(), Secret: z.string() });
 
@@ -12,11 +12,19 @@ const OUTPUT_MS = 1000;
 const MAX_OUTPUT_BYTES = 256 * 1024;
 
 /** Asks `docker-credential-NAME get`; null when it has no credentials for the registry. */
-export async function askHelper(name: string, server: string, signal: AbortSignal): Promise<{ username: string; secret: string } | null> {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw new Refusal(`docker's config.json names a credential helper "${name}"; that is not a name of a program`);
+export async function askHelper(
+  name: string,
+  server: string,
+  signal: AbortSignal,
+): Promise<{ username: string; secret: string } | null> {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
+    throw new Refusal(`docker's config.json names a credential helper "${name}"; that is not a name of a program`);
   const program = `docker-credential-${name}`;
   const { code, stdout, missing } = await run(program, server, signal);
-  if (missing) throw new Refusal(`${program}: not on PATH, but docker's config.json names it; install it, or use --username and --password-stdin`);
+  if (missing)
+    throw new Refusal(
+      `${program}: not on PATH, but docker's config.json names it; install it, or use --username and --password-stdin`,
+    );
   if (code !== 0) {
     if (NOT_FOUND.test(stdout)) return null;
     // nothing that it printed is repeated: it is a program about secrets
@@ -38,9 +46,18 @@ function read(program: string, stdout: string): { username: string; secret: stri
   return username === '' && secret === '' ? null : { username, secret };
 }
 
-function run(program: string, input: string, signal: AbortSignal): Promise<{ code: number | null; stdout: string; missing: boolean }> {
+function run(
+  program: string,
+  input: string,
+  signal: AbortSignal,
+): Promise<{ code: number | null; stdout: string; missing: boolean }> {
   return new Promise((resolve) => {
-    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'ignore'], signal, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' });
+    const child = spawn(program, ['get'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      signal,
+      timeout: TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    });
     let stdout = Buffer.alloc(0);
     const ended = (code: number | null, missing = false): void => {
       child.stdout.destroy();

@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { askHelper } from './credentialHelper.ts';
 import { dockerConfig, type Login, type Place } from './dockerConfig.ts';
 import { credentialKey } from './reference.ts';
@@ -24,7 +24,11 @@ export function givenCredential(username: string, password: string): Credential 
  * What `docker login` (or its helpers) left for the repository: an entry in the file with a path of it, otherwise what the
  * helper has for the registry, otherwise the file's entry for the registry.
  */
-export async function dockerCredential(place: Place, signal: AbortSignal, env: NodeJS.ProcessEnv = process.env): Promise<Credential | null> {
+export async function dockerCredential(
+  place: Place,
+  signal: AbortSignal,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Credential | null> {
   const { path, helper, login, isNarrow } = await dockerConfig(place, env);
   if (helper === null || isNarrow) return fromLogin(login, path);
   const found = await askHelper(helper, credentialKey(place.host), signal);
@@ -37,11 +41,13 @@ export async function dockerCredential(place: Place, signal: AbortSignal, env: N
 
 function fromLogin(login: Login | null, origin: string): Credential | null {
   if (login === null) return null;
-  if (login.registrytoken && !isToken(login.registrytoken)) throw new Refusal(`${origin}: a registrytoken has characters that no token has`);
+  if (login.registrytoken && !isToken(login.registrytoken))
+    throw new Refusal(`${origin}: a registrytoken has characters that no token has`);
   if (login.registrytoken) return { kind: 'registryToken', token: login.registrytoken, origin };
   if (login.identitytoken) return { kind: 'identityToken', token: login.identitytoken, origin };
   if (login.auth) return fromAuth(login.auth, origin);
-  if (login.username !== undefined && login.password !== undefined) return { kind: 'password', username: login.username, password: login.password, origin };
+  if (login.username !== undefined && login.password !== undefined)
+    return { kind: 'password', username: login.username, password: login.password, origin };
   return null;
 }
 
@@ -50,5 +56,10 @@ function fromAuth(auth: string, origin: string): Credential {
   const text = Buffer.from(auth, 'base64').toString('utf8');
   const colon = text.indexOf(':');
   if (colon < 0) throw new Refusal(`${origin}: an auth is not base64 of user:password`);
-  return { kind: 'password', username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, ''), origin };
+  return {
+    kind: 'password',
+    username: text.slice(0, colon),
+    password: text.slice(colon + 1).replace(/\0+$/, ''),
+    origin,
+  };
 }

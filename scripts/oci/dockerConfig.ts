@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { Refusal } from '../command.ts';
-import { readBounded, Unreadable } from '../file.ts';
+import { Refusal } from '../cli/command.ts';
+import { readBounded, Unreadable } from '../file/read.ts';
 import { credentialKey, type Reference } from './reference.ts';
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
@@ -46,7 +46,8 @@ export async function dockerConfig(place: Place, env: NodeJS.ProcessEnv = proces
   for (const scope of scopesOf(place)) {
     const login = entryFor(config.auths, scope);
     // docker leaves an empty entry for what its store holds
-    if (login !== null && Object.values(login).some((value) => value !== undefined && value !== '')) return { path, helper, login, isNarrow: scope !== place.host };
+    if (login !== null && Object.values(login).some((value) => value !== undefined && value !== ''))
+      return { path, helper, login, isNarrow: scope !== place.host };
   }
   return { path, helper, login: null, isNarrow: false };
 }

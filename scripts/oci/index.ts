@@ -1,4 +1,4 @@
-import { currentModule } from '../module.ts';
+import { currentModule } from '../build/module.ts';
 import { ownAnnotations, withGiven } from './annotations.ts';
 import type { Annotations, Bundle } from './bundle.ts';
 import { dockerCredential, type CredentialSource } from './credentials.ts';
@@ -49,15 +49,26 @@ export interface Packed {
 }
 
 /** Writes the module as an OCI image layout to the folder `out`. */
-export async function packModule(options: BundleOptions & { readonly out: string; readonly tag?: string }): Promise<Packed> {
+export async function packModule(
+  options: BundleOptions & { readonly out: string; readonly tag?: string },
+): Promise<Packed> {
   const { out, tag = 'latest' } = options;
   const bundle = await bundleModule(options);
   await writeLayout(out, bundle, tag);
-  return { path: out, digest: bundle.manifest.descriptor.digest, tag, bytes: sizeOf(bundle), referrers: bundle.referrers.map(({ manifest }) => manifest.descriptor.digest) };
+  return {
+    path: out,
+    digest: bundle.manifest.descriptor.digest,
+    tag,
+    bytes: sizeOf(bundle),
+    referrers: bundle.referrers.map(({ manifest }) => manifest.descriptor.digest),
+  };
 }
 
 function sizeOf({ manifest, blobs, referrers }: Bundle): number {
-  return [manifest, ...blobs].reduce((sum, { descriptor }) => sum + descriptor.size, 0) + referrers.reduce((sum, one) => sum + sizeOf(one), 0);
+  return (
+    [manifest, ...blobs].reduce((sum, { descriptor }) => sum + descriptor.size, 0) +
+    referrers.reduce((sum, one) => sum + sizeOf(one), 0)
+  );
 }
 
 export interface PushOptions {
@@ -75,9 +86,27 @@ export interface PushOptions {
 /** Pushes a bundle to `oci://host/repository[:tag]`. */
 export async function pushModule(target: string, bundle: Bundle, options: PushOptions): Promise<Pushed> {
   const reference = parseReference(target);
-  const { plainHttp = false, allowedHosts = [], resolve, credentials, retry = RETRY, signal, note = () => undefined } = options;
-  const source = credentials ?? (() => dockerCredential({ host: reference.host, repository: endpoint(reference).repository }, signal));
-  return pushBundle(bundle, reference, { plainHttp, allowedHosts, retry, signal, note, credentials: source, ...(resolve === undefined ? {} : { resolve }) });
+  const {
+    plainHttp = false,
+    allowedHosts = [],
+    resolve,
+    credentials,
+    retry = RETRY,
+    signal,
+    note = () => undefined,
+  } = options;
+  const source =
+    credentials ??
+    (() => dockerCredential({ host: reference.host, repository: endpoint(reference).repository }, signal));
+  return pushBundle(bundle, reference, {
+    plainHttp,
+    allowedHosts,
+    retry,
+    signal,
+    note,
+    credentials: source,
+    ...(resolve === undefined ? {} : { resolve }),
+  });
 }
 
 /** Pushes the image in a layout on disk, with what refers to it. */

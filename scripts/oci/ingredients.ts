@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { inPackage } from '../packageRoot.ts';
+import { inPackage } from '../file/packageRoot.ts';
 
 export interface Ingredient {
   readonly name: string;
@@ -41,7 +41,13 @@ export interface Product {
 /** What the module of this package is made of, as installed here. */
 export async function productOf(sha256: string): Promise<Product> {
   const { name, version, license } = await packageJson(inPackage('package.json'));
-  return { name, version, license, sha256, ingredients: await Promise.all(ROLES.map(([dependency, role]) => ingredient(dependency, role))) };
+  return {
+    name,
+    version,
+    license,
+    sha256,
+    ingredients: await Promise.all(ROLES.map(([dependency, role]) => ingredient(dependency, role))),
+  };
 }
 
 async function ingredient(dependency: string, role: Role): Promise<Ingredient> {

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { Refusal } from '../command.ts';
-import { makeFolder } from '../makeFolder.ts';
+import { Refusal } from '../cli/command.ts';
+import { makeFolder } from '../file/makeFolder.ts';
 import type { Blob, Bundle, Descriptor, Manifest } from './bundle.ts';
 import { hexOf } from './digest.ts';
 import { INDEX } from './mediaType.ts';
@@ -42,10 +42,13 @@ export async function writeLayout(folder: string, bundle: Bundle, tag: string): 
 
 /** Two renames, because a folder that holds something cannot be replaced in one; when the second one fails, the first is taken back. */
 async function replaceFolder(target: string, fresh: string, aside: string): Promise<void> {
-  const wasThere = await rename(target, aside).then(() => true, (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return false;
-    throw error;
-  });
+  const wasThere = await rename(target, aside).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
   try {
     await rename(fresh, target);
   } catch (error) {
@@ -63,10 +66,13 @@ function scratchPrefix(target: string): string {
 
 async function removeLeftOver(target: string): Promise<void> {
   const prefix = basename(scratchPrefix(target));
-  for (const name of (await readdir(dirname(target))).filter((one) => one.startsWith(prefix) && one.length === prefix.length + 6)) {
+  for (const name of (await readdir(dirname(target))).filter(
+    (one) => one.startsWith(prefix) && one.length === prefix.length + 6,
+  )) {
     const path = join(dirname(target), name);
     const changed = await stat(path).catch(() => null);
-    const isOurs = changed?.isDirectory() === true && (await readdir(path)).every((one) => one === 'fresh' || one === 'old');
+    const isOurs =
+      changed?.isDirectory() === true && (await readdir(path)).every((one) => one === 'fresh' || one === 'old');
     if (isOurs && Date.now() - changed.mtimeMs > STALE_MS) await rm(path, { recursive: true, force: true });
   }
 }
@@ -74,13 +80,16 @@ async function removeLeftOver(target: string): Promise<void> {
 async function entriesOf(folder: string): Promise<string[]> {
   return readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new Refusal(`${folder}: ${error.code === 'ENOTDIR' ? 'is a file' : `cannot be read: ${error.code ?? String(error)}`}`);
+    throw new Refusal(
+      `${folder}: ${error.code === 'ENOTDIR' ? 'is a file' : `cannot be read: ${error.code ?? String(error)}`}`,
+    );
   });
 }
 
 async function write(folder: string, bundle: Bundle, tag: string): Promise<void> {
   await mkdir(join(folder, 'blobs', 'sha256'), { recursive: true });
-  for (const { descriptor, bytes } of everyBlob(bundle)) await writeFile(join(folder, 'blobs', 'sha256', hexOf(descriptor.digest)), bytes);
+  for (const { descriptor, bytes } of everyBlob(bundle))
+    await writeFile(join(folder, 'blobs', 'sha256', hexOf(descriptor.digest)), bytes);
   const image = { ...bundle.manifest.descriptor, annotations: { [REF_NAME]: tag } };
   const index = { schemaVersion: 2, mediaType: INDEX, manifests: [image, ...bundle.referrers.map(referrerDescriptor)] };
   await writeFile(join(folder, 'index.json'), JSON.stringify(index));
@@ -94,5 +103,9 @@ function everyBlob({ manifest, blobs, referrers }: Bundle): Blob[] {
 /** How a list of referrers names one: with its type, and its annotations if it has some. */
 export function referrerDescriptor({ manifest }: Bundle): Descriptor {
   const { artifactType, annotations, config } = JSON.parse(Buffer.from(manifest.bytes).toString('utf8')) as Manifest;
-  return { ...manifest.descriptor, artifactType: artifactType ?? config.mediaType, ...(annotations === undefined ? {} : { annotations }) };
+  return {
+    ...manifest.descriptor,
+    artifactType: artifactType ?? config.mediaType,
+    ...(annotations === undefined ? {} : { annotations }),
+  };
 }

@@ -1,9 +1,11 @@
-import { UsageError } from '../command.ts';
+import { UsageError } from '../cli/command.ts';
 import { SBOM_FORMATS, type SbomFormat } from './sbom.ts';
 
 /** `--sbom` alone means the first format. parseArgs knows no option with a value that may be missing. */
 export function withSbomFormat(args: readonly string[]): string[] {
-  return args.flatMap((arg, at) => (arg === '--sbom' && !isFormat(args[at + 1]) ? [`--sbom=${SBOM_FORMATS[0]}`] : [arg]));
+  return args.flatMap((arg, at) =>
+    arg === '--sbom' && !isFormat(args[at + 1]) ? [`--sbom=${SBOM_FORMATS[0]}`] : [arg],
+  );
 }
 
 export function sbomFormat(text: string | undefined): SbomFormat | undefined {

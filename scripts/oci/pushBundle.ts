@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import type { Bundle, Descriptor } from './bundle.ts';
 import type { Digest } from './digest.ts';
 import { pinned, type Reference } from './reference.ts';
@@ -27,7 +27,8 @@ export interface Pushed {
  */
 export async function pushBundle(bundle: Bundle, reference: Reference, options: RegistryOptions): Promise<Pushed> {
   const { digest } = bundle.manifest.descriptor;
-  if (reference.digest !== undefined && reference.digest !== digest) throw new Refusal(`the image to push is ${digest}; the reference says ${reference.digest}`);
+  if (reference.digest !== undefined && reference.digest !== digest)
+    throw new Refusal(`the image to push is ${digest}; the reference says ${reference.digest}`);
   const registry = await stoppable(options.signal, () => Registry.connect(reference, options));
   return stoppable(options.signal, () => new Push(registry, bundle).run(reference));
 }
@@ -36,7 +37,10 @@ class Push {
   private readonly uploaded: Descriptor[] = [];
   private changed = false;
 
-  constructor(private readonly registry: Registry, private readonly bundle: Bundle) {}
+  constructor(
+    private readonly registry: Registry,
+    private readonly bundle: Bundle,
+  ) {}
 
   async run(reference: Reference): Promise<Pushed> {
     const { manifest, referrers } = this.bundle;
@@ -50,8 +54,13 @@ class Push {
     for (const referrer of referrers) await this.refer(referrer);
     if (tag !== null && before !== digest) await this.put(tag);
     return {
-      reference: pinned(reference, digest), digest, tag, moved: before === digest ? null : before,
-      uploaded: this.uploaded, changed: this.changed, referrers: referrers.map((one) => one.manifest.descriptor.digest),
+      reference: pinned(reference, digest),
+      digest,
+      tag,
+      moved: before === digest ? null : before,
+      uploaded: this.uploaded,
+      changed: this.changed,
+      referrers: referrers.map((one) => one.manifest.descriptor.digest),
     };
   }
 

@@ -1,6 +1,6 @@
 import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { isKin } from './domain.ts';
 import { zoneOf, type Zone } from './zone.ts';
 
@@ -17,11 +17,11 @@ export interface ReachOptions {
 
 /** Where a registry in the first zone may send its clients: never nearer to them than it is itself, and never to a cloud's metadata. */
 const OPEN: Readonly<Record<Zone, readonly Zone[]>> = {
-  'public': ['public'],
-  'private': ['public', 'private'],
-  'loopback': ['public', 'private', 'loopback'],
+  public: ['public'],
+  private: ['public', 'private'],
+  loopback: ['public', 'private', 'loopback'],
   'link-local': ['public', 'link-local'],
-  'special': ['public'],
+  special: ['public'],
 };
 
 /** Zones of connections that are open: one may be used again when nothing of how it was made is to be seen any more. */
@@ -43,12 +43,16 @@ export class Reach {
   /** Where the registry itself is; null until it has been met. */
   private zone: Zone | null = null;
 
-  constructor(private readonly host: string, private readonly options: ReachOptions) {}
+  constructor(
+    private readonly host: string,
+    private readonly options: ReachOptions,
+  ) {}
 
   /** Refuses an address that is wrong as it is written. */
   approach(url: URL): Approach {
     // a Location with a password would make us log in wherever it leads
-    if (url.username !== '' || url.password !== '') throw new Refusal(`${this.host}: sends to ${url.host} with a user or password in the address; that is refused`);
+    if (url.username !== '' || url.password !== '')
+      throw new Refusal(`${this.host}: sends to ${url.host} with a user or password in the address; that is refused`);
     const name = bare(url.hostname);
     const literal = isIP(name) === 0 ? null : name;
     if (literal !== null) this.judge(url, literal);
@@ -61,7 +65,10 @@ export class Reach {
         (error: NodeJS.ErrnoException) => done(error, '', 0),
       );
     };
-    return { lookup, met: (socket) => this.meet(url, socket, literal ?? (isDirect ? socket.remoteAddress : undefined)) };
+    return {
+      lookup,
+      met: (socket) => this.meet(url, socket, literal ?? (isDirect ? socket.remoteAddress : undefined)),
+    };
   }
 
   /** The registry's own address says what it may name. */
@@ -85,10 +92,15 @@ export class Reach {
   private judge(url: URL, address: string): void {
     const zone = zoneOf(address);
     const where = address === bare(url.hostname) ? url.host : `${url.host} (${address})`;
-    if (url.protocol === 'http:' && !this.options.plainHttp && zone !== 'loopback') throw new Refusal(`${this.host}: sends over plain http to ${where}; only loopback is spoken to like that, unless you say --plain-http`);
+    if (url.protocol === 'http:' && !this.options.plainHttp && zone !== 'loopback')
+      throw new Refusal(
+        `${this.host}: sends over plain http to ${where}; only loopback is spoken to like that, unless you say --plain-http`,
+      );
     if (this.isAllowed(url) || this.isTrustedOwn(url) || this.zone === null) return;
     if (OPEN[this.zone].includes(zone)) return;
-    throw new Refusal(`${this.host}: sends to ${where}, a ${zone} address, and is itself at a ${this.zone} one; that is refused; if it is meant, say --allow-host ${url.hostname}`);
+    throw new Refusal(
+      `${this.host}: sends to ${where}, a ${zone} address, and is itself at a ${this.zone} one; that is refused; if it is meant, say --allow-host ${url.hostname}`,
+    );
   }
 
   private isAllowed(url: URL): boolean {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { Refusal } from '../command.ts';
-import { readBounded, Unreadable } from '../file.ts';
+import { Refusal } from '../cli/command.ts';
+import { readBounded, Unreadable } from '../file/read.ts';
 import { distinct, type Blob, type Bundle, type Descriptor } from './bundle.ts';
 import { digestOf, hexOf, isDigest, type Digest } from './digest.ts';
 import { REF_NAME } from './layout.ts';
@@ -35,8 +35,14 @@ export async function readLayout(folder: string, tag?: string): Promise<Bundle> 
   const { manifests } = parse(index, await read(folder, 'index.json'), join(folder, 'index.json'));
   const all: Read[] = [];
   for (const named of manifests) all.push(await readManifest(folder, named));
-  const image = choose(folder, all.filter(({ subject }) => subject === null), tag);
-  const referrers = all.filter(({ subject }) => subject === image.manifest.descriptor.digest).map(({ bundle }) => bundle);
+  const image = choose(
+    folder,
+    all.filter(({ subject }) => subject === null),
+    tag,
+  );
+  const referrers = all
+    .filter(({ subject }) => subject === image.manifest.descriptor.digest)
+    .map(({ bundle }) => bundle);
   return { ...image, referrers };
 }
 
@@ -46,12 +52,16 @@ function choose(folder: string, images: Read[], tag: string | undefined): Bundle
   if (only === undefined) throw new Refusal(`${folder}: holds no image`);
   if (images.length === 1) return only.bundle;
   const tagged = images.find((one) => nameOf(one) === tag);
-  if (tagged === undefined) throw new Refusal(`${folder}: holds ${images.length} images; found ${images.map((one) => `"${nameOf(one)}"`).join(', ')}, and none is named like the tag to push`);
+  if (tagged === undefined)
+    throw new Refusal(
+      `${folder}: holds ${images.length} images; found ${images.map((one) => `"${nameOf(one)}"`).join(', ')}, and none is named like the tag to push`,
+    );
   return tagged.bundle;
 }
 
 async function readManifest(folder: string, named: z.infer<typeof descriptor>): Promise<Read> {
-  if (named.mediaType !== MANIFEST && named.mediaType !== DOCKER_MANIFEST) throw new Refusal(`${folder}: ${named.digest}: must be an image manifest; found "${named.mediaType}"`);
+  if (named.mediaType !== MANIFEST && named.mediaType !== DOCKER_MANIFEST)
+    throw new Refusal(`${folder}: ${named.digest}: must be an image manifest; found "${named.mediaType}"`);
   const own = await readBlob(folder, named);
   const { config, layers, subject } = parse(manifest, own.bytes, blobPath(folder, own.descriptor.digest));
   const blobs: Blob[] = [];
@@ -63,7 +73,8 @@ async function readBlob(folder: string, { mediaType, digest, size }: z.infer<typ
   const bytes = await read(folder, 'blobs', 'sha256', hexOf(digest));
   const path = blobPath(folder, digest);
   if (bytes.length !== size) throw new Refusal(`${path}: must have ${size} bytes; found ${bytes.length}`);
-  if (digestOf(bytes) !== digest) throw new Refusal(`${path}: content does not match its digest; found ${digestOf(bytes)}`);
+  if (digestOf(bytes) !== digest)
+    throw new Refusal(`${path}: content does not match its digest; found ${digestOf(bytes)}`);
   const descriptor: Descriptor = { mediaType, digest, size };
   return { descriptor, bytes };
 }
@@ -74,7 +85,9 @@ function blobPath(folder: string, digest: Digest): string {
 
 async function read(...path: string[]): Promise<Buffer> {
   return readBounded(join(...path), MAX_BLOB_BYTES).catch((error: Error) => {
-    throw new Refusal(`${join(...path)}: ${error.message}${error instanceof Unreadable && error.code === 'ENOENT' ? '; an image layout is what "tollgate pack" writes' : ''}`);
+    throw new Refusal(
+      `${join(...path)}: ${error.message}${error instanceof Unreadable && error.code === 'ENOENT' ? '; an image layout is what "tollgate pack" writes' : ''}`,
+    );
   });
 }
 

@@ -1,4 +1,4 @@
-import { UsageError } from '../command.ts';
+import { UsageError } from '../cli/command.ts';
 import { isDigest, type Digest } from './digest.ts';
 
 /** A place in a registry, as in `oci://host/repository:tag@digest`. */
@@ -10,7 +10,8 @@ export interface Reference {
 }
 
 const SCHEME = 'oci://';
-const HOST = /^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
+const HOST =
+  /^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
 const REPOSITORY = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const MAX_NAME_LENGTH = 255;
@@ -18,12 +19,14 @@ const MAX_PORT = 65_535;
 
 /** Reads a reference; wrong ones end the command with the rule. The host is always written out: there is no default registry. */
 export function parseReference(text: string): Reference {
-  if (!text.startsWith(SCHEME)) fail('must begin with oci://, as in oci://registry.example.com/team/tollgate:1.0', text);
+  if (!text.startsWith(SCHEME))
+    fail('must begin with oci://, as in oci://registry.example.com/team/tollgate:1.0', text);
   const rest = text.slice(SCHEME.length);
   const slash = rest.indexOf('/');
   const host = slash < 0 ? rest : rest.slice(0, slash);
   // what stands before an @ here is a password more often than not: it is not repeated
-  if (host.includes('@')) throw new UsageError('the reference must not carry credentials; use --username and --password-stdin');
+  if (host.includes('@'))
+    throw new UsageError('the reference must not carry credentials; use --username and --password-stdin');
   if (slash < 0) fail('must name a host and a repository, as in oci://registry.example.com/team/tollgate', text);
   if (!isHost(host)) fail(`"${host}" is not a host`, text);
   return { host, ...nameOf(rest.slice(slash + 1), text) };
@@ -44,14 +47,16 @@ function nameOf(path: string, text: string): Omit<Reference, 'host'> {
   const tag = colon < 0 ? undefined : name.slice(colon + 1);
   const repository = colon < 0 ? name : name.slice(0, colon);
   if (/[A-Z]/.test(repository)) fail('a repository must be lower case', text);
-  if (!REPOSITORY.test(repository) || repository.length > MAX_NAME_LENGTH) fail(`"${repository}" is not a repository`, text);
+  if (!REPOSITORY.test(repository) || repository.length > MAX_NAME_LENGTH)
+    fail(`"${repository}" is not a repository`, text);
   if (tag !== undefined) checkTag(tag, text);
   if (digest !== undefined && !isDigest(digest)) fail('a digest must be sha256: and 64 lower-case hex digits', text);
   return { repository, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
 }
 
 export function checkTag(tag: string, text: string = tag): void {
-  if (!TAG.test(tag)) fail('a tag must have 1 to 128 letters, digits, "_", "." and "-", and begin with none of the last two', text);
+  if (!TAG.test(tag))
+    fail('a tag must have 1 to 128 letters, digits, "_", "." and "-", and begin with none of the last two', text);
 }
 
 function fail(rule: string, found: string): never {
@@ -66,7 +71,12 @@ export function pinned({ host, repository }: Reference, digest: Digest): string 
 /** True when what is sent to the host stays on this machine. */
 export function isLoopback(host: string): boolean {
   const name = host.replace(/:\d+$/, '').toLowerCase();
-  return name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
+  return (
+    name === 'localhost' ||
+    name.endsWith('.localhost') ||
+    name === '[::1]' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name)
+  );
 }
 
 const DOCKER_HUB = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { jsonBlob, type Bundle } from './bundle.ts';
 import { hexOf, type Digest } from './digest.ts';
 import { referrerDescriptor } from './layout.ts';
@@ -7,7 +7,11 @@ import { INDEX } from './mediaType.ts';
 import type { Registry } from './registry.ts';
 
 /** A list as a registry gives it: what it says beyond the digests is kept as it is. */
-const index = z.looseObject({ schemaVersion: z.literal(2), mediaType: z.literal(INDEX), manifests: z.array(z.looseObject({ digest: z.string() })) });
+const index = z.looseObject({
+  schemaVersion: z.literal(2),
+  mediaType: z.literal(INDEX),
+  manifests: z.array(z.looseObject({ digest: z.string() })),
+});
 type Index = z.infer<typeof index>;
 
 const MAX_LIST_BYTES = 4 * 1024 * 1024;
@@ -34,7 +38,11 @@ export async function putReferrer(registry: Registry, subject: Digest, referrer:
 async function listedByRegistry(registry: Registry, subject: Digest): Promise<Index['manifests'] | null> {
   return registry.retrying(async () => {
     // a registry without the interface says 404 here, or anything else about an address it does not know
-    const answer = await registry.ask(`referrers of ${subject}`, { method: 'GET', url: registry.url(`referrers/${subject}`) }, [200, 400, 404, 405, 406]);
+    const answer = await registry.ask(
+      `referrers of ${subject}`,
+      { method: 'GET', url: registry.url(`referrers/${subject}`) },
+      [200, 400, 404, 405, 406],
+    );
     if (answer.status === 200) return indexIn(await answer.readAll(MAX_LIST_BYTES))?.manifests ?? null;
     await answer.discard();
     return null;
@@ -45,7 +53,8 @@ async function addToList(registry: Registry, subject: Digest, referrer: Bundle):
   const tag = `sha256-${hexOf(subject)}`;
   const there = await registry.manifest(tag);
   const list = there === null ? NOTHING : indexIn(there.bytes);
-  if (list === null) throw new Refusal(`${registry.host}: the tag ${tag} is taken by something that is no list of referrers`);
+  if (list === null)
+    throw new Refusal(`${registry.host}: the tag ${tag} is taken by something that is no list of referrers`);
   const descriptor = referrerDescriptor(referrer);
   if (list.manifests.some(({ digest }) => digest === descriptor.digest)) return false;
   await registry.putManifest(tag, jsonBlob(INDEX, { ...list, manifests: [...list.manifests, descriptor] }));

@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import type { Answer } from './answer.ts';
 import { Authorizer } from './authorizer.ts';
 import { blob, type Blob } from './bundle.ts';
@@ -37,8 +37,20 @@ export class Registry {
   private knowsHead = true;
   private readonly authorizer: Authorizer;
 
-  private constructor(readonly host: string, private readonly base: URL, repository: string, readonly options: RegistryOptions, private readonly reach: Reach) {
-    this.authorizer = new Authorizer({ host, scope: `repository:${repository}:pull,push`, source: options.credentials, isPlain: base.protocol === 'http:', line: { reach, signal: options.signal } });
+  private constructor(
+    readonly host: string,
+    private readonly base: URL,
+    repository: string,
+    readonly options: RegistryOptions,
+    private readonly reach: Reach,
+  ) {
+    this.authorizer = new Authorizer({
+      host,
+      scope: `repository:${repository}:pull,push`,
+      source: options.credentials,
+      isPlain: base.protocol === 'http:',
+      line: { reach, signal: options.signal },
+    });
   }
 
   /** Finds out how the registry is spoken to (TLS or not, with which authentication) and that it is one. */
@@ -46,11 +58,18 @@ export class Registry {
     const { host, repository } = endpoint(reference);
     const reach = new Reach(host, options);
     const { protocol, answer } = await greet(host, reach, options);
-    const registry = new Registry(reference.host, new URL(`${protocol}//${host}/v2/${repository}/`), repository, options, reach);
+    const registry = new Registry(
+      reference.host,
+      new URL(`${protocol}//${host}/v2/${repository}/`),
+      repository,
+      options,
+      reach,
+    );
     await answer.discard();
     if (registry.isChallenge(answer)) await registry.retrying(() => registry.authorize(answer));
     // some registries guard even the greeting; the requests that matter will tell
-    else if (![200, 401, 403].includes(answer.status)) throw new Refusal(`${reference.host}: no registry answers there (${answer.status})`);
+    else if (![200, 401, 403].includes(answer.status))
+      throw new Refusal(`${reference.host}: no registry answers there (${answer.status})`);
     return registry;
   }
 
@@ -73,7 +92,12 @@ export class Registry {
       answer = await this.send(request);
     }
     if (accepted.includes(answer.status)) return answer;
-    const error = await failureOf(await this.worded(request, answer), `${this.host}: ${what}`, this.authorizer.redact, accepted);
+    const error = await failureOf(
+      await this.worded(request, answer),
+      `${this.host}: ${what}`,
+      this.authorizer.redact,
+      accepted,
+    );
     throw answer.status === 401 || answer.status === 403 ? this.authorizer.refused(error.message) : error;
   }
 
@@ -118,7 +142,11 @@ export class Registry {
 
   async manifest(name: string): Promise<Blob | null> {
     return this.retrying(async () => {
-      const answer = await this.ask(`fetch of ${name}`, { method: 'GET', url: this.url(`manifests/${name}`), headers: ACCEPT }, [200, 404]);
+      const answer = await this.ask(
+        `fetch of ${name}`,
+        { method: 'GET', url: this.url(`manifests/${name}`), headers: ACCEPT },
+        [200, 404],
+      );
       if (answer.status === 404) return answer.discard().then(() => null);
       return blob(answer.header('content-type') ?? MANIFEST, await answer.readAll(MAX_MANIFEST_BYTES));
     });
@@ -127,17 +155,31 @@ export class Registry {
   /** Puts a manifest under a tag or its digest; resolves to the subject that the registry noticed, if any. */
   async putManifest(name: string, { descriptor, bytes }: Blob): Promise<string | null> {
     const headers = { 'content-type': descriptor.mediaType };
-    const answer = await this.retrying(() => this.ask(`manifest ${name}`, { method: 'PUT', url: this.url(`manifests/${name}`), headers, body: bytes }, [201, 200, 202, 204]));
+    const answer = await this.retrying(() =>
+      this.ask(
+        `manifest ${name}`,
+        { method: 'PUT', url: this.url(`manifests/${name}`), headers, body: bytes },
+        [201, 200, 202, 204],
+      ),
+    );
     await answer.discard();
     const said = answer.header('docker-content-digest') ?? '';
     const stored = isDigest(said) ? said : await this.storedDigest(name);
-    if (stored !== descriptor.digest) throw new Refusal(`${this.host}: manifest ${name}: digest mismatch: the registry stored ${stored}, and ${descriptor.digest} was sent`);
+    if (stored !== descriptor.digest)
+      throw new Refusal(
+        `${this.host}: manifest ${name}: digest mismatch: the registry stored ${stored}, and ${descriptor.digest} was sent`,
+      );
     return answer.header('oci-subject');
   }
 
   /** Ends an upload session that nobody will finish. Has a signal of its own, because the command's has been given. */
   async forget(session: URL, signal: AbortSignal): Promise<void> {
-    await (await send({ method: 'DELETE', url: session, authorization: this.authorizationFor(session) }, { reach: this.reach, signal })).discard();
+    await (
+      await send(
+        { method: 'DELETE', url: session, authorization: this.authorizationFor(session) },
+        { reach: this.reach, signal },
+      )
+    ).discard();
   }
 
   private async storedDigest(name: string): Promise<string> {
@@ -155,7 +197,10 @@ export class Registry {
   }
 
   private send(request: WireRequest): Promise<Answer> {
-    return send({ ...request, authorization: this.authorizationFor(request.url) }, { reach: this.reach, signal: this.options.signal });
+    return send(
+      { ...request, authorization: this.authorizationFor(request.url) },
+      { reach: this.reach, signal: this.options.signal },
+    );
   }
 
   /** Upload sessions may live on another host; credentials are for the registry's own. */
@@ -170,7 +215,11 @@ interface Greeting {
 }
 
 /** The first request goes without credentials, so trying TLS or not gives nothing away. Only loopback is tried without. */
-async function greet(host: string, reach: Reach, { plainHttp, retry: policy, signal, note }: RegistryOptions): Promise<Greeting> {
+async function greet(
+  host: string,
+  reach: Reach,
+  { plainHttp, retry: policy, signal, note }: RegistryOptions,
+): Promise<Greeting> {
   const once = async (protocol: string): Promise<Greeting> => {
     const answer = await send({ method: 'GET', url: new URL(`${protocol}//${host}/v2/`) }, { reach, signal });
     if (mayPass(answer)) throw await failureOf(answer, `${host}: greeting`, (text) => text);

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import type { Answer } from './answer.ts';
 import { retryAfterMs, Transient } from './retry.ts';
 
@@ -8,7 +8,10 @@ const MAX_SHOWN = 300;
 
 /** The registry's no, with its own code and words. */
 export class RegistryRefusal extends Refusal {
-  constructor(message: string, readonly status: number) {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
     super(message);
   }
 }
@@ -21,15 +24,27 @@ export function mayPass({ status }: Answer): boolean {
 }
 
 /** An answer that is not the hoped-for one, as an error: transient for those that may pass. */
-export async function failureOf(answer: Answer, what: string, redact: (text: string) => string, expected: readonly number[] = []): Promise<Error> {
+export async function failureOf(
+  answer: Answer,
+  what: string,
+  redact: (text: string) => string,
+  expected: readonly number[] = [],
+): Promise<Error> {
   const { status } = answer;
   // an answer that breaks off is still a no
-  const said = await answer.readAll(MAX_BYTES).then((bytes) => printable(redact(words(bytes.toString('utf8')))), () => '');
+  const said = await answer.readAll(MAX_BYTES).then(
+    (bytes) => printable(redact(words(bytes.toString('utf8')))),
+    () => '',
+  );
   const message = `${what}: ${said === '' ? '' : `${said} `}(${status})`;
   if (mayPass(answer)) return new Transient(message, retryAfterMs(answer.header('retry-after')));
   if (status >= 400) return new RegistryRefusal(message, status);
   const wanted = expected.filter((one) => one < 300).join(' or ');
-  return new RegistryRefusal(`${what}: answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + (wanted === '' ? '' : `, where the protocol has ${wanted}`), status);
+  return new RegistryRefusal(
+    `${what}: answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() +
+      (wanted === '' ? '' : `, where the protocol has ${wanted}`),
+    status,
+  );
 }
 
 interface Said {
@@ -48,7 +63,11 @@ function words(text: string): string {
     return /^\s*</.test(text) ? '' : text;
   }
   if (typeof said !== 'object' || said === null) return '';
-  if (Array.isArray(said.errors)) return said.errors.map((one: unknown) => join(...codeAndMessage(one))).filter((one) => one !== '').join('; ');
+  if (Array.isArray(said.errors))
+    return said.errors
+      .map((one: unknown) => join(...codeAndMessage(one)))
+      .filter((one) => one !== '')
+      .join('; ');
   return join(said.error, said.error_description ?? said.details);
 }
 

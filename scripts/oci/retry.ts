@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 
 export interface RetryPolicy {
   /** How often something is tried in all. */
@@ -11,11 +11,19 @@ export interface RetryPolicy {
   readonly longestRetryAfterMs: number;
 }
 
-export const RETRY: RetryPolicy = { attempts: 5, firstWaitMs: 500, longestWaitMs: 10_000, longestRetryAfterMs: 120_000 };
+export const RETRY: RetryPolicy = {
+  attempts: 5,
+  firstWaitMs: 500,
+  longestWaitMs: 10_000,
+  longestRetryAfterMs: 120_000,
+};
 
 /** What may pass: a lost connection, a registry that is busy or broken at the moment. */
 export class Transient extends Error {
-  constructor(message: string, readonly retryAfterMs: number | null = null) {
+  constructor(
+    message: string,
+    readonly retryAfterMs: number | null = null,
+  ) {
     super(message);
   }
 }
@@ -35,7 +43,8 @@ export async function retrying<T>(attempt: () => Promise<T>, { policy, signal, n
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
       if (tried >= policy.attempts) throw new Refusal(`${error.message}; gave up after ${tried} attempts`);
-      if ((error.retryAfterMs ?? 0) > policy.longestRetryAfterMs) throw new Refusal(`${error.message}; it asks to come back in ${Math.ceil((error.retryAfterMs ?? 0) / 1000)} s`);
+      if ((error.retryAfterMs ?? 0) > policy.longestRetryAfterMs)
+        throw new Refusal(`${error.message}; it asks to come back in ${Math.ceil((error.retryAfterMs ?? 0) / 1000)} s`);
       const waitMs = error.retryAfterMs ?? backOffMs(tried, policy);
       note(`${error.message}; trying again in ${(waitMs / 1000).toFixed(1)} s`);
       await sleep(waitMs, undefined, { signal });

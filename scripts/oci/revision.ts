@@ -8,7 +8,10 @@ import { runToEnd } from '../envoy/subprocess.ts';
 export async function cleanRevision(folder: string): Promise<string | null> {
   const top = await git(folder, ['rev-parse', '--show-toplevel']);
   if (top === null || (await realpath(top)) !== (await realpath(folder))) return null;
-  const [commit, changes] = await Promise.all([git(folder, ['rev-parse', 'HEAD']), git(folder, ['status', '--porcelain'])]);
+  const [commit, changes] = await Promise.all([
+    git(folder, ['rev-parse', 'HEAD']),
+    git(folder, ['status', '--porcelain']),
+  ]);
   return changes === '' ? commit : null;
 }
 

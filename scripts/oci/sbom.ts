@@ -18,7 +18,9 @@ const KINDS: Record<SbomFormat, { readonly mediaType: string; readonly write: (p
  */
 export function withSbom(subject: Bundle, format: SbomFormat, product: Product): Bundle {
   const { mediaType, write } = KINDS[format];
-  const document = jsonBlob(mediaType, write(product), { 'org.opencontainers.image.title': `${product.name}.${format}.json` });
+  const document = jsonBlob(mediaType, write(product), {
+    'org.opencontainers.image.title': `${product.name}.${format}.json`,
+  });
   const config = blob(EMPTY, Buffer.from('{}'));
   const manifest: Manifest = {
     schemaVersion: 2,

@@ -2,15 +2,26 @@ import type { Ingredient, Product, Role } from './ingredients.ts';
 import { uuidFrom } from './uuid.ts';
 
 /** How an ingredient relates to the module, in SPDX's words. */
-const RELATION: Record<Role, string> = { compiled: 'STATIC_LINK', declarations: 'BUILD_DEPENDENCY_OF', tool: 'BUILD_TOOL_OF' };
+const RELATION: Record<Role, string> = {
+  compiled: 'STATIC_LINK',
+  declarations: 'BUILD_DEPENDENCY_OF',
+  tool: 'BUILD_TOOL_OF',
+};
 
 /** An SPDX 2.3 document. SPDX demands a time of creation; it is always the epoch, so the same module has the same document. */
 export function spdx(product: Product): object {
-  const module = { ...packageOf('SPDXRef-module', product), primaryPackagePurpose: 'APPLICATION', checksums: [{ algorithm: 'SHA256', checksumValue: product.sha256 }] };
-  const packages = [module, ...product.ingredients.map((one) => ({
-    ...packageOf(idOf(one), one),
-    externalRefs: [{ referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: one.purl }],
-  }))];
+  const module = {
+    ...packageOf('SPDXRef-module', product),
+    primaryPackagePurpose: 'APPLICATION',
+    checksums: [{ algorithm: 'SHA256', checksumValue: product.sha256 }],
+  };
+  const packages = [
+    module,
+    ...product.ingredients.map((one) => ({
+      ...packageOf(idOf(one), one),
+      externalRefs: [{ referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: one.purl }],
+    })),
+  ];
   return {
     spdxVersion: 'SPDX-2.3',
     dataLicense: 'CC0-1.0',
@@ -23,7 +34,10 @@ export function spdx(product: Product): object {
   };
 }
 
-function packageOf(SPDXID: string, { name, version, license }: { name: string; version: string; license: string }): object {
+function packageOf(
+  SPDXID: string,
+  { name, version, license }: { name: string; version: string; license: string },
+): object {
   return {
     SPDXID,
     name,
@@ -41,7 +55,9 @@ function idOf({ name }: Ingredient): string {
 }
 
 function relate(one: Ingredient): object {
-  return one.role === 'compiled' ? relation('SPDXRef-module', RELATION.compiled, idOf(one)) : relation(idOf(one), RELATION[one.role], 'SPDXRef-module');
+  return one.role === 'compiled'
+    ? relation('SPDXRef-module', RELATION.compiled, idOf(one))
+    : relation(idOf(one), RELATION[one.role], 'SPDXRef-module');
 }
 
 function relation(from: string, relationshipType: string, to: string): object {

@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import type { Answer } from './answer.ts';
 import type { Blob } from './bundle.ts';
 import type { Registry } from './registry.ts';
@@ -45,7 +45,11 @@ export async function uploadBlob(registry: Registry, blob: Blob): Promise<void> 
 }
 
 async function open(registry: Registry): Promise<Session> {
-  const answer = await registry.ask('start of an upload', { method: 'POST', url: registry.url('blobs/uploads/'), headers: { 'content-length': '0' } }, [202]);
+  const answer = await registry.ask(
+    'start of an upload',
+    { method: 'POST', url: registry.url('blobs/uploads/'), headers: { 'content-length': '0' } },
+    [202],
+  );
   await answer.discard();
   return { location: locationOf(registry, answer), received: 0 };
 }
@@ -58,17 +62,30 @@ async function standing(registry: Registry, location: URL): Promise<Session | nu
   const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(answer.header('range') ?? '')?.[1];
   // "0-0" stands for one byte and, at some registries, for none: starting anew costs nothing then
   if (last === undefined || last === '0') return null;
-  return { location: answer.header('location') === null ? location : locationOf(registry, answer), received: Number(last) + 1 };
+  return {
+    location: answer.header('location') === null ? location : locationOf(registry, answer),
+    received: Number(last) + 1,
+  };
 }
 
-async function finish(registry: Registry, from: Session, { bytes, descriptor }: Blob, moved: (session: Session) => void): Promise<void> {
+async function finish(
+  registry: Registry,
+  from: Session,
+  { bytes, descriptor }: Blob,
+  moved: (session: Session) => void,
+): Promise<void> {
   const what = `upload of ${descriptor.digest}`;
   let { location } = from;
   const type = { 'content-type': 'application/octet-stream' };
-  if (from.received > bytes.length) throw new RegistryRefusal(`${registry.host}: ${what}: the registry has more bytes than there are`, 416);
+  if (from.received > bytes.length)
+    throw new RegistryRefusal(`${registry.host}: ${what}: the registry has more bytes than there are`, 416);
   if (from.received > 0 && from.received < bytes.length) {
     const headers = { ...type, 'content-range': `${from.received}-${bytes.length - 1}` };
-    const answer = await registry.ask(what, { method: 'PATCH', url: location, headers, body: bytes.subarray(from.received) }, [202]);
+    const answer = await registry.ask(
+      what,
+      { method: 'PATCH', url: location, headers, body: bytes.subarray(from.received) },
+      [202],
+    );
     await answer.discard();
     location = locationOf(registry, answer);
     moved({ location, received: bytes.length });
@@ -78,7 +95,8 @@ async function finish(registry: Registry, from: Session, { bytes, descriptor }: 
   const answer = await registry.ask(what, { method: 'PUT', url, headers: type, body: rest }, [201, 200, 204]);
   await answer.discard();
   // the protocol says 201; some registries say 204, and others mean something else by it
-  if (answer.status !== 201 && !(await registry.hasBlob(descriptor.digest))) throw new Refusal(`${registry.host}: ${what}: answered ${answer.status}, and the blob is not there`);
+  if (answer.status !== 201 && !(await registry.hasBlob(descriptor.digest)))
+    throw new Refusal(`${registry.host}: ${what}: answered ${answer.status}, and the blob is not there`);
 }
 
 /** Appended as text: a signed address must not be written anew. */
@@ -101,4 +119,3 @@ function isStale(error: unknown): boolean {
 async function cancel(registry: Registry, { location }: Session): Promise<void> {
   await registry.forget(location, AbortSignal.timeout(CANCEL_MS)).catch(() => undefined);
 }
-

@@ -1,5 +1,5 @@
-import { Refusal } from '../command.ts';
-import { readBounded } from '../file.ts';
+import { Refusal } from '../cli/command.ts';
+import { readBounded } from '../file/read.ts';
 
 /** The part of the WebAssembly API used here: Node's types leave it to the DOM's. */
 interface WebAssemblyApi {

@@ -1,6 +1,6 @@
 import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { Answer } from './answer.ts';
 import type { Approach, Reach } from './reach.ts';
 import { isLoopback } from './reference.ts';
@@ -42,10 +42,12 @@ export async function send(request: WireRequest, line: Line): Promise<Answer> {
     if (![301, 302, 303, 307, 308].includes(answer.status) || location === null) return answer;
     await answer.discard();
     // what 301 to 303 do to a body is unclear, and no registry sends them for one
-    if (redirects === MAX_REDIRECTS || (request.body !== undefined && answer.status < 307)) throw new Refusal(`${url.host}: redirects in a way that cannot be followed (${answer.status})`);
+    if (redirects === MAX_REDIRECTS || (request.body !== undefined && answer.status < 307))
+      throw new Refusal(`${url.host}: redirects in a way that cannot be followed (${answer.status})`);
     const next = follow(url, location);
     if (next.origin !== url.origin) {
-      if (request.isSecret === true) throw new Refusal(`${url.host}: redirects a request with credentials to ${next.host}; that is refused`);
+      if (request.isSecret === true)
+        throw new Refusal(`${url.host}: redirects a request with credentials to ${next.host}; that is refused`);
       // a redirect back does not bring them back: the other host chose what would be asked for with them
       authorization = null;
     }
@@ -58,7 +60,8 @@ export function follow(from: URL, location: string): URL {
   if (!URL.canParse(location, from.href)) throw new Refusal(`${from.host}: sends a location that is no address`);
   const to = new URL(location, from);
   to.hash = '';
-  if (to.protocol !== 'https:' && !(to.protocol === 'http:' && from.protocol === 'http:')) throw new Refusal(`${from.host}: sends from ${from.protocol}// to ${to.protocol}//${to.host}; that is refused`);
+  if (to.protocol !== 'https:' && !(to.protocol === 'http:' && from.protocol === 'http:'))
+    throw new Refusal(`${from.host}: sends from ${from.protocol}// to ${to.protocol}//${to.host}; that is refused`);
   return to;
 }
 
@@ -77,14 +80,24 @@ async function once(request: WireRequest, { reach, signal }: Line): Promise<Answ
  * Node's own client rather than fetch: it takes a `lookup`, so that the address judged is the address connected to; it
  * unpacks nothing unasked; and it lets the size of headers be limited.
  */
-function exchange({ method, url, headers = {}, authorization, body }: WireRequest, { lookup, met }: Approach, signal: AbortSignal): Promise<Answer> {
+function exchange(
+  { method, url, headers = {}, authorization, body }: WireRequest,
+  { lookup, met }: Approach,
+  signal: AbortSignal,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const options = {
-      method, signal, lookup, maxHeaderSize: MAX_HEADER_BYTES,
+      method,
+      signal,
+      lookup,
+      maxHeaderSize: MAX_HEADER_BYTES,
       headers: { 'user-agent': 'tollgate', ...headers, ...(authorization ? { authorization } : {}) },
     };
     const protocol = url.protocol === 'https:' ? 'https:' : 'http:';
-    const sent = (protocol === 'https:' ? tlsRequest : plainRequest)(url, isLoopback(url.host) ? { ...options, agent: DIRECT[protocol] } : options);
+    const sent = (protocol === 'https:' ? tlsRequest : plainRequest)(
+      url,
+      isLoopback(url.host) ? { ...options, agent: DIRECT[protocol] } : options,
+    );
     sent.on('error', reject);
     sent.on('response', (message) => {
       met(message.socket);

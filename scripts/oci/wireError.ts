@@ -1,4 +1,4 @@
-import { Refusal } from '../command.ts';
+import { Refusal } from '../cli/command.ts';
 import { Transient } from './retry.ts';
 
 /** No answer, or none that is whole. */
@@ -15,8 +15,12 @@ export function failure(error: unknown, url: URL): Error {
   if (error instanceof Refusal || error instanceof Transient) return error;
   const { code: given } = error as { code?: unknown };
   const code = typeof given === 'string' ? given : 'unknown error';
-  if (WRONG_TLS.has(code)) return new PlainHttp(`${url.host}: does not speak TLS; if plain http is meant, say --plain-http`);
-  if (/CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)) return new Refusal(`${url.host}: its certificate is not trusted (${code}); name your authority's in $NODE_EXTRA_CA_CERTS`);
+  if (WRONG_TLS.has(code))
+    return new PlainHttp(`${url.host}: does not speak TLS; if plain http is meant, say --plain-http`);
+  if (/CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code))
+    return new Refusal(
+      `${url.host}: its certificate is not trusted (${code}); name your authority's in $NODE_EXTRA_CA_CERTS`,
+    );
   if (code === 'ABORT_ERR') return new Unreachable(`${url.host}: does not answer`);
   if (code === 'ENOTFOUND') return new Refusal(`${url.host}: no such host`);
   if (code === 'ECONNREFUSED') return new Unreachable(`${url.host}: refuses the connection (${code})`);

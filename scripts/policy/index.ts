@@ -1,12 +1,23 @@
-export { compilePolicy, domainOf } from './compile.ts';
+export { compilePolicy, domainOf } from './compile/compile.ts';
 export { loadPolicy, MAX_POLICY_BYTES, readPolicy, type LoadResult } from './load.ts';
-export { consumerNameRule, encodedConsumer } from './consumerName.ts';
-export { LABEL, LABEL_RULE, NAME, NAME_RULE } from './name.ts';
-export { isSameInAnyOrder, orderedConfig, orderedPolicy } from './order.ts';
-export { parseUpstream } from './place.ts';
-export type * from './pluginConfig.ts';
-export { printProblem, printProblems, printWarnings, type Problem } from './problem.ts';
-export { policySchema, type Api, type Consumer, type HeaderCondition, type Key, type Plan, type Policy, type Quota, type Route, type Subscription } from './schema.ts';
-export { epochSeconds } from './time.ts';
-export type { Target } from './target.ts';
-export { destinationsOf, type Destination, type Upstream } from './upstream.ts';
+export { consumerNameRule, encodedConsumer } from './schema/consumerName.ts';
+export { LABEL, LABEL_RULE, NAME, NAME_RULE } from './schema/name.ts';
+export { isSameInAnyOrder, orderedConfig, orderedPolicy } from './compile/order.ts';
+export { parseUpstream } from './schema/place.ts';
+export type * from '../contract/pluginConfig.ts';
+export { printProblem, printProblems, printWarnings, type Problem } from './check/problem.ts';
+export {
+  policySchema,
+  type Api,
+  type Consumer,
+  type HeaderCondition,
+  type Key,
+  type Plan,
+  type Policy,
+  type Quota,
+  type Route,
+  type Subscription,
+} from './schema/policy.ts';
+export { epochSeconds } from './schema/time.ts';
+export type { Target } from './schema/target.ts';
+export { destinationsOf, type Destination, type Upstream } from './schema/upstream.ts';

@@ -1,7 +1,7 @@
-import type { Io } from '../command.ts';
-import { decode } from './decode.ts';
+import type { Io } from '../cli/command.ts';
+import { decode } from './yaml/decode.ts';
 import { loadPolicy, MAX_POLICY_BYTES, readPolicy, readPolicyFile, unusable, type LoadResult } from './load.ts';
-import type { Problem } from './problem.ts';
+import type { Problem } from './check/problem.ts';
 
 /** The policy of a file, or of standard input for `-`. */
 export async function openPolicy(file: string, io: Io): Promise<LoadResult> {

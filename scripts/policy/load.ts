@@ -1,28 +1,28 @@
-import { readBounded, tooLarge, Unreadable } from '../file.ts';
+import { readBounded, tooLarge, Unreadable } from '../file/read.ts';
 import type { z } from 'zod';
-import type { Finding } from './compose.ts';
-import { checkConsumers } from './checkConsumers.ts';
-import { checkHeaders } from './checkHeaders.ts';
-import { checkRateLimitService } from './checkRateLimitService.ts';
-import { checkNames } from './checkNames.ts';
-import { checkPlaces } from './checkPlaces.ts';
-import { checkQuotas } from './checkQuotas.ts';
-import { checkRoutes } from './checkRoutes.ts';
-import { checkRouting } from './checkRouting.ts';
-import { checkTargets } from './checkTargets.ts';
-import { Cursor } from './cursor.ts';
-import { decode } from './decode.ts';
-import { leakedKeys } from './leak.ts';
-import { isNull, valueOf, type Node } from './node.ts';
-import { printPath } from './path.ts';
-import { Lines } from './position.ts';
-import type { Problem } from './problem.ts';
-import { Report } from './report.ts';
-import { defaultRule, findingsOf } from './rule.ts';
-import { policySchema, type Policy } from './schema.ts';
-import { censor, censorSegment } from './secret.ts';
-import { readSource } from './source.ts';
-import { warn } from './warn.ts';
+import type { Finding } from './yaml/compose.ts';
+import { checkConsumers } from './check/checkConsumers.ts';
+import { checkHeaders } from './check/checkHeaders.ts';
+import { checkRateLimitService } from './check/checkRateLimitService.ts';
+import { checkNames } from './check/checkNames.ts';
+import { checkPlaces } from './check/checkPlaces.ts';
+import { checkQuotas } from './check/checkQuotas.ts';
+import { checkRoutes } from './check/checkRoutes.ts';
+import { checkRouting } from './check/checkRouting.ts';
+import { checkTargets } from './check/checkTargets.ts';
+import { Cursor } from './check/cursor.ts';
+import { decode } from './yaml/decode.ts';
+import { leakedKeys } from './check/leak.ts';
+import { isNull, valueOf, type Node } from './yaml/node.ts';
+import { printPath } from './check/path.ts';
+import { Lines } from './yaml/position.ts';
+import type { Problem } from './check/problem.ts';
+import { Report } from './check/report.ts';
+import { defaultRule, findingsOf } from './check/rule.ts';
+import { policySchema, type Policy } from './schema/policy.ts';
+import { censor, censorSegment } from './check/secret.ts';
+import { readSource } from './yaml/source.ts';
+import { warn } from './check/warn.ts';
 
 /** More than any gateway would take as a plugin config; refused before it is parsed. */
 export const MAX_POLICY_BYTES = 4 * 1024 * 1024;
@@ -66,7 +66,14 @@ export async function readPolicyFile(file: string): Promise<{ text: string } | P
 
 /** Reads a policy's text; `fileName` is only for messages, `nowSeconds` for warnings about the past. */
 export function readPolicy(text: string, fileName: string, nowSeconds: number = Date.now() / 1000): LoadResult {
-  if (Buffer.byteLength(text) > MAX_POLICY_BYTES) return unusable({ file: fileName, line: 0, column: 0, path: '', rule: tooLarge(MAX_POLICY_BYTES, Buffer.byteLength(text)) });
+  if (Buffer.byteLength(text) > MAX_POLICY_BYTES)
+    return unusable({
+      file: fileName,
+      line: 0,
+      column: 0,
+      path: '',
+      rule: tooLarge(MAX_POLICY_BYTES, Buffer.byteLength(text)),
+    });
   const lines = new Lines(text);
   const refused = (found: readonly Finding[], isCounted = true): LoadResult => {
     const [problems, more] = listed(found, lines, fileName);
@@ -75,13 +82,18 @@ export function readPolicy(text: string, fileName: string, nowSeconds: number = 
   const { root, findings } = readSource(text);
   const leaks = leakedKeys(text);
   if (root === null || isNull(root)) {
-    const empty: Finding[] = root === null ? [] : [{ offset: 0, path: [], rule: 'must hold a policy; the file is empty' }];
+    const empty: Finding[] =
+      root === null ? [] : [{ offset: 0, path: [], rule: 'must hold a policy; the file is empty' }];
     return refused([...findings, ...empty, ...leaks]);
   }
   const parsed = parse(valueOf(root));
   // an alias is nothing, and has said so
   const settled = new Set(findings.map(placeOf));
-  const all = findings.concat(leaks, findingsOf(parsed.issues, root).filter((finding) => !settled.has(placeOf(finding))), check(root, lines));
+  const all = findings.concat(
+    leaks,
+    findingsOf(parsed.issues, root).filter((finding) => !settled.has(placeOf(finding))),
+    check(root, lines),
+  );
   if (all.length > 0 || parsed.policy === null) return refused(all, parsed.isWhole);
   const report = new Report(lines);
   warn(new Cursor(root, [], root.start), nowSeconds, report);
@@ -103,7 +115,9 @@ interface Parsed {
 function parse(value: unknown): Parsed {
   for (let most = Infinity; ; most = Math.min(most / 10, MAX_JUDGED)) {
     try {
-      const { data, error } = policySchema.safeParse(most === Infinity ? value : firstOf(value, most), { error: defaultRule });
+      const { data, error } = policySchema.safeParse(most === Infinity ? value : firstOf(value, most), {
+        error: defaultRule,
+      });
       return { policy: error === undefined ? data : null, issues: error?.issues ?? [], isWhole: most === Infinity };
     } catch (error) {
       if (!(error instanceof RangeError) || most < 10) throw error;
@@ -114,13 +128,28 @@ function parse(value: unknown): Parsed {
 function firstOf(value: unknown, most: number): unknown {
   if (Array.isArray(value)) return value.slice(0, most).map((item) => firstOf(item, most));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).slice(0, most).map(([name, member]) => [name, firstOf(member, most)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, most)
+      .map(([name, member]) => [name, firstOf(member, most)]),
+  );
 }
 
 function check(root: Node, lines: Lines): Finding[] {
   const cursor = new Cursor(root, [], root.start);
   const report = new Report(lines);
-  for (const rule of [checkNames, checkPlaces, checkQuotas, checkRateLimitService, checkHeaders, checkRoutes, checkTargets, checkRouting, checkConsumers]) rule(cursor, report);
+  for (const rule of [
+    checkNames,
+    checkPlaces,
+    checkQuotas,
+    checkRateLimitService,
+    checkHeaders,
+    checkRoutes,
+    checkTargets,
+    checkRouting,
+    checkConsumers,
+  ])
+    rule(cursor, report);
   return report.findings;
 }
 

@@ -25,7 +25,17 @@ export function serviceConfigOf(written: Policy): ServiceConfig | null {
   const descriptors = Object.entries(policy.plans).flatMap(([plan, { quotas }]): Descriptor[] => {
     const mesh = Object.entries(quotas).filter(([, { scope }]) => scope === 'mesh');
     if (mesh.length === 0) return [];
-    return [{ key: 'plan', value: plan, descriptors: mesh.map(([name, quota]) => ({ key: 'quota', value: name, descriptors: countersOf(policy, plan, name, quota) })) }];
+    return [
+      {
+        key: 'plan',
+        value: plan,
+        descriptors: mesh.map(([name, quota]) => ({
+          key: 'quota',
+          value: name,
+          descriptors: countersOf(policy, plan, name, quota),
+        })),
+      },
+    ];
   });
   return descriptors.length === 0 ? null : { domain: domainOf(policy), descriptors };
 }
@@ -39,7 +49,11 @@ export function serviceConfigText(config: ServiceConfig, policy: string): string
 function countersOf(policy: Policy, plan: string, name: string, quota: Quota): Descriptor[] {
   const own = ownLimits(policy, plan, name, quota);
   if (quota.per === 'consumer') return consumersOf(quota, own.get(null));
-  const apis = [...own].map(([api, limits]): Descriptor => ({ key: 'api', value: api!, descriptors: consumersOf(quota, limits) }));
+  const apis = [...own].map(([api, limits]): Descriptor => ({
+    key: 'api',
+    value: api!,
+    descriptors: consumersOf(quota, limits),
+  }));
   return [{ key: 'api', descriptors: consumersOf(quota) }, ...apis];
 }
 
@@ -48,7 +62,11 @@ function consumersOf(quota: Quota, own: ReadonlyMap<string, number> = new Map())
   const limited = (limit: number): Descriptor['rate_limit'] => ({ unit: unitOf(quota), requests_per_unit: limit });
   return [
     { key: 'consumer', rate_limit: limited(quota.limit)! },
-    ...[...own].map(([consumer, limit]): Descriptor => ({ key: 'consumer', value: encodedConsumer(consumer), rate_limit: limited(limit)! })),
+    ...[...own].map(([consumer, limit]): Descriptor => ({
+      key: 'consumer',
+      value: encodedConsumer(consumer),
+      rate_limit: limited(limit)!,
+    })),
   ];
 }
 

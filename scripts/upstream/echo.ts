@@ -37,10 +37,11 @@ export function startEcho(name: string, onRequest?: (seen: Seen) => void): Promi
     onRequest?.(seenOf(name, request));
     upgrade(request, socket);
   });
-  const close = (): Promise<void> => new Promise((resolve) => {
-    server.close(() => resolve());
-    sockets.forEach((socket) => socket.destroy());
-  });
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      sockets.forEach((socket) => socket.destroy());
+    });
   return new Promise((resolve, reject) => {
     server.on('error', reject);
     server.listen(0, '127.0.0.1', () => {
@@ -52,7 +53,8 @@ export function startEcho(name: string, onRequest?: (seen: Seen) => void): Promi
 
 function seenOf(upstream: string, request: IncomingMessage): Seen {
   const headers: [string, string][] = [];
-  for (let i = 0; i < request.rawHeaders.length; i += 2) headers.push([request.rawHeaders[i]!.toLowerCase(), request.rawHeaders[i + 1]!]);
+  for (let i = 0; i < request.rawHeaders.length; i += 2)
+    headers.push([request.rawHeaders[i]!.toLowerCase(), request.rawHeaders[i + 1]!]);
   return { upstream, method: request.method ?? '', path: request.url ?? '', headers };
 }
 
@@ -66,8 +68,12 @@ function answer(request: IncomingMessage, response: ServerResponse, seen: Seen):
 }
 
 function upgrade(request: IncomingMessage, socket: Duplex): void {
-  const accept = createHash('sha1').update(`${request.headers['sec-websocket-key'] ?? ''}${WEBSOCKET_GUID}`).digest('base64');
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}\r\n\r\n`);
+  const accept = createHash('sha1')
+    .update(`${request.headers['sec-websocket-key'] ?? ''}${WEBSOCKET_GUID}`)
+    .digest('base64');
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}\r\n\r\n`,
+  );
   socket.on('error', () => socket.destroy());
   socket.pipe(socket);
 }

@@ -16,7 +16,11 @@ describe('attacks', { skip: found.skip }, () => {
     it(`${attack.name}: ${attack.tries}`, async (t) => {
       const outcome = await runAttack(attack, { seed, ms: timeOf(attack, allAttacks, TOTAL_MS), found });
       t.diagnostic(figuresOf(outcome));
-      assert.equal(outcome.fault, null, `${outcome.fault}\nto try it again: npm run attack -- --seed ${seed} --only ${attack.name}`);
+      assert.equal(
+        outcome.fault,
+        null,
+        `${outcome.fault}\nto try it again: npm run attack -- --seed ${seed} --only ${attack.name}`,
+      );
     });
   }
 });

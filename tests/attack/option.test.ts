@@ -30,7 +30,10 @@ test('every attack has a name of its own, and the times add up', () => {
 test('the same seed tries the same things, and another seed or name others', async () => {
   const drawn = async (seed: number, name: string): Promise<number> => {
     let number = 0;
-    await runAttack({ ...attackThat(async ({ random }) => void (number = random.next())), name }, { seed, ms: 10, found: nowhere });
+    await runAttack(
+      { ...attackThat(async ({ random }) => void (number = random.next())), name },
+      { seed, ms: 10, found: nowhere },
+    );
     return number;
   };
   assert.equal(await drawn(1, 'a'), await drawn(1, 'a'));
@@ -40,18 +43,24 @@ test('the same seed tries the same things, and another seed or name others', asy
 
 test('an attack that throws has found a fault, and what it opened is closed', async () => {
   const closed: string[] = [];
-  const outcome = await runAttack(attackThat(async ({ cleanUp, count }) => {
-    cleanUp(async () => closed.push('first'));
-    cleanUp(async () => closed.push('second'));
-    count('requests', 2);
-    throw new Fault('a door is open');
-  }), { seed: 1, ms: 10, found: nowhere });
+  const outcome = await runAttack(
+    attackThat(async ({ cleanUp, count }) => {
+      cleanUp(async () => closed.push('first'));
+      cleanUp(async () => closed.push('second'));
+      count('requests', 2);
+      throw new Fault('a door is open');
+    }),
+    { seed: 1, ms: 10, found: nowhere },
+  );
   assert.equal(outcome.fault, 'a door is open');
   assert.deepEqual([...outcome.counts], [['requests', 2]]);
   assert.deepEqual(closed, ['second', 'first']);
 });
 
 test('an attack that tries nothing has not held', async () => {
-  const outcome = await runAttack(attackThat(async () => undefined), { seed: 1, ms: 10, found: nowhere });
+  const outcome = await runAttack(
+    attackThat(async () => undefined),
+    { seed: 1, ms: 10, found: nowhere },
+  );
   assert.equal(outcome.fault, 'it tried nothing');
 });

@@ -27,14 +27,25 @@ async function validate(config: object): Promise<string | null> {
 
 // that of 100,000 consumers takes seconds and is like the others
 const variants = allVariants.filter(({ name }) => name !== 'tollgate-full-100000');
-const services = new Map([['ratelimit', 1], ['extauthz', 2]] as const);
+const services = new Map([
+  ['ratelimit', 1],
+  ['extauthz', 2],
+] as const);
 
 test('Envoy takes the configuration of all variants', { skip: found.skip }, async () => {
   assert.equal(await validate(envoyConfig(await place(variants), services)), null);
 });
 
 test('Envoy refuses it when a filter has a field that it does not know', { skip: found.skip }, async () => {
-  const wrong = { ...variants[0]!, filters: () => [{ name: 'x', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua', nonsense: 1 } }] };
+  const wrong = {
+    ...variants[0]!,
+    filters: () => [
+      {
+        name: 'x',
+        typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua', nonsense: 1 },
+      },
+    ],
+  };
   assert.match((await validate(envoyConfig(await place([wrong]), services))) ?? '', /nonsense/);
 });
 
@@ -43,12 +54,16 @@ test('every variant that calls no service answers as it says', { skip: found.ski
   const alone = variants.filter((variant) => variant.services.length === 0);
   const envoy = await BenchEnvoy.start(found.envoy, alone, new Map());
   try {
-    for (const variant of alone) assert.equal(await probe(variant, envoy.portOf(variant)), variant.status, variant.name);
+    for (const variant of alone)
+      assert.equal(await probe(variant, envoy.portOf(variant)), variant.status, variant.name);
     envoy.assertHealthy();
     // and a variant that does not is found out
     const [first] = alone;
     await assert.rejects(probe({ ...first!, status: 401 }, envoy.portOf(first!)), /answered 200; expected 401/);
-    await assert.rejects(probe({ ...first!, proof: 'ratelimit' }, envoy.portOf(first!)), /no ratelimit in the response/);
+    await assert.rejects(
+      probe({ ...first!, proof: 'ratelimit' }, envoy.portOf(first!)),
+      /no ratelimit in the response/,
+    );
   } finally {
     await envoy.stop();
   }

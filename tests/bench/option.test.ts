@@ -20,7 +20,10 @@ const names = ({ variants }: Options): string[] => variants.map(({ name }) => na
 
 describe('options of the benchmark', () => {
   it('measure every variant unless told otherwise', () => {
-    assert.deepEqual(names(read()), allVariants.map(({ name }) => name));
+    assert.deepEqual(
+      names(read()),
+      allVariants.map(({ name }) => name),
+    );
     assert.equal(new Set(names(read())).size, allVariants.length, 'no name twice');
   });
 
@@ -36,10 +39,25 @@ describe('options of the benchmark', () => {
   it('add other modules, also beside --only', async () => {
     const config = join(folder, 'config.json');
     await writeFile(config, '{"from":"file"}');
-    const options = read('--only', 'lua-key', '--also', `one=${module},config=${config}`, '--also', `two=${module},config={"a":"b=c,d"}`, '--also', `three=${module}`);
+    const options = read(
+      '--only',
+      'lua-key',
+      '--also',
+      `one=${module},config=${config}`,
+      '--also',
+      `two=${module},config={"a":"b=c,d"}`,
+      '--also',
+      `three=${module}`,
+    );
     const added = options.variants.filter(({ family }) => family === 'foreign');
-    assert.deepEqual(added.map(({ name }) => name), ['one', 'two', 'three']);
-    assert.deepEqual(added.map((variant) => variant.configuration?.()), ['{"from":"file"}', '{"a":"b=c,d"}', '']);
+    assert.deepEqual(
+      added.map(({ name }) => name),
+      ['one', 'two', 'three'],
+    );
+    assert.deepEqual(
+      added.map((variant) => variant.configuration?.()),
+      ['{"from":"file"}', '{"a":"b=c,d"}', ''],
+    );
   });
 
   const wrong: [string[], RegExp][] = [
@@ -50,7 +68,8 @@ describe('options of the benchmark', () => {
     [['--also', 'x=/nowhere/x.wasm'], /--also x: no file/],
     [['--nonsense'], /Unknown option '--nonsense'/],
   ];
-  for (const [args, message] of wrong) it(`refuse ${args.join(' ')}`, () => assert.throws(() => read(...args), message));
+  for (const [args, message] of wrong)
+    it(`refuse ${args.join(' ')}`, () => assert.throws(() => read(...args), message));
 
   it('refuse a name that is taken', () => {
     assert.throws(() => read('--also', `lua-key=${module}`), /there is a variant of that name/);

@@ -13,14 +13,21 @@ describe('a run in print', () => {
   it('is a table for a terminal', () => matchesGolden(textTable(RESULT), golden('table.txt')));
 
   it('is sections of a page', () => {
-    const text = Object.entries(sections(RESULT)).map(([name, section]) => `<!-- ${name} -->\n${section}\n`).join('\n');
+    const text = Object.entries(sections(RESULT))
+      .map(([name, section]) => `<!-- ${name} -->\n${section}\n`)
+      .join('\n');
     matchesGolden(text, golden('sections.md'));
   });
 
   it('is a chart', () => matchesGolden(chart(RESULT), golden('chart.svg')));
 
   it('is JSON that reads back the same', () => {
-    const round = (value: unknown): unknown => JSON.parse(JSON.stringify(value, (_, one: unknown) => (typeof one === 'number' && !Number.isInteger(one) ? Number(one.toPrecision(6)) : one)));
+    const round = (value: unknown): unknown =>
+      JSON.parse(
+        JSON.stringify(value, (_, one: unknown) =>
+          typeof one === 'number' && !Number.isInteger(one) ? Number(one.toPrecision(6)) : one,
+        ),
+      );
     assert.deepEqual(JSON.parse(printResult(RESULT)), round(RESULT));
   });
 

@@ -19,24 +19,37 @@ describe('what wrk reports', () => {
   });
 
   it('counts for nothing when connections failed', () => {
-    assert.throws(() => readWrk(`${WRK}  Socket errors: connect 0, read 3, write 0, timeout 0\n`), /socket errors: connect 0, read 3/);
+    assert.throws(
+      () => readWrk(`${WRK}  Socket errors: connect 0, read 3, write 0, timeout 0\n`),
+      /socket errors: connect 0, read 3/,
+    );
     assert.throws(() => readWrk('unable to connect'), /not understood/);
   });
 });
 
 function fortio(codes: Record<string, number>, data: { Start: number; End: number; Count: number }[]): string {
-  return JSON.stringify({ ActualQPS: 999.5, DurationHistogram: { Count: data.reduce((sum, { Count }) => sum + Count, 0), Data: data }, RetCodes: codes });
+  return JSON.stringify({
+    ActualQPS: 999.5,
+    DurationHistogram: { Count: data.reduce((sum, { Count }) => sum + Count, 0), Data: data },
+    RetCodes: codes,
+  });
 }
 
 describe('what fortio reports', () => {
   it('becomes percentiles in microseconds', () => {
-    const { p50Microseconds, requests } = readFortio(fortio({ 200: 100 }, [{ Start: 0.0001, End: 0.0002, Count: 100 }]), 200);
+    const { p50Microseconds, requests } = readFortio(
+      fortio({ 200: 100 }, [{ Start: 0.0001, End: 0.0002, Count: 100 }]),
+      200,
+    );
     assert.deepEqual([Math.round(p50Microseconds), requests], [150, 100]);
   });
 
   it('gets back the requests that a stall of its connection left out', () => {
     // 8 ms lie between two requests of a connection: a wait of 0.8 s hides 99 others
-    const report = fortio({ 200: 900 }, [{ Start: 0.0001, End: 0.0002, Count: 899 }, { Start: 0.8, End: 0.8, Count: 1 }]);
+    const report = fortio({ 200: 900 }, [
+      { Start: 0.0001, End: 0.0002, Count: 899 },
+      { Start: 0.8, End: 0.8, Count: 1 },
+    ]);
     const { p99Microseconds } = readFortio(report, 200);
     assert.ok(p99Microseconds > 500_000, `${p99Microseconds}`);
   });

@@ -17,8 +17,14 @@ describe('statistics of rounds', () => {
 
   it('pairs what was measured in the same round before it takes the middle', () => {
     // rounds in which the whole machine was slow: each difference is 2, that of the medians is 2 as well only by chance
-    assert.equal(paired([12, 102, 1002], [10, 100, 1000], (a, b) => a - b), 2);
-    assert.equal(paired([3, 50, 8], [1, 10, 4], (a, b) => a / b), 3);
+    assert.equal(
+      paired([12, 102, 1002], [10, 100, 1000], (a, b) => a - b),
+      2,
+    );
+    assert.equal(
+      paired([3, 50, 8], [1, 10, 4], (a, b) => a / b),
+      3,
+    );
   });
 
   it('refuses to pair unequal numbers of rounds', () => {
@@ -28,20 +34,42 @@ describe('statistics of rounds', () => {
 
 describe('histogram of latencies', () => {
   it('spreads the values of a bucket evenly', () => {
-    const buckets = [{ start: 0, end: 10, count: 90 }, { start: 10, end: 20, count: 10 }];
+    const buckets = [
+      { start: 0, end: 10, count: 90 },
+      { start: 10, end: 20, count: 10 },
+    ];
     assert.equal(percentile(buckets, 45), 5);
     assert.equal(percentile(buckets, 95), 15);
     assert.equal(percentile(buckets, 100), 20);
   });
 
   it('is of no order, and no values have no percentile', () => {
-    assert.equal(percentile([{ start: 10, end: 20, count: 1 }, { start: 0, end: 10, count: 1 }], 50), 10);
+    assert.equal(
+      percentile(
+        [
+          { start: 10, end: 20, count: 1 },
+          { start: 0, end: 10, count: 1 },
+        ],
+        50,
+      ),
+      10,
+    );
     assert.ok(Number.isNaN(percentile([], 50)));
   });
 
   it('puts back the requests that a stall left out, with the wait each would have had', () => {
-    const stalled = withOmitted([{ start: 0, end: 2, count: 97 }, { start: 34, end: 36, count: 1 }], 10);
-    assert.deepEqual(stalled.slice(2), [{ start: 24, end: 26, count: 1 }, { start: 14, end: 16, count: 1 }, { start: 4, end: 6, count: 1 }]);
+    const stalled = withOmitted(
+      [
+        { start: 0, end: 2, count: 97 },
+        { start: 34, end: 36, count: 1 },
+      ],
+      10,
+    );
+    assert.deepEqual(stalled.slice(2), [
+      { start: 24, end: 26, count: 1 },
+      { start: 14, end: 16, count: 1 },
+      { start: 4, end: 6, count: 1 },
+    ]);
     // without them, 98 of 99 requests would seem to have been fast
     assert.ok(percentile(stalled, 98) > 4);
   });
@@ -61,7 +89,11 @@ describe('order of variants', () => {
   });
 
   it('loses and doubles nobody', () => {
-    for (let seed = 0; seed < 50; seed++) assert.deepEqual(shuffled(items, seed).sort((a, b) => a - b), items);
+    for (let seed = 0; seed < 50; seed++)
+      assert.deepEqual(
+        shuffled(items, seed).sort((a, b) => a - b),
+        items,
+      );
   });
 
   it('puts everybody everywhere', () => {

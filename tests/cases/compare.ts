@@ -11,7 +11,9 @@ export interface Strictness {
 /** The differences between what a case expects and what came, each a line of text. */
 export function compare(expect: Expectation, request: WireRequest, outcome: Outcome, strictness: Strictness): string[] {
   if (outcome.reason !== expect.reason) {
-    return [`reason: expected ${expect.reason}, got ${outcome.reason} (status ${outcome.status}) ${outcome.body}`.trim()];
+    return [
+      `reason: expected ${expect.reason}, got ${outcome.reason} (status ${outcome.status}) ${outcome.body}`.trim(),
+    ];
   }
   const status = expect.status ?? (isGrpcRequest(request) ? 200 : REASONS[expect.reason].status);
   const problems = outcome.status === status ? [] : [`status: expected ${status}, got ${outcome.status}`];
@@ -25,7 +27,9 @@ export function compare(expect: Expectation, request: WireRequest, outcome: Outc
 
 /** Envoy's own rule; it answers as gRPC only what it takes for gRPC. */
 export function isGrpcRequest(request: WireRequest): boolean {
-  return request.headers.some(([name, value]) => name.toLowerCase() === 'content-type' && /^application\/grpc($|\+)/.test(value));
+  return request.headers.some(
+    ([name, value]) => name.toLowerCase() === 'content-type' && /^application\/grpc($|\+)/.test(value),
+  );
 }
 
 type Values = Record<string, string | string[]>;

@@ -18,12 +18,18 @@ describe('the cases', () => {
   it('expect every reason that a policy can bring about', () => {
     const seen = new Set(loadCases().flatMap((test) => test.steps.map((step) => step.exchange?.expect.reason)));
     const never = ['quota_unavailable', 'not_configured', 'internal_error', 'too_many_waiting'];
-    assert.deepEqual(REASON_NAMES.filter((reason) => !seen.has(reason) && !never.includes(reason)), []);
+    assert.deepEqual(
+      REASON_NAMES.filter((reason) => !seen.has(reason) && !never.includes(reason)),
+      [],
+    );
   });
 
   it('need a settable clock wherever a step carries a time', () => {
     const careless = loadCases().filter((test) => !test.virtualTime && test.steps.some((step) => step.atMs !== null));
-    assert.deepEqual(careless.map((test) => test.name), []);
+    assert.deepEqual(
+      careless.map((test) => test.name),
+      [],
+    );
   });
 });
 
@@ -53,7 +59,10 @@ describe('the format of cases', () => {
   });
 
   it('patches policies as RFC 7396 says', () => {
-    assert.deepEqual(mergePatch({ a: { b: 1, c: 2 }, d: [1] }, { a: { b: null, e: 3 }, d: [2] }), { a: { c: 2, e: 3 }, d: [2] });
+    assert.deepEqual(mergePatch({ a: { b: 1, c: 2 }, d: [1] }, { a: { b: null, e: 3 }, d: [2] }), {
+      a: { c: 2, e: 3 },
+      d: [2],
+    });
   });
 
   it('writes bytes as hex and long texts as repeats', () => {

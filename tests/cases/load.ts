@@ -32,7 +32,9 @@ const FOLDER = new URL('./', import.meta.url);
 
 /** Every case of the folder, in file order; names are unique over all files. */
 export function loadCases(): Case[] {
-  const files = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml')).sort();
+  const files = readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.yaml'))
+    .sort();
   const cases = files.flatMap((file) => readCases(readFileSync(new URL(file, FOLDER), 'utf8'), file));
   const seen = new Map<string, string>();
   for (const { name, file } of cases) {
@@ -68,7 +70,10 @@ function resolveCase(text: CaseText, file: string): Case {
       jump: step.jump,
       policy: changed ? policyText(policy) : null,
       times: step.times,
-      exchange: step.request && step.expect ? { request: wireRequest(step.request), expect: wireExpectation(step.expect) } : null,
+      exchange:
+        step.request && step.expect
+          ? { request: wireRequest(step.request), expect: wireExpectation(step.expect) }
+          : null,
     };
   });
   return {

@@ -22,19 +22,27 @@ function identityPromises({ reason, upstream }: Outcome): string[] {
     unmatched: [],
   };
   const wanted = given[reason]!.join();
-  const found = upstream.headers.map(([name]) => name).filter((name) => name.replaceAll('_', '-').startsWith('x-tollgate-'));
-  return found.sort().join() === wanted ? [] : [`promise: upstream sees [${wanted}] of x-tollgate-*, got [${found.join()}]`];
+  const found = upstream.headers
+    .map(([name]) => name)
+    .filter((name) => name.replaceAll('_', '-').startsWith('x-tollgate-'));
+  return found.sort().join() === wanted
+    ? []
+    : [`promise: upstream sees [${wanted}] of x-tollgate-*, got [${found.join()}]`];
 }
 
 function keptSecrets(test: Case, secrets: string[], outcome: Outcome): string[] {
   if (outcome.reason === 'unmatched' || /"forwardKey": true/.test(test.policy)) return [];
   const seen = [outcome.upstream!.path, ...outcome.upstream!.headers.map(([, value]) => value)];
-  return secrets.filter((key) => seen.some((text) => text.includes(key))).map(() => 'promise: the upstream never sees the key');
+  return secrets
+    .filter((key) => seen.some((text) => text.includes(key)))
+    .map(() => 'promise: the upstream never sees the key');
 }
 
 function leaks(secrets: string[], outcome: Outcome): string[] {
   const seen = [outcome.body, outcome.log ?? '', ...outcome.headers.map(([, value]) => value)];
-  return secrets.filter((key) => seen.some((text) => text.includes(key))).map(() => 'promise: no reply or log holds the key');
+  return secrets
+    .filter((key) => seen.some((text) => text.includes(key)))
+    .map(() => 'promise: no reply or log holds the key');
 }
 
 function refusalPromises(outcome: Outcome): string[] {
@@ -62,11 +70,13 @@ function quotaPromises({ headers, status }: Outcome): string[] {
 function problemPromises(request: WireRequest, outcome: Outcome): string[] {
   const problems: string[] = [];
   const type = valuesOf(outcome.headers, 'content-type').join();
-  if (type !== 'application/problem+json') problems.push(`promise: refusals are application/problem+json, got "${type}"`);
+  if (type !== 'application/problem+json')
+    problems.push(`promise: refusals are application/problem+json, got "${type}"`);
   if (request.method === 'HEAD') return outcome.body === '' ? problems : [...problems, 'promise: HEAD has no body'];
   try {
     const body = JSON.parse(outcome.body) as Record<string, unknown>;
-    if (body.type !== `urn:tollgate:reason:${outcome.reason}`) problems.push(`promise: body type, got ${String(body.type)}`);
+    if (body.type !== `urn:tollgate:reason:${outcome.reason}`)
+      problems.push(`promise: body type, got ${String(body.type)}`);
     if (body.reason !== outcome.reason) problems.push(`promise: body reason, got ${String(body.reason)}`);
     if (body.status !== outcome.status) problems.push(`promise: body status, got ${String(body.status)}`);
     for (const name of ['title', 'detail']) {

@@ -64,7 +64,12 @@ export async function runCase(test: Case, runner: Runner): Promise<string[]> {
 }
 
 async function runStep(
-  test: Case, step: Step, index: number, atMs: number, session: Session, runner: Runner,
+  test: Case,
+  step: Step,
+  index: number,
+  atMs: number,
+  session: Session,
+  runner: Runner,
 ): Promise<string[]> {
   if (step.exchange === null) return [];
   const { request, expect } = step.exchange;

@@ -22,7 +22,9 @@ export function wireRequest(text: RequestText): WireRequest {
 /** `hex:00ff` → those bytes; `repeat(ab, 3)` → ababab; otherwise the text's UTF-8. */
 export function wireText(text: string): string {
   if (text.startsWith('hex:')) return Buffer.from(text.slice(4), 'hex').toString('latin1');
-  const spread = text.replace(/repeat\((.+?), (\d+)\)/g, (_, part: string, count: string) => part.repeat(Number(count)));
+  const spread = text.replace(/repeat\((.+?), (\d+)\)/g, (_, part: string, count: string) =>
+    part.repeat(Number(count)),
+  );
   return Buffer.from(spread, 'utf8').toString('latin1');
 }
 

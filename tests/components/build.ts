@@ -13,5 +13,8 @@ if (unknown.length > 0) {
 const wanted = asked.length > 0 ? (asked as ComponentName[]) : componentNames;
 process.stdout.write(`components: ${componentsFolder()}\n`);
 const failures = await provide(wanted, (line) => process.stdout.write(`${line}\n`));
-for (const name of wanted) process.stdout.write(`${name.padEnd(16)} ${(await findComponent(name)) ?? `missing: ${failures.get(name) ?? 'not found'}`}\n`);
+for (const name of wanted)
+  process.stdout.write(
+    `${name.padEnd(16)} ${(await findComponent(name)) ?? `missing: ${failures.get(name) ?? 'not found'}`}\n`,
+  );
 process.exitCode = failures.size === 0 ? 0 : 1;

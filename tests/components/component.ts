@@ -1,4 +1,4 @@
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 
 /** A program built from the Go module in the folder `module` beside this file, whose go.mod and go.sum pin it. */
 export interface GoComponent {
@@ -22,17 +22,62 @@ export type Component = GoComponent | DebianComponent;
 
 /** Everything real that Tollgate's neighbours are tested with; Envoy comes from scripts/envoy. */
 export const components = [
-  { from: 'go', name: 'pilot-agent', module: 'istio', package: 'istio.io/istio/pilot/cmd/pilot-agent', tags: 'agent,disable_pgv,grpcnotrace,retrynotrace', firstBuildSeconds: 70 },
-  { from: 'go', name: 'pilot-discovery', module: 'istio', package: 'istio.io/istio/pilot/cmd/pilot-discovery', tags: 'vtprotobuf,disable_pgv', firstBuildSeconds: 330 },
-  { from: 'go', name: 'istioctl', module: 'istio', package: 'istio.io/istio/istioctl/cmd/istioctl', tags: 'vtprotobuf,disable_pgv', firstBuildSeconds: 60 },
+  {
+    from: 'go',
+    name: 'pilot-agent',
+    module: 'istio',
+    package: 'istio.io/istio/pilot/cmd/pilot-agent',
+    tags: 'agent,disable_pgv,grpcnotrace,retrynotrace',
+    firstBuildSeconds: 70,
+  },
+  {
+    from: 'go',
+    name: 'pilot-discovery',
+    module: 'istio',
+    package: 'istio.io/istio/pilot/cmd/pilot-discovery',
+    tags: 'vtprotobuf,disable_pgv',
+    firstBuildSeconds: 330,
+  },
+  {
+    from: 'go',
+    name: 'istioctl',
+    module: 'istio',
+    package: 'istio.io/istio/istioctl/cmd/istioctl',
+    tags: 'vtprotobuf,disable_pgv',
+    firstBuildSeconds: 60,
+  },
   { from: 'go', name: 'wasmfetch', module: 'istio', package: './wasmfetch', firstBuildSeconds: 30 },
-  { from: 'go', name: 'crane', module: 'crane', package: 'github.com/google/go-containerregistry/cmd/crane', firstBuildSeconds: 30 },
-  { from: 'go', name: 'kube-apiserver', module: 'kube', package: 'k8s.io/kubernetes/cmd/kube-apiserver', firstBuildSeconds: 310 },
+  {
+    from: 'go',
+    name: 'crane',
+    module: 'crane',
+    package: 'github.com/google/go-containerregistry/cmd/crane',
+    firstBuildSeconds: 30,
+  },
+  {
+    from: 'go',
+    name: 'kube-apiserver',
+    module: 'kube',
+    package: 'k8s.io/kubernetes/cmd/kube-apiserver',
+    firstBuildSeconds: 310,
+  },
   { from: 'go', name: 'kubectl', module: 'kubectl', package: '.', firstBuildSeconds: 70 },
-  { from: 'go', name: 'ratelimit', module: 'ratelimit', package: 'github.com/envoyproxy/ratelimit/src/service_cmd', firstBuildSeconds: 45 },
+  {
+    from: 'go',
+    name: 'ratelimit',
+    module: 'ratelimit',
+    package: 'github.com/envoyproxy/ratelimit/src/service_cmd',
+    firstBuildSeconds: 45,
+  },
   { from: 'go', name: 'fortio', module: 'fortio', package: 'fortio.org/fortio', firstBuildSeconds: 40 },
   { from: 'go', name: 'extauthz', module: 'extauthz', package: '.', firstBuildSeconds: 40 },
-  { from: 'go', name: 'docker-compose', module: 'compose', package: 'github.com/docker/compose/v2/cmd', firstBuildSeconds: 150 },
+  {
+    from: 'go',
+    name: 'docker-compose',
+    module: 'compose',
+    package: 'github.com/docker/compose/v2/cmd',
+    firstBuildSeconds: 150,
+  },
   { from: 'debian', name: 'wrk', package: 'wrk' },
   { from: 'debian', name: 'redis-server', package: 'redis-server' },
   { from: 'debian', name: 'etcd', package: 'etcd-server' },
@@ -50,7 +95,8 @@ const BENCH_ONLY: readonly ComponentName[] = ['fortio', 'wrk', 'extauthz'];
 export const DOCKER_COMPONENTS = ['dockerd', 'docker-compose', 'busybox'] as const satisfies readonly ComponentName[];
 
 /** What tests of registries and meshes need. */
-export const testComponentNames: readonly ComponentName[] = components.map(({ name }) => name)
+export const testComponentNames: readonly ComponentName[] = components
+  .map(({ name }) => name)
   .filter((name) => ![...BENCH_ONLY, ...DOCKER_COMPONENTS].includes(name));
 
 export const componentNames: readonly ComponentName[] = components.map(({ name }) => name);

@@ -4,10 +4,12 @@ import { runToEnd } from '../../scripts/envoy/subprocess.ts';
 /** Installs Debian packages; null, or why it could not. */
 export async function installPackages(packages: readonly string[]): Promise<string | null> {
   const yourself = `install it yourself: apt-get install ${packages.join(' ')}`;
-  if (!existsSync('/usr/bin/apt-get')) return `no apt-get here; put the programs on PATH or into $TOLLGATE_COMPONENTS (packages ${packages.join(', ')})`;
+  if (!existsSync('/usr/bin/apt-get'))
+    return `no apt-get here; put the programs on PATH or into $TOLLGATE_COMPONENTS (packages ${packages.join(', ')})`;
   if (process.getuid?.() !== 0) return `not root; ${yourself}`;
   // etcd and the registry are services: on a machine that runs services, starting them is for its owner to decide
-  if (existsSync('/run/systemd/system') && process.env['CI'] !== 'true') return `the packages would start services; ${yourself}`;
+  if (existsSync('/run/systemd/system') && process.env['CI'] !== 'true')
+    return `the packages would start services; ${yourself}`;
   const install = ['install', '-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300', ...packages];
   if ((await aptGet(install)) === null) return null;
   // an image's package lists are often missing or old
@@ -15,6 +17,8 @@ export async function installPackages(packages: readonly string[]): Promise<stri
 }
 
 async function aptGet(args: string[]): Promise<string | null> {
-  const { code, stderr } = await runToEnd('apt-get', args, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+  const { code, stderr } = await runToEnd('apt-get', args, {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
   return code === 0 ? null : `apt-get ${args[0]}: ${stderr.trim().split('\n').at(-1) || `exit code ${code}`}`;
 }

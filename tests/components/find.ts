@@ -12,7 +12,8 @@ export async function findComponent(name: ComponentName, env: NodeJS.ProcessEnv 
   const given = env.TOLLGATE_COMPONENTS ? await inFolders([env.TOLLGATE_COMPONENTS], name) : null;
   if (given !== null) return given;
   const known = component(name);
-  if (known.from === 'go') return (await isCurrent(known, env)) && (await isExecutable(binary(name, env))) ? binary(name, env) : null;
+  if (known.from === 'go')
+    return (await isCurrent(known, env)) && (await isExecutable(binary(name, env))) ? binary(name, env) : null;
   // a login shell's PATH often lacks the sbin folders
   return inFolders([...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'], name);
 }

@@ -6,12 +6,17 @@ import { moduleFolder, type GoComponent } from './component.ts';
 import { binary, stampFile } from './folder.ts';
 
 /** Sources of our own that a component is built from, beside what go.mod pins. */
-const OWN_SOURCES: Record<string, string[]> = { wasmfetch: ['wasmfetch/main.go'], extauthz: ['main.go'], kubectl: ['main.go'] };
+const OWN_SOURCES: Record<string, string[]> = {
+  wasmfetch: ['wasmfetch/main.go'],
+  extauthz: ['main.go'],
+  kubectl: ['main.go'],
+};
 
 /** What a component would be built from now: another stamp than the one kept with the binary means build again. */
 export async function stampOf(component: GoComponent): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of ['go.mod', 'go.sum', ...(OWN_SOURCES[component.name] ?? [])]) hash.update(await readFile(join(moduleFolder(component.module), name))).update('\0');
+  for (const name of ['go.mod', 'go.sum', ...(OWN_SOURCES[component.name] ?? [])])
+    hash.update(await readFile(join(moduleFolder(component.module), name))).update('\0');
   return `${[component.package, ...(await flags(component))].join(' ')}\nsources sha256:${hash.digest('hex')}\n`;
 }
 
@@ -28,7 +33,13 @@ export async function goBuild(component: GoComponent): Promise<string | null> {
   await mkdir(dirname(output), { recursive: true });
   await mkdir(dirname(stampFile(component.name)), { recursive: true });
   try {
-    const failure = await go(component.module, ['build', ...(await flags(component)), '-o', scratch, component.package]);
+    const failure = await go(component.module, [
+      'build',
+      ...(await flags(component)),
+      '-o',
+      scratch,
+      component.package,
+    ]);
     if (failure !== null) return failure;
     // without the old stamp first, a build that ends between the two renames would pass an old stamp on to a new binary
     await rm(stampFile(component.name), { force: true });
@@ -59,7 +70,11 @@ async function kubeVersion(): Promise<string[]> {
 
 /** The unpacked sources of Istio, its CRDs and bootstrap template among them. Throws when Go or the module is not to be had. */
 export async function istioSource(): Promise<string> {
-  const { code, stdout, stderr } = await runToEnd('go', ['-C', moduleFolder('istio'), 'mod', 'download', '-json', 'istio.io/istio'], { env: environment() });
+  const { code, stdout, stderr } = await runToEnd(
+    'go',
+    ['-C', moduleFolder('istio'), 'mod', 'download', '-json', 'istio.io/istio'],
+    { env: environment() },
+  );
   if (code !== 0) throw new Error(`go mod download istio.io/istio: ${lastLines(stderr || stdout)}`);
   return (JSON.parse(stdout) as { Dir: string }).Dir;
 }
@@ -76,6 +91,9 @@ function environment(): NodeJS.ProcessEnv {
 }
 
 function lastLines(text: string): string {
-  const lines = text.trim().split('\n').filter((line) => !line.startsWith('go: downloading '));
+  const lines = text
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('go: downloading '));
   return lines.slice(-3).join('; ');
 }

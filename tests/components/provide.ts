@@ -11,17 +11,28 @@ export type Progress = (line: string) => void;
 const STILL_MS = 60_000;
 
 /** Builds and installs what is missing of `names`; resolves to what could not be had, with the reasons. */
-export async function provide(names: readonly ComponentName[], progress: Progress): Promise<Map<ComponentName, string>> {
+export async function provide(
+  names: readonly ComponentName[],
+  progress: Progress,
+): Promise<Map<ComponentName, string>> {
   if ((await missing(names)).length === 0) return new Map();
   const lock = join(componentsFolder(), 'components.lock');
-  return underLock(lock, (owner) => progress(`another build (process ${owner}) is under way; waiting for it`), async () => {
-    // whoever had the lock before may have built it all
-    const wanted = await missing(names);
-    const failures = new Map<ComponentName, string>();
-    await provideDebian(wanted.filter((one) => one.from === 'debian'), failures, progress);
-    for (const one of wanted) if (one.from === 'go') await provideGo(one, failures, progress);
-    return failures;
-  });
+  return underLock(
+    lock,
+    (owner) => progress(`another build (process ${owner}) is under way; waiting for it`),
+    async () => {
+      // whoever had the lock before may have built it all
+      const wanted = await missing(names);
+      const failures = new Map<ComponentName, string>();
+      await provideDebian(
+        wanted.filter((one) => one.from === 'debian'),
+        failures,
+        progress,
+      );
+      for (const one of wanted) if (one.from === 'go') await provideGo(one, failures, progress);
+      return failures;
+    },
+  );
 }
 
 async function missing(names: readonly ComponentName[]): Promise<Component[]> {
@@ -30,13 +41,18 @@ async function missing(names: readonly ComponentName[]): Promise<Component[]> {
   return absent;
 }
 
-async function provideDebian(wanted: DebianComponent[], failures: Map<ComponentName, string>, progress: Progress): Promise<void> {
+async function provideDebian(
+  wanted: DebianComponent[],
+  failures: Map<ComponentName, string>,
+  progress: Progress,
+): Promise<void> {
   if (wanted.length === 0) return;
   const packages = wanted.map((one) => one.package);
   progress(`${packages.join(', ')}: installing with apt-get`);
   const failure = await installPackages(packages);
   for (const { name } of wanted) {
-    if ((await findComponent(name as ComponentName)) === null) fail(name, failure ?? 'installed, but not found', failures, progress);
+    if ((await findComponent(name as ComponentName)) === null)
+      fail(name, failure ?? 'installed, but not found', failures, progress);
   }
 }
 

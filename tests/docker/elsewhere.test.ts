@@ -55,8 +55,21 @@ for (const network of ['elsewhere', 'elsewhere without a way back'] as const) {
         assert.doesNotMatch(ports, /0\.0\.0\.0|\[?::\]?:/);
       });
 
-      it('names the port that is taken in the engine\'s network', async () => {
-        await engine.succeed('run', '--detach', '--rm', '--name', 'other', '--publish', '127.0.0.1:18999:1', '--entrypoint', 'sh', IMAGE, '-c', 'while :; do read -t 60 x; done');
+      it("names the port that is taken in the engine's network", async () => {
+        await engine.succeed(
+          'run',
+          '--detach',
+          '--rm',
+          '--name',
+          'other',
+          '--publish',
+          '127.0.0.1:18999:1',
+          '--entrypoint',
+          'sh',
+          IMAGE,
+          '-c',
+          'while :; do read -t 60 x; done',
+        );
         tool = await start(echo.url, ['--port', '18999']);
         assert.equal((await tool.exited).code, 1);
         assert.match(tool.err, /18999/);
@@ -67,7 +80,9 @@ for (const network of ['elsewhere', 'elsewhere without a way back'] as const) {
       it('serves, says that upstreams on this machine are out of reach, and answers 503 for them', async () => {
         tool = await start(echo.url);
         assert.equal(await status(await tool.port(), '/v1/pets'), 503);
-        await tool.says(/its containers do not reach 127\.0\.0\.1 of this machine \(as host\.docker\.internal\), so upstreams there will answer 503/);
+        await tool.says(
+          /its containers do not reach 127\.0\.0\.1 of this machine \(as host\.docker\.internal\), so upstreams there will answer 503/,
+        );
       });
     }
 
@@ -75,7 +90,10 @@ for (const network of ['elsewhere', 'elsewhere without a way back'] as const) {
       const file = join(folder, 'petstore.policy.yaml');
       await writeFile(file, testPolicy());
       const port = more.includes('--port') ? [] : ['--port', String(await freePort())];
-      return new ToolProcess(['run', file, '--docker', ...port, '--upstream', `v1=${url}`, '--upstream', `v2=${url}`, ...more], engine.env);
+      return new ToolProcess(
+        ['run', file, '--docker', ...port, '--upstream', `v1=${url}`, '--upstream', `v2=${url}`, ...more],
+        engine.env,
+      );
     }
   });
 }

@@ -15,7 +15,7 @@ const found = await available();
 const NOBODY = { uid: 65_534, gid: 65_534 };
 const KEY: [string, string] = ['x-api-key', 'rich-secret-key'];
 
-describe('run --docker with an engine on this machine\'s network', { skip: found.skip }, () => {
+describe("run --docker with an engine on this machine's network", { skip: found.skip }, () => {
   let engine: Engine;
   let folder: string;
   let hidden: string;
@@ -75,7 +75,7 @@ describe('run --docker with an engine on this machine\'s network', { skip: found
     await noContainers('the container outlives the tool');
   });
 
-  it('ends, and ends the container, when docker\'s client is killed', async () => {
+  it("ends, and ends the container, when docker's client is killed", async () => {
     tool = await start();
     await tool.port();
     childrenOf(tool, 'docker').forEach((pid) => process.kill(pid, 'SIGKILL'));
@@ -108,18 +108,24 @@ describe('run --docker with an engine on this machine\'s network', { skip: found
     }
   });
 
-  it('gives docker\'s own reason, and what can be done, for a folder that the engine does not see', async () => {
+  it("gives docker's own reason, and what can be done, for a folder that the engine does not see", async () => {
     tool = await start({ TMPDIR: hidden });
     assert.equal((await tool.exited).code, 1);
-    assert.match(tool.err, /^docker: cannot run envoyproxy\/envoy:v[0-9.]+: invalid mount config for type "bind": bind source path does not exist: .*hidden\/tollgate-trial-\w+$/m);
+    assert.match(
+      tool.err,
+      /^docker: cannot run envoyproxy\/envoy:v[0-9.]+: invalid mount config for type "bind": bind source path does not exist: .*hidden\/tollgate-trial-\w+$/m,
+    );
     assert.match(tool.err, /^the engine must see the folder: TMPDIR names another/m);
     assert.doesNotMatch(tool.err, /--help|\n {4}at /);
   });
 
-  it('gives docker\'s own reason when there is no engine, and when its socket is closed to the user', async () => {
+  it("gives docker's own reason when there is no engine, and when its socket is closed to the user", async () => {
     tool = await start({ DOCKER_HOST: `unix://${folder}/nowhere` });
     assert.equal((await tool.exited).code, 1);
-    assert.match(tool.err, /^docker: no engine: Cannot connect to the Docker daemon at unix:\/\/\S+nowhere\. Is the docker daemon running\?\n$/);
+    assert.match(
+      tool.err,
+      /^docker: no engine: Cannot connect to the Docker daemon at unix:\/\/\S+nowhere\. Is the docker daemon running\?\n$/,
+    );
     const socket = engine.env.DOCKER_HOST.slice('unix://'.length);
     await chmod(socket, 0o600);
     tool = await start({}, NOBODY);
@@ -129,14 +135,22 @@ describe('run --docker with an engine on this machine\'s network', { skip: found
   });
 
   async function noContainers(complaint: string): Promise<void> {
-    await eventually(async () => ((await engine.containers()).length === 0 ? true : null), () => complaint, 5000);
+    await eventually(
+      async () => ((await engine.containers()).length === 0 ? true : null),
+      () => complaint,
+      5000,
+    );
   }
 
   async function start(env: NodeJS.ProcessEnv = {}, user: { uid?: number; gid?: number } = {}): Promise<ToolProcess> {
     await writeFile(file, testPolicy());
     await chmod(file, 0o644);
     const upstreams = ['--upstream', `v1=${echo.url}`, '--upstream', `v2=${echo.url}`];
-    return new ToolProcess(['run', file, '--docker', '--port', String(await freePort()), ...upstreams], { ...engine.env, ...env }, user);
+    return new ToolProcess(
+      ['run', file, '--docker', '--port', String(await freePort()), ...upstreams],
+      { ...engine.env, ...env },
+      user,
+    );
   }
 });
 
@@ -146,6 +160,10 @@ async function status(port: number): Promise<number | undefined> {
 
 /** Process ids of the tool's children that run that program. */
 function childrenOf(tool: ToolProcess, program: string): number[] {
-  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,comm='], { encoding: 'utf8' }).split('\n').map((line) => line.trim().split(/\s+/));
-  return rows.filter(([, parent, command]) => parent === String(tool.pid) && command === program).map(([pid]) => Number(pid));
+  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,comm='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  return rows
+    .filter(([, parent, command]) => parent === String(tool.pid) && command === program)
+    .map(([pid]) => Number(pid));
 }

@@ -25,7 +25,11 @@ export interface EngineOptions {
 
 /** A real docker engine with the image, all of it in one folder, which nothing of this machine's own docker knows. */
 export class Engine {
-  private constructor(private readonly process: ChildProcess, private readonly folder: string, private readonly dismiss: () => void) {}
+  private constructor(
+    private readonly process: ChildProcess,
+    private readonly folder: string,
+    private readonly dismiss: () => void,
+  ) {}
 
   static async start(options: EngineOptions): Promise<Engine> {
     const folder = await mkdtemp(join(tmpdir(), 'tollgate-engine-'));
@@ -34,9 +38,16 @@ export class Engine {
     const log: string[] = [];
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => log.push(bytes.toString()));
-    const engine = new Engine(child, folder, whenWeDie(`kill -TERM "$1"; sleep 5; ${REMOVE}`, String(child.pid), folder));
+    const engine = new Engine(
+      child,
+      folder,
+      whenWeDie(`kill -TERM "$1"; sleep 5; ${REMOVE}`, String(child.pid), folder),
+    );
     try {
-      await eventually(async () => ((await engine.docker('version')).code === 0 || null), () => `no engine:\n${log.join('')}`);
+      await eventually(
+        async () => (await engine.docker('version')).code === 0 || null,
+        () => `no engine:\n${log.join('')}`,
+      );
       const archive = writeImage(folder, { envoy: options.envoy, busybox: options.programs.busybox });
       await engine.succeed('import', ...IMPORT, archive, IMAGE);
       // for users of this machine who are not root; the folder's name is a secret of the test's
@@ -77,12 +88,19 @@ export class Engine {
 }
 
 function commandOf({ programs, network, hidden }: EngineOptions, folder: string): string[] {
-  const own = [`--data-root=${folder}/data`, `--exec-root=${folder}/exec`, `--pidfile=${folder}/pid`, `--host=unix://${folder}/socket`];
+  const own = [
+    `--data-root=${folder}/data`,
+    `--exec-root=${folder}/exec`,
+    `--pidfile=${folder}/pid`,
+    `--host=unix://${folder}/socket`,
+  ];
   const engine = [programs.dockerd, ...own];
   if (network === 'here') return hiding(hidden, [...engine, '--iptables=false', '--bridge=none']);
   return ['python3', ELSEWHERE, ...(network === 'elsewhere' ? [] : ['--no-way-back']), ...engine];
 }
 
 function hiding(hidden: string | undefined, command: string[]): string[] {
-  return hidden === undefined ? command : ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs tmpfs "$0" && exec "$@"', hidden, ...command];
+  return hidden === undefined
+    ? command
+    : ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs tmpfs "$0" && exec "$@"', hidden, ...command];
 }

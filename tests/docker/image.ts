@@ -36,7 +36,14 @@ export function writeImage(folder: string, { envoy, busybox }: { envoy: string; 
 }
 
 /** How the archive becomes an image: arguments of `docker import` before its name. */
-export const IMPORT = ['--change', 'ENTRYPOINT ["/docker-entrypoint.sh"]', '--change', 'CMD ["envoy", "-c", "/etc/envoy/envoy.yaml"]', '--change', 'ENV PATH=/usr/local/bin:/bin'];
+export const IMPORT = [
+  '--change',
+  'ENTRYPOINT ["/docker-entrypoint.sh"]',
+  '--change',
+  'CMD ["envoy", "-c", "/etc/envoy/envoy.yaml"]',
+  '--change',
+  'ENV PATH=/usr/local/bin:/bin',
+];
 
 function librariesOf(program: string): string[] {
   const lines = execFileSync('ldd', [program], { encoding: 'utf8' }).split('\n');

@@ -14,10 +14,19 @@ const found = await available();
 
 /** What the tool must say when docker fails: its reason, none of its standing words. */
 const SAYS: [Behaviour, RegExp][] = [
-  ['no engine', /^docker: no engine: Cannot connect to the Docker daemon at unix:\/\/\/var\/run\/docker\.sock\. Is the docker daemon running\?\n$/],
+  [
+    'no engine',
+    /^docker: no engine: Cannot connect to the Docker daemon at unix:\/\/\/var\/run\/docker\.sock\. Is the docker daemon running\?\n$/,
+  ],
   ['not permitted', /^docker: no engine: permission denied while trying to connect .*: connect: permission denied\n$/],
-  ['no such image', /^tollgate: pulling envoyproxy\/envoy:v[\d.]+; this happens once\ndocker: cannot pull envoyproxy\/envoy:v[\d.]+: manifest for \S+ not found: manifest unknown: manifest unknown\n$/],
-  ['mounts denied', /^docker: cannot run envoyproxy\/envoy:v[\d.]+: Mounts denied:\nThe path \/tmp\/x is not shared .*\nYou can configure shared paths .*\nthe engine must see the folder: TMPDIR names another for it/],
+  [
+    'no such image',
+    /^tollgate: pulling envoyproxy\/envoy:v[\d.]+; this happens once\ndocker: cannot pull envoyproxy\/envoy:v[\d.]+: manifest for \S+ not found: manifest unknown: manifest unknown\n$/,
+  ],
+  [
+    'mounts denied',
+    /^docker: cannot run envoyproxy\/envoy:v[\d.]+: Mounts denied:\nThe path \/tmp\/x is not shared .*\nYou can configure shared paths .*\nthe engine must see the folder: TMPDIR names another for it/,
+  ],
   ['no host network', /^docker: cannot run envoyproxy\/envoy:v[\d.]+: network host is not to be had\n$/],
 ];
 
@@ -40,13 +49,18 @@ describe('run --docker with a program that stands in for docker', { skip: found.
 
   it('runs Envoy from docker when asked, in a container that has a name, and removes it', async () => {
     tool = await start('works');
-    const answer = await sendRaw(await tool.port(), requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [] }));
+    const answer = await sendRaw(
+      await tool.port(),
+      requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [] }),
+    );
     assert.equal(answer?.status, 401);
     await tool.says(/from docker/);
     tool.kill('SIGTERM');
     assert.equal((await tool.exited).code, 0);
     const calls = (await readFile(join(folder, 'works', 'calls'), 'utf8')).split('\n');
-    const names = calls.map((call) => /^run .*--name (tollgate-[0-9a-f]{12}) /.exec(call)?.[1]).filter((name) => name !== undefined);
+    const names = calls
+      .map((call) => /^run .*--name (tollgate-[0-9a-f]{12}) /.exec(call)?.[1])
+      .filter((name) => name !== undefined);
     assert.equal(new Set(names).size, 2, 'a trial and the real one');
     for (const name of names) assert.ok(calls.includes(`rm --force ${name}`), name);
   });
@@ -86,7 +100,10 @@ describe('run --docker with a program that stands in for docker', { skip: found.
     await writeFile(join(only, 'docker'), '');
     tool = await start('works', only);
     assert.equal((await tool.exited).code, 1);
-    assert.match(tool.err, /^docker: the program on PATH cannot be started \(EACCES\); mend that, or run without --docker\n$/);
+    assert.match(
+      tool.err,
+      /^docker: the program on PATH cannot be started \(EACCES\); mend that, or run without --docker\n$/,
+    );
   });
 
   async function start(behaviour: Behaviour, path?: string): Promise<ToolProcess> {
@@ -96,7 +113,17 @@ describe('run --docker with a program that stands in for docker', { skip: found.
     await writeStandIn(programs, found.envoy.command, behaviour);
     const file = join(folder, 'petstore.policy.yaml');
     await writeFile(file, testPolicy());
-    const args = ['run', file, '--docker', '--port', String(await freePort()), '--upstream', `v1=${echo.url}`, '--upstream', `v2=${echo.url}`];
+    const args = [
+      'run',
+      file,
+      '--docker',
+      '--port',
+      String(await freePort()),
+      '--upstream',
+      `v1=${echo.url}`,
+      '--upstream',
+      `v2=${echo.url}`,
+    ];
     return new ToolProcess(args, { PATH: path ?? `${programs}:${process.env.PATH}` });
   }
 });

@@ -1,5 +1,5 @@
 import { findEnvoy, type FoundEnvoy } from '../../scripts/envoy/find.ts';
-import { currentModule } from '../../scripts/module.ts';
+import { currentModule } from '../../scripts/build/module.ts';
 
 /** What the Envoy suite needs, or why it cannot be had here. */
 export type Available = { envoy: FoundEnvoy; module: string; skip: false } | { skip: string };

@@ -17,7 +17,10 @@ export class EnvoyRunner implements Runner {
   private test: EnvoyUnderTest | null = null;
   private cases = 0;
 
-  constructor(private readonly found: Available, private readonly clock: SettableClock | null) {
+  constructor(
+    private readonly found: Available,
+    private readonly clock: SettableClock | null,
+  ) {
     this.virtualTime = clock !== null;
   }
 
@@ -37,7 +40,9 @@ export class EnvoyRunner implements Runner {
   }
 
   private wound(): Available {
-    return this.found.skip === false && this.clock !== null ? { ...this.found, envoy: this.clock.wind(this.found.envoy) } : this.found;
+    return this.found.skip === false && this.clock !== null
+      ? { ...this.found, envoy: this.clock.wind(this.found.envoy) }
+      : this.found;
   }
 
   async close(): Promise<void> {
@@ -55,7 +60,9 @@ async function exchange(test: EnvoyUnderTest, request: WireRequest): Promise<Out
   const seen = test.seen[reached];
   const log = entry.tollgate ?? '';
   return {
-    status: reply.status, headers: reply.headers, body: reply.body,
+    status: reply.status,
+    headers: reply.headers,
+    body: reply.body,
     upstream: seen === undefined ? null : { method: seen.method, path: seen.path, headers: seen.headers },
     reason: /(?:^| )reason=(\S+)/.exec(log)?.[1] ?? `none (${entry.details ?? 'no details'})`,
     log,

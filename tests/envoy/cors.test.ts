@@ -9,14 +9,20 @@ import { requestBytes, sendRaw, type WireReply } from './wireClient.ts';
 const found = await available();
 const ORIGIN = 'https://shop.test';
 const CORS = 'envoy.filters.http.cors';
-const FILTER = { name: CORS, typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors' } };
+const FILTER = {
+  name: CORS,
+  typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors' },
+};
 const CORS_POLICY = {
   '@type': 'type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy',
-  allow_origin_string_match: [{ exact: ORIGIN }], allow_methods: 'GET', allow_headers: 'x-api-key', expose_headers: 'retry-after,ratelimit',
+  allow_origin_string_match: [{ exact: ORIGIN }],
+  allow_methods: 'GET',
+  allow_headers: 'x-api-key',
+  expose_headers: 'retry-after,ratelimit',
 };
 
 /** As docs/requests.md says: the filter before Tollgate, its policy on the virtual host. */
-describe('Envoy\'s cors filter before Tollgate', { skip: found.skip }, () => {
+describe("Envoy's cors filter before Tollgate", { skip: found.skip }, () => {
   let echo: Echo;
   let envoy: EditedEnvoy;
 
@@ -39,7 +45,12 @@ describe('Envoy\'s cors filter before Tollgate', { skip: found.skip }, () => {
   });
 
   it('lets browsers read answers and refusals alike', async () => {
-    const calls = [['acme-secret-key', '/v1/pets', 200], ['acme-secret-key', '/v1/pets', 429], ['no-such-key-at-all', '/v1/pets', 401], ['rich-secret-key', '/nowhere', 404]] as const;
+    const calls = [
+      ['acme-secret-key', '/v1/pets', 200],
+      ['acme-secret-key', '/v1/pets', 429],
+      ['no-such-key-at-all', '/v1/pets', 401],
+      ['rich-secret-key', '/nowhere', 404],
+    ] as const;
     for (const [key, path, status] of calls) {
       const reply = await send('GET', [['x-api-key', key]], path);
       assert.equal(reply.status, status);
@@ -49,12 +60,18 @@ describe('Envoy\'s cors filter before Tollgate', { skip: found.skip }, () => {
   });
 
   it('tells other origins nothing', async () => {
-    const reply = await sendRaw(envoy.port, requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [['origin', 'https://evil.test']] }));
+    const reply = await sendRaw(
+      envoy.port,
+      requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [['origin', 'https://evil.test']] }),
+    );
     assert.deepEqual([reply?.status, reply && valueOf(reply, 'access-control-allow-origin')], [401, undefined]);
   });
 
   async function send(method: string, headers: [string, string][], path = '/v1/pets'): Promise<WireReply> {
-    const reply = await sendRaw(envoy.port, requestBytes({ method, path, host: 'any', headers: [['origin', ORIGIN], ...headers] }));
+    const reply = await sendRaw(
+      envoy.port,
+      requestBytes({ method, path, host: 'any', headers: [['origin', ORIGIN], ...headers] }),
+    );
     assert.ok(reply !== null);
     return reply;
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { describe, it } from 'node:test';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { available } from './available.ts';
 import { freePort, ToolProcess } from './toolProcess.ts';
 
@@ -37,12 +37,24 @@ describe('tollgate demo', { skip: found.skip }, () => {
 
 /** Status of what a printed command line asks for. */
 function statusOf(line: string): Promise<number | undefined> {
-  const headers = [...line.matchAll(/-H '([^:]+): ([^']*)'/g)].map(([, name, value]): [string, string] => [name!, value!]);
+  const headers = [...line.matchAll(/-H '([^:]+): ([^']*)'/g)].map(([, name, value]): [string, string] => [
+    name!,
+    value!,
+  ]);
   const url = new URL(/'?(http:[^' ]+)/.exec(line)![1]!);
   return new Promise((resolve, reject) => {
-    get({ host: url.hostname, port: url.port, path: url.pathname + url.search, headers: Object.fromEntries(headers), agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode);
-    }).on('error', reject);
+    get(
+      {
+        host: url.hostname,
+        port: url.port,
+        path: url.pathname + url.search,
+        headers: Object.fromEntries(headers),
+        agent: false,
+      },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      },
+    ).on('error', reject);
   });
 }

@@ -30,14 +30,20 @@ describe('an edit of the policy', { skip: found.skip }, () => {
     }
     edited = true;
     const tally = await running;
-    assert.deepEqual([...tally.keys()].filter((status) => status !== 200 && status !== 429), []);
+    assert.deepEqual(
+      [...tally.keys()].filter((status) => status !== 200 && status !== 429),
+      [],
+    );
     assert.deepEqual([...(await passing).keys()], [200]);
     assert.equal(await drain(load, spent + count(tally, 200), LIMIT), LIMIT);
     assert.deepEqual([...(await send(load, 100))], [[429, 100]]);
   });
 
   it('is in force when it is applied', async () => {
-    const take = async (): Promise<string | undefined> => (await get({ 'x-api-key': 'rich-secret-key', 'x-take': 'fresh' }))?.headers.find(([name]) => name === 'x-upstream')?.[1];
+    const take = async (): Promise<string | undefined> =>
+      (await get({ 'x-api-key': 'rich-secret-key', 'x-take': 'fresh' }))?.headers.find(
+        ([name]) => name === 'x-upstream',
+      )?.[1];
     assert.equal(await take(), 'v1');
     await test.edit(testPolicy({ limit: LIMIT, routes: ['fresh'] }));
     assert.equal(await take(), 'v2');
@@ -54,10 +60,16 @@ describe('an edit of the policy', { skip: found.skip }, () => {
     await test.envoy.apply(snapshot);
     const config = JSON.parse(snapshot.pluginConfig) as { apis: { plans: string[] }[] };
     config.apis[0]!.plans.push('platinum');
-    await assert.rejects(test.envoy.apply({ ...snapshot, routes: [], pluginConfig: JSON.stringify(config) }), /plugin config: apis\[0\]\.plans.*: no plan named "platinum"/);
+    await assert.rejects(
+      test.envoy.apply({ ...snapshot, routes: [], pluginConfig: JSON.stringify(config) }),
+      /plugin config: apis\[0\]\.plans.*: no plan named "platinum"/,
+    );
     const reply = await get({ 'x-api-key': 'rich-secret-key', 'x-take': 'kept' });
     assert.equal(reply?.status, 200);
-    assert.deepEqual(reply.headers.filter(([name]) => name === 'x-upstream'), [['x-upstream', 'v2']]);
+    assert.deepEqual(
+      reply.headers.filter(([name]) => name === 'x-upstream'),
+      [['x-upstream', 'v2']],
+    );
     await test.edit(testPolicy({ routes: ['later'] }));
     assert.equal((await get({ 'x-api-key': 'rich-secret-key' }))?.status, 200);
   });
@@ -70,6 +82,9 @@ describe('an edit of the policy', { skip: found.skip }, () => {
   });
 
   function get(headers: Record<string, string>): ReturnType<typeof sendRaw> {
-    return sendRaw(test.port, requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: Object.entries(headers) }));
+    return sendRaw(
+      test.port,
+      requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: Object.entries(headers) }),
+    );
   }
 });

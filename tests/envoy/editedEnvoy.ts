@@ -12,7 +12,11 @@ import type { Available } from './available.ts';
 /** What a team changes in the bootstrap that `tollgate run --print-bootstrap` writes: its filters and its routes. */
 export interface Manager {
   http_filters: object[];
-  route_config: { virtual_hosts: [{ routes: { route?: Record<string, unknown> }[]; typed_per_filter_config?: Record<string, object> }] };
+  route_config: {
+    virtual_hosts: [
+      { routes: { route?: Record<string, unknown> }[]; typed_per_filter_config?: Record<string, object> },
+    ];
+  };
 }
 
 interface Bootstrap {
@@ -24,19 +28,39 @@ const POLL_MS = 20;
 
 /** A real Envoy that serves a policy from an edited static bootstrap, with one address for all upstreams. */
 export class EditedEnvoy {
-  private constructor(private readonly process: EnvoyProcess, private readonly folder: string, readonly port: number) {}
+  private constructor(
+    private readonly process: EnvoyProcess,
+    private readonly folder: string,
+    readonly port: number,
+  ) {}
 
-  static async start(policyText: string, upstream: string, found: Available, edit: (manager: Manager) => void): Promise<EditedEnvoy> {
+  static async start(
+    policyText: string,
+    upstream: string,
+    found: Available,
+    edit: (manager: Manager) => void,
+  ): Promise<EditedEnvoy> {
     if (found.skip !== false) throw new Error(found.skip);
     const folder = await mkdtemp(join(tmpdir(), 'tollgate-edited-'));
     const { policy } = checkedPolicy(policyText, 'edited.policy.yaml');
     const overrides = new Map(Object.keys(policy.upstreams).map((name): [string, string] => [name, upstream]));
     const snapshot = snapshotOf(policy, compilePolicy(policy), overrides);
-    const bootstrap = staticBootstrap(snapshot, { listen: '127.0.0.1', port: 0, adminPort: 0, module: found.module }) as Bootstrap;
+    const bootstrap = staticBootstrap(snapshot, {
+      listen: '127.0.0.1',
+      port: 0,
+      adminPort: 0,
+      module: found.module,
+    }) as Bootstrap;
     edit(bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config);
     await writeFile(join(folder, 'bootstrap.json'), JSON.stringify(bootstrap));
     const log: string[] = [];
-    const process = new EnvoyProcess({ envoy: found.envoy, folder, concurrency: 1, onAccess: () => {}, onLog: (line) => log.push(line) });
+    const process = new EnvoyProcess({
+      envoy: found.envoy,
+      folder,
+      concurrency: 1,
+      onAccess: () => {},
+      onLog: (line) => log.push(line),
+    });
     try {
       return new EditedEnvoy(process, folder, await servingPort(process));
     } catch (error) {

@@ -29,9 +29,14 @@ export class EnvoyUnderTest {
     const test = new EnvoyUnderTest(options);
     const snapshot = await test.snapshot(policy);
     test.envoy = await LocalEnvoy.start(snapshot, {
-      envoy: found.envoy, module: found.module, concurrency: options.concurrency ?? 2, port: 0, adminPort: 0,
+      envoy: found.envoy,
+      module: found.module,
+      concurrency: options.concurrency ?? 2,
+      port: 0,
+      adminPort: 0,
       // above what the filter must meet itself: a key of 64 KB
-      maxRequestHeadersKb: 96, accessLogFlushMs: 1,
+      maxRequestHeadersKb: 96,
+      accessLogFlushMs: 1,
       ...(options.connectionManager === undefined ? {} : { connectionManager: options.connectionManager }),
       onAccess: (entry) => {
         test.entries.push(entry);
@@ -49,7 +54,8 @@ export class EnvoyUnderTest {
   async snapshot(text: string): Promise<Snapshot> {
     const { policy } = checkedPolicy(text, 'case.policy.yaml');
     const overrides = new Map<string, string>();
-    for (const name of Object.keys(policy.upstreams ?? {})) overrides.set(name, (await this.echo(this.options.upstreamPerName ? name : 'echo')).url);
+    for (const name of Object.keys(policy.upstreams ?? {}))
+      overrides.set(name, (await this.echo(this.options.upstreamPerName ? name : 'echo')).url);
     return snapshotOf(policy, compilePolicy(policy), overrides);
   }
 

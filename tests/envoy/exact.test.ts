@@ -15,7 +15,10 @@ describe('a quota over all workers of an Envoy', { skip: found.skip }, () => {
       try {
         const load = { port: test.port, connections: 64, headers: { 'x-api-key': 'acme-secret-key' } };
         const first = await send(load, 2 * LIMIT);
-        assert.deepEqual([...first.keys()].filter((status) => status !== 200 && status !== 429), []);
+        assert.deepEqual(
+          [...first.keys()].filter((status) => status !== 200 && status !== 429),
+          [],
+        );
         assert.ok(count(first, 200) <= LIMIT, `${count(first, 200)} allowed of ${LIMIT}`);
         assert.equal(await drain(load, count(first, 200), LIMIT), LIMIT);
         const after = await send(load, 200);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { PolicyServer } from '../../scripts/envoy/policyServer.ts';
-import { currentModule } from '../../scripts/module.ts';
+import { currentModule } from '../../scripts/build/module.ts';
 import { available } from './available.ts';
 import { testPolicy } from './testPolicy.ts';
 import { eventually } from './toolProcess.ts';
@@ -35,14 +35,25 @@ describe('a policy that changes while Envoy starts', { skip: found.skip }, () =>
     it(`is in force, switched ${when}`, async () => {
       if (found.skip !== false) return;
       const notices: string[] = [];
-      const report = { access: () => undefined, log: () => undefined, notice: (text: string) => void notices.push(text) };
+      const report = {
+        access: () => undefined,
+        log: () => undefined,
+        notice: (text: string) => void notices.push(text),
+      };
       const { path } = await currentModule();
-      const server = await PolicyServer.start({ file, envoy: found.envoy, module: path, concurrency: 1, port: 0, adminPort: 0, overrides: OVERRIDES }, report);
+      const server = await PolicyServer.start(
+        { file, envoy: found.envoy, module: path, concurrency: 1, port: 0, adminPort: 0, overrides: OVERRIDES },
+        report,
+      );
       try {
         if (when === 'right after that') server.watch();
         await release(testPolicy({ limit: when === 'right after that' ? 77 : 66 }));
         if (when !== 'right after that') server.watch();
-        await eventually(() => (notices.some((text) => /in force: plan counted changed/.test(text)) ? true : null), () => `lost; heard ${notices.join()}`, 5000);
+        await eventually(
+          () => (notices.some((text) => /in force: plan counted changed/.test(text)) ? true : null),
+          () => `lost; heard ${notices.join()}`,
+          5000,
+        );
       } finally {
         await server.stop();
       }

@@ -20,7 +20,9 @@ export function sendHttp2(port: number, headers: readonly (readonly [string, str
     let received: Buffer = Buffer.alloc(0);
     const block = Buffer.concat(headers.map(([name, value]) => literal(name, value)));
     const socket = connect(port, '127.0.0.1', () => {
-      socket.write(Buffer.concat([Buffer.from(PREFACE), frame(SETTINGS, 0, 0), frame(HEADERS, END_STREAM_AND_HEADERS, 1, block)]));
+      socket.write(
+        Buffer.concat([Buffer.from(PREFACE), frame(SETTINGS, 0, 0), frame(HEADERS, END_STREAM_AND_HEADERS, 1, block)]),
+      );
     });
     const finish = (answered: boolean): void => {
       resolve(answered);

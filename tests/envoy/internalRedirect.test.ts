@@ -34,10 +34,14 @@ describe('an internal redirect', { skip: found.skip }, () => {
   async function follow(more: string): Promise<WireReply> {
     const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
     const envoy = await EditedEnvoy.start(`${testPolicy({ limit: 10 })}${more}`, url, found, ({ route_config }) => {
-      for (const { route } of route_config.virtual_hosts[0].routes) if (route !== undefined) route['internal_redirect_policy'] = {};
+      for (const { route } of route_config.virtual_hosts[0].routes)
+        if (route !== undefined) route['internal_redirect_policy'] = {};
     });
     try {
-      const reply = await sendRaw(envoy.port, requestBytes({ method: 'GET', path: '/v1/old', host: 'any', headers: [['x-api-key', 'acme-secret-key']] }));
+      const reply = await sendRaw(
+        envoy.port,
+        requestBytes({ method: 'GET', path: '/v1/old', host: 'any', headers: [['x-api-key', 'acme-secret-key']] }),
+      );
       assert.ok(reply !== null);
       return reply;
     } finally {

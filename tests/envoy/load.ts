@@ -33,9 +33,15 @@ export function send(load: Load, count: number): Promise<Tally> {
 
 function once(load: Load, agent: Agent): Promise<number> {
   return new Promise((resolve) => {
-    const sent = request({ agent, host: '127.0.0.1', port: load.port, path: load.path ?? '/v1/pets', headers: load.headers }, (response) => {
-      response.resume().on('end', () => resolve(response.statusCode ?? 0)).on('error', () => resolve(0));
-    });
+    const sent = request(
+      { agent, host: '127.0.0.1', port: load.port, path: load.path ?? '/v1/pets', headers: load.headers },
+      (response) => {
+        response
+          .resume()
+          .on('end', () => resolve(response.statusCode ?? 0))
+          .on('error', () => resolve(0));
+      },
+    );
     sent.on('error', () => resolve(0)).end();
   });
 }

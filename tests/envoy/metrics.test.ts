@@ -41,7 +41,10 @@ describe('metrics and the access log', { skip: found.skip }, () => {
 
   it('logs who called, by which key, API, route and plan, and never the query', () => {
     const [allowed] = test.entries;
-    assert.equal(allowed?.tollgate, 'reason=allowed api=petstore route=petstore/default consumer=rich key=rich-1 plan=endless');
+    assert.equal(
+      allowed?.tollgate,
+      'reason=allowed api=petstore route=petstore/default consumer=rich key=rich-1 plan=endless',
+    );
     assert.equal(allowed.details, 'via_upstream');
     assert.equal(test.entries[5]?.path, '/v1/pets');
     assert.equal(test.entries[5]?.status, 401);
@@ -55,7 +58,10 @@ describe('metrics and the access log', { skip: found.skip }, () => {
   });
 
   function get(path: string, key?: string): ReturnType<typeof sendRaw> {
-    return sendRaw(test.port, requestBytes({ method: 'GET', path, host: 'any', headers: key === undefined ? [] : [['x-api-key', key]] }));
+    return sendRaw(
+      test.port,
+      requestBytes({ method: 'GET', path, host: 'any', headers: key === undefined ? [] : [['x-api-key', key]] }),
+    );
   }
 
   async function metric(name: string, wanted: number): Promise<void> {

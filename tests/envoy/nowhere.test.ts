@@ -7,7 +7,9 @@ import { requestBytes, sendRaw } from './wireClient.ts';
 const found = await available();
 
 it('answers 404 with a reason when no route of the policy leads anywhere', { skip: found.skip }, async () => {
-  const test = await EnvoyUnderTest.start('policy: bare\napis: { pets: { paths: [/], anonymous: allow } }\n', found, { concurrency: 1 });
+  const test = await EnvoyUnderTest.start('policy: bare\napis: { pets: { paths: [/], anonymous: allow } }\n', found, {
+    concurrency: 1,
+  });
   try {
     const reply = await sendRaw(test.port, requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [] }));
     assert.deepEqual([reply?.status, reply?.body], [404, 'no route of the policy leads here\n']);

@@ -30,7 +30,10 @@ class Connection {
         this.socket.off('data', onData);
         resolve(Number(text.slice(9, 12)));
       };
-      this.socket.on('data', onData).once('error', reject).once('close', () => reject(new Error(`closed after ${text.slice(0, 40)}`)));
+      this.socket
+        .on('data', onData)
+        .once('error', reject)
+        .once('close', () => reject(new Error(`closed after ${text.slice(0, 40)}`)));
     });
     this.socket.write(`${head}\r\n\r\n`);
     return answered;
@@ -43,7 +46,10 @@ const get = `GET /v1/pets HTTP/1.1\r\nhost: any\r\n${RICH}`;
 describe('a policy that old streams hold on to', { skip: found.skip }, () => {
   let test: EnvoyUnderTest;
   const open = testPolicy();
-  const revoked = testPolicy().replace('rich: { plan: endless, keys: [{ id: rich-1,', 'rich: { plan: endless, keys: [{ id: rich-1, revoked: true,');
+  const revoked = testPolicy().replace(
+    'rich: { plan: endless, keys: [{ id: rich-1,',
+    'rich: { plan: endless, keys: [{ id: rich-1, revoked: true,',
+  );
   const sockets: Socket[] = [];
   const connection = async (): Promise<Connection> => {
     const opened = await Connection.open(test.port);

@@ -30,8 +30,13 @@ describe('protocols', { skip: found.skip }, () => {
   it('takes a request whose trailers bear headers of Tollgate', async () => {
     const session = connectHttp2(`http://127.0.0.1:${test.port}`);
     try {
-      const stream = session.request({ ':method': 'POST', ':path': '/v1/pets', 'x-api-key': KEY }, { waitForTrailers: true });
-      stream.on('wantTrailers', () => stream.sendTrailers({ 'x-tollgate-consumer': 'evil', 'x_tollgate_plan': 'evil', 'checksum': '1' }));
+      const stream = session.request(
+        { ':method': 'POST', ':path': '/v1/pets', 'x-api-key': KEY },
+        { waitForTrailers: true },
+      );
+      stream.on('wantTrailers', () =>
+        stream.sendTrailers({ 'x-tollgate-consumer': 'evil', x_tollgate_plan: 'evil', checksum: '1' }),
+      );
       stream.end('body');
       const status = await new Promise<unknown>((resolve, reject) => {
         stream.on('response', (headers) => resolve(headers[':status']));
@@ -53,7 +58,12 @@ describe('protocols', { skip: found.skip }, () => {
   });
 
   it('answers gRPC over HTTP/2 with trailers only', async () => {
-    const reply = await http2({ ':method': 'POST', ':path': '/v1/pets.Pets/List', 'content-type': 'application/grpc', 'te': 'trailers' });
+    const reply = await http2({
+      ':method': 'POST',
+      ':path': '/v1/pets.Pets/List',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
     assert.equal(reply.headers[':status'], 200);
     assert.equal(reply.headers['grpc-status'], '16');
     assert.match(String(reply.headers['grpc-message']), /key/i);
@@ -62,15 +72,21 @@ describe('protocols', { skip: found.skip }, () => {
   });
 
   it('finds the key in one of several cookie headers, as HTTP/2 clients split them', async () => {
-    const reply = await http2({ ':path': '/v1/pets', 'cookie': ['theme=dark', `api_key=${KEY}`, 'lang=en'] });
+    const reply = await http2({ ':path': '/v1/pets', cookie: ['theme=dark', `api_key=${KEY}`, 'lang=en'] });
     assert.equal(reply.headers[':status'], 200);
-    assert.deepEqual(test.seen.at(-1)?.headers.filter(([name]) => name === 'cookie'), [['cookie', 'theme=dark; lang=en']]);
+    assert.deepEqual(
+      test.seen.at(-1)?.headers.filter(([name]) => name === 'cookie'),
+      [['cookie', 'theme=dark; lang=en']],
+    );
   });
 
   it('gates HTTP/1.0, with and without a host', async () => {
     assert.equal((await sendRaw(test.port, 'GET /v1/pets HTTP/1.0\r\n\r\n'))?.status, 401);
     assert.equal((await sendRaw(test.port, `GET /v1/pets HTTP/1.0\r\nx-api-key: ${KEY}\r\n\r\n`))?.status, 200);
-    assert.equal((await sendRaw(test.port, `GET /v1/pets HTTP/1.0\r\nhost: pets\r\nx-api-key: ${KEY}\r\n\r\n`))?.status, 200);
+    assert.equal(
+      (await sendRaw(test.port, `GET /v1/pets HTTP/1.0\r\nhost: pets\r\nx-api-key: ${KEY}\r\n\r\n`))?.status,
+      200,
+    );
   });
 
   it('answers HEAD without a body', async () => {
@@ -80,29 +96,59 @@ describe('protocols', { skip: found.skip }, () => {
   });
 
   it('lets a CORS preflight pass without a key where the API says so', async () => {
-    const preflight = { method: 'OPTIONS', path: '/v1/pets', host: 'any', headers: [['origin', 'https://shop.test'], ['access-control-request-method', 'GET']] as [string, string][] };
+    const preflight = {
+      method: 'OPTIONS',
+      path: '/v1/pets',
+      host: 'any',
+      headers: [
+        ['origin', 'https://shop.test'],
+        ['access-control-request-method', 'GET'],
+      ] as [string, string][],
+    };
     assert.equal((await sendRaw(test.port, requestBytes(preflight)))?.status, 200);
     assert.equal((await sendRaw(test.port, requestBytes({ ...preflight, headers: [] })))?.status, 401);
   });
 
   it('upgrades to a websocket with a key, and not without', async () => {
-    const upgrade = (key: string): string => `GET /v1/pets HTTP/1.1\r\nhost: any\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n${key}\r\n`;
+    const upgrade = (key: string): string =>
+      `GET /v1/pets HTTP/1.1\r\nhost: any\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n${key}\r\n`;
     assert.equal((await sendRaw(test.port, upgrade('')))?.status, 401);
     const text = await conversation(upgrade(`x-api-key: ${KEY}\r\n`), 'ping through the tunnel');
     assert.match(text, /^HTTP\/1\.1 101 /);
     assert.ok(text.endsWith('ping through the tunnel'), text);
-    assert.equal(test.seen.at(-1)?.headers.some(([name]) => name === 'x-api-key'), false);
+    assert.equal(
+      test.seen.at(-1)?.headers.some(([name]) => name === 'x-api-key'),
+      false,
+    );
   });
 
   it('survives hostile bytes: no reply is a pass, and the next request is served', async () => {
-    const hostile = ['GET /v1/\0 HTTP/1.1\r\nhost: a\r\n\r\n', 'GET /v1\xff HTTP/1.1\r\nhost: a\r\n\r\n', `GET /v1/pets HTTP/1.1\r\nhost: a\r\nx-api-key: ${KEY}\0\r\n\r\n`,
-      `GET http://evil.test?api_key=${KEY} HTTP/1.1\r\nhost: a\r\n\r\n`, `OPTIONS * HTTP/1.1\r\nhost: a\r\nx-api-key: ${KEY}\r\n\r\n`, `CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\nx-api-key: ${KEY}\r\n\r\n`,
-      `GET /v1/pets HTTP/1.1\r\nhost: a\r\nx-api-key: ${'k'.repeat(65536)}\r\n\r\n`, `GET /admin/../v1 HTTP/1.1\r\nhost: a\r\nx-api-key: \xff\xfe\r\n\r\n`];
+    const hostile = [
+      'GET /v1/\0 HTTP/1.1\r\nhost: a\r\n\r\n',
+      'GET /v1\xff HTTP/1.1\r\nhost: a\r\n\r\n',
+      `GET /v1/pets HTTP/1.1\r\nhost: a\r\nx-api-key: ${KEY}\0\r\n\r\n`,
+      `GET http://evil.test?api_key=${KEY} HTTP/1.1\r\nhost: a\r\n\r\n`,
+      `OPTIONS * HTTP/1.1\r\nhost: a\r\nx-api-key: ${KEY}\r\n\r\n`,
+      `CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\nx-api-key: ${KEY}\r\n\r\n`,
+      `GET /v1/pets HTTP/1.1\r\nhost: a\r\nx-api-key: ${'k'.repeat(65536)}\r\n\r\n`,
+      `GET /admin/../v1 HTTP/1.1\r\nhost: a\r\nx-api-key: \xff\xfe\r\n\r\n`,
+    ];
     for (const bytes of hostile) {
       const reply = await sendRaw(test.port, bytes);
-      assert.ok(reply === null || (reply.status >= 400 && reply.status < 500), `${JSON.stringify(bytes.slice(0, 60))}: ${reply?.status}`);
+      assert.ok(
+        reply === null || (reply.status >= 400 && reply.status < 500),
+        `${JSON.stringify(bytes.slice(0, 60))}: ${reply?.status}`,
+      );
     }
-    assert.equal((await sendRaw(test.port, requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [['x-api-key', KEY]] })))?.status, 200);
+    assert.equal(
+      (
+        await sendRaw(
+          test.port,
+          requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [['x-api-key', KEY]] }),
+        )
+      )?.status,
+      200,
+    );
   });
 
   function head(headers: [string, string][]): Promise<WireReply | null> {
@@ -126,7 +172,9 @@ describe('protocols', { skip: found.skip }, () => {
     });
   }
 
-  async function http2(headers: Record<string, string | string[]>): Promise<{ headers: Record<string, unknown>; body: string; endedWithHeaders: boolean }> {
+  async function http2(
+    headers: Record<string, string | string[]>,
+  ): Promise<{ headers: Record<string, unknown>; body: string; endedWithHeaders: boolean }> {
     const session: ClientHttp2Session = connectHttp2(`http://127.0.0.1:${test.port}`);
     try {
       return await new Promise((resolve, reject) => {
@@ -139,7 +187,10 @@ describe('protocols', { skip: found.skip }, () => {
           reply = got;
           endedWithHeaders = (flags & 1) === 1;
         });
-        stream.setEncoding('utf8').on('data', (text: string) => (body += text)).on('error', reject);
+        stream
+          .setEncoding('utf8')
+          .on('data', (text: string) => (body += text))
+          .on('error', reject);
         stream.on('end', () => resolve({ headers: reply, body, endedWithHeaders }));
       });
     } finally {

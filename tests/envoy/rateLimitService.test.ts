@@ -39,18 +39,23 @@ const snapshot = (text: string, rateLimitService: typeof ADDRESS | null = ADDRES
   return snapshotOf(policy, compilePolicy(policy), new Map(), rateLimitService);
 };
 
-describe('the rate limit service\'s cluster', () => {
+describe("the rate limit service's cluster", () => {
   it('speaks HTTP/2, and gives up a connection soon', () => {
     assert.deepEqual(clustersOf(snapshot(MESH))[1], {
       '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
-      'name': CLUSTER,
-      'type': 'STATIC',
-      'connect_timeout': '0.25s',
-      'load_assignment': { cluster_name: CLUSTER, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: 8081 } } } }] }] },
-      'typed_extension_protocol_options': {
+      name: CLUSTER,
+      type: 'STATIC',
+      connect_timeout: '0.25s',
+      load_assignment: {
+        cluster_name: CLUSTER,
+        endpoints: [
+          { lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: 8081 } } } }] },
+        ],
+      },
+      typed_extension_protocol_options: {
         'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
           '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-          'explicit_http_config': { http2_protocol_options: {} },
+          explicit_http_config: { http2_protocol_options: {} },
         },
       },
     });
@@ -58,46 +63,81 @@ describe('the rate limit service\'s cluster', () => {
 
   it('is there only for a policy with a rate limit service, and where one is named', () => {
     assert.equal(clustersOf(snapshot(MESH, null)).length, 1);
-    assert.equal(clustersOf(snapshot(MESH.replace(/^rate limit service.*$/m, '').replaceAll(/, scope: mesh(, onUnavailable: local-share)?/g, ''))).length, 1);
+    assert.equal(
+      clustersOf(
+        snapshot(
+          MESH.replace(/^rate limit service.*$/m, '').replaceAll(/, scope: mesh(, onUnavailable: local-share)?/g, ''),
+        ),
+      ).length,
+      1,
+    );
   });
 
   it('may not have the name of an upstream', () => {
-    assert.throws(() => snapshot(MESH.replace(CLUSTER, 'v1')), { message: 'rateLimitService: cluster v1 is the name of an upstream too, and one Envoy has one cluster of a name; call the upstream something else' });
+    assert.throws(() => snapshot(MESH.replace(CLUSTER, 'v1')), {
+      message:
+        'rateLimitService: cluster v1 is the name of an upstream too, and one Envoy has one cluster of a name; call the upstream something else',
+    });
     assert.equal(clustersOf(snapshot(MESH.replace(CLUSTER, 'v1'), null)).length, 1);
   });
 
   it('stands beside the next one during an edit', () => {
     const both = union(snapshot(MESH), snapshot(MESH.replace(CLUSTER, 'other')));
-    assert.deepEqual(both.rateLimitServices.map(({ name }) => name), ['other', CLUSTER]);
+    assert.deepEqual(
+      both.rateLimitServices.map(({ name }) => name),
+      ['other', CLUSTER],
+    );
   });
 });
 
 describe('what run says of quotas of the whole mesh', () => {
-  const says = 'nobody counts for the whole mesh here (--rate-limit-service HOST:PORT names who does), so onUnavailable is in force: local share of 500 for free/hourly, gold/hourly; deny for gold/daily';
+  const says =
+    'nobody counts for the whole mesh here (--rate-limit-service HOST:PORT names who does), so onUnavailable is in force: local share of 500 for free/hourly, gold/hourly; deny for gold/daily';
 
   it('is one line about the failure modes when nobody counts', () => {
     assert.deepEqual(notesOf(policyOf(MESH), null), [says]);
     assert.deepEqual(notesOf(policyOf(MESH), ADDRESS), []);
-    assert.deepEqual(notesOf(policyOf('policy: p\nupstreams: { a: { url: "http://a" } }\n'), ADDRESS), ['the policy has no rate limit service, so nothing asks the one of --rate-limit-service']);
+    assert.deepEqual(notesOf(policyOf('policy: p\nupstreams: { a: { url: "http://a" } }\n'), ADDRESS), [
+      'the policy has no rate limit service, so nothing asks the one of --rate-limit-service',
+    ]);
   });
 
   it('is said with a bootstrap, too, which has the cluster when it is told where', async () => {
     const file = scratchFile(scratchFolder(), MESH);
     const without = await tollgate(['run', file, '--print-bootstrap']);
     assert.equal(without.err.split('\n').at(-2), `tollgate: ${says}`);
-    const { out, err } = await tollgate(['run', file, '--print-bootstrap', '--rate-limit-service', 'ratelimit.local:8081']);
+    const { out, err } = await tollgate([
+      'run',
+      file,
+      '--print-bootstrap',
+      '--rate-limit-service',
+      'ratelimit.local:8081',
+    ]);
     assert.doesNotMatch(err, /onUnavailable/);
-    const { clusters } = (JSON.parse(out) as { static_resources: { clusters: { name: string; type: string }[] } }).static_resources;
-    assert.deepEqual(clusters.map(({ name, type }) => [name, type]), [['v1', 'STATIC'], [CLUSTER, 'LOGICAL_DNS']]);
+    const { clusters } = (JSON.parse(out) as { static_resources: { clusters: { name: string; type: string }[] } })
+      .static_resources;
+    assert.deepEqual(
+      clusters.map(({ name, type }) => [name, type]),
+      [
+        ['v1', 'STATIC'],
+        [CLUSTER, 'LOGICAL_DNS'],
+      ],
+    );
     assert.equal(out.includes(`"@type": "type.googleapis.com/envoy.config.cluster`), false);
   });
 
   it('needs an address that is one', async () => {
     for (const address of ['8081', 'localhost', 'localhost:', 'http://a:1', 'a:0', 'a:70000', 'u@a:1', '[::1]']) {
       const { code, err } = await tollgate(['run', 'none.yaml', '--rate-limit-service', address]);
-      assert.deepEqual([code, err], [2, `tollgate run: --rate-limit-service is HOST:PORT; found "${address}"; see tollgate run --help\n`]);
+      assert.deepEqual(
+        [code, err],
+        [2, `tollgate run: --rate-limit-service is HOST:PORT; found "${address}"; see tollgate run --help\n`],
+      );
     }
-    assert.equal((await tollgate(['run', 'none.yaml', '--rate-limit-service', '[::1]:8081'])).err, 'none.yaml: no such file\n');
+    assert.equal(
+      (await tollgate(['run', 'none.yaml', '--rate-limit-service', '[::1]:8081'])).err,
+      'none.yaml: no such file\n',
+    );
   });
 });
 
@@ -118,17 +158,31 @@ describe('the rate limit service of a running Envoy', { skip: found.skip }, () =
     rateLimitService.close();
   });
 
-  const clusters = async (): Promise<string[]> => [...new Set([...(await test.envoy.admin.page('/clusters')).matchAll(/^(.+?)::default_priority/gm)].map((match) => match[1]!))].sort();
+  const clusters = async (): Promise<string[]> =>
+    [
+      ...new Set(
+        [...(await test.envoy.admin.page('/clusters')).matchAll(/^(.+?)::default_priority/gm)].map(
+          (match) => match[1]!,
+        ),
+      ),
+    ].sort();
   const withRateLimitService = async (name: string): Promise<Snapshot> => {
     const plain = await test.snapshot(testPolicy());
     const { port } = rateLimitService.address() as AddressInfo;
     // no route of a policy leads to its rate limit service; here one does, to see who answers
-    return { ...plain, rateLimitServices: [{ name, host: '127.0.0.1', port }], routes: plain.routes.map((route) => ({ ...route, upstream: name })) };
+    return {
+      ...plain,
+      rateLimitServices: [{ name, host: '127.0.0.1', port }],
+      routes: plain.routes.map((route) => ({ ...route, upstream: name })),
+    };
   };
 
   it('is reached by HTTP/2, whatever characters its name has', async () => {
     await test.envoy.apply(await withRateLimitService(CLUSTER));
-    const reply = await sendRaw(test.port, requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [['x-api-key', 'rich-secret-key']] }));
+    const reply = await sendRaw(
+      test.port,
+      requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [['x-api-key', 'rich-secret-key']] }),
+    );
     assert.deepEqual([reply?.status, reply?.body], [200, 'counted']);
     assert.deepEqual(asked, ['HTTP/2.0 /v1/pets']);
   });
@@ -136,8 +190,20 @@ describe('the rate limit service of a running Envoy', { skip: found.skip }, () =
   it('comes, changes its name and goes with edits', async () => {
     const upstreams = (await test.snapshot(testPolicy())).upstreams.map(({ name }) => name);
     await test.envoy.apply(await withRateLimitService('other'));
-    assert.deepEqual(await eventually(async () => ((await clusters()).includes(CLUSTER) ? null : clusters()), () => 'the old rate limit service stays'), [...upstreams, 'other'].sort());
+    assert.deepEqual(
+      await eventually(
+        async () => ((await clusters()).includes(CLUSTER) ? null : clusters()),
+        () => 'the old rate limit service stays',
+      ),
+      [...upstreams, 'other'].sort(),
+    );
     await test.edit(testPolicy());
-    assert.deepEqual(await eventually(async () => ((await clusters()).includes('other') ? null : clusters()), () => 'the rate limit service stays'), [...upstreams].sort());
+    assert.deepEqual(
+      await eventually(
+        async () => ((await clusters()).includes('other') ? null : clusters()),
+        () => 'the rate limit service stays',
+      ),
+      [...upstreams].sort(),
+    );
   });
 });

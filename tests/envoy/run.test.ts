@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { startEcho, type Echo } from '../../scripts/upstream/echo.ts';
 import { available } from './available.ts';
 import { testPolicy } from './testPolicy.ts';
@@ -40,7 +40,9 @@ describe('tollgate run', { skip: found.skip }, () => {
     const port = await tool.port();
     assert.equal((await get(port, '/v1/pets'))?.status, 401);
     assert.equal((await get(port, `/v1/pets?api_key=${KEY}`))?.status, 200);
-    await tool.says(/GET \/v1\/pets 200 \d+ ms reason=allowed api=petstore route=petstore\/default consumer=rich key=rich-1 plan=endless\n/);
+    await tool.says(
+      /GET \/v1\/pets 200 \d+ ms reason=allowed api=petstore route=petstore\/default consumer=rich key=rich-1 plan=endless\n/,
+    );
     await tool.says(/GET \/v1\/pets 401 \d+ ms reason=missing_api_key api=petstore\n/);
     tool.kill('SIGINT');
     assert.deepEqual(await tool.exited, { code: 0, signal: null });
@@ -51,10 +53,20 @@ describe('tollgate run', { skip: found.skip }, () => {
   it('puts an edit in force within a second, saved in place or by a rename, and says what changed', async () => {
     tool = await start();
     const port = await tool.port();
-    const upstreamOf = async (): Promise<string> => (await get(port, '/v1/pets', [['x-api-key', KEY], ['x-take', 'fresh']]))?.body.match(/"x-tollgate-route": "([^"]+)"/)?.[1] ?? '';
+    const upstreamOf = async (): Promise<string> =>
+      (
+        await get(port, '/v1/pets', [
+          ['x-api-key', KEY],
+          ['x-take', 'fresh'],
+        ])
+      )?.body.match(/"x-tollgate-route": "([^"]+)"/)?.[1] ?? '';
     assert.equal(await upstreamOf(), 'petstore/default');
     await writeFile(file, testPolicy({ routes: ['fresh'] }));
-    await eventually(async () => ((await upstreamOf()) === 'petstore/fresh' ? true : null), () => 'the edit is not in force', 1000);
+    await eventually(
+      async () => ((await upstreamOf()) === 'petstore/fresh' ? true : null),
+      () => 'the edit is not in force',
+      1000,
+    );
     await tool.says(/petstore\.policy\.yaml in force: API petstore changed, route petstore\/fresh added\n/);
     await writeFile(`${file}~`, testPolicy({ limit: 7 }));
     await rename(`${file}~`, file);
@@ -66,8 +78,15 @@ describe('tollgate run', { skip: found.skip }, () => {
     tool = await start();
     const port = await tool.port();
     await writeFile(file, testPolicy().replace('plan: endless', 'plan: missing'));
-    const line = testPolicy().split('\n').findIndex((text) => text.includes('plan: endless')) + 1;
-    await tool.says(new RegExp(`edit refused, the old policy keeps serving:\\n.*petstore\\.policy\\.yaml:${line}: consumers\\.rich\\.plan: .*"missing"`));
+    const line =
+      testPolicy()
+        .split('\n')
+        .findIndex((text) => text.includes('plan: endless')) + 1;
+    await tool.says(
+      new RegExp(
+        `edit refused, the old policy keeps serving:\\n.*petstore\\.policy\\.yaml:${line}: consumers\\.rich\\.plan: .*"missing"`,
+      ),
+    );
     assert.equal((await get(port, '/v1/pets', [['x-api-key', KEY]]))?.status, 200);
     await writeFile(file, testPolicy({ limit: 9 }));
     await tool.says(/in force: plan counted changed/);
@@ -77,7 +96,10 @@ describe('tollgate run', { skip: found.skip }, () => {
     await writeFile(file, 'policy: shop\napis: { pets: { paths: [/], anonymous: allow } }\n');
     tool = new ToolProcess(['run', file, '--port', String(await freePort())]);
     assert.equal((await get(await tool.port(), '/'))?.status, 404);
-    assert.match(tool.err, /^tollgate: the policy has no upstreams, so a request that it allows is answered with 404, .*$/m);
+    assert.match(
+      tool.err,
+      /^tollgate: the policy has no upstreams, so a request that it allows is answered with 404, .*$/m,
+    );
   });
 
   it('serves a policy from standard input, and stops when nobody reads what it says', async () => {
@@ -121,13 +143,20 @@ describe('tollgate run', { skip: found.skip }, () => {
     assert.equal((await get(port, '/v1/pets'))?.status, 401);
     tool.kill('SIGKILL');
     await tool.exited;
-    await eventually(async () => ((await get(port, '/v1/pets')) === null ? true : null), () => 'Envoy outlives the tool', 3000);
+    await eventually(
+      async () => ((await get(port, '/v1/pets')) === null ? true : null),
+      () => 'Envoy outlives the tool',
+      3000,
+    );
   });
 
   async function start(more: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<ToolProcess> {
     await writeFile(file, testPolicy());
     const port = more.includes('--port') ? [] : ['--port', String(await freePort())];
-    return new ToolProcess(['run', file, ...port, '--upstream', `v1=${echo.url}`, '--upstream', `v2=${echo.url}`, ...more], env);
+    return new ToolProcess(
+      ['run', file, ...port, '--upstream', `v1=${echo.url}`, '--upstream', `v2=${echo.url}`, ...more],
+      env,
+    );
   }
 
   function get(port: number, path: string, headers: [string, string][] = []): Promise<WireReply | null> {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { FoundEnvoy } from '../../scripts/envoy/find.ts';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 
 const SOURCE = inPackage('tests', 'envoy', 'clock', 'clock.c');
 const run = promisify(execFile);
@@ -13,7 +13,8 @@ const run = promisify(execFile);
 /** A wall clock that the test sets, put between an Envoy and its system. Only on Linux, and only with a C compiler. */
 export class SettableClock {
   private constructor(
-    private readonly folder: string, private readonly file: number,
+    private readonly folder: string,
+    private readonly file: number,
   ) {}
 
   /** The clock, or null where none can be made. */
@@ -38,7 +39,12 @@ export class SettableClock {
     return {
       ...envoy,
       command: 'env',
-      prefix: (own) => [`TEST_CLOCK_FILE=${join(folder, 'now')}`, `LD_PRELOAD=${join(folder, 'clock.so')}`, envoy.command, ...envoy.prefix(own)],
+      prefix: (own) => [
+        `TEST_CLOCK_FILE=${join(folder, 'now')}`,
+        `LD_PRELOAD=${join(folder, 'clock.so')}`,
+        envoy.command,
+        ...envoy.prefix(own),
+      ],
     };
   }
 

@@ -24,7 +24,10 @@ describe('spellings of hosts and paths', { skip: found.skip }, () => {
       });
       after(() => test?.stop());
 
-      for (const [protocol, open] of [['HTTP/1.1', callHttp1], ['HTTP/2', callHttp2]] as const) {
+      for (const [protocol, open] of [
+        ['HTTP/1.1', callHttp1],
+        ['HTTP/2', callHttp2],
+      ] as const) {
         it(`let no server see another API over ${protocol}`, async (t) => {
           const caller = open(test.port);
           try {
@@ -46,7 +49,11 @@ async function tryAll(caller: Caller): Promise<string> {
     const passed = await caller.send(given);
     if (passed === null) continue;
     passes++;
-    assert.deepEqual(dissent(apis, passed), [], `seed ${SEED}, spelling ${i} ${JSON.stringify(given)}, forwarded ${JSON.stringify(passed)}`);
+    assert.deepEqual(
+      dissent(apis, passed),
+      [],
+      `seed ${SEED}, spelling ${i} ${JSON.stringify(given)}, forwarded ${JSON.stringify(passed)}`,
+    );
   }
   assert.ok(passes > SPELLINGS / 5, `${passes} of ${SPELLINGS} passed`);
   return `${passes} of ${SPELLINGS} spellings reached the upstream`;

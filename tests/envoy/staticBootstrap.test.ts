@@ -23,12 +23,28 @@ describe('a static bootstrap', { skip: found.skip }, () => {
     if (found.skip !== false) return;
     const file = join(folder, 'bootstrap.json');
     writeFileSync(file, text.replace(IN_CONTAINER, found.module));
-    const { code, stderr } = await runToEnd(found.envoy.command, [...found.envoy.prefix(folder), '--mode', 'validate', '-c', file, '-l', 'warning']);
+    const { code, stderr } = await runToEnd(found.envoy.command, [
+      ...found.envoy.prefix(folder),
+      '--mode',
+      'validate',
+      '-c',
+      file,
+      '-l',
+      'warning',
+    ]);
     assert.equal(code, 0, stderr);
   };
 
   it('of examples/docker is current, and Envoy takes it', async () => {
-    const { code, out } = await tollgate(['run', policy, '--print-bootstrap', '--listen', '0.0.0.0', '--module', IN_CONTAINER]);
+    const { code, out } = await tollgate([
+      'run',
+      policy,
+      '--print-bootstrap',
+      '--listen',
+      '0.0.0.0',
+      '--module',
+      IN_CONTAINER,
+    ]);
     assert.equal(code, 0);
     matchesGolden(out, new URL('bootstrap.json', DOCKER));
     await validate(out);
@@ -41,24 +57,63 @@ describe('a static bootstrap', { skip: found.skip }, () => {
 
   it('has its upstreams in examples/docker, which Envoy takes too', async () => {
     if (found.skip !== false) return;
-    const { code, stderr } = await runToEnd(found.envoy.command, [...found.envoy.prefix(folder), '--mode', 'validate', '-c', fileURLToPath(new URL('upstream.yaml', DOCKER)), '-l', 'warning']);
+    const { code, stderr } = await runToEnd(found.envoy.command, [
+      ...found.envoy.prefix(folder),
+      '--mode',
+      'validate',
+      '-c',
+      fileURLToPath(new URL('upstream.yaml', DOCKER)),
+      '-l',
+      'warning',
+    ]);
     assert.equal(code, 0, stderr);
     const compose = readFileSync(new URL('compose.yaml', DOCKER), 'utf8');
     for (const name of ['pets-v1', 'pets-v2']) assert.match(compose, new RegExp(`^  ${name}:$`, 'm'));
     assert.equal(/image: (\S+)/.exec(compose)?.[1], IMAGE);
     // docker makes a folder, which is root's, in the place of any other mount that is not there
     const mounts = compose.split('\n').filter((line) => /\btype: bind\b/.test(line));
-    assert.deepEqual(mounts.filter((line) => !line.includes('create_host_path: false')), []);
+    assert.deepEqual(
+      mounts.filter((line) => !line.includes('create_host_path: false')),
+      [],
+    );
     assert.equal(mounts.length, 3);
   });
 
   it('listens where it is told, with the options that only it takes', async () => {
-    const { out } = await tollgate(['run', policy, '--print-bootstrap', '--port', '9000', '--admin-port', '9002', '--upstream', 'pets-v1=http://127.0.0.1:3000']);
-    const { admin, static_resources: { listeners, clusters } } = JSON.parse(out) as { admin: object; static_resources: { listeners: { address: object }[]; clusters: object[] } };
-    assert.deepEqual([listeners[0]!.address, admin], [{ socket_address: { address: '127.0.0.1', port_value: 9000 } }, { address: { socket_address: { address: '127.0.0.1', port_value: 9002 } } }]);
+    const { out } = await tollgate([
+      'run',
+      policy,
+      '--print-bootstrap',
+      '--port',
+      '9000',
+      '--admin-port',
+      '9002',
+      '--upstream',
+      'pets-v1=http://127.0.0.1:3000',
+    ]);
+    const {
+      admin,
+      static_resources: { listeners, clusters },
+    } = JSON.parse(out) as {
+      admin: object;
+      static_resources: { listeners: { address: object }[]; clusters: object[] };
+    };
+    assert.deepEqual(
+      [listeners[0]!.address, admin],
+      [
+        { socket_address: { address: '127.0.0.1', port_value: 9000 } },
+        { address: { socket_address: { address: '127.0.0.1', port_value: 9002 } } },
+      ],
+    );
     assert.match(JSON.stringify(clusters[0]), /"address":"127.0.0.1","port_value":3000/);
-    assert.deepEqual((await tollgate(['run', policy, '--listen', '::'])).err, 'tollgate run: --listen goes with --print-bootstrap; see tollgate run --help\n');
-    assert.deepEqual((await tollgate(['run', policy, '--print-bootstrap', '--listen', 'here'])).err, 'tollgate run: --listen is an IP address; found "here"; see tollgate run --help\n');
+    assert.deepEqual(
+      (await tollgate(['run', policy, '--listen', '::'])).err,
+      'tollgate run: --listen goes with --print-bootstrap; see tollgate run --help\n',
+    );
+    assert.deepEqual(
+      (await tollgate(['run', policy, '--print-bootstrap', '--listen', 'here'])).err,
+      'tollgate run: --listen is an IP address; found "here"; see tollgate run --help\n',
+    );
   });
 });
 
@@ -68,9 +123,18 @@ describe('an override of an upstream', () => {
       const { code, err } = await tollgate(['run', policy, '--upstream', text]);
       return [code, err];
     };
-    assert.deepEqual(await refused('pets-v1=https://a'), [2, 'tollgate run: --upstream pets-v1: a URL is http://HOST:PORT; found "https://a"; see tollgate run --help\n']);
-    assert.deepEqual(await refused('pets-v1='), [2, 'tollgate run: --upstream pets-v1: a URL is http://HOST:PORT; found ""; see tollgate run --help\n']);
-    assert.deepEqual(await refused('pets-v3=http://a'), [2, 'tollgate run: --upstream pets-v3: the policy has no such upstream; it has pets-v1, pets-v2; see tollgate run --help\n']);
+    assert.deepEqual(await refused('pets-v1=https://a'), [
+      2,
+      'tollgate run: --upstream pets-v1: a URL is http://HOST:PORT; found "https://a"; see tollgate run --help\n',
+    ]);
+    assert.deepEqual(await refused('pets-v1='), [
+      2,
+      'tollgate run: --upstream pets-v1: a URL is http://HOST:PORT; found ""; see tollgate run --help\n',
+    ]);
+    assert.deepEqual(await refused('pets-v3=http://a'), [
+      2,
+      'tollgate run: --upstream pets-v3: the policy has no such upstream; it has pets-v1, pets-v2; see tollgate run --help\n',
+    ]);
   });
 });
 
@@ -81,7 +145,13 @@ describe('a policy without upstreams', () => {
     const file = join(folder, 'bare.policy.yaml');
     writeFileSync(file, 'policy: shop\napis: { pets: { paths: [/], anonymous: allow } }\n');
     const { code, err } = await tollgate(['run', file, '--print-bootstrap']);
-    assert.deepEqual([code, err], [0, 'tollgate: the policy has no upstreams, so a request that it allows is answered with 404, "no route of the policy leads here"\n']);
+    assert.deepEqual(
+      [code, err],
+      [
+        0,
+        'tollgate: the policy has no upstreams, so a request that it allows is answered with 404, "no route of the policy leads here"\n',
+      ],
+    );
     assert.equal((await tollgate(['run', policy, '--print-bootstrap'])).err.includes('no upstreams'), false);
   });
 });
@@ -89,9 +159,16 @@ describe('a policy without upstreams', () => {
 describe('an upstream with no url', () => {
   it('is refused before anything starts, and taken when it gets one', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'tollgate-bootstrap-')), 'mesh.policy.yaml');
-    writeFileSync(file, 'policy: shop\nupstreams: { v1: { service: { host: pets.shop.svc.cluster.local, port: 80 } } }\napis: { pets: { paths: [/], anonymous: allow, upstream: v1 } }\n');
+    writeFileSync(
+      file,
+      'policy: shop\nupstreams: { v1: { service: { host: pets.shop.svc.cluster.local, port: 80 } } }\napis: { pets: { paths: [/], anonymous: allow, upstream: v1 } }\n',
+    );
     after(() => rmSync(join(file, '..'), { recursive: true, force: true }));
-    assert.deepEqual(await tollgate(['run', file]), { code: 1, out: '', err: 'upstream v1: has no url, only a service of a mesh; give it one here: --upstream v1=http://HOST:PORT\n' });
+    assert.deepEqual(await tollgate(['run', file]), {
+      code: 1,
+      out: '',
+      err: 'upstream v1: has no url, only a service of a mesh; give it one here: --upstream v1=http://HOST:PORT\n',
+    });
     assert.equal((await tollgate(['run', file, '--print-bootstrap', '--upstream', 'v1=http://127.0.0.1:1'])).code, 0);
   });
 });

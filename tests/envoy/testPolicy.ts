@@ -19,7 +19,8 @@ export interface TestPolicy {
 
 /** Consumer acme with key `acme-secret-key` and `limit` requests; consumer rich with `rich-secret-key` and no end of them. */
 export function testPolicy({ limit = 1000, routes = [], api = '' }: TestPolicy = {}): string {
-  const route = (name: string): string => `      - { name: ${name}, when: { headers: { x-take: ${name} } }, upstream: v2 }\n`;
+  const route = (name: string): string =>
+    `      - { name: ${name}, when: { headers: { x-take: ${name} } }, upstream: v2 }\n`;
   return `policy: petstore
 keySources: [{ header: x-api-key }, { authorization: Bearer }, { query: api_key }, { cookie: api_key }]
 upstreams:

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 
 const TIMEOUT_MS = 20_000;
 
@@ -12,7 +12,11 @@ export class ToolProcess {
   private readonly child: ChildProcess;
 
   constructor(args: string[], env: NodeJS.ProcessEnv = {}, user: { uid?: number; gid?: number } = {}) {
-    const child = spawn(process.execPath, [inPackage('scripts', 'bin.mjs'), ...args], { env: { ...process.env, NO_COLOR: '1', ...env }, stdio: ['ignore', 'pipe', 'pipe'], ...user });
+    const child = spawn(process.execPath, [inPackage('scripts', 'bin.mjs'), ...args], {
+      env: { ...process.env, NO_COLOR: '1', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...user,
+    });
     child.stdout.on('data', (bytes: Buffer) => (this.out += bytes.toString()));
     child.stderr.on('data', (bytes: Buffer) => (this.err += bytes.toString()));
     this.child = child;
@@ -21,7 +25,10 @@ export class ToolProcess {
 
   /** Resolves when the pattern is in what was printed; throws with all of it when that does not come. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    return eventually(() => pattern.exec(this.out + this.err), () => `${pattern} not in: ${this.out}${this.err}`);
+    return eventually(
+      () => pattern.exec(this.out + this.err),
+      () => `${pattern} not in: ${this.out}${this.err}`,
+    );
   }
 
   async port(): Promise<number> {
@@ -45,7 +52,11 @@ export class ToolProcess {
 }
 
 /** The first value that is there, asked again and again. */
-export async function eventually<T>(ask: () => T | null | Promise<T | null>, complaint: () => string, timeoutMs = TIMEOUT_MS): Promise<T> {
+export async function eventually<T>(
+  ask: () => T | null | Promise<T | null>,
+  complaint: () => string,
+  timeoutMs = TIMEOUT_MS,
+): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const value = await ask();

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { modulePath } from '../../scripts/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
 import { wasm } from '../host/webAssembly.ts';
 import { waitFor } from '../istio/mesh/wait.ts';
 import { available } from './available.ts';
@@ -38,7 +38,10 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
   });
 
   it('is, but for its trap, the module', async () => {
-    const exports = async (file: string): Promise<string[]> => wasm.Module.exports(new wasm.Module(await readFile(file))).map(({ name }) => name).sort();
+    const exports = async (file: string): Promise<string[]> =>
+      wasm.Module.exports(new wasm.Module(await readFile(file)))
+        .map(({ name }) => name)
+        .sort();
     assert.deepEqual(await exports(await trappingModule()), await exports(modulePath));
   });
 
@@ -49,8 +52,14 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     assert.equal(await status(TRAP), 503);
     assert.equal(await status({}), 401, 'the next request makes a new VM');
     assert.equal(await status(TRAP), 503);
-    for (const headers of [{}, KEY, { 'x-tollgate-route': 'petstore/v2' }]) assert.equal(await status(headers), 503, JSON.stringify(headers));
-    assert.deepEqual(await envoy!.reloads(), { vm_reload: 0, vm_reload_backoff: 3, vm_reload_failure: 0, vm_reload_success: 1 });
+    for (const headers of [{}, KEY, { 'x-tollgate-route': 'petstore/v2' }])
+      assert.equal(await status(headers), 503, JSON.stringify(headers));
+    assert.deepEqual(await envoy!.reloads(), {
+      vm_reload: 0,
+      vm_reload_backoff: 3,
+      vm_reload_failure: 0,
+      vm_reload_success: 1,
+    });
     await waitFor('a new VM again', async () => (await status(RICH)) === 200, 5000);
     const { vm_reload_success, vm_reload_failure } = await envoy!.reloads();
     assert.deepEqual([vm_reload_success, vm_reload_failure], [2, 0]);
@@ -70,12 +79,18 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     assert.equal(await statistics(), before);
     assert.match(await envoy!.admin.page('/ready'), /^LIVE/);
     await waitFor('the access log', () => envoy!.access.some((line) => line.includes('"details":"wasm_fail_stream"')));
-    assert.match(envoy!.log.join('\n'), /^error wasm Function: proxy_on_request_headers failed: Uncaught RuntimeError: unreachable/m);
+    assert.match(
+      envoy!.log.join('\n'),
+      /^error wasm Function: proxy_on_request_headers failed: Uncaught RuntimeError: unreachable/m,
+    );
   });
 
   it('is missing in the gauge that the living ones keep, and counted once', async () => {
     const { status } = await start('FAIL_CLOSED');
-    const own = async (name: string): Promise<string | undefined> => (await envoy!.admin.stats(`^wasmcustom\\.tollgate\\.petstore\\.${name}$`)).get(`wasmcustom.tollgate.petstore.${name}`);
+    const own = async (name: string): Promise<string | undefined> =>
+      (await envoy!.admin.stats(`^wasmcustom\\.tollgate\\.petstore\\.${name}$`)).get(
+        `wasmcustom.tollgate.petstore.${name}`,
+      );
     await waitFor('the gauge of a worker and the main thread', async () => (await own('vms')) === '2');
     assert.equal((await envoy!.admin.stats('^server\\.concurrency$')).get('server.concurrency'), '1');
     assert.equal(await status(TRAP), 503);
@@ -110,18 +125,31 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     while (Date.now() < until) await status(TRAP);
     const { vm_reload_success } = await envoy!.reloads();
     assert.ok(vm_reload_success! >= 2 && vm_reload_success! <= 5, `${vm_reload_success} reloads`);
-    assert.equal((await envoy!.admin.stats('^wasm\\.envoy\\.wasm\\.runtime\\.v8\\.active$')).get('wasm.envoy.wasm.runtime.v8.active'), '3');
+    assert.equal(
+      (await envoy!.admin.stats('^wasm\\.envoy\\.wasm\\.runtime\\.v8\\.active$')).get(
+        'wasm.envoy.wasm.runtime.v8.active',
+      ),
+      '3',
+    );
   });
 
   async function start(failurePolicy: FailurePolicy | null): Promise<{ status: TrappingEnvoy['status'] }> {
     if (found.skip !== false) throw new Error(found.skip);
-    envoy = await TrappingEnvoy.start(found.envoy, testPolicy({ limit: LIMIT }), `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, failurePolicy);
+    envoy = await TrappingEnvoy.start(
+      found.envoy,
+      testPolicy({ limit: LIMIT }),
+      `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+      failurePolicy,
+    );
     return { status: (headers, path) => envoy!.status(headers, path) };
   }
 
   /** What /stats says of wasm, but for the module's own metrics and counts of requests. */
   async function statistics(): Promise<string> {
-    return (await envoy!.admin.page('/stats')).split('\n').filter((line) => /^wasm\./.test(line)).join('\n');
+    return (await envoy!.admin.page('/stats'))
+      .split('\n')
+      .filter((line) => /^wasm\./.test(line))
+      .join('\n');
   }
 
   function exchange(path: string): Promise<string> {
@@ -129,7 +157,9 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
       const sent = request({ host: '127.0.0.1', port: envoy!.port, path, headers: RICH, agent: false }, (reply) => {
         let body = '';
         reply.setEncoding('utf8').on('data', (text: string) => (body += text));
-        reply.on('end', () => resolve(`${reply.statusCode} ${body}`)).on('error', () => resolve(`${reply.statusCode} ${body}, cut`));
+        reply
+          .on('end', () => resolve(`${reply.statusCode} ${body}`))
+          .on('error', () => resolve(`${reply.statusCode} ${body}, cut`));
       });
       sent.on('error', reject).end();
     });

@@ -8,8 +8,8 @@ import { snapshotOf } from '../../scripts/envoy/policySnapshot.ts';
 import { EnvoyProcess } from '../../scripts/envoy/process.ts';
 import { staticBootstrap } from '../../scripts/envoy/staticBootstrap.ts';
 import { compilePolicy } from '../../scripts/policy/index.ts';
-import { upToDate } from '../../scripts/module.ts';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { upToDate } from '../../scripts/build/module.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { freePort } from '../istio/mesh/port.ts';
 import { waitFor } from '../istio/mesh/wait.ts';
 import { send } from './load.ts';
@@ -18,7 +18,12 @@ export type FailurePolicy = 'FAIL_CLOSED' | 'FAIL_RELOAD' | 'FAIL_OPEN';
 
 /** The module that a request with `x-trap` kills, compiled from the present sources. */
 export async function trappingModule(): Promise<string> {
-  return (await upToDate(inPackage('tests', 'envoy', 'assembly', 'trapping.ts'), inPackage('build', 'trapping.wasm'), ['--use', 'abort=assembly/abort/abort'])).path;
+  return (
+    await upToDate(inPackage('tests', 'envoy', 'assembly', 'trapping.ts'), inPackage('build', 'trapping.wasm'), [
+      '--use',
+      'abort=assembly/abort/abort',
+    ])
+  ).path;
 }
 
 /** An Envoy of one worker with that module, so that one trap is all of it. */
@@ -26,15 +31,33 @@ export class TrappingEnvoy {
   readonly log: string[] = [];
   readonly access: string[] = [];
 
-  private constructor(readonly port: number, private readonly folder: string) {}
+  private constructor(
+    readonly port: number,
+    private readonly folder: string,
+  ) {}
 
   private process!: EnvoyProcess;
   admin!: Admin;
 
-  static async start(envoy: FoundEnvoy, policy: string, upstream: string, failurePolicy: FailurePolicy | null): Promise<TrappingEnvoy> {
+  static async start(
+    envoy: FoundEnvoy,
+    policy: string,
+    upstream: string,
+    failurePolicy: FailurePolicy | null,
+  ): Promise<TrappingEnvoy> {
     const test = new TrappingEnvoy(await freePort(), await mkdtemp(join(tmpdir(), 'tollgate-trap-')));
-    await writeFile(join(test.folder, 'bootstrap.json'), bootstrapOf(policy, upstream, test.port, await trappingModule(), failurePolicy));
-    test.process = new EnvoyProcess({ envoy, folder: test.folder, concurrency: 1, accessLogFlushMs: 1, onAccess: (line) => test.access.push(line), onLog: (line) => test.log.push(line) });
+    await writeFile(
+      join(test.folder, 'bootstrap.json'),
+      bootstrapOf(policy, upstream, test.port, await trappingModule(), failurePolicy),
+    );
+    test.process = new EnvoyProcess({
+      envoy,
+      folder: test.folder,
+      concurrency: 1,
+      accessLogFlushMs: 1,
+      onAccess: (line) => test.access.push(line),
+      onLog: (line) => test.log.push(line),
+    });
     test.admin = new Admin(await waitFor('the admin interface', () => test.process.adminPort()));
     await waitFor('Envoy to be ready', () => test.admin.isReady());
     return test;
@@ -58,9 +81,24 @@ export class TrappingEnvoy {
 }
 
 /** Null leaves the failure policy as `tollgate run` writes it. */
-function bootstrapOf(text: string, upstream: string, port: number, module: string, failurePolicy: FailurePolicy | null): string {
+function bootstrapOf(
+  text: string,
+  upstream: string,
+  port: number,
+  module: string,
+  failurePolicy: FailurePolicy | null,
+): string {
   const { policy } = checkedPolicy(text, 'trap.policy.yaml');
   const overrides = new Map(Object.keys(policy.upstreams).map((name) => [name, upstream]));
-  const written = JSON.stringify(staticBootstrap(snapshotOf(policy, compilePolicy(policy), overrides), { listen: '127.0.0.1', port, adminPort: 0, module }));
-  return failurePolicy === null ? written : written.replace(/"failure_policy":"\w+"/, `"failure_policy":"${failurePolicy}"`);
+  const written = JSON.stringify(
+    staticBootstrap(snapshotOf(policy, compilePolicy(policy), overrides), {
+      listen: '127.0.0.1',
+      port,
+      adminPort: 0,
+      module,
+    }),
+  );
+  return failurePolicy === null
+    ? written
+    : written.replace(/"failure_policy":"\w+"/, `"failure_policy":"${failurePolicy}"`);
 }

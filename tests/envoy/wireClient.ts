@@ -58,7 +58,7 @@ function bodyOf(rest: string, headers: [string, string][], bodyless: boolean, en
 
 function unchunked(text: string): string | null {
   let body = '';
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const line = text.indexOf('\r\n', at);
     if (line < 0) return null;
     const size = Number.parseInt(text.slice(at, line), 16);
@@ -70,7 +70,12 @@ function unchunked(text: string): string | null {
 }
 
 /** Request bytes; without a host it is HTTP/1.0, the only version that allows it. */
-export function requestBytes(request: { method: string; path: string | null; host: string | null; headers: readonly (readonly [string, string])[] }): string {
+export function requestBytes(request: {
+  method: string;
+  path: string | null;
+  host: string | null;
+  headers: readonly (readonly [string, string])[];
+}): string {
   const first = `${request.method} ${request.path ?? ''} HTTP/1.${request.host === null ? 0 : 1}`;
   const host = request.host === null ? [] : [`host: ${request.host}`];
   return `${[first, ...host, ...request.headers.map(([name, value]) => `${name}: ${value}`)].join('\r\n')}\r\n\r\n`;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { compileModule } from '../../scripts/module.ts';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { compileModule } from '../../scripts/build/module.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { Random } from '../host/random.ts';
 import { wasm, type WasmMemory, type WasmModule } from '../host/webAssembly.ts';
 
@@ -29,7 +29,10 @@ let scratch = '';
 let module: WasmModule;
 before(async () => {
   scratch = await mkdtemp(join(inPackage('build'), '.test-'));
-  const { path } = await compileModule(inPackage('tests', 'filter', 'assembly', 'heapEntry.ts'), join(scratch, 'heap.wasm'));
+  const { path } = await compileModule(
+    inPackage('tests', 'filter', 'assembly', 'heapEntry.ts'),
+    join(scratch, 'heap.wasm'),
+  );
   module = new wasm.Module(await readFile(path));
 });
 after(() => rm(scratch, { recursive: true, force: true }));
@@ -48,7 +51,10 @@ function fill(heap: Heap, block: Block): Block {
 
 function check(heap: Heap, block: Block, bytes = block.bytes): void {
   const found = Buffer.from(heap.memory.buffer, block.pointer, bytes);
-  assert.ok(found.equals(Buffer.alloc(bytes, block.mark)), `${bytes} bytes at ${block.pointer} are as they were written`);
+  assert.ok(
+    found.equals(Buffer.alloc(bytes, block.mark)),
+    `${bytes} bytes at ${block.pointer} are as they were written`,
+  );
 }
 
 describe('the heap', () => {
@@ -62,7 +68,9 @@ describe('the heap', () => {
         const mark = i & 0xff;
         const chosen = random.below(blocks.length);
         if (blocks.length < 5 || (random.chance(0.5) && blocks.length < 200)) {
-          blocks.push(fill(heap, { pointer: random.chance(0.2) ? heap.takeHigh(bytes) : heap.take(bytes), bytes, mark }));
+          blocks.push(
+            fill(heap, { pointer: random.chance(0.2) ? heap.takeHigh(bytes) : heap.take(bytes), bytes, mark }),
+          );
         } else if (random.chance(0.4)) {
           const old = blocks[chosen]!;
           const pointer = heap.resize(old.pointer, bytes);
@@ -76,7 +84,10 @@ describe('the heap', () => {
       }
       for (const block of blocks) check(heap, block);
       const used = 200 * (MOST_BYTES + 20);
-      assert.ok(heap.memory.buffer.byteLength < 2 * used, `${heap.memory.buffer.byteLength} bytes for at most ${used} in use`);
+      assert.ok(
+        heap.memory.buffer.byteLength < 2 * used,
+        `${heap.memory.buffer.byteLength} bytes for at most ${used} in use`,
+      );
     });
   }
 

@@ -15,7 +15,14 @@ test('a key of printable ASCII is looked up, one with any other byte is malforme
         // Blanks around a key are not part of it.
         if ((byte === 0x20 || byte === 0x09) && (at === 0 || at === length - 1)) continue;
         const key = `${'k'.repeat(at)}${String.fromCharCode(byte)}${'k'.repeat(length - at - 1)}`;
-        const { reason } = filter.decide([[':path', '/v1'], [':method', 'GET'], ['x-api-key', key]], 0);
+        const { reason } = filter.decide(
+          [
+            [':path', '/v1'],
+            [':method', 'GET'],
+            ['x-api-key', key],
+          ],
+          0,
+        );
         const wanted = byte > 0x20 && byte < 0x7f ? 'unknown_api_key' : 'malformed_api_key';
         assert.equal(reason, wanted, `byte 0x${byte.toString(16)} at ${at} of ${length}`);
       }
@@ -26,7 +33,15 @@ test('a key of printable ASCII is looked up, one with any other byte is malforme
 test('the longest key that the tool digests is looked up, a longer one is malformed', () => {
   const filter = new FilterModule();
   assert.equal(filter.configure(JSON.stringify(pluginConfig([]))), null);
-  const reasonOf = (length: number): string => filter.decide([[':path', '/v1'], [':method', 'GET'], ['x-api-key', 'k'.repeat(length)]], 0).reason;
+  const reasonOf = (length: number): string =>
+    filter.decide(
+      [
+        [':path', '/v1'],
+        [':method', 'GET'],
+        ['x-api-key', 'k'.repeat(length)],
+      ],
+      0,
+    ).reason;
   assert.equal(reasonOf(MAX_KEY_BYTES), 'unknown_api_key');
   assert.equal(reasonOf(MAX_KEY_BYTES + 1), 'malformed_api_key');
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { format, resolveConfig } from 'prettier';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { REASONS } from '../cases/reason.ts';
 import { wasm, type WasmMemory } from '../host/webAssembly.ts';
 import { loadFilter } from './filterModule.ts';
@@ -20,17 +21,25 @@ interface Row {
 function readRows(): Row[] {
   const env = { abort: () => assert.fail('the filter aborted') };
   const guest = new wasm.Instance(loadFilter(), { env }).exports as unknown as {
-    memory: WasmMemory; reasonRow(index: number): number; resultPtr(): number; resultLen(): number;
+    memory: WasmMemory;
+    reasonRow(index: number): number;
+    resultPtr(): number;
+    resultLen(): number;
   };
   const rows: Row[] = [];
   while (guest.reasonRow(rows.length) === 1) {
-    rows.push(JSON.parse(Buffer.from(guest.memory.buffer, guest.resultPtr(), guest.resultLen()).toString('utf8')) as Row);
+    rows.push(
+      JSON.parse(Buffer.from(guest.memory.buffer, guest.resultPtr(), guest.resultLen()).toString('utf8')) as Row,
+    );
   }
   return rows;
 }
 
 function page(rows: Row[]): string {
-  const lines = rows.map((row) => `| \`${row.code}\` | ${row.allowed ? 'passes' : row.status} | ${row.allowed ? '' : row.grpcStatus} | ${row.detail} |`);
+  const lines = rows.map(
+    (row) =>
+      `| \`${row.code}\` | ${row.allowed ? 'passes' : row.status} | ${row.allowed ? '' : row.grpcStatus} | ${row.detail} |`,
+  );
   return `# Reasons
 
 Why a request was let through or refused. The codes are stable: they stand in \`reason\` of a reply, in access logs
@@ -45,9 +54,16 @@ ${lines.join('\n')}
 
 test('every reason has a row, and the statuses that callers rely on', () => {
   const rows = readRows();
-  assert.deepEqual(rows.map((row) => row.code), Object.keys(REASONS));
+  assert.deepEqual(
+    rows.map((row) => row.code),
+    Object.keys(REASONS),
+  );
   for (const row of rows) {
-    assert.deepEqual({ status: row.status, grpcStatus: row.grpcStatus }, REASONS[row.code as keyof typeof REASONS], row.code);
+    assert.deepEqual(
+      { status: row.status, grpcStatus: row.grpcStatus },
+      REASONS[row.code as keyof typeof REASONS],
+      row.code,
+    );
     assert.equal(row.responseCodeDetails, `tollgate_${row.code}`);
     assert.match(row.code, /^[a-z]+(_[a-z]+)*$/);
     assert.match(row.detail, /^[A-Z].*\.$/, row.code);
@@ -59,7 +75,7 @@ test('every reason has a row, and the statuses that callers rely on', () => {
 
 test('docs/reasons.md is what the module says', async () => {
   const file = inPackage('docs', 'reasons.md');
-  const expected = page(readRows());
+  const expected = await format(page(readRows()), { ...(await resolveConfig(file)), parser: 'markdown' });
   if (process.env['UPDATE_GOLDEN'] === '1') await writeFile(file, expected);
   assert.equal(await readFile(file, 'utf8'), expected);
 });

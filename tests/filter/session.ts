@@ -18,7 +18,8 @@ export function filterRunner(): Runner {
     virtualTime: true,
     inProcess: true,
     workers: 1,
-    open: async (policy, startMs) => new FilterSession(new FilterModule(module), policy, startMs ?? Date.UTC(2026, 0, 15, 12)),
+    open: async (policy, startMs) =>
+      new FilterSession(new FilterModule(module), policy, startMs ?? Date.UTC(2026, 0, 15, 12)),
   };
 }
 
@@ -65,7 +66,14 @@ function passed(headers: HeaderMap, decision: Decision): Outcome {
     if (edit[0] === 'set') headers.replace(edit[1], edit[2]);
     else headers.remove(edit[1]);
   }
-  return { status: upstreamStatus(headers), headers: decision.response, body: '', upstream: upstreamOf(headers), reason: decision.reason, log: decision.log };
+  return {
+    status: upstreamStatus(headers),
+    headers: decision.response,
+    body: '',
+    upstream: upstreamOf(headers),
+    reason: decision.reason,
+    log: decision.log,
+  };
 }
 
 /** The binding sends response headers of a refusal along with its reply; here they are put together for it. */

@@ -27,20 +27,48 @@ describe('spellings of hosts and paths', () => {
         const { passed, reason } = decide(filter, given);
         reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
         if (passed === null) continue;
-        assert.deepEqual(dissent(apis, passed), [], `seed ${SEED}, spelling ${i} ${JSON.stringify(given)}, forwarded ${JSON.stringify(passed)}`);
-        assert.deepEqual(decide(filter, passed.forwarded).passed, passed, `seed ${SEED}, spelling ${i} ${JSON.stringify(given)} is judged anew in the form it was forwarded in`);
+        assert.deepEqual(
+          dissent(apis, passed),
+          [],
+          `seed ${SEED}, spelling ${i} ${JSON.stringify(given)}, forwarded ${JSON.stringify(passed)}`,
+        );
+        assert.deepEqual(
+          decide(filter, passed.forwarded).passed,
+          passed,
+          `seed ${SEED}, spelling ${i} ${JSON.stringify(given)} is judged anew in the form it was forwarded in`,
+        );
       }
-      t.diagnostic(`${[...reasons].map(([reason, count]) => `${reason} ${count}`).join(', ')}; ${READERS.length} readers`);
-      for (const reason of ['allowed', 'invalid_path', 'invalid_host']) assert.ok(reasons.get(reason)! > SPELLINGS / 50, `${reason} is among the decisions`);
+      t.diagnostic(
+        `${[...reasons].map(([reason, count]) => `${reason} ${count}`).join(', ')}; ${READERS.length} readers`,
+      );
+      for (const reason of ['allowed', 'invalid_path', 'invalid_host'])
+        assert.ok(reasons.get(reason)! > SPELLINGS / 50, `${reason} is among the decisions`);
     });
   }
 });
 
 function decide(filter: FilterModule, { authority, target }: Spelling): { passed: Passed | null; reason: string } {
-  const decision = filter.decide([[':authority', authority], [':path', target], [':method', 'GET'], ['x-api-key', KEY]], 0);
+  const decision = filter.decide(
+    [
+      [':authority', authority],
+      [':path', target],
+      [':method', 'GET'],
+      ['x-api-key', KEY],
+    ],
+    0,
+  );
   if (decision.reply !== null) return { passed: null, reason: decision.reason };
   const api = / api=(\S+)/.exec(decision.log)?.[1] ?? null;
-  return { passed: { api, forwarded: { authority: edited(decision, ':authority') ?? authority, target: edited(decision, ':path') ?? target } }, reason: decision.reason };
+  return {
+    passed: {
+      api,
+      forwarded: {
+        authority: edited(decision, ':authority') ?? authority,
+        target: edited(decision, ':path') ?? target,
+      },
+    },
+    reason: decision.reason,
+  };
 }
 
 function edited({ edits }: Decision, name: string): string | undefined {

@@ -11,9 +11,15 @@ const MILLION = 1_000_000;
 
 const module = loadModule(MODULE);
 const ALLOWED: Pair[] = [
-  [':authority', 'api.example.com'], [':path', '/v1/pets?limit=10'], [':method', 'GET'], [':scheme', 'https'],
-  ['user-agent', 'curl/8.5.0'], ['accept', '*/*'], ['x-request-id', '4f0c7b9e-7a6d-4a9e-9b39-0a2c0f9f5d11'],
-  ['x-api-version', '2'], ['x-api-key', KEY],
+  [':authority', 'api.example.com'],
+  [':path', '/v1/pets?limit=10'],
+  [':method', 'GET'],
+  [':scheme', 'https'],
+  ['user-agent', 'curl/8.5.0'],
+  ['accept', '*/*'],
+  ['x-request-id', '4f0c7b9e-7a6d-4a9e-9b39-0a2c0f9f5d11'],
+  ['x-api-version', '2'],
+  ['x-api-key', KEY],
 ];
 
 function openHost(): Host {
@@ -100,7 +106,16 @@ describe('what a request costs', () => {
 
   it('stays within the budget when a quota is known to be exceeded', (t) => {
     const host = new Host(module);
-    assert.ok(host.load(JSON.stringify(pluginConfig([{ name: 'q', limit: 1, window: 'hour' }, { name: 'm', limit: 10, window: 'month' }]))));
+    assert.ok(
+      host.load(
+        JSON.stringify(
+          pluginConfig([
+            { name: 'q', limit: 1, window: 'hour' },
+            { name: 'm', limit: 10, window: 'month' },
+          ]),
+        ),
+      ),
+    );
     for (let i = 0; i < 3; i++) host.request(ALLOWED);
     const { meter } = host.workers[0]!;
     meter.reset();

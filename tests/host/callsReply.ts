@@ -11,7 +11,8 @@ export function replyCalls(vm: Vm): HostFunctions {
       if (stream === null) return misuse(vm, 'send_local_response outside a stream', Result.ok);
       if (stream.localResponse !== null) return misuse(vm, 'send_local_response twice on a stream', Result.ok);
       if (stream.continued) return misuse(vm, 'send_local_response after continue_stream', Result.ok);
-      if (vm.calledOut) return misuse(vm, 'send_local_response after a callout in the same callback: a crash in Envoy', Result.ok);
+      if (vm.calledOut)
+        return misuse(vm, 'send_local_response after a callout in the same callback: a crash in Envoy', Result.ok);
       if (stream.response !== null) return misuse(vm, 'send_local_response after response headers', Result.ok);
       vm.meter.bytesFromGuest += detailsSize + bodySize + pairsSize;
       stream.localResponse = {
@@ -30,9 +31,11 @@ export function replyCalls(vm: Vm): HostFunctions {
       const { stream } = vm;
       if (stream === null) return misuse(vm, 'continue_stream outside a stream', Result.ok);
       if (type === StreamType.response) return misuse(vm, 'continue_stream of a response that never stops', Result.ok);
-      if (stream.deciding) return misuse(vm, 'continue_stream inside the callback that decides whether the request stops', Result.ok);
+      if (stream.deciding)
+        return misuse(vm, 'continue_stream inside the callback that decides whether the request stops', Result.ok);
       if (stream.localResponse !== null) return misuse(vm, 'continue_stream after a local reply', Result.ok);
-      if (stream.continued || stream.response !== null) return misuse(vm, 'continue_stream of a stream that goes on already', Result.ok);
+      if (stream.continued || stream.response !== null)
+        return misuse(vm, 'continue_stream of a stream that goes on already', Result.ok);
       stream.continued = true;
       stream.requestVisible = false;
       vm.defer(() => stream.owner?.continued());

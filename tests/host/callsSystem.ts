@@ -36,7 +36,8 @@ function basics(vm: Vm): HostFunctions {
       // 0 is the host's own context: calls are about the callback's context again.
       const context = id === 0 ? null : vm.contexts.get(id);
       if (context === undefined) return Result.badArgument;
-      if (context?.ended) return misuse(vm, 'set_effective_context to a stream that has ended: what follows crashes Envoy', Result.ok);
+      if (context?.ended)
+        return misuse(vm, 'set_effective_context to a stream that has ended: what follows crashes Envoy', Result.ok);
       vm.effective = context;
       return Result.ok;
     },
@@ -50,7 +51,9 @@ function properties(vm: Vm): HostFunctions {
   const known = (path: string): string | undefined => {
     const plugin = (vm.effective ?? vm.current)?.root.plugin;
     const values: Record<string, string | undefined> = {
-      plugin_name: plugin?.name, plugin_root_id: plugin?.rootId, plugin_vm_id: '',
+      plugin_name: plugin?.name,
+      plugin_root_id: plugin?.rootId,
+      plugin_vm_id: '',
     };
     return values[path] ?? vm.stream?.filterState.get(`wasm.${path}`);
   };

@@ -22,7 +22,10 @@ export interface Quota {
 export const KEY = 'acme-secret-key';
 
 /** One API with one route, one plan with the quotas given, and as many consumers as asked, `KEY-0`, `KEY-1` … beyond the first. */
-export function pluginConfig(quotas: Quota[], options: { policy?: string; consumers?: number; routes?: object[] } = {}): PluginConfig {
+export function pluginConfig(
+  quotas: Quota[],
+  options: { policy?: string; consumers?: number; routes?: object[] } = {},
+): PluginConfig {
   const consumers = Array.from({ length: options.consumers ?? 1 }, (_, i) => ({
     name: i === 0 ? 'acme' : `consumer-${i}`,
     plan: 'free',

@@ -21,15 +21,34 @@ function echoed(jsonText: string): string | null {
 }
 
 function echo(): string {
-  const { edits } = filter.decide([[':authority', 'a'], [':path', '/v1'], [':method', 'GET'], ['x-api-key', KEY]], NOW_MS);
+  const { edits } = filter.decide(
+    [
+      [':authority', 'a'],
+      [':path', '/v1'],
+      [':method', 'GET'],
+      ['x-api-key', KEY],
+    ],
+    NOW_MS,
+  );
   return edits.find((edit) => edit[1] === 'x-echo')![2]!;
 }
 
 /** The limit the filter read out of a number's text, or null when it refused it. */
 function limitOf(numberText: string): number | null {
-  const config = JSON.stringify(pluginConfig([{ name: 'q', limit: 77, window: 'hour' }])).replace('"limit":77', `"limit":${numberText}`);
+  const config = JSON.stringify(pluginConfig([{ name: 'q', limit: 77, window: 'hour' }])).replace(
+    '"limit":77',
+    `"limit":${numberText}`,
+  );
   if (filter.configure(config) !== null) return null;
-  const { response, reply } = filter.decide([[':authority', 'a'], [':path', '/v1'], [':method', 'GET'], ['x-api-key', KEY]], NOW_MS);
+  const { response, reply } = filter.decide(
+    [
+      [':authority', 'a'],
+      [':path', '/v1'],
+      [':method', 'GET'],
+      ['x-api-key', KEY],
+    ],
+    NOW_MS,
+  );
   // Counters outlive configs, so a small limit may be used up by the ones before it.
   const shown = [...response, ...(reply?.headers ?? [])].find(([name]) => name === 'ratelimit-policy')!;
   return Number(/q=(\d+)/.exec(shown[1])![1]);
@@ -53,10 +72,51 @@ function parsed(jsonText: string): string | null {
 
 describe('the reader of plugin configs against JSON.parse', () => {
   const TEXTS = [
-    '""', '"a"', '"\\""', '"\\\\"', '"\\/"', '"/"', '"\\u0041"', '"\\u00e9"', '"é"', '"\\u20AC"', '"€"', '"\\ud83d\\ude00"', '"😀"',
-    '"\\uD83D\\uDE00x"', '"\\ud800"', '"\\udc00"', '"\\udc00\\ud800"', '"\\ud800x"', '"\\ud800\\u0041"', '"\\ud83d\\n"', '"\\u004"', '"\\u00zz"',
-    '"\\x41"', '"\\a"', '"\\"', '"\\', '"', '"a', "'a'", 'a', '"\\u0020"', '" "', '"\\n"', '"\\u0000"', '"\u0001"', '"\n"', '"\\u007f"',
-    '"\\uFFFF"', '"\\ufeff"', '"\\U0041"', '"a""b"', '"\\u+041"', '"\\u 041"', '"\\uDBFF\\uDFFF"', '"ab\\u0063d"',
+    '""',
+    '"a"',
+    '"\\""',
+    '"\\\\"',
+    '"\\/"',
+    '"/"',
+    '"\\u0041"',
+    '"\\u00e9"',
+    '"é"',
+    '"\\u20AC"',
+    '"€"',
+    '"\\ud83d\\ude00"',
+    '"😀"',
+    '"\\uD83D\\uDE00x"',
+    '"\\ud800"',
+    '"\\udc00"',
+    '"\\udc00\\ud800"',
+    '"\\ud800x"',
+    '"\\ud800\\u0041"',
+    '"\\ud83d\\n"',
+    '"\\u004"',
+    '"\\u00zz"',
+    '"\\x41"',
+    '"\\a"',
+    '"\\"',
+    '"\\',
+    '"',
+    '"a',
+    "'a'",
+    'a',
+    '"\\u0020"',
+    '" "',
+    '"\\n"',
+    '"\\u0000"',
+    '"\u0001"',
+    '"\n"',
+    '"\\u007f"',
+    '"\\uFFFF"',
+    '"\\ufeff"',
+    '"\\U0041"',
+    '"a""b"',
+    '"\\u+041"',
+    '"\\u 041"',
+    '"\\uDBFF\\uDFFF"',
+    '"ab\\u0063d"',
   ];
   for (const text of TEXTS) {
     it(`reads ${JSON.stringify(text)} as it does`, () => assert.equal(echoed(text), parsed(text)));
@@ -64,7 +124,27 @@ describe('the reader of plugin configs against JSON.parse', () => {
 
   it('reads two thousand random texts as it does', () => {
     const random = new Random(11);
-    const pieces = ['a', ' ', '\\\\', '\\"', '\\/', '\\u0041', '\\u00fc', '\\ud83d', '\\ude00', '\\ud83d\\ude00', 'é', '漢', '😀', '\\t', '\\u', '\\', '"', '\\u12', '~'];
+    const pieces = [
+      'a',
+      ' ',
+      '\\\\',
+      '\\"',
+      '\\/',
+      '\\u0041',
+      '\\u00fc',
+      '\\ud83d',
+      '\\ude00',
+      '\\ud83d\\ude00',
+      'é',
+      '漢',
+      '😀',
+      '\\t',
+      '\\u',
+      '\\',
+      '"',
+      '\\u12',
+      '~',
+    ];
     for (let i = 0; i < 2000; i++) {
       const text = `"${Array.from({ length: random.below(8) }, () => random.pick(pieces)).join('')}"`;
       assert.equal(echoed(text), parsed(text), text);
@@ -72,10 +152,61 @@ describe('the reader of plugin configs against JSON.parse', () => {
   });
 
   const NUMBERS = [
-    '1', '10', '1e6', '1E6', '1e+6', '1E+06', '1e0', '1.0', '1.0e1', '10.50e1', '1.5e1', '1.25e2', '100e-2', '1000000', '1000000.000',
-    '9007199254740991', '9007199254740992', '9.007199254740992e15', '9.007199254740992e+15', '2e+04', '1e15', '0.1e1', '0.00001e5',
-    '1.7976931348623157e308', '1e16', '9007199254740993', '9007199254740994', '1.5', '1.25e1', '0', '-0', '0.0', '-1', '1e-1', '0.5', '01',
-    '+1', '1.', '.5', '1e', '1e+', 'e1', '0x10', '1_000', '1,000', 'NaN', 'Infinity', '--1', '1.2.3', '1e1.5', '1e400', '1e-400', '12e', '"1"', 'null',
+    '1',
+    '10',
+    '1e6',
+    '1E6',
+    '1e+6',
+    '1E+06',
+    '1e0',
+    '1.0',
+    '1.0e1',
+    '10.50e1',
+    '1.5e1',
+    '1.25e2',
+    '100e-2',
+    '1000000',
+    '1000000.000',
+    '9007199254740991',
+    '9007199254740992',
+    '9.007199254740992e15',
+    '9.007199254740992e+15',
+    '2e+04',
+    '1e15',
+    '0.1e1',
+    '0.00001e5',
+    '1.7976931348623157e308',
+    '1e16',
+    '9007199254740993',
+    '9007199254740994',
+    '1.5',
+    '1.25e1',
+    '0',
+    '-0',
+    '0.0',
+    '-1',
+    '1e-1',
+    '0.5',
+    '01',
+    '+1',
+    '1.',
+    '.5',
+    '1e',
+    '1e+',
+    'e1',
+    '0x10',
+    '1_000',
+    '1,000',
+    'NaN',
+    'Infinity',
+    '--1',
+    '1.2.3',
+    '1e1.5',
+    '1e400',
+    '1e-400',
+    '12e',
+    '"1"',
+    'null',
   ];
   for (const text of NUMBERS) {
     it(`takes the number ${text} when it is a whole limit, and only then`, () => {
@@ -95,7 +226,13 @@ describe('the reader of plugin configs against JSON.parse', () => {
     const random = new Random(12);
     for (let i = 0; i < 1000; i++) {
       const value = 1 + Math.floor(random.next() * 10 ** random.below(16));
-      const text = random.pick([String(value), value.toExponential(), value.toExponential().replace('e+', 'E'), `${value}.0`, `${value}00e-2`]);
+      const text = random.pick([
+        String(value),
+        value.toExponential(),
+        value.toExponential().replace('e+', 'E'),
+        `${value}.0`,
+        `${value}00e-2`,
+      ]);
       assert.equal(limitOf(text), shownOf(value), text);
     }
   });
@@ -111,12 +248,34 @@ describe('the reader of plugin configs against JSON.parse', () => {
     const good = JSON.stringify(fullConfig());
     for (let i = 0; i < 3000; i++) {
       const at = random.below(good.length);
-      const text = good.slice(0, at) + random.pick(['', '"', '{', '}', '[', ']', ',', ':', '\\', ' ', '0', 'a', '\t', '\u0000', '-']) + good.slice(at + random.below(2));
+      const text =
+        good.slice(0, at) +
+        random.pick(['', '"', '{', '}', '[', ']', ',', ':', '\\', ' ', '0', 'a', '\t', '\u0000', '-']) +
+        good.slice(at + random.below(2));
       if (filter.configure(text) === null) assert.doesNotThrow(() => JSON.parse(text), text);
     }
   });
 
-  const INVALID_UTF8 = ['80', 'c0af', 'c1bf', 'e08080', 'e0809f', 'eda080', 'edbfbf', 'f08080af', 'f4908080', 'f5808080', 'ff', 'fe', 'c3', 'e282', 'f09f98', 'c328', 'e228a1', 'f0288cbc'];
+  const INVALID_UTF8 = [
+    '80',
+    'c0af',
+    'c1bf',
+    'e08080',
+    'e0809f',
+    'eda080',
+    'edbfbf',
+    'f08080af',
+    'f4908080',
+    'f5808080',
+    'ff',
+    'fe',
+    'c3',
+    'e282',
+    'f09f98',
+    'c328',
+    'e228a1',
+    'f0288cbc',
+  ];
   for (const hex of INVALID_UTF8) {
     it(`refuses the bytes ${hex}, which are no UTF-8`, () => {
       const [before, after] = configSetting('"PLACE"').split('PLACE');
@@ -135,16 +294,30 @@ describe('the reader of plugin configs against JSON.parse', () => {
 
 function decisionOf(config: string): unknown {
   assert.equal(filter.configure(config), null, config);
-  return filter.decide([[':authority', 'api.example.com'], [':path', '/v1/pets'], [':method', 'GET'], ['x-a', '2'], ['x-b', 'b1'], ['x-c', 'd'], ['x-d', '']], NOW_MS);
+  return filter.decide(
+    [
+      [':authority', 'api.example.com'],
+      [':path', '/v1/pets'],
+      [':method', 'GET'],
+      ['x-a', '2'],
+      ['x-b', 'b1'],
+      ['x-c', 'd'],
+      ['x-d', ''],
+    ],
+    NOW_MS,
+  );
 }
 
 /** JSON as another printer might print it: keys in a random order, blanks anywhere, letters escaped, numbers with exponents. */
 function printed(value: unknown, random: Random): string {
   const blank = (): string => (random.chance(0.2) ? random.pick([' ', '\n', '\t', '\r\n  ']) : '');
-  if (Array.isArray(value)) return `[${blank()}${value.map((item) => printed(item, random)).join(`${blank()},${blank()}`)}]`;
+  if (Array.isArray(value))
+    return `[${blank()}${value.map((item) => printed(item, random)).join(`${blank()},${blank()}`)}]`;
   if (typeof value === 'object' && value !== null) {
     const fields = Object.entries(value).sort(() => random.next() - 0.5);
-    const members = fields.map(([name, part]) => `${blank()}${printed(name, random)}${blank()}:${blank()}${printed(part, random)}${blank()}`);
+    const members = fields.map(
+      ([name, part]) => `${blank()}${printed(name, random)}${blank()}:${blank()}${printed(part, random)}${blank()}`,
+    );
     return `{${members.join(',')}}`;
   }
   if (typeof value === 'string' && random.chance(0.3)) {

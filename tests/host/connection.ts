@@ -17,5 +17,8 @@ export function withoutNominated(headers: readonly Pair[]): Pair[] {
 
 function nominations(headers: readonly Pair[]): string[] {
   const lists = headers.filter(([name]) => name === 'connection').map(([, value]) => value);
-  return lists.join().split(',').map((name) => name.trim().toLowerCase());
+  return lists
+    .join()
+    .split(',')
+    .map((name) => name.trim().toLowerCase());
 }

@@ -35,7 +35,8 @@ describe('counted instructions', () => {
 
   it('are those of every round of a loop', () => {
     // A round: get, const, add, tee, get, lt, br_if. Then the last get.
-    const body = '(loop $again (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n)))) (local.get $i)';
+    const body =
+      '(loop $again (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n)))) (local.get $i)';
     assert.deepEqual(count(body, 1), [7 + 1, 0]);
     assert.deepEqual(count(body, 1000), [7000 + 1, 0]);
   });
@@ -47,7 +48,8 @@ describe('counted instructions', () => {
   });
 
   it('tell the bytes that are moved at once', () => {
-    const body = '(memory.fill (i32.const 0) (i32.const 1) (local.get $n)) (memory.copy (i32.const 100) (i32.const 0) (i32.const 3)) (local.get $i)';
+    const body =
+      '(memory.fill (i32.const 0) (i32.const 1) (local.get $n)) (memory.copy (i32.const 100) (i32.const 0) (i32.const 3)) (local.get $i)';
     assert.deepEqual(count(body, 64), [9, 67]);
   });
 });

@@ -30,11 +30,19 @@ export function counted(module: Uint8Array): Uint8Array {
   const globals = sections.get(GLOBAL) ?? new Uint8Array([0]);
   const first = new WasmReader(globals, 0).leb();
   sections.set(GLOBAL, longer(globals, [...ZERO_I64, ...ZERO_I64], 2));
-  const exported = [...name(INSTRUCTIONS), GLOBAL_KIND, ...leb(first), ...name(BULK_BYTES), GLOBAL_KIND, ...leb(first + 1)];
+  const exported = [
+    ...name(INSTRUCTIONS),
+    GLOBAL_KIND,
+    ...leb(first),
+    ...name(BULK_BYTES),
+    GLOBAL_KIND,
+    ...leb(first + 1),
+  ];
   sections.set(EXPORT, longer(sections.get(EXPORT)!, exported, 2));
   sections.set(CODE, countedCode(sections.get(CODE)!, parameters, first));
   const parts = [module.subarray(0, 8)];
-  for (const [id, content] of [...sections].sort(([a], [b]) => order(a) - order(b))) parts.push(new Uint8Array([id, ...leb(content.length)]), content);
+  for (const [id, content] of [...sections].sort(([a], [b]) => order(a) - order(b)))
+    parts.push(new Uint8Array([id, ...leb(content.length)]), content);
   return Buffer.concat(parts);
 }
 
@@ -86,7 +94,9 @@ function countedBody(body: Uint8Array, parameters: number, global: number): Uint
   const groups = reader.list(() => ({ count: reader.leb(), type: reader.byte() }));
   const extra = groups.reduce((sum, { count }) => sum + count, parameters);
   const locals = [...groups, { count: 1, type: I32 }];
-  const parts: Uint8Array[] = [new Uint8Array([...leb(locals.length), ...locals.flatMap(({ count, type }) => [...leb(count), type])])];
+  const parts: Uint8Array[] = [
+    new Uint8Array([...leb(locals.length), ...locals.flatMap(({ count, type }) => [...leb(count), type])]),
+  ];
   let run: Uint8Array[] = [];
   let instructions = 0;
   const close = (): void => {
@@ -98,7 +108,8 @@ function countedBody(body: Uint8Array, parameters: number, global: number): Uint
   while (!reader.atEnd) {
     const from = reader.at;
     const kind = passInstruction(reader);
-    if (kind === 'bulk') run.push(new Uint8Array([0x22, ...leb(extra), ...addition(global + 1, [0x20, ...leb(extra), 0xad])]));
+    if (kind === 'bulk')
+      run.push(new Uint8Array([0x22, ...leb(extra), ...addition(global + 1, [0x20, ...leb(extra), 0xad])]));
     run.push(body.subarray(from, reader.at));
     if (kind === 'plain' || kind === 'bulk' || kind === 'nextBegins') instructions++;
     if (kind === 'nextBegins' || kind === 'markerThenNextBegins') close();

@@ -11,8 +11,13 @@ const WARM_UP = 20_000;
 
 const module = loadCounted();
 const REQUEST: Pair[] = [
-  [':authority', 'api.example.com'], [':path', '/v1/pets?limit=10'], [':method', 'GET'], [':scheme', 'https'],
-  ['user-agent', 'curl/8.5.0'], ['accept', '*/*'], ['x-request-id', '4f0c7b9e-7a6d-4a9e-9b39-0a2c0f9f5d11'],
+  [':authority', 'api.example.com'],
+  [':path', '/v1/pets?limit=10'],
+  [':method', 'GET'],
+  [':scheme', 'https'],
+  ['user-agent', 'curl/8.5.0'],
+  ['accept', '*/*'],
+  ['x-request-id', '4f0c7b9e-7a6d-4a9e-9b39-0a2c0f9f5d11'],
   ['x-api-version', '2'],
 ];
 const QUOTAS: Quota[] = [
@@ -37,17 +42,28 @@ const none = { quotas: [], headers: withKey(KEY), reason: 'allowed' };
 const SITUATIONS: Record<string, Situation> = {
   'key in header': none,
   'key in header, route': { ...none, routes: ROUTES },
-  'key in query': { ...none, headers: withPath(`/v1/pets?limit=10&api_key=${KEY}`), config: { keySources: [{ query: 'api_key' }] } },
+  'key in query': {
+    ...none,
+    headers: withPath(`/v1/pets?limit=10&api_key=${KEY}`),
+    config: { keySources: [{ query: 'api_key' }] },
+  },
   'key in cookie': {
-    ...none, headers: [...REQUEST, ['cookie', `theme=dark; api_key=${KEY}; lang=en`]], config: { keySources: [{ cookie: 'api_key' }] },
+    ...none,
+    headers: [...REQUEST, ['cookie', `theme=dark; api_key=${KEY}; lang=en`]],
+    config: { keySources: [{ cookie: 'api_key' }] },
   },
   'key as bearer token': {
-    ...none, headers: [...REQUEST, ['authorization', `Bearer ${KEY}`]], config: { keySources: [{ authorization: 'Bearer' }] },
+    ...none,
+    headers: [...REQUEST, ['authorization', `Bearer ${KEY}`]],
+    config: { keySources: [{ authorization: 'Bearer' }] },
   },
   'key in header, 1 quota, route': { ...none, quotas: QUOTAS.slice(0, 1), routes: ROUTES },
   'key in header, 2 quotas, route': { ...none, quotas: QUOTAS.slice(0, 2), routes: ROUTES },
   'key in header, 3 quotas, route': { ...none, quotas: QUOTAS, routes: ROUTES },
-  'key in header, path to normalise': { ...none, headers: [...withPath('/v1/a/../pets//x?limit=10'), ['x-api-key', KEY]] },
+  'key in header, path to normalise': {
+    ...none,
+    headers: [...withPath('/v1/a/../pets//x?limit=10'), ['x-api-key', KEY]],
+  },
   'key missing': { ...none, headers: REQUEST, reason: 'missing_api_key' },
   'key unknown': { ...none, headers: withKey('no-such-key-at-all'), reason: 'unknown_api_key' },
   'quota exceeded': { ...none, quotas: [{ name: 'hourly', limit: 3, window: 'hour' }], reason: 'quota_exceeded' },
@@ -72,12 +88,19 @@ function steadyCost({ quotas, headers, reason, routes = [], config }: Situation)
 
 /** Host calls on one line, so that a change of one shows as one line. */
 function print(costs: Record<string, Cost>): string {
-  return JSON.stringify(costs, null, 2).replace(/\{\s+("proxy[^}]*?)\s+\}/g, (_, calls: string) => `{ ${calls.replace(/\s+/g, ' ')} }`) + '\n';
+  return (
+    JSON.stringify(costs, null, 2).replace(
+      /\{\s+("proxy[^}]*?)\s+\}/g,
+      (_, calls: string) => `{ ${calls.replace(/\s+/g, ' ')} }`,
+    ) + '\n'
+  );
 }
 
 describe('the exact cost of a decision', () => {
   it('is as in counts.golden.json', () => {
-    const costs = Object.fromEntries(Object.entries(SITUATIONS).map(([name, situation]) => [name, steadyCost(situation)]));
+    const costs = Object.fromEntries(
+      Object.entries(SITUATIONS).map(([name, situation]) => [name, steadyCost(situation)]),
+    );
     matchesGolden(print(costs), new URL('counts.golden.json', import.meta.url));
   });
 
@@ -94,6 +117,9 @@ describe('the exact cost of a decision', () => {
     }) as [Cost, Cost];
     assert.deepEqual({ ...many, instructions: 0 }, { ...few, instructions: 0 });
     // A longer chain in the index is a few instructions.
-    assert.ok(Math.abs(many.instructions - few.instructions) < 100, `${few.instructions} and ${many.instructions} instructions`);
+    assert.ok(
+      Math.abs(many.instructions - few.instructions) < 100,
+      `${few.instructions} and ${many.instructions} instructions`,
+    );
   });
 });

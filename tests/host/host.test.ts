@@ -8,13 +8,20 @@ import { localReply } from './localReply.ts';
 import { parsePairs, serializePairs, type Pair } from './pairs.ts';
 import { SharedData } from './sharedData.ts';
 
-const REQUEST: Pair[] = [[':authority', 'a.test'], [':path', '/'], [':method', 'GET']];
+const REQUEST: Pair[] = [
+  [':authority', 'a.test'],
+  [':path', '/'],
+  [':method', 'GET'],
+];
 
 const CONTINUE = '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))';
 
 describe('the host in Node', () => {
   it('refuses a module with an import a host lacks', () => {
-    assert.throws(() => guest('(import "env" "abort" (func (param i32 i32 i32 i32)))', ''), /env\.abort, which a host does not have/);
+    assert.throws(
+      () => guest('(import "env" "abort" (func (param i32 i32 i32 i32)))', ''),
+      /env\.abort, which a host does not have/,
+    );
   });
 
   it('refuses a module whose import has another signature', () => {
@@ -33,7 +40,12 @@ describe('the host in Node', () => {
   });
 
   it('refuses a configuration when the canary does, and keeps the one before', () => {
-    const host = new Host(guest('', `${CONTINUE} (func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.eq (local.get 1) (i32.const 2)))`));
+    const host = new Host(
+      guest(
+        '',
+        `${CONTINUE} (func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.eq (local.get 1) (i32.const 2)))`,
+      ),
+    );
     assert.ok(host.load('{}'));
     assert.equal(host.load('bad'), null);
     assert.equal(host.generations.length, 1);
@@ -41,7 +53,9 @@ describe('the host in Node', () => {
   });
 
   it('records a trap, and answers 503 from then on', () => {
-    const host = new Host(guest('', '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (unreachable))'));
+    const host = new Host(
+      guest('', '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (unreachable))'),
+    );
     assert.ok(host.load('{}'));
     for (let i = 0; i < 2; i++) assert.equal(host.request(REQUEST).response.first(':status'), '503');
     assert.equal(host.faults.length, 1);
@@ -50,7 +64,12 @@ describe('the host in Node', () => {
 
   it('records a pointer outside the memory', () => {
     const log = '(import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))';
-    const host = new Host(guest(log, '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $log (i32.const 2) (i32.const 65530) (i32.const 100)))'));
+    const host = new Host(
+      guest(
+        log,
+        '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $log (i32.const 2) (i32.const 65530) (i32.const 100)))',
+      ),
+    );
     assert.ok(host.load('{}'));
     host.request(REQUEST);
     assert.match(host.faults[0]!, /misuse .*log message: pointer 65530, size 100/);
@@ -58,14 +77,21 @@ describe('the host in Node', () => {
 
   it('records header functions outside their phase', () => {
     const remove = '(import "env" "proxy_remove_header_map_value" (func $remove (param i32 i32 i32) (result i32)))';
-    const host = new Host(guest(remove, `${CONTINUE} (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (call $remove (i32.const 0) (i32.const 1) (i32.const 1)))`));
+    const host = new Host(
+      guest(
+        remove,
+        `${CONTINUE} (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (call $remove (i32.const 0) (i32.const 1) (i32.const 1)))`,
+      ),
+    );
     assert.ok(host.load('{}'));
     host.request(REQUEST);
     assert.match(host.faults[0]!, /misuse .*header map 0 changed out of its phase/);
   });
 
   it('records a pause that nothing ends', () => {
-    const host = new Host(guest('', '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 1))'));
+    const host = new Host(
+      guest('', '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 1))'),
+    );
     assert.ok(host.load('{}'));
     host.request(REQUEST);
     assert.match(host.faults[0]!, /paused \(1\) without a reply/);
@@ -73,10 +99,16 @@ describe('the host in Node', () => {
 
   it('ticks each root at its period until the root is retired', () => {
     const period = '(import "env" "proxy_set_tick_period_milliseconds" (func $period (param i32) (result i32)))';
-    const metric = '(import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32))) (import "env" "proxy_increment_metric" (func $add (param i32 i64) (result i32)))';
-    const host = new Host(guest(`${period} ${metric}`, `${CONTINUE}
+    const metric =
+      '(import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32))) (import "env" "proxy_increment_metric" (func $add (param i32 i64) (result i32)))';
+    const host = new Host(
+      guest(
+        `${period} ${metric}`,
+        `${CONTINUE}
       (func (export "proxy_on_configure") (param i32 i32) (result i32) (drop (call $period (i32.const 100))) (drop (call $define (i32.const 0) (i32.const 8) (i32.const 1) (i32.const 16))) (i32.const 1))
-      (func (export "proxy_on_tick") (param i32) (drop (call $add (i32.load (i32.const 16)) (i64.const 1))))`));
+      (func (export "proxy_on_tick") (param i32) (drop (call $add (i32.load (i32.const 16)) (i64.const 1))))`,
+      ),
+    );
     const first = host.load('1')!;
     host.pass(1000);
     const ticks = (): number => Number([...host.process.metrics.byName.values()][0]!.value);
@@ -118,17 +150,31 @@ describe('shared data', () => {
 
 describe('header maps', () => {
   it('keep order and duplicates, replace all by one, and find names in any case', () => {
-    const map = new HeaderMap([['X-A', '1'], ['b', '2'], ['x-a', '3']]);
-    assert.deepEqual(map.pairs, [['x-a', '1'], ['b', '2'], ['x-a', '3']]);
+    const map = new HeaderMap([
+      ['X-A', '1'],
+      ['b', '2'],
+      ['x-a', '3'],
+    ]);
+    assert.deepEqual(map.pairs, [
+      ['x-a', '1'],
+      ['b', '2'],
+      ['x-a', '3'],
+    ]);
     assert.equal(map.first('X-a'), '1');
     map.replace('x-A', '4');
-    assert.deepEqual(map.pairs, [['b', '2'], ['x-a', '4']]);
+    assert.deepEqual(map.pairs, [
+      ['b', '2'],
+      ['x-a', '4'],
+    ]);
     map.remove('X-A');
     assert.deepEqual(map.pairs, [['b', '2']]);
   });
 
   it('are serialised byte for byte as the host does', () => {
-    const pairs: Pair[] = [['a', 'bc'], ['d', '']];
+    const pairs: Pair[] = [
+      ['a', 'bc'],
+      ['d', ''],
+    ];
     assert.equal(serializePairs(pairs).toString('hex'), '02000000010000000200000001000000000000006100626300640000');
     assert.deepEqual(parsePairs(serializePairs(pairs)), pairs);
   });
@@ -142,13 +188,28 @@ describe('header maps', () => {
 });
 
 describe('local replies', () => {
-  const response = { status: 429, details: 'x', body: 'naïve 100%', headers: [['content-type', 'text/x'], ['a', 'b']] as Pair[], grpcStatus: 0xffffffff };
+  const response = {
+    status: 429,
+    details: 'x',
+    body: 'naïve 100%',
+    headers: [
+      ['content-type', 'text/x'],
+      ['a', 'b'],
+    ] as Pair[],
+    grpcStatus: 0xffffffff,
+  };
 
   it('carry the body over HTTP, and only its length over HEAD', () => {
     const get = localReply(new HeaderMap(REQUEST), response);
     assert.equal(get.body, response.body);
     assert.equal(get.headers.first('content-length'), '11');
-    const head = localReply(new HeaderMap([[':path', '/'], [':method', 'HEAD']]), response);
+    const head = localReply(
+      new HeaderMap([
+        [':path', '/'],
+        [':method', 'HEAD'],
+      ]),
+      response,
+    );
     assert.equal(head.body, '');
     assert.equal(head.headers.first('content-length'), '11');
   });

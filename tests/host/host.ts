@@ -38,7 +38,10 @@ interface RequestOptions {
   readonly onEnd?: (request: OpenRequest) => void;
 }
 
-const UPSTREAM_ANSWER: Pair[] = [[':status', '200'], ['content-type', 'application/json']];
+const UPSTREAM_ANSWER: Pair[] = [
+  [':status', '200'],
+  ['content-type', 'application/json'],
+];
 
 /** An Envoy process as the module sees it: a VM per worker, one on the main thread, and a canary per configuration. */
 export class Host {

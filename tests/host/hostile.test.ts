@@ -14,7 +14,12 @@ import { Vm } from './vm.ts';
 const module = loadModule(MODULE);
 const QUOTAS = [{ name: 'q', limit: 1_000_000, window: 'hour' }];
 const GOOD = JSON.stringify(pluginConfig(QUOTAS));
-const REQUEST: Pair[] = [[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'GET'], ['x-api-key', KEY]];
+const REQUEST: Pair[] = [
+  [':authority', 'a.test'],
+  [':path', '/v1/pets'],
+  [':method', 'GET'],
+  ['x-api-key', KEY],
+];
 
 function statusOf(host: Host, headers: Pair[] = REQUEST): string | undefined {
   return host.request(headers).response.first(':status');
@@ -51,7 +56,14 @@ describe('callbacks out of order', () => {
       const stream = random.chance(0.8) ? new Stream(random.chance(0.5) ? REQUEST : []) : null;
       const context: Context | null = random.chance(0.9) ? { id, root, stream, ended: false } : null;
       if (stream && random.chance(0.5)) stream.response = stream.request;
-      const call = random.pick(['context_create', 'vm_start', 'tick', 'request_headers', 'response_headers', 'configure'] as const);
+      const call = random.pick([
+        'context_create',
+        'vm_start',
+        'tick',
+        'request_headers',
+        'response_headers',
+        'configure',
+      ] as const);
       if (call === 'configure') vm.configure(id, plugin(random.pick([GOOD, '', '{}', GOOD.slice(0, 99)])));
       else vm.call(context, `proxy_on_${call}`, id, random.pick(ids), random.below(2));
       assert.deepEqual(host.faults, [], `call ${i}: ${call}(${id})`);
@@ -85,9 +97,62 @@ describe('callbacks out of order', () => {
 });
 
 describe('hostile requests', () => {
-  const PIECES = ['/', '//', '..', '.', '%2e', '%2E', '%2f', '%00', '%', '%zz', '\\', ';', '..;', 'v1', 'V1', 'pets', '?', '&', '=', 'api_key=', '#', ' ', '\0', '\u00ff', '*'];
-  const NAMES = [':path', ':authority', ':method', 'x-api-key', 'authorization', 'cookie', 'content-type', 'origin', 'access-control-request-method', 'x-tollgate-consumer', 'x_tollgate_plan', 'x-a', ''];
-  const VALUES = ['', KEY, `Bearer ${KEY}`, `api_key=${KEY}; a=b`, 'application/grpc', 'OPTIONS', 'a.test', '[::1]:80', ';;;===', ', ,', 'Bearer', 'Bearer  '];
+  const PIECES = [
+    '/',
+    '//',
+    '..',
+    '.',
+    '%2e',
+    '%2E',
+    '%2f',
+    '%00',
+    '%',
+    '%zz',
+    '\\',
+    ';',
+    '..;',
+    'v1',
+    'V1',
+    'pets',
+    '?',
+    '&',
+    '=',
+    'api_key=',
+    '#',
+    ' ',
+    '\0',
+    '\u00ff',
+    '*',
+  ];
+  const NAMES = [
+    ':path',
+    ':authority',
+    ':method',
+    'x-api-key',
+    'authorization',
+    'cookie',
+    'content-type',
+    'origin',
+    'access-control-request-method',
+    'x-tollgate-consumer',
+    'x_tollgate_plan',
+    'x-a',
+    '',
+  ];
+  const VALUES = [
+    '',
+    KEY,
+    `Bearer ${KEY}`,
+    `api_key=${KEY}; a=b`,
+    'application/grpc',
+    'OPTIONS',
+    'a.test',
+    '[::1]:80',
+    ';;;===',
+    ', ,',
+    'Bearer',
+    'Bearer  ',
+  ];
 
   it('never trap, nor pass without a key, in twenty thousand random requests', () => {
     const random = new Random(20260115);
@@ -95,7 +160,11 @@ describe('hostile requests', () => {
     assert.ok(host.load(JSON.stringify({ ...fullConfig(), consumers: [{ name: 'acme' }] })), host.logs('error').join());
     for (let i = 0; i < 20_000; i++) {
       const path = Array.from({ length: random.below(12) }, () => random.pick(PIECES)).join('');
-      const headers: Pair[] = [[':authority', random.pick(['api.example.com', 'x.example.com', '', random.bytes(20)])], [':path', path], [':method', 'GET']];
+      const headers: Pair[] = [
+        [':authority', random.pick(['api.example.com', 'x.example.com', '', random.bytes(20)])],
+        [':path', path],
+        [':method', 'GET'],
+      ];
       for (let n = random.below(8); n > 0; n--) {
         headers.push([random.pick(NAMES), random.chance(0.7) ? random.pick(VALUES) : random.bytes(200)]);
       }
@@ -104,7 +173,10 @@ describe('hostile requests', () => {
       const reason = /reason=(\w+)/.exec(exchange.filterState.get('wasm.tollgate') ?? '')?.[1];
       assert.deepEqual(host.faults, [], `request ${i}: ${JSON.stringify(headers)}`);
       // There are no keys: only a preflight may pass.
-      assert.ok(exchange.upstream === null || reason === 'preflight', `request ${i} passed: ${JSON.stringify(headers)}`);
+      assert.ok(
+        exchange.upstream === null || reason === 'preflight',
+        `request ${i} passed: ${JSON.stringify(headers)}`,
+      );
     }
   });
 
@@ -121,10 +193,26 @@ describe('hostile requests', () => {
       Array.from({ length: 500 }, (_, i): Pair => [`x-tollgate-${i}`, 'v']),
       [['x', 'y'.repeat(900_000)]],
       [['x'.repeat(60_000), '']],
-      [[':path', `/${'../'.repeat(20_000)}`], [':authority', 'a'], [':method', 'GET']],
-      [[':path', `/v1/${'%'.repeat(60_000)}`], [':authority', 'a'], [':method', 'GET']],
-      [[':path', `/v1?${'&'.repeat(60_000)}`], [':authority', 'a'.repeat(60_000)], [':method', 'M'.repeat(60_000)]],
-      [[':path', `/v1?${'api_key=&'.repeat(6_000)}`], [':authority', 'a'], [':method', 'GET']],
+      [
+        [':path', `/${'../'.repeat(20_000)}`],
+        [':authority', 'a'],
+        [':method', 'GET'],
+      ],
+      [
+        [':path', `/v1/${'%'.repeat(60_000)}`],
+        [':authority', 'a'],
+        [':method', 'GET'],
+      ],
+      [
+        [':path', `/v1?${'&'.repeat(60_000)}`],
+        [':authority', 'a'.repeat(60_000)],
+        [':method', 'M'.repeat(60_000)],
+      ],
+      [
+        [':path', `/v1?${'api_key=&'.repeat(6_000)}`],
+        [':authority', 'a'],
+        [':method', 'GET'],
+      ],
     ];
     for (const headers of maps) {
       host.request(headers);
@@ -144,7 +232,9 @@ describe('hostile requests', () => {
     for (let i = 0; i < 2000; i++) {
       const headers: Pair[] = [...REQUEST];
       for (let n = 1 + random.below(6); n > 0; n--) {
-        const name = [...'x-tollgate-consumer'].map((letter) => (letter === '-' && random.chance(0.4) ? '_' : letter)).join('');
+        const name = [...'x-tollgate-consumer']
+          .map((letter) => (letter === '-' && random.chance(0.4) ? '_' : letter))
+          .join('');
         headers.splice(random.below(headers.length), 0, [random.chance(0.5) ? name.toUpperCase() : name, 'root']);
       }
       const { upstream } = host.request(headers);

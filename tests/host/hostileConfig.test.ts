@@ -13,7 +13,12 @@ import { Vm } from './vm.ts';
 const module = loadModule(MODULE);
 const QUOTAS = [{ name: 'q', limit: 1_000_000, window: 'hour' }];
 const GOOD = JSON.stringify(pluginConfig(QUOTAS));
-const REQUEST: Pair[] = [[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'GET'], ['x-api-key', KEY]];
+const REQUEST: Pair[] = [
+  [':authority', 'a.test'],
+  [':path', '/v1/pets'],
+  [':method', 'GET'],
+  ['x-api-key', KEY],
+];
 
 function statusOf(host: Host, headers: Pair[] = REQUEST): string | undefined {
   return host.request(headers).response.first(':status');
@@ -64,9 +69,15 @@ describe('a good plugin config', () => {
     const reversed = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(reversed);
       if (typeof value !== 'object' || value === null) return value;
-      return Object.fromEntries(Object.entries(value).reverse().map(([name, part]) => [name, reversed(part)]));
+      return Object.fromEntries(
+        Object.entries(value)
+          .reverse()
+          .map(([name, part]) => [name, reversed(part)]),
+      );
     };
-    const text = JSON.stringify(reversed(fullConfig()), null, 2).replace('"limit": 20000', '"limit": 2e+04').replace('"version": 1', '"version": 1.0');
+    const text = JSON.stringify(reversed(fullConfig()), null, 2)
+      .replace('"limit": 20000', '"limit": 2e+04')
+      .replace('"version": 1', '"version": 1.0');
     const host = new Host(module);
     assert.ok(host.load(text), host.logs('error').join());
   });
@@ -74,7 +85,10 @@ describe('a good plugin config', () => {
   it('takes a limit of 1e6 and of 2^53', () => {
     for (const limit of ['1e6', '1E+06', '1000000.0', '9007199254740992', '9.007199254740992e15']) {
       const host = new Host(module);
-      assert.ok(host.load(GOOD.replace('"limit":1000000', `"limit":${limit}`)), `${limit}: ${host.logs('error').join()}`);
+      assert.ok(
+        host.load(GOOD.replace('"limit":1000000', `"limit":${limit}`)),
+        `${limit}: ${host.logs('error').join()}`,
+      );
       const limitShown = host.request(REQUEST).response.first('ratelimit-policy');
       assert.equal(limitShown, `"q";q=${Math.min(Number(limit), 999_999_999_999_999)};w=3600`);
     }
@@ -120,7 +134,27 @@ describe('hostile plugin configs', () => {
   });
 });
 
-const TOKENS = ['{', '}', '[', ']', ',', ':', '"', '\\', 'null', 'true', '0', '-1', '1e9', '""', '"\\ud800"', '{}', '[]', '\u0000', '\u00ff'];
+const TOKENS = [
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '"',
+  '\\',
+  'null',
+  'true',
+  '0',
+  '-1',
+  '1e9',
+  '""',
+  '"\\ud800"',
+  '{}',
+  '[]',
+  '\u0000',
+  '\u00ff',
+];
 
 /** Bytes removed, doubled, overwritten, or a token put in; sometimes several times. */
 function mutated(good: Buffer, random: Random): Buffer {

@@ -26,10 +26,17 @@ function sizes(consumers: number): number[] {
 }
 
 describe('memory of a VM', () => {
-  for (const [consumers, most] of [[1, 200_000], [1000, 700_000], [10_000, 4_000_000], [100_000, 42_000_000]] as const) {
+  for (const [consumers, most] of [
+    [1, 200_000],
+    [1000, 700_000],
+    [10_000, 4_000_000],
+    [100_000, 42_000_000],
+  ] as const) {
     it(`is at most ${most} bytes with ${consumers} consumers, through ${EDITS} edits`, (t) => {
       const found = sizes(consumers);
-      t.diagnostic(`${consumers} consumers: ${config(consumers, 0).length} bytes of config, memory ${found.join(', ')}`);
+      t.diagnostic(
+        `${consumers} consumers: ${config(consumers, 0).length} bytes of config, memory ${found.join(', ')}`,
+      );
       assert.ok(Math.max(...found) <= most, `${found.join(', ')} bytes, at most ${most}`);
       assert.equal(found.at(-1), found.at(-2), 'it stops growing');
     });
@@ -40,9 +47,14 @@ describe('memory of a VM', () => {
     assert.ok(host.load(config(1, 0)));
     const worker = host.workers[0]!;
     const root = host.newest!.roots.get(worker)!;
-    const promises = Buffer.from(config(1, 0).replace('"consumers":[', `"consumers":[${'"name","digest","api",'.repeat(100_000)}`));
+    const promises = Buffer.from(
+      config(1, 0).replace('"consumers":[', `"consumers":[${'"name","digest","api",'.repeat(100_000)}`),
+    );
     assert.equal(worker.configure(root.id, { ...root.plugin, configuration: promises }), false);
-    assert.ok(worker.memory.byteLength < 200_000 + 7 * promises.length, `${worker.memory.byteLength} bytes for ${promises.length} of config`);
+    assert.ok(
+      worker.memory.byteLength < 200_000 + 7 * promises.length,
+      `${worker.memory.byteLength} bytes for ${promises.length} of config`,
+    );
     assert.deepEqual(host.faults, []);
   });
 });

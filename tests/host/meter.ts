@@ -22,7 +22,9 @@ export class Meter {
 
   /** Calls by function, those that were made. */
   get calls(): Map<string, number> {
-    return new Map([...this.counters].flatMap(([name, { count }]): [string, number][] => (count === 0 ? [] : [[name, count]])));
+    return new Map(
+      [...this.counters].flatMap(([name, { count }]): [string, number][] => (count === 0 ? [] : [[name, count]])),
+    );
   }
 
   reset(): void {

@@ -7,7 +7,11 @@ import type { Pair } from './pairs.ts';
 
 const module = loadModule(MODULE);
 const QUOTAS = [{ name: 'q', limit: 5, window: 'month' }];
-const START: Pair[] = [[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'GET']];
+const START: Pair[] = [
+  [':authority', 'a.test'],
+  [':path', '/v1/pets'],
+  [':method', 'GET'],
+];
 
 function openHost(consumers = 1): Host {
   const host = new Host(module, { workers: 2 });

@@ -36,7 +36,13 @@ export class OpenRequest {
     this.stream.owner = this;
     this.context = vm.openStream(root, this.stream);
     this.stream.deciding = true;
-    this.action = vm.call(this.context, 'proxy_on_request_headers', this.context.id, this.stream.request.pairs.length, 1);
+    this.action = vm.call(
+      this.context,
+      'proxy_on_request_headers',
+      this.context.id,
+      this.stream.request.pairs.length,
+      1,
+    );
     this.stream.deciding = false;
     if (!this.paused) return;
     if (vm.failed !== null) this.end(closed(this.stream));
@@ -63,7 +69,13 @@ export class OpenRequest {
     if (!this.paused) return;
     this.stream.requestVisible = false;
     this.respond(new HeaderMap([[':status', '408']]), 1);
-    this.exchange = { response: this.stream.response!, body: '', upstream: null, details: 'stream_timeout', filterState: this.stream.filterState };
+    this.exchange = {
+      response: this.stream.response!,
+      body: '',
+      upstream: null,
+      details: 'stream_timeout',
+      filterState: this.stream.filterState,
+    };
     this.vm.process.timeline.after(ANSWERED_MS, () => this.close());
   }
 

@@ -17,7 +17,10 @@ test('removes hundreds of foreign identity headers', () => {
   host.load(CONFIG);
   const exchange = host.request(requestWithForeignHeaders(300));
   assert.equal(exchange.response.first(':status'), '200');
-  assert.deepEqual(exchange.upstream?.pairs.map(([name]) => name).filter((name) => /^x-tollgate-\d/.test(name)), []);
+  assert.deepEqual(
+    exchange.upstream?.pairs.map(([name]) => name).filter((name) => /^x-tollgate-\d/.test(name)),
+    [],
+  );
   assert.deepEqual(host.faults, []);
 });
 

@@ -42,7 +42,8 @@ export function parsePairs(bytes: Buffer): Pair[] {
   if (bytes.length < 4) throw new HostFault(`header pairs: ${bytes.length} bytes, no room for the count`);
   const count = bytes.readUInt32LE(0);
   if (count > MAX_PAIRS) throw new HostFault(`header pairs: ${count} pairs, the host takes ${MAX_PAIRS}`);
-  if (4 + count * 8 > bytes.length) throw new HostFault(`header pairs: ${count} pairs do not fit ${bytes.length} bytes`);
+  if (4 + count * 8 > bytes.length)
+    throw new HostFault(`header pairs: ${count} pairs do not fit ${bytes.length} bytes`);
   const pairs: Pair[] = [];
   let at = 4 + count * 8;
   for (let i = 0; i < count; i++) {

@@ -6,7 +6,12 @@ import { loadModule, MODULE } from './module.ts';
 import type { Pair } from './pairs.ts';
 
 const module = loadModule(MODULE);
-const REQUEST: Pair[] = [[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'GET'], ['x-api-key', KEY]];
+const REQUEST: Pair[] = [
+  [':authority', 'a.test'],
+  [':path', '/v1/pets'],
+  [':method', 'GET'],
+  ['x-api-key', KEY],
+];
 
 function openHost(workers: number): Host {
   const host = new Host(module, { workers });
@@ -15,7 +20,9 @@ function openHost(workers: number): Host {
 }
 
 function config(edit: number): string {
-  return JSON.stringify(pluginConfig([{ name: 'q', limit: 1000, window: 'day' }], { routes: [{ name: `r${edit}`, methods: ['GET'] }] }));
+  return JSON.stringify(
+    pluginConfig([{ name: 'q', limit: 1000, window: 'day' }], { routes: [{ name: `r${edit}`, methods: ['GET'] }] }),
+  );
 }
 
 function vms(host: Host, name = 'vms'): number {

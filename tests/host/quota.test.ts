@@ -69,7 +69,14 @@ describe('quotas over several workers', () => {
       const host = openHost(1, [{ name: 'q', limit: 7, window }]);
       const model = new QuotaModel(7, WINDOW_STARTS[window]!);
       const { clock } = host.process;
-      const unitMs = { second: 100, minute: 6_000, hour: 360_000, day: 8_640_000, week: 60_480_000, month: 250_000_000 }[window]!;
+      const unitMs = {
+        second: 100,
+        minute: 6_000,
+        hour: 360_000,
+        day: 8_640_000,
+        week: 60_480_000,
+        month: 250_000_000,
+      }[window]!;
       for (let i = 0; i < 400; i++) {
         clock.jump(clock.wallMs + random.below(2 * unitMs));
         // What is believed empty for a moment is asked again after it.
@@ -83,7 +90,10 @@ describe('quotas over several workers', () => {
 
   it('spend all quotas of a request or none, over two workers', () => {
     const random = new Random(5);
-    const host = openHost(2, [{ name: 'small', limit: 40, window: 'minute' }, { name: 'large', limit: 200, window: 'day' }]);
+    const host = openHost(2, [
+      { name: 'small', limit: 40, window: 'minute' },
+      { name: 'large', limit: 200, window: 'day' },
+    ]);
     let passed = 0;
     for (let minute = 0; minute < 12; minute++) {
       let inMinute = 0;
@@ -121,11 +131,17 @@ describe('quotas over several workers', () => {
       for (let from = 0; from < times.length; from++) {
         for (let to = from; to < times.length; to++) {
           const most = 25 + Math.floor((times[to]! - times[from]!) / 100 + 1e-6);
-          assert.ok(to - from + 1 <= most, `seed ${seed}: ${to - from + 1} in ${times[to]! - times[from]!} ms, at most ${most}`);
+          assert.ok(
+            to - from + 1 <= most,
+            `seed ${seed}: ${to - from + 1} in ${times[to]! - times[from]!} ms, at most ${most}`,
+          );
         }
       }
       const span = host.process.clock.wallMs - START_MS;
-      assert.ok(times.length >= Math.min(2000, Math.floor(span / 100)) * 0.9, `seed ${seed}: only ${times.length} in ${span} ms`);
+      assert.ok(
+        times.length >= Math.min(2000, Math.floor(span / 100)) * 0.9,
+        `seed ${seed}: only ${times.length} in ${span} ms`,
+      );
     }
   });
 });

@@ -7,7 +7,10 @@ import { Random } from './random.ts';
 
 describe('quotas under races and edits', () => {
   it('stay exact when every other write to shared data loses its race', () => {
-    const host = openHost(2, [{ name: 'q', limit: 100, window: 'hour' }, { name: 'b', limit: 1000, window: 'second', burst: 500 }]);
+    const host = openHost(2, [
+      { name: 'q', limit: 100, window: 'hour' },
+      { name: 'b', limit: 1000, window: 'second', burst: 500 },
+    ]);
     let races = 0;
     let writes = 0;
     host.process.sharedData.beforeSet = (key, shared) => {
@@ -61,7 +64,9 @@ describe('quotas under races and edits', () => {
       const limit = 600;
       const config = (edit: number): string => {
         const routes = edit === 0 ? [] : [{ name: `edit-${edit}`, methods: ['GET'] }];
-        return JSON.stringify(pluginConfig([{ name: 'q', limit, window: 'hour' }], { routes, consumers: 1 + (edit % 3) }));
+        return JSON.stringify(
+          pluginConfig([{ name: 'q', limit, window: 'hour' }], { routes, consumers: 1 + (edit % 3) }),
+        );
       };
       const host = new Host(module, { workers: 2, startMs: START_MS });
       assert.ok(host.load(config(0)));
@@ -146,7 +151,14 @@ describe('quotas under races and edits', () => {
   });
 
   it('keep the set of shared data keys fixed, whatever is asked', () => {
-    const host = openHost(2, [{ name: 'q', limit: 1000, window: 'second' }, { name: 'api', limit: 1000, window: 'month', per: 'api' }], 300);
+    const host = openHost(
+      2,
+      [
+        { name: 'q', limit: 1000, window: 'second' },
+        { name: 'api', limit: 1000, window: 'month', per: 'api' },
+      ],
+      300,
+    );
     const before = host.process.sharedData.keys().sort();
     for (let i = 0; i < 2000; i++) {
       ask(host, i % 2, i % 300);

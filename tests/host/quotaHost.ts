@@ -11,7 +11,12 @@ export const SEEDS = [1, 2, 3, 4, 5];
 export const SETTLE_MS = 2_000;
 
 export function request(consumer: number): Pair[] {
-  return [[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'GET'], ['x-api-key', keyOf(consumer)]];
+  return [
+    [':authority', 'a.test'],
+    [':path', '/v1/pets'],
+    [':method', 'GET'],
+    ['x-api-key', keyOf(consumer)],
+  ];
 }
 
 export function openHost(workers: number, quotas: Quota[], consumers = 1): Host {
@@ -24,7 +29,10 @@ export function openHost(workers: number, quotas: Quota[], consumers = 1): Host 
 export function ask(host: Host, worker: number, consumer = 0, generation?: Generation): boolean {
   const { response } = host.request(request(consumer), { worker, ...(generation ? { generation } : {}) });
   const status = response.first(':status');
-  assert.ok(status === '200' || status === '429', `status ${status}: ${host.faults.join()} ${host.logs('error').join()}`);
+  assert.ok(
+    status === '200' || status === '429',
+    `status ${status}: ${host.faults.join()} ${host.logs('error').join()}`,
+  );
   return status === '200';
 }
 

@@ -9,7 +9,13 @@ describe('edits in quick succession', () => {
     const host = new Host(module, { workers: 1, startMs: START_MS });
     const edit = (i: number): void => {
       const routes = [{ name: `v${i}`, headers: [{ name: 'x-api-version', exact: '2' }] }];
-      assert.ok(host.load(JSON.stringify(pluginConfig([{ name: 'hourly', limit: 1_000_000_000, window: 'hour' }], { routes, consumers: 500 }))));
+      assert.ok(
+        host.load(
+          JSON.stringify(
+            pluginConfig([{ name: 'hourly', limit: 1_000_000_000, window: 'hour' }], { routes, consumers: 500 }),
+          ),
+        ),
+      );
       host.retireAllButNewest();
       host.pass(2_000);
     };

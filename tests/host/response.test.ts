@@ -6,9 +6,18 @@ import { loadModule, MODULE } from './module.ts';
 import type { Pair } from './pairs.ts';
 
 const module = loadModule(MODULE);
-const REQUEST: Pair[] = [[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'GET']];
+const REQUEST: Pair[] = [
+  [':authority', 'a.test'],
+  [':path', '/v1/pets'],
+  [':method', 'GET'],
+];
 /** An upstream that counts on its own. */
-const upstream = (): Pair[] => [[':status', '200'], ['ratelimit', '"theirs";r=1;t=1'], ['ratelimit', '"more";r=1;t=1'], ['ratelimit-policy', '"theirs";q=1;w=1']];
+const upstream = (): Pair[] => [
+  [':status', '200'],
+  ['ratelimit', '"theirs";r=1;t=1'],
+  ['ratelimit', '"more";r=1;t=1'],
+  ['ratelimit-policy', '"theirs";q=1;w=1'],
+];
 
 function openHost(quotas: { name: string; limit: number; window: string }[]): Host {
   const host = new Host(module, { upstream });
@@ -20,7 +29,10 @@ function openHost(quotas: { name: string; limit: number; window: string }[]): Ho
 
 describe('response headers', () => {
   it('show the quotas of the plan in place of what the upstream says', () => {
-    const { response } = openHost([{ name: 'q', limit: 10, window: 'second' }]).request([...REQUEST, ['x-api-key', KEY]]);
+    const { response } = openHost([{ name: 'q', limit: 10, window: 'second' }]).request([
+      ...REQUEST,
+      ['x-api-key', KEY],
+    ]);
     assert.deepEqual(response.all('ratelimit'), ['"q";r=9;t=1']);
     assert.deepEqual(response.all('ratelimit-policy'), ['"q";q=10;w=1']);
   });

@@ -7,7 +7,11 @@ import type { Pair } from './pairs.ts';
 
 const UNKNOWN = 'no-such-key-at-all';
 const WHOLE = 'sixty-four-kilobytes-'.repeat(3200);
-const START: Pair[] = [[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'GET']];
+const START: Pair[] = [
+  [':authority', 'a.test'],
+  [':path', '/v1/pets'],
+  [':method', 'GET'],
+];
 
 /** Every way to bring a key, good or bad, and what becomes of it. */
 const REQUESTS: Pair[][] = [
@@ -21,10 +25,27 @@ const REQUESTS: Pair[][] = [
   [...START, ['x-api-key', KEY], ['x-api-key', UNKNOWN]],
   [...START, ['authorization', `Bearer ${KEY}`]],
   [...START, ['cookie', `api_key=${KEY}`]],
-  [[':authority', 'a.test'], [':path', `/v1/pets?api_key=${KEY}`], [':method', 'GET']],
-  [[':authority', 'a.test'], [':path', `/v1/%2f?api_key=${KEY}`], [':method', 'GET']],
-  [[':authority', 'a.test'], [':path', `/nowhere?api_key=${KEY}`], [':method', 'GET']],
-  [[':authority', 'a.test'], [':path', `/nowhere/${KEY}`], [':method', 'GET'], ['x-api-key', KEY]],
+  [
+    [':authority', 'a.test'],
+    [':path', `/v1/pets?api_key=${KEY}`],
+    [':method', 'GET'],
+  ],
+  [
+    [':authority', 'a.test'],
+    [':path', `/v1/%2f?api_key=${KEY}`],
+    [':method', 'GET'],
+  ],
+  [
+    [':authority', 'a.test'],
+    [':path', `/nowhere?api_key=${KEY}`],
+    [':method', 'GET'],
+  ],
+  [
+    [':authority', 'a.test'],
+    [':path', `/nowhere/${KEY}`],
+    [':method', 'GET'],
+    ['x-api-key', KEY],
+  ],
   [...START, ['x-api-key', KEY], ['content-type', 'application/grpc']],
   [...START, ['x-api-key', UNKNOWN], ['content-type', 'application/grpc']],
 ];
@@ -47,12 +68,19 @@ describe('keys', () => {
       host.pass(1000);
     }
     // A config that is refused after its keys were read.
-    assert.equal(host.load(JSON.stringify({ ...config, consumers: [{ name: 'a', keys: [{ id: 'x', digest: KEY }] }] })), null);
+    assert.equal(
+      host.load(JSON.stringify({ ...config, consumers: [{ name: 'a', keys: [{ id: 'x', digest: KEY }] }] })),
+      null,
+    );
     seen.push(...host.logs(), ...host.process.metrics.byName.keys());
     const { sharedData } = host.process;
     for (const key of sharedData.keys()) seen.push(key, sharedData.get(key)!.value.toString('latin1'));
     for (const secret of [KEY, UNKNOWN, WHOLE.slice(0, 21)]) {
-      assert.deepEqual(seen.filter((text) => text.includes(secret)), [], 'a key was seen');
+      assert.deepEqual(
+        seen.filter((text) => text.includes(secret)),
+        [],
+        'a key was seen',
+      );
     }
     assert.deepEqual(host.faults, []);
   });
@@ -61,11 +89,13 @@ describe('keys', () => {
     const host = new Host(loadModule(MODULE));
     assert.ok(host.load(JSON.stringify(pluginConfig([], {}))));
     const { meter } = host.workers[0]!;
-    const calls = ['x', UNKNOWN, KEY.slice(1), `${KEY}x`, 'k'.repeat(4096), 'k'.repeat(4097), `${KEY}\xff`, WHOLE].map((key) => {
-      meter.reset();
-      host.request([...START, ['x-api-key', key]]);
-      return [...meter.calls].join();
-    });
+    const calls = ['x', UNKNOWN, KEY.slice(1), `${KEY}x`, 'k'.repeat(4096), 'k'.repeat(4097), `${KEY}\xff`, WHOLE].map(
+      (key) => {
+        meter.reset();
+        host.request([...START, ['x-api-key', key]]);
+        return [...meter.calls].join();
+      },
+    );
     assert.equal(new Set(calls).size, 1, calls.join('\n'));
   });
 });

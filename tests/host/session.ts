@@ -19,7 +19,11 @@ export function hostRunner(workers: number): Runner {
     virtualTime: true,
     inProcess: true,
     workers,
-    open: async (policy, startMs) => new HostSession(new Host(module, { workers, upstream: answerTo, ...(startMs === null ? {} : { startMs }) }), policy),
+    open: async (policy, startMs) =>
+      new HostSession(
+        new Host(module, { workers, upstream: answerTo, ...(startMs === null ? {} : { startMs }) }),
+        policy,
+      ),
   };
 }
 
@@ -48,7 +52,8 @@ class HostSession implements Session {
   }
 
   async close(): Promise<void> {
-    if (this.host.faults.length > 0) throw new Error(`faults: ${this.host.faults.join('; ')}\n${this.host.logs('error').join('\n')}`);
+    if (this.host.faults.length > 0)
+      throw new Error(`faults: ${this.host.faults.join('; ')}\n${this.host.logs('error').join('\n')}`);
   }
 
   private load(policy: string): void {
@@ -79,7 +84,10 @@ function outcomeOf(exchange: Exchange): Outcome {
 
 /** An upstream takes every upgrade that it is asked for. */
 function answerTo(request: HeaderMap): Pair[] {
-  return [[':status', String(upstreamStatus(request))], ['content-type', 'application/json']];
+  return [
+    [':status', String(upstreamStatus(request))],
+    ['content-type', 'application/json'],
+  ];
 }
 
 export function upstreamStatus(request: HeaderMap): number {

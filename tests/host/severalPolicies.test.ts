@@ -9,12 +9,18 @@ import { Vm } from './vm.ts';
 
 const CONFIG = { ...pluginConfig([{ name: 'q', limit: 10, window: 'hour' }]), unmatched: 'allow' };
 const DECIDED: Pair[] = [
-  [':authority', 'a.test'], [':path', '/elsewhere'], [':method', 'GET'],
-  ['x-tollgate-consumer', 'acme'], ['x-tollgate-route', 'other/default'],
+  [':authority', 'a.test'],
+  [':path', '/elsewhere'],
+  [':method', 'GET'],
+  ['x-tollgate-consumer', 'acme'],
+  ['x-tollgate-route', 'other/default'],
 ];
 
 /** What is left of a request that the policy does not cover, with or without a decision of an earlier plugin. */
-function passOn(filterState: string | null, request: Pair[] = DECIDED): { headers: string[]; path: string | undefined; log: string | undefined } {
+function passOn(
+  filterState: string | null,
+  request: Pair[] = DECIDED,
+): { headers: string[]; path: string | undefined; log: string | undefined } {
   const process = new Process(Date.UTC(2026, 0, 1));
   const vm = new Vm(loadModule(MODULE), process, 'vm');
   const root = vm.startRoot({ name: 'second', rootId: 'second', configuration: Buffer.from(JSON.stringify(CONFIG)) });
@@ -41,6 +47,10 @@ test('removes such headers when no policy in this Envoy has set them', () => {
 });
 
 test('resolves a path that another policy has let pass on its own account', () => {
-  const request: Pair[] = [[':authority', 'a.test'], [':path', '//b.test/v1'], [':method', 'GET']];
+  const request: Pair[] = [
+    [':authority', 'a.test'],
+    [':path', '//b.test/v1'],
+    [':method', 'GET'],
+  ];
   assert.deepEqual(passOn('reason=unmatched', request), { headers: [], path: '/b.test/v1', log: 'reason=unmatched' });
 });

@@ -13,10 +13,20 @@ test('headers of Tollgate do not pass in trailers', () => {
   const configuration = Buffer.from(JSON.stringify(pluginConfig([{ name: 'q', limit: 10, window: 'hour' }])));
   const root = vm.startRoot({ name: 'tollgate', rootId: 'tollgate', configuration });
   assert.ok(root);
-  const stream = new Stream([[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'POST'], ['x-api-key', KEY]]);
+  const stream = new Stream([
+    [':authority', 'a.test'],
+    [':path', '/v1/pets'],
+    [':method', 'POST'],
+    ['x-api-key', KEY],
+  ]);
   const context = vm.openStream(root, stream);
   assert.equal(vm.call(context, 'proxy_on_request_headers', context.id, 4, 0), 0);
-  stream.trailers = new HeaderMap([['x-tollgate-consumer', 'evil'], ['x_tollgate_plan', 'evil'], ['checksum', '1'], ['x-tollgate-consumer', 'worse']]);
+  stream.trailers = new HeaderMap([
+    ['x-tollgate-consumer', 'evil'],
+    ['x_tollgate_plan', 'evil'],
+    ['checksum', '1'],
+    ['x-tollgate-consumer', 'worse'],
+  ]);
   assert.equal(vm.call(context, 'proxy_on_request_trailers', context.id, 4), 0);
   assert.deepEqual(stream.trailers.pairs, [['checksum', '1']]);
   assert.deepEqual(process.faults, []);

@@ -91,7 +91,12 @@ export class Vm {
   /** Hands a configuration to a root, known or not; false when the guest refuses it. */
   configure(rootId: number, plugin: Plugin): boolean {
     this.configuring = plugin;
-    const taken = this.call(this.contexts.get(rootId) ?? null, 'proxy_on_configure', rootId, plugin.configuration.length);
+    const taken = this.call(
+      this.contexts.get(rootId) ?? null,
+      'proxy_on_configure',
+      rootId,
+      plugin.configuration.length,
+    );
     this.configuring = null;
     return taken !== 0;
   }
@@ -194,7 +199,8 @@ export class Vm {
   /** An effect that enters the VM does those behind it before it returns, as in Envoy: they nest. */
   private doDeferred(): void {
     this.nested++;
-    if (this.nested > MOST_NESTED && this.deferred.length > 0) this.fail('deferred effects', new HostFault(`more than ${MOST_NESTED} nest: V8's stack ends in Envoy`));
+    if (this.nested > MOST_NESTED && this.deferred.length > 0)
+      this.fail('deferred effects', new HostFault(`more than ${MOST_NESTED} nest: V8's stack ends in Envoy`));
     for (let effect = this.deferred.shift(); effect !== undefined; effect = this.deferred.shift()) effect();
     this.nested--;
   }

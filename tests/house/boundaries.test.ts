@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
-import { packageRoot } from '../../scripts/packageRoot.ts';
+import { packageRoot } from '../../scripts/file/packageRoot.ts';
 
 /** Which folders each folder's sources may import from, beside packages. The first segment of a path is its folder. */
 const allowed: Record<string, string[]> = {
@@ -20,7 +20,8 @@ const guestPackages: Record<string, string[]> = {
 };
 
 /** `import … from "x"` and `export … from "x"`, `import "x"`, `import("x")`. */
-const importLine = /^(?:import|export)\b[^'"();]*?\bfrom\s*['"]([^'"]+)['"]|^import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+const importLine =
+  /^(?:import|export)\b[^'"();]*?\bfrom\s*['"]([^'"]+)['"]|^import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
 
 interface Import {
   readonly file: string;
@@ -28,11 +29,14 @@ interface Import {
 }
 
 async function importsOf(folder: string): Promise<Import[]> {
-  const names = (await readdir(join(packageRoot, folder), { recursive: true })).filter((name) => /\.(ts|mjs)$/.test(name));
+  const names = (await readdir(join(packageRoot, folder), { recursive: true })).filter((name) =>
+    /\.(ts|mjs)$/.test(name),
+  );
   const found: Import[] = [];
   for (const name of names) {
     const text = await readFile(join(packageRoot, folder, name), 'utf8');
-    for (const match of text.matchAll(importLine)) found.push({ file: join(folder, name), target: match[1] ?? match[2] ?? match[3] ?? '' });
+    for (const match of text.matchAll(importLine))
+      found.push({ file: join(folder, name), target: match[1] ?? match[2] ?? match[3] ?? '' });
   }
   return found;
 }
@@ -58,7 +62,9 @@ for (const folder of Object.keys(allowed)) {
 }
 
 test('filter/ uses nothing that only a host can give', async () => {
-  const names = (await readdir(join(packageRoot, 'filter'), { recursive: true })).filter((name) => name.endsWith('.ts'));
+  const names = (await readdir(join(packageRoot, 'filter'), { recursive: true })).filter((name) =>
+    name.endsWith('.ts'),
+  );
   for (const name of names) {
     const text = await readFile(join(packageRoot, 'filter', name), 'utf8');
     assert.doesNotMatch(text, /@external|\bDate\b|Math\.random|\btrace\(/, `filter/${name}`);
@@ -78,7 +84,9 @@ test('assembly/ makes no policy decision: it names reasons only for failures of 
 test('guest sources import nothing that they do not use', async () => {
   const unused: string[] = [];
   for (const folder of ['filter', 'assembly', 'tests/filter/assembly']) {
-    const names = (await readdir(join(packageRoot, folder), { recursive: true })).filter((name) => name.endsWith('.ts') && name !== 'index.ts');
+    const names = (await readdir(join(packageRoot, folder), { recursive: true })).filter(
+      (name) => name.endsWith('.ts') && name !== 'index.ts',
+    );
     for (const name of names) {
       const text = await readFile(join(packageRoot, folder, name), 'utf8');
       const body = text.replace(/^import[^;]*;/gm, '');

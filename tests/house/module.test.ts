@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { buildModule, compileModule } from '../../scripts/module.ts';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { buildModule, compileModule } from '../../scripts/build/module.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { wasm } from '../host/webAssembly.ts';
 
 let scratch = '';
@@ -16,14 +16,22 @@ after(() => rm(scratch, { recursive: true, force: true }));
 async function surface(path: string): Promise<{ imports: string[]; exports: string[] }> {
   const module = new wasm.Module(await readFile(path));
   return {
-    imports: wasm.Module.imports(module).map(({ module: from, name }) => `${from}.${name}`).sort(),
-    exports: wasm.Module.exports(module).map(({ name }) => name).sort(),
+    imports: wasm.Module.imports(module)
+      .map(({ module: from, name }) => `${from}.${name}`)
+      .sort(),
+    exports: wasm.Module.exports(module)
+      .map(({ name }) => name)
+      .sort(),
   };
 }
 
 test('a build removes what killed builds left an hour ago, and nothing else', async () => {
   const agoSeconds = (seconds: number): number => Date.now() / 1000 - seconds;
-  for (const [name, seconds] of [['.build-killed', 3700], ['.build-running', 3500], ['kept', 9000]] as const) {
+  for (const [name, seconds] of [
+    ['.build-killed', 3700],
+    ['.build-running', 3500],
+    ['kept', 9000],
+  ] as const) {
     await mkdir(join(scratch, name));
     await writeFile(join(scratch, name, 'raw.wasm'), '');
     await utimes(join(scratch, name), agoSeconds(seconds), agoSeconds(seconds));
@@ -36,9 +44,13 @@ test('a build refuses an output that is a folder, or in a folder that is none, b
   const folder = join(scratch, 'folder.wasm');
   await mkdir(folder);
   const began = Date.now();
-  await assert.rejects(compileModule(inPackage('filter', 'index.ts'), folder), { message: `${folder}: is a folder; docker makes one where it mounts a file that is not there yet. Remove it (it may be root's) and build again` });
+  await assert.rejects(compileModule(inPackage('filter', 'index.ts'), folder), {
+    message: `${folder}: is a folder; docker makes one where it mounts a file that is not there yet. Remove it (it may be root's) and build again`,
+  });
   await writeFile(join(scratch, 'file'), '');
-  await assert.rejects(compileModule(inPackage('filter', 'index.ts'), join(scratch, 'file', 'x.wasm')), { message: `${join(scratch, 'file')}: cannot be written: EEXIST` });
+  await assert.rejects(compileModule(inPackage('filter', 'index.ts'), join(scratch, 'file', 'x.wasm')), {
+    message: `${join(scratch, 'file')}: cannot be written: EEXIST`,
+  });
   assert.ok(Date.now() - began < 1000);
   await rm(folder, { recursive: true });
   await rm(join(scratch, 'file'));
@@ -52,21 +64,47 @@ test('filter/ compiled alone imports exactly env.abort', async () => {
 test('the module imports and exports exactly these', async () => {
   const { imports, exports } = await surface(inPackage('build', 'tollgate.wasm'));
   assert.deepEqual(imports, [
-    'env.proxy_continue_stream', 'env.proxy_define_metric', 'env.proxy_get_buffer_bytes', 'env.proxy_get_current_time_nanoseconds', 'env.proxy_get_header_map_pairs',
-    'env.proxy_get_property', 'env.proxy_get_shared_data', 'env.proxy_grpc_call', 'env.proxy_increment_metric', 'env.proxy_log',
-    'env.proxy_record_metric', 'env.proxy_remove_header_map_value', 'env.proxy_replace_header_map_value',
-    'env.proxy_send_local_response', 'env.proxy_set_effective_context', 'env.proxy_set_property', 'env.proxy_set_shared_data',
+    'env.proxy_continue_stream',
+    'env.proxy_define_metric',
+    'env.proxy_get_buffer_bytes',
+    'env.proxy_get_current_time_nanoseconds',
+    'env.proxy_get_header_map_pairs',
+    'env.proxy_get_property',
+    'env.proxy_get_shared_data',
+    'env.proxy_grpc_call',
+    'env.proxy_increment_metric',
+    'env.proxy_log',
+    'env.proxy_record_metric',
+    'env.proxy_remove_header_map_value',
+    'env.proxy_replace_header_map_value',
+    'env.proxy_send_local_response',
+    'env.proxy_set_effective_context',
+    'env.proxy_set_property',
+    'env.proxy_set_shared_data',
     'env.proxy_set_tick_period_milliseconds',
   ]);
   assert.deepEqual(exports, [
-    'malloc', 'memory', 'proxy_abi_version_0_2_1', 'proxy_on_configure', 'proxy_on_context_create', 'proxy_on_delete',
-    'proxy_on_grpc_close', 'proxy_on_grpc_receive', 'proxy_on_request_headers',
-    'proxy_on_request_trailers', 'proxy_on_response_headers', 'proxy_on_tick', 'proxy_on_vm_start',
+    'malloc',
+    'memory',
+    'proxy_abi_version_0_2_1',
+    'proxy_on_configure',
+    'proxy_on_context_create',
+    'proxy_on_delete',
+    'proxy_on_grpc_close',
+    'proxy_on_grpc_receive',
+    'proxy_on_request_headers',
+    'proxy_on_request_trailers',
+    'proxy_on_response_headers',
+    'proxy_on_tick',
+    'proxy_on_vm_start',
   ]);
 });
 
 test('the same sources give the same bytes', async () => {
-  const again = await compileModule(inPackage('assembly', 'index.ts'), join(scratch, 'again.wasm'), ['--use', 'abort=assembly/abort/abort']);
+  const again = await compileModule(inPackage('assembly', 'index.ts'), join(scratch, 'again.wasm'), [
+    '--use',
+    'abort=assembly/abort/abort',
+  ]);
   assert.deepEqual(await readFile(again.path), await readFile(inPackage('build', 'tollgate.wasm')));
 });
 

@@ -4,7 +4,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { Host } from '../host/host.ts';
 import { loadModule, MODULE } from '../host/module.ts';
 import { availableComponents } from '../components/available.ts';
@@ -27,8 +27,15 @@ interface Emitted {
 /** The committed examples: what `tollgate emit` writes, golden. */
 async function emitted(): Promise<Emitted[]> {
   const root = inPackage('wasmplugins');
-  const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith('.yaml') && !name.endsWith('policy.yaml')).sort();
-  return Promise.all(files.map(async (name) => ({ file: join(root, name), objects: documents(await readFile(join(root, name), 'utf8')) })));
+  const files = (await readdir(root, { recursive: true }))
+    .filter((name) => name.endsWith('.yaml') && !name.endsWith('policy.yaml'))
+    .sort();
+  return Promise.all(
+    files.map(async (name) => ({
+      file: join(root, name),
+      objects: documents(await readFile(join(root, name), 'utf8')),
+    })),
+  );
 }
 
 /** What an object says beyond its name: a ConfigMap has data where the others have a spec. */
@@ -56,7 +63,11 @@ export function acceptanceTests(mesh: MeshUnderTest): void {
         await mesh.kube.apply([object], { dryRun: true });
         if (object.spec === undefined) continue;
         const misspelt = withUnknownField(object, ['spec', Object.keys(object.spec as object)[0]!]);
-        await assert.rejects(mesh.kube.apply([misspelt.object as KubeObject], { dryRun: true }), (error) => error instanceof KubeError && isRefusal(error), misspelt.name);
+        await assert.rejects(
+          mesh.kube.apply([misspelt.object as KubeObject], { dryRun: true }),
+          (error) => error instanceof KubeError && isRefusal(error),
+          misspelt.name,
+        );
       }
     });
 
@@ -69,22 +80,33 @@ export function acceptanceTests(mesh: MeshUnderTest): void {
     });
 
     it('is refused by the API server when one of its values has another type', async () => {
-      await refusesAll(mesh, (object) => leaves(body(object)).filter(isOwnMatter).map((steps) => withWrongType(object, steps)));
+      await refusesAll(mesh, (object) =>
+        leaves(body(object))
+          .filter(isOwnMatter)
+          .map((steps) => withWrongType(object, steps)),
+      );
     });
 
     it('is refused by the API server when one of its fields is misspelt', async () => {
-      await refusesAll(mesh, (object) => keys(body(object))
-        .filter((steps) => isOwnMatter(steps) && !FREE_KEYS.includes(String(steps.at(-2))))
-        .map((steps) => withUnknownField(object, steps)));
+      await refusesAll(mesh, (object) =>
+        keys(body(object))
+          .filter((steps) => isOwnMatter(steps) && !FREE_KEYS.includes(String(steps.at(-2))))
+          .map((steps) => withUnknownField(object, steps)),
+      );
     });
 
     it('holds a plugin config that the module takes, and refuses with any value of another type or field misspelt', async () => {
       const host = new Host(loadModule(MODULE), { workers: 1 });
-      const configs = (await emitted()).flatMap(({ objects }) => objects).flatMap(({ spec }) => (spec as Record<string, unknown> | undefined)?.[PLUGIN_CONFIG] ?? []);
+      const configs = (await emitted())
+        .flatMap(({ objects }) => objects)
+        .flatMap(({ spec }) => (spec as Record<string, unknown> | undefined)?.[PLUGIN_CONFIG] ?? []);
       assert.ok(configs.length >= 3);
       for (const config of configs) {
         assert.notEqual(host.load(JSON.stringify(config)), null, 'the config itself');
-        const wrong = [...leaves(config).map((steps) => withWrongType(config, steps)), ...keys(config).map((steps) => withUnknownField(config, steps))];
+        const wrong = [
+          ...leaves(config).map((steps) => withWrongType(config, steps)),
+          ...keys(config).map((steps) => withUnknownField(config, steps)),
+        ];
         for (const { name, object } of wrong) assert.equal(host.load(JSON.stringify(object)), null, name);
       }
       assert.deepEqual(host.faults, []);

@@ -1,16 +1,24 @@
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { findEnvoy } from '../../scripts/envoy/find.ts';
-import { currentModule } from '../../scripts/module.ts';
+import { currentModule } from '../../scripts/build/module.ts';
 import { runToEnd } from '../../scripts/envoy/subprocess.ts';
 import { availableComponents } from '../components/available.ts';
 import type { ComponentName } from '../components/component.ts';
 import { AGENT_DATA } from './mesh/proxy.ts';
 
 /** What the mesh is made of. */
-export const MESH_COMPONENTS = ['etcd', 'kube-apiserver', 'pilot-discovery', 'pilot-agent', 'docker-registry'] as const satisfies readonly ComponentName[];
+export const MESH_COMPONENTS = [
+  'etcd',
+  'kube-apiserver',
+  'pilot-discovery',
+  'pilot-agent',
+  'docker-registry',
+] as const satisfies readonly ComponentName[];
 
-export type Available = { paths: Record<(typeof MESH_COMPONENTS)[number], string>; envoy: string; module: string; skip: false } | { skip: string };
+export type Available =
+  | { paths: Record<(typeof MESH_COMPONENTS)[number], string>; envoy: string; module: string; skip: false }
+  | { skip: string };
 
 /** The parts of a mesh, or why there can be none here; with CI=true that is a failure, because nobody would read it. */
 export async function available(): Promise<Available> {
@@ -26,7 +34,8 @@ export async function available(): Promise<Available> {
 }
 
 async function demandGo(): Promise<void> {
-  if ((await runToEnd('go', ['version'])).code !== 0) throw new Error('no Go here, which finds the sources of Istio with its CRDs');
+  if ((await runToEnd('go', ['version'])).code !== 0)
+    throw new Error('no Go here, which finds the sources of Istio with its CRDs');
 }
 
 async function demandAgentData(): Promise<void> {

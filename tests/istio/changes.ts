@@ -27,7 +27,10 @@ export function changeTests(mesh: MeshUnderTest): void {
       for (let change = 1; change <= CHANGES; change++) await rollOut(change);
       changing = false;
       const tally = await running;
-      assert.deepEqual([...tally.keys()].filter((status) => status !== 200 && status !== 429), []);
+      assert.deepEqual(
+        [...tally.keys()].filter((status) => status !== 200 && status !== 429),
+        [],
+      );
       assert.equal(await drain(load, spent + count(tally, 200), LIMIT), LIMIT);
       assert.deepEqual([...(await send(load, 100))], [[429, 100]]);
     });
@@ -54,7 +57,9 @@ export function changeTests(mesh: MeshUnderTest): void {
     /** Resolves when the change is in force. */
     async function rollOut(revision: number, limit = LIMIT): Promise<void> {
       await gateway.rollOut(meshPolicy({ targets: [gateway.target], limit, revision: String(revision) }));
-      await gateway.becomes(`revision ${revision}`, ({ seen }) => seen?.headers['x-revision'] === String(revision), { headers: RICH });
+      await gateway.becomes(`revision ${revision}`, ({ seen }) => seen?.headers['x-revision'] === String(revision), {
+        headers: RICH,
+      });
     }
   });
 }

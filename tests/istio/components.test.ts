@@ -52,6 +52,13 @@ test('the lock of a process that has died is taken over', async () => {
   // above the largest process id of any Linux
   await writeFile(path, '4194305');
   let told = 0;
-  assert.equal(await underLock(path, () => told++, async () => 'done'), 'done');
+  assert.equal(
+    await underLock(
+      path,
+      () => told++,
+      async () => 'done',
+    ),
+    'done',
+  );
   assert.equal(told, 0);
 });

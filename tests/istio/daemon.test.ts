@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { eachLine } from '../../scripts/envoy/lines.ts';
 import { Daemon } from './mesh/daemon.ts';
 import { waitFor } from './mesh/wait.ts';
@@ -23,7 +23,10 @@ test('a daemon does not outlive a parent that is killed', async () => {
   const program = `import { Daemon } from ${JSON.stringify(daemonFile)};
     const daemon = new Daemon({ name: 'family', command: 'sh', args: ['-c', ${JSON.stringify(FAMILY)}], folder: ${JSON.stringify(tmpdir())} });
     setInterval(() => daemon.log.splice(0).forEach((line) => process.stdout.write(line + '\\n')), 20);`;
-  const parent = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], { cwd: inPackage(), stdio: ['ignore', 'pipe', 'inherit'] });
+  const parent = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+    cwd: inPackage(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const lines: string[] = [];
   eachLine(parent.stdout, (line) => lines.push(line));
   const pids = (await waitFor('the process ids', () => lines[0] ?? null)).split(' ').map(Number);
@@ -32,8 +35,16 @@ test('a daemon does not outlive a parent that is killed', async () => {
 });
 
 test('a daemon that ends at once is reported with its last words', async () => {
-  const daemon = new Daemon({ name: 'short', command: 'sh', args: ['-c', 'echo no such flag >&2; exit 3'], folder: tmpdir() });
-  await assert.rejects(daemon.isUp(async () => false), /short did not start: exit code 3\n {2}short: no such flag/);
+  const daemon = new Daemon({
+    name: 'short',
+    command: 'sh',
+    args: ['-c', 'echo no such flag >&2; exit 3'],
+    folder: tmpdir(),
+  });
+  await assert.rejects(
+    daemon.isUp(async () => false),
+    /short did not start: exit code 3\n {2}short: no such flag/,
+  );
 });
 
 function isAlive(pid: number): boolean {

@@ -24,14 +24,20 @@ export function failureTests(mesh: MeshUnderTest): void {
 
     it('lets everyone through with FAIL_OPEN', async () => {
       const gateway = await start('open');
-      await gateway.rollOut(policy(gateway), { image: `oci://${mesh.registry}/nowhere@${NOWHERE}`, failStrategy: 'FAIL_OPEN' });
+      await gateway.rollOut(policy(gateway), {
+        image: `oci://${mesh.registry}/nowhere@${NOWHERE}`,
+        failStrategy: 'FAIL_OPEN',
+      });
       await gateway.logs(/cannot fetch Wasm module oci:.*applying allow RBAC filter/);
       for (let i = 0; i < 5; i++) assert.equal((await gateway.call()).status, 200);
     });
 
     it('lets pass with FAIL_OPEN to where the default route leads, and nobody forges a route or an identity', async () => {
       const gateway = await mesh.gateway('unjudged');
-      await gateway.rollOut(meshPolicy({ targets: [gateway.target] }), { image: `oci://${mesh.registry}/nowhere@${NOWHERE}`, failStrategy: 'FAIL_OPEN' });
+      await gateway.rollOut(meshPolicy({ targets: [gateway.target] }), {
+        image: `oci://${mesh.registry}/nowhere@${NOWHERE}`,
+        failStrategy: 'FAIL_OPEN',
+      });
       await gateway.logs(/cannot fetch Wasm module oci:.*applying allow RBAC filter/);
       await passesUnjudged(gateway);
     });
@@ -41,7 +47,10 @@ export function failureTests(mesh: MeshUnderTest): void {
       const target = { gatewayApi: { namespace: gateway.namespace, kind: 'Gateway', name: 'unguarded' } };
       const upstream = (version: string): object => ({ service: { host: `${version}.petstore.example`, port: 8080 } });
       const resources = { ...meshPolicy({ targets: [target] }), upstreams: { v1: upstream('v1'), v2: upstream('v2') } };
-      await gateway.rollOut(resources, { image: `oci://${mesh.registry}/nowhere@${NOWHERE}`, failStrategy: 'FAIL_OPEN' });
+      await gateway.rollOut(resources, {
+        image: `oci://${mesh.registry}/nowhere@${NOWHERE}`,
+        failStrategy: 'FAIL_OPEN',
+      });
       await gateway.logs(/cannot fetch Wasm module oci:.*applying allow RBAC filter/);
       await passesUnjudged(gateway, 200);
     });
@@ -52,7 +61,7 @@ export function failureTests(mesh: MeshUnderTest): void {
       const image = (await mesh.push('early', { variant: 'late' })).replace('/early@', '/late@');
       const plugin = pluginIn(await gateway.rollOut(policy(gateway), { image }));
       await gateway.becomesStatus(403);
-      assert.equal((await mesh.push('late', { variant: 'late' })), image);
+      assert.equal(await mesh.push('late', { variant: 'late' }), image);
       await new Promise((resolve) => setTimeout(resolve, NO_RETRY_MS));
       assert.equal((await gateway.call({ headers: RICH })).status, 403);
       plugin.metadata['annotations'] = { touched: 'yes' };
@@ -101,7 +110,10 @@ export function failureTests(mesh: MeshUnderTest): void {
       await kill(gateway);
       await new Promise((resolve) => setTimeout(resolve, NO_RETRY_MS));
       assert.equal((await gateway.call({ headers: RICH })).status, 503);
-      await gateway.rollOut(meshPolicy({ targets: [gateway.target], routed: false, revision: 'next' }), { image, failStrategy: 'FAIL_CLOSE' });
+      await gateway.rollOut(meshPolicy({ targets: [gateway.target], routed: false, revision: 'next' }), {
+        image,
+        failStrategy: 'FAIL_CLOSE',
+      });
       await gateway.becomesStatus(401);
       assert.equal((await gateway.call({ headers: RICH })).status, 200);
     });
@@ -117,7 +129,8 @@ export function failureTests(mesh: MeshUnderTest): void {
 
     /** Every worker's VM: each takes some of the connections. */
     async function kill(gateway: ProxyUnderTest): Promise<void> {
-      for (let i = 0; i < 20; i++) assert.equal((await gateway.call({ headers: { ...RICH, 'x-trap': '1' } })).status, 503);
+      for (let i = 0; i < 20; i++)
+        assert.equal((await gateway.call({ headers: { ...RICH, 'x-trap': '1' } })).status, 503);
     }
   });
 
@@ -125,8 +138,13 @@ export function failureTests(mesh: MeshUnderTest): void {
   async function passesUnjudged(gateway: ProxyUnderTest, elsewhere = 404): Promise<void> {
     await gateway.becomesStatus(200);
     for (const name of ['x-tollgate-route', 'X_Tollgate_Route']) {
-      const { status, seen } = await gateway.call({ headers: { [name]: 'petstore/v2', 'x-tollgate-consumer': 'boss', 'x_tollgate_plan': 'gold' } });
-      assert.deepEqual([status, seen?.upstream, Object.keys(seen?.headers ?? {}).filter((header) => /tollgate/.test(header))], [200, 'v1', []]);
+      const { status, seen } = await gateway.call({
+        headers: { [name]: 'petstore/v2', 'x-tollgate-consumer': 'boss', x_tollgate_plan: 'gold' },
+      });
+      assert.deepEqual(
+        [status, seen?.upstream, Object.keys(seen?.headers ?? {}).filter((header) => /tollgate/.test(header))],
+        [200, 'v1', []],
+      );
     }
     assert.equal((await gateway.call({ path: '/elsewhere' })).status, elsewhere);
   }

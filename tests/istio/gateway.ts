@@ -56,7 +56,9 @@ export function gatewayTests(mesh: MeshUnderTest): void {
     it('counts on /stats/prometheus and names the reason in the access log', async () => {
       await gateway.becomesStat(/^tollgate_petstore_api_petstore_plan_counted_allowed\{\} 3$/m);
       await gateway.becomesStat(/^tollgate_petstore_reason_quota_exceeded\{\} 1$/m);
-      await gateway.logsAccess(/^429 tollgate_quota_exceeded reason=quota_exceeded api=petstore .*consumer=acme key=acme-1 plan=counted/);
+      await gateway.logsAccess(
+        /^429 tollgate_quota_exceeded reason=quota_exceeded api=petstore .*consumer=acme key=acme-1 plan=counted/,
+      );
     });
   });
 }

@@ -10,7 +10,11 @@ export function gatewayApiTests(mesh: MeshUnderTest): void {
     before(async () => {
       gateway = await mesh.gatewayApi('modern');
       // subsets are Istio's own; the Gateway API names a service for each version
-      const policy = meshPolicy({ targets: [{ gatewayApi: { namespace: gateway.namespace, kind: 'Gateway', name: 'modern' } }], hosts: ['api.example.com'], limit: 2 });
+      const policy = meshPolicy({
+        targets: [{ gatewayApi: { namespace: gateway.namespace, kind: 'Gateway', name: 'modern' } }],
+        hosts: ['api.example.com'],
+        limit: 2,
+      });
       const upstream = (version: string): object => ({ service: { host: `${version}.petstore.example`, port: 8080 } });
       await gateway.rollOut({ ...policy, upstreams: { v1: upstream('v1'), v2: upstream('v2') } });
       await gateway.becomesStatus(401);
@@ -26,7 +30,10 @@ export function gatewayApiTests(mesh: MeshUnderTest): void {
     it('routes by header through the HTTPRoute, by the route that the module chose', async () => {
       assert.equal((await gateway.call({ headers: RICH })).seen?.upstream, 'v1');
       assert.equal((await gateway.call({ headers: { ...RICH, 'x-api-version': '2' } })).seen?.upstream, 'v2');
-      assert.equal((await gateway.call({ headers: { ...RICH, 'x-tollgate-route': 'petstore/v2' } })).seen?.upstream, 'v1');
+      assert.equal(
+        (await gateway.call({ headers: { ...RICH, 'x-tollgate-route': 'petstore/v2' } })).seen?.upstream,
+        'v1',
+      );
     });
   });
 }

@@ -21,5 +21,19 @@ describe('a mesh with a real control plane', { skip: found.skip }, () => {
   const mesh = new MeshUnderTest(found);
   before(() => mesh.start());
   after(() => mesh.stop());
-  for (const tests of [acceptanceTests, gatewayTests, gatewayApiTests, printedTests, sidecarTests, outboundTests, twoPolicyTests, changeTests, routeEditTests, rolloutTests, failureTests, liveTests]) tests(mesh);
+  for (const tests of [
+    acceptanceTests,
+    gatewayTests,
+    gatewayApiTests,
+    printedTests,
+    sidecarTests,
+    outboundTests,
+    twoPolicyTests,
+    changeTests,
+    routeEditTests,
+    rolloutTests,
+    failureTests,
+    liveTests,
+  ])
+    tests(mesh);
 });

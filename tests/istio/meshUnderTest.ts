@@ -30,7 +30,14 @@ export class MeshUnderTest {
     this.echoes = await Promise.all(['v1', 'v2'].map((name) => startEcho(name)));
     for (const namespace of ['shop', RATE_LIMIT_SERVICE_NAMESPACE]) await this.mesh.namespace(namespace);
     // sidecars would ask for certificates otherwise
-    await this.mesh.apply([{ apiVersion: 'security.istio.io/v1', kind: 'PeerAuthentication', metadata: { name: 'default', namespace: ROOT_NAMESPACE }, spec: { mtls: { mode: 'DISABLE' } } }]);
+    await this.mesh.apply([
+      {
+        apiVersion: 'security.istio.io/v1',
+        kind: 'PeerAuthentication',
+        metadata: { name: 'default', namespace: ROOT_NAMESPACE },
+        spec: { mtls: { mode: 'DISABLE' } },
+      },
+    ]);
     await this.mesh.apply(servicesOf(this.echoes));
   }
 
@@ -73,10 +80,17 @@ export class MeshUnderTest {
     const namespace = `${name}-gateway`;
     const [selector, port] = [{ istio: name }, await freePort()];
     await this.mesh.namespace(namespace);
-    await this.apply([{
-      apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'ingress', namespace },
-      spec: { selector, servers: [{ port: { number: port, name: 'http', protocol: 'HTTP' }, bind: '127.0.0.1', hosts: ['*'] }] },
-    }]);
+    await this.apply([
+      {
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'Gateway',
+        metadata: { name: 'ingress', namespace },
+        spec: {
+          selector,
+          servers: [{ port: { number: port, name: 'http', protocol: 'HTTP' }, bind: '127.0.0.1', hosts: ['*'] }],
+        },
+      },
+    ]);
     const proxy = await this.mesh.proxy({ name: 'ingress', kind: 'gateway', namespace, labels: selector });
     return new ProxyUnderTest(this.mesh, proxy, port, namespace, selector, this.image);
   }
@@ -91,19 +105,44 @@ export class MeshUnderTest {
     await this.mesh.namespace(namespace);
     await this.apply([
       {
-        apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', metadata: { name, namespace },
-        spec: { hosts: [host], location: 'MESH_INTERNAL', resolution: 'STATIC', ports: [{ number: port, name: 'http', protocol: 'HTTP' }], endpoints: [{ address: '127.0.0.1' }] },
-      },
-      {
-        apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter', metadata: { name: 'loopback', namespace },
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'ServiceEntry',
+        metadata: { name, namespace },
         spec: {
-          workloadSelector: { labels: selector },
-          configPatches: [{ applyTo: 'LISTENER', match: { context: 'GATEWAY' }, patch: { operation: 'MERGE', value: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } } }],
+          hosts: [host],
+          location: 'MESH_INTERNAL',
+          resolution: 'STATIC',
+          ports: [{ number: port, name: 'http', protocol: 'HTTP' }],
+          endpoints: [{ address: '127.0.0.1' }],
         },
       },
       {
-        apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name, namespace },
-        spec: { gatewayClassName: 'istio', addresses: [{ type: 'Hostname', value: host }], listeners: [{ name: 'http', port, protocol: 'HTTP', allowedRoutes: { namespaces: { from: 'All' } } }] },
+        apiVersion: 'networking.istio.io/v1alpha3',
+        kind: 'EnvoyFilter',
+        metadata: { name: 'loopback', namespace },
+        spec: {
+          workloadSelector: { labels: selector },
+          configPatches: [
+            {
+              applyTo: 'LISTENER',
+              match: { context: 'GATEWAY' },
+              patch: {
+                operation: 'MERGE',
+                value: { address: { socket_address: { address: '127.0.0.1', port_value: port } } },
+              },
+            },
+          ],
+        },
+      },
+      {
+        apiVersion: 'gateway.networking.k8s.io/v1',
+        kind: 'Gateway',
+        metadata: { name, namespace },
+        spec: {
+          gatewayClassName: 'istio',
+          addresses: [{ type: 'Hostname', value: host }],
+          listeners: [{ name: 'http', port, protocol: 'HTTP', allowedRoutes: { namespaces: { from: 'All' } } }],
+        },
       },
     ]);
     const proxy = await this.mesh.proxy({ name, kind: 'gateway', namespace, labels: selector });
@@ -112,10 +151,18 @@ export class MeshUnderTest {
 
   /** A route of a gateway's owner, which takes what no policy routes. */
   async ownRoute({ namespace }: ProxyUnderTest): Promise<void> {
-    await this.apply([{
-      apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { name: 'own', namespace },
-      spec: { hosts: ['*'], gateways: ['ingress'], http: [{ route: [{ destination: { host: DESTINATION, port: { number: 8080 } } }] }] },
-    }]);
+    await this.apply([
+      {
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'VirtualService',
+        metadata: { name: 'own', namespace },
+        spec: {
+          hosts: ['*'],
+          gateways: ['ingress'],
+          http: [{ route: [{ destination: { host: DESTINATION, port: { number: 8080 } } }] }],
+        },
+      },
+    ]);
   }
 
   /** A sidecar for what an app sends to `host`, a service of both upstreams: its port is where the app would call it. */
@@ -125,8 +172,15 @@ export class MeshUnderTest {
     await this.apply([
       serviceEntry(name, host, this.echoes, port),
       {
-        apiVersion: 'networking.istio.io/v1', kind: 'Sidecar', metadata: { name, namespace },
-        spec: { workloadSelector: { labels: selector }, egress: [{ port: { number: port, name: 'http', protocol: 'HTTP' }, bind: '127.0.0.1', hosts: ['shop/*', './*'] }] },
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'Sidecar',
+        metadata: { name, namespace },
+        spec: {
+          workloadSelector: { labels: selector },
+          egress: [
+            { port: { number: port, name: 'http', protocol: 'HTTP' }, bind: '127.0.0.1', hosts: ['shop/*', './*'] },
+          ],
+        },
       },
     ]);
     const proxy = await this.mesh.proxy({ name, kind: 'sidecar', namespace });
@@ -137,13 +191,24 @@ export class MeshUnderTest {
   async sidecar(name: string, namespace: string): Promise<ProxyUnderTest> {
     const [selector, port] = [{ app: name }, await freePort()];
     await this.mesh.namespace(namespace);
-    await this.apply([{
-      apiVersion: 'networking.istio.io/v1', kind: 'Sidecar', metadata: { name, namespace },
-      spec: {
-        workloadSelector: { labels: selector }, egress: [{ hosts: ['./*'] }],
-        ingress: [{ port: { number: port, name: 'http', protocol: 'HTTP' }, bind: '127.0.0.1', defaultEndpoint: `127.0.0.1:${this.echoes[0]!.port}` }],
+    await this.apply([
+      {
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'Sidecar',
+        metadata: { name, namespace },
+        spec: {
+          workloadSelector: { labels: selector },
+          egress: [{ hosts: ['./*'] }],
+          ingress: [
+            {
+              port: { number: port, name: 'http', protocol: 'HTTP' },
+              bind: '127.0.0.1',
+              defaultEndpoint: `127.0.0.1:${this.echoes[0]!.port}`,
+            },
+          ],
+        },
       },
-    }]);
+    ]);
     const proxy = await this.mesh.proxy({ name, kind: 'sidecar', namespace });
     return new ProxyUnderTest(this.mesh, proxy, port, namespace, selector, this.image);
   }
@@ -151,15 +216,27 @@ export class MeshUnderTest {
 
 /** Upstreams as versions of one service, and each as a service of its own. Kubernetes itself takes no endpoints on loopback. */
 function servicesOf(echoes: readonly Echo[]): KubeObject[] {
-  return [serviceEntry('petstore', DESTINATION, echoes), ...echoes.map((echo) => serviceEntry(echo.name, `${echo.name}.petstore.example`, [echo]))];
+  return [
+    serviceEntry('petstore', DESTINATION, echoes),
+    ...echoes.map((echo) => serviceEntry(echo.name, `${echo.name}.petstore.example`, [echo])),
+  ];
 }
 
 function serviceEntry(name: string, host: string, echoes: readonly Echo[], number = 8080): KubeObject {
   return {
-    apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', metadata: { name, namespace: 'shop' },
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata: { name, namespace: 'shop' },
     spec: {
-      hosts: [host], location: 'MESH_INTERNAL', resolution: 'STATIC', ports: [{ number, name: 'http', protocol: 'HTTP' }],
-      endpoints: echoes.map(({ name: version, port }) => ({ address: '127.0.0.1', ports: { http: port }, labels: { version } })),
+      hosts: [host],
+      location: 'MESH_INTERNAL',
+      resolution: 'STATIC',
+      ports: [{ number, name: 'http', protocol: 'HTTP' }],
+      endpoints: echoes.map(({ name: version, port }) => ({
+        address: '127.0.0.1',
+        ports: { http: port },
+        labels: { version },
+      })),
     },
   };
 }

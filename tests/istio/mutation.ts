@@ -10,7 +10,8 @@ export interface Mutation {
 /** Every single value of a tree, with the steps to it. */
 export function leaves(value: unknown, steps: Steps = []): Steps[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => leaves(item, [...steps, index]));
-  if (value !== null && typeof value === 'object') return Object.entries(value).flatMap(([key, item]) => leaves(item, [...steps, key]));
+  if (value !== null && typeof value === 'object')
+    return Object.entries(value).flatMap(([key, item]) => leaves(item, [...steps, key]));
   return [steps];
 }
 

@@ -14,7 +14,9 @@ export function outboundTests(mesh: MeshUnderTest): void {
       await client.becomesStatus(200, { host: HOST });
       const target = { workload: { namespace: client.namespace, selector: client.selector, mode: 'CLIENT' } };
       const policy = meshPolicy({ targets: [target], hosts: [HOST], limit: 2 });
-      const upstream = (subset: string): object => ({ service: { host: HOST, port: client.port, subset, labels: { version: subset } } });
+      const upstream = (subset: string): object => ({
+        service: { host: HOST, port: client.port, subset, labels: { version: subset } },
+      });
       await client.rollOut({ ...policy, upstreams: { v1: upstream('v1'), v2: upstream('v2') } });
       await client.becomesStatus(401, { host: HOST });
       await client.becomesRouted({ host: HOST });
@@ -28,7 +30,10 @@ export function outboundTests(mesh: MeshUnderTest): void {
 
     it('routes by header through the VirtualService, by the route that the module chose', async () => {
       assert.equal((await client.call({ host: HOST, headers: RICH })).seen?.upstream, 'v1');
-      assert.equal((await client.call({ host: HOST, headers: { ...RICH, 'x-api-version': '2' } })).seen?.upstream, 'v2');
+      assert.equal(
+        (await client.call({ host: HOST, headers: { ...RICH, 'x-api-version': '2' } })).seen?.upstream,
+        'v2',
+      );
     });
   });
 }

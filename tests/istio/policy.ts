@@ -21,14 +21,28 @@ export interface PolicyOptions {
 export const DESTINATION = 'petstore.shop.svc.cluster.local';
 
 /** Consumer acme with `limit` requests, consumer rich with no end of them; route v2 by a header, to a subset of its own. */
-export function meshPolicy({ name = 'petstore', targets, hosts, paths = ['/v1'], limit = 3, revision, unmatched, routed = true }: PolicyOptions) {
+export function meshPolicy({
+  name = 'petstore',
+  targets,
+  hosts,
+  paths = ['/v1'],
+  limit = 3,
+  revision,
+  unmatched,
+  routed = true,
+}: PolicyOptions) {
   const setHeaders = revision === undefined ? {} : { setHeaders: { 'x-revision': revision } };
   return {
-    policy: name, targets, ...(unmatched && { unmatched }),
+    policy: name,
+    targets,
+    ...(unmatched && { unmatched }),
     upstreams: { v1: upstream('v1', routed), v2: upstream('v2', routed) },
     apis: {
       [name]: {
-        ...(hosts && { hosts }), paths, plans: ['counted', 'endless'], upstream: 'v1',
+        ...(hosts && { hosts }),
+        paths,
+        plans: ['counted', 'endless'],
+        upstream: 'v1',
         routes: [
           { name: 'v2', when: { headers: { 'x-api-version': '2' } }, upstream: 'v2', ...setHeaders },
           ...(revision === undefined ? [] : [{ name: 'marked', when: { methods: ['GET'] }, ...setHeaders }]),
@@ -44,7 +58,10 @@ export function meshPolicy({ name = 'petstore', targets, hosts, paths = ['/v1'],
 }
 
 function upstream(version: string, isRouted: boolean): object {
-  return { url: 'http://127.0.0.1:1', ...(isRouted && { service: { host: DESTINATION, port: 8080, subset: version, labels: { version } } }) };
+  return {
+    url: 'http://127.0.0.1:1',
+    ...(isRouted && { service: { host: DESTINATION, port: 8080, subset: version, labels: { version } } }),
+  };
 }
 
 export function digestOf(key: string): string {

@@ -8,7 +8,10 @@ import { provide } from '../components/provide.ts';
  * missing, for minutes the first time; as one suite of many it only looks. Resolves to why there can be no mesh here, or to
  * nothing to add to the environment.
  */
-export async function prepareMesh(build: boolean, progress: (line: string) => void): Promise<Record<string, string> | { skip: string }> {
+export async function prepareMesh(
+  build: boolean,
+  progress: (line: string) => void,
+): Promise<Record<string, string> | { skip: string }> {
   const failures = build ? await provide(testComponentNames, progress) : new Map<string, string>();
   if (failures.size > 0 && process.env['CI'] === 'true') throw new Error(reasons(failures));
   const found = await availableComponents(MESH_COMPONENTS);

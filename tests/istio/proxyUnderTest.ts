@@ -9,7 +9,14 @@ import { resourcesOf } from './resources.ts';
 
 /** A gateway or sidecar of a test, with the port where its traffic comes in. */
 export class ProxyUnderTest {
-  constructor(private readonly mesh: Mesh, readonly proxy: Proxy, readonly port: number, readonly namespace: string, readonly selector: Record<string, string>, private readonly image: string) {}
+  constructor(
+    private readonly mesh: Mesh,
+    readonly proxy: Proxy,
+    readonly port: number,
+    readonly namespace: string,
+    readonly selector: Record<string, string>,
+    private readonly image: string,
+  ) {}
 
   /** This gateway as a policy's `targets` name it. */
   get target(): object {
@@ -32,10 +39,14 @@ export class ProxyUnderTest {
   async becomes(what: string, isSo: (reply: Reply) => boolean, request?: Call): Promise<Reply> {
     let last: Reply | null = null;
     try {
-      return await waitFor(what, async () => {
-        last = await this.call(request);
-        return isSo(last) ? last : null;
-      }, 20_000);
+      return await waitFor(
+        what,
+        async () => {
+          last = await this.call(request);
+          return isSo(last) ? last : null;
+        },
+        20_000,
+      );
     } catch (error) {
       throw new Error(`${(error as Error).message}\nlast reply: ${JSON.stringify(last)}\n${this.proxy.lastLines()}`);
     }
@@ -45,7 +56,10 @@ export class ProxyUnderTest {
   async becomesRouted(request: Call = {}): Promise<void> {
     const headers = { ...RICH, 'x-api-version': '2' };
     await this.becomes('a request by route v2', ({ seen }) => seen?.upstream === 'v2', { ...request, headers });
-    await this.becomes('a request by the default route', ({ seen }) => seen?.upstream === 'v1', { ...request, headers: RICH });
+    await this.becomes('a request by the default route', ({ seen }) => seen?.upstream === 'v1', {
+      ...request,
+      headers: RICH,
+    });
   }
 
   becomesStatus(status: number, request?: Call): Promise<Reply> {
@@ -54,7 +68,9 @@ export class ProxyUnderTest {
 
   /** Waits for a line of the metrics; the module hands its counters over about every second. */
   becomesStat(pattern: RegExp, filter = 'tollgate'): Promise<boolean> {
-    return waitFor(`${pattern} in the metrics`, async () => pattern.test(await this.proxy.admin.page(`/stats/prometheus?filter=${filter}`)));
+    return waitFor(`${pattern} in the metrics`, async () =>
+      pattern.test(await this.proxy.admin.page(`/stats/prometheus?filter=${filter}`)),
+    );
   }
 
   /** Waits for a line of the agent's or Envoy's own log. */
@@ -64,7 +80,10 @@ export class ProxyUnderTest {
 
   /** Waits for a line of the access log. */
   logsAccess(pattern: RegExp): Promise<string> {
-    return waitFor(`${pattern} in the access log`, async () => (await this.proxy.accessLog()).find((line) => pattern.test(line)) ?? null);
+    return waitFor(
+      `${pattern} in the access log`,
+      async () => (await this.proxy.accessLog()).find((line) => pattern.test(line)) ?? null,
+    );
   }
 
   /** The file of the module that a plugin runs, by the plugin's resource; null while it has none. */

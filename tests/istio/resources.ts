@@ -11,6 +11,7 @@ export function resourcesOf(policy: object, options: EmitOptions): KubeObject[] 
 /** The one plugin among them. */
 export function pluginIn(resources: readonly KubeObject[]): KubeObject {
   const [plugin, ...others] = resources.filter(({ apiVersion }) => apiVersion.startsWith('extensions.istio.io/'));
-  if (plugin === undefined || others.length > 0) throw new Error(`${resources.length} resources, of them not one plugin`);
+  if (plugin === undefined || others.length > 0)
+    throw new Error(`${resources.length} resources, of them not one plugin`);
   return plugin;
 }

@@ -30,7 +30,10 @@ export function rolloutTests(mesh: MeshUnderTest): void {
       await inForce('new');
       rolling = false;
       const tally = await running;
-      assert.deepEqual([...tally.keys()].filter((status) => status !== 200 && status !== 429), []);
+      assert.deepEqual(
+        [...tally.keys()].filter((status) => status !== 200 && status !== 429),
+        [],
+      );
       const after = await gateway.moduleFile('tollgate-petstore');
       assert.notEqual(after, before);
       assert.ok(after?.endsWith(`${image.split('sha256:')[1]}.wasm`), String(after));
@@ -45,7 +48,9 @@ export function rolloutTests(mesh: MeshUnderTest): void {
     }
 
     async function inForce(revision: string): Promise<void> {
-      await gateway.becomes(`revision ${revision}`, ({ seen }) => seen?.headers['x-revision'] === revision, { headers: RICH });
+      await gateway.becomes(`revision ${revision}`, ({ seen }) => seen?.headers['x-revision'] === revision, {
+        headers: RICH,
+      });
     }
   });
 }

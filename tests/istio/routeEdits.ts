@@ -32,7 +32,14 @@ export function routeEditTests(mesh: MeshUnderTest): void {
       const found = await availableComponents(['kubectl']);
       if (found.skip !== false) return context.skip(found.skip);
       await edit('edited-by-kubectl', ['--kind', 'WasmPlugin'], async (resources) => {
-        const { code, stderr } = await runToEnd(found.paths.kubectl, ['--kubeconfig', mesh.kubeconfig, 'apply', '--server-side', '-f', resources]);
+        const { code, stderr } = await runToEnd(found.paths.kubectl, [
+          '--kubeconfig',
+          mesh.kubeconfig,
+          'apply',
+          '--server-side',
+          '-f',
+          resources,
+        ]);
         assert.equal(code, 0, stderr);
       });
     });
@@ -63,18 +70,25 @@ export function routeEditTests(mesh: MeshUnderTest): void {
         const { code, err } = await tollgate(['emit', policy, '--image', mesh.image, '-o', resources, ...options]);
         assert.equal(code, 0, err);
         await apply(resources);
-        await gateway.becomes(`revision ${revision}`, ({ seen }) => seen?.headers['x-revision'] === String(revision), { headers: RICH });
+        await gateway.becomes(`revision ${revision}`, ({ seen }) => seen?.headers['x-revision'] === String(revision), {
+          headers: RICH,
+        });
       };
       await roll(0);
-      await gateway.becomes('the first table', ({ seen }) => seen?.upstream === 'v2', { headers: { ...RICH, 'x-take': 'yes' } });
+      await gateway.becomes('the first table', ({ seen }) => seen?.upstream === 'v2', {
+        headers: { ...RICH, 'x-take': 'yes' },
+      });
       let editing = true;
-      const traffic = [{}, { 'x-take': 'yes' }, { 'x-odd': 'yes' }].map((headers) => hammer({ port: gateway.port, connections: 3, headers: { ...RICH, ...headers } }, () => editing));
+      const traffic = [{}, { 'x-take': 'yes' }, { 'x-odd': 'yes' }].map((headers) =>
+        hammer({ port: gateway.port, connections: 3, headers: { ...RICH, ...headers } }, () => editing),
+      );
       for (let revision = 1; revision <= EDITS; revision++) await roll(revision);
       const last = await gateway.call({ headers: { ...RICH, 'x-take': 'yes' } });
       editing = false;
       const tallies = await Promise.all(traffic);
       assert.equal(last.seen?.headers['x-tollgate-route'], `petstore/r${EDITS}`);
-      for (const tally of tallies) assert.deepEqual(others(tally), [], `of ${[...tally.values()].reduce((sum, one) => sum + one, 0)} requests`);
+      for (const tally of tallies)
+        assert.deepEqual(others(tally), [], `of ${[...tally.values()].reduce((sum, one) => sum + one, 0)} requests`);
     }
   });
 }
@@ -82,8 +96,16 @@ export function routeEditTests(mesh: MeshUnderTest): void {
 function edited(gateway: ProxyUnderTest, revision: number): object {
   const policy = meshPolicy({ targets: [gateway.target], limit: 1_000_000, revision: String(revision) });
   const { petstore } = policy.apis;
-  const route = (name: string, header: string): object => ({ name, when: { headers: { [header]: 'yes' } }, upstream: 'v2' });
-  const routes = [route(`r${revision}`, 'x-take'), ...(revision % 2 === 1 ? [route(`odd${revision}`, 'x-odd')] : []), ...petstore!.routes];
+  const route = (name: string, header: string): object => ({
+    name,
+    when: { headers: { [header]: 'yes' } },
+    upstream: 'v2',
+  });
+  const routes = [
+    route(`r${revision}`, 'x-take'),
+    ...(revision % 2 === 1 ? [route(`odd${revision}`, 'x-odd')] : []),
+    ...petstore!.routes,
+  ];
   return { ...policy, apis: { petstore: { ...petstore, routes } } };
 }
 

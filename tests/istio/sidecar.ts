@@ -8,7 +8,9 @@ export function sidecarTests(mesh: MeshUnderTest): void {
   describe('a policy on sidecars', () => {
     let petstore: ProxyUnderTest;
     let other: ProxyUnderTest;
-    const workload = (name: string, more: object = {}): object => ({ workload: { namespace: 'sidecars', selector: { app: name }, ...more } });
+    const workload = (name: string, more: object = {}): object => ({
+      workload: { namespace: 'sidecars', selector: { app: name }, ...more },
+    });
     before(async () => {
       petstore = await mesh.sidecar('petstore', 'sidecars');
       other = await mesh.sidecar('other', 'sidecars');
@@ -17,7 +19,9 @@ export function sidecarTests(mesh: MeshUnderTest): void {
     });
 
     it('guards the inbound traffic of the workload that it selects, and no other', async () => {
-      const rolledOut = await petstore.rollOut(meshPolicy({ name: 'inbound', targets: [workload('petstore')], limit: 2 }));
+      const rolledOut = await petstore.rollOut(
+        meshPolicy({ name: 'inbound', targets: [workload('petstore')], limit: 2 }),
+      );
       await petstore.becomesStatus(401);
       assert.deepEqual(await statuses(petstore, 3), [200, 200, 429]);
       assert.equal((await petstore.call({ headers: RICH })).seen?.headers['x-tollgate-consumer'], 'rich');
@@ -27,8 +31,12 @@ export function sidecarTests(mesh: MeshUnderTest): void {
     });
 
     it('guards only the ports that it names', async () => {
-      const there = await petstore.rollOut(meshPolicy({ name: 'port', targets: [workload('petstore', { ports: [petstore.port] })] }));
-      const elsewhere = await other.rollOut(meshPolicy({ name: 'elsewhere', targets: [workload('other', { ports: [other.port + 1] })] }));
+      const there = await petstore.rollOut(
+        meshPolicy({ name: 'port', targets: [workload('petstore', { ports: [petstore.port] })] }),
+      );
+      const elsewhere = await other.rollOut(
+        meshPolicy({ name: 'elsewhere', targets: [workload('other', { ports: [other.port + 1] })] }),
+      );
       await petstore.becomesStatus(401);
       assert.equal((await other.call()).status, 200);
       await mesh.delete([...there, ...elsewhere]);
@@ -36,7 +44,13 @@ export function sidecarTests(mesh: MeshUnderTest): void {
     });
 
     it('leaves inbound traffic alone when it is for outbound traffic', async () => {
-      const outbound = await other.rollOut(meshPolicy({ name: 'outbound', targets: [workload('other', { mode: 'CLIENT' })], hosts: ['petstore.example.com'] }));
+      const outbound = await other.rollOut(
+        meshPolicy({
+          name: 'outbound',
+          targets: [workload('other', { mode: 'CLIENT' })],
+          hosts: ['petstore.example.com'],
+        }),
+      );
       const inbound = await petstore.rollOut(meshPolicy({ name: 'marker', targets: [workload('petstore')] }));
       // istiod has seen both when the later one is in force
       await petstore.becomesStatus(401);
@@ -56,7 +70,10 @@ export function sidecarTests(mesh: MeshUnderTest): void {
     });
 
     it('does the same as a TrafficExtension', async () => {
-      const extension = await petstore.rollOut(meshPolicy({ name: 'extension', targets: [workload('petstore')], limit: 1 }), { kind: 'TrafficExtension' });
+      const extension = await petstore.rollOut(
+        meshPolicy({ name: 'extension', targets: [workload('petstore')], limit: 1 }),
+        { kind: 'TrafficExtension' },
+      );
       await petstore.becomesStatus(401);
       assert.deepEqual(await statuses(petstore, 2), [200, 429]);
       await mesh.delete(extension);

@@ -10,8 +10,14 @@ export function twoPolicyTests(mesh: MeshUnderTest): void {
     before(async () => {
       gateway = await mesh.gateway('twofold');
       await mesh.ownRoute(gateway);
-      await gateway.rollOut(meshPolicy({ name: 'first', targets: [gateway.target], paths: ['/first'], limit: 2, unmatched: 'allow' }), { priority: 20 });
-      await gateway.rollOut(meshPolicy({ name: 'second', targets: [gateway.target], paths: ['/second'], limit: 3, unmatched: 'allow' }), { priority: 10 });
+      await gateway.rollOut(
+        meshPolicy({ name: 'first', targets: [gateway.target], paths: ['/first'], limit: 2, unmatched: 'allow' }),
+        { priority: 20 },
+      );
+      await gateway.rollOut(
+        meshPolicy({ name: 'second', targets: [gateway.target], paths: ['/second'], limit: 3, unmatched: 'allow' }),
+        { priority: 10 },
+      );
       for (const path of ['/first', '/second']) await gateway.becomesStatus(401, { path });
     });
 

@@ -12,7 +12,9 @@ import { component, lacking } from './component.ts';
 import { succeed } from './program.ts';
 
 const folder = scratchFolder();
-const CONTENTS = [0, 1, 511, 512, 513, 65_534, 65_535, 65_536, 200_000].map((length) => Buffer.alloc(length, `${length}`));
+const CONTENTS = [0, 1, 511, 512, 513, 65_534, 65_535, 65_536, 200_000].map((length) =>
+  Buffer.alloc(length, `${length}`),
+);
 
 test('tar lists the file with no owner, no time and mode 0644', { skip: await lacking('tar') }, async () => {
   const file = join(folder, 'one.tar');
@@ -27,8 +29,14 @@ test('tar lists the file with no owner, no time and mode 0644', { skip: await la
 
 test('tar and gzip of the layer are the bytes that they were', () => {
   // written down once, looked at with tar and gzip; another machine or Node must come to the same
-  assert.equal(digestOf(tarOf('plugin.wasm', Buffer.from('abc'))), 'sha256:0f350f547168742119f0a90aa69032b32530aedad687dd65280fa01106cc6e45');
-  assert.equal(digestOf(storedGzip(Buffer.alloc(70_000, 'abc'))), 'sha256:7dbdbf50d767bc5e28ff598804ba61b080f78d6f05fe14971d49c57fc8b7a191');
+  assert.equal(
+    digestOf(tarOf('plugin.wasm', Buffer.from('abc'))),
+    'sha256:0f350f547168742119f0a90aa69032b32530aedad687dd65280fa01106cc6e45',
+  );
+  assert.equal(
+    digestOf(storedGzip(Buffer.alloc(70_000, 'abc'))),
+    'sha256:7dbdbf50d767bc5e28ff598804ba61b080f78d6f05fe14971d49c57fc8b7a191',
+  );
 });
 
 test('an archive ends with two blocks of zeros', () => {
@@ -41,23 +49,36 @@ test('what does not fit into a header is refused', () => {
   assert.throws(() => tarOf('n'.repeat(100), Buffer.alloc(0)), /name too long/);
 });
 
-test('gzip unpacks what was stored, with nothing of the machine in its header', { skip: await lacking('gzip') }, async () => {
-  const file = join(folder, 'one.gz');
-  for (const content of CONTENTS) {
-    const packed = storedGzip(content);
-    assert.deepEqual(gunzipSync(packed), content);
-    assert.equal(packed.subarray(0, 10).toString('hex'), '1f8b08000000000000ff');
-    writeFileSync(file, packed);
-    await succeed(component('gzip'), ['-t', file]);
-  }
-});
+test(
+  'gzip unpacks what was stored, with nothing of the machine in its header',
+  { skip: await lacking('gzip') },
+  async () => {
+    const file = join(folder, 'one.gz');
+    for (const content of CONTENTS) {
+      const packed = storedGzip(content);
+      assert.deepEqual(gunzipSync(packed), content);
+      assert.equal(packed.subarray(0, 10).toString('hex'), '1f8b08000000000000ff');
+      writeFileSync(file, packed);
+      await succeed(component('gzip'), ['-t', file]);
+    }
+  },
+);
 
 test('a digest is the SHA-256 of the bytes', () => {
-  for (const content of CONTENTS) assert.equal(digestOf(content), `sha256:${createHash('sha256').update(content).digest('hex')}`);
+  for (const content of CONTENTS)
+    assert.equal(digestOf(content), `sha256:${createHash('sha256').update(content).digest('hex')}`);
   assert.equal(digestOf(Buffer.from('{}')), 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a');
 });
 
 test('a digest has 64 lower-case hex digits', () => {
   assert.ok(isDigest(`sha256:${'0'.repeat(64)}`));
-  for (const text of ['', 'sha256:', `sha256:${'A'.repeat(64)}`, `sha256:${'0'.repeat(63)}`, `sha256:${'0'.repeat(64)}\n`, `../sha256:${'0'.repeat(64)}`]) assert.ok(!isDigest(text), text);
+  for (const text of [
+    '',
+    'sha256:',
+    `sha256:${'A'.repeat(64)}`,
+    `sha256:${'0'.repeat(63)}`,
+    `sha256:${'0'.repeat(64)}\n`,
+    `../sha256:${'0'.repeat(64)}`,
+  ])
+    assert.ok(!isDigest(text), text);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import { push } from '../../scripts/push.ts';
+import { push } from '../../scripts/cli/push.ts';
 import { selfSigned } from './certificate.ts';
 import { component } from './component.ts';
 import { dockerLogin, place } from './place.ts';
@@ -17,11 +17,14 @@ const USER = 'acme';
 const PASSWORD = 'hunter2:long&strange %';
 
 const tokens: { service?: TokenService } = {};
-const basic = await place(async (folder) => {
-  const file = join(folder, 'htpasswd');
-  writeFileSync(file, await succeed(component('htpasswd'), ['-Bbn', '-C', '4', USER, PASSWORD]));
-  return { htpasswd: { realm: 'http://registry.test/', path: file } };
-}, ['htpasswd', 'openssl']);
+const basic = await place(
+  async (folder) => {
+    const file = join(folder, 'htpasswd');
+    writeFileSync(file, await succeed(component('htpasswd'), ['-Bbn', '-C', '4', USER, PASSWORD]));
+    return { htpasswd: { realm: 'http://registry.test/', path: file } };
+  },
+  ['htpasswd', 'openssl'],
+);
 const { folder, skip } = basic;
 const module = writeModule(folder, 1000);
 
@@ -53,12 +56,14 @@ function login(user: string, password: string): { auth: string } {
 async function pushed(target: string, args: string[] = [], input: Input = {}): Promise<Run> {
   const run = await runCommand(push, [target, '--module', module, ...args], input);
   // whatever happens: nothing that is printed may hold a secret, as it is or as it is sent
-  for (const secret of [PASSWORD, 'wrong-password', login(USER, PASSWORD).auth, login(USER, 'wrong-password').auth]) assert.ok(!(run.out + run.err).includes(secret), run.err);
+  for (const secret of [PASSWORD, 'wrong-password', login(USER, PASSWORD).auth, login(USER, 'wrong-password').auth])
+    assert.ok(!(run.out + run.err).includes(secret), run.err);
   return run;
 }
 
 const typed = ['--username', USER, '--password-stdin'];
-const hostOf = (which: 'basic' | 'bearer'): string => (which === 'basic' ? basic.proxy.host : (bearer.proxy?.host ?? ''));
+const hostOf = (which: 'basic' | 'bearer'): string =>
+  which === 'basic' ? basic.proxy.host : (bearer.proxy?.host ?? '');
 
 for (const which of ['basic', 'bearer'] as const) {
   test(`${which}: credentials of docker's config.json`, { skip }, async () => {
@@ -70,21 +75,35 @@ for (const which of ['basic', 'bearer'] as const) {
 
   test(`${which}: --username and --password-stdin, before docker's`, { skip }, async () => {
     dockerLogin(folder, { auths: { [hostOf(which)]: login(USER, 'wrong-password') } });
-    for (const end of ['', '\n', '\r\n']) assert.equal((await pushed(`oci://${hostOf(which)}/private/typed:1`, typed, { stdin: PASSWORD + end })).code, 0);
+    for (const end of ['', '\n', '\r\n'])
+      assert.equal((await pushed(`oci://${hostOf(which)}/private/typed:1`, typed, { stdin: PASSWORD + end })).code, 0);
   });
 
   test(`${which}: a wrong password is named by where it came from`, { skip }, async () => {
     const given = await pushed(`oci://${hostOf(which)}/private/wrong:1`, typed, { stdin: 'wrong-password' });
     assert.deepEqual([given.code, given.out], [1, '']);
-    assert.match(given.err, new RegExp(`^${hostOf(which)}: .*UNAUTHORIZED: .* \\(401\\); the credentials from --username and --password-stdin were not accepted\n$`));
+    assert.match(
+      given.err,
+      new RegExp(
+        `^${hostOf(which)}: .*UNAUTHORIZED: .* \\(401\\); the credentials from --username and --password-stdin were not accepted\n$`,
+      ),
+    );
     dockerLogin(folder, { auths: { [hostOf(which)]: login(USER, 'wrong-password') } });
-    assert.match((await pushed(`oci://${hostOf(which)}/private/wrong:1`)).err, /; the credentials from \S+config\.json were not accepted\n$/);
+    assert.match(
+      (await pushed(`oci://${hostOf(which)}/private/wrong:1`)).err,
+      /; the credentials from \S+config\.json were not accepted\n$/,
+    );
   });
 
   test(`${which}: without credentials the way to give them is named`, { skip }, async () => {
     const { code, err } = await pushed(`oci://${hostOf(which)}/private/none:1`);
     assert.equal(code, 1);
-    assert.match(err, new RegExp(`${hostOf(which)} wants credentials and there are none for it; use docker login, or --username and --password-stdin\n$`));
+    assert.match(
+      err,
+      new RegExp(
+        `${hostOf(which)} wants credentials and there are none for it; use docker login, or --username and --password-stdin\n$`,
+      ),
+    );
   });
 }
 
@@ -116,13 +135,20 @@ test('bearer: an identity token is traded for one', { skip }, async () => {
   const { code, err } = await pushed(`oci://${hostOf('bearer')}/private/identity:1`);
   assert.equal(code, 0, err);
   const [asked] = tokens.service?.asked ?? [];
-  assert.deepEqual([asked?.method, asked?.fields.get('grant_type'), asked?.authorization], ['POST', 'refresh_token', undefined]);
+  assert.deepEqual(
+    [asked?.method, asked?.fields.get('grant_type'), asked?.authorization],
+    ['POST', 'refresh_token', undefined],
+  );
 });
 
 test('bearer: a busy token service is asked again', { skip }, async () => {
   const front = await Proxy.start(new URL(tokens.service?.realm ?? '').host);
   const challenge = `Bearer realm="http://${front.host}/token",service="${SERVICE}",scope="x"`;
-  if (bearer.proxy !== undefined) bearer.proxy.fault = ({ path, headers }) => (path === '/v2/' && headers.authorization === undefined ? { status: 401, headers: { 'www-authenticate': challenge } } : undefined);
+  if (bearer.proxy !== undefined)
+    bearer.proxy.fault = ({ path, headers }) =>
+      path === '/v2/' && headers.authorization === undefined
+        ? { status: 401, headers: { 'www-authenticate': challenge } }
+        : undefined;
   front.failing(2, () => true, { status: 503, headers: { 'retry-after': '0' } });
   try {
     assert.equal((await pushed(`oci://${hostOf('bearer')}/private/busy:1`, typed, { stdin: PASSWORD })).code, 0);
@@ -147,9 +173,18 @@ for (const [name, challenge, message] of challenges) {
   });
 }
 
-test('what is denied is said in the registry\'s own words', { skip }, async () => {
-  basic.proxy.fault = ({ method }) => (method === 'POST' ? { status: 403, body: '{"errors":[{"code":"DENIED","message":"requested access to the resource\\u001b[31m is denied"}]}' } : undefined);
+test("what is denied is said in the registry's own words", { skip }, async () => {
+  basic.proxy.fault = ({ method }) =>
+    method === 'POST'
+      ? {
+          status: 403,
+          body: '{"errors":[{"code":"DENIED","message":"requested access to the resource\\u001b[31m is denied"}]}',
+        }
+      : undefined;
   const { code, err } = await pushed(`oci://${basic.proxy.host}/private/denied:1`, typed, { stdin: PASSWORD });
   assert.equal(code, 1);
-  assert.equal(err, `${basic.proxy.host}: start of an upload: DENIED: requested access to the resource [31m is denied (403); the credentials from --username and --password-stdin were not accepted\n`);
+  assert.equal(
+    err,
+    `${basic.proxy.host}: start of an upload: DENIED: requested access to the resource [31m is denied (403); the credentials from --username and --password-stdin were not accepted\n`,
+  );
 });

@@ -13,8 +13,23 @@ export interface Certificate {
 export async function selfSigned(folder: string): Promise<Certificate> {
   const [keyPath, certificatePath] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
   await succeed(component('openssl'), [
-    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=tollgate test',
-    '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', keyPath, '-out', certificatePath,
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=tollgate test',
+    '-addext',
+    'subjectAltName=IP:127.0.0.1',
+    '-keyout',
+    keyPath,
+    '-out',
+    certificatePath,
   ]);
   return { key: readFileSync(keyPath, 'utf8'), certificate: readFileSync(certificatePath, 'utf8'), certificatePath };
 }

@@ -23,7 +23,8 @@ const own: [string, string][] = [
   ['localhost:5000', '127.0.0.1:5001'],
   ['registry.team.svc.cluster.local', 'auth.team.svc.cluster.local'],
 ];
-for (const [registry, service] of own) test(`${service} is the own of ${registry}`, () => assert.equal(isKin(registry, service), true));
+for (const [registry, service] of own)
+  test(`${service} is the own of ${registry}`, () => assert.equal(isKin(registry, service), true));
 
 const foreign: [string, string][] = [
   ['registry-1.docker.io', 'auth.docker.io.evil.example'],
@@ -44,4 +45,5 @@ const foreign: [string, string][] = [
   ['registry.example.com', '127.0.0.1'],
   ['localhost', 'localhost.evil.example'],
 ];
-for (const [registry, service] of foreign) test(`${service} is not known to be the own of ${registry}`, () => assert.equal(isKin(registry, service), false));
+for (const [registry, service] of foreign)
+  test(`${service} is not known to be the own of ${registry}`, () => assert.equal(isKin(registry, service), false));

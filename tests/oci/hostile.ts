@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { LookupAddress } from 'node:dns';
-import { Refusal } from '../../scripts/command.ts';
+import { Refusal } from '../../scripts/cli/command.ts';
 import type { Bundle } from '../../scripts/oci/bundle.ts';
 import { givenCredential, type Credential } from '../../scripts/oci/credentials.ts';
 import { bundleModule, pushModule, type PushOptions } from '../../scripts/oci/index.ts';
@@ -30,7 +30,12 @@ export async function behaving<T>(behaviour: Behaviour, use: (host: string, hear
     request.on('data', (part: Buffer) => void parts.push(part));
     request.on('error', () => undefined);
     request.on('end', () => {
-      const one = { method: request.method ?? '', url: request.url ?? '', authorization: request.headers.authorization, body: Buffer.concat(parts).toString('latin1') };
+      const one = {
+        method: request.method ?? '',
+        url: request.url ?? '',
+        authorization: request.headers.authorization,
+        body: Buffer.concat(parts).toString('latin1'),
+      };
       heard.push(one);
       behaviour(one, response, request);
     });
@@ -55,12 +60,23 @@ export interface Outcome {
 }
 
 /** Pushes and says how it ended. Any error but a refusal is a fault of the tool, and thrown. */
-export async function outcome(target: string, bundle: Bundle, credential: Credential | null, more: Partial<PushOptions> = {}): Promise<Outcome> {
+export async function outcome(
+  target: string,
+  bundle: Bundle,
+  credential: Credential | null,
+  more: Partial<PushOptions> = {},
+): Promise<Outcome> {
   const notes: string[] = [];
   const started = Date.now();
   const ended = (error: string): Outcome => ({ error, notes, seconds: (Date.now() - started) / 1000 });
   try {
-    await pushModule(target, bundle, { retry: QUICK, signal: new AbortController().signal, note: (text) => void notes.push(text), credentials: () => Promise.resolve(credential), ...more });
+    await pushModule(target, bundle, {
+      retry: QUICK,
+      signal: new AbortController().signal,
+      note: (text) => void notes.push(text),
+      credentials: () => Promise.resolve(credential),
+      ...more,
+    });
     return ended('');
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

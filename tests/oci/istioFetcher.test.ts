@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { currentModule } from '../../scripts/module.ts';
+import { currentModule } from '../../scripts/build/module.ts';
 import { givenCredential } from '../../scripts/oci/credentials.ts';
 import { hexOf } from '../../scripts/oci/digest.ts';
 import { bundleModule, pushModule, type Pushed } from '../../scripts/oci/index.ts';
@@ -29,7 +29,8 @@ let wasm = { sha256: '', bytes: 0 };
 before(async () => {
   if (skip !== false) return;
   wasm = await currentModule();
-  for (const layout of LAYOUTS) pushed[layout] = await pushModule(here.target(`istio/${layout}:1.0`), await bundleModule({ layout }), { signal });
+  for (const layout of LAYOUTS)
+    pushed[layout] = await pushModule(here.target(`istio/${layout}:1.0`), await bundleModule({ layout }), { signal });
 });
 
 for (const layout of LAYOUTS) {
@@ -42,15 +43,31 @@ for (const layout of LAYOUTS) {
     }
   });
 
-  test(`Istio's cache takes the ${layout} with the manifest's digest as sha256, and refuses another`, { skip }, async () => {
-    const cache = mkdtempSync(join(folder, 'cache-'));
-    const ended = await fetched('-cache', cache, '-sha256', hexOf(pushed[layout]!.digest), here.target(`istio/${layout}:1.0`));
-    assert.equal(ended.code, 0, ended.out + ended.err);
-    assert.equal(factsIn(ended)['sha256'], wasm.sha256);
-    const wrong = await fetched('-cache', mkdtempSync(join(folder, 'cache-')), '-sha256', wasm.sha256, here.target(`istio/${layout}:1.0`));
-    assert.equal(wrong.code, 1);
-    assert.match(wrong.out + wrong.err, /which does not match/);
-  });
+  test(
+    `Istio's cache takes the ${layout} with the manifest's digest as sha256, and refuses another`,
+    { skip },
+    async () => {
+      const cache = mkdtempSync(join(folder, 'cache-'));
+      const ended = await fetched(
+        '-cache',
+        cache,
+        '-sha256',
+        hexOf(pushed[layout]!.digest),
+        here.target(`istio/${layout}:1.0`),
+      );
+      assert.equal(ended.code, 0, ended.out + ended.err);
+      assert.equal(factsIn(ended)['sha256'], wasm.sha256);
+      const wrong = await fetched(
+        '-cache',
+        mkdtempSync(join(folder, 'cache-')),
+        '-sha256',
+        wasm.sha256,
+        here.target(`istio/${layout}:1.0`),
+      );
+      assert.equal(wrong.code, 1);
+      assert.match(wrong.out + wrong.err, /which does not match/);
+    },
+  );
 }
 
 test('Istio refuses a reference whose digest is not there', { skip }, async () => {
@@ -60,7 +77,11 @@ test('Istio refuses a reference whose digest is not there', { skip }, async () =
 });
 
 test('an SBOM beside it changes nothing for Istio', { skip }, async () => {
-  const { reference, digest } = await pushModule(here.target('istio/described:1.0'), await bundleModule({ layout: 'image', sbom: 'cyclonedx' }), { signal });
+  const { reference, digest } = await pushModule(
+    here.target('istio/described:1.0'),
+    await bundleModule({ layout: 'image', sbom: 'cyclonedx' }),
+    { signal },
+  );
   assert.equal(digest, pushed.image?.digest);
   assert.equal((await fetched(reference)).code, 0);
 });
@@ -68,19 +89,30 @@ test('an SBOM beside it changes nothing for Istio', { skip }, async () => {
 const guarded: { registry?: RealRegistry } = {};
 after(() => guarded.registry?.remove());
 
-test('Istio fetches from a private registry with a pull secret', { skip: skip || (await lacking('htpasswd')) }, async () => {
-  const file = join(folder, 'htpasswd');
-  writeFileSync(file, await succeed(component('htpasswd'), ['-Bbn', '-C', '4', 'acme', 'secret']));
-  guarded.registry = await RealRegistry.start({ htpasswd: { realm: 'http://registry.test/', path: file } });
-  const { host } = guarded.registry;
-  const { reference } = await pushModule(`oci://${host}/private/tollgate:1.0`, await bundleModule({ layout: 'image' }), { signal, credentials: () => Promise.resolve(givenCredential('acme', 'secret')) });
-  const secret = (password: string): string => {
-    const path = join(folder, `${password}.json`);
-    writeFileSync(path, JSON.stringify({ auths: { [host]: { auth: Buffer.from(`acme:${password}`).toString('base64') } } }));
-    return path;
-  };
-  assert.equal((await fetched('-secret', secret('secret'), reference)).code, 0);
-  const wrong = await fetched('-secret', secret('wrong'), reference);
-  assert.equal(wrong.code, 1);
-  assert.match(wrong.out + wrong.err, /UNAUTHORIZED/);
-});
+test(
+  'Istio fetches from a private registry with a pull secret',
+  { skip: skip || (await lacking('htpasswd')) },
+  async () => {
+    const file = join(folder, 'htpasswd');
+    writeFileSync(file, await succeed(component('htpasswd'), ['-Bbn', '-C', '4', 'acme', 'secret']));
+    guarded.registry = await RealRegistry.start({ htpasswd: { realm: 'http://registry.test/', path: file } });
+    const { host } = guarded.registry;
+    const { reference } = await pushModule(
+      `oci://${host}/private/tollgate:1.0`,
+      await bundleModule({ layout: 'image' }),
+      { signal, credentials: () => Promise.resolve(givenCredential('acme', 'secret')) },
+    );
+    const secret = (password: string): string => {
+      const path = join(folder, `${password}.json`);
+      writeFileSync(
+        path,
+        JSON.stringify({ auths: { [host]: { auth: Buffer.from(`acme:${password}`).toString('base64') } } }),
+      );
+      return path;
+    };
+    assert.equal((await fetched('-secret', secret('secret'), reference)).code, 0);
+    const wrong = await fetched('-secret', secret('wrong'), reference);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.out + wrong.err, /UNAUTHORIZED/);
+  },
+);

@@ -5,12 +5,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { currentModule } from '../../scripts/module.ts';
+import { currentModule } from '../../scripts/build/module.ts';
 import { bundleModule } from '../../scripts/oci/index.ts';
 import { readLayout } from '../../scripts/oci/readLayout.ts';
 import { cleanRevision } from '../../scripts/oci/revision.ts';
-import { pack } from '../../scripts/pack.ts';
-import { packageRoot } from '../../scripts/packageRoot.ts';
+import { pack } from '../../scripts/cli/pack.ts';
+import { packageRoot } from '../../scripts/file/packageRoot.ts';
 import { scratchFolder } from '../scripts/scratch.ts';
 import { lacking } from './component.ts';
 import { runCommand, type Run } from './runCommand.ts';
@@ -51,14 +51,24 @@ test('the image has one layer, a gzipped tar with plugin.wasm, and a config with
   const { code, out, err } = await packed('--module', module, '--out', layout, '--tag', '1.0');
   assert.deepEqual([code, err], [0, '']);
   const [manifest] = manifestsOf(layout);
-  assert.deepEqual(manifest?.layers.map(({ mediaType }) => mediaType), ['application/vnd.oci.image.layer.v1.tar+gzip']);
+  assert.deepEqual(
+    manifest?.layers.map(({ mediaType }) => mediaType),
+    ['application/vnd.oci.image.layer.v1.tar+gzip'],
+  );
   const tar = gunzipSync(blobBytes(layout, manifest?.layers[0]?.digest ?? ''));
   assert.equal(tar.subarray(0, 11).toString(), 'plugin.wasm');
   assert.deepEqual(tar.subarray(512, 512 + moduleBytes().length), moduleBytes());
-  const config = JSON.parse(blobBytes(layout, manifest?.config.digest ?? '').toString('utf8')) as { architecture: string; os: string; rootfs: object };
+  const config = JSON.parse(blobBytes(layout, manifest?.config.digest ?? '').toString('utf8')) as {
+    architecture: string;
+    os: string;
+    rootfs: object;
+  };
   assert.equal(manifest?.config.mediaType, 'application/vnd.oci.image.config.v1+json');
   assert.deepEqual([config.architecture, config.os], ['amd64', 'linux']);
-  assert.deepEqual(config.rootfs, { type: 'layers', diff_ids: [`sha256:${createHash('sha256').update(tar).digest('hex')}`] });
+  assert.deepEqual(config.rootfs, {
+    type: 'layers',
+    diff_ids: [`sha256:${createHash('sha256').update(tar).digest('hex')}`],
+  });
   assert.equal(manifest?.annotations?.['module.wasm.image/variant'], 'compat');
   assert.match(out, /layout-\d+:1\.0 {2}\d+ bytes {2}sha256:[0-9a-f]{64}\n$/);
 });
@@ -67,11 +77,18 @@ test('the artifact has exactly two layers, what the module is for and the module
   const layout = fresh();
   assert.equal((await packed('--artifact', '--module', module, '--out', layout)).code, 0);
   const [manifest] = manifestsOf(layout);
-  assert.deepEqual(manifest?.layers.map(({ mediaType, annotations }) => [mediaType, annotations?.['org.opencontainers.image.title']]), [
-    ['application/vnd.module.wasm.config.v1+json', 'runtime-config.json'],
-    ['application/vnd.module.wasm.content.layer.v1+wasm', 'plugin.wasm'],
-  ]);
-  assert.deepEqual(JSON.parse(blobBytes(layout, manifest?.layers[0]?.digest ?? '').toString('utf8')), { type: 'envoy_proxy', abiVersions: ['0.2.1'], config: { rootIds: [] } });
+  assert.deepEqual(
+    manifest?.layers.map(({ mediaType, annotations }) => [mediaType, annotations?.['org.opencontainers.image.title']]),
+    [
+      ['application/vnd.module.wasm.config.v1+json', 'runtime-config.json'],
+      ['application/vnd.module.wasm.content.layer.v1+wasm', 'plugin.wasm'],
+    ],
+  );
+  assert.deepEqual(JSON.parse(blobBytes(layout, manifest?.layers[0]?.digest ?? '').toString('utf8')), {
+    type: 'envoy_proxy',
+    abiVersions: ['0.2.1'],
+    config: { rootIds: [] },
+  });
   assert.deepEqual(blobBytes(layout, manifest?.layers[1]?.digest ?? ''), moduleBytes());
 });
 
@@ -81,11 +98,23 @@ test('a layout is what the specification says, and every blob has the name of it
   assert.deepEqual(json(layout, 'oci-layout'), { imageLayoutVersion: '1.0.0' });
   assert.deepEqual(readdirSync(layout).sort(), ['blobs', 'index.json', 'oci-layout']);
   const index = json<{ manifests: { annotations?: object; artifactType?: string }[] }>(layout, 'index.json');
-  assert.deepEqual(index.manifests.map(({ annotations, artifactType }) => [annotations, artifactType]), [[{ 'org.opencontainers.image.ref.name': 'x' }, undefined], [undefined, 'application/vnd.cyclonedx+json']]);
-  for (const name of readdirSync(join(layout, 'blobs', 'sha256'))) assert.equal(createHash('sha256').update(blobBytes(layout, `sha256:${name}`)).digest('hex'), name);
+  assert.deepEqual(
+    index.manifests.map(({ annotations, artifactType }) => [annotations, artifactType]),
+    [
+      [{ 'org.opencontainers.image.ref.name': 'x' }, undefined],
+      [undefined, 'application/vnd.cyclonedx+json'],
+    ],
+  );
+  for (const name of readdirSync(join(layout, 'blobs', 'sha256')))
+    assert.equal(
+      createHash('sha256')
+        .update(blobBytes(layout, `sha256:${name}`))
+        .digest('hex'),
+      name,
+    );
 });
 
-test('Tollgate\'s own module says what it is, and no time', async () => {
+test("Tollgate's own module says what it is, and no time", async () => {
   const layout = fresh();
   const { digest } = JSON.parse((await packed('--json', '--out', layout)).out) as { digest: string };
   const annotations = manifestsOf(layout)[0]?.annotations ?? {};
@@ -99,17 +128,34 @@ test('Tollgate\'s own module says what it is, and no time', async () => {
 
 test('of another module nothing is claimed; annotations are what the user gives', async () => {
   const layout = fresh();
-  await packed('--module', module, '--out', layout, '--annotation', 'org.opencontainers.image.source=https://git.example/x', '--annotation', 'com.example.team=a=b');
+  await packed(
+    '--module',
+    module,
+    '--out',
+    layout,
+    '--annotation',
+    'org.opencontainers.image.source=https://git.example/x',
+    '--annotation',
+    'com.example.team=a=b',
+  );
   assert.deepEqual(manifestsOf(layout)[0]?.annotations, {
-    'module.wasm.image/variant': 'compat', 'org.opencontainers.image.source': 'https://git.example/x', 'com.example.team': 'a=b',
+    'module.wasm.image/variant': 'compat',
+    'org.opencontainers.image.source': 'https://git.example/x',
+    'com.example.team': 'a=b',
   });
 });
 
-for (const [format, mediaType] of [['cyclonedx', 'application/vnd.cyclonedx+json'], ['spdx', 'application/spdx+json']] as const) {
+for (const [format, mediaType] of [
+  ['cyclonedx', 'application/vnd.cyclonedx+json'],
+  ['spdx', 'application/spdx+json'],
+] as const) {
   test(`a ${format} SBOM refers to the image, whose digest it leaves alone`, async () => {
     const [without, layout] = [fresh(), fresh()];
     const plain = JSON.parse((await packed('--json', '--out', without)).out) as { digest: string };
-    const { digest, referrers } = JSON.parse((await packed('--json', '--out', layout, '--sbom', format)).out) as { digest: string; referrers: string[] };
+    const { digest, referrers } = JSON.parse((await packed('--json', '--out', layout, '--sbom', format)).out) as {
+      digest: string;
+      referrers: string[];
+    };
     assert.equal(digest, plain.digest);
     const [, referrer] = manifestsOf(layout);
     assert.equal(referrer?.subject?.digest, digest);
@@ -118,7 +164,8 @@ for (const [format, mediaType] of [['cyclonedx', 'application/vnd.cyclonedx+json
     assert.equal(referrers.length, 1);
     const text = blobBytes(layout, referrer?.layers[0]?.digest ?? '').toString('utf8');
     assert.ok(text.includes((await currentModule()).sha256));
-    for (const purl of ['pkg:npm/assemblyscript@', 'pkg:npm/%40solo-io/proxy-runtime@', 'pkg:npm/binaryen@']) assert.ok(text.includes(purl), purl);
+    for (const purl of ['pkg:npm/assemblyscript@', 'pkg:npm/%40solo-io/proxy-runtime@', 'pkg:npm/binaryen@'])
+      assert.ok(text.includes(purl), purl);
     assert.ok(!text.includes(packageRoot));
   });
 }
@@ -136,8 +183,14 @@ test('a layout is read back as it was written', async () => {
   await packed('--artifact', '--sbom', '--out', layout);
   const [read, made] = [await readLayout(layout), await bundleModule(options)];
   assert.deepEqual(read.manifest.descriptor.digest, made.manifest.descriptor.digest);
-  assert.deepEqual(read.referrers.map(({ manifest }) => manifest.descriptor.digest), made.referrers.map(({ manifest }) => manifest.descriptor.digest));
-  assert.deepEqual(new Set(read.blobs.map(({ descriptor }) => descriptor.digest)), new Set(made.blobs.map(({ descriptor }) => descriptor.digest)));
+  assert.deepEqual(
+    read.referrers.map(({ manifest }) => manifest.descriptor.digest),
+    made.referrers.map(({ manifest }) => manifest.descriptor.digest),
+  );
+  assert.deepEqual(
+    new Set(read.blobs.map(({ descriptor }) => descriptor.digest)),
+    new Set(made.blobs.map(({ descriptor }) => descriptor.digest)),
+  );
 });
 
 test('a layout that is there is replaced; any other folder is left alone', async () => {
@@ -157,13 +210,21 @@ test('a layout that is there is replaced; any other folder is left alone', async
     assert.deepEqual(readdirSync(other).sort(), ['mine', name].sort());
   }
   assert.match((await packed('--module', module, '--out', module)).err, /: is a file\n$/);
-  assert.deepEqual(readdirSync(folder).filter((name) => name.startsWith('.layout')), [], 'nothing is left beside it');
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith('.layout')),
+    [],
+    'nothing is left beside it',
+  );
 });
 
 const notModules: [string, Buffer, RegExp][] = [
   ['text', Buffer.from('hello'), /: not a WebAssembly module: /],
   ['a cut module', moduleBytes().subarray(0, -3), /: not a WebAssembly module: /],
-  ['a module without an ABI', moduleBytes(0, 7, 'something_else'), /: not a proxy-wasm module: exports no proxy_abi_version_…\n$/],
+  [
+    'a module without an ABI',
+    moduleBytes(0, 7, 'something_else'),
+    /: not a proxy-wasm module: exports no proxy_abi_version_…\n$/,
+  ],
 ];
 for (const [name, bytes, message] of notModules) {
   test(`refuses to pack ${name}`, async () => {
@@ -190,36 +251,71 @@ test('wrong usage', async () => {
   assert.match((await packed('--module', join(folder, 'none.wasm'))).err, /none\.wasm: no such file\n$/);
 });
 
-test('the revision is the commit of a clean checkout, and of nothing else', { skip: await lacking('git') }, async () => {
-  const checkout = join(folder, 'checkout');
-  mkdirSync(join(checkout, 'node_modules', 'tollgate'), { recursive: true });
-  const git = (...args: string[]): string => execFileSync('git', ['-C', checkout, '-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], { encoding: 'utf8' }).trim();
-  git('init', '-q');
-  writeFileSync(join(checkout, 'a'), '1');
-  git('add', 'a');
-  git('commit', '-qm', 'one');
-  assert.equal(await cleanRevision(checkout), git('rev-parse', 'HEAD'));
-  assert.equal(await cleanRevision(join(checkout, 'node_modules', 'tollgate')), null, `${basename(checkout)} belongs to somebody else`);
-  writeFileSync(join(checkout, 'a'), '2');
-  assert.equal(await cleanRevision(checkout), null, 'changed');
-  git('checkout', '-q', 'a');
-  writeFileSync(join(checkout, 'b'), '');
-  assert.equal(await cleanRevision(checkout), null, 'a file that no commit has');
-  assert.equal(await cleanRevision(folder), null, 'no checkout');
-});
+test(
+  'the revision is the commit of a clean checkout, and of nothing else',
+  { skip: await lacking('git') },
+  async () => {
+    const checkout = join(folder, 'checkout');
+    mkdirSync(join(checkout, 'node_modules', 'tollgate'), { recursive: true });
+    const git = (...args: string[]): string =>
+      execFileSync('git', ['-C', checkout, '-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], {
+        encoding: 'utf8',
+      }).trim();
+    git('init', '-q');
+    writeFileSync(join(checkout, 'a'), '1');
+    git('add', 'a');
+    git('commit', '-qm', 'one');
+    assert.equal(await cleanRevision(checkout), git('rev-parse', 'HEAD'));
+    assert.equal(
+      await cleanRevision(join(checkout, 'node_modules', 'tollgate')),
+      null,
+      `${basename(checkout)} belongs to somebody else`,
+    );
+    writeFileSync(join(checkout, 'a'), '2');
+    assert.equal(await cleanRevision(checkout), null, 'changed');
+    git('checkout', '-q', 'a');
+    writeFileSync(join(checkout, 'b'), '');
+    assert.equal(await cleanRevision(checkout), null, 'a file that no commit has');
+    assert.equal(await cleanRevision(folder), null, 'no checkout');
+  },
+);
 
 test('a damaged layout is refused with the place', async () => {
   const damages: [string, (layout: string, layer: string) => void, RegExp][] = [
-    ['a changed byte', (layout, layer) => {
-      const bytes = blobBytes(layout, layer);
-      bytes[100] = (bytes[100] ?? 0) ^ 1;
-      writeFileSync(join(layout, 'blobs', 'sha256', layer.slice(7)), bytes);
-    }, /blobs\/sha256\/[0-9a-f]{64}: content does not match its digest; found sha256:/],
-    ['a cut blob', (layout, layer) => writeFileSync(join(layout, 'blobs', 'sha256', layer.slice(7)), 'x'), /: must have \d+ bytes; found 1$/],
+    [
+      'a changed byte',
+      (layout, layer) => {
+        const bytes = blobBytes(layout, layer);
+        bytes[100] = (bytes[100] ?? 0) ^ 1;
+        writeFileSync(join(layout, 'blobs', 'sha256', layer.slice(7)), bytes);
+      },
+      /blobs\/sha256\/[0-9a-f]{64}: content does not match its digest; found sha256:/,
+    ],
+    [
+      'a cut blob',
+      (layout, layer) => writeFileSync(join(layout, 'blobs', 'sha256', layer.slice(7)), 'x'),
+      /: must have \d+ bytes; found 1$/,
+    ],
     ['no index', (layout) => writeFileSync(join(layout, 'index.json'), 'x'), /index\.json: not JSON$/],
-    ['an index without manifests', (layout) => writeFileSync(join(layout, 'index.json'), '{"schemaVersion":2}'), /index\.json: manifests: /],
-    ['an empty index', (layout) => writeFileSync(join(layout, 'index.json'), '{"schemaVersion":2,"manifests":[]}'), /: holds no image$/],
-    ['a digest that leaves the folder', (layout) => writeFileSync(join(layout, 'index.json'), '{"schemaVersion":2,"manifests":[{"mediaType":"x","digest":"sha256:../../x","size":1}]}'), /digest: must be a sha256 digest$/],
+    [
+      'an index without manifests',
+      (layout) => writeFileSync(join(layout, 'index.json'), '{"schemaVersion":2}'),
+      /index\.json: manifests: /,
+    ],
+    [
+      'an empty index',
+      (layout) => writeFileSync(join(layout, 'index.json'), '{"schemaVersion":2,"manifests":[]}'),
+      /: holds no image$/,
+    ],
+    [
+      'a digest that leaves the folder',
+      (layout) =>
+        writeFileSync(
+          join(layout, 'index.json'),
+          '{"schemaVersion":2,"manifests":[{"mediaType":"x","digest":"sha256:../../x","size":1}]}',
+        ),
+      /digest: must be a sha256 digest$/,
+    ],
   ];
   for (const [name, damage, message] of damages) {
     const layout = fresh();
@@ -227,5 +323,8 @@ test('a damaged layout is refused with the place', async () => {
     damage(layout, manifestsOf(layout)[0]?.layers[0]?.digest ?? '');
     await assert.rejects(readLayout(layout), message, name);
   }
-  await assert.rejects(readLayout(join(folder, 'nowhere')), /index\.json: no such file; an image layout is what "tollgate pack" writes$/);
+  await assert.rejects(
+    readLayout(join(folder, 'nowhere')),
+    /index\.json: no such file; an image layout is what "tollgate pack" writes$/,
+  );
 });

@@ -21,7 +21,10 @@ export interface Place {
 }
 
 /** Starts them before the tests of the file, with what `auth` says; no credentials of the user are in sight. */
-export async function place(auth: (folder: string) => Promise<object> = () => Promise.resolve({}), needed: string[] = []): Promise<Place> {
+export async function place(
+  auth: (folder: string) => Promise<object> = () => Promise.resolve({}),
+  needed: string[] = [],
+): Promise<Place> {
   const folder = scratchFolder();
   const skip = await lacking(REGISTRY_PROGRAM, ...needed);
   const held: { registry?: RealRegistry; proxy?: Proxy } = {};
@@ -38,9 +41,14 @@ export async function place(auth: (folder: string) => Promise<object> = () => Pr
     });
   }
   return {
-    folder, skip,
-    get registry() { return there(held.registry); },
-    get proxy() { return there(held.proxy); },
+    folder,
+    skip,
+    get registry() {
+      return there(held.registry);
+    },
+    get proxy() {
+      return there(held.proxy);
+    },
     target: (name) => `oci://${there(held.proxy).host}/${name}`,
   };
 }
@@ -56,8 +64,17 @@ export function dockerLogin(folder: string, config: object): void {
 }
 
 /** What the registry holds under a path such as `manifests/1.0`, asked for without the tool. */
-export async function stored(host: string, repository: string, path: string, headers: Record<string, string> = {}): Promise<{ status: number; digest: string | null; bytes: Buffer }> {
+export async function stored(
+  host: string,
+  repository: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; digest: string | null; bytes: Buffer }> {
   const accept = 'application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json';
   const response = await fetch(`http://${host}/v2/${repository}/${path}`, { headers: { accept, ...headers } });
-  return { status: response.status, digest: response.headers.get('docker-content-digest'), bytes: Buffer.from(await response.arrayBuffer()) };
+  return {
+    status: response.status,
+    digest: response.headers.get('docker-content-digest'),
+    bytes: Buffer.from(await response.arrayBuffer()),
+  };
 }

@@ -9,7 +9,11 @@ export interface Ended {
 /** Runs a program of somebody else to its end. */
 export function program(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, timeout: 120_000 });
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+      timeout: 120_000,
+    });
     let out = '';
     let err = '';
     child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()));

@@ -1,4 +1,11 @@
-import { createServer, request as forward, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request as forward,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Seen {
@@ -47,7 +54,13 @@ export class Proxy {
 
   /** `METHOD` of every request since the last call, with what is left of its path. */
   take(): string[] {
-    return this.seen.splice(0).map(({ method, path }) => `${method} ${path.replace(/\?.*/, '').replace(/[0-9a-f]{64}/g, 'HEX').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, 'UUID')}`);
+    return this.seen.splice(0).map(
+      ({ method, path }) =>
+        `${method} ${path
+          .replace(/\?.*/, '')
+          .replace(/[0-9a-f]{64}/g, 'HEX')
+          .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, 'UUID')}`,
+    );
   }
 
   /** A fault for the first `times` requests that match. */
@@ -64,7 +77,12 @@ export class Proxy {
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
-    const seen = { method: request.method ?? '', path: request.url ?? '', headers: request.headers, body: Buffer.concat(parts) };
+    const seen = {
+      method: request.method ?? '',
+      path: request.url ?? '',
+      headers: request.headers,
+      body: Buffer.concat(parts),
+    };
     this.seen.push(seen);
     const fault = await this.fault(seen);
     if (fault === 'hang') return;
@@ -72,15 +90,23 @@ export class Proxy {
       response.socket?.destroy();
       return;
     }
-    if (fault !== undefined && typeof fault === 'object' && 'status' in fault) response.writeHead(fault.status, fault.headers).end(fault.body);
+    if (fault !== undefined && typeof fault === 'object' && 'status' in fault)
+      response.writeHead(fault.status, fault.headers).end(fault.body);
     else this.pass(seen, response, fault);
   }
 
-  private pass(seen: Seen, response: ServerResponse, fault: Exclude<Fault, { status: number } | 'hang' | 'break'> | undefined): void {
+  private pass(
+    seen: Seen,
+    response: ServerResponse,
+    fault: Exclude<Fault, { status: number } | 'hang' | 'break'> | undefined,
+  ): void {
     const { method, path, headers } = seen;
     const body = typeof fault === 'object' && 'replaceBody' in fault ? fault.replaceBody : seen.body;
     const length = body === seen.body ? {} : { 'content-length': String(body.length) };
-    const upstream = forward(`http://${this.target}${path}`, { method, headers: { ...headers, ...length, connection: 'close' } });
+    const upstream = forward(`http://${this.target}${path}`, {
+      method,
+      headers: { ...headers, ...length, connection: 'close' },
+    });
     upstream.on('error', () => response.socket?.destroy());
     upstream.on('response', (answer) => {
       if (fault === 'lose the answer') {
@@ -88,7 +114,9 @@ export class Proxy {
         return;
       }
       const changed = typeof fault === 'object' && 'replaceHeaders' in fault ? fault.replaceHeaders : {};
-      const kept = Object.fromEntries(Object.entries({ ...answer.headers, ...changed }).filter(([, value]) => value !== undefined));
+      const kept = Object.fromEntries(
+        Object.entries({ ...answer.headers, ...changed }).filter(([, value]) => value !== undefined),
+      );
       response.writeHead(answer.statusCode ?? 500, kept);
       answer.pipe(response);
     });

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { digestOf } from '../../scripts/oci/digest.ts';
 import { bundleModule, type Pushed } from '../../scripts/oci/index.ts';
-import { pack } from '../../scripts/pack.ts';
-import { push } from '../../scripts/push.ts';
+import { pack } from '../../scripts/cli/pack.ts';
+import { push } from '../../scripts/cli/push.ts';
 import { place, stored } from './place.ts';
 import { runCommand, type Run } from './runCommand.ts';
 import { writeModule } from './wasmFixture.ts';
@@ -41,7 +41,10 @@ for (const layout of ['image', 'artifact'] as const) {
     const manifest = await stored(here.registry.host, `team/${layout}`, 'manifests/1.0');
     assert.deepEqual([manifest.digest, manifest.bytes], [digest, Buffer.from(bundle.manifest.bytes)]);
     for (const { descriptor } of bundle.blobs) {
-      assert.equal(digestOf((await stored(here.registry.host, `team/${layout}`, `blobs/${descriptor.digest}`)).bytes), descriptor.digest);
+      assert.equal(
+        digestOf((await stored(here.registry.host, `team/${layout}`, `blobs/${descriptor.digest}`)).bytes),
+        descriptor.digest,
+      );
     }
   });
 
@@ -53,7 +56,10 @@ for (const layout of ['image', 'artifact'] as const) {
     const second = await pushed(`${target}:1`, ...args);
     assert.equal(second.out, first.out);
     assert.equal(second.err, 'tollgate: everything was there; nothing was sent\n');
-    assert.deepEqual(here.proxy.take().filter((line) => !/^(GET|HEAD) /.test(line)), []);
+    assert.deepEqual(
+      here.proxy.take().filter((line) => !/^(GET|HEAD) /.test(line)),
+      [],
+    );
   });
 }
 
@@ -70,7 +76,10 @@ test('another tag for the same image sends the manifest only', { skip }, async (
   here.proxy.take();
   const second = await result(`${target}:2`, '--module', module);
   assert.deepEqual([second.digest, second.uploaded, second.moved], [first.digest, [], null]);
-  assert.deepEqual(here.proxy.take().filter((line) => !/^(GET|HEAD) /.test(line)), ['PUT /v2/tags/manifests/2']);
+  assert.deepEqual(
+    here.proxy.take().filter((line) => !/^(GET|HEAD) /.test(line)),
+    ['PUT /v2/tags/manifests/2'],
+  );
 });
 
 test('a tag that moves says from where, and the old image stays', { skip }, async () => {
@@ -104,30 +113,53 @@ test('a digest in the reference is a promise: another image is refused before an
 
 test('--layout pushes what pack wrote, SBOM included', { skip }, async () => {
   const layout = join(folder, 'packed');
-  const made = JSON.parse((await runCommand(pack, ['--out', layout, '--sbom', '--json'])).out) as { digest: string; referrers: string[] };
+  const made = JSON.parse((await runCommand(pack, ['--out', layout, '--sbom', '--json'])).out) as {
+    digest: string;
+    referrers: string[];
+  };
   const { digest, referrers } = await result(here.target('from/layout:1'), '--layout', layout);
   assert.deepEqual([digest, referrers], [made.digest, made.referrers]);
 });
 
 const listOf = async (repository: string, digest: string): Promise<{ artifactType: string; digest: string }[]> =>
-  (JSON.parse((await stored(here.registry.host, repository, `manifests/${digest.replace(':', '-')}`)).bytes.toString('utf8')) as { manifests: { artifactType: string; digest: string }[] }).manifests;
+  (
+    JSON.parse(
+      (await stored(here.registry.host, repository, `manifests/${digest.replace(':', '-')}`)).bytes.toString('utf8'),
+    ) as { manifests: { artifactType: string; digest: string }[] }
+  ).manifests;
 
-test('a registry without referrers gets a list of them under the tag of the image\'s digest', { skip }, async () => {
+test("a registry without referrers gets a list of them under the tag of the image's digest", { skip }, async () => {
   const target = here.target('listed');
   const first = await result(`${target}:1`, '--sbom');
-  assert.deepEqual((await listOf('listed', first.digest)).map(({ artifactType, digest }) => [artifactType, digest]), [['application/vnd.cyclonedx+json', first.referrers[0]]]);
-  const manifest = JSON.parse((await stored(here.registry.host, 'listed', `manifests/${first.referrers[0]}`)).bytes.toString('utf8')) as { subject: { digest: string }; layers: { digest: string }[] };
+  assert.deepEqual(
+    (await listOf('listed', first.digest)).map(({ artifactType, digest }) => [artifactType, digest]),
+    [['application/vnd.cyclonedx+json', first.referrers[0]]],
+  );
+  const manifest = JSON.parse(
+    (await stored(here.registry.host, 'listed', `manifests/${first.referrers[0]}`)).bytes.toString('utf8'),
+  ) as { subject: { digest: string }; layers: { digest: string }[] };
   assert.equal(manifest.subject.digest, first.digest);
   assert.equal((await stored(here.registry.host, 'listed', `blobs/${manifest.layers[0]?.digest}`)).status, 200);
   await result(`${target}:1`, '--sbom', 'spdx');
-  assert.deepEqual((await listOf('listed', first.digest)).map(({ artifactType }) => artifactType), ['application/vnd.cyclonedx+json', 'application/spdx+json']);
+  assert.deepEqual(
+    (await listOf('listed', first.digest)).map(({ artifactType }) => artifactType),
+    ['application/vnd.cyclonedx+json', 'application/spdx+json'],
+  );
 });
 
 test('a list of referrers that lost an entry gets it back', { skip }, async () => {
   const target = here.target('relisted');
   const { digest } = await result(`${target}:1`, '--sbom');
-  const empty = JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] });
-  await fetch(`http://${here.registry.host}/v2/relisted/manifests/${digest.replace(':', '-')}`, { method: 'PUT', headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' }, body: empty });
+  const empty = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: [],
+  });
+  await fetch(`http://${here.registry.host}/v2/relisted/manifests/${digest.replace(':', '-')}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' },
+    body: empty,
+  });
   assert.equal((await result(`${target}:1`, '--sbom')).changed, true);
   assert.equal((await listOf('relisted', digest)).length, 1);
 });
@@ -135,11 +167,24 @@ test('a list of referrers that lost an entry gets it back', { skip }, async () =
 test('a registry that knows referrers is left to keep the list', { skip }, async () => {
   const descriptors: object[] = [];
   here.proxy.fault = ({ method, path, body }) => {
-    if (path.includes('/referrers/')) return { status: 200, headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' }, body: JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: descriptors }) };
+    if (path.includes('/referrers/'))
+      return {
+        status: 200,
+        headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' },
+        body: JSON.stringify({
+          schemaVersion: 2,
+          mediaType: 'application/vnd.oci.image.index.v1+json',
+          manifests: descriptors,
+        }),
+      };
     if (method !== 'PUT' || !path.includes('/manifests/')) return undefined;
     const { subject } = JSON.parse(body.toString('utf8')) as { subject?: { digest: string } };
     if (subject === undefined) return undefined;
-    descriptors.push({ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digestOf(body), size: body.length });
+    descriptors.push({
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      digest: digestOf(body),
+      size: body.length,
+    });
     return { replaceHeaders: { 'oci-subject': subject.digest } };
   };
   const target = here.target('modern');
@@ -148,21 +193,31 @@ test('a registry that knows referrers is left to keep the list', { skip }, async
   assert.equal((await stored(here.registry.host, 'modern', `manifests/${digest.replace(':', '-')}`)).status, 404);
   here.proxy.take();
   assert.equal((await result(`${target}:1`, '--sbom')).changed, false);
-  assert.deepEqual(here.proxy.take().filter((line) => !/^(GET|HEAD) /.test(line)), []);
+  assert.deepEqual(
+    here.proxy.take().filter((line) => !/^(GET|HEAD) /.test(line)),
+    [],
+  );
 });
 
 test('the tag comes last: when the SBOM cannot be pushed, the tag stays where it was', { skip }, async () => {
   const target = here.target('last');
   const before = await result(`${target}:1`, '--module', module);
-  here.proxy.fault = ({ method, body }) => (method === 'PUT' && body.includes('"subject"') ? { status: 400, body: '{"errors":[{"code":"MANIFEST_INVALID","message":"no subjects here"}]}' } : undefined);
+  here.proxy.fault = ({ method, body }) =>
+    method === 'PUT' && body.includes('"subject"')
+      ? { status: 400, body: '{"errors":[{"code":"MANIFEST_INVALID","message":"no subjects here"}]}' }
+      : undefined;
   const { code, out, err } = await pushed(`${target}:1`, '--sbom');
   assert.deepEqual([code, out], [1, '']);
-  assert.match(err, new RegExp(`^${here.proxy.host}: manifest sha256:[0-9a-f]{64}: MANIFEST_INVALID: no subjects here \\(400\\)\n$`));
+  assert.match(
+    err,
+    new RegExp(`^${here.proxy.host}: manifest sha256:[0-9a-f]{64}: MANIFEST_INVALID: no subjects here \\(400\\)\n$`),
+  );
   assert.equal((await stored(here.registry.host, 'last', 'manifests/1')).digest, before.digest);
 });
 
 test('a registry that leaves out Docker-Content-Digest is asked for the content instead', { skip }, async () => {
-  here.proxy.fault = ({ path }) => (path.includes('/manifests/') ? { replaceHeaders: { 'docker-content-digest': undefined } } : undefined);
+  here.proxy.fault = ({ path }) =>
+    path.includes('/manifests/') ? { replaceHeaders: { 'docker-content-digest': undefined } } : undefined;
   const target = here.target('headerless');
   await result(`${target}:1`, '--module', module);
   assert.equal((await result(`${target}:1`, '--module', module)).changed, false);

@@ -13,7 +13,11 @@ export class RealRegistry {
   private child: ChildProcess | null = null;
   private output = '';
 
-  private constructor(private readonly folder: string, private readonly port: number, auth: object) {
+  private constructor(
+    private readonly folder: string,
+    private readonly port: number,
+    auth: object,
+  ) {
     const config = {
       version: '0.1',
       log: { level: 'warn' },
@@ -38,11 +42,20 @@ export class RealRegistry {
   }
 
   async start(): Promise<void> {
-    const child = spawn(component(REGISTRY_PROGRAM), ['serve', join(this.folder, 'config.yml')], { stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (this.output += bytes.toString()));
+    const child = spawn(component(REGISTRY_PROGRAM), ['serve', join(this.folder, 'config.yml')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (bytes: Buffer) => (this.output += bytes.toString()));
     this.child = child;
-    for (const deadline = Date.now() + 15_000; Date.now() < deadline && child.exitCode === null; ) {
-      if (await fetch(`http://${this.host}/v2/`).then((response) => response.body?.cancel().then(() => true), () => false)) return;
+    for (const deadline = Date.now() + 15_000; Date.now() < deadline && child.exitCode === null;) {
+      if (
+        await fetch(`http://${this.host}/v2/`).then(
+          (response) => response.body?.cancel().then(() => true),
+          () => false,
+        )
+      )
+        return;
       await new Promise((resolve) => setTimeout(resolve, 30));
     }
     throw new Error(`the registry did not start:\n${this.output}`);

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Refusal } from '../../scripts/command.ts';
+import { Refusal } from '../../scripts/cli/command.ts';
 import { Progress } from '../../scripts/oci/progress.ts';
 import { backOffMs, RETRY, retryAfterMs, retrying, Transient, type RetryPolicy } from '../../scripts/oci/retry.ts';
 
 const quick: RetryPolicy = { attempts: 3, firstWaitMs: 1, longestWaitMs: 2, longestRetryAfterMs: 1000 };
 
-function trial(failures: Error[], signal = new AbortController().signal): { notes: string[]; tried: () => number; result: Promise<string> } {
+function trial(
+  failures: Error[],
+  signal = new AbortController().signal,
+): { notes: string[]; tried: () => number; result: Promise<string> } {
   const notes: string[] = [];
   let tried = 0;
   const attempt = async (): Promise<string> => {
@@ -14,7 +17,11 @@ function trial(failures: Error[], signal = new AbortController().signal): { note
     if (failure !== undefined) throw failure;
     return 'done';
   };
-  return { notes, tried: () => tried, result: retrying(attempt, { policy: quick, signal, note: (text) => notes.push(text) }) };
+  return {
+    notes,
+    tried: () => tried,
+    result: retrying(attempt, { policy: quick, signal, note: (text) => notes.push(text) }),
+  };
 }
 
 test('what may pass is tried again, and each wait is announced', async () => {
@@ -26,7 +33,10 @@ test('what may pass is tried again, and each wait is announced', async () => {
 
 test('gives up after the last attempt, with the last failure', async () => {
   const { tried, result } = trial([1, 2, 3, 4].map((n) => new Transient(`failure ${n}`)));
-  await assert.rejects(result, (error) => error instanceof Refusal && error.message === 'failure 3; gave up after 3 attempts');
+  await assert.rejects(
+    result,
+    (error) => error instanceof Refusal && error.message === 'failure 3; gave up after 3 attempts',
+  );
   assert.equal(tried(), 3);
 });
 
@@ -50,8 +60,14 @@ test('Ctrl-C ends a wait', async () => {
 });
 
 test('waits double up to a bound, and chance takes off up to half', () => {
-  assert.deepEqual([1, 2, 3, 4, 5, 6, 7].map((tried) => backOffMs(tried, RETRY, () => 0)), [500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
-  assert.equal(backOffMs(1, RETRY, () => 1), 250);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 6, 7].map((tried) => backOffMs(tried, RETRY, () => 0)),
+    [500, 1000, 2000, 4000, 8000, 10_000, 10_000],
+  );
+  assert.equal(
+    backOffMs(1, RETRY, () => 1),
+    250,
+  );
 });
 
 test('Retry-After is seconds or a date', () => {

@@ -1,4 +1,4 @@
-import { Refusal, UsageError, type Command, type Io } from '../../scripts/command.ts';
+import { Refusal, UsageError, type Command, type Io } from '../../scripts/cli/command.ts';
 
 export interface Run {
   readonly code: number;
@@ -12,7 +12,11 @@ export interface Input {
 }
 
 /** Runs a command and keeps what it prints; what it throws for the user becomes text and exit code, as in the program. */
-export async function runCommand(command: Command, args: string[], { stdin = '', signal = new AbortController().signal }: Input = {}): Promise<Run> {
+export async function runCommand(
+  command: Command,
+  args: string[],
+  { stdin = '', signal = new AbortController().signal }: Input = {},
+): Promise<Run> {
   const printed = { out: '', err: '' };
   const io: Io = {
     out: (text) => void (printed.out += text),

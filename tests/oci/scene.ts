@@ -21,7 +21,16 @@ export interface Scene {
 
 const PORT = 8080;
 const INNER = ['127.0.0.1', '10.0.0.1', '169.254.169.254'];
-const TARGETS = [...INNER, '[::ffff:169.254.169.254]', '2852039166', '0x7f000001', 'localhost', 'inside.example.com', 'metadata.example.com', 'here.example.com'];
+const TARGETS = [
+  ...INNER,
+  '[::ffff:169.254.169.254]',
+  '2852039166',
+  '0x7f000001',
+  'localhost',
+  'inside.example.com',
+  'metadata.example.com',
+  'here.example.com',
+];
 
 const inner: string[] = [];
 let way = 'honest';
@@ -32,17 +41,32 @@ function registry(method: string, url: string, authorization: string | undefined
   const wantsToken = way === 'realm' || way === 'token redirect';
   if (way === 'greeting') response.writeHead(307, { location: `${there}/v2/` }).end();
   else if (url.startsWith('/token')) response.writeHead(307, { location: `${there}/token` }).end();
-  else if (wantsToken && authorization === undefined) response.writeHead(401, { 'www-authenticate': `Bearer realm="${way === 'realm' ? there : `http://registry.example.com:${PORT}`}/token"` }).end();
-  else if (method === 'POST') response.writeHead(202, { location: `${way === 'upload' ? there : `http://storage.example.net:${PORT}`}/put?signature=x` }).end();
+  else if (wantsToken && authorization === undefined)
+    response
+      .writeHead(401, {
+        'www-authenticate': `Bearer realm="${way === 'realm' ? there : `http://registry.example.com:${PORT}`}/token"`,
+      })
+      .end();
+  else if (method === 'POST')
+    response
+      .writeHead(202, {
+        location: `${way === 'upload' ? there : `http://storage.example.net:${PORT}`}/put?signature=x`,
+      })
+      .end();
   else if (method === 'PUT') response.writeHead(201).end();
   else if (way === 'look-up' && method === 'HEAD') response.writeHead(307, { location: `${there}/look` }).end();
   else response.writeHead(url === '/v2/' ? 200 : 404).end();
 }
 
-function listen(address: string, answer: (method: string, url: string, authorization: string | undefined, response: ServerResponse) => void): Promise<void> {
+function listen(
+  address: string,
+  answer: (method: string, url: string, authorization: string | undefined, response: ServerResponse) => void,
+): Promise<void> {
   return new Promise((resolve) => {
     createServer((request, response) => {
-      request.resume().on('end', () => answer(request.method ?? '', request.url ?? '', request.headers.authorization, response));
+      request
+        .resume()
+        .on('end', () => answer(request.method ?? '', request.url ?? '', request.headers.authorization, response));
     }).listen(PORT, address, resolve);
   });
 }
@@ -52,14 +76,27 @@ const made = await unseen((fill) => writeModule(folder, 1000, fill));
 
 async function play(allowedHosts: string[]): Promise<Scene> {
   inner.length = 0;
-  const { error, notes } = await outcome(`oci://registry.example.com:${PORT}/x`, made, null, { plainHttp: true, allowedHosts });
+  const { error, notes } = await outcome(`oci://registry.example.com:${PORT}/x`, made, null, {
+    plainHttp: true,
+    allowedHosts,
+  });
   // nothing is stored there: that the manifest is missing afterwards is the end that is hoped for
   const end = error.includes('digest mismatch: the registry stored nothing') ? '' : error;
-  return { way, to, allowed: allowedHosts.length > 0, error: end, inner: [...inner], retries: notes.filter((note) => note.includes('trying again')).length };
+  return {
+    way,
+    to,
+    allowed: allowedHosts.length > 0,
+    error: end,
+    inner: [...inner],
+    retries: notes.filter((note) => note.includes('trying again')).length,
+  };
 }
 
 await listen('8.8.8.8', registry);
-await listen('1.1.1.1', (method, _url, _authorization, response) => void response.writeHead(method === 'PUT' ? 201 : 404).end());
+await listen(
+  '1.1.1.1',
+  (method, _url, _authorization, response) => void response.writeHead(method === 'PUT' ? 201 : 404).end(),
+);
 for (const address of INNER) {
   await listen(address, (method, url, _authorization, response) => {
     inner.push(`${method} ${address}${url}`);
@@ -74,7 +111,10 @@ for (const one of ['realm', 'upload', 'look-up', 'greeting', 'token redirect']) 
     scenes.push(await play([]));
   }
 }
-for (const [one, target] of [['upload', 'inside.example.com'], ['realm', 'here.example.com']] as const) {
+for (const [one, target] of [
+  ['upload', 'inside.example.com'],
+  ['realm', 'here.example.com'],
+] as const) {
   [way, to] = [one, target];
   scenes.push(await play([to]));
 }

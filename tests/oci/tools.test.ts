@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { compileModule, currentModule, type BuiltModule } from '../../scripts/module.ts';
+import { compileModule, currentModule, type BuiltModule } from '../../scripts/build/module.ts';
 import { bundleModule, packModule, pushLayout, type LayoutKind, type Packed } from '../../scripts/oci/index.ts';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { component, lacking } from './component.ts';
 import { place } from './place.ts';
 import { succeed } from './program.ts';
@@ -33,19 +33,32 @@ for (const layout of LAYOUTS) {
     assert.equal((await succeed(component('crane'), ['digest', remote(layout)])).trim(), packed[layout].digest);
   });
 
-  test(`skopeo copies the ${layout} from disk and from the registry without changing it`, { skip: skip || (await lacking('skopeo')) }, async () => {
-    const copied = `docker://${here.registry.host}/copied/${layout}:1.0`;
-    await succeed(component('skopeo'), ['copy', '--dest-tls-verify=false', `oci:${packed[layout].path}:1.0`, copied]);
-    await succeed(component('skopeo'), ['copy', '--src-tls-verify=false', `docker://${remote(layout)}`, `oci:${join(folder, `back-${layout}`)}:1.0`]);
-    const index = JSON.parse(readFileSync(join(folder, `back-${layout}`, 'index.json'), 'utf8')) as { manifests: { digest: string }[] };
-    assert.equal(index.manifests[0]?.digest, packed[layout].digest);
-    const raw = await succeed(component('skopeo'), ['inspect', '--raw', '--tls-verify=false', copied]);
-    assert.equal(raw, Buffer.from((await bundleModule({ layout })).manifest.bytes).toString('utf8'));
-  });
+  test(
+    `skopeo copies the ${layout} from disk and from the registry without changing it`,
+    { skip: skip || (await lacking('skopeo')) },
+    async () => {
+      const copied = `docker://${here.registry.host}/copied/${layout}:1.0`;
+      await succeed(component('skopeo'), ['copy', '--dest-tls-verify=false', `oci:${packed[layout].path}:1.0`, copied]);
+      await succeed(component('skopeo'), [
+        'copy',
+        '--src-tls-verify=false',
+        `docker://${remote(layout)}`,
+        `oci:${join(folder, `back-${layout}`)}:1.0`,
+      ]);
+      const index = JSON.parse(readFileSync(join(folder, `back-${layout}`, 'index.json'), 'utf8')) as {
+        manifests: { digest: string }[];
+      };
+      assert.equal(index.manifests[0]?.digest, packed[layout].digest);
+      const raw = await succeed(component('skopeo'), ['inspect', '--raw', '--tls-verify=false', copied]);
+      assert.equal(raw, Buffer.from((await bundleModule({ layout })).manifest.bytes).toString('utf8'));
+    },
+  );
 }
 
 test('skopeo reads the image: platform, labels, layer', { skip: skip || (await lacking('skopeo')) }, async () => {
-  const seen = JSON.parse(await succeed(component('skopeo'), ['inspect', '--tls-verify=false', `docker://${remote('image')}`])) as Record<string, unknown>;
+  const seen = JSON.parse(
+    await succeed(component('skopeo'), ['inspect', '--tls-verify=false', `docker://${remote('image')}`]),
+  ) as Record<string, unknown>;
   assert.deepEqual([seen['Digest'], seen['Architecture'], seen['Os']], [packed.image.digest, 'amd64', 'linux']);
   assert.equal((seen['Labels'] as Record<string, string>)['org.opencontainers.image.title'], 'tollgate');
 });
@@ -62,9 +75,13 @@ test('two clean builds give the same digest', async () => {
   try {
     const digests = new Set<string>();
     for (const name of ['one', 'two']) {
-      const built = await compileModule(inPackage('assembly', 'index.ts'), join(scratch, `${name}.wasm`), ['--use', 'abort=assembly/abort/abort']);
+      const built = await compileModule(inPackage('assembly', 'index.ts'), join(scratch, `${name}.wasm`), [
+        '--use',
+        'abort=assembly/abort/abort',
+      ]);
       assert.equal(built.sha256, module.sha256);
-      for (const layout of LAYOUTS) digests.add((await bundleModule({ layout, module: built.path })).manifest.descriptor.digest);
+      for (const layout of LAYOUTS)
+        digests.add((await bundleModule({ layout, module: built.path })).manifest.descriptor.digest);
     }
     assert.equal(digests.size, LAYOUTS.length);
   } finally {

@@ -16,7 +16,9 @@ export class Delay {
   /** Listens, on the port it had before if it had one. */
   async open(): Promise<void> {
     const server = createServer((client) => this.join(client, connect(this.target, '127.0.0.1')));
-    await new Promise<void>((resolve, reject) => server.on('error', reject).listen(this.chosenPort, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) =>
+      server.on('error', reject).listen(this.chosenPort, '127.0.0.1', resolve),
+    );
     this.chosenPort = (server.address() as AddressInfo).port;
     this.server = server;
   }
@@ -30,7 +32,10 @@ export class Delay {
   }
 
   private join(client: Socket, target: Socket): void {
-    for (const [from, to] of [[client, target], [target, client]] as const) {
+    for (const [from, to] of [
+      [client, target],
+      [target, client],
+    ] as const) {
       this.sockets.add(from);
       from.setNoDelay(true);
       from.on('data', (bytes) => {

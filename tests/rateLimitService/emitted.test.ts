@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
 import { readPolicy } from '../../scripts/policy/index.ts';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { realPrograms } from './available.ts';
 import { GrpcCaller } from './grpcCaller.ts';
 import { decodeAnswer, encodeAsk, Unit, type Entry } from './protocol.ts';
@@ -14,15 +14,90 @@ const POLICY = inPackage('tests', 'scripts', 'rateLimitService', 'shop.policy.ya
 
 /** What the service must say of each counter of that policy: the limit and the unit, or nothing. */
 const COUNTERS: readonly (readonly [entries: readonly Entry[], limit: number | null, unit: keyof typeof Unit])[] = [
-  [[['plan', 'no'], ['quota', 'hourly'], ['consumer', 'somebody']], 100, 'hour'],
-  [[['plan', 'no'], ['quota', 'hourly'], ['consumer', '1e3']], 200, 'hour'],
-  [[['plan', 'no'], ['quota', 'daily'], ['api', 'pets'], ['consumer', 'somebody']], 4_294_967_295, 'day'],
-  [[['plan', 'no'], ['quota', 'daily'], ['api', 'pets'], ['consumer', 'Yes']], 8, 'day'],
-  [[['plan', 'no'], ['quota', 'daily'], ['api', 'orders'], ['consumer', 'Yes']], 4_294_967_295, 'day'],
-  [[['plan', 'gold'], ['quota', 'weekly'], ['consumer', 'acme']], 7, 'week'],
-  [[['plan', 'gold'], ['quota', 'weekly'], ['consumer', 'Yes']], 70, 'week'],
-  [[['plan', 'gold'], ['quota', 'monthly'], ['consumer', 'acme']], 30, 'month'],
-  [[['plan', 'no'], ['quota', 'here'], ['consumer', 'somebody']], null, 'second'],
+  [
+    [
+      ['plan', 'no'],
+      ['quota', 'hourly'],
+      ['consumer', 'somebody'],
+    ],
+    100,
+    'hour',
+  ],
+  [
+    [
+      ['plan', 'no'],
+      ['quota', 'hourly'],
+      ['consumer', '1e3'],
+    ],
+    200,
+    'hour',
+  ],
+  [
+    [
+      ['plan', 'no'],
+      ['quota', 'daily'],
+      ['api', 'pets'],
+      ['consumer', 'somebody'],
+    ],
+    4_294_967_295,
+    'day',
+  ],
+  [
+    [
+      ['plan', 'no'],
+      ['quota', 'daily'],
+      ['api', 'pets'],
+      ['consumer', 'Yes'],
+    ],
+    8,
+    'day',
+  ],
+  [
+    [
+      ['plan', 'no'],
+      ['quota', 'daily'],
+      ['api', 'orders'],
+      ['consumer', 'Yes'],
+    ],
+    4_294_967_295,
+    'day',
+  ],
+  [
+    [
+      ['plan', 'gold'],
+      ['quota', 'weekly'],
+      ['consumer', 'acme'],
+    ],
+    7,
+    'week',
+  ],
+  [
+    [
+      ['plan', 'gold'],
+      ['quota', 'weekly'],
+      ['consumer', 'Yes'],
+    ],
+    70,
+    'week',
+  ],
+  [
+    [
+      ['plan', 'gold'],
+      ['quota', 'monthly'],
+      ['consumer', 'acme'],
+    ],
+    30,
+    'month',
+  ],
+  [
+    [
+      ['plan', 'no'],
+      ['quota', 'here'],
+      ['consumer', 'somebody'],
+    ],
+    null,
+    'second',
+  ],
 ];
 
 describe('the configuration that tollgate writes', { skip: typeof programs === 'string' ? programs : false }, () => {

@@ -16,43 +16,72 @@ const SKEWED = [27, 1, 1, 1];
 
 describe('a limit over four Envoys with two workers each', { skip }, () => {
   for (const limit of [5000, 10]) {
-    it(`lets ${limit} through and not one more, with nine tenths of the load at one`, { timeout: 60_000 }, async (t) => {
-      await withService(onReal(programs), found, { quotas: [{ name: 'q', limit, window: steadyUnit() }], envoys: 4, timeoutMs: 200 }, async (envoys, service) => {
-        const tallies = await hammerAll(envoys.map((envoy, i) => ({ envoy, connections: SKEWED[i]! })), whenQuiet(2500));
-        const allowed = allowedIn(tallies);
-        const charged = await service.charged('quota_q_consumer_acme');
-        const calls = await sum(envoys, 'asked');
-        t.diagnostic(`${allowed} of ${limit} allowed, each ${tallies.map((tally) => count(tally, 200)).join('+')}; ${calls} calls, ${charged} charged; ` +
-          `${tallies.reduce((all, tally) => all + [...tally.values()].reduce((a, b) => a + b, 0), 0)} requests`);
-        assert.deepEqual([...new Set(tallies.flatMap((tally) => [...tally.keys()]))].filter((status) => status !== 200 && status !== 429), []);
-        assert.ok(allowed <= limit, `${allowed} allowed of ${limit}`);
-        assert.ok(allowed >= limit * 0.99, `only ${allowed} allowed of ${limit}`);
-        if (limit === 10) assert.equal(allowed, 10);
-      });
-    });
+    it(
+      `lets ${limit} through and not one more, with nine tenths of the load at one`,
+      { timeout: 60_000 },
+      async (t) => {
+        await withService(
+          onReal(programs),
+          found,
+          { quotas: [{ name: 'q', limit, window: steadyUnit() }], envoys: 4, timeoutMs: 200 },
+          async (envoys, service) => {
+            const tallies = await hammerAll(
+              envoys.map((envoy, i) => ({ envoy, connections: SKEWED[i]! })),
+              whenQuiet(2500),
+            );
+            const allowed = allowedIn(tallies);
+            const charged = await service.charged('quota_q_consumer_acme');
+            const calls = await sum(envoys, 'asked');
+            t.diagnostic(
+              `${allowed} of ${limit} allowed, each ${tallies.map((tally) => count(tally, 200)).join('+')}; ${calls} calls, ${charged} charged; ` +
+                `${tallies.reduce((all, tally) => all + [...tally.values()].reduce((a, b) => a + b, 0), 0)} requests`,
+            );
+            assert.deepEqual(
+              [...new Set(tallies.flatMap((tally) => [...tally.keys()]))].filter(
+                (status) => status !== 200 && status !== 429,
+              ),
+              [],
+            );
+            assert.ok(allowed <= limit, `${allowed} allowed of ${limit}`);
+            assert.ok(allowed >= limit * 0.99, `only ${allowed} allowed of ${limit}`);
+            if (limit === 10) assert.equal(allowed, 10);
+          },
+        );
+      },
+    );
   }
 });
 
 describe('a steady rate far below the limit', { skip }, () => {
   it('waits hardly ever and seldom calls', { timeout: 60_000 }, async (t) => {
     await steady('minute', 15_000);
-    await withService(onReal(programs), found, { quotas: [{ name: 'q', limit: 100_000, window: 'minute' }], envoys: 4, timeoutMs: 200 }, async (envoys) => {
-      await pace(envoys, 1000, 2000);
-      const [waits, asked] = [await sum(envoys, 'waits'), await sum(envoys, 'asked')];
-      const started = Date.now();
-      const answers = await pace(envoys, 1000, 6000);
-      await new Promise((resolve) => setTimeout(resolve, 600));
-      const waited = (await sum(envoys, 'waits')) - waits;
-      const calls = (await sum(envoys, 'asked')) - asked;
-      t.diagnostic(`${answers.length} requests at ${Math.round((answers.length * 1000) / (Date.now() - started - 600))} a second: ${waited} waited, ${calls} calls; before, in 2 s: ${waits} and ${asked}`);
-      assert.deepEqual(tallyOf(answers), { 200: answers.length });
-      assert.ok(waited <= answers.length * 0.01, `${waited} of ${answers.length} waited`);
-      assert.ok(calls <= answers.length * 0.02, `${calls} calls for ${answers.length}`);
-    });
+    await withService(
+      onReal(programs),
+      found,
+      { quotas: [{ name: 'q', limit: 100_000, window: 'minute' }], envoys: 4, timeoutMs: 200 },
+      async (envoys) => {
+        await pace(envoys, 1000, 2000);
+        const [waits, asked] = [await sum(envoys, 'waits'), await sum(envoys, 'asked')];
+        const started = Date.now();
+        const answers = await pace(envoys, 1000, 6000);
+        await new Promise((resolve) => setTimeout(resolve, 600));
+        const waited = (await sum(envoys, 'waits')) - waits;
+        const calls = (await sum(envoys, 'asked')) - asked;
+        t.diagnostic(
+          `${answers.length} requests at ${Math.round((answers.length * 1000) / (Date.now() - started - 600))} a second: ${waited} waited, ${calls} calls; before, in 2 s: ${waits} and ${asked}`,
+        );
+        assert.deepEqual(tallyOf(answers), { 200: answers.length });
+        assert.ok(waited <= answers.length * 0.01, `${waited} of ${answers.length} waited`);
+        assert.ok(calls <= answers.length * 0.02, `${calls} calls for ${answers.length}`);
+      },
+    );
   });
 });
 
-async function sum(envoys: readonly { rateLimitService(name: string): Promise<number> }[], name: string): Promise<number> {
+async function sum(
+  envoys: readonly { rateLimitService(name: string): Promise<number> }[],
+  name: string,
+): Promise<number> {
   let total = 0;
   for (const envoy of envoys) total += await envoy.rateLimitService(name);
   return total;

@@ -57,7 +57,9 @@ export class FakeService {
       session.on('close', () => this.sessions.delete(session)).on('error', () => undefined);
     });
     server.on('stream', (stream, headers) => this.take(stream, String(headers[':path'])));
-    await new Promise<void>((resolve, reject) => server.on('error', reject).listen(this.chosenPort, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) =>
+      server.on('error', reject).listen(this.chosenPort, '127.0.0.1', resolve),
+    );
     this.chosenPort = (server.address() as AddressInfo).port;
     this.server = server;
   }
@@ -95,16 +97,26 @@ export class FakeService {
 function respond(stream: ServerHttp2Stream, answer: AnswerMessage, fault: Fault | null): void {
   if (stream.destroyed || stream.closed) return;
   switch (fault?.kind) {
-    case 'hang': return;
-    case 'reset': return stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    case 'status': return fail(stream, fault.status);
-    case 'httpStatus': return stream.respond({ ':status': fault.status }, { endStream: true });
-    case 'noMessage': return send(stream, Buffer.alloc(0));
-    case 'frame': return send(stream, fault.bytes);
-    case 'bytes': return send(stream, framed(fault.bytes));
-    case 'mutate': return send(stream, framed(fault.mutate(encodeAnswer(answer))));
-    case 'answer': return send(stream, framed(encodeAnswer(fault.change(answer))));
-    case undefined: return send(stream, framed(encodeAnswer(answer)));
+    case 'hang':
+      return;
+    case 'reset':
+      return stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    case 'status':
+      return fail(stream, fault.status);
+    case 'httpStatus':
+      return stream.respond({ ':status': fault.status }, { endStream: true });
+    case 'noMessage':
+      return send(stream, Buffer.alloc(0));
+    case 'frame':
+      return send(stream, fault.bytes);
+    case 'bytes':
+      return send(stream, framed(fault.bytes));
+    case 'mutate':
+      return send(stream, framed(fault.mutate(encodeAnswer(answer))));
+    case 'answer':
+      return send(stream, framed(encodeAnswer(fault.change(answer))));
+    case undefined:
+      return send(stream, framed(encodeAnswer(answer)));
   }
 }
 
@@ -122,5 +134,8 @@ function send(stream: ServerHttp2Stream, body: Buffer): void {
 }
 
 function fail(stream: ServerHttp2Stream, status: number): void {
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': String(status) }, { endStream: true });
+  stream.respond(
+    { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': String(status) },
+    { endStream: true },
+  );
 }

@@ -11,7 +11,10 @@ export class GrpcCaller {
   call(message: Buffer, timeoutMs = 2000): Promise<Buffer | number> {
     return new Promise((resolve) => {
       const stream = this.connected().request({
-        ':method': 'POST', ':path': `/${SERVICE}/${METHOD}`, 'content-type': 'application/grpc', te: 'trailers',
+        ':method': 'POST',
+        ':path': `/${SERVICE}/${METHOD}`,
+        'content-type': 'application/grpc',
+        te: 'trailers',
       });
       const chunks: Buffer[] = [];
       let status = 14;
@@ -19,7 +22,10 @@ export class GrpcCaller {
         if (headers['grpc-status'] !== undefined) status = Number(headers['grpc-status']);
       };
       stream.setTimeout(timeoutMs, () => stream.close());
-      stream.on('response', note).on('trailers', note).on('error', () => undefined);
+      stream
+        .on('response', note)
+        .on('trailers', note)
+        .on('error', () => undefined);
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.on('close', () => resolve(status === 0 ? Buffer.concat(chunks).subarray(5) : status));
       const prefix = Buffer.alloc(5);

@@ -5,8 +5,12 @@ import { pause } from './steady.ts';
 
 /** Sends a request over HTTP/1.1 on a connection of its own and hangs up after `afterMs`, answered or not. */
 export async function hangUpHttp1(port: number, afterMs: number): Promise<void> {
-  const headers = Object.entries(headersOf()).map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  const socket = connect(port, '127.0.0.1', () => socket.write(`GET /v1/pets HTTP/1.1\r\nhost: a.test\r\n${headers}\r\n`));
+  const headers = Object.entries(headersOf())
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+  const socket = connect(port, '127.0.0.1', () =>
+    socket.write(`GET /v1/pets HTTP/1.1\r\nhost: a.test\r\n${headers}\r\n`),
+  );
   socket.on('error', () => undefined).resume();
   await pause(afterMs);
   socket.resetAndDestroy();

@@ -14,7 +14,15 @@ import { CLUSTER, POLICY } from './meshPolicy.ts';
 type Found = Extract<Available, { skip: false }>;
 
 const DISCOVERY = `extension_config_discovery.http_filter.${PLUGIN}`;
-const PASSED = { virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '' }, direct_response: { status: 200, body: { inline_string: 'passed\n' } } }] }] };
+const PASSED = {
+  virtual_hosts: [
+    {
+      name: 'all',
+      domains: ['*'],
+      routes: [{ match: { prefix: '' }, direct_response: { status: 200, body: { inline_string: 'passed\n' } } }],
+    },
+  ],
+};
 
 /** An Envoy with the module and a cluster for the rate limit service. It answers itself what the module lets through. */
 export class MeshEnvoy {
@@ -32,7 +40,9 @@ export class MeshEnvoy {
     concurrency: number,
   ) {
     this.child = new EnvoyProcess({
-      envoy: found.envoy, folder, concurrency,
+      envoy: found.envoy,
+      folder,
+      concurrency,
       onAccess: (line) => {
         const entry = parseEntry(line);
         if (entry) this.entries.push(entry);
@@ -57,8 +67,15 @@ export class MeshEnvoy {
   }
 
   /** Several at once, each with its own connections to the one service. */
-  static async startAll(count: number, found: Available, config: PluginConfig, servicePort: number): Promise<MeshEnvoy[]> {
-    const started = await Promise.allSettled(Array.from({ length: count }, () => MeshEnvoy.start(found, config, servicePort)));
+  static async startAll(
+    count: number,
+    found: Available,
+    config: PluginConfig,
+    servicePort: number,
+  ): Promise<MeshEnvoy[]> {
+    const started = await Promise.allSettled(
+      Array.from({ length: count }, () => MeshEnvoy.start(found, config, servicePort)),
+    );
     const envoys = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const failed = started.find((result) => result.status === 'rejected');
     if (failed === undefined) return envoys;
@@ -90,7 +107,9 @@ export class MeshEnvoy {
 
   /** Log lines that a healthy module never causes. */
   get complaints(): string[] {
-    return this.log.filter((line) => /^(error|critical) /.test(line) || /wasm.*(trap|abort|unreachable)|assert|panic/i.test(line));
+    return this.log.filter(
+      (line) => /^(error|critical) /.test(line) || /wasm.*(trap|abort|unreachable)|assert|panic/i.test(line),
+    );
   }
 
   async stop(): Promise<void> {
@@ -124,30 +143,45 @@ export class MeshEnvoy {
 
 function bootstrap(folder: string, servicePort: number): object {
   const plugin = {
-    config_discovery: { config_source: { path_config_source: { path: join(folder, 'extension.json') }, resource_api_version: 'V3' }, type_urls: [WASM_FILTER] },
+    config_discovery: {
+      config_source: { path_config_source: { path: join(folder, 'extension.json') }, resource_api_version: 'V3' },
+      type_urls: [WASM_FILTER],
+    },
   };
   return {
     node: { id: 'tollgate', cluster: 'tollgate' },
     admin: { address: socketAddress('127.0.0.1', 0) },
-    static_resources: { listeners: [listener(socketAddress('127.0.0.1', 0), { routes: { route_config: PASSED }, plugin })], clusters: [serviceCluster(servicePort)] },
+    static_resources: {
+      listeners: [listener(socketAddress('127.0.0.1', 0), { routes: { route_config: PASSED }, plugin })],
+      clusters: [serviceCluster(servicePort)],
+    },
     overload_manager: overloadManager(),
   };
 }
 
 function serviceCluster(port: number): object {
   return {
-    name: CLUSTER, type: 'STATIC', connect_timeout: '1s',
+    name: CLUSTER,
+    type: 'STATIC',
+    connect_timeout: '1s',
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions', explicit_http_config: { http2_protocol_options: {} },
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: { http2_protocol_options: {} },
       },
     },
-    load_assignment: { cluster_name: CLUSTER, endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress('127.0.0.1', port) } }] }] },
+    load_assignment: {
+      cluster_name: CLUSTER,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress('127.0.0.1', port) } }] }],
+    },
   };
 }
 
 async function writeExtension(folder: string, config: PluginConfig, module: string, version: string): Promise<void> {
   const path = join(folder, 'extension.json');
-  await writeFile(`${path}.next`, JSON.stringify({ version_info: version, resources: [extensionOf(JSON.stringify(config), module)] }));
+  await writeFile(
+    `${path}.next`,
+    JSON.stringify({ version_info: version, resources: [extensionOf(JSON.stringify(config), module)] }),
+  );
   await rename(`${path}.next`, path);
 }

@@ -32,14 +32,31 @@ export function meshConfig(quotas: readonly MeshQuota[], options: MeshOptions = 
   return {
     version: 1,
     policy: options.policy ?? POLICY,
-    rateLimitService: { cluster: options.cluster ?? CLUSTER, domain: options.domain ?? POLICY, timeoutMilliseconds: options.timeoutMs ?? 50 },
+    rateLimitService: {
+      cluster: options.cluster ?? CLUSTER,
+      domain: options.domain ?? POLICY,
+      timeoutMilliseconds: options.timeoutMs ?? 50,
+    },
     keySources: [{ header: 'x-api-key' }],
-    apis: [{
-      name: 'petstore', paths: ['/v1'], plans: ['gold'],
-      routes: (options.routes ?? []).map((name) => ({ name, headers: [{ name: 'x-take', exact: name }] })),
-    }],
-    plans: [{ name: 'gold', quotas: quotas.map(({ scope = 'mesh', ...quota }) => (scope === 'mesh' ? { ...quota, scope } : quota)) }],
-    consumers: (options.consumers ?? ['acme']).map((name) => ({ name, plan: 'gold', keys: [{ id: `${name}-1`, digest: digest(keyOf(name)) }] })),
+    apis: [
+      {
+        name: 'petstore',
+        paths: ['/v1'],
+        plans: ['gold'],
+        routes: (options.routes ?? []).map((name) => ({ name, headers: [{ name: 'x-take', exact: name }] })),
+      },
+    ],
+    plans: [
+      {
+        name: 'gold',
+        quotas: quotas.map(({ scope = 'mesh', ...quota }) => (scope === 'mesh' ? { ...quota, scope } : quota)),
+      },
+    ],
+    consumers: (options.consumers ?? ['acme']).map((name) => ({
+      name,
+      plan: 'gold',
+      keys: [{ id: `${name}-1`, digest: digest(keyOf(name)) }],
+    })),
   };
 }
 
@@ -47,11 +64,25 @@ export function keyOf(consumer: string): string {
   return `${consumer}-secret-key`;
 }
 
-const UNITS = { second: 'second', minute: 'minute', hour: 'hour', day: 'day', '7d': 'week', '30d': 'month', month: 'month' } as const;
+const UNITS = {
+  second: 'second',
+  minute: 'minute',
+  hour: 'hour',
+  day: 'day',
+  '7d': 'week',
+  '30d': 'month',
+  month: 'month',
+} as const;
 
 /** What the service's configuration says of the same quotas. */
 export function rulesOf(quotas: readonly MeshQuota[]): Rule[] {
-  return quotas.filter(({ scope = 'mesh' }) => scope === 'mesh').map(({ name, limit, window, per }) => ({
-    plan: 'gold', quota: name, limit, unit: UNITS[window], ...(per === undefined ? {} : { perApi: true }),
-  }));
+  return quotas
+    .filter(({ scope = 'mesh' }) => scope === 'mesh')
+    .map(({ name, limit, window, per }) => ({
+      plan: 'gold',
+      quota: name,
+      limit,
+      unit: UNITS[window],
+      ...(per === undefined ? {} : { perApi: true }),
+    }));
 }

@@ -33,10 +33,17 @@ class Modes {
   static async start(options: { serviceDomain?: string; limit?: number } = {}): Promise<Modes> {
     if (typeof programs === 'string') throw new Error(programs);
     const quotas = MODES.map((mode) => quotaOf(mode, options.limit ?? LIMIT));
-    const service = await RealService.start(programs, { domain: options.serviceDomain ?? POLICY, rules: rulesOf(quotas) });
+    const service = await RealService.start(programs, {
+      domain: options.serviceDomain ?? POLICY,
+      rules: rulesOf(quotas),
+    });
     const envoys = new Map<Mode, MeshEnvoy>();
     try {
-      await Promise.all(MODES.map(async (mode, i) => envoys.set(mode, await MeshEnvoy.start(found, meshConfig([quotas[i]!]), service.port))));
+      await Promise.all(
+        MODES.map(async (mode, i) =>
+          envoys.set(mode, await MeshEnvoy.start(found, meshConfig([quotas[i]!]), service.port)),
+        ),
+      );
       return new Modes(service, envoys);
     } catch (error) {
       await new Modes(service, envoys).stop();
@@ -59,7 +66,10 @@ class Modes {
   }
 
   assertNoComplaint(): void {
-    assert.deepEqual(MODES.flatMap((mode) => this.envoy(mode).complaints), []);
+    assert.deepEqual(
+      MODES.flatMap((mode) => this.envoy(mode).complaints),
+      [],
+    );
   }
 
   async stop(): Promise<void> {
@@ -69,10 +79,19 @@ class Modes {
 }
 
 function quotaOf(mode: Mode, limit: number): MeshQuota {
-  return { name: `q-${mode}`, limit, window: steadyUnit(), onUnavailable: mode, ...(mode === 'local-share' ? { localShare: SHARE } : {}) };
+  return {
+    name: `q-${mode}`,
+    limit,
+    window: steadyUnit(),
+    onUnavailable: mode,
+    ...(mode === 'local-share' ? { localShare: SHARE } : {}),
+  };
 }
 
-async function withModes(run: (modes: Modes) => Promise<void>, options: Parameters<typeof Modes.start>[0] = {}): Promise<void> {
+async function withModes(
+  run: (modes: Modes) => Promise<void>,
+  options: Parameters<typeof Modes.start>[0] = {},
+): Promise<void> {
   const modes = await Modes.start(options);
   try {
     await run(modes);
@@ -114,97 +133,148 @@ async function recovers(modes: Modes): Promise<string> {
   const started = Date.now();
   await modes.each(async (envoy) => {
     const before = await envoy.rateLimitService('granted_units');
-    return waitFor('the rate limit service to be found again', async () => {
-      const answers = await ask(envoy, 40);
-      return answers.every(({ status }) => status === 200) && (await envoy.rateLimitService('granted_units')) > before;
-    }, RECOVERY_MS, 100);
+    return waitFor(
+      'the rate limit service to be found again',
+      async () => {
+        const answers = await ask(envoy, 40);
+        return (
+          answers.every(({ status }) => status === 200) && (await envoy.rateLimitService('granted_units')) > before
+        );
+      },
+      RECOVERY_MS,
+      100,
+    );
   });
   const found = Date.now();
-  await modes.each((envoy) => waitFor('no worker to believe that it is down', async () => {
-    await pace([envoy], 400, 300);
-    return (await envoy.rateLimitService('unavailable')) === 0;
-  }, RECOVERY_MS, 0));
+  await modes.each((envoy) =>
+    waitFor(
+      'no worker to believe that it is down',
+      async () => {
+        await pace([envoy], 400, 300);
+        return (await envoy.rateLimitService('unavailable')) === 0;
+      },
+      RECOVERY_MS,
+      0,
+    ),
+  );
   return `rate limit service found again within ${found - started} ms, the last worker knew ${Date.now() - found} ms later`;
 }
 
 describe('a service that goes', { skip }, () => {
   it('leaves requests to each failure mode while it is killed, and is found again', { timeout: 120_000 }, async (t) => {
     await withModes(async (modes) => {
-      for (const answers of Object.values(await modes.load(100, 500))) assert.deepEqual(tallyOf(answers), { 200: answers.length });
+      for (const answers of Object.values(await modes.load(100, 500)))
+        assert.deepEqual(tallyOf(answers), { 200: answers.length });
       await modes.service.killService();
       await spendHeld(modes);
       const shareUsed = await modes.envoy('local-share').rateLimitService('local_share');
       const gone = await modes.load(200, 2000);
-      t.diagnostic(Object.entries(gone).map(([mode, answers]) => `${mode}: ${JSON.stringify(tallyOf(answers))}`).join(' '));
+      t.diagnostic(
+        Object.entries(gone)
+          .map(([mode, answers]) => `${mode}: ${JSON.stringify(tallyOf(answers))}`)
+          .join(' '),
+      );
       assert.deepEqual(tallyOf(gone.allow), { 200: gone.allow.length });
       assert.deepEqual(tallyOf(gone.deny), { 503: gone.deny.length });
       const allowed = tallyOf(gone['local-share'])[200] ?? 0;
-      assert.ok(allowed <= SHARE && allowed >= SHARE - shareUsed, `${allowed} of a share of ${SHARE}, ${shareUsed} asked for before`);
+      assert.ok(
+        allowed <= SHARE && allowed >= SHARE - shareUsed,
+        `${allowed} of a share of ${SHARE}, ${shareUsed} asked for before`,
+      );
       assert.equal(allowed + (tallyOf(gone['local-share'])[429] ?? 0), gone['local-share'].length);
       await modes.service.startService();
       t.diagnostic(await recovers(modes));
     });
   });
 
-  it('leaves them to it as well while it hangs on a Redis that is gone, and recovers with it', { timeout: 120_000 }, async (t) => {
-    await withModes(async (modes) => {
-      await modes.service.killRedis();
-      assertModes(await modes.load(200, 1500), 'Redis gone');
-      await modes.service.startRedis();
-      t.diagnostic(await recovers(modes));
-    });
-  });
+  it(
+    'leaves them to it as well while it hangs on a Redis that is gone, and recovers with it',
+    { timeout: 120_000 },
+    async (t) => {
+      await withModes(async (modes) => {
+        await modes.service.killRedis();
+        assertModes(await modes.load(200, 1500), 'Redis gone');
+        await modes.service.startRedis();
+        t.diagnostic(await recovers(modes));
+      });
+    },
+  );
 
   for (const delayMs of [300, 700]) {
     it(`is never unlimited with a Redis that takes ${delayMs} ms`, { timeout: 60_000 }, async (t) => {
       const limit = 60;
-      await withModes(async (modes) => {
-        modes.service.redisDelayMs = delayMs;
-        const slow = await modes.load(200, 3000);
-        t.diagnostic(Object.entries(slow).map(([mode, answers]) => `${mode}: ${JSON.stringify(tallyOf(answers))}`).join(' '));
-        // A call may take up to ten timeouts, 500 ms: what an answer grants that comes later than that is lost.
-        assert.ok((tallyOf(slow.deny)[200] ?? 0) <= (delayMs < 500 ? limit : 0), 'deny');
-        assert.ok((tallyOf(slow['local-share'])[200] ?? 0) <= SHARE + (delayMs < 500 ? limit : 0), 'local share');
-        for (const mode of MODES) assert.ok(Math.max(...slow[mode].map(({ ms }) => ms)) < PATIENCE_MS, `${mode} waits for no call`);
-        const metrics = await modes.envoy('deny').rateLimitServiceMetrics();
-        assert.ok((metrics['denied_unavailable'] ?? 0) > 0 && (metrics['wait_timeouts'] ?? 0) > 0, JSON.stringify(metrics));
-      }, { limit });
+      await withModes(
+        async (modes) => {
+          modes.service.redisDelayMs = delayMs;
+          const slow = await modes.load(200, 3000);
+          t.diagnostic(
+            Object.entries(slow)
+              .map(([mode, answers]) => `${mode}: ${JSON.stringify(tallyOf(answers))}`)
+              .join(' '),
+          );
+          // A call may take up to ten timeouts, 500 ms: what an answer grants that comes later than that is lost.
+          assert.ok((tallyOf(slow.deny)[200] ?? 0) <= (delayMs < 500 ? limit : 0), 'deny');
+          assert.ok((tallyOf(slow['local-share'])[200] ?? 0) <= SHARE + (delayMs < 500 ? limit : 0), 'local share');
+          for (const mode of MODES)
+            assert.ok(Math.max(...slow[mode].map(({ ms }) => ms)) < PATIENCE_MS, `${mode} waits for no call`);
+          const metrics = await modes.envoy('deny').rateLimitServiceMetrics();
+          assert.ok(
+            (metrics['denied_unavailable'] ?? 0) > 0 && (metrics['wait_timeouts'] ?? 0) > 0,
+            JSON.stringify(metrics),
+          );
+        },
+        { limit },
+      );
     });
   }
 
   it('gives nothing away when it knows another domain only', { timeout: 60_000 }, async () => {
-    await withModes(async (modes) => {
-      assertModes(await modes.load(200, 1000), 'unknown domain');
-      assert.ok((await modes.envoy('deny').rateLimitService('unlimited')) > 0, 'counted as unlimited');
-    }, { serviceDomain: 'elsewhere' });
+    await withModes(
+      async (modes) => {
+        assertModes(await modes.load(200, 1000), 'unknown domain');
+        assert.ok((await modes.envoy('deny').rateLimitService('unlimited')) > 0, 'counted as unlimited');
+      },
+      { serviceDomain: 'elsewhere' },
+    );
   });
 });
 
 describe('a service that fails', { skip: found.skip }, () => {
   it('is called by no stampede, and over one connection of each worker', { timeout: 60_000 }, async (t) => {
-    await withService(onFake, found, { quotas: [{ name: 'q', limit: 1_000_000, window: steadyUnit() }], envoys: 4 }, async (envoys, fake) => {
-      await pace(envoys, 400, 1000);
-      fake.fault = { kind: 'status', status: 14 };
-      const failing = fake.calls.length;
-      const started = Date.now();
-      await pace(envoys, 400, 4000);
-      const calls = fake.calls.slice(failing);
-      const late = calls.filter(({ atMs }) => atMs > started + 2000);
-      t.diagnostic(`${calls.length} calls of 4 Envoys with 2 workers in 4 s of failure, ${late.length} in the last 2 s; ${fake.connections} connections`);
-      // A worker tries at 0.1, 0.2, 0.4, 0.8, 1.6 s, each less up to a half.
-      assert.ok(calls.length <= 8 * 10, `${calls.length} calls`);
-      assert.ok(late.length <= 8 * 4, `${late.length} calls in the last two seconds`);
-      assert.ok(fake.connections <= 8, `${fake.connections} connections`);
-      fake.fault = null;
-      await waitFor('the rate limit service to be found again', async () => (await pace(envoys, 400, 300)).every(({ status }) => status === 200));
-      await fake.stop();
-      await pace(envoys, 400, 1500);
-      await fake.listen();
-      const back = fake.calls.length;
-      await waitFor('the rate limit service to be found again', async () => (await pace(envoys, 400, 300)).every(({ status }) => status === 200));
-      assert.ok(fake.connections <= 8 + 8 + 8, `${fake.connections} connections`);
-      assert.ok(fake.calls.length - back <= 400, `${fake.calls.length - back} calls to come back`);
-      await pause(10);
-    });
+    await withService(
+      onFake,
+      found,
+      { quotas: [{ name: 'q', limit: 1_000_000, window: steadyUnit() }], envoys: 4 },
+      async (envoys, fake) => {
+        await pace(envoys, 400, 1000);
+        fake.fault = { kind: 'status', status: 14 };
+        const failing = fake.calls.length;
+        const started = Date.now();
+        await pace(envoys, 400, 4000);
+        const calls = fake.calls.slice(failing);
+        const late = calls.filter(({ atMs }) => atMs > started + 2000);
+        t.diagnostic(
+          `${calls.length} calls of 4 Envoys with 2 workers in 4 s of failure, ${late.length} in the last 2 s; ${fake.connections} connections`,
+        );
+        // A worker tries at 0.1, 0.2, 0.4, 0.8, 1.6 s, each less up to a half.
+        assert.ok(calls.length <= 8 * 10, `${calls.length} calls`);
+        assert.ok(late.length <= 8 * 4, `${late.length} calls in the last two seconds`);
+        assert.ok(fake.connections <= 8, `${fake.connections} connections`);
+        fake.fault = null;
+        await waitFor('the rate limit service to be found again', async () =>
+          (await pace(envoys, 400, 300)).every(({ status }) => status === 200),
+        );
+        await fake.stop();
+        await pace(envoys, 400, 1500);
+        await fake.listen();
+        const back = fake.calls.length;
+        await waitFor('the rate limit service to be found again', async () =>
+          (await pace(envoys, 400, 300)).every(({ status }) => status === 200),
+        );
+        assert.ok(fake.connections <= 8 + 8 + 8, `${fake.connections} connections`);
+        assert.ok(fake.calls.length - back <= 400, `${fake.calls.length - back} calls to come back`);
+        await pause(10);
+      },
+    );
   });
 });

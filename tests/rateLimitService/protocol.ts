@@ -50,8 +50,14 @@ export function decodeAsk(bytes: Buffer): AskMessage {
 }
 
 export function encodeAsk(domain: string, entries: readonly Entry[], hits: number): Buffer {
-  const descriptor = entries.map(([key, value]) => bytesField(1, Buffer.concat([bytesField(1, Buffer.from(key)), bytesField(2, Buffer.from(value))])));
-  return Buffer.concat([bytesField(1, Buffer.from(domain)), bytesField(2, Buffer.concat(descriptor)), varintField(3, hits)]);
+  const descriptor = entries.map(([key, value]) =>
+    bytesField(1, Buffer.concat([bytesField(1, Buffer.from(key)), bytesField(2, Buffer.from(value))])),
+  );
+  return Buffer.concat([
+    bytesField(1, Buffer.from(domain)),
+    bytesField(2, Buffer.concat(descriptor)),
+    varintField(3, hits),
+  ]);
 }
 
 export function encodeAnswer({ overallCode, statuses }: AnswerMessage): Buffer {
@@ -61,7 +67,9 @@ export function encodeAnswer({ overallCode, statuses }: AnswerMessage): Buffer {
 function encodeStatus({ code, limit, remaining, resetSeconds }: Status): Buffer {
   return Buffer.concat([
     varintField(1, code),
-    ...(limit === undefined ? [] : [bytesField(2, Buffer.concat([varintField(1, limit.requestsPerUnit), varintField(2, limit.unit)]))]),
+    ...(limit === undefined
+      ? []
+      : [bytesField(2, Buffer.concat([varintField(1, limit.requestsPerUnit), varintField(2, limit.unit)]))]),
     ...(remaining === undefined ? [] : [varintField(3, remaining)]),
     ...(resetSeconds === undefined ? [] : [bytesField(4, varintField(1, resetSeconds))]),
   ]);

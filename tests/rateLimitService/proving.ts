@@ -15,14 +15,20 @@ interface Setting extends MeshOptions {
 
 /** Envoys and one service for the length of a test; all of them end with it, and no Envoy may have complained. */
 export async function withService<S extends RealService | FakeService>(
-  start: (domain: string, setting: Setting) => Promise<S>, found: Available, setting: Setting, run: (envoys: MeshEnvoy[], service: S) => Promise<void>,
+  start: (domain: string, setting: Setting) => Promise<S>,
+  found: Available,
+  setting: Setting,
+  run: (envoys: MeshEnvoy[], service: S) => Promise<void>,
 ): Promise<void> {
   const service = await start(setting.serviceDomain ?? setting.domain ?? POLICY, setting);
   let envoys: MeshEnvoy[] = [];
   try {
     envoys = await MeshEnvoy.startAll(setting.envoys, found, meshConfig(setting.quotas, setting), service.port);
     await run(envoys, service);
-    assert.deepEqual(envoys.flatMap(({ complaints }) => complaints), []);
+    assert.deepEqual(
+      envoys.flatMap(({ complaints }) => complaints),
+      [],
+    );
   } finally {
     await Promise.all(envoys.map((envoy) => envoy.stop()));
     await service.stop();

@@ -13,7 +13,13 @@ export interface Rule {
 }
 
 const SECONDS: Record<keyof typeof Unit, number> = {
-  second: 1, minute: 60, hour: 3600, day: 86_400, week: 604_800, month: 2_592_000, year: 31_536_000,
+  second: 1,
+  minute: 60,
+  hour: 3600,
+  day: 86_400,
+  week: 604_800,
+  month: 2_592_000,
+  year: 31_536_000,
 };
 
 /** envoyproxy/ratelimit with Redis, as a model: INCRBY on a counter per descriptor and window; refused hits count too. */
@@ -37,7 +43,9 @@ export class RateLimitServiceModel {
 
   ask({ domain, descriptors, hits }: AskMessage, nowMs: number): AnswerMessage {
     this.calls++;
-    const statuses = descriptors.map((entries) => this.charge(domain, entries, this.ignoresHits ? 1 : Math.max(1, hits), Math.floor(nowMs / 1000)));
+    const statuses = descriptors.map((entries) =>
+      this.charge(domain, entries, this.ignoresHits ? 1 : Math.max(1, hits), Math.floor(nowMs / 1000)),
+    );
     return { overallCode: statuses.some(({ code }) => code === Code.overLimit) ? Code.overLimit : Code.ok, statuses };
   }
 
@@ -46,7 +54,12 @@ export class RateLimitServiceModel {
     this.used.clear();
   }
 
-  private charge(domain: string, entries: readonly Entry[], hits: number, nowSeconds: number): AnswerMessage['statuses'][number] {
+  private charge(
+    domain: string,
+    entries: readonly Entry[],
+    hits: number,
+    nowSeconds: number,
+  ): AnswerMessage['statuses'][number] {
     const rule = domain === this.domain ? this.rules.find((candidate) => isAbout(candidate, entries)) : undefined;
     // Nothing known about it: unlimited.
     if (rule === undefined) return { code: Code.ok };
@@ -70,5 +83,7 @@ export class RateLimitServiceModel {
 
 function isAbout(rule: Rule, entries: readonly Entry[]): boolean {
   const keys = ['plan', 'quota', ...(rule.perApi ? ['api'] : []), 'consumer'];
-  return entries.map(([key]) => key).join() === keys.join() && entries[0]![1] === rule.plan && entries[1]![1] === rule.quota;
+  return (
+    entries.map(([key]) => key).join() === keys.join() && entries[0]![1] === rule.plan && entries[1]![1] === rule.quota
+  );
 }

@@ -33,7 +33,10 @@ export class RealService {
     this.delay = new Delay(ports.redis);
   }
 
-  static async start(programs: Programs, config: { domain: string; rules: readonly Rule[] } | string): Promise<RealService> {
+  static async start(
+    programs: Programs,
+    config: { domain: string; rules: readonly Rule[] } | string,
+  ): Promise<RealService> {
     const folder = await mkdtemp(join(tmpdir(), 'tollgate-rate-limit-service-'));
     const [redis = 0, grpc = 0, http = 0, debug = 0] = await freePorts(4);
     const real = new RealService(programs, folder, { redis, grpc, http, debug });
@@ -63,7 +66,10 @@ export class RealService {
   async startRedis(): Promise<void> {
     const { redis } = this.ports;
     this.redis = new Daemon({
-      name: 'redis-server', command: this.programs.redis, folder: this.folder, ...DIES_AT_ONCE,
+      name: 'redis-server',
+      command: this.programs.redis,
+      folder: this.folder,
+      ...DIES_AT_ONCE,
       args: ['--port', String(redis), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
     });
     await this.redis.isUp(() => accepts(redis), 10_000);
@@ -73,11 +79,26 @@ export class RealService {
   async startService(): Promise<void> {
     const { grpc, http, debug } = this.ports;
     this.service = new Daemon({
-      name: 'ratelimit', command: this.programs.ratelimit, args: [], folder: this.folder, ...DIES_AT_ONCE,
+      name: 'ratelimit',
+      command: this.programs.ratelimit,
+      args: [],
+      folder: this.folder,
+      ...DIES_AT_ONCE,
       env: {
-        USE_STATSD: 'false', USE_PROMETHEUS: 'false', LOG_LEVEL: 'warn', REDIS_SOCKET_TYPE: 'tcp', REDIS_URL: `127.0.0.1:${this.delay.port}`,
-        RUNTIME_ROOT: this.folder, RUNTIME_SUBDIRECTORY: 'ratelimit', RUNTIME_WATCH_ROOT: 'false',
-        HOST: '127.0.0.1', PORT: String(http), GRPC_HOST: '127.0.0.1', GRPC_PORT: String(grpc), DEBUG_HOST: '127.0.0.1', DEBUG_PORT: String(debug),
+        USE_STATSD: 'false',
+        USE_PROMETHEUS: 'false',
+        LOG_LEVEL: 'warn',
+        REDIS_SOCKET_TYPE: 'tcp',
+        REDIS_URL: `127.0.0.1:${this.delay.port}`,
+        RUNTIME_ROOT: this.folder,
+        RUNTIME_SUBDIRECTORY: 'ratelimit',
+        RUNTIME_WATCH_ROOT: 'false',
+        HOST: '127.0.0.1',
+        PORT: String(http),
+        GRPC_HOST: '127.0.0.1',
+        GRPC_PORT: String(grpc),
+        DEBUG_HOST: '127.0.0.1',
+        DEBUG_PORT: String(debug),
       },
     });
     await this.service.isUp(() => answers(`http://127.0.0.1:${http}/healthcheck`), 15_000);
@@ -96,7 +117,8 @@ export class RealService {
   /** Units charged in Redis whose key has the words in it; keys end with the start of their window. */
   async charged(...words: string[]): Promise<number> {
     let sum = 0;
-    for (const [key, value] of await countersOf(this.ports.redis)) if (words.every((word) => key.includes(word))) sum += value;
+    for (const [key, value] of await countersOf(this.ports.redis))
+      if (words.every((word) => key.includes(word))) sum += value;
     return sum;
   }
 

@@ -14,7 +14,10 @@ function command(port: number, ...words: string[]): Promise<string> {
     let reply = '';
     const socket = connect(port, '127.0.0.1', () => socket.write(`${resp(words)}${resp(['QUIT'])}`));
     socket.setEncoding('utf8').setTimeout(2000, () => socket.destroy(new Error('redis: no answer')));
-    socket.on('data', (text: string) => (reply += text)).on('end', () => resolve(reply)).on('error', reject);
+    socket
+      .on('data', (text: string) => (reply += text))
+      .on('end', () => resolve(reply))
+      .on('error', reject);
   });
 }
 

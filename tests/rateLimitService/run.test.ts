@@ -48,12 +48,30 @@ describe('tollgate run with quotas of the whole mesh', { skip: found.skip }, () 
 
   const start = async (text: string, ...more: string[]): Promise<number> => {
     await writeFile(file, text);
-    tool = new ToolProcess(['run', file, '--port', String(await freePort()), '--upstream', `v1=${echo.url}`, '--concurrency', '1', ...more]);
+    tool = new ToolProcess([
+      'run',
+      file,
+      '--port',
+      String(await freePort()),
+      '--upstream',
+      `v1=${echo.url}`,
+      '--concurrency',
+      '1',
+      ...more,
+    ]);
     return tool.port();
   };
   const statuses = async (port: number, count: number): Promise<(number | undefined)[]> => {
     const seen: (number | undefined)[] = [];
-    for (let call = 0; call < count; call++) seen.push((await sendRaw(port, requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [['x-api-key', 'acme-secret-key']] })))?.status);
+    for (let call = 0; call < count; call++)
+      seen.push(
+        (
+          await sendRaw(
+            port,
+            requestBytes({ method: 'GET', path: '/v1/pets', host: 'any', headers: [['x-api-key', 'acme-secret-key']] }),
+          )
+        )?.status,
+      );
     return seen;
   };
 
@@ -67,10 +85,13 @@ describe('tollgate run with quotas of the whole mesh', { skip: found.skip }, () 
     await tool!.says(/in force: rate limit service changed/);
     const before = service.calls.length;
     // leases of the old cluster are spent first
-    await eventually(async () => {
-      assert.deepEqual(await statuses(port, 10), Array<number>(10).fill(200));
-      return service!.calls.length > before ? true : null;
-    }, () => 'nobody asks the rate limit service under its new name');
+    await eventually(
+      async () => {
+        assert.deepEqual(await statuses(port, 10), Array<number>(10).fill(200));
+        return service!.calls.length > before ? true : null;
+      },
+      () => 'nobody asks the rate limit service under its new name',
+    );
   });
 
   it('says without --rate-limit-service what onUnavailable does, at once and with the edit that brings such a quota', async () => {
@@ -78,8 +99,14 @@ describe('tollgate run with quotas of the whole mesh', { skip: found.skip }, () 
     assert.deepEqual(await statuses(port, 1), [200]);
     assert.doesNotMatch(tool!.err, /onUnavailable/);
     await writeFile(file, policy());
-    await tool!.says(/nobody counts for the whole mesh here \(--rate-limit-service HOST:PORT names who does\), so onUnavailable is in force: deny for gold\/daily\n/);
-    await eventually(async () => ((await statuses(port, 1))[0] === 200 ? null : true), () => 'it passes', 3000);
+    await tool!.says(
+      /nobody counts for the whole mesh here \(--rate-limit-service HOST:PORT names who does\), so onUnavailable is in force: deny for gold\/daily\n/,
+    );
+    await eventually(
+      async () => ((await statuses(port, 1))[0] === 200 ? null : true),
+      () => 'it passes',
+      3000,
+    );
     await tool!.end();
     await start(policy());
     await tool!.says(/so onUnavailable is in force: deny for gold\/daily\n/);

@@ -3,7 +3,11 @@ import type { Rule } from './rateLimitServiceModel.ts';
 /** The configuration of envoyproxy/ratelimit for these rules: plan, then quota, then each consumer by itself. JSON is YAML. */
 export function serviceConfigOf(domain: string, rules: readonly Rule[]): string {
   const plans = [...new Set(rules.map(({ plan }) => plan))];
-  const descriptors = plans.map((plan) => ({ key: 'plan', value: plan, descriptors: rules.filter((rule) => rule.plan === plan).map(quotaOf) }));
+  const descriptors = plans.map((plan) => ({
+    key: 'plan',
+    value: plan,
+    descriptors: rules.filter((rule) => rule.plan === plan).map(quotaOf),
+  }));
   return JSON.stringify({ domain, descriptors }, null, 2);
 }
 
@@ -11,7 +15,15 @@ function quotaOf(rule: Rule): object {
   const limitOf = (requests_per_unit: number): object => ({ unit: rule.unit, requests_per_unit });
   const consumers = [
     { key: 'consumer', rate_limit: limitOf(rule.limit) },
-    ...Object.entries(rule.consumers ?? {}).map(([value, limit]) => ({ key: 'consumer', value, rate_limit: limitOf(limit) })),
+    ...Object.entries(rule.consumers ?? {}).map(([value, limit]) => ({
+      key: 'consumer',
+      value,
+      rate_limit: limitOf(limit),
+    })),
   ];
-  return { key: 'quota', value: rule.quota, descriptors: rule.perApi ? [{ key: 'api', descriptors: consumers }] : consumers };
+  return {
+    key: 'quota',
+    value: rule.quota,
+    descriptors: rule.perApi ? [{ key: 'api', descriptors: consumers }] : consumers,
+  };
 }

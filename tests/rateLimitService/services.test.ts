@@ -18,7 +18,12 @@ const RULES: Rule[] = [
 const DOMAIN = 'petstore';
 
 function entries(plan: string, quota: string, consumer: string, api?: string): Entry[] {
-  return [['plan', plan], ['quota', quota], ...(api === undefined ? [] : [['api', api] as const]), ['consumer', consumer]];
+  return [
+    ['plan', plan],
+    ['quota', quota],
+    ...(api === undefined ? [] : [['api', api] as const]),
+    ['consumer', consumer],
+  ];
 }
 
 const programs = await realPrograms();
@@ -27,7 +32,10 @@ describe('the model of the rate limit service', () => {
   it('reads and writes what it writes and reads', () => {
     const answer: AnswerMessage = {
       overallCode: Code.overLimit,
-      statuses: [{ code: Code.overLimit, limit: { requestsPerUnit: 2 ** 32 - 1, unit: 3 }, remaining: 0, resetSeconds: 3600 }, { code: Code.ok, remaining: 7 }],
+      statuses: [
+        { code: Code.overLimit, limit: { requestsPerUnit: 2 ** 32 - 1, unit: 3 }, remaining: 0, resetSeconds: 3600 },
+        { code: Code.ok, remaining: 7 },
+      ],
     };
     assert.deepEqual(decodeAnswer(encodeAnswer(answer)), answer);
     const ask = decodeAsk(encodeAsk('d', entries('gold', 'small', 'acme'), 300));
@@ -37,7 +45,8 @@ describe('the model of the rate limit service', () => {
   it('counts refused hits, like a Redis counter', () => {
     const model = new RateLimitServiceModel(DOMAIN, RULES);
     const now = Date.UTC(2026, 0, 15, 12, 59);
-    const ask = (hits: number): AnswerMessage => decodeAnswer(model.answer(encodeAsk(DOMAIN, entries('gold', 'small', 'beta'), hits), now));
+    const ask = (hits: number): AnswerMessage =>
+      decodeAnswer(model.answer(encodeAsk(DOMAIN, entries('gold', 'small', 'beta'), hits), now));
     const limit = { requestsPerUnit: 50, unit: 3 };
     assert.deepEqual(ask(20).statuses, [{ code: Code.ok, limit, remaining: 30, resetSeconds: 60 }]);
     assert.deepEqual(ask(31).statuses, [{ code: Code.overLimit, limit, remaining: 0, resetSeconds: 60 }]);
@@ -63,8 +72,20 @@ describe('the real rate limit service', { skip: typeof programs === 'string' ? p
     const random = new Random(7);
     const model = new RateLimitServiceModel(DOMAIN, RULES);
     const asks = Array.from({ length: 300 }, () => {
-      const [plan = '', quota = ''] = random.pick([['gold', 'small'], ['gold', 'large'], ['free', 'monthly'], ['free', 'each'], ['free', 'none'], ['none', 'small']]);
-      const who = entries(plan, quota, random.pick(['acme', 'beta', 'ga_mma']), quota === 'each' ? random.pick(['pets', 'shop']) : undefined);
+      const [plan = '', quota = ''] = random.pick([
+        ['gold', 'small'],
+        ['gold', 'large'],
+        ['free', 'monthly'],
+        ['free', 'each'],
+        ['free', 'none'],
+        ['none', 'small'],
+      ]);
+      const who = entries(
+        plan,
+        quota,
+        random.pick(['acme', 'beta', 'ga_mma']),
+        quota === 'each' ? random.pick(['pets', 'shop']) : undefined,
+      );
       return encodeAsk(random.chance(0.05) ? 'elsewhere' : DOMAIN, who, random.below(12));
     });
     for (const ask of asks) {
@@ -72,38 +93,52 @@ describe('the real rate limit service', { skip: typeof programs === 'string' ? p
       const answer = await caller.call(ask);
       assert.ok(Buffer.isBuffer(answer), `status ${String(answer)}`);
       // It leaves the remaining hits out where there is no limit; seconds may turn between the two.
-      const plain = ({ overallCode, statuses }: AnswerMessage): unknown => [overallCode, statuses.map(({ code, limit, remaining }) => [code, limit, remaining ?? 0])];
+      const plain = ({ overallCode, statuses }: AnswerMessage): unknown => [
+        overallCode,
+        statuses.map(({ code, limit, remaining }) => [code, limit, remaining ?? 0]),
+      ];
       assert.deepEqual(plain(decodeAnswer(answer)), plain(expected), JSON.stringify(decodeAsk(ask)));
       for (const [i, status] of decodeAnswer(answer).statuses.entries()) {
         const reset = expected.statuses[i]!.resetSeconds;
-        if (reset !== undefined) assert.ok(Math.abs(Number(status.resetSeconds) - Number(reset)) <= 1, `${status.resetSeconds} for ${reset}`);
+        if (reset !== undefined)
+          assert.ok(Math.abs(Number(status.resetSeconds) - Number(reset)) <= 1, `${status.resetSeconds} for ${reset}`);
       }
     }
-    assert.equal(await real.charged('plan_gold_quota_small', 'consumer_beta'), [...asks.map(decodeAsk)]
-      .filter(({ domain, descriptors: [one] }) => domain === DOMAIN && one![1]![1] === 'small' && one![0]![1] === 'gold' && one![2]![1] === 'beta')
-      .reduce((sum, { hits }) => sum + Math.max(1, hits), 0));
+    assert.equal(
+      await real.charged('plan_gold_quota_small', 'consumer_beta'),
+      [...asks.map(decodeAsk)]
+        .filter(
+          ({ domain, descriptors: [one] }) =>
+            domain === DOMAIN && one![1]![1] === 'small' && one![0]![1] === 'gold' && one![2]![1] === 'beta',
+        )
+        .reduce((sum, { hits }) => sum + Math.max(1, hits), 0),
+    );
   });
 
-  it('is slow with its Redis, fails without it and recovers; and comes back on the same port', { timeout: 30_000 }, async () => {
-    const ask = encodeAsk(DOMAIN, entries('gold', 'large', 'acme'), 1);
-    real.redisDelayMs = 300;
-    const started = Date.now();
-    await answered(ask);
-    assert.ok(Date.now() - started >= 290, `${Date.now() - started} ms`);
-    real.redisDelayMs = 0;
-    await real.killRedis();
-    assert.equal(typeof (await caller.call(ask)), 'number');
-    await real.startRedis();
-    // Each connection of its pool fails once before it is made anew.
-    for (let good = 0; good < 20; good++) {
-      if (!Buffer.isBuffer(await caller.call(ask))) good = 0;
-      await pause(10);
-    }
-    await real.killService();
-    assert.equal(await caller.call(ask), 14);
-    await real.startService();
-    await answered(ask);
-  });
+  it(
+    'is slow with its Redis, fails without it and recovers; and comes back on the same port',
+    { timeout: 30_000 },
+    async () => {
+      const ask = encodeAsk(DOMAIN, entries('gold', 'large', 'acme'), 1);
+      real.redisDelayMs = 300;
+      const started = Date.now();
+      await answered(ask);
+      assert.ok(Date.now() - started >= 290, `${Date.now() - started} ms`);
+      real.redisDelayMs = 0;
+      await real.killRedis();
+      assert.equal(typeof (await caller.call(ask)), 'number');
+      await real.startRedis();
+      // Each connection of its pool fails once before it is made anew.
+      for (let good = 0; good < 20; good++) {
+        if (!Buffer.isBuffer(await caller.call(ask))) good = 0;
+        await pause(10);
+      }
+      await real.killService();
+      assert.equal(await caller.call(ask), 14);
+      await real.startService();
+      await answered(ask);
+    },
+  );
 
   async function answered(ask: Buffer): Promise<void> {
     const answer = await caller.call(ask);

@@ -11,9 +11,20 @@ describe('a hundred Envoys in virtual time', () => {
     it(`never exceed the limit and use nearly all of it when the load is ${profile.name}`, (t) => {
       const limit = 10_000;
       const seconds = 20;
-      const outcome = simulate({ envoys: ENVOYS, limit, window: 'minute', profile, perSecond: (limit * 1.5) / seconds, seconds, nextSeconds: 3, seed: 7 });
+      const outcome = simulate({
+        envoys: ENVOYS,
+        limit,
+        window: 'minute',
+        profile,
+        perSecond: (limit * 1.5) / seconds,
+        seconds,
+        nextSeconds: 3,
+        seed: 7,
+      });
       const busiest = Math.max(...outcome.callsPerSecond);
-      t.diagnostic(`${outcome.allowed} of ${limit} allowed; ${outcome.calls} calls for ${outcome.requests} requests, ${busiest} in the busiest second; ${outcome.waited} waited`);
+      t.diagnostic(
+        `${outcome.allowed} of ${limit} allowed; ${outcome.calls} calls for ${outcome.requests} requests, ${busiest} in the busiest second; ${outcome.waited} waited`,
+      );
       assert.deepEqual(outcome.faults, []);
       assert.equal(outcome.overshoot, 0);
       assert.ok(outcome.undershoot <= limit * 0.01, `${outcome.undershoot} units not used`);

@@ -48,7 +48,12 @@ export function simulate(scenario: Scenario): Outcome {
   const quotas: MeshQuota[] = [{ name: 'q', limit: scenario.limit, window: scenario.window }];
   const begin = Date.UTC(2026, 0, 15, 12);
   const mesh = new VirtualMesh({
-    envoys: scenario.envoys, workers: 1, mainThread: false, quotas, startMs: begin - LEAD_MS, staggerMs: 250 / scenario.envoys,
+    envoys: scenario.envoys,
+    workers: 1,
+    mainThread: false,
+    quotas,
+    startMs: begin - LEAD_MS,
+    staggerMs: 250 / scenario.envoys,
     latencyMs: logNormal(new Random(scenario.seed + 1), 3, 0.7, 200),
   });
   mesh.pass(begin - mesh.timeline.clock.wallMs);
@@ -64,7 +69,13 @@ export function simulate(scenario: Scenario): Outcome {
 }
 
 /** Requests at random moments (a Poisson process of the profile's intensity). */
-function load(mesh: VirtualMesh, { profile, perSecond, envoys }: Scenario, random: Random, seconds: number, count: Count): void {
+function load(
+  mesh: VirtualMesh,
+  { profile, perSecond, envoys }: Scenario,
+  random: Random,
+  seconds: number,
+  count: Count,
+): void {
   const started = mesh.timeline.clock.elapsed;
   const most = perSecond * BUSIEST;
   for (;;) {
@@ -109,15 +120,24 @@ class Count {
     const allowed = this.outcomes['allowed'] ?? 0;
     const { limit } = this.scenario;
     return {
-      scenario: this.scenario, requests: this.requestTimes.length, allowed, refused: this.outcomes['quota_exceeded'] ?? 0,
-      unavailable: this.outcomes['quota_unavailable'] ?? 0, overshoot: Math.max(0, allowed - limit),
-      undershoot: Math.max(0, Math.min(limit, this.requestTimes.length) - allowed), calls: this.mesh.rateLimitService.calls.length,
-      waited: this.waitMs.length, waitMs: this.waitMs.sort((a, b) => a - b),
+      scenario: this.scenario,
+      requests: this.requestTimes.length,
+      allowed,
+      refused: this.outcomes['quota_exceeded'] ?? 0,
+      unavailable: this.outcomes['quota_unavailable'] ?? 0,
+      overshoot: Math.max(0, allowed - limit),
+      undershoot: Math.max(0, Math.min(limit, this.requestTimes.length) - allowed),
+      calls: this.mesh.rateLimitService.calls.length,
+      waited: this.waitMs.length,
+      waitMs: this.waitMs.sort((a, b) => a - b),
     };
   }
 
   seconds(): Pick<Outcome, 'callsPerSecond' | 'requestsPerSecond'> {
-    return { callsPerSecond: perSecond(this.mesh.rateLimitService.calls.map((at) => at - this.beganMs)), requestsPerSecond: perSecond(this.requestTimes) };
+    return {
+      callsPerSecond: perSecond(this.mesh.rateLimitService.calls.map((at) => at - this.beganMs)),
+      requestsPerSecond: perSecond(this.requestTimes),
+    };
   }
 }
 

@@ -15,13 +15,20 @@ export function headersOf(consumer = 'acme'): Record<string, string> {
 }
 
 /** Load on several Envoys at once, each with connections of its own, until `enough`. Resolves to what each Envoy answered. */
-export function hammerAll(shares: readonly Share[], enough: (tallies: readonly Tally[]) => boolean, consumer?: string): Promise<Tally[]> {
+export function hammerAll(
+  shares: readonly Share[],
+  enough: (tallies: readonly Tally[]) => boolean,
+  consumer?: string,
+): Promise<Tally[]> {
   const tallies = shares.map((): Tally => new Map());
-  return Promise.all(shares.map(({ envoy, connections }, i) =>
-    hammer({ port: envoy.port, headers: headersOf(consumer), connections }, (tally) => {
-      tallies[i] = tally;
-      return !enough(tallies);
-    })));
+  return Promise.all(
+    shares.map(({ envoy, connections }, i) =>
+      hammer({ port: envoy.port, headers: headersOf(consumer), connections }, (tally) => {
+        tallies[i] = tally;
+        return !enough(tallies);
+      }),
+    ),
+  );
 }
 
 export function allowedIn(tallies: readonly Tally[]): number {
@@ -53,7 +60,12 @@ export interface Answer {
 }
 
 /** Requests at a steady pace, round the Envoys in turn, whether or not the ones before are answered. */
-export async function pace(envoys: readonly MeshEnvoy[], perSecond: number, forMs: number, consumer?: string): Promise<Answer[]> {
+export async function pace(
+  envoys: readonly MeshEnvoy[],
+  perSecond: number,
+  forMs: number,
+  consumer?: string,
+): Promise<Answer[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const answers: Promise<Answer>[] = [];
   const started = Date.now();
@@ -86,9 +98,15 @@ function once(envoy: MeshEnvoy, agent: Agent, consumer?: string): Promise<Answer
   const started = Date.now();
   return new Promise((resolve) => {
     const end = (status: number): void => resolve({ status, ms: Date.now() - started });
-    const sent = request({ agent, host: '127.0.0.1', port: envoy.port, path: '/v1/pets', headers: headersOf(consumer) }, (response) => {
-      response.resume().on('end', () => end(response.statusCode ?? 0)).on('error', () => end(0));
-    });
+    const sent = request(
+      { agent, host: '127.0.0.1', port: envoy.port, path: '/v1/pets', headers: headersOf(consumer) },
+      (response) => {
+        response
+          .resume()
+          .on('end', () => end(response.statusCode ?? 0))
+          .on('error', () => end(0));
+      },
+    );
     sent.on('error', () => end(0)).end();
   });
 }

@@ -16,7 +16,13 @@ const LATEST_MS = TIMEOUT_MS + 3;
 const KNOWS_NO_LIMIT = ['OK and no status', 'OK without a current limit', 'a limit of zero'];
 
 function open(mode: Mode, options: Partial<ConstructorParameters<typeof VirtualMesh>[0]> = {}): VirtualMesh {
-  const quota: MeshQuota = { name: 'q', limit: 1000, window: 'hour', onUnavailable: mode, ...(mode === 'local-share' ? { localShare: SHARE } : {}) };
+  const quota: MeshQuota = {
+    name: 'q',
+    limit: 1000,
+    window: 'hour',
+    onUnavailable: mode,
+    ...(mode === 'local-share' ? { localShare: SHARE } : {}),
+  };
   return new VirtualMesh({ envoys: 2, quotas: [quota], timeoutMs: TIMEOUT_MS, ...options });
 }
 
@@ -45,7 +51,11 @@ const FAULTS: Record<string, (mesh: VirtualMesh) => void> = {
   'fails inside': (mesh) => (mesh.rateLimitService.fault = () => 13),
 };
 for (const [what, bytes] of Object.entries(WRONG_ANSWERS)) {
-  FAULTS[`answers with ${what}`] = (mesh) => (mesh.rateLimitService.fault = (call) => (typeof bytes === 'function' ? bytes(mesh.rateLimitService.model.answer(call.message, mesh.rateLimitService.nowMs)) : bytes));
+  FAULTS[`answers with ${what}`] = (mesh) =>
+    (mesh.rateLimitService.fault = (call) =>
+      typeof bytes === 'function'
+        ? bytes(mesh.rateLimitService.model.answer(call.message, mesh.rateLimitService.nowMs))
+        : bytes);
 }
 
 describe('a rate limit service that does not do its work', () => {
@@ -62,7 +72,11 @@ describe('a rate limit service that does not do its work', () => {
         assert.equal(mesh.metric(metric), 400, metric);
         assert.equal(mesh.metric('granted_units'), 0);
         assert.equal(mesh.metric('asked'), mesh.metric('failed') + mesh.metric('unlimited'));
-        assert.equal(mesh.metric('unavailable'), KNOWS_NO_LIMIT.some((one) => what.endsWith(one)) ? 2 : 4, 'workers that know it');
+        assert.equal(
+          mesh.metric('unavailable'),
+          KNOWS_NO_LIMIT.some((one) => what.endsWith(one)) ? 2 : 4,
+          'workers that know it',
+        );
       }
     });
   }
@@ -104,7 +118,8 @@ describe('a rate limit service that does not do its work', () => {
         mesh.pass(10);
       }
     };
-    const callsIn = (fromMs: number, forMs: number): number => mesh.rateLimitService.calls.filter((at) => at >= fromMs && at < fromMs + forMs).length;
+    const callsIn = (fromMs: number, forMs: number): number =>
+      mesh.rateLimitService.calls.filter((at) => at >= fromMs && at < fromMs + forMs).length;
     everywhere(2000);
     const peakBefore = callsIn(1000, 1000);
     mesh.rateLimitService.fault = () => 14;
@@ -156,7 +171,10 @@ describe('a rate limit service that does not do its work', () => {
   });
 
   // Among several Envoys the first answers may look right, because the others' hits are in them.
-  for (const [envoys, slack] of [[1, 0], [4, 64]] as const) {
+  for (const [envoys, slack] of [
+    [1, 0],
+    [4, 64],
+  ] as const) {
     it(`is found out when it counts one hit for each call, by ${envoys} Envoys`, (t) => {
       const random = new Random(21);
       const mesh = open('deny', { envoys, latencyMs: logNormal(random, 3, 0.7, 40) });
@@ -182,7 +200,7 @@ describe('a rate limit service that does not do its work', () => {
     mesh.pass(31_000);
     send(mesh, 100);
     // What the Envoys held when the counter began anew, and the whole limit after it.
-    assert.ok(mesh.allowed > 1000 && mesh.allowed <= 1000 + 600 + 2 * 1000 / 8, `${mesh.allowed} allowed`);
+    assert.ok(mesh.allowed > 1000 && mesh.allowed <= 1000 + 600 + (2 * 1000) / 8, `${mesh.allowed} allowed`);
     mesh.assertSound();
   });
 });

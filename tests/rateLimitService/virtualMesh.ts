@@ -43,9 +43,22 @@ export class VirtualMesh {
   constructor(options: VirtualMeshOptions) {
     this.timeline = new Timeline(options.startMs ?? START_MS);
     this.rateLimitService = new VirtualRateLimitService({
-      domain: options.serviceDomain ?? options.domain ?? POLICY, rules: rulesOf(options.quotas), timeline: this.timeline, latencyMs: options.latencyMs ?? (() => 2), aheadMs: options.serviceAheadMs ?? 0,
+      domain: options.serviceDomain ?? options.domain ?? POLICY,
+      rules: rulesOf(options.quotas),
+      timeline: this.timeline,
+      latencyMs: options.latencyMs ?? (() => 2),
+      aheadMs: options.serviceAheadMs ?? 0,
     });
-    this.hosts = Array.from({ length: options.envoys }, () => new Host(module, { workers: options.workers ?? 2, mainThread: options.mainThread ?? true, timeline: this.timeline, backend: this.rateLimitService.backend }));
+    this.hosts = Array.from(
+      { length: options.envoys },
+      () =>
+        new Host(module, {
+          workers: options.workers ?? 2,
+          mainThread: options.mainThread ?? true,
+          timeline: this.timeline,
+          backend: this.rateLimitService.backend,
+        }),
+    );
     this.load(meshConfig(options.quotas, options), options.staggerMs);
   }
 
@@ -93,7 +106,14 @@ export class VirtualMesh {
   }
 
   metric(name: string): number {
-    return this.hosts.reduce((sum, host) => sum + (host.process.metrics.byName.has(metricName(name)) ? Number(host.process.metrics.byName.get(metricName(name))!.value) : 0), 0);
+    return this.hosts.reduce(
+      (sum, host) =>
+        sum +
+        (host.process.metrics.byName.has(metricName(name))
+          ? Number(host.process.metrics.byName.get(metricName(name))!.value)
+          : 0),
+      0,
+    );
   }
 
   get faults(): string[] {
@@ -112,7 +132,12 @@ function metricName(name: string): string {
 }
 
 export function requestOf(consumer: string): Pair[] {
-  return [[':authority', 'a.test'], [':path', '/v1/pets'], [':method', 'GET'], ['x-api-key', keyOf(consumer)]];
+  return [
+    [':authority', 'a.test'],
+    [':path', '/v1/pets'],
+    [':method', 'GET'],
+    ['x-api-key', keyOf(consumer)],
+  ];
 }
 
 function reasonOf(request: OpenRequest): string {

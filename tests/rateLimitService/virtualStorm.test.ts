@@ -11,7 +11,13 @@ const HOUSE = 1024;
 const MANY = Array.from({ length: 3000 }, (_, i) => `c${i}`);
 
 function open(limit: number, options: Partial<VirtualMeshOptions> = {}): VirtualMesh {
-  return new VirtualMesh({ envoys: 1, workers: 1, quotas: [{ name: 'q', limit, window: 'hour' }], timeoutMs: 100, ...options });
+  return new VirtualMesh({
+    envoys: 1,
+    workers: 1,
+    quotas: [{ name: 'q', limit, window: 'hour' }],
+    timeoutMs: 100,
+    ...options,
+  });
 }
 
 function memoryOf(mesh: VirtualMesh): number {
@@ -20,7 +26,12 @@ function memoryOf(mesh: VirtualMesh): number {
 
 describe('a storm of requests that wait', () => {
   it('is answered a few at a time, within the limit, when one caller sends it', () => {
-    for (const [count, limit] of [[400, 10], [900, 10], [900, 500], [5000, 100]] as const) {
+    for (const [count, limit] of [
+      [400, 10],
+      [900, 10],
+      [900, 500],
+      [5000, 100],
+    ] as const) {
       const mesh = open(limit);
       for (let i = 0; i < count; i++) mesh.ask(0);
       mesh.pass(1000);
@@ -46,7 +57,10 @@ describe('a storm of requests that wait', () => {
     const details: string[] = [];
     for (let i = 0; i < 2000; i++) {
       const request = mesh.ask(0, 0, 'c0');
-      if (request.exchange !== null) details.push(`${request.exchange.response.first(':status')} ${request.exchange.response.first('retry-after')} ${/"reason":"(\w+)"/.exec(request.exchange.body)?.[1]}`);
+      if (request.exchange !== null)
+        details.push(
+          `${request.exchange.response.first(':status')} ${request.exchange.response.first('retry-after')} ${/"reason":"(\w+)"/.exec(request.exchange.body)?.[1]}`,
+        );
     }
     assert.ok(mesh.paused.size < HOUSE / 2, `${mesh.paused.size} wait`);
     assert.deepEqual([...new Set(details)], ['503 1 too_many_waiting']);
@@ -80,7 +94,9 @@ describe('a storm of requests that wait', () => {
     mesh.pass(500);
     mesh.assertSound();
     assert.deepEqual(mesh.outcomes, { allowed: 1000 });
-    t.diagnostic(`${mesh.rateLimitService.calls.length} calls for 1000 callers, the longest wait ${mesh.longestWaitMs} ms, ${memoryOf(mesh) - before} bytes more`);
+    t.diagnostic(
+      `${mesh.rateLimitService.calls.length} calls for 1000 callers, the longest wait ${mesh.longestWaitMs} ms, ${memoryOf(mesh) - before} bytes more`,
+    );
     assert.ok(mesh.rateLimitService.calls.length <= 100, `${mesh.rateLimitService.calls.length} calls`);
     assert.ok(mesh.longestWaitMs <= 80, `${mesh.longestWaitMs} ms`);
     assert.ok(memoryOf(mesh) - before <= 1 << 20, 'a mebibyte at most');
@@ -94,7 +110,9 @@ describe('a storm of requests that wait', () => {
     }
     mesh.pass(2000);
     mesh.assertSound();
-    t.diagnostic(`${JSON.stringify(mesh.outcomes)}, ${mesh.rateLimitService.calls.length} calls, the longest wait ${mesh.longestWaitMs} ms`);
+    t.diagnostic(
+      `${JSON.stringify(mesh.outcomes)}, ${mesh.rateLimitService.calls.length} calls, the longest wait ${mesh.longestWaitMs} ms`,
+    );
     assert.deepEqual(mesh.outcomes, { allowed: 2500 });
   });
 
@@ -108,10 +126,11 @@ describe('a storm of requests that wait', () => {
       const before = vm.meter.hostCalls;
       let during = 0;
       const defer = vm.defer.bind(vm);
-      vm.defer = (effect) => defer(() => {
-        during ||= vm.meter.hostCalls - before;
-        effect();
-      });
+      vm.defer = (effect) =>
+        defer(() => {
+          during ||= vm.meter.hostCalls - before;
+          effect();
+        });
       const result = call(context, name, ...args);
       vm.defer = defer;
       most[name] = Math.max(most[name] ?? 0, during || vm.meter.hostCalls - before);
@@ -125,10 +144,24 @@ describe('a storm of requests that wait', () => {
   });
 
   it('survives resets at every moment, and edits, answers and replies of the host among them', () => {
-    for (const [seed, workers] of [[1, 1], [2, 2], [3, 8]] as const) {
+    for (const [seed, workers] of [
+      [1, 1],
+      [2, 2],
+      [3, 8],
+    ] as const) {
       const random = new Random(seed);
-      const quotas: MeshQuota[] = [{ name: 'q', limit: 50, window: 'second' }, { name: 'hourly', limit: 5000, window: 'hour' }];
-      const mesh = new VirtualMesh({ envoys: 1, workers, quotas, latencyMs: logNormal(random, 3, 1, 200), consumers: ['acme', 'beta', 'gamma'], timeoutMs: 100 });
+      const quotas: MeshQuota[] = [
+        { name: 'q', limit: 50, window: 'second' },
+        { name: 'hourly', limit: 5000, window: 'hour' },
+      ];
+      const mesh = new VirtualMesh({
+        envoys: 1,
+        workers,
+        quotas,
+        latencyMs: logNormal(random, 3, 1, 200),
+        consumers: ['acme', 'beta', 'gamma'],
+        timeoutMs: 100,
+      });
       const waiting: OpenRequest[] = [];
       for (let i = 0; i < 4000; i++) {
         const request = mesh.ask(0, random.below(workers), random.pick(['acme', 'beta', 'gamma']));
@@ -138,7 +171,8 @@ describe('a storm of requests that wait', () => {
           if (random.chance(0.8)) one!.reset();
           else one!.timeOut();
         }
-        if (random.chance(0.01)) mesh.rateLimitService.fault = random.pick([null, null, () => null, () => 14, () => Buffer.from('no')]);
+        if (random.chance(0.01))
+          mesh.rateLimitService.fault = random.pick([null, null, () => null, () => 14, () => Buffer.from('no')]);
         if (random.chance(0.005)) {
           mesh.load(meshConfig(quotas, { routes: [`r${i}`], consumers: ['acme', 'beta', 'gamma'], timeoutMs: 100 }));
           if (random.chance(0.5)) for (const host of mesh.hosts) host.retireAllButNewest();
@@ -156,7 +190,14 @@ describe('clocks that differ', () => {
 
   /** Calls for one counter around an edge of its window, of two Envoys with 80 requests a second over a limit of 6 a minute. */
   function around(aheadMs: readonly number[]): { calls: number; outcomes: Record<string, number> } {
-    const mesh = new VirtualMesh({ envoys: 2, workers: 1, quotas: [{ name: 'q', limit: 6, window: 'minute' }], startMs: Date.UTC(2026, 0, 15, 12, 10, 10), serviceAheadMs: aheadMs[0]!, timeoutMs: 100 });
+    const mesh = new VirtualMesh({
+      envoys: 2,
+      workers: 1,
+      quotas: [{ name: 'q', limit: 6, window: 'minute' }],
+      startMs: Date.UTC(2026, 0, 15, 12, 10, 10),
+      serviceAheadMs: aheadMs[0]!,
+      timeoutMs: 100,
+    });
     for (let i = 0; mesh.timeline.clock.elapsed < 130_000; i++) {
       mesh.ask(i % 2);
       mesh.pass(RATE_MS);
@@ -172,8 +213,15 @@ describe('clocks that differ', () => {
       const { calls, outcomes } = around([ms]);
       t.diagnostic(`${ms} ms apart: ${calls} calls, ${equal} with equal clocks; ${JSON.stringify(outcomes)}`);
       assert.ok(calls <= equal + 3 * 2 * 10, `${ms} ms: ${calls} calls, ${equal} with equal clocks`);
-      assert.deepEqual(Object.keys(outcomes).sort(), ['allowed', 'quota_exceeded'], `${ms} ms: ${JSON.stringify(outcomes)}`);
-      assert.ok(outcomes['allowed']! >= 12 && outcomes['allowed']! <= 18, `${ms} ms: ${outcomes['allowed']} allowed in three minutes`);
+      assert.deepEqual(
+        Object.keys(outcomes).sort(),
+        ['allowed', 'quota_exceeded'],
+        `${ms} ms: ${JSON.stringify(outcomes)}`,
+      );
+      assert.ok(
+        outcomes['allowed']! >= 12 && outcomes['allowed']! <= 18,
+        `${ms} ms: ${outcomes['allowed']} allowed in three minutes`,
+      );
     }
   });
 });

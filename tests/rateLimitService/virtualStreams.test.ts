@@ -46,8 +46,14 @@ describe('requests that wait for the rate limit service', () => {
       for (const host of mesh.hosts) host.retireAllButNewest();
     }
     mesh.pass(5000);
-    assert.ok(open.some((count) => count > 0), 'edits came while requests waited');
-    assert.equal(mesh.sent, Object.values(mesh.outcomes).reduce((sum, count) => sum + count, 0));
+    assert.ok(
+      open.some((count) => count > 0),
+      'edits came while requests waited',
+    );
+    assert.equal(
+      mesh.sent,
+      Object.values(mesh.outcomes).reduce((sum, count) => sum + count, 0),
+    );
     for (let quiet = 0; quiet < 40; quiet++) {
       const before = mesh.allowed;
       for (let i = 0; i < 40; i++) {
@@ -64,7 +70,12 @@ describe('requests that wait for the rate limit service', () => {
   });
 
   it('do not wait for an answer that went with the root which had asked, nobody waiting, when it was retired', () => {
-    const mesh = new VirtualMesh({ envoys: 1, workers: 1, quotas: [{ name: 'q', limit: 100_000, window: 'hour' }], latencyMs: () => 20 });
+    const mesh = new VirtualMesh({
+      envoys: 1,
+      workers: 1,
+      quotas: [{ name: 'q', limit: 100_000, window: 'hour' }],
+      latencyMs: () => 20,
+    });
     const load = (requests: number): void => {
       for (let i = 0; i < requests; i++) {
         mesh.ask(0);
@@ -129,7 +140,7 @@ describe('requests that wait for the rate limit service', () => {
     }
     const granted = [...mesh.rateLimitService.model.granted.values()][0]!;
     const stranded = granted - mesh.allowed;
-    assert.ok(stranded >= 0 && stranded <= 4 * 5000 / 8, `${stranded} held by four Envoys`);
+    assert.ok(stranded >= 0 && stranded <= (4 * 5000) / 8, `${stranded} held by four Envoys`);
     mesh.assertSound();
   });
 });

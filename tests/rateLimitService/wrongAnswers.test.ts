@@ -13,7 +13,7 @@ import { WRONG_ANSWERS } from './wrongAnswers.ts';
 const found = await available();
 
 const FAULTS: Record<string, (fake: FakeService) => Fault> = {
-  'hangs': () => ({ kind: 'hang' }),
+  hangs: () => ({ kind: 'hang' }),
   'resets the stream': () => ({ kind: 'reset' }),
   'says UNAVAILABLE': () => ({ kind: 'status', status: 14 }),
   'says UNIMPLEMENTED': () => ({ kind: 'status', status: 12 }),
@@ -25,7 +25,27 @@ for (const [what, answer] of Object.entries(WRONG_ANSWERS)) {
   FAULTS[`answers with ${what}`] = (fake) => ({
     kind: 'bytes',
     get bytes() {
-      return typeof answer === 'function' ? answer(encodeAnswer(fake.model.ask({ domain: POLICY, descriptors: [[['plan', 'gold'], ['quota', 'q'], ['consumer', 'other']]], hits: 1, otherFields: [] }, Date.now()))) : answer;
+      return typeof answer === 'function'
+        ? answer(
+            encodeAnswer(
+              fake.model.ask(
+                {
+                  domain: POLICY,
+                  descriptors: [
+                    [
+                      ['plan', 'gold'],
+                      ['quota', 'q'],
+                      ['consumer', 'other'],
+                    ],
+                  ],
+                  hits: 1,
+                  otherFields: [],
+                },
+                Date.now(),
+              ),
+            ),
+          )
+        : answer;
     },
   });
 }
@@ -49,7 +69,9 @@ describe('a service that answers wrongly', { skip: found.skip }, () => {
         // A call that hangs fails when its time is up, later than the requests that waited for it.
         const metrics = await waitFor(`${what}: the metrics`, async () => {
           const seen = await envoy!.rateLimitServiceMetrics(policy);
-          return seen['denied_unavailable'] === 30 && (seen['failed'] ?? 0) + (seen['unlimited'] ?? 0) > 0 ? seen : null;
+          return seen['denied_unavailable'] === 30 && (seen['failed'] ?? 0) + (seen['unlimited'] ?? 0) > 0
+            ? seen
+            : null;
         });
         assert.equal(metrics['granted_units'] ?? 0, 0, what);
       }

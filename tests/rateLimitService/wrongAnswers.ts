@@ -10,10 +10,10 @@ function changed(change: (answer: AnswerMessage, status: Status) => void): (good
 
 /** Answers that are none: bytes, or what to make of a good answer. No unit may be spent because of one. */
 export const WRONG_ANSWERS: Readonly<Record<string, Buffer | ((good: Buffer) => Buffer)>> = {
-  'nothing': Buffer.alloc(0),
-  'text': Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
-  'zeros': Buffer.alloc(64),
-  'ones': Buffer.alloc(64, 0xff),
+  nothing: Buffer.alloc(0),
+  text: Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
+  zeros: Buffer.alloc(64),
+  ones: Buffer.alloc(64, 0xff),
   'half a message': (good) => good.subarray(0, good.length - 3),
   'a megabyte': (good) => Buffer.concat([good, Buffer.alloc(1 << 20, 0x7a)]),
   'OK and no status': changed((answer) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { jsonSchemaText } from '../../scripts/policy/jsonSchema.ts';
+import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from './scratch.ts';
 
@@ -12,19 +12,29 @@ const BAD = `${VALID}unmatched: never\nforwardKey: 1\n`;
 
 test('check says that a policy is valid, and which plans are unlimited, on standard output', async () => {
   const file = scratchFile(folder, VALID);
-  assert.deepEqual(await tollgate(['check', file]), { code: 0, err: '', out: `${file}: valid (1 API, 1 plan, 0 consumers, 0 keys; unlimited: free)\n` });
+  assert.deepEqual(await tollgate(['check', file]), {
+    code: 0,
+    err: '',
+    out: `${file}: valid (1 API, 1 plan, 0 consumers, 0 keys; unlimited: free)\n`,
+  });
 });
 
 test('check says all problems and warnings of all policies, on standard error', async () => {
   const [valid, warned, bad] = [VALID, WARNED, BAD].map((text) => scratchFile(folder, text));
   const { code, out, err } = await tollgate(['check', valid!, warned!, bad!]);
   assert.equal(code, 1);
-  assert.equal(out, `${valid}: valid (1 API, 1 plan, 0 consumers, 0 keys; unlimited: free)\n${warned}: valid (1 API, 1 plan, 1 consumer, 0 keys; unlimited: free)\n`);
-  assert.equal(err, `${warned}:4: warning: consumers.acme: has no key; "tollgate keys issue" makes one
+  assert.equal(
+    out,
+    `${valid}: valid (1 API, 1 plan, 0 consumers, 0 keys; unlimited: free)\n${warned}: valid (1 API, 1 plan, 1 consumer, 0 keys; unlimited: free)\n`,
+  );
+  assert.equal(
+    err,
+    `${warned}:4: warning: consumers.acme: has no key; "tollgate keys issue" makes one
 ${bad}:4: unmatched: must be "deny" or "allow"; found "never"
 ${bad}:5: forwardKey: must be true or false; found 1
 ${bad}: 2 problems
-`);
+`,
+  );
   assert.equal((await tollgate(['check', warned!])).code, 0);
 });
 
@@ -40,26 +50,51 @@ test('check --json prints problems and warnings as data', async () => {
       { file: bad, line: 4, column: 1, path: 'unmatched', rule: 'must be "deny" or "allow"', found: '"never"' },
       { file: bad, line: 5, column: 1, path: 'forwardKey', rule: 'must be true or false', found: '1' },
     ],
-    warnings: [{ file: warned, line: 4, column: 14, path: 'consumers.acme', rule: 'has no key; "tollgate keys issue" makes one' }],
+    warnings: [
+      {
+        file: warned,
+        line: 4,
+        column: 14,
+        path: 'consumers.acme',
+        rule: 'has no key; "tollgate keys issue" makes one',
+      },
+    ],
   });
   assert.match((await tollgate(['check', '--json', warned!])).out, /^\{\n {2}"ok": true,/);
 });
 
 test('check and compile read standard input as -', async () => {
-  assert.equal((await tollgate(['check', '-'], { stdin: BAD })).err.split('\n')[0], 'standard input:4: unmatched: must be "deny" or "allow"; found "never"');
-  assert.deepEqual(await tollgate(['check', '-'], { stdin: VALID }), { code: 0, err: '', out: 'standard input: valid (1 API, 1 plan, 0 consumers, 0 keys; unlimited: free)\n' });
+  assert.equal(
+    (await tollgate(['check', '-'], { stdin: BAD })).err.split('\n')[0],
+    'standard input:4: unmatched: must be "deny" or "allow"; found "never"',
+  );
+  assert.deepEqual(await tollgate(['check', '-'], { stdin: VALID }), {
+    code: 0,
+    err: '',
+    out: 'standard input: valid (1 API, 1 plan, 0 consumers, 0 keys; unlimited: free)\n',
+  });
   assert.match((await tollgate(['check', '-'], { stdin: BAD })).err, /^standard input: 2 problems$/m);
   assert.match((await tollgate(['compile', '-'], { stdin: VALID })).out, /^\{"version":1,"policy":"shop",/);
 });
 
 test('standard input is as strict as a file, and is read once', async () => {
-  assert.match((await tollgate(['check', '-'], { stdin: Buffer.from('policy: caf\xe9\n', 'latin1') })).err, /^standard input:1: must be valid UTF-8$/m);
-  assert.match((await tollgate(['check', '-'], { stdin: Buffer.from(VALID, 'utf16le') })).err, /^standard input: must be UTF-8; this is UTF-16/);
+  assert.match(
+    (await tollgate(['check', '-'], { stdin: Buffer.from('policy: caf\xe9\n', 'latin1') })).err,
+    /^standard input:1: must be valid UTF-8$/m,
+  );
+  assert.match(
+    (await tollgate(['check', '-'], { stdin: Buffer.from(VALID, 'utf16le') })).err,
+    /^standard input: must be UTF-8; this is UTF-16/,
+  );
   assert.equal((await tollgate(['check', '-', '-'], { stdin: VALID })).code, 2);
 });
 
 test('check of a file that is not there is a problem, not a crash', async () => {
-  assert.deepEqual(await tollgate(['check', '/no/such.yaml']), { code: 1, out: '', err: '/no/such.yaml: no such file\n/no/such.yaml: 1 problem\n' });
+  assert.deepEqual(await tollgate(['check', '/no/such.yaml']), {
+    code: 1,
+    out: '',
+    err: '/no/such.yaml: no such file\n/no/such.yaml: 1 problem\n',
+  });
 });
 
 test('compile prints JSON on standard output and nothing else there', async () => {
@@ -86,7 +121,15 @@ test('schema prints the JSON Schema', async () => {
 });
 
 test('wrong usage ends with 2 and points to --help', async () => {
-  for (const args of [['check'], ['check', '--jsn', 'x'], ['compile'], ['compile', 'a', 'b'], ['schema', 'x'], ['keys', 'list'], ['keys', 'list', 'a', 'b']]) {
+  for (const args of [
+    ['check'],
+    ['check', '--jsn', 'x'],
+    ['compile'],
+    ['compile', 'a', 'b'],
+    ['schema', 'x'],
+    ['keys', 'list'],
+    ['keys', 'list', 'a', 'b'],
+  ]) {
     const { code, out, err } = await tollgate(args);
     assert.deepEqual([code, out], [2, ''], args.join(' '));
     assert.match(err, new RegExp(`^tollgate ${args[0]}: .*; see tollgate ${args[0]} --help\n$`, 's'));

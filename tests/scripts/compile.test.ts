@@ -9,7 +9,10 @@ const EVERYTHING = new URL('./compile/everything.policy.yaml', import.meta.url);
 test('compiles every field', () => {
   const { policy, problems } = readPolicy(readFileSync(EVERYTHING, 'utf8'), 'everything');
   assert.deepEqual(problems, []);
-  matchesGolden(`${JSON.stringify(compilePolicy(policy!), null, 2)}\n`, new URL('./compile/everything.json', import.meta.url));
+  matchesGolden(
+    `${JSON.stringify(compilePolicy(policy!), null, 2)}\n`,
+    new URL('./compile/everything.json', import.meta.url),
+  );
 });
 
 test('leaves defaults out', () => {
@@ -31,7 +34,12 @@ consumers: { d: { subscriptions: { a: { plan: b, paused: false, limits: {} } }, 
     consumers: [{ name: 'd', subscriptions: [{ api: 'a', plan: 'b' }] }],
   });
   assert.deepEqual(compilePolicy(readPolicy('policy: p', 'p').policy!), {
-    version: 1, policy: 'p', keySources: [{ header: 'x-api-key' }], apis: [], plans: [], consumers: [],
+    version: 1,
+    policy: 'p',
+    keySources: [{ header: 'x-api-key' }],
+    apis: [],
+    plans: [],
+    consumers: [],
   });
 });
 
@@ -52,7 +60,13 @@ plans:
   const { rateLimitService, plans } = compilePolicy(policy!);
   assert.deepEqual(rateLimitService, { cluster: 'ratelimit', domain: 'shop', timeoutMilliseconds: 50 });
   assert.deepEqual(plans, [
-    { name: 'free', quotas: [{ name: 'own', limit: 1, window: '30d' }, { name: 'shared', limit: 9, window: '30d', scope: 'mesh', onUnavailable: 'local-share', localShare: 3 }] },
+    {
+      name: 'free',
+      quotas: [
+        { name: 'own', limit: 1, window: '30d' },
+        { name: 'shared', limit: 9, window: '30d', scope: 'mesh', onUnavailable: 'local-share', localShare: 3 },
+      ],
+    },
     {
       name: 'gold',
       quotas: [
@@ -62,9 +76,18 @@ plans:
       ],
     },
   ]);
-  const written = readPolicy(text.replace('cluster: ratelimit', 'cluster: "outbound|1||a.b", domain: My.Shop, timeout: 1s, calendarMonths: true').replace(/30d, scope: mesh/g, 'month, scope: mesh'), 'p');
+  const written = readPolicy(
+    text
+      .replace('cluster: ratelimit', 'cluster: "outbound|1||a.b", domain: My.Shop, timeout: 1s, calendarMonths: true')
+      .replace(/30d, scope: mesh/g, 'month, scope: mesh'),
+    'p',
+  );
   assert.deepEqual(written.problems, []);
-  assert.deepEqual(compilePolicy(written.policy!).rateLimitService, { cluster: 'outbound|1||a.b', domain: 'My.Shop', timeoutMilliseconds: 1000 });
+  assert.deepEqual(compilePolicy(written.policy!).rateLimitService, {
+    cluster: 'outbound|1||a.b',
+    domain: 'My.Shop',
+    timeoutMilliseconds: 1000,
+  });
 });
 
 test('puts what has no order into that of the names, and a value given twice stands once', () => {
@@ -74,7 +97,11 @@ test('puts what has no order into that of the names, and a value given twice sta
   const text = `policy: p\napis: { a: { paths: [/], plans: [${plans}], routes: [{ name: r, when: { methods: [PUT, GET, PUT] } }] } }\nplans: ${of(`{ quotas: ${of('{ limit: 1, window: day }')} }`)}\nconsumers: ${of('{ plan: zulu }')}\n`;
   const config = compilePolicy(readPolicy(text, 'p').policy!);
   const sorted = ['10', '9', 'alpha', 'mike', 'zulu'];
-  for (const list of [config.plans, config.plans[0]!.quotas!, config.consumers]) assert.deepEqual(list.map(({ name }) => name), sorted);
+  for (const list of [config.plans, config.plans[0]!.quotas!, config.consumers])
+    assert.deepEqual(
+      list.map(({ name }) => name),
+      sorted,
+    );
   assert.deepEqual([config.apis[0]!.plans, config.apis[0]!.routes![0]!.methods], [sorted, ['GET', 'PUT']]);
 });
 
@@ -82,7 +109,10 @@ test('names quotas from the shortest window to the longest', () => {
   const windows = ['month', '7d', 'second', '30d', 'week', 'day', 'hour', 'minute'];
   const quotas = windows.map((window, index) => `q${index}: { limit: 1, window: ${window} }`).join(', ');
   const { plans } = compilePolicy(readPolicy(`policy: p\nplans: { a: { quotas: { ${quotas} } } }\n`, 'p').policy!);
-  assert.deepEqual(plans[0]!.quotas!.map(({ window }) => window), ['second', 'minute', 'hour', 'day', '7d', 'week', 'month', '30d']);
+  assert.deepEqual(
+    plans[0]!.quotas!.map(({ window }) => window),
+    ['second', 'minute', 'hour', 'day', '7d', 'week', 'month', '30d'],
+  );
 });
 
 test('gives the same bytes for the same policy', async () => {

@@ -48,42 +48,168 @@ const KEY = { id: 'a1', digest: digest('a') };
 
 const table: [what: string, edits: Edit[], expected: string[]][] = [
   ['nothing', [], []],
-  ['the policy\'s name', [['policy', 'store']], ['policy: is now called store (was shop) [counters start anew]']],
-  ['unmatched', [['unmatched', 'allow']], ['policy: unmatched deny → allow: requests that match no API pass, ungated [widens access]']],
-  ['key sources', [['keySources', [{ authorization: 'Bearer' }, { header: 'x-api-key' }]]], ['policy: keys are also taken from authorization Bearer']],
+  ["the policy's name", [['policy', 'store']], ['policy: is now called store (was shop) [counters start anew]']],
+  [
+    'unmatched',
+    [['unmatched', 'allow']],
+    ['policy: unmatched deny → allow: requests that match no API pass, ungated [widens access]'],
+  ],
+  [
+    'key sources',
+    [['keySources', [{ authorization: 'Bearer' }, { header: 'x-api-key' }]]],
+    ['policy: keys are also taken from authorization Bearer'],
+  ],
   ['forwardKey', [['forwardKey', true]], ['policy: upstreams now see the key']],
   ['realm', [['realm', 'Shop']], ['policy: a 401 now names the realm "Shop"']],
-  ['anonymous', [['apis.pets.anonymous', 'allow']], ['API pets: anonymous deny → allow: requests without a key pass [widens access]']],
-  ['hosts', [['apis.pets.hosts', ['b.example.com']]], ['API pets: host b.example.com added [widens access]', 'API pets: host a.example.com removed [narrows access]']],
+  [
+    'anonymous',
+    [['apis.pets.anonymous', 'allow']],
+    ['API pets: anonymous deny → allow: requests without a key pass [widens access]'],
+  ],
+  [
+    'hosts',
+    [['apis.pets.hosts', ['b.example.com']]],
+    ['API pets: host b.example.com added [widens access]', 'API pets: host a.example.com removed [narrows access]'],
+  ],
   ['hosts to any', [['apis.pets.hosts', undefined]], ['API pets: hosts a.example.com → any [widens access]']],
   ['paths', [['apis.pets.paths', ['/v1', '/v2']]], ['API pets: path /v2 added [widens access]']],
-  ['paths of a policy that lets the rest pass', [['unmatched', 'allow'], ['apis.pets.paths', ['/v1', '/v2']]], ['policy: unmatched deny → allow: requests that match no API pass, ungated [widens access]', 'API pets: path /v2 added [narrows access]']],
-  ['a new API', [['apis.status', { paths: ['/status'], anonymous: 'allow', upstream: 'v1' }]], ['API status: added on any host /status, anonymous allowed [widens access]']],
+  [
+    'paths of a policy that lets the rest pass',
+    [
+      ['unmatched', 'allow'],
+      ['apis.pets.paths', ['/v1', '/v2']],
+    ],
+    [
+      'policy: unmatched deny → allow: requests that match no API pass, ungated [widens access]',
+      'API pets: path /v2 added [narrows access]',
+    ],
+  ],
+  [
+    'a new API',
+    [['apis.status', { paths: ['/status'], anonymous: 'allow', upstream: 'v1' }]],
+    ['API status: added on any host /status, anonymous allowed [widens access]'],
+  ],
   ['a route', [['apis.pets.routes.0.when', { methods: ['GET', 'HEAD'] }]], ['route pets/beta: other methods']],
-  ['a route\'s upstream', [['apis.pets.routes.0.upstream', 'v2']], ['route pets/beta: goes to v2 (was: v1)']],
-  ['a limit', [['plans.free.quotas.monthly.limit', 5000]], ['plan free: monthly 10,000 → 5,000 for 3 consumers (acme, globex, initech) [narrows access]']],
-  ['a burst', [['plans.free.quotas.smooth.burst', 40]], ['plan free: smooth 5 a second with a burst of 20 → 5 a second with a burst of 40 for 4 consumers (acme, globex, initech, umbrella) [widens access]']],
-  ['a window', [['plans.gold.quotas.monthly.window', 'day']], ['plan gold: monthly 90,000 a month → 90,000 a day for no consumer [counters start anew]']],
-  ['a quota\'s name', [['plans.gold.quotas', { calls: { limit: 90000, window: 'month' } }]], ['plan gold: quota monthly is now called calls for no consumer [counters start anew]']],
-  ['a quota removed', [['plans.free.quotas.smooth', undefined]], ['plan free: quota smooth removed: was 5 a second with a burst of 20 for 4 consumers (acme, globex, initech, umbrella) [widens access]']],
+  ["a route's upstream", [['apis.pets.routes.0.upstream', 'v2']], ['route pets/beta: goes to v2 (was: v1)']],
+  [
+    'a limit',
+    [['plans.free.quotas.monthly.limit', 5000]],
+    ['plan free: monthly 10,000 → 5,000 for 3 consumers (acme, globex, initech) [narrows access]'],
+  ],
+  [
+    'a burst',
+    [['plans.free.quotas.smooth.burst', 40]],
+    [
+      'plan free: smooth 5 a second with a burst of 20 → 5 a second with a burst of 40 for 4 consumers (acme, globex, initech, umbrella) [widens access]',
+    ],
+  ],
+  [
+    'a window',
+    [['plans.gold.quotas.monthly.window', 'day']],
+    ['plan gold: monthly 90,000 a month → 90,000 a day for no consumer [counters start anew]'],
+  ],
+  [
+    "a quota's name",
+    [['plans.gold.quotas', { calls: { limit: 90000, window: 'month' } }]],
+    ['plan gold: quota monthly is now called calls for no consumer [counters start anew]'],
+  ],
+  [
+    'a quota removed',
+    [['plans.free.quotas.smooth', undefined]],
+    [
+      'plan free: quota smooth removed: was 5 a second with a burst of 20 for 4 consumers (acme, globex, initech, umbrella) [widens access]',
+    ],
+  ],
   ['a plan added', [['plans.trial', {}]], ['plan trial: added without quotas: unlimited for no consumer']],
-  ['a plan without quotas any more', [['plans.gold', {}]], ['plan gold: quota monthly removed: was 90,000 a month for no consumer [widens access]', 'plan gold: no quota is left: unlimited for no consumer']],
-  ['the first upstream, to which ungated requests go', [['upstreams', { v2: { url: 'http://127.0.0.1:9002' }, v1: { url: 'http://127.0.0.1:9001' } }]], []],
-  ['a consumer\'s plan', [['consumers.initech.plan', 'gold']], ['consumer initech: pets: plan free → gold: monthly 10,000 → 90,000; quota smooth removed: was 5 a second with a burst of 20 [widens access]']],
-  ['a consumer\'s own limit', [['consumers.umbrella.subscriptions.pets.limits.monthly', 30000]], ['consumer umbrella: pets: own limit: monthly 20,000 → 30,000 [widens access]']],
-  ['a pause', [['consumers.umbrella.subscriptions.pets.paused', true]], ['consumer umbrella: pets: subscription paused [narrows access]']],
-  ['an end', [['consumers.umbrella.subscriptions.pets.until', '2027-01-01T00:00:00Z']], ['consumer umbrella: pets: subscription ends 2027-01-01T00:00:00Z (was: never) [narrows access]']],
-  ['no plan any more', [['consumers.initech', {}]], ['consumer initech: pets: no longer holds plan free [narrows access]']],
-  ['a new consumer', [['consumers.newco', { plan: 'gold', keys: [{ id: 'n', digest: digest('d') }] }]], ['consumer newco: added with plan gold on pets, 1 key [widens access]']],
-  ['a consumer removed', [['consumers.acme', undefined]], ['consumer acme: removed; 2 keys no longer work [narrows access]']],
-  ['a consumer\'s name', [['consumers.globex', undefined], ['consumers.globex-corp', { plan: 'free', keys: [{ id: 'g1', digest: digest('c'), revoked: true }] }]], ['consumer globex: is now called globex-corp [counters start anew]']],
-  ['a key added, with an end', [['consumers.initech.keys', [{ id: 'i1', digest: digest('d'), until: '2027-01-01T00:00:00Z' }]]], ['consumer initech: key i1 added, ends 2027-01-01T00:00:00Z [widens access]']],
-  ['a key revoked', [['consumers.acme.keys.0', { ...KEY, revoked: true }]], ['consumer acme: key a1 revoked [narrows access]']],
-  ['a key no longer revoked', [['consumers.globex.keys.0.revoked', false]], ['consumer globex: key g1 no longer revoked [widens access]']],
-  ['a key that ends later', [['consumers.acme.keys.1.until', '2028-01-01T00:00:00Z']], ['consumer acme: key a2 ends 2028-01-01T00:00:00Z (was: 2027-01-01T00:00:00Z) [widens access]']],
-  ['a key under an old id', [['consumers.acme.keys.0.digest', digest('e')]], ['consumer acme: key a1 added [widens access]', 'consumer acme: key a1 removed [narrows access]']],
+  [
+    'a plan without quotas any more',
+    [['plans.gold', {}]],
+    [
+      'plan gold: quota monthly removed: was 90,000 a month for no consumer [widens access]',
+      'plan gold: no quota is left: unlimited for no consumer',
+    ],
+  ],
+  [
+    'the first upstream, to which ungated requests go',
+    [['upstreams', { v2: { url: 'http://127.0.0.1:9002' }, v1: { url: 'http://127.0.0.1:9001' } }]],
+    [],
+  ],
+  [
+    "a consumer's plan",
+    [['consumers.initech.plan', 'gold']],
+    [
+      'consumer initech: pets: plan free → gold: monthly 10,000 → 90,000; quota smooth removed: was 5 a second with a burst of 20 [widens access]',
+    ],
+  ],
+  [
+    "a consumer's own limit",
+    [['consumers.umbrella.subscriptions.pets.limits.monthly', 30000]],
+    ['consumer umbrella: pets: own limit: monthly 20,000 → 30,000 [widens access]'],
+  ],
+  [
+    'a pause',
+    [['consumers.umbrella.subscriptions.pets.paused', true]],
+    ['consumer umbrella: pets: subscription paused [narrows access]'],
+  ],
+  [
+    'an end',
+    [['consumers.umbrella.subscriptions.pets.until', '2027-01-01T00:00:00Z']],
+    ['consumer umbrella: pets: subscription ends 2027-01-01T00:00:00Z (was: never) [narrows access]'],
+  ],
+  [
+    'no plan any more',
+    [['consumers.initech', {}]],
+    ['consumer initech: pets: no longer holds plan free [narrows access]'],
+  ],
+  [
+    'a new consumer',
+    [['consumers.newco', { plan: 'gold', keys: [{ id: 'n', digest: digest('d') }] }]],
+    ['consumer newco: added with plan gold on pets, 1 key [widens access]'],
+  ],
+  [
+    'a consumer removed',
+    [['consumers.acme', undefined]],
+    ['consumer acme: removed; 2 keys no longer work [narrows access]'],
+  ],
+  [
+    "a consumer's name",
+    [
+      ['consumers.globex', undefined],
+      ['consumers.globex-corp', { plan: 'free', keys: [{ id: 'g1', digest: digest('c'), revoked: true }] }],
+    ],
+    ['consumer globex: is now called globex-corp [counters start anew]'],
+  ],
+  [
+    'a key added, with an end',
+    [['consumers.initech.keys', [{ id: 'i1', digest: digest('d'), until: '2027-01-01T00:00:00Z' }]]],
+    ['consumer initech: key i1 added, ends 2027-01-01T00:00:00Z [widens access]'],
+  ],
+  [
+    'a key revoked',
+    [['consumers.acme.keys.0', { ...KEY, revoked: true }]],
+    ['consumer acme: key a1 revoked [narrows access]'],
+  ],
+  [
+    'a key no longer revoked',
+    [['consumers.globex.keys.0.revoked', false]],
+    ['consumer globex: key g1 no longer revoked [widens access]'],
+  ],
+  [
+    'a key that ends later',
+    [['consumers.acme.keys.1.until', '2028-01-01T00:00:00Z']],
+    ['consumer acme: key a2 ends 2028-01-01T00:00:00Z (was: 2027-01-01T00:00:00Z) [widens access]'],
+  ],
+  [
+    'a key under an old id',
+    [['consumers.acme.keys.0.digest', digest('e')]],
+    ['consumer acme: key a1 added [widens access]', 'consumer acme: key a1 removed [narrows access]'],
+  ],
   ['an upstream', [['upstreams.v1.url', 'http://127.0.0.1:1']], ['upstream v1: other url']],
-  ['a target', [['targets', [{ namespace: 'shop' }]]], ['target: namespace: shop added: enforced there too [narrows access]']],
+  [
+    'a target',
+    [['targets', [{ namespace: 'shop' }]]],
+    ['target: namespace: shop added: enforced there too [narrows access]'],
+  ],
 ];
 
 for (const [what, edits, expected] of table) {
@@ -95,38 +221,83 @@ for (const [what, edits, expected] of table) {
 const RATE_LIMIT_SERVICE = { cluster: 'outbound|8081||ratelimit.tollgate.svc.cluster.local' };
 const HOURLY = { limit: 5000, window: 'hour', scope: 'mesh' };
 /** The policy with a quota of the whole mesh on both plans. */
-const withMesh = (quota: object = HOURLY, rateLimitService: object | null = RATE_LIMIT_SERVICE, gold: object = quota): Edit[] => [
-  ['rateLimitService', rateLimitService ?? undefined], ['plans.free.quotas', { hourly: quota }], ['plans.gold.quotas', { hourly: gold }], ['consumers.umbrella', undefined],
+const withMesh = (
+  quota: object = HOURLY,
+  rateLimitService: object | null = RATE_LIMIT_SERVICE,
+  gold: object = quota,
+): Edit[] => [
+  ['rateLimitService', rateLimitService ?? undefined],
+  ['plans.free.quotas', { hourly: quota }],
+  ['plans.gold.quotas', { hourly: gold }],
+  ['consumers.umbrella', undefined],
 ];
 const everybody = 'for 3 consumers (acme, globex, initech)';
 
 const meshTable: [what: string, old: Edit[], next: Edit[], expected: string[]][] = [
-  ['a quota that the whole mesh has in common', withMesh({ limit: 5000, window: 'hour' }, null), withMesh(), [
-    'rateLimitService: added: cluster outbound|8081||ratelimit.tollgate.svc.cluster.local, domain shop, a request waits up to 50 ms',
-    `plan free: hourly 5,000 an hour in each Envoy → 5,000 an hour over the whole mesh ${everybody} [counters start anew, narrows access]`,
-    'plan gold: hourly 5,000 an hour in each Envoy → 5,000 an hour over the whole mesh for no consumer [counters start anew, narrows access]',
-  ]],
-  ['a quota that each Envoy counts again', withMesh(), withMesh({ limit: 500, window: '7d' }, RATE_LIMIT_SERVICE, HOURLY), [
-    `plan free: hourly 5,000 an hour over the whole mesh → 500 in 7 days in each Envoy ${everybody} [counters start anew, widens access]`,
-  ]],
-  ['a limit of the mesh', withMesh(), withMesh({ ...HOURLY, limit: 6000 }, RATE_LIMIT_SERVICE, HOURLY), [`plan free: hourly 5,000 → 6,000 ${everybody} [widens access]`]],
-  ['a failure mode', withMesh(), withMesh({ ...HOURLY, onUnavailable: 'allow' }, RATE_LIMIT_SERVICE, HOURLY), [`plan free: hourly while the rate limit service does not answer: deny → allow ${everybody} [widens access]`]],
-  ['a local share', withMesh({ ...HOURLY, onUnavailable: 'local-share' }, RATE_LIMIT_SERVICE, HOURLY), withMesh({ ...HOURLY, onUnavailable: 'local-share', localShare: 400 }, RATE_LIMIT_SERVICE, HOURLY), [
-    `plan free: hourly while the rate limit service does not answer: local share of 500 → local share of 400 ${everybody} [narrows access]`,
-  ]],
-  ['a window and the failure mode at once', withMesh({ ...HOURLY, onUnavailable: 'allow' }, RATE_LIMIT_SERVICE, HOURLY), withMesh({ ...HOURLY, window: '30d', onUnavailable: 'local-share' }, RATE_LIMIT_SERVICE, HOURLY), [
-    `plan free: hourly 5,000 an hour over the whole mesh → 5,000 in 30 days over the whole mesh ${everybody} [counters start anew]`,
-    `plan free: hourly while the rate limit service does not answer: allow → local share of 500 ${everybody} [narrows access]`,
-  ]],
-  ['a consumer\'s plan, whose counters the rate limit service keeps apart', withMesh(), [...withMesh(), ['consumers.initech.plan', 'gold']], [
-    'consumer initech: pets: plan free → gold: hourly of the whole mesh is counted anew [counters start anew]',
-  ]],
-  ['the rate limit service', withMesh(), withMesh(HOURLY, { cluster: 'ratelimit', domain: 'store', timeout: '1s', calendarMonths: true }), [
-    'rateLimitService: cluster outbound|8081||ratelimit.tollgate.svc.cluster.local → ratelimit: counts are those that the service there has [counters start anew]',
-    'rateLimitService: domain shop → store [counters start anew]',
-    'rateLimitService: a request waits up to 1000 ms (was: 50 ms)',
-    'rateLimitService: now counts months of the calendar: the service must run with USE_CALENDAR_MONTH_RATE_LIMIT=true',
-  ]],
+  [
+    'a quota that the whole mesh has in common',
+    withMesh({ limit: 5000, window: 'hour' }, null),
+    withMesh(),
+    [
+      'rateLimitService: added: cluster outbound|8081||ratelimit.tollgate.svc.cluster.local, domain shop, a request waits up to 50 ms',
+      `plan free: hourly 5,000 an hour in each Envoy → 5,000 an hour over the whole mesh ${everybody} [counters start anew, narrows access]`,
+      'plan gold: hourly 5,000 an hour in each Envoy → 5,000 an hour over the whole mesh for no consumer [counters start anew, narrows access]',
+    ],
+  ],
+  [
+    'a quota that each Envoy counts again',
+    withMesh(),
+    withMesh({ limit: 500, window: '7d' }, RATE_LIMIT_SERVICE, HOURLY),
+    [
+      `plan free: hourly 5,000 an hour over the whole mesh → 500 in 7 days in each Envoy ${everybody} [counters start anew, widens access]`,
+    ],
+  ],
+  [
+    'a limit of the mesh',
+    withMesh(),
+    withMesh({ ...HOURLY, limit: 6000 }, RATE_LIMIT_SERVICE, HOURLY),
+    [`plan free: hourly 5,000 → 6,000 ${everybody} [widens access]`],
+  ],
+  [
+    'a failure mode',
+    withMesh(),
+    withMesh({ ...HOURLY, onUnavailable: 'allow' }, RATE_LIMIT_SERVICE, HOURLY),
+    [`plan free: hourly while the rate limit service does not answer: deny → allow ${everybody} [widens access]`],
+  ],
+  [
+    'a local share',
+    withMesh({ ...HOURLY, onUnavailable: 'local-share' }, RATE_LIMIT_SERVICE, HOURLY),
+    withMesh({ ...HOURLY, onUnavailable: 'local-share', localShare: 400 }, RATE_LIMIT_SERVICE, HOURLY),
+    [
+      `plan free: hourly while the rate limit service does not answer: local share of 500 → local share of 400 ${everybody} [narrows access]`,
+    ],
+  ],
+  [
+    'a window and the failure mode at once',
+    withMesh({ ...HOURLY, onUnavailable: 'allow' }, RATE_LIMIT_SERVICE, HOURLY),
+    withMesh({ ...HOURLY, window: '30d', onUnavailable: 'local-share' }, RATE_LIMIT_SERVICE, HOURLY),
+    [
+      `plan free: hourly 5,000 an hour over the whole mesh → 5,000 in 30 days over the whole mesh ${everybody} [counters start anew]`,
+      `plan free: hourly while the rate limit service does not answer: allow → local share of 500 ${everybody} [narrows access]`,
+    ],
+  ],
+  [
+    "a consumer's plan, whose counters the rate limit service keeps apart",
+    withMesh(),
+    [...withMesh(), ['consumers.initech.plan', 'gold']],
+    ['consumer initech: pets: plan free → gold: hourly of the whole mesh is counted anew [counters start anew]'],
+  ],
+  [
+    'the rate limit service',
+    withMesh(),
+    withMesh(HOURLY, { cluster: 'ratelimit', domain: 'store', timeout: '1s', calendarMonths: true }),
+    [
+      'rateLimitService: cluster outbound|8081||ratelimit.tollgate.svc.cluster.local → ratelimit: counts are those that the service there has [counters start anew]',
+      'rateLimitService: domain shop → store [counters start anew]',
+      'rateLimitService: a request waits up to 1000 ms (was: 50 ms)',
+      'rateLimitService: now counts months of the calendar: the service must run with USE_CALENDAR_MONTH_RATE_LIMIT=true',
+    ],
+  ],
 ];
 
 for (const [what, old, next, expected] of meshTable) {
@@ -137,7 +308,8 @@ for (const [what, old, next, expected] of meshTable) {
 
 test('no one-way mistake: what widens one way does not widen the other', () => {
   for (const [what, edits] of table.filter(([, edits]) => edits.length === 1)) {
-    const effects = (old: Policy, next: Policy) => configDifferences(compilePolicy(old), compilePolicy(next)).flatMap((difference) => difference.effects);
+    const effects = (old: Policy, next: Policy) =>
+      configDifferences(compilePolicy(old), compilePolicy(next)).flatMap((difference) => difference.effects);
     const [there, back] = [effects(edited(), edited(...edits)), effects(edited(...edits), edited())];
     if (there.length === 1 && back.length === 1 && there[0] !== 'restarts') assert.notEqual(there[0], back[0], what);
   }
@@ -148,10 +320,29 @@ test('diff exits with 0, and with 1 for differences only when asked', async () =
   assert.deepEqual(await tollgate(['diff', old, old]), { code: 0, out: 'no differences\n', err: '' });
   assert.equal((await tollgate(['diff', old, old, '--exit-code'])).code, 0);
   const shown = await tollgate(['diff', old, next]);
-  assert.deepEqual([shown.code, shown.out], [0, 'plan free: monthly 10,000 → 5,000 for 3 consumers (acme, globex, initech) [narrows access]\n1 difference\n']);
+  assert.deepEqual(
+    [shown.code, shown.out],
+    [0, 'plan free: monthly 10,000 → 5,000 for 3 consumers (acme, globex, initech) [narrows access]\n1 difference\n'],
+  );
   assert.equal((await tollgate(['diff', '-', next, '--exit-code'], { stdin: OLD })).code, 1);
-  const { differences, widens } = JSON.parse((await tollgate(['diff', old, next, '--json'])).out) as { differences: unknown[]; widens: boolean };
-  assert.deepEqual([differences, widens], [[{ subject: 'plan free', text: 'monthly 10,000 → 5,000', effects: ['narrows'], consumers: ['acme', 'globex', 'initech'] }], false]);
+  const { differences, widens } = JSON.parse((await tollgate(['diff', old, next, '--json'])).out) as {
+    differences: unknown[];
+    widens: boolean;
+  };
+  assert.deepEqual(
+    [differences, widens],
+    [
+      [
+        {
+          subject: 'plan free',
+          text: 'monthly 10,000 → 5,000',
+          effects: ['narrows'],
+          consumers: ['acme', 'globex', 'initech'],
+        },
+      ],
+      false,
+    ],
+  );
 });
 
 test('diff --resource compares with what is rolled out, of either kind, in a List too', async () => {
@@ -159,12 +350,28 @@ test('diff --resource compares with what is rolled out, of either kind, in a Lis
   const next = scratchFile(folder, OLD.replace('limit: 10000', 'limit: 5000'));
   for (const kind of ['WasmPlugin', 'TrafficExtension']) {
     const out = join(folder, kind);
-    await tollgate(['emit', policy, '--image', `oci://registry.example/tollgate@${digest('a')}`, '-o', out, '--kind', kind]);
+    await tollgate([
+      'emit',
+      policy,
+      '--image',
+      `oci://registry.example/tollgate@${digest('a')}`,
+      '-o',
+      out,
+      '--kind',
+      kind,
+    ]);
     const file = join(out, `3-${kind.toLowerCase()}.shop.tollgate-shop-sidecars.yaml`);
     assert.equal((await tollgate(['diff', '--resource', file, policy])).out, 'no differences\n');
     const list = scratchFile(folder, JSON.stringify({ kind: 'List', items: [load(readFileSync(file, 'utf8'))] }));
-    for (const resource of [file, list]) assert.match((await tollgate(['diff', '--resource', resource, next])).out, /^plan free: monthly 10,000 → 5,000 for 3 consumers/);
-    assert.match((await tollgate(['diff', '--resource', '-', next], { stdin: readFileSync(file) })).out, /^plan free: monthly 10,000 → 5,000 for 3 consumers/);
+    for (const resource of [file, list])
+      assert.match(
+        (await tollgate(['diff', '--resource', resource, next])).out,
+        /^plan free: monthly 10,000 → 5,000 for 3 consumers/,
+      );
+    assert.match(
+      (await tollgate(['diff', '--resource', '-', next], { stdin: readFileSync(file) })).out,
+      /^plan free: monthly 10,000 → 5,000 for 3 consumers/,
+    );
   }
 });
 
@@ -174,9 +381,21 @@ function asKubectlPrints(resource: unknown): unknown {
   return sorted({
     ...rest,
     metadata: {
-      ...metadata, uid: '0b7b3f0e-7f0c-4a55-9e3f-0d6d8c3f2f11', resourceVersion: '7421', generation: 3, creationTimestamp: '2026-01-01T00:00:00Z',
+      ...metadata,
+      uid: '0b7b3f0e-7f0c-4a55-9e3f-0d6d8c3f2f11',
+      resourceVersion: '7421',
+      generation: 3,
+      creationTimestamp: '2026-01-01T00:00:00Z',
       annotations: { 'kubectl.kubernetes.io/last-applied-configuration': `${JSON.stringify(resource)}\n` },
-      managedFields: [{ manager: 'kubectl', operation: 'Apply', apiVersion: 'extensions.istio.io/v1alpha1', fieldsType: 'FieldsV1', fieldsV1: { 'f:spec': { 'f:pluginConfig': {} } } }],
+      managedFields: [
+        {
+          manager: 'kubectl',
+          operation: 'Apply',
+          apiVersion: 'extensions.istio.io/v1alpha1',
+          fieldsType: 'FieldsV1',
+          fieldsV1: { 'f:spec': { 'f:pluginConfig': {} } },
+        },
+      ],
     },
     status: { observedGeneration: '3', conditions: [{ type: 'Reconciled', status: 'True' }] },
   });
@@ -185,47 +404,117 @@ function asKubectlPrints(resource: unknown): unknown {
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, sorted(member)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  );
 }
 
 test('diff --resource finds no drift in what kubectl prints of what was emitted', async () => {
   for (const policy of ['order/shop', 'compile/everything', 'rateLimitService/shop']) {
-    const file = scratchFile(folder, `${readFileSync(new URL(`./${policy}.policy.yaml`, import.meta.url), 'utf8')}\n${policy === 'compile/everything' ? 'targets: [{ namespace: shop }]\n' : ''}`);
-    const printed = await tollgate(['emit', file, '--image', `oci://registry.example/tollgate@${digest('a')}`, '-o', '-']);
-    const plugins = loadAll(printed.out).filter((resource) => (resource as { kind: string }).kind === 'WasmPlugin').map(asKubectlPrints);
+    const file = scratchFile(
+      folder,
+      `${readFileSync(new URL(`./${policy}.policy.yaml`, import.meta.url), 'utf8')}\n${policy === 'compile/everything' ? 'targets: [{ namespace: shop }]\n' : ''}`,
+    );
+    const printed = await tollgate([
+      'emit',
+      file,
+      '--image',
+      `oci://registry.example/tollgate@${digest('a')}`,
+      '-o',
+      '-',
+    ]);
+    const plugins = loadAll(printed.out)
+      .filter((resource) => (resource as { kind: string }).kind === 'WasmPlugin')
+      .map(asKubectlPrints);
     assert.ok(plugins.length > 0, printed.err);
-    const list = dump({ apiVersion: 'v1', items: [...plugins, { kind: 'WasmPlugin', spec: { pluginConfig: { other: 1 } } }], kind: 'List', metadata: { resourceVersion: '' } });
-    assert.deepEqual((await tollgate(['diff', '--resource', '-', file], { stdin: list })).out, 'no differences\n', policy);
+    const list = dump({
+      apiVersion: 'v1',
+      items: [...plugins, { kind: 'WasmPlugin', spec: { pluginConfig: { other: 1 } } }],
+      kind: 'List',
+      metadata: { resourceVersion: '' },
+    });
+    assert.deepEqual(
+      (await tollgate(['diff', '--resource', '-', file], { stdin: list })).out,
+      'no differences\n',
+      policy,
+    );
   }
 });
 
 test('diff --resource takes defaults that are written out, an older order, and the policy among several', async () => {
   const file = scratchFile(folder, OLD);
-  const config = compilePolicy(edited()) as unknown as { apis: object[]; plans: { quotas: object[] }[]; consumers: { keys?: object[]; subscriptions?: object[] }[] };
+  const config = compilePolicy(edited()) as unknown as {
+    apis: object[];
+    plans: { quotas: object[] }[];
+    consumers: { keys?: object[]; subscriptions?: object[] }[];
+  };
   const written = {
-    ...config, unmatched: 'deny', forwardKey: false,
+    ...config,
+    unmatched: 'deny',
+    forwardKey: false,
     apis: config.apis.map((api) => ({ ...api, anonymous: 'deny', preflight: 'deny' })),
-    plans: config.plans.map((plan) => ({ ...plan, quotas: plan.quotas.map((quota) => ({ ...quota, per: 'consumer', scope: 'envoy', onUnavailable: 'deny' })).reverse() })).reverse(),
-    consumers: config.consumers.map((consumer) => ({ ...consumer, keys: (consumer.keys ?? []).map((key) => ({ revoked: false, ...key })), subscriptions: (consumer.subscriptions ?? []).map((subscription) => ({ ...subscription, paused: false })) })).reverse(),
+    plans: config.plans
+      .map((plan) => ({
+        ...plan,
+        quotas: plan.quotas
+          .map((quota) => ({ ...quota, per: 'consumer', scope: 'envoy', onUnavailable: 'deny' }))
+          .reverse(),
+      }))
+      .reverse(),
+    consumers: config.consumers
+      .map((consumer) => ({
+        ...consumer,
+        keys: (consumer.keys ?? []).map((key) => ({ revoked: false, ...key })),
+        subscriptions: (consumer.subscriptions ?? []).map((subscription) => ({ ...subscription, paused: false })),
+      }))
+      .reverse(),
   };
   const plugin = (pluginConfig: unknown): unknown => ({ kind: 'WasmPlugin', spec: { pluginConfig } });
-  const list = JSON.stringify({ kind: 'List', items: [plugin({ ...config, policy: 'another', consumers: [] }), plugin(written)] });
-  assert.deepEqual(await tollgate(['diff', '--resource', '-', file], { stdin: list }), { code: 0, out: 'no differences\n', err: '' });
+  const list = JSON.stringify({
+    kind: 'List',
+    items: [plugin({ ...config, policy: 'another', consumers: [] }), plugin(written)],
+  });
+  assert.deepEqual(await tollgate(['diff', '--resource', '-', file], { stdin: list }), {
+    code: 0,
+    out: 'no differences\n',
+    err: '',
+  });
 });
 
 test('diff --resource refuses a config of any other shape, without a stack trace', async () => {
   const file = scratchFile(folder, OLD);
   const config = compilePolicy(edited());
-  for (const wrong of [{ consumers: [{ name: 'a', keys: 'x' }] }, { consumers: [{ name: 'a', keys: [{ id: 1 }] }] }, { apis: [{ name: 'a', paths: ['/'], plans: ['b'], routes: {} }] }, { plans: [{ name: 'a', quotas: [null] }] }, { keySources: [7] }, { version: 2 }]) {
+  for (const wrong of [
+    { consumers: [{ name: 'a', keys: 'x' }] },
+    { consumers: [{ name: 'a', keys: [{ id: 1 }] }] },
+    { apis: [{ name: 'a', paths: ['/'], plans: ['b'], routes: {} }] },
+    { plans: [{ name: 'a', quotas: [null] }] },
+    { keySources: [7] },
+    { version: 2 },
+  ]) {
     const stdin = JSON.stringify({ kind: 'WasmPlugin', spec: { pluginConfig: { ...config, ...wrong } } });
-    assert.deepEqual(await tollgate(['diff', '--resource', '-', file], { stdin }), { code: 1, out: '', err: 'standard input: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n' });
+    assert.deepEqual(await tollgate(['diff', '--resource', '-', file], { stdin }), {
+      code: 1,
+      out: '',
+      err: 'standard input: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n',
+    });
   }
 });
 
 test('diff of thousands of APIs and consumers takes seconds', () => {
-  const many = (plan: string): Policy => readPolicy(`policy: p\nplans: { x: { quotas: { q: { limit: 1, window: day } } }, y: { quotas: { q: { limit: 2, window: day } } } }\napis:\n${
-    Array.from({ length: 4000 }, (_, i) => `  a${i}: { paths: [/${i}], plans: [x, y] }\n`).join('')}consumers:\n${
-    Array.from({ length: 20_000 }, (_, i) => `  c${i}: { plan: ${i % 5000 === 0 ? plan : 'x'}, subscriptions: { a1: { plan: y } } }\n`).join('')}`, 'p').policy!;
+  const many = (plan: string): Policy =>
+    readPolicy(
+      `policy: p\nplans: { x: { quotas: { q: { limit: 1, window: day } } }, y: { quotas: { q: { limit: 2, window: day } } } }\napis:\n${Array.from(
+        { length: 4000 },
+        (_, i) => `  a${i}: { paths: [/${i}], plans: [x, y] }\n`,
+      ).join('')}consumers:\n${Array.from(
+        { length: 20_000 },
+        (_, i) => `  c${i}: { plan: ${i % 5000 === 0 ? plan : 'x'}, subscriptions: { a1: { plan: y } } }\n`,
+      ).join('')}`,
+      'p',
+    ).policy!;
   const [old, next] = [many('x'), many('y')];
   const started = process.hrtime.bigint();
   assert.equal(policiesDifferences(old, next).length, 4 * 3999);
@@ -238,12 +527,30 @@ test('diff refuses what it cannot compare', async () => {
     const { code, err } = await tollgate(['diff', ...args]);
     return [code, err];
   };
-  assert.deepEqual(await run(policy), [2, 'tollgate diff: takes two policies, OLD and NEW; found 1; see tollgate diff --help\n']);
-  assert.deepEqual(await run('-', '-'), [2, 'tollgate diff: standard input can be one of the two policies; see tollgate diff --help\n']);
-  assert.deepEqual(await run('--resource', '-', '-'), [2, 'tollgate diff: standard input can be the resource or the policy, not both; see tollgate diff --help\n']);
-  assert.deepEqual(await run('--resource', '-', policy), [1, 'standard input: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n']);
-  assert.deepEqual(await run('--resource', policy, policy), [1, `${policy}: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n`]);
-  assert.deepEqual(await run('--resource', join(folder, 'none.yaml'), policy), [1, `${join(folder, 'none.yaml')}: no such file\n`]);
+  assert.deepEqual(await run(policy), [
+    2,
+    'tollgate diff: takes two policies, OLD and NEW; found 1; see tollgate diff --help\n',
+  ]);
+  assert.deepEqual(await run('-', '-'), [
+    2,
+    'tollgate diff: standard input can be one of the two policies; see tollgate diff --help\n',
+  ]);
+  assert.deepEqual(await run('--resource', '-', '-'), [
+    2,
+    'tollgate diff: standard input can be the resource or the policy, not both; see tollgate diff --help\n',
+  ]);
+  assert.deepEqual(await run('--resource', '-', policy), [
+    1,
+    'standard input: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n',
+  ]);
+  assert.deepEqual(await run('--resource', policy, policy), [
+    1,
+    `${policy}: holds no WasmPlugin or TrafficExtension of Tollgate with a plugin config of version 1\n`,
+  ]);
+  assert.deepEqual(await run('--resource', join(folder, 'none.yaml'), policy), [
+    1,
+    `${join(folder, 'none.yaml')}: no such file\n`,
+  ]);
   const bad = scratchFile(folder, 'policy: shop\nunmatched: never\n');
   assert.deepEqual(await run(policy, bad), [1, `${bad}:2: unmatched: must be "deny" or "allow"; found "never"\n`]);
 });

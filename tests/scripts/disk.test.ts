@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readLayout } from '../../scripts/oci/readLayout.ts';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { writeModule } from '../oci/wasmFixture.ts';
 import { scratchFolder } from './scratch.ts';
 
@@ -22,7 +32,11 @@ interface Ended {
 /** The tool as a process of its own, under what `before` sets for it; killed after so many milliseconds if that is said. */
 function tollgate(args: string[], before = 'true', killAfterMs: number | null = null): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn('sh', ['-c', `${before}; exec "$@"`, 'sh', process.execPath, inPackage('scripts', 'bin.mjs'), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(
+      'sh',
+      ['-c', `${before}; exec "$@"`, 'sh', process.execPath, inPackage('scripts', 'bin.mjs'), ...args],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
     let err = '';
     child.stderr.on('data', (bytes: Buffer) => (err += bytes.toString()));
     const killer = killAfterMs === null ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
@@ -36,7 +50,12 @@ function tollgate(args: string[], before = 'true', killAfterMs: number | null = 
 
 const emit = (out: string, image = ONE!): string[] => ['emit', POLICY, '--image', image, '-o', out];
 const pack = (out: string, module = SMALL): string[] => ['pack', '--module', module, '--out', out];
-const contents = (path: string): Record<string, string> => Object.fromEntries(readdirSync(path).sort().map((name) => [name, readFileSync(join(path, name), 'utf8')]));
+const contents = (path: string): Record<string, string> =>
+  Object.fromEntries(
+    readdirSync(path)
+      .sort()
+      .map((name) => [name, readFileSync(join(path, name), 'utf8')]),
+  );
 const withoutStack = ({ err }: Ended): void => assert.doesNotMatch(err, /internal error|\n\s+at /);
 
 /** Files of at most so many blocks of 512 bytes, as on a disk that is full from there on; the signal that goes with it is ignored. */
@@ -78,8 +97,12 @@ test('what is killed has written each file whole or not at all', async () => {
   const usualMs = Date.now() - started;
   for (let round = 0; round < 8; round++) {
     const after = usualMs * (0.6 + round * 0.07);
-    await Promise.all([tollgate(emit(emitted, round % 2 === 0 ? OTHER : ONE), 'true', after), tollgate(pack(packed, round % 2 === 0 ? LARGE : SMALL), 'true', after)]);
-    for (const [name, text] of Object.entries(contents(emitted)).filter(([one]) => one.endsWith('.yaml'))) assert.ok(text === old[name] || text === whole[name], name);
+    await Promise.all([
+      tollgate(emit(emitted, round % 2 === 0 ? OTHER : ONE), 'true', after),
+      tollgate(pack(packed, round % 2 === 0 ? LARGE : SMALL), 'true', after),
+    ]);
+    for (const [name, text] of Object.entries(contents(emitted)).filter(([one]) => one.endsWith('.yaml')))
+      assert.ok(text === old[name] || text === whole[name], name);
     if (existsSync(packed)) await readLayout(packed);
   }
   assert.equal((await tollgate(emit(emitted, OTHER))).code, 0);
@@ -103,11 +126,16 @@ test('what killed runs have left is removed an hour later, and nothing that look
   for (const name of ['.oci-abc123', '.oci-mine12']) leave(join(packs, name), true);
   assert.equal((await tollgate(emit(out))).code, 0);
   assert.equal((await tollgate(pack(join(packs, 'oci')))).code, 0);
-  assert.deepEqual(readdirSync(out).filter((name) => name.endsWith('.tmp')).sort(), ['b.yaml.tmp', 'c.yaml.0123456789ab.tmp', 'notes.tmp']);
+  assert.deepEqual(
+    readdirSync(out)
+      .filter((name) => name.endsWith('.tmp'))
+      .sort(),
+    ['b.yaml.tmp', 'c.yaml.0123456789ab.tmp', 'notes.tmp'],
+  );
   assert.deepEqual(readdirSync(packs).sort(), ['.oci-mine12', '.oci-recent', 'oci']);
 });
 
-test('with a umask of 077 new files are the user\'s alone, and files that were readable stay so', async () => {
+test("with a umask of 077 new files are the user's alone, and files that were readable stay so", async () => {
   const out = join(folder, 'umask');
   assert.equal((await tollgate(emit(out), 'umask 022')).code, 0);
   assert.equal((await tollgate(emit(out, OTHER), 'umask 077')).code, 0);

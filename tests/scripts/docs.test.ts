@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { compilePolicy, loadPolicy, printProblem, readPolicy, type LoadResult } from '../../scripts/policy/index.ts';
-import { jsonSchemaText } from '../../scripts/policy/jsonSchema.ts';
+import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';
 
 const PAGE = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8');
 
@@ -32,7 +32,9 @@ function problemsOf({ problems }: LoadResult): string[] {
 function merge(base: unknown, change: unknown): unknown {
   if (!isMapping(base) || !isMapping(change)) return change;
   const names = new Set([...Object.keys(base), ...Object.keys(change)]);
-  return Object.fromEntries([...names].map((name) => [name, name in change ? merge(base[name], change[name]) : base[name]]));
+  return Object.fromEntries(
+    [...names].map((name) => [name, name in change ? merge(base[name], change[name]) : base[name]]),
+  );
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {
@@ -51,8 +53,15 @@ for (const { line, kind, text } of examples()) {
 }
 
 test('docs/policy.md describes every field', () => {
-  const described = new Set([...PAGE.matchAll(/^\| (`.+?) \|/gm)].flatMap((match) => [...match[1]!.matchAll(/`(\w+)`/g)].map((field) => field[1])));
-  assert.deepEqual(fieldsOf(JSON.parse(jsonSchemaText())).filter((field) => !described.has(field)), []);
+  const described = new Set(
+    [...PAGE.matchAll(/^\| (`.+?) \|/gm)].flatMap((match) =>
+      [...match[1]!.matchAll(/`(\w+)`/g)].map((field) => field[1]),
+    ),
+  );
+  assert.deepEqual(
+    fieldsOf(JSON.parse(jsonSchemaText())).filter((field) => !described.has(field)),
+    [],
+  );
 });
 
 function fieldsOf(schema: unknown): string[] {
@@ -69,8 +78,21 @@ test('docs/policy.md shows messages as they are', () => {
 });
 
 test('the example policy is valid, with a consumer on each plan and no keys', async () => {
-  const { policy, problems } = await loadPolicy(new URL('../../examples/petstore.policy.yaml', import.meta.url).pathname);
+  const { policy, problems } = await loadPolicy(
+    new URL('../../examples/petstore.policy.yaml', import.meta.url).pathname,
+  );
   assert.deepEqual(problems, []);
-  assert.deepEqual(Object.entries(policy!.consumers).map(([name, { plan, keys }]) => [name, plan, keys.length]), [['acme', 'free', 0], ['globex', 'gold', 0]]);
-  assert.deepEqual(policy!.plans['free']!.quotas['per-second'], { limit: 10, window: 'second', per: 'consumer', scope: 'envoy' });
+  assert.deepEqual(
+    Object.entries(policy!.consumers).map(([name, { plan, keys }]) => [name, plan, keys.length]),
+    [
+      ['acme', 'free', 0],
+      ['globex', 'gold', 0],
+    ],
+  );
+  assert.deepEqual(policy!.plans['free']!.quotas['per-second'], {
+    limit: 10,
+    window: 'second',
+    per: 'consumer',
+    scope: 'envoy',
+  });
 });

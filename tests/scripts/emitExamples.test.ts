@@ -13,6 +13,9 @@ for (const example of ['ingress-gateway', 'namespace-sidecars', 'waypoint', 'mes
     if (process.env['UPDATE_GOLDEN'] === '1') await tollgate(args);
     const { code, out, err } = await tollgate([...args, '--check']);
     assert.deepEqual([code, err], [0, ''], `not current; UPDATE_GOLDEN=1 rewrites it\n${out}`);
-    assert.ok(out.split('\n').every((line) => line === '' || line.startsWith('unchanged ')), out);
+    assert.ok(
+      out.split('\n').every((line) => line === '' || line.startsWith('unchanged ')),
+      out,
+    );
   });
 }

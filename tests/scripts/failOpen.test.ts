@@ -6,7 +6,8 @@ import { readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
 
 const IMAGE = `oci://registry.example/tollgate@sha256:${'ab'.repeat(32)}`;
-const GATEWAY = '{ gateway: { namespace: istio-system, selector: { istio: ingressgateway }, gateways: [istio-system/ingress] } }';
+const GATEWAY =
+  '{ gateway: { namespace: istio-system, selector: { istio: ingressgateway }, gateways: [istio-system/ingress] } }';
 const MODERN = '{ gatewayApi: { namespace: edge, kind: Gateway, name: gw } }';
 
 function text(target: string, toysUpstream = 'v2'): string {
@@ -37,36 +38,76 @@ test('only FAIL_OPEN has a guard and rules for what nobody judged', () => {
     assert.deepEqual([...new Set(kinds(all))], ['VirtualService', 'WasmPlugin']);
     assert.doesNotMatch(JSON.stringify(all), /unjudged/);
   }
-  assert.deepEqual([...new Set(kinds(resources(text(GATEWAY), 'FAIL_OPEN')))], ['EnvoyFilter', 'VirtualService', 'WasmPlugin']);
+  assert.deepEqual(
+    [...new Set(kinds(resources(text(GATEWAY), 'FAIL_OPEN')))],
+    ['EnvoyFilter', 'VirtualService', 'WasmPlugin'],
+  );
 });
 
 test('what nobody judged finds its API by host and path, the closer host and then the longer path first', () => {
   const rules = openRulesOf(policyOf(text(GATEWAY)));
-  assert.deepEqual(rules.map(({ api, host, path }) => [api, host, path]), [
-    ['toys', 'api.example.com', '/toys'], ['toys', '*.toys.example.com', '/toys'], ['pets', null, '/v1'], ['pets', null, '/'],
-  ]);
+  assert.deepEqual(
+    rules.map(({ api, host, path }) => [api, host, path]),
+    [
+      ['toys', 'api.example.com', '/toys'],
+      ['toys', '*.toys.example.com', '/toys'],
+      ['pets', null, '/v1'],
+      ['pets', null, '/'],
+    ],
+  );
   assert.deepEqual(openMatches(rules[0]!), [
-    { uri: { exact: '/toys' }, authority: { regex: '(?i)api\\.example\\.com(:[0-9]+)?' } }, { uri: { prefix: '/toys/' }, authority: { regex: '(?i)api\\.example\\.com(:[0-9]+)?' } },
+    { uri: { exact: '/toys' }, authority: { regex: '(?i)api\\.example\\.com(:[0-9]+)?' } },
+    { uri: { prefix: '/toys/' }, authority: { regex: '(?i)api\\.example\\.com(:[0-9]+)?' } },
   ]);
-  assert.deepEqual(openMatches(rules[1]!)[0], { uri: { exact: '/toys' }, authority: { regex: '(?i).+\\.toys\\.example\\.com(:[0-9]+)?' } });
+  assert.deepEqual(openMatches(rules[1]!)[0], {
+    uri: { exact: '/toys' },
+    authority: { regex: '(?i).+\\.toys\\.example\\.com(:[0-9]+)?' },
+  });
   assert.deepEqual(openMatches(rules[3]!), [{ uri: { prefix: '/' } }]);
 });
 
 test('these rules come after every rule for a route, so that a module that works is not passed by', () => {
   const table = resources(text(GATEWAY), 'FAIL_OPEN')[1]!.spec as { http: { name: string }[] };
-  assert.deepEqual(table.http.map(({ name }) => name), ['pets/default', 'toys/default', 'pets/unknown', 'toys/unknown', 'toys/unjudged', 'toys/unjudged', 'pets/unjudged', 'pets/unjudged']);
+  assert.deepEqual(
+    table.http.map(({ name }) => name),
+    [
+      'pets/default',
+      'toys/default',
+      'pets/unknown',
+      'toys/unknown',
+      'toys/unjudged',
+      'toys/unjudged',
+      'pets/unjudged',
+      'pets/unjudged',
+    ],
+  );
 });
 
 test('an HTTPRoute has one such rule when all APIs lead to one upstream, and none otherwise', () => {
-  const rest = (source: string): object[] => (resources(source, 'FAIL_OPEN').find(({ kind }) => kind === 'HTTPRoute')!.spec as { rules: { matches: { path?: object }[] }[] }).rules.filter(({ matches }) => matches[0]!.path !== undefined);
+  const rest = (source: string): object[] =>
+    (
+      resources(source, 'FAIL_OPEN').find(({ kind }) => kind === 'HTTPRoute')!.spec as {
+        rules: { matches: { path?: object }[] }[];
+      }
+    ).rules.filter(({ matches }) => matches[0]!.path !== undefined);
   assert.equal(rest(text(MODERN, 'v1')).length, 1);
   assert.equal(rest(text(MODERN)).length, 0);
 });
 
 test('the warning says what passes, per target', async () => {
-  const warnings = async (source: string): Promise<string> => (await tollgate(['emit', '-', '--image', IMAGE, '-o', '-', '--fail-strategy', 'FAIL_OPEN'], { stdin: source })).err;
-  assert.equal(await warnings(text(GATEWAY)), 'tollgate: warning: FAIL_OPEN: where the image cannot be pulled or a VM has died, requests pass unjudged, without key, quota or plan; a proxy that has had no valid config yet answers 500\n');
-  assert.match(await warnings(text(MODERN)), /FAIL_OPEN: target gateway-gw: unjudged requests are answered with 404, because an HTTPRoute can lead them to one upstream only/);
+  const warnings = async (source: string): Promise<string> =>
+    (await tollgate(['emit', '-', '--image', IMAGE, '-o', '-', '--fail-strategy', 'FAIL_OPEN'], { stdin: source })).err;
+  assert.equal(
+    await warnings(text(GATEWAY)),
+    'tollgate: warning: FAIL_OPEN: where the image cannot be pulled or a VM has died, requests pass unjudged, without key, quota or plan; a proxy that has had no valid config yet answers 500\n',
+  );
+  assert.match(
+    await warnings(text(MODERN)),
+    /FAIL_OPEN: target gateway-gw: unjudged requests are answered with 404, because an HTTPRoute can lead them to one upstream only/,
+  );
   assert.doesNotMatch(await warnings(text(MODERN, 'v1')), /answered with 404/);
-  assert.match(await warnings(text(`${GATEWAY}, { namespace: shop }`)), /FAIL_OPEN: target sidecars: unjudged requests keep what x-tollgate-… headers their callers wrote/);
+  assert.match(
+    await warnings(text(`${GATEWAY}, { namespace: shop }`)),
+    /FAIL_OPEN: target sidecars: unjudged requests keep what x-tollgate-… headers their callers wrote/,
+  );
 });

@@ -1,5 +1,5 @@
-import type { Io } from '../../scripts/command.ts';
-import { main } from '../../scripts/tollgate.ts';
+import type { Io } from '../../scripts/cli/command.ts';
+import { main } from '../../scripts/cli/tollgate.ts';
 
 export interface Run {
   readonly code: number;
@@ -8,7 +8,10 @@ export interface Run {
 }
 
 /** Runs a whole command line as the program does, and keeps what it prints. */
-export async function tollgate(args: string[], input: { stdin?: string | Buffer; signal?: AbortSignal; deliver?: (text: string) => Promise<void> } = {}): Promise<Run> {
+export async function tollgate(
+  args: string[],
+  input: { stdin?: string | Buffer; signal?: AbortSignal; deliver?: (text: string) => Promise<void> } = {},
+): Promise<Run> {
   const printed = { out: '', err: '' };
   const io: Io = {
     out: (text) => void (printed.out += text),

@@ -4,7 +4,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { once } from 'node:events';
-import { readBounded, Unreadable } from '../../scripts/file.ts';
+import { readBounded, Unreadable } from '../../scripts/file/read.ts';
 import { scratchFile, scratchFolder } from './scratch.ts';
 import { tollgate } from './fakeIo.ts';
 
@@ -32,7 +32,10 @@ function pipe(name: string): string {
 
 test('reads files up to their bound, whatever the system says of their size', async () => {
   assert.equal(await reasonOf(scratchFile(folder, 'x'.repeat(MOST))), `read ${MOST}`);
-  assert.equal(await reasonOf(scratchFile(folder, 'x'.repeat(MOST + 1))), `must have at most ${MOST} bytes; found ${MOST + 1}`);
+  assert.equal(
+    await reasonOf(scratchFile(folder, 'x'.repeat(MOST + 1))),
+    `must have at most ${MOST} bytes; found ${MOST + 1}`,
+  );
   assert.equal(await reasonOf(join(folder, 'none')), 'no such file');
   mkdirSync(join(folder, 'folder'));
   assert.equal(await reasonOf(join(folder, 'folder')), 'must be a file; found a folder');
@@ -48,23 +51,34 @@ test('reads of an endless device no more than the bound', { skip: process.platfo
   assert.equal(await reasonOf('/dev/null'), 'read 0');
 });
 
-test('reads a pipe as it is written, and does not wait for a writer that never comes', { skip: process.platform === 'win32' }, async () => {
-  const slow = pipe('slow');
-  const writer = spawn('sh', ['-c', `(printf one; sleep 0.3; printf two) > ${slow}`]);
-  assert.equal(await reasonOf(slow), 'read 6');
-  await ended(writer);
-  const started = performance.now();
-  assert.equal(await reasonOf(pipe('nobody')), 'read 0');
-  assert.ok(performance.now() - started < 10_000);
-  const endless = pipe('endless');
-  const yes = spawn('sh', ['-c', `exec yes > ${endless}`]);
-  assert.equal(await reasonOf(endless), `must have at most ${MOST} bytes; found more`);
-  await ended(yes);
-});
+test(
+  'reads a pipe as it is written, and does not wait for a writer that never comes',
+  { skip: process.platform === 'win32' },
+  async () => {
+    const slow = pipe('slow');
+    const writer = spawn('sh', ['-c', `(printf one; sleep 0.3; printf two) > ${slow}`]);
+    assert.equal(await reasonOf(slow), 'read 6');
+    await ended(writer);
+    const started = performance.now();
+    assert.equal(await reasonOf(pipe('nobody')), 'read 0');
+    assert.ok(performance.now() - started < 10_000);
+    const endless = pipe('endless');
+    const yes = spawn('sh', ['-c', `exec yes > ${endless}`]);
+    assert.equal(await reasonOf(endless), `must have at most ${MOST} bytes; found more`);
+    await ended(yes);
+  },
+);
 
 test('every command that reads a policy or a resource bounds it', { skip: process.platform === 'win32' }, async () => {
   const policy = scratchFile(folder, 'policy: p\n');
-  for (const args of [['check', '/dev/zero'], ['compile', '/dev/zero'], ['rate-limit-service', '/dev/zero'], ['keys', 'list', '/dev/zero'], ['diff', policy, '/dev/zero'], ['diff', '--resource', '/dev/zero', policy]]) {
+  for (const args of [
+    ['check', '/dev/zero'],
+    ['compile', '/dev/zero'],
+    ['rate-limit-service', '/dev/zero'],
+    ['keys', 'list', '/dev/zero'],
+    ['diff', policy, '/dev/zero'],
+    ['diff', '--resource', '/dev/zero', policy],
+  ]) {
     const { code, err } = await tollgate(args);
     assert.equal(code, 1, err);
     assert.match(err, /^\/dev\/zero: must have at most \d+ bytes; found more$/m);

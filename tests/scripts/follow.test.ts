@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Refusal } from '../../scripts/command.ts';
+import { Refusal } from '../../scripts/cli/command.ts';
 import { Follower } from '../../scripts/envoy/follow.ts';
 import { Random } from '../host/random.ts';
 import { scratchFolder } from './scratch.ts';
@@ -15,8 +26,14 @@ class Trial {
   readonly taken: string[] = [];
   readonly follower: Follower;
 
-  constructor(readonly file: string, private readonly takesMs: () => number = () => 0) {
-    this.follower = new Follower({ file, take: (text) => this.take(text), say: (text) => void this.heard.push(text) }, readFileSync(file, 'utf8'));
+  constructor(
+    readonly file: string,
+    private readonly takesMs: () => number = () => 0,
+  ) {
+    this.follower = new Follower(
+      { file, take: (text) => this.take(text), say: (text) => void this.heard.push(text) },
+      readFileSync(file, 'utf8'),
+    );
   }
 
   private async take(text: string): Promise<void> {
@@ -27,9 +44,13 @@ class Trial {
 
   /** Resolves once the text is the last that was taken or refused. */
   async ends(text: string): Promise<void> {
-    const isThere = (): boolean => (text.includes('bad') ? this.heard.at(-1)?.endsWith(text) === true : this.taken.at(-1) === text);
+    const isThere = (): boolean =>
+      text.includes('bad') ? this.heard.at(-1)?.endsWith(text) === true : this.taken.at(-1) === text;
     for (const deadline = Date.now() + WAIT_MS; !isThere(); await pause(10)) {
-      if (Date.now() > deadline) throw new Error(`lost ${text.trim()}; taken ${this.taken.slice(-3).join()}, heard ${this.heard.slice(-3).join()}`);
+      if (Date.now() > deadline)
+        throw new Error(
+          `lost ${text.trim()}; taken ${this.taken.slice(-3).join()}, heard ${this.heard.slice(-3).join()}`,
+        );
     }
   }
 }
@@ -71,7 +92,10 @@ function switchFolder(folder: string, link: string, text: string, random: Random
   renameSync(join(folder, `${link}-next`), join(folder, link));
 }
 
-const layouts: Record<string, (folder: string, random: Random) => { file: string; save: (text: string) => Promise<void> | void }> = {
+const layouts: Record<
+  string,
+  (folder: string, random: Random) => { file: string; save: (text: string) => Promise<void> | void }
+> = {
   'a file': (folder, random) => {
     const file = join(folder, 'policy.yaml');
     writeFileSync(file, 'old');
@@ -84,31 +108,44 @@ const layouts: Record<string, (folder: string, random: Random) => { file: string
   },
   'a folder that is switched': (folder, random) => {
     switchFolder(folder, 'current', 'old', random);
-    return { file: join(folder, 'current', 'policy.yaml'), save: (text) => switchFolder(folder, 'current', text, random) };
+    return {
+      file: join(folder, 'current', 'policy.yaml'),
+      save: (text) => switchFolder(folder, 'current', text, random),
+    };
   },
 };
 
 for (const [name, layout] of Object.entries(layouts)) {
   test(`the newest text is taken in the end, whatever happens to ${name}`, { timeout: 120_000 }, async () => {
     const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);
-    await Promise.all([...Array(12).keys()].map(async (lane) => {
-      const random = new Random(seed + lane);
-      const { file, save } = layout(scratchFolder(), random);
-      const trial = new Trial(file, () => random.below(150));
-      if (random.chance(0.5)) await save('policy: before anybody looks\n');
-      trial.follower.start();
-      for (let round = 0; round < 4; round++) {
-        let text = '';
-        for (let saved = 0, most = 1 + random.below(7); saved < most; saved++) {
-          text = `${round}.${saved} in lane ${lane} is ${random.chance(0.3) ? 'bad' : 'fine'}\n`;
-          await save(text);
-          await pause(random.chance(0.5) ? 0 : random.below(120));
+    await Promise.all(
+      [...Array(12).keys()].map(async (lane) => {
+        const random = new Random(seed + lane);
+        const { file, save } = layout(scratchFolder(), random);
+        const trial = new Trial(file, () => random.below(150));
+        if (random.chance(0.5)) await save('policy: before anybody looks\n');
+        trial.follower.start();
+        for (let round = 0; round < 4; round++) {
+          let text = '';
+          for (let saved = 0, most = 1 + random.below(7); saved < most; saved++) {
+            text = `${round}.${saved} in lane ${lane} is ${random.chance(0.3) ? 'bad' : 'fine'}\n`;
+            await save(text);
+            await pause(random.chance(0.5) ? 0 : random.below(120));
+          }
+          await trial
+            .ends(text)
+            .catch((error: unknown) =>
+              assert.fail(`seed ${seed}, lane ${lane}, round ${round}: ${(error as Error).message}`),
+            );
         }
-        await trial.ends(text).catch((error: unknown) => assert.fail(`seed ${seed}, lane ${lane}, round ${round}: ${(error as Error).message}`));
-      }
-      await trial.follower.stop();
-      assert.deepEqual(trial.taken.filter((text) => !text.endsWith('\n')), [], `a half text was taken (seed ${seed})`);
-    }));
+        await trial.follower.stop();
+        assert.deepEqual(
+          trial.taken.filter((text) => !text.endsWith('\n')),
+          [],
+          `a half text was taken (seed ${seed})`,
+        );
+      }),
+    );
   });
 }
 
@@ -150,7 +187,8 @@ test('what failed for want of time is tried again, with one word about it', { ti
   writeFileSync(file, 'old');
   const heard: string[] = [];
   let tries = 0;
-  const take = (): Promise<void> => (++tries < 4 ? Promise.reject(new Error('did not take it in time')) : Promise.resolve());
+  const take = (): Promise<void> =>
+    ++tries < 4 ? Promise.reject(new Error('did not take it in time')) : Promise.resolve();
   const follower = new Follower({ file, take, say: (text) => void heard.push(text) }, 'older');
   follower.start();
   while (tries < 4) await pause(50);

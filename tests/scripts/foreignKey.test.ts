@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { printProblem, readPolicy } from '../../scripts/policy/index.ts';
-import { censor } from '../../scripts/policy/secret.ts';
+import { censor } from '../../scripts/policy/check/secret.ts';
 import { tollgate } from './fakeIo.ts';
 
 /** Keys as other makers' systems give them out, and as people paste them into the wrong place. */
@@ -20,23 +20,39 @@ const KEYS = [
 
 /** Where a text stands that is no key's place. */
 const PLACES: [place: string, policy: (key: string) => string][] = [
-  ['a policy\'s name', (key) => `policy: ${key}\n`],
+  ["a policy's name", (key) => `policy: ${key}\n`],
   ['a path', (key) => `policy: p\napis: { a: { paths: ["${key}"] } }\n`],
   ['a part of a path', (key) => `policy: p\napis: { a: { paths: ["/v1//${key}/x"] } }\n`],
   ['a host', (key) => `policy: p\napis: { a: { hosts: ["${key}"], paths: [/], plans: [none] } }\n`],
   ['a plan of an API', (key) => `policy: p\napis: { a: { paths: [/], plans: ["${key}"] } }\n`],
-  ['an API\'s name', (key) => `policy: p\napis: { "${key}": { paths: 7 } }\n`],
-  ['a plan\'s name, in a hint', (key) => `policy: p\nplans: { "${key}": }\napis: { a: { paths: [/], plans: [none] } }\n`],
-  ['a route\'s name', (key) => `policy: p\napis: { a: { paths: [/], routes: [{ name: "${key}", when: {} }] } }\n`],
-  ['a condition\'s method', (key) => `policy: p\napis: { a: { paths: [/], routes: [{ name: r, when: { methods: ["${key} "] } }] } }\n`],
+  ["an API's name", (key) => `policy: p\napis: { "${key}": { paths: 7 } }\n`],
+  [
+    "a plan's name, in a hint",
+    (key) => `policy: p\nplans: { "${key}": }\napis: { a: { paths: [/], plans: [none] } }\n`,
+  ],
+  ["a route's name", (key) => `policy: p\napis: { a: { paths: [/], routes: [{ name: "${key}", when: {} }] } }\n`],
+  [
+    "a condition's method",
+    (key) => `policy: p\napis: { a: { paths: [/], routes: [{ name: r, when: { methods: ["${key} "] } }] } }\n`,
+  ],
   ['a key source', (key) => `policy: p\nkeySources: [{ header: "${key}" }, { authorization: "${key}" }]\n`],
-  ['an upstream', (key) => `policy: p\nupstreams: { v: { url: "http://a" } }\napis: { a: { paths: [/], upstream: "${key}" } }\n`],
+  [
+    'an upstream',
+    (key) => `policy: p\nupstreams: { v: { url: "http://a" } }\napis: { a: { paths: [/], upstream: "${key}" } }\n`,
+  ],
   ['a window', (key) => `policy: p\nplans: { a: { quotas: { "${key}": { limit: 1, window: "${key}" } } } }\n`],
-  ['a rate limit service', (key) => `policy: p\nrateLimitService: { cluster: "${key} ", domain: "_${key}", timeout: "${key}" }\n`],
+  [
+    'a rate limit service',
+    (key) => `policy: p\nrateLimitService: { cluster: "${key} ", domain: "_${key}", timeout: "${key}" }\n`,
+  ],
   ['a field', (key) => `policy: p\n"${key}": 1\napis: { a: { paths: [/], "${key}": 1 } }\n`],
   ['a field given twice', (key) => `policy: p\n"${key}": 1\n"${key}": 1\n`],
-  ['a consumer\'s name', (key) => `policy: p\nconsumers: { "${key}": { plan: none, keys: 7 } }\n`],
-  ['a target', (key) => `policy: p\ntargets: [{ namespace: "${key}" }, { gateway: { namespace: "${key}_", selector: { "${key}": "${key} " } } }]\n`],
+  ["a consumer's name", (key) => `policy: p\nconsumers: { "${key}": { plan: none, keys: 7 } }\n`],
+  [
+    'a target',
+    (key) =>
+      `policy: p\ntargets: [{ namespace: "${key}" }, { gateway: { namespace: "${key}_", selector: { "${key}": "${key} " } } }]\n`,
+  ],
   ['a consumer in a warning', (key) => `policy: p\nconsumers: { "${key}": {} }\n`],
 ];
 
@@ -60,16 +76,29 @@ for (const [place, policyWith] of PLACES) {
 
 test('random keys look like keys, whatever they are written in', () => {
   for (const encoding of ['hex', 'base64', 'base64url'] as const) {
-    const missed = Array.from({ length: 2000 }, () => randomBytes(20).toString(encoding)).filter((key) => censor(key) === key);
+    const missed = Array.from({ length: 2000 }, () => randomBytes(20).toString(encoding)).filter(
+      (key) => censor(key) === key,
+    );
     assert.ok(missed.length < 20, `${encoding}: ${missed.length} of 2000, such as ${missed[0]}`);
   }
 });
 
 test('what people think up is still told', () => {
   const names = [
-    'petstore-gold-plan-2026', 'outbound|8081||ratelimit.tollgate.svc.cluster.local', 'bob.smith@example.com', '/v1/customers/reports/v2', '2026-01-31T01:00:00+01:00',
-    'ip-10-0-0-1.eu-west-1.compute.internal', 'http://127.0.0.1:9001/path', 'x-tollgate-consumer', '9007199254740993', '[2001:db8:85a3::8a2e:370:7334]', 'subscriptionLimitOnBurst',
-    'istio-ingressgateway-service-account', '1h30m5s', '100000000000000000000',
+    'petstore-gold-plan-2026',
+    'outbound|8081||ratelimit.tollgate.svc.cluster.local',
+    'bob.smith@example.com',
+    '/v1/customers/reports/v2',
+    '2026-01-31T01:00:00+01:00',
+    'ip-10-0-0-1.eu-west-1.compute.internal',
+    'http://127.0.0.1:9001/path',
+    'x-tollgate-consumer',
+    '9007199254740993',
+    '[2001:db8:85a3::8a2e:370:7334]',
+    'subscriptionLimitOnBurst',
+    'istio-ingressgateway-service-account',
+    '1h30m5s',
+    '100000000000000000000',
   ];
   for (const name of names) assert.equal(censor(name), name);
 });

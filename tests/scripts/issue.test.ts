@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { digestOf } from '../../scripts/keys/key.ts';
 import { placeOf } from '../../scripts/keys/place.ts';
-import { replaceFile } from '../../scripts/keys/replaceFile.ts';
+import { replaceFile } from '../../scripts/file/replaceFile.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from './scratch.ts';
 
@@ -95,7 +95,11 @@ const layouts: Layout[] = [
   {
     name: 'CRLF, a byte order mark and a comment at the end',
     before: `\ufeff${API}consumers:\n  acme:\n    plan: free # end`.replaceAll('\n', '\r\n'),
-    after: `\ufeff${API}consumers:\n  acme:\n    plan: free # end\n    keys:\n      - id: new\n        digest: DIGEST`.replaceAll('\n', '\r\n'),
+    after:
+      `\ufeff${API}consumers:\n  acme:\n    plan: free # end\n    keys:\n      - id: new\n        digest: DIGEST`.replaceAll(
+        '\n',
+        '\r\n',
+      ),
   },
   {
     name: 'a digest in a folded block',
@@ -129,11 +133,15 @@ const layouts: Layout[] = [
     name: 'a new consumer in a policy in braces',
     options: ['--plan', 'free'],
     before: '{ policy: shop, plans: { free: } }\n',
-    after: '{ policy: shop, plans: { free: }, consumers: { acme: { plan: free, keys: [{ id: new, digest: DIGEST }] } } }\n',
+    after:
+      '{ policy: shop, plans: { free: }, consumers: { acme: { plan: free, keys: [{ id: new, digest: DIGEST }] } } }\n',
   },
 ];
 
-async function issueTo(before: string, options: string[] = []): Promise<{ file: string; key: string; code: number; err: string; text: string }> {
+async function issueTo(
+  before: string,
+  options: string[] = [],
+): Promise<{ file: string; key: string; code: number; err: string; text: string }> {
   const file = scratchFile(folder, before);
   const { code, out, err } = await tollgate(['keys', 'issue', '--consumer', 'acme', '--id', 'new', ...options, file]);
   return { file, key: out.trimEnd(), code, err, text: readFileSync(file, 'utf8') };
@@ -157,7 +165,16 @@ test('shows the key once, on standard output only', async () => {
 
 test('--json prints consumer, id, key, digest and times', async () => {
   const file = scratchFile(folder, `${API}consumers:\n  acme:\n`);
-  const { out } = await tollgate(['keys', 'issue', '--json', '--consumer', 'acme', '--until', '2999-01-01T00:00:00Z', file]);
+  const { out } = await tollgate([
+    'keys',
+    'issue',
+    '--json',
+    '--consumer',
+    'acme',
+    '--until',
+    '2999-01-01T00:00:00Z',
+    file,
+  ]);
   const issued = JSON.parse(out) as Record<string, string>;
   assert.deepEqual(Object.keys(issued), ['consumer', 'key', 'id', 'digest', 'until']);
   assert.equal(issued['digest'], digestOf(issued['key']!));
@@ -177,11 +194,33 @@ test('quotes ids that YAML would read as something else', async () => {
 
 const refusals: { name: string; before: string; options?: string[]; message: RegExp }[] = [
   { name: 'an empty file', before: '', message: /:1: must hold a policy; the file is empty$/m },
-  { name: 'a file with problems', before: `${API}consumers:\n  acme:\n    plan: gold\n`, message: /:6: consumers\.acme\.plan: must be a plan of this policy \(free\); found "gold"$/m },
-  { name: 'a consumer that does not exist', before: `${API}consumers:\n  globex:\n`, message: /^no consumer named "acme"; there are globex; --plan PLAN makes a new one$/m },
-  { name: 'a new consumer on a plan that does not exist', before: API, options: ['--plan', 'gold'], message: /^no plan named "gold"; there are free$/m },
-  { name: 'another plan for a consumer that exists', before: `${API}consumers:\n  acme:\n`, options: ['--plan', 'free'], message: /^consumer "acme" has no plan; --plan is for a new consumer$/m },
-  { name: 'an id that is taken', before: `${API}consumers:\n  acme: { keys: [{ id: new, digest: "${ONE}" }] }\n`, message: /^consumer "acme" has a key "new" already$/m },
+  {
+    name: 'a file with problems',
+    before: `${API}consumers:\n  acme:\n    plan: gold\n`,
+    message: /:6: consumers\.acme\.plan: must be a plan of this policy \(free\); found "gold"$/m,
+  },
+  {
+    name: 'a consumer that does not exist',
+    before: `${API}consumers:\n  globex:\n`,
+    message: /^no consumer named "acme"; there are globex; --plan PLAN makes a new one$/m,
+  },
+  {
+    name: 'a new consumer on a plan that does not exist',
+    before: API,
+    options: ['--plan', 'gold'],
+    message: /^no plan named "gold"; there are free$/m,
+  },
+  {
+    name: 'another plan for a consumer that exists',
+    before: `${API}consumers:\n  acme:\n`,
+    options: ['--plan', 'free'],
+    message: /^consumer "acme" has no plan; --plan is for a new consumer$/m,
+  },
+  {
+    name: 'an id that is taken',
+    before: `${API}consumers:\n  acme: { keys: [{ id: new, digest: "${ONE}" }] }\n`,
+    message: /^consumer "acme" has a key "new" already$/m,
+  },
 ];
 
 for (const { name, before, options, message } of refusals) {
@@ -197,10 +236,16 @@ for (const { name, before, options, message } of refusals) {
 test('refuses wrong options with exit code 2, and repeats none of them', async () => {
   const file = scratchFile(folder, API);
   const wrong = [
-    [], ['--consumer', 'acme'], ['--consumer', 'a  b', file], ['--consumer', 'acme', '--id', '-x-', file], ['--consumer', 'acme', '--plan', 'Free', file],
+    [],
+    ['--consumer', 'acme'],
+    ['--consumer', 'a  b', file],
+    ['--consumer', 'acme', '--id', '-x-', file],
+    ['--consumer', 'acme', '--plan', 'Free', file],
     ['--consumer', 'acme', '--until', '2026-01-01T00:00:00Z', file],
-    ['--consumer', 'acme', '--from', 'tomorrow', file], ['--consumer', 'acme', '--from', '2027-01-01T00:00:00Z', '--until', '2026-01-01T00:00:00Z', file],
-    ['--consumer', 'acme', file, 'tg_secret'], ['--consumer', 'acme', '--key', 'tg_secret', file],
+    ['--consumer', 'acme', '--from', 'tomorrow', file],
+    ['--consumer', 'acme', '--from', '2027-01-01T00:00:00Z', '--until', '2026-01-01T00:00:00Z', file],
+    ['--consumer', 'acme', file, 'tg_secret'],
+    ['--consumer', 'acme', '--key', 'tg_secret', file],
   ];
   for (const options of wrong) {
     const { code, out, err } = await tollgate(['keys', 'issue', ...options]);
@@ -227,7 +272,9 @@ test('keeps the mode and a link, and leaves no other file behind', async () => {
 test('writes nothing once it is told to stop', async () => {
   const own = scratchFolder();
   const file = scratchFile(own, `${API}consumers:\n  acme:\n`, 'policy.yaml');
-  const { code, out, err } = await tollgate(['keys', 'issue', '--consumer', 'acme', file], { signal: AbortSignal.abort() });
+  const { code, out, err } = await tollgate(['keys', 'issue', '--consumer', 'acme', file], {
+    signal: AbortSignal.abort(),
+  });
   assert.deepEqual([code, out, err], [1, '', `${file}: stopped; nothing was written\n`]);
   assert.equal(readFileSync(file, 'utf8'), `${API}consumers:\n  acme:\n`);
   assert.deepEqual(readdirSync(own), ['policy.yaml']);
@@ -235,6 +282,9 @@ test('writes nothing once it is told to stop', async () => {
 
 test('does not overwrite what somebody else wrote meanwhile', async () => {
   const file = scratchFile(folder, 'theirs');
-  assert.equal(await replaceFile(await placeOf(file), { before: 'read before', after: 'ours' }, new AbortController().signal), false);
+  assert.equal(
+    await replaceFile(await placeOf(file), { before: 'read before', after: 'ours' }, new AbortController().signal),
+    false,
+  );
   assert.equal(readFileSync(file, 'utf8'), 'theirs');
 });

@@ -68,7 +68,10 @@ const specimen: fc.Arbitrary<Specimen> = fc.record({
 function write({ hand, consumers, target, fresh, consumersLast }: Specimen): { text: string; consumer: string } {
   const chosen = consumers[target % consumers.length]!;
   const inFile = consumers.filter((one) => !fresh || one !== chosen);
-  const lines = inFile.length === 0 ? ['consumers: {}'] : ['consumers:', ...inFile.flatMap((one, index) => consumerLines(one, index, hand))];
+  const lines =
+    inFile.length === 0
+      ? ['consumers: {}']
+      : ['consumers:', ...inFile.flatMap((one, index) => consumerLines(one, index, hand))];
   const rest = ['apis: { pets: { paths: [/], plans: [free] } }', 'plans:', `${' '.repeat(hand.step)}free:`];
   const all = ['policy: shop', ...(consumersLast ? [...rest, ...lines] : [...lines, ...rest])];
   const decorated = all.flatMap((line, index) => {
@@ -80,13 +83,19 @@ function write({ hand, consumers, target, fresh, consumersLast }: Specimen): { t
   return { text: (hand.mark ? '\ufeff' : '') + text, consumer: chosen.name };
 }
 
-function consumerLines({ name, form, keys, keysFirst, quoted }: Written, index: number, { step, listStep }: Hand): string[] {
+function consumerLines(
+  { name, form, keys, keysFirst, quoted }: Written,
+  index: number,
+  { step, listStep }: Hand,
+): string[] {
   const key = quoted ? JSON.stringify(name) : name;
   const digest = `sha256:${String(index + 1).repeat(64)}`;
   const [one, two] = [' '.repeat(step), ' '.repeat(step * 2)];
   const item = ' '.repeat(step * 2 + listStep);
   if (form === 'flow') {
-    const inside = { absent: '', nothing: 'keys: ', null: 'keys: null', '[]': 'keys: [ ]' }[keys as string] ?? `keys: [{ id: old, digest: "${digest}" }]`;
+    const inside =
+      { absent: '', nothing: 'keys: ', null: 'keys: null', '[]': 'keys: [ ]' }[keys as string] ??
+      `keys: [{ id: old, digest: "${digest}" }]`;
     const fields = keysFirst ? [inside, 'plan: free'] : ['plan: free', inside];
     return [`${one}${key}: { ${fields.filter((field) => field !== '').join(', ')} }`];
   }
@@ -130,7 +139,17 @@ test('issuing adds the key and changes nothing else, however the policy is writt
       const { text: before, consumer } = write(specimen);
       assert.deepEqual(readPolicy(before, 'before').problems, []);
       const file = scratchFile(folder, before, 'property.yaml');
-      const { code, out, err } = await tollgate(['keys', 'issue', '--consumer', consumer, '--id', 'new', '--plan', 'free', file]);
+      const { code, out, err } = await tollgate([
+        'keys',
+        'issue',
+        '--consumer',
+        consumer,
+        '--id',
+        'new',
+        '--plan',
+        'free',
+        file,
+      ]);
       assert.equal(code, 0, err);
       const after = readFileSync(file, 'utf8');
 
@@ -140,9 +159,15 @@ test('issuing adds the key and changes nothing else, however the policy is writt
       entry.keys = [...(entry.keys ?? []), { id: 'new', digest: digestOf(out.trimEnd()) }];
       assert.deepEqual(read(after), expected);
 
-      const inserted = insertion(before, after) ?? insertion(withoutEmpty(before), withoutEmpty(after)) ?? insertion(before.replace('keys: null', 'keys: '), after);
+      const inserted =
+        insertion(before, after) ??
+        insertion(withoutEmpty(before), withoutEmpty(after)) ??
+        insertion(before.replace('keys: null', 'keys: '), after);
       assert.notEqual(inserted, null, after);
-      if (/[\r\n]/.test(inserted!)) assert.ok(inserted!.split(/\r\n|\n/).length >= 2 && !inserted!.replaceAll(specimen.hand.lineBreak, '').match(/[\r\n]/));
+      if (/[\r\n]/.test(inserted!))
+        assert.ok(
+          inserted!.split(/\r\n|\n/).length >= 2 && !inserted!.replaceAll(specimen.hand.lineBreak, '').match(/[\r\n]/),
+        );
     }),
     { seed: 3, numRuns: 300 },
   );
@@ -159,7 +184,10 @@ test('issuing and revoking leaves a policy that says so', async () => {
       assert.equal(code, 0, err);
       const revoked = readFileSync(file, 'utf8');
       assert.match(insertion(issued, revoked) ?? '', /^(?:, revoked: true|\s*revoked: true\s*)$/);
-      assert.deepEqual(read(revoked).consumers?.[consumer]?.keys?.at(-1), { ...read(issued).consumers?.[consumer]?.keys?.at(-1), revoked: true });
+      assert.deepEqual(read(revoked).consumers?.[consumer]?.keys?.at(-1), {
+        ...read(issued).consumers?.[consumer]?.keys?.at(-1),
+        revoked: true,
+      });
     }),
     { seed: 4, numRuns: 100 },
   );

@@ -15,7 +15,10 @@ test('CRC-32 gives the known values', () => {
 
 test('CRC-32 agrees with zlib', { skip: !('crc32' in zlib) }, () => {
   const { crc32: theirs } = zlib as unknown as { crc32: (text: string) => number };
-  fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => assert.equal(crc32(text), theirs(text))), { seed: 3 });
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), (text) => assert.equal(crc32(text), theirs(text))),
+    { seed: 3 },
+  );
 });
 
 test('base62 comes back as the number it was, in the width asked for', () => {

@@ -55,9 +55,15 @@ for (const { name, before, after } of revocations) {
 }
 
 test('asks which consumer when several have a key of the id', async () => {
-  const file = scratchFile(folder, `${HEAD}consumers:\n  acme: { keys: [{ id: one, digest: "${ONE}" }] }\n  globex: { keys: [{ id: one, digest: "${TWO}" }] }\n`);
+  const file = scratchFile(
+    folder,
+    `${HEAD}consumers:\n  acme: { keys: [{ id: one, digest: "${ONE}" }] }\n  globex: { keys: [{ id: one, digest: "${TWO}" }] }\n`,
+  );
   const either = await tollgate(['keys', 'revoke', '--id', 'one', file]);
-  assert.deepEqual([either.code, either.err], [1, 'several consumers have a key "one" (acme, globex); say which with --consumer\n']);
+  assert.deepEqual(
+    [either.code, either.err],
+    [1, 'several consumers have a key "one" (acme, globex); say which with --consumer\n'],
+  );
   assert.equal((await tollgate(['keys', 'revoke', '--id', 'one', '--consumer', 'globex', file])).code, 0);
   assert.match(readFileSync(file, 'utf8'), /globex: \{ keys: \[\{ id: one, digest: "[^"]+", revoked: true \}\] \}\n$/);
   const none = await tollgate(['keys', 'revoke', '--id', 'two', file]);
@@ -103,12 +109,19 @@ acme      gone   revoked  -                     2026-01-01T00:00:00Z
 
 test('digests a key from standard input, without its line break', async () => {
   for (const stdin of ['old-key', 'old-key\n', 'old-key\r\n']) {
-    assert.deepEqual(await tollgate(['keys', 'digest'], { stdin }), { code: 0, out: `${digestOf('old-key')}\n`, err: '' });
+    assert.deepEqual(await tollgate(['keys', 'digest'], { stdin }), {
+      code: 0,
+      out: `${digestOf('old-key')}\n`,
+      err: '',
+    });
   }
 });
 
 test('digests what Windows writes, or says what is wrong with it', async () => {
-  assert.equal((await tollgate(['keys', 'digest', '-'], { stdin: '\ufeffold-key\r\n' })).out, `${digestOf('old-key')}\n`);
+  assert.equal(
+    (await tollgate(['keys', 'digest', '-'], { stdin: '\ufeffold-key\r\n' })).out,
+    `${digestOf('old-key')}\n`,
+  );
   const utf16 = await tollgate(['keys', 'digest'], { stdin: Buffer.from('\ufeffold-key\r\n', 'utf16le') });
   assert.deepEqual([utf16.code, utf16.out], [1, '']);
   assert.match(utf16.err, /^standard input: must be UTF-8; this is UTF-16, which ">" of Windows PowerShell writes/);
@@ -120,15 +133,30 @@ test('digests one key, and says when there are several lines', async () => {
 });
 
 test('names the option that is missing', async () => {
-  assert.equal((await tollgate(['keys', 'issue', 'p.yaml'])).err, 'tollgate keys: needs --consumer NAME; see tollgate keys --help\n');
-  assert.equal((await tollgate(['keys', 'revoke', 'p.yaml'])).err, 'tollgate keys: needs --id ID; see tollgate keys --help\n');
+  assert.equal(
+    (await tollgate(['keys', 'issue', 'p.yaml'])).err,
+    'tollgate keys: needs --consumer NAME; see tollgate keys --help\n',
+  );
+  assert.equal(
+    (await tollgate(['keys', 'revoke', 'p.yaml'])).err,
+    'tollgate keys: needs --id ID; see tollgate keys --help\n',
+  );
 });
 
 test('lists a policy from standard input, and changes none there', async () => {
   assert.match((await tollgate(['keys', 'list', '-'], { stdin: LISTED })).out, /^acme {6}gone {3}revoked/m);
-  for (const args of [['issue', '--consumer', 'acme'], ['revoke', '--id', 'one']]) {
+  for (const args of [
+    ['issue', '--consumer', 'acme'],
+    ['revoke', '--id', 'one'],
+  ]) {
     const { code, err } = await tollgate(['keys', ...args, '-'], { stdin: LISTED });
-    assert.deepEqual([code, err], [2, 'tollgate keys: changes POLICY in its place, so it must be a file; - is standard input; see tollgate keys --help\n']);
+    assert.deepEqual(
+      [code, err],
+      [
+        2,
+        'tollgate keys: changes POLICY in its place, so it must be a file; - is standard input; see tollgate keys --help\n',
+      ],
+    );
   }
 });
 
@@ -164,6 +192,10 @@ test('reads a hidden line as a terminal sends it', async () => {
 });
 
 test('keys without or with an unknown word is wrong usage', async () => {
-  assert.deepEqual(await tollgate(['keys']), { code: 2, out: '', err: 'tollgate keys: say issue, revoke, list or digest; see tollgate keys --help\n' });
+  assert.deepEqual(await tollgate(['keys']), {
+    code: 2,
+    out: '',
+    err: 'tollgate keys: say issue, revoke, list or digest; see tollgate keys --help\n',
+  });
   assert.equal((await tollgate(['keys', 'constructor'])).code, 2);
 });

@@ -7,11 +7,19 @@ import { policiesDifferences, printDifference } from '../../scripts/diff/index.t
 import { emitResources } from '../../scripts/istio/index.ts';
 import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
-import { jsonSchemaText } from '../../scripts/policy/jsonSchema.ts';
-import { ORDERED_LISTS } from '../../scripts/policy/order.ts';
+import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';
+import { ORDERED_LISTS } from '../../scripts/policy/compile/order.ts';
 
 const IMAGE = `oci://registry.example/tollgate@sha256:${'a'.repeat(64)}`;
-const POLICIES = ['./order/shop.policy.yaml', './compile/everything.policy.yaml', './rateLimitService/shop.policy.yaml', '../../examples/petstore.policy.yaml', '../../wasmplugins/ingress-gateway/policy.yaml', '../../wasmplugins/waypoint/policy.yaml', '../../wasmplugins/mesh-quotas/policy.yaml'];
+const POLICIES = [
+  './order/shop.policy.yaml',
+  './compile/everything.policy.yaml',
+  './rateLimitService/shop.policy.yaml',
+  '../../examples/petstore.policy.yaml',
+  '../../wasmplugins/ingress-gateway/policy.yaml',
+  '../../wasmplugins/waypoint/policy.yaml',
+  '../../wasmplugins/mesh-quotas/policy.yaml',
+];
 
 type Fields = Record<string, unknown>;
 /** A number from 0 below a bound, of a seeded source. */
@@ -35,7 +43,10 @@ function reordered(value: unknown, field: string, draw: Draw): unknown {
     return ORDERED_LISTS.has(field) ? items : shuffled(items, draw);
   }
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([name, member]): [string, unknown] => [name, reordered(member, name, draw)]);
+  const entries = Object.entries(value).map(([name, member]): [string, unknown] => [
+    name,
+    reordered(member, name, draw),
+  ]);
   if (field !== 'upstreams') return Object.fromEntries(shuffled(entries, draw));
   const [first, ...others] = entries;
   return Object.fromEntries(first === undefined ? [] : [first, ...shuffled(others, draw)]);
@@ -44,8 +55,15 @@ function reordered(value: unknown, field: string, draw: Draw): unknown {
 /** All that the tool makes of a policy, as bytes. */
 function bytesOf(policy: Policy): string {
   const config = serviceConfigOf(policy);
-  const files = policy.targets.length === 0 ? [] : emitResources(policy, { image: IMAGE }).map(({ name, text }) => `${name}\n${text}`);
-  return [JSON.stringify(compilePolicy(policy)), config === null ? '' : serviceConfigText(config, policy.policy), ...files].join('\n');
+  const files =
+    policy.targets.length === 0
+      ? []
+      : emitResources(policy, { image: IMAGE }).map(({ name, text }) => `${name}\n${text}`);
+  return [
+    JSON.stringify(compilePolicy(policy)),
+    config === null ? '' : serviceConfigText(config, policy.policy),
+    ...files,
+  ].join('\n');
 }
 
 for (const file of POLICIES) {
@@ -65,15 +83,25 @@ for (const file of POLICIES) {
   });
 }
 
-const SHOP = load(readFileSync(new URL('./order/shop.policy.yaml', import.meta.url), 'utf8'), { schema: CORE_SCHEMA }) as Fields & {
-  keySources: unknown[]; upstreams: Fields; apis: { pets: { routes: unknown[] } };
+const SHOP = load(readFileSync(new URL('./order/shop.policy.yaml', import.meta.url), 'utf8'), {
+  schema: CORE_SCHEMA,
+}) as Fields & {
+  keySources: unknown[];
+  upstreams: Fields;
+  apis: { pets: { routes: unknown[] } };
 };
 
 test('where order has a meaning, the bytes differ and diff says why', () => {
   const changes: [next: unknown, expected: string][] = [
     [{ ...SHOP, keySources: [...SHOP.keySources].reverse() }, 'policy: key sources in another order'],
-    [{ ...SHOP, apis: { ...SHOP.apis, pets: { ...SHOP.apis.pets, routes: [...SHOP.apis.pets.routes].reverse() } } }, 'API pets: routes in another order: z-first, a-second'],
-    [{ ...SHOP, upstreams: Object.fromEntries(Object.entries(SHOP.upstreams).reverse()) }, 'policy: requests that match no API go to v1 (was: v2)'],
+    [
+      { ...SHOP, apis: { ...SHOP.apis, pets: { ...SHOP.apis.pets, routes: [...SHOP.apis.pets.routes].reverse() } } },
+      'API pets: routes in another order: z-first, a-second',
+    ],
+    [
+      { ...SHOP, upstreams: Object.fromEntries(Object.entries(SHOP.upstreams).reverse()) },
+      'policy: requests that match no API go to v1 (was: v2)',
+    ],
   ];
   for (const [next, expected] of changes) {
     assert.notEqual(bytesOf(policyOf(next)), bytesOf(policyOf(SHOP)), expected);
@@ -92,6 +120,19 @@ test('every list of a policy is known: a new one must say whether its order deci
     Object.values(node).forEach(walk);
   };
   walk(JSON.parse(jsonSchemaText()));
-  const sets = ['consumers', 'gateways', 'hosts', 'keys', 'methods', 'oneOf', 'paths', 'plans', 'ports', 'removeHeaders', 'services', 'targets'];
+  const sets = [
+    'consumers',
+    'gateways',
+    'hosts',
+    'keys',
+    'methods',
+    'oneOf',
+    'paths',
+    'plans',
+    'ports',
+    'removeHeaders',
+    'services',
+    'targets',
+  ];
   assert.deepEqual([...lists].sort(), [...sets, ...ORDERED_LISTS].sort());
 });

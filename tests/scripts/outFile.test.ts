@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { inPackage } from '../../scripts/packageRoot.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { tollgate } from './fakeIo.ts';
 
 const POLICY = inPackage('examples', 'docker', 'policy.yaml');
@@ -41,10 +53,19 @@ for (const [name, args, policyAt] of COMMANDS) {
 
     it('says that a folder, or a file in no folder, cannot be written, and leaves nothing behind', async () => {
       mkdirSync(join(folder, 'dir'), { recursive: true });
-      assert.deepEqual(await tollgate([...args, '-o', join(folder, 'dir')]).then(refusal), [1, `${join(folder, 'dir')}: is a folder; name a file\n`]);
+      assert.deepEqual(await tollgate([...args, '-o', join(folder, 'dir')]).then(refusal), [
+        1,
+        `${join(folder, 'dir')}: is a folder; name a file\n`,
+      ]);
       const nowhere = join(folder, 'nowhere', 'out.json');
-      assert.deepEqual(await tollgate([...args, '-o', nowhere]).then(refusal), [1, `${nowhere}: cannot be written: ENOENT\n`]);
-      assert.deepEqual(readdirSync(folder).filter((found) => found.endsWith('.tmp')), []);
+      assert.deepEqual(await tollgate([...args, '-o', nowhere]).then(refusal), [
+        1,
+        `${nowhere}: cannot be written: ENOENT\n`,
+      ]);
+      assert.deepEqual(
+        readdirSync(folder).filter((found) => found.endsWith('.tmp')),
+        [],
+      );
     });
 
     it('keeps a link a link, and the mode of the file', async () => {
@@ -60,7 +81,10 @@ for (const [name, args, policyAt] of COMMANDS) {
 
 describe('-o', () => {
   it('of run goes with --print-bootstrap', async () => {
-    assert.deepEqual(await tollgate(['run', POLICY, '-o', 'x']).then(refusal), [2, 'tollgate run: --out goes with --print-bootstrap; see tollgate run --help\n']);
+    assert.deepEqual(await tollgate(['run', POLICY, '-o', 'x']).then(refusal), [
+      2,
+      'tollgate run: --out goes with --print-bootstrap; see tollgate run --help\n',
+    ]);
     assert.equal(existsSync('x'), false);
   });
 
@@ -71,5 +95,11 @@ describe('-o', () => {
 });
 
 function refusal({ code, err }: { code: number; err: string }): [number, string] {
-  return [code, err.split('\n').filter((line) => !line.includes('warning:')).join('\n')];
+  return [
+    code,
+    err
+      .split('\n')
+      .filter((line) => !line.includes('warning:'))
+      .join('\n'),
+  ];
 }

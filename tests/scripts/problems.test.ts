@@ -21,7 +21,10 @@ for (const { file, text, expected } of specimens('problems')) {
   test(`refuses ${file}`, () => {
     const { policy, problems } = readPolicy(text, file, NOW_SECONDS);
     assert.equal(policy, null);
-    assert.deepEqual(problems.map((problem) => printProblem(problem)), [expected]);
+    assert.deepEqual(
+      problems.map((problem) => printProblem(problem)),
+      [expected],
+    );
   });
 }
 
@@ -30,6 +33,9 @@ for (const { file, text, expected } of specimens('warnings')) {
     const { policy, problems, warnings } = readPolicy(text, file, NOW_SECONDS);
     assert.deepEqual(problems, []);
     assert.notEqual(policy, null);
-    assert.deepEqual(warnings.map((warning) => printProblem(warning)), [expected]);
+    assert.deepEqual(
+      warnings.map((warning) => printProblem(warning)),
+      [expected],
+    );
   });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { load, YAML11_SCHEMA } from 'js-yaml';
-import { Refusal } from '../../scripts/command.ts';
+import { Refusal } from '../../scripts/cli/command.ts';
 import { emitResources } from '../../scripts/istio/index.ts';
 import { MAX_CONFIG_MAP_BYTES } from '../../scripts/istio/size.ts';
 import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
@@ -41,7 +41,7 @@ function limitOf(config: Level, entries: [key: string, value: string][]): Level[
   return found?.rate_limit;
 }
 
-test('the service\'s configuration is byte-stable', () => {
+test("the service's configuration is byte-stable", () => {
   const text = serviceConfigText(serviceConfigOf(shop)!, 'shop');
   matchesGolden(text, new URL('./rateLimitService/shop.yaml', import.meta.url));
 });
@@ -53,16 +53,28 @@ test('readers of YAML 1.1 see the names of the policy', () => {
 
 test('every caller finds the limit that the policy gives it', () => {
   const config = load(serviceConfigText(serviceConfigOf(shop)!, 'shop')) as Level;
-  const units: Record<string, string> = { 'hour': 'hour', 'day': 'day', '7d': 'week', '30d': 'month' };
+  const units: Record<string, string> = { hour: 'hour', day: 'day', '7d': 'week', '30d': 'month' };
   let asked = 0;
   for (const [plan, { quotas }] of Object.entries(shop.plans)) {
     for (const [quota, { limit, window, per, scope }] of Object.entries(quotas)) {
       for (const api of Object.keys(shop.apis)) {
         for (const consumer of [...Object.keys(shop.consumers), 'somebody']) {
           const subscription = shop.consumers[consumer]?.subscriptions[api];
-          const elsewhere = Object.values(shop.consumers[consumer]?.subscriptions ?? {}).find((other) => other.plan === plan && other.limits?.[quota] !== undefined);
-          const own = per === 'api' ? (subscription?.plan === plan ? subscription.limits?.[quota] : undefined) : elsewhere?.limits?.[quota];
-          const entries: [string, string][] = [['plan', plan], ['quota', quota], ...(per === 'api' ? [['api', api] as [string, string]] : []), ['consumer', consumer]];
+          const elsewhere = Object.values(shop.consumers[consumer]?.subscriptions ?? {}).find(
+            (other) => other.plan === plan && other.limits?.[quota] !== undefined,
+          );
+          const own =
+            per === 'api'
+              ? subscription?.plan === plan
+                ? subscription.limits?.[quota]
+                : undefined
+              : elsewhere?.limits?.[quota];
+          const entries: [string, string][] = [
+            ['plan', plan],
+            ['quota', quota],
+            ...(per === 'api' ? [['api', api] as [string, string]] : []),
+            ['consumer', consumer],
+          ];
           const expected = scope === 'mesh' ? { unit: units[window], requests_per_unit: own ?? limit } : undefined;
           assert.deepEqual(limitOf(config, entries), expected, JSON.stringify(entries));
           asked++;
@@ -71,14 +83,35 @@ test('every caller finds the limit that the policy gives it', () => {
     }
   }
   assert.ok(asked > 30);
-  assert.deepEqual(limitOf(config, [['plan', 'no'], ['quota', 'daily'], ['api', 'pets'], ['consumer', '1e3']]), { unit: 'day', requests_per_unit: 9 });
+  assert.deepEqual(
+    limitOf(config, [
+      ['plan', 'no'],
+      ['quota', 'daily'],
+      ['api', 'pets'],
+      ['consumer', '1e3'],
+    ]),
+    { unit: 'day', requests_per_unit: 9 },
+  );
 });
 
-test('a month is the calendar\'s where the service counts so', () => {
-  const text = 'policy: p\nrateLimitService: { cluster: c, domain: d, calendarMonths: true }\nplans: { a: { quotas: { m: { limit: 1, window: month, scope: mesh } } } }\n';
+test("a month is the calendar's where the service counts so", () => {
+  const text =
+    'policy: p\nrateLimitService: { cluster: c, domain: d, calendarMonths: true }\nplans: { a: { quotas: { m: { limit: 1, window: month, scope: mesh } } } }\n';
   assert.deepEqual(serviceConfigOf(policyOf(text)), {
     domain: 'd',
-    descriptors: [{ key: 'plan', value: 'a', descriptors: [{ key: 'quota', value: 'm', descriptors: [{ key: 'consumer', rate_limit: { unit: 'month', requests_per_unit: 1 } }] }] }],
+    descriptors: [
+      {
+        key: 'plan',
+        value: 'a',
+        descriptors: [
+          {
+            key: 'quota',
+            value: 'm',
+            descriptors: [{ key: 'consumer', rate_limit: { unit: 'month', requests_per_unit: 1 } }],
+          },
+        ],
+      },
+    ],
   });
 });
 
@@ -86,12 +119,26 @@ test('rate limit service prints the configuration, or why there is none', async 
   const { code, out } = await tollgate(['rate-limit-service', '-'], { stdin: readFileSync(SHOP, 'utf8') });
   assert.deepEqual([code, out], [0, readFileSync(new URL('./rateLimitService/shop.yaml', import.meta.url), 'utf8')]);
   const bare = scratchFile(folder, 'policy: shop\nplans: { free: { quotas: { a: { limit: 1, window: hour } } } }\n');
-  assert.deepEqual((await tollgate(['rate-limit-service', bare])).err.split('\n').at(-2), `${bare}: plans: must hold a quota with "scope: mesh": without one there is nothing to count`);
+  assert.deepEqual(
+    (await tollgate(['rate-limit-service', bare])).err.split('\n').at(-2),
+    `${bare}: plans: must hold a quota with "scope: mesh": without one there is nothing to count`,
+  );
   assert.equal((await tollgate(['rate-limit-service', bare])).code, 1);
-  assert.match((await tollgate(['rate-limit-service', '-'], { stdin: 'policy: shop\n' })).err, /^standard input: plans: must hold a quota/m);
-  assert.deepEqual(await tollgate(['rate-limit-service']), { code: 2, out: '', err: 'tollgate rate-limit-service: takes one POLICY; found 0; see tollgate rate-limit-service --help\n' });
+  assert.match(
+    (await tollgate(['rate-limit-service', '-'], { stdin: 'policy: shop\n' })).err,
+    /^standard input: plans: must hold a quota/m,
+  );
+  assert.deepEqual(await tollgate(['rate-limit-service']), {
+    code: 2,
+    out: '',
+    err: 'tollgate rate-limit-service: takes one POLICY; found 0; see tollgate rate-limit-service --help\n',
+  });
   const bad = scratchFile(folder, 'policy: shop\nunmatched: never\n');
-  assert.deepEqual(await tollgate(['rate-limit-service', bad]), { code: 1, out: '', err: `${bad}:2: unmatched: must be "deny" or "allow"; found "never"\n` });
+  assert.deepEqual(await tollgate(['rate-limit-service', bad]), {
+    code: 1,
+    out: '',
+    err: `${bad}:2: unmatched: must be "deny" or "allow"; found "never"\n`,
+  });
 });
 
 test('emit makes a ConfigMap in the namespace of the service', () => {
@@ -101,32 +148,65 @@ test('emit makes a ConfigMap in the namespace of the service', () => {
   assert.deepEqual(Object.keys(resource.data!), ['shop.yaml']);
   assert.equal(resource.data!['shop.yaml'], serviceConfigText(serviceConfigOf(shop)!, 'shop'));
   assert.deepEqual(load(text, { schema: YAML11_SCHEMA }), resource);
-  assert.deepEqual(emitResources(shop, { image: IMAGE, only: ['rate-limit-service'] }).map((file) => file.name), [name]);
-  assert.deepEqual(emitResources(shop, { image: IMAGE, only: ['sidecars'] }).map((file) => file.name), ['3-wasmplugin.shop.tollgate-shop-sidecars.yaml']);
+  assert.deepEqual(
+    emitResources(shop, { image: IMAGE, only: ['rate-limit-service'] }).map((file) => file.name),
+    [name],
+  );
+  assert.deepEqual(
+    emitResources(shop, { image: IMAGE, only: ['sidecars'] }).map((file) => file.name),
+    ['3-wasmplugin.shop.tollgate-shop-sidecars.yaml'],
+  );
 });
 
 test('emit makes no ConfigMap without quotas of the mesh', async () => {
   const file = scratchFile(folder, readFileSync(SHOP, 'utf8').replace(/, scope: mesh(, onUnavailable: [a-z-]+)?/g, ''));
-  assert.deepEqual(emitResources(policyOf(readFileSync(file, 'utf8')), { image: IMAGE }).map(({ resource }) => resource.kind), ['WasmPlugin']);
-  assert.equal((await tollgate(['emit', file, '--image', IMAGE, '-o', '-', '--only', 'rateLimitService'])).err.split('\n').at(-2), '--only rateLimitService: the policy has no such target; it has sidecars');
+  assert.deepEqual(
+    emitResources(policyOf(readFileSync(file, 'utf8')), { image: IMAGE }).map(({ resource }) => resource.kind),
+    ['WasmPlugin'],
+  );
+  assert.equal(
+    (await tollgate(['emit', file, '--image', IMAGE, '-o', '-', '--only', 'rateLimitService'])).err.split('\n').at(-2),
+    '--only rateLimitService: the policy has no such target; it has sidecars',
+  );
 });
 
 test('emit says so where the rate limit service is no service of Kubernetes', async () => {
   const clusters: [cluster: string, isKubernetes: boolean][] = [
-    ['ratelimit', false], ['outbound|8081||ratelimit.example.com', false], ['outbound|8081||ratelimit.tollgate.svc.cluster.local', true], ['outbound|8081|v1|ratelimit.limits.svc', true],
+    ['ratelimit', false],
+    ['outbound|8081||ratelimit.example.com', false],
+    ['outbound|8081||ratelimit.tollgate.svc.cluster.local', true],
+    ['outbound|8081|v1|ratelimit.limits.svc', true],
   ];
   for (const [cluster, isKubernetes] of clusters) {
     const stdin = readFileSync(SHOP, 'utf8').replace('outbound|8081||ratelimit.tollgate.svc.cluster.local', cluster);
     const { out, err } = await tollgate(['emit', '-', '--image', IMAGE, '-o', '-'], { stdin });
     assert.equal(out.includes('kind: "ConfigMap"'), isKubernetes, cluster);
-    assert.equal(err.includes(`warning: rateLimitService: cluster ${cluster} is no service of Kubernetes, so no ConfigMap is made for it; "tollgate rate-limit-service" prints`), !isKubernetes, cluster);
+    assert.equal(
+      err.includes(
+        `warning: rateLimitService: cluster ${cluster} is no service of Kubernetes, so no ConfigMap is made for it; "tollgate rate-limit-service" prints`,
+      ),
+      !isKubernetes,
+      cluster,
+    );
   }
 });
 
 test('a ConfigMap too large for Kubernetes is refused with the remedy', () => {
   const consumer = shop.consumers['1e3']!;
-  const many = { ...shop, consumers: Object.fromEntries(Array.from({ length: 4000 }, (_, index) => [`consumer-${index}`, { ...consumer, keys: [] }])) };
-  assert.throws(() => emitResources(many, { image: IMAGE }), (error) => error instanceof Refusal && new RegExp(`^ConfigMap tollgate-shop-rate-limit-service: would hold \\d{7} bytes, and Kubernetes takes ${MAX_CONFIG_MAP_BYTES} at most; make plans`).test(error.message));
+  const many = {
+    ...shop,
+    consumers: Object.fromEntries(
+      Array.from({ length: 4000 }, (_, index) => [`consumer-${index}`, { ...consumer, keys: [] }]),
+    ),
+  };
+  assert.throws(
+    () => emitResources(many, { image: IMAGE }),
+    (error) =>
+      error instanceof Refusal &&
+      new RegExp(
+        `^ConfigMap tollgate-shop-rate-limit-service: would hold \\d{7} bytes, and Kubernetes takes ${MAX_CONFIG_MAP_BYTES} at most; make plans`,
+      ).test(error.message),
+  );
 });
 
 test('files of an earlier emit go when the mesh counts nothing any more', async () => {
@@ -135,5 +215,8 @@ test('files of an earlier emit go when the mesh counts nothing any more', async 
   const args = (file: string): string[] => ['emit', file, '--image', IMAGE, '-o', out];
   assert.equal((await tollgate(args(fileURLToPath(SHOP)))).code, 0);
   const without = scratchFile(folder, text.replace(/, scope: mesh(, onUnavailable: [a-z-]+)?/g, ''));
-  assert.match((await tollgate(args(without))).out, /^removed {3}.*configmap\.tollgate\.tollgate-shop-rate-limit-service\.yaml$/m);
+  assert.match(
+    (await tollgate(args(without))).out,
+    /^removed {3}.*configmap\.tollgate\.tollgate-shop-rate-limit-service\.yaml$/m,
+  );
 });

@@ -12,7 +12,14 @@ interface KubeObject {
   spec: {
     selector: Record<string, unknown> & { matchLabels?: Record<string, string> };
     ports: { name: string; port: number; targetPort: string }[];
-    template: { metadata: { labels: Record<string, string> }; spec: { securityContext: { runAsNonRoot: boolean; seccompProfile: object }; containers: Container[]; volumes?: object[] } };
+    template: {
+      metadata: { labels: Record<string, string> };
+      spec: {
+        securityContext: { runAsNonRoot: boolean; seccompProfile: object };
+        containers: Container[];
+        volumes?: object[];
+      };
+    };
   };
 }
 
@@ -45,11 +52,17 @@ test('the service is the cluster that policies name', () => {
   assert.equal(`outbound|${port!.port}||${metadata.name}.${metadata.namespace}.svc.cluster.local`, CLUSTER);
   assert.ok(readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8').includes(CLUSTER));
   assert.match(port!.name, /^grpc-/, 'Istio speaks HTTP/2 by this');
-  assert.equal(container('Deployment', 'ratelimit').ports.find(({ name }) => name === port!.targetPort)!.containerPort, 8081);
+  assert.equal(
+    container('Deployment', 'ratelimit').ports.find(({ name }) => name === port!.targetPort)!.containerPort,
+    8081,
+  );
 });
 
 test('selectors choose the pods beside them', () => {
-  for (const [kind, name] of [['Deployment', 'ratelimit'], ['StatefulSet', 'redis']] as const) {
+  for (const [kind, name] of [
+    ['Deployment', 'ratelimit'],
+    ['StatefulSet', 'redis'],
+  ] as const) {
     const { selector, template } = the(kind, name).spec;
     assert.deepEqual(selector.matchLabels, template.metadata.labels);
     assert.deepEqual(the('Service', name).spec.selector, template.metadata.labels);
@@ -58,19 +71,39 @@ test('selectors choose the pods beside them', () => {
 
 test('nothing is on that would make counts inexact', () => {
   const env = Object.fromEntries(container('Deployment', 'ratelimit').env.map(({ name, value }) => [name, value]));
-  for (const flag of ['STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT', 'SHADOW_MODE', 'QUOTA_MODE', 'USE_CALENDAR_MONTH_RATE_LIMIT']) assert.equal(env[flag], 'false', flag);
+  for (const flag of [
+    'STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT',
+    'SHADOW_MODE',
+    'QUOTA_MODE',
+    'USE_CALENDAR_MONTH_RATE_LIMIT',
+  ])
+    assert.equal(env[flag], 'false', flag);
   assert.deepEqual([env['BACKEND_TYPE'], env['LOCAL_CACHE_SIZE_IN_BYTES']], ['redis', '0']);
-  assert.deepEqual([env['RUNTIME_WATCH_ROOT'], env['RUNTIME_IGNOREDOTFILES']], ['false', 'true'], 'ConfigMaps are links');
+  assert.deepEqual(
+    [env['RUNTIME_WATCH_ROOT'], env['RUNTIME_IGNOREDOTFILES']],
+    ['false', 'true'],
+    'ConfigMaps are links',
+  );
   const redis = the('Service', 'redis');
   assert.equal(env['REDIS_URL'], `redis.${redis.metadata.namespace}.svc.cluster.local:${redis.spec.ports[0]!.port}`);
   assert.match(container('StatefulSet', 'redis').args!.join(' '), /--maxmemory-policy noeviction .*--appendonly yes/);
 });
 
 test('the pods may do no more than they must', () => {
-  for (const [kind, name] of [['Deployment', 'ratelimit'], ['StatefulSet', 'redis']] as const) {
+  for (const [kind, name] of [
+    ['Deployment', 'ratelimit'],
+    ['StatefulSet', 'redis'],
+  ] as const) {
     const { securityContext, containers } = the(kind, name).spec.template.spec;
-    assert.deepEqual([securityContext.runAsNonRoot, securityContext.seccompProfile], [true, { type: 'RuntimeDefault' }]);
-    assert.deepEqual(containers[0]!.securityContext, { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } });
+    assert.deepEqual(
+      [securityContext.runAsNonRoot, securityContext.seccompProfile],
+      [true, { type: 'RuntimeDefault' }],
+    );
+    assert.deepEqual(containers[0]!.securityContext, {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
     assert.doesNotMatch(containers[0]!.image, /:latest$|:master$|^[^:]*$/);
     assert.ok(containers[0]!.readinessProbe && containers[0]!.livenessProbe && containers[0]!.resources.limits.memory);
   }

@@ -4,7 +4,8 @@ import { MAX_POLICY_BYTES, printProblems, readPolicy } from '../../scripts/polic
 import { tollgate } from './fakeIo.ts';
 
 type Make = (count: number) => string;
-const many = (count: number, of: (index: number) => string, between = ', '): string => Array.from({ length: count }, (_, index) => of(index)).join(between);
+const many = (count: number, of: (index: number) => string, between = ', '): string =>
+  Array.from({ length: count }, (_, index) => of(index)).join(between);
 const pets = (rest: string): string => `apis: { pets: { paths: [/], plans: [], ${rest} } }\n`;
 
 /** Many of one kind of thing. Each took a time that grows with the square of their number, or was not told how many it may be. */
@@ -12,21 +13,33 @@ const KINDS: Readonly<Record<string, Make>> = {
   'unknown fields': (n) => many(n, (i) => `a${i}: 1\n`, ''),
   'unknown fields of an API': (n) => pets(many(n, (i) => `f${i}: 1`)),
   'APIs with nothing in them': (n) => `apis:\n${many(n, (i) => ` a${i}:\n`, '')}`,
-  'hosts': (n) => pets(`hosts: [${many(n, (i) => `h${i}`)}]`),
+  hosts: (n) => pets(`hosts: [${many(n, (i) => `h${i}`)}]`),
   'bad hosts': (n) => pets(`hosts: [${many(n, () => 'A')}]`),
-  'paths': (n) => `apis: { pets: { paths: [${many(n, (i) => `/p${i}`)}] } }\n`,
-  'hosts times paths': (n) => `apis: { pets: { paths: [${many(n / 2, (i) => `/p${i}`)}], hosts: [${many(n / 2, (i) => `h${i}`)}] } }\n`,
-  'plans that are unknown beside many': (n) => `plans:\n${many(n / 2, (i) => ` p${i}:\n`, '')}${`apis: { pets: { paths: [/], plans: [${many(n / 2, (i) => `x${i}`)}] } }\n`}`,
-  'consumers of many APIs': (n) => `plans: { x: }\napis:\n${many(n / 3, (i) => ` a${i}: {paths: [/${i}], plans: [x]}\n`, '')}consumers:\n${many(n / 3, (i) => ` c${i}: {plan: x}\n`, '')}`,
-  'consumers with two plans': (n) => `plans: { x: {quotas: {q: {limit: 1, window: day}}}, y: {quotas: {q: {limit: 2, window: day}}} }\napis:\n${many(n / 6, (i) => ` a${i}: {paths: [/${i}], plans: [x, y]}\n`, '')}consumers:\n${many(n / 6, (i) => ` c${i}: {plan: x, subscriptions: {a0: {plan: y}}}\n`, '')}`,
-  'own limits of the mesh': (n) => `rateLimitService: { cluster: c }\nplans: { x: {quotas: {q: {limit: 1, window: day, scope: mesh}}} }\napis:\n${many(n / 5, (i) => ` a${i}: {paths: [/${i}], plans: [x]}\n`, '')}consumers: { c: { subscriptions: { ${many(n / 5, (i) => `a${i}: {plan: x, limits: {q: 2}}`)} } } }\n`,
-  'limits and quotas': (n) => `plans: { x: {quotas: {${many(n / 2, (i) => `q${i}: 1`)}}} }\nconsumers: { c: { subscriptions: { a: { plan: x, limits: { ${many(n / 2, (i) => `q${i}: 1`)} } } } } }\n`,
-  'routes': (n) => pets(`routes: [${many(n / 4, (i) => `{name: r${i}, when: {methods: [M${i}]}}`)}]`),
-  'methods of two routes': (n) => pets(`routes: [{name: a, when: {methods: [${many(n / 2, (i) => `M${i}`)}]}}, {name: b, when: {methods: [${many(n / 2, (i) => `M${n - i}`)}]}}]`),
-  'paths of routes': (n) => `apis: { pets: { paths: [${many(n / 2, (i) => `/p${i}`)}], plans: [], routes: [${many(1000, (i) => `{name: r${i}, when: {path: /q}}`)}] } }\n`,
-  'keys with one digest': (n) => `consumers: { c: { keys: [${many(n / 6, () => `{id: k, digest: "sha256:${'1'.repeat(64)}"}`)}] } }\n`,
+  paths: (n) => `apis: { pets: { paths: [${many(n, (i) => `/p${i}`)}] } }\n`,
+  'hosts times paths': (n) =>
+    `apis: { pets: { paths: [${many(n / 2, (i) => `/p${i}`)}], hosts: [${many(n / 2, (i) => `h${i}`)}] } }\n`,
+  'plans that are unknown beside many': (n) =>
+    `plans:\n${many(n / 2, (i) => ` p${i}:\n`, '')}${`apis: { pets: { paths: [/], plans: [${many(n / 2, (i) => `x${i}`)}] } }\n`}`,
+  'consumers of many APIs': (n) =>
+    `plans: { x: }\napis:\n${many(n / 3, (i) => ` a${i}: {paths: [/${i}], plans: [x]}\n`, '')}consumers:\n${many(n / 3, (i) => ` c${i}: {plan: x}\n`, '')}`,
+  'consumers with two plans': (n) =>
+    `plans: { x: {quotas: {q: {limit: 1, window: day}}}, y: {quotas: {q: {limit: 2, window: day}}} }\napis:\n${many(n / 6, (i) => ` a${i}: {paths: [/${i}], plans: [x, y]}\n`, '')}consumers:\n${many(n / 6, (i) => ` c${i}: {plan: x, subscriptions: {a0: {plan: y}}}\n`, '')}`,
+  'own limits of the mesh': (n) =>
+    `rateLimitService: { cluster: c }\nplans: { x: {quotas: {q: {limit: 1, window: day, scope: mesh}}} }\napis:\n${many(n / 5, (i) => ` a${i}: {paths: [/${i}], plans: [x]}\n`, '')}consumers: { c: { subscriptions: { ${many(n / 5, (i) => `a${i}: {plan: x, limits: {q: 2}}`)} } } }\n`,
+  'limits and quotas': (n) =>
+    `plans: { x: {quotas: {${many(n / 2, (i) => `q${i}: 1`)}}} }\nconsumers: { c: { subscriptions: { a: { plan: x, limits: { ${many(n / 2, (i) => `q${i}: 1`)} } } } } }\n`,
+  routes: (n) => pets(`routes: [${many(n / 4, (i) => `{name: r${i}, when: {methods: [M${i}]}}`)}]`),
+  'methods of two routes': (n) =>
+    pets(
+      `routes: [{name: a, when: {methods: [${many(n / 2, (i) => `M${i}`)}]}}, {name: b, when: {methods: [${many(n / 2, (i) => `M${n - i}`)}]}}]`,
+    ),
+  'paths of routes': (n) =>
+    `apis: { pets: { paths: [${many(n / 2, (i) => `/p${i}`)}], plans: [], routes: [${many(1000, (i) => `{name: r${i}, when: {path: /q}}`)}] } }\n`,
+  'keys with one digest': (n) =>
+    `consumers: { c: { keys: [${many(n / 6, () => `{id: k, digest: "sha256:${'1'.repeat(64)}"}`)}] } }\n`,
   'fields below a long name': (n) => `consumers: { ${'a'.repeat(n)}: { ${many(n, (i) => `f${i}: 1`)} } }\n`,
-  'references beside long names': (n) => `plans: { ${many(8, (i) => `${'a'.repeat(500)}${i}:`)} }\nconsumers:\n${many(n / 3, (i) => ` c${i}: {plan: x}\n`, '')}`,
+  'references beside long names': (n) =>
+    `plans: { ${many(8, (i) => `${'a'.repeat(500)}${i}:`)} }\nconsumers:\n${many(n / 3, (i) => ` c${i}: {plan: x}\n`, '')}`,
   'what begins like a key': (n) => `plans: { ${'tg_a'.repeat(n)}: }\n`,
 };
 
@@ -51,9 +64,13 @@ test('of very many problems the first are told, and how many more there are', as
   assert.equal(code, 1);
   assert.deepEqual(err.split('\n').slice(99), [
     'standard input:101:1: must have no other fields than policy, unmatched, keySources, forwardKey, realm, targets, rateLimitService, upstreams, apis, plans, consumers',
-    'standard input: and 50 more problems', 'standard input: 150 problems', '',
+    'standard input: and 50 more problems',
+    'standard input: 150 problems',
+    '',
   ]);
-  const warned = await tollgate(['check', '-'], { stdin: `policy: p\nconsumers:\n${many(101, (i) => `  a${i}:\n`, '')}` });
+  const warned = await tollgate(['check', '-'], {
+    stdin: `policy: p\nconsumers:\n${many(101, (i) => `  a${i}:\n`, '')}`,
+  });
   assert.match(warned.err, /^standard input: and 2 more warnings\n$/m);
 });
 

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { z } from 'zod';
-import { jsonSchemaText } from '../../scripts/policy/jsonSchema.ts';
+import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';
 import { matchesGolden } from './golden.ts';
 
 const schema = JSON.parse(jsonSchemaText()) as z.core.JSONSchema.JSONSchema;
@@ -30,7 +30,16 @@ test('the JSON Schema refuses nothing that check takes', () => {
 });
 
 test('the JSON Schema refuses wrong fields and forms', () => {
-  for (const file of ['unknown-field', 'policy-name', 'quota-window', 'key-digest-is-a-key', 'when-header-number', 'when-header-two-kinds', 'key-source-no-kind', 'quota-limit-fraction']) {
+  for (const file of [
+    'unknown-field',
+    'policy-name',
+    'quota-window',
+    'key-digest-is-a-key',
+    'when-header-number',
+    'when-header-two-kinds',
+    'key-source-no-kind',
+    'quota-limit-fraction',
+  ]) {
     assert.ok(!accepts(new URL(`./problems/${file}.yaml`, import.meta.url)), file);
   }
 });
@@ -40,7 +49,8 @@ test('the JSON Schema describes every field', () => {
   const walk = (node: unknown, path: string): void => {
     if (typeof node !== 'object' || node === null) return;
     const { properties } = node as { properties?: Record<string, { description?: string }> };
-    for (const [name, field] of Object.entries(properties ?? {})) if (field.description === undefined) undescribed.push(`${path}.${name}`);
+    for (const [name, field] of Object.entries(properties ?? {}))
+      if (field.description === undefined) undescribed.push(`${path}.${name}`);
     for (const [name, value] of Object.entries(node)) walk(value, `${path}.${name}`);
   };
   walk(schema, '');
@@ -48,5 +58,6 @@ test('the JSON Schema describes every field', () => {
 });
 
 test('patterns of the JSON Schema work in editors, which read them as Unicode patterns', () => {
-  for (const [, pattern] of jsonSchemaText().matchAll(/"pattern": ("(?:[^"\\]|\\.)*")/g)) assert.doesNotThrow(() => new RegExp(JSON.parse(pattern!) as string, 'u'));
+  for (const [, pattern] of jsonSchemaText().matchAll(/"pattern": ("(?:[^"\\]|\\.)*")/g))
+    assert.doesNotThrow(() => new RegExp(JSON.parse(pattern!) as string, 'u'));
 });

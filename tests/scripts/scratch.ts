@@ -11,7 +11,11 @@ export function scratchFolder(): string {
 }
 
 /** A new file in the folder with this content. */
-export function scratchFile(folder: string, content: string | Uint8Array, name = `${Math.random().toString(36).slice(2)}.policy.yaml`): string {
+export function scratchFile(
+  folder: string,
+  content: string | Uint8Array,
+  name = `${Math.random().toString(36).slice(2)}.policy.yaml`,
+): string {
   const file = join(folder, name);
   writeFileSync(file, content);
   return file;

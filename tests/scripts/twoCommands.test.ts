@@ -1,5 +1,18 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
@@ -29,9 +42,23 @@ function filesBeside(file: string): string[] {
 test('commands at once lose no key and no revocation', async () => {
   const file = contested();
   for (let i = 0; i < 8; i++) await issue(file, `old-${i}`);
-  const runs = await Promise.all([...Array(8).keys()].flatMap((i) => [issue(file, `new-${i}`), tollgate(['keys', 'revoke', '--id', `old-${i}`, file])]));
-  assert.deepEqual(runs.filter(({ code }) => code !== 0), []);
-  assert.deepEqual(keysOf(file).filter(({ revoked }) => revoked).map(({ id }) => id).sort(), [...Array(8).keys()].map((i) => `old-${i}`));
+  const runs = await Promise.all(
+    [...Array(8).keys()].flatMap((i) => [
+      issue(file, `new-${i}`),
+      tollgate(['keys', 'revoke', '--id', `old-${i}`, file]),
+    ]),
+  );
+  assert.deepEqual(
+    runs.filter(({ code }) => code !== 0),
+    [],
+  );
+  assert.deepEqual(
+    keysOf(file)
+      .filter(({ revoked }) => revoked)
+      .map(({ id }) => id)
+      .sort(),
+    [...Array(8).keys()].map((i) => `old-${i}`),
+  );
   assert.equal(keysOf(file).length, 16);
   assert.deepEqual(filesBeside(file), []);
 });
@@ -41,16 +68,21 @@ test('processes at once lose nothing, though they are killed at any moment', { t
   const random = new Random(seed);
   const file = contested();
   const said = nothingSaid();
-  await Promise.all(['a', 'b', 'c'].map(async (name) => {
-    for (let life = 0; life < 3; life++) {
-      const rival = startRival(file, `${name}${life}`, random.below(1e9), 25, said);
-      await rival.begun;
-      if (life < 2) setTimeout(() => rival.kill(), 100 + random.below(1000));
-      await rival.ended;
-    }
-  }));
+  await Promise.all(
+    ['a', 'b', 'c'].map(async (name) => {
+      for (let life = 0; life < 3; life++) {
+        const rival = startRival(file, `${name}${life}`, random.below(1e9), 25, said);
+        await rival.begun;
+        if (life < 2) setTimeout(() => rival.kill(), 100 + random.below(1000));
+        await rival.ended;
+      }
+    }),
+  );
   assert.deepEqual(lostIn(file, said), [], `seed ${seed}`);
-  assert.ok(said.issued.size > 20 && said.revoked.size > 10, `only ${said.issued.size} keys were issued and ${said.revoked.size} revoked`);
+  assert.ok(
+    said.issued.size > 20 && said.revoked.size > 10,
+    `only ${said.issued.size} keys were issued and ${said.revoked.size} revoked`,
+  );
 });
 
 test('a killed process holds nobody up', async () => {
@@ -65,12 +97,14 @@ test('a killed process holds nobody up', async () => {
 });
 
 test('a lock of a machine that is gone is broken after a while, an unreadable one too', async () => {
-  await Promise.all(['elsewhere 1 token', ''].map(async (holder) => {
-    const file = contested();
-    writeFileSync((await placeOf(file)).lock, holder);
-    assert.equal((await issue(file, 'one')).code, 0);
-    assert.deepEqual(filesBeside(file), []);
-  }));
+  await Promise.all(
+    ['elsewhere 1 token', ''].map(async (holder) => {
+      const file = contested();
+      writeFileSync((await placeOf(file)).lock, holder);
+      assert.equal((await issue(file, 'one')).code, 0);
+      assert.deepEqual(filesBeside(file), []);
+    }),
+  );
 });
 
 test('who lost its turn while it slept begins anew, and its key is the one that was shown', async () => {
@@ -86,7 +120,10 @@ test('who lost its turn while it slept begins anew, and its key is the one that 
   });
   assert.equal(code, 0);
   assert.equal(shown.length, 1);
-  assert.deepEqual(keysOf(file).map(({ id }) => id), ['quick', 'slow']);
+  assert.deepEqual(
+    keysOf(file).map(({ id }) => id),
+    ['quick', 'slow'],
+  );
 });
 
 const saves: { name: string; save: (file: string) => void; kept: RegExp }[] = [
@@ -99,7 +136,11 @@ const saves: { name: string; save: (file: string) => void; kept: RegExp }[] = [
     },
     kept: /# saved\n$/,
   },
-  { name: 'away and back', save: (file) => void (unlinkSync(file), writeFileSync(file, `${CONTESTED}# saved\n`)), kept: /# saved\n$/ },
+  {
+    name: 'away and back',
+    save: (file) => void (unlinkSync(file), writeFileSync(file, `${CONTESTED}# saved\n`)),
+    kept: /# saved\n$/,
+  },
 ];
 
 for (const { name, save, kept } of saves) {
@@ -108,7 +149,10 @@ for (const { name, save, kept } of saves) {
     const { code } = await issue(file, 'one', { deliver: () => Promise.resolve(save(file)) });
     assert.equal(code, 0);
     assert.match(readFileSync(file, 'utf8'), kept);
-    assert.deepEqual(keysOf(file).map(({ id }) => id), ['one']);
+    assert.deepEqual(
+      keysOf(file).map(({ id }) => id),
+      ['one'],
+    );
   });
 }
 
@@ -126,14 +170,21 @@ test('a link that is switched meanwhile is followed', async () => {
   assert.equal(code, 0);
   assert.ok(lstatSync(file).isSymbolicLink());
   assert.equal(readFileSync(join(folder, 'one'), 'utf8'), CONTESTED);
-  assert.deepEqual(keysOf(join(folder, 'two')).map(({ id }) => id), ['key']);
+  assert.deepEqual(
+    keysOf(join(folder, 'two')).map(({ id }) => id),
+    ['key'],
+  );
 });
 
 test('says that a printed key opens nothing when it could not be stored after all', async () => {
   for (const [spoil, rule] of [
     [(file: string): void => writeFileSync(file, 'policy: [\n'), /must be valid YAML/],
     [(file: string): void => unlinkSync(file), /no such file/],
-    [(file: string): void => writeFileSync(file, CONTESTED.replace('[]', `[{ id: one, digest: "sha256:${'1'.repeat(64)}" }]`)), /has a key "one" already/],
+    [
+      (file: string): void =>
+        writeFileSync(file, CONTESTED.replace('[]', `[{ id: one, digest: "sha256:${'1'.repeat(64)}" }]`)),
+      /has a key "one" already/,
+    ],
   ] as const) {
     const file = contested();
     const { code, err } = await issue(file, 'one', { deliver: () => Promise.resolve(spoil(file)) });
@@ -145,7 +196,9 @@ test('says that a printed key opens nothing when it could not be stored after al
 
 test('stores no key that could not be printed', async () => {
   const file = contested();
-  const { code, err } = await issue(file, 'one', { deliver: () => Promise.reject(Object.assign(new Error('gone'), { code: 'EPIPE' })) });
+  const { code, err } = await issue(file, 'one', {
+    deliver: () => Promise.reject(Object.assign(new Error('gone'), { code: 'EPIPE' })),
+  });
   assert.deepEqual([code, err], [1, `the key could not be printed (EPIPE), so nothing was written to ${file}\n`]);
   assert.equal(readFileSync(file, 'utf8'), CONTESTED);
   assert.deepEqual(filesBeside(file), []);
@@ -162,20 +215,38 @@ test('gives up on a file that somebody saves at every moment, and says so', asyn
 
 const isRoot = process.getuid?.() === 0;
 
-test('says why a file in a folder that may not be written is not changed', { skip: isRoot && 'root may write everywhere' }, async () => {
-  const file = contested();
-  chmodSync(join(file, '..'), 0o555);
-  const { code, err } = await issue(file, 'one');
-  chmodSync(join(file, '..'), 0o755);
-  assert.deepEqual([code, err], [1, `${file}: cannot be written: permission denied; it is replaced by a new file, so its folder must be writable too; nothing was written\n`]);
-});
+test(
+  'says why a file in a folder that may not be written is not changed',
+  { skip: isRoot && 'root may write everywhere' },
+  async () => {
+    const file = contested();
+    chmodSync(join(file, '..'), 0o555);
+    const { code, err } = await issue(file, 'one');
+    chmodSync(join(file, '..'), 0o755);
+    assert.deepEqual(
+      [code, err],
+      [
+        1,
+        `${file}: cannot be written: permission denied; it is replaced by a new file, so its folder must be writable too; nothing was written\n`,
+      ],
+    );
+  },
+);
 
 test('keeps a file that may not be written, and refuses what is no file', async () => {
   const file = contested();
   const folder = join(file, '..', 'folder');
   mkdirSync(folder);
-  assert.deepEqual(await issue(folder, 'one'), { code: 1, out: '', err: `${folder}: is changed in its place, so it must be a file\n` });
-  assert.deepEqual(await issue('/dev/null', 'one'), { code: 1, out: '', err: '/dev/null: is changed in its place, so it must be a file\n' });
+  assert.deepEqual(await issue(folder, 'one'), {
+    code: 1,
+    out: '',
+    err: `${folder}: is changed in its place, so it must be a file\n`,
+  });
+  assert.deepEqual(await issue('/dev/null', 'one'), {
+    code: 1,
+    out: '',
+    err: '/dev/null: is changed in its place, so it must be a file\n',
+  });
   rmSync(folder, { recursive: true });
   assert.match((await issue(folder, 'one')).err, /folder: no such file\n$/);
 });

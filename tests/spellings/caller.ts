@@ -17,7 +17,10 @@ export interface Caller {
 export function callHttp1(port: number): Caller {
   return {
     async send({ authority, target }) {
-      const reply = await sendRaw(port, requestBytes({ method: 'GET', path: target, host: authority, headers: [['x-api-key', KEY]] }));
+      const reply = await sendRaw(
+        port,
+        requestBytes({ method: 'GET', path: target, host: authority, headers: [['x-api-key', KEY]] }),
+      );
       return reply === null ? null : passed(reply.status, Buffer.from(reply.body, 'latin1').toString('utf8'));
     },
     close: () => undefined,
@@ -39,7 +42,10 @@ function sendStream(session: ClientHttp2Session, { authority, target }: Spelling
     let status = 0;
     let body = '';
     try {
-      const stream = session.request({ ':authority': authority, ':path': target, 'x-api-key': KEY }, { endStream: true });
+      const stream = session.request(
+        { ':authority': authority, ':path': target, 'x-api-key': KEY },
+        { endStream: true },
+      );
       stream.on('response', (headers) => (status = headers[':status'] ?? 0));
       stream.setEncoding('utf8').on('data', (text: string) => (body += text));
       stream.on('error', () => undefined).on('close', () => resolve(passed(status, body)));

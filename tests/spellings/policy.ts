@@ -17,14 +17,19 @@ const APIS: Record<string, Api> = {
 const REST: Api = { paths: ['/'] };
 
 /** Policies under which a spelling is tried: what no API takes passes, or falls to an API of its own. */
-export const POLICIES: Record<string, Record<string, Api>> = { 'unmatched: allow': APIS, 'an API for the rest': { ...APIS, rest: REST } };
+export const POLICIES: Record<string, Record<string, Api>> = {
+  'unmatched: allow': APIS,
+  'an API for the rest': { ...APIS, rest: REST },
+};
 
 export function policyOf(apis: Record<string, Api>, digest: string): string {
   return JSON.stringify({
     policy: 'spellings',
     unmatched: 'allow',
     upstreams: { v1: { url: 'http://127.0.0.1:9001' } },
-    apis: Object.fromEntries(Object.entries(apis).map(([name, api]) => [name, { ...api, upstream: 'v1', plans: ['gold'] }])),
+    apis: Object.fromEntries(
+      Object.entries(apis).map(([name, api]) => [name, { ...api, upstream: 'v1', plans: ['gold'] }]),
+    ),
     plans: { gold: {} },
     consumers: { acme: { plan: 'gold', keys: [{ id: 'acme-1', digest }] } },
   });
@@ -37,7 +42,9 @@ export function apiAt(apis: Record<string, Api>, { host, path }: Reading, ignore
   for (const [name, api] of Object.entries(apis)) {
     for (const pattern of api.hosts ?? ['']) {
       const rank = pattern === '' ? 0 : pattern.startsWith('*') ? 1 : 2;
-      const covers = rank === 0 || (rank === 1 ? host.length >= pattern.length && host.endsWith(pattern.slice(1)) : host === pattern);
+      const covers =
+        rank === 0 ||
+        (rank === 1 ? host.length >= pattern.length && host.endsWith(pattern.slice(1)) : host === pattern);
       if (!covers) continue;
       for (const prefix of api.paths) {
         const segments = `${fold(prefix)}/`.replace('//', '/');

@@ -22,7 +22,14 @@ const UNRESERVED = /%(?:2[dD]|2[eE]|3\d|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])
 const keep: Step = ['', (path) => path];
 const decodeUnreserved: Step = ['decodes unreserved', (path) => path.replace(UNRESERVED, unescapeOne)];
 const decodeAll: Step = ['decodes', decode];
-const decodeLeniently: Step = ['decodes overlong UTF-8', (path) => decode(path).replace(/[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]{2}/g, lastCharacter)];
+const decodeLeniently: Step = [
+  'decodes overlong UTF-8',
+  (path) =>
+    decode(path).replace(
+      /[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]{2}/g,
+      lastCharacter,
+    ),
+];
 const dropParameters: Step = ['drops parameters', (path) => path.replace(/;[^/]*/g, '')];
 const turnBackslashes: Step = ['takes \\ for /', (path) => path.replaceAll('\\', '/')];
 const endAtDelimiter: Step = ['reads ? and # after decoding', (path) => path.replace(/[?#].*/s, '')];
@@ -40,7 +47,9 @@ function unescapeOne(escape: string): string {
 
 /** The character that a sequence of UTF-8 stands for, by its last two bytes: enough for ASCII. */
 function lastCharacter(sequence: string): string {
-  return String.fromCharCode(((sequence.charCodeAt(sequence.length - 2) << 6) | (sequence.charCodeAt(sequence.length - 1) & 0x3f)) & 0x7f);
+  return String.fromCharCode(
+    ((sequence.charCodeAt(sequence.length - 2) << 6) | (sequence.charCodeAt(sequence.length - 1) & 0x3f)) & 0x7f,
+  );
 }
 
 /** RFC 3986, 5.2.4, to the letter. */
@@ -63,8 +72,20 @@ function removeDotSegments(path: string): string {
   return output;
 }
 
-const DECODING: Step[][] = [[keep], [decodeUnreserved], [decodeAll], [decodeAll, endAtDelimiter], [decodeAll, turnBackslashes], [decodeLeniently], [decodeAll, endAtNul]];
-const PARAMETERS: [before: Step, after: Step][] = [[keep, keep], [dropParameters, keep], [keep, dropParameters]];
+const DECODING: Step[][] = [
+  [keep],
+  [decodeUnreserved],
+  [decodeAll],
+  [decodeAll, endAtDelimiter],
+  [decodeAll, turnBackslashes],
+  [decodeLeniently],
+  [decodeAll, endAtNul],
+];
+const PARAMETERS: [before: Step, after: Step][] = [
+  [keep, keep],
+  [dropParameters, keep],
+  [keep, dropParameters],
+];
 const SLASHES: Step[][] = [[resolve], [merge, resolve], [resolve, merge]];
 
 /** Every server of those that take a path apart step by step. */
@@ -75,8 +96,18 @@ function pipelines(): Reader[] {
       for (const slashes of SLASHES) {
         for (const ignoresCase of [false, true]) {
           const steps = [before, ...decoding, after, ...slashes];
-          const name = [...steps.map(([step]) => step).filter((step) => step !== ''), ...(ignoresCase ? ['ignores case'] : [])].join(', ');
-          readers.push({ name, ignoresCase, read: (authority, target) => ({ host: hostOf(authority), path: steps.reduce((path, [, change]) => change(path), pathOf(target)) }) });
+          const name = [
+            ...steps.map(([step]) => step).filter((step) => step !== ''),
+            ...(ignoresCase ? ['ignores case'] : []),
+          ].join(', ');
+          readers.push({
+            name,
+            ignoresCase,
+            read: (authority, target) => ({
+              host: hostOf(authority),
+              path: steps.reduce((path, [, change]) => change(path), pathOf(target)),
+            }),
+          });
         }
       }
     }
@@ -95,8 +126,16 @@ function hostOf(authority: string): string {
 
 /** The URL standard, as Node, browsers and many frameworks read a target: relative to the host, or behind it. */
 const URL_READERS: Reader[] = [
-  { name: 'new URL(target, host)', ignoresCase: false, read: (authority, target) => urlReading(() => new URL(target, `http://${authority}`)) },
-  { name: 'new URL(host + target)', ignoresCase: false, read: (authority, target) => (authority === '' ? null : urlReading(() => new URL(`http://${authority}${target}`))) },
+  {
+    name: 'new URL(target, host)',
+    ignoresCase: false,
+    read: (authority, target) => urlReading(() => new URL(target, `http://${authority}`)),
+  },
+  {
+    name: 'new URL(host + target)',
+    ignoresCase: false,
+    read: (authority, target) => (authority === '' ? null : urlReading(() => new URL(`http://${authority}${target}`))),
+  },
 ];
 
 function urlReading(parse: () => URL): Reading | null {
@@ -110,9 +149,14 @@ function urlReading(parse: () => URL): Reading | null {
 
 /** A target that begins with two slashes names a host (RFC 3986, 4.2); one with a scheme is absolute. */
 const AUTHORITY_READER: Reader = {
-  name: 'reads //host/path', ignoresCase: false,
+  name: 'reads //host/path',
+  ignoresCase: false,
   read: (authority, target) => {
-    const [, host, path] = /^(?:[a-z]+:)?[/\\]{2}([^/\\?#]*)(.*)$/is.exec(target.replace(/[\t\r\n]/g, '')) ?? [null, authority, target];
+    const [, host, path] = /^(?:[a-z]+:)?[/\\]{2}([^/\\?#]*)(.*)$/is.exec(target.replace(/[\t\r\n]/g, '')) ?? [
+      null,
+      authority,
+      target,
+    ];
     return { host: hostOf(host), path: removeDotSegments(pathOf(path)) };
   },
 };
@@ -125,13 +169,25 @@ const HOST_READERS: Reader[] = (
     ['behind user information', (authority) => authority.split('@').at(-1)!],
     ['decoded', (authority) => decode(authority)],
     ['up to a slash', (authority) => authority.split(/[/\\?#]/)[0]!],
-    ['without empty labels', (authority) => authority.replace(/:\d*$/, '').split('.').filter((label) => label !== '').join('.')],
+    [
+      'without empty labels',
+      (authority) =>
+        authority
+          .replace(/:\d*$/, '')
+          .split('.')
+          .filter((label) => label !== '')
+          .join('.'),
+    ],
     ['up to the last colon', (authority) => authority.replace(/:[^:\]]*$/, '')],
-    ['with the root\'s dot', (authority) => authority.replace(/:\d*$/, '').replace(/\.$/, '.root')],
+    ["with the root's dot", (authority) => authority.replace(/:\d*$/, '').replace(/\.$/, '.root')],
   ] satisfies [string, (authority: string) => string][]
 ).map(([name, change]) => ({
-  name: `host ${name}`, ignoresCase: false,
-  read: (authority, target) => ({ host: hostOf(change(authority).trim()), path: removeDotSegments(merge[1](decode(pathOf(target)))) }),
+  name: `host ${name}`,
+  ignoresCase: false,
+  read: (authority, target) => ({
+    host: hostOf(change(authority).trim()),
+    path: removeDotSegments(merge[1](decode(pathOf(target)))),
+  }),
 }));
 
 export const READERS: readonly Reader[] = [...pipelines(), ...URL_READERS, AUTHORITY_READER, ...HOST_READERS];

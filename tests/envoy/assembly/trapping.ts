@@ -15,6 +15,15 @@ export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream:
 }
 
 export {
-  proxy_abi_version_0_2_1, malloc, proxy_on_vm_start, proxy_on_context_create, proxy_on_configure, proxy_on_tick, proxy_on_grpc_receive,
-  proxy_on_grpc_close, proxy_on_request_trailers, proxy_on_response_headers, proxy_on_delete,
+  proxy_abi_version_0_2_1,
+  malloc,
+  proxy_on_vm_start,
+  proxy_on_context_create,
+  proxy_on_configure,
+  proxy_on_tick,
+  proxy_on_grpc_receive,
+  proxy_on_grpc_close,
+  proxy_on_request_trailers,
+  proxy_on_response_headers,
+  proxy_on_delete,
 } from "../../../assembly/index";

@@ -5,9 +5,9 @@ let state: u64 = 20261121;
 function random(): u64 {
   state += 0x9e3779b97f4a7c15;
   let z = state;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-  z = (z ^ z >> 27) * 0x94d049bb133111eb;
-  return z ^ z >> 31;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
 }
 
 describe("balances", () => {
@@ -16,7 +16,7 @@ describe("balances", () => {
     const kept = new Map<u64, i64>();
     for (let round = 0; round < 40; round++) {
       for (let i = 0; i < 50; i++) {
-        const id = random() % 4096 + 1;
+        const id = (random() % 4096) + 1;
         balances.reserve(1);
         const balance = balances.open(id, id * 7);
         expect(balance.left).toBe(kept.has(id) ? kept.get(id) : 0);

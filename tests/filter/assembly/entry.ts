@@ -1,9 +1,52 @@
 import {
-  ABSENT, CELL_BYTES, Counters, EditKind, Patience, RATELIMIT, RATELIMIT_POLICY, Reason, Tables, View, allocate, begin, codeOf, countDecision,
-  decide as decideFilter, decision, decodeConfig, detailOf, editCount, editKind, editName, editValue, end, grpcStatusOf,
-  isAllowed, isGrpc, lengthOf, logText, pointerOf, problemBody, rateLimit, rateLimitPolicy, readHeaders,
-  readRequest, replyPairs, REASON_COUNT, SHARD_COUNT, STOCK_BYTES, STOCK_SHARD_COUNT, resetArena, responseCodeDetailsOf, standings, statusOf, sweep, titleOf, view,
-  writeByte, writeNumber,
+  ABSENT,
+  CELL_BYTES,
+  Counters,
+  EditKind,
+  Patience,
+  RATELIMIT,
+  RATELIMIT_POLICY,
+  Reason,
+  Tables,
+  View,
+  allocate,
+  begin,
+  codeOf,
+  countDecision,
+  decide as decideFilter,
+  decision,
+  decodeConfig,
+  detailOf,
+  editCount,
+  editKind,
+  editName,
+  editValue,
+  end,
+  grpcStatusOf,
+  isAllowed,
+  isGrpc,
+  lengthOf,
+  logText,
+  pointerOf,
+  problemBody,
+  rateLimit,
+  rateLimitPolicy,
+  readHeaders,
+  readRequest,
+  replyPairs,
+  REASON_COUNT,
+  SHARD_COUNT,
+  STOCK_BYTES,
+  STOCK_SHARD_COUNT,
+  resetArena,
+  responseCodeDetailsOf,
+  standings,
+  statusOf,
+  sweep,
+  titleOf,
+  view,
+  writeByte,
+  writeNumber,
 } from "../../../filter/index";
 import { MemoryShards } from "./memoryShards";
 
@@ -14,7 +57,10 @@ import { MemoryShards } from "./memoryShards";
 let tables: Tables | null = null;
 let result: View = ABSENT;
 let problem: View = ABSENT;
-const counters: Counters = new Counters(new MemoryShards(SHARD_COUNT, CELL_BYTES), new MemoryShards(STOCK_SHARD_COUNT, STOCK_BYTES));
+const counters: Counters = new Counters(
+  new MemoryShards(SHARD_COUNT, CELL_BYTES),
+  new MemoryShards(STOCK_SHARD_COUNT, STOCK_BYTES),
+);
 
 export function malloc(size: usize): usize {
   resetArena();
@@ -73,19 +119,19 @@ export function reasonRow(index: i32): i32 {
   if (index >= REASON_COUNT) return 0;
   const reason = <Reason>index;
   begin();
-  text("{\"code\":");
+  text('{"code":');
   quoted(codeOf(reason));
-  text(",\"status\":");
+  text(',"status":');
   writeNumber(statusOf(reason));
-  text(",\"grpcStatus\":");
+  text(',"grpcStatus":');
   writeNumber(grpcStatusOf(reason));
-  text(",\"title\":");
+  text(',"title":');
   quoted(titleOf(reason));
-  text(",\"detail\":");
+  text(',"detail":');
   quoted(detailOf(reason));
-  text(",\"responseCodeDetails\":");
+  text(',"responseCodeDetails":');
   quoted(responseCodeDetailsOf(reason));
-  text(isAllowed(reason) ? ",\"allowed\":true}" : ",\"allowed\":false}");
+  text(isAllowed(reason) ? ',"allowed":true}' : ',"allowed":false}');
   result = end();
   return 1;
 }
@@ -102,16 +148,16 @@ function describe(present: Tables): void {
   const state = shown ? rateLimit(present, present.plans.at(decision.plan), standings()) : ABSENT;
 
   begin(4096);
-  text("{\"reason\":");
+  text('{"reason":');
   quoted(codeOf(decision.reason));
-  text(",\"status\":");
+  text(',"status":');
   writeNumber(statusOf(decision.reason));
-  text(",\"grpcStatus\":");
+  text(',"grpcStatus":');
   writeNumber(grpcStatusOf(decision.reason));
-  text(",\"log\":");
+  text(',"log":');
   quoted(log);
   writeEditList();
-  text(",\"response\":[");
+  text(',"response":[');
   if (shown) {
     pair(RATELIMIT_POLICY, policy);
     if (lengthOf(state) > 0) {
@@ -119,7 +165,7 @@ function describe(present: Tables): void {
       pair(RATELIMIT, state);
     }
   }
-  text("],\"reply\":");
+  text('],"reply":');
   if (allowed) text("null");
   else writeReply(body, pairs);
   text("}");
@@ -127,10 +173,10 @@ function describe(present: Tables): void {
 }
 
 function writeEditList(): void {
-  text(",\"edits\":[");
+  text(',"edits":[');
   for (let i = 0; i < editCount; i++) {
     if (i > 0) text(",");
-    text(editKind(i) == EditKind.Set ? "[\"set\"," : "[\"remove\",");
+    text(editKind(i) == EditKind.Set ? '["set",' : '["remove",');
     quoted(editName(i));
     text(",");
     quoted(editKind(i) == EditKind.Set ? editValue(i) : view(1, 0));
@@ -140,9 +186,9 @@ function writeEditList(): void {
 }
 
 function writeReply(body: View, pairs: View): void {
-  text("{\"body\":");
+  text('{"body":');
   quoted(body);
-  text(",\"headers\":[");
+  text(',"headers":[');
   const base = pointerOf(pairs);
   const count = load<u32>(base);
   let at = base + 4 + <usize>count * 8;

@@ -1,4 +1,14 @@
-import { ABSENT, ShardStore, View, WriteResult, allocate, emptyShard, lengthOf, pointerOf, view } from "../../../filter/index";
+import {
+  ABSENT,
+  ShardStore,
+  View,
+  WriteResult,
+  allocate,
+  emptyShard,
+  lengthOf,
+  pointerOf,
+  view,
+} from "../../../filter/index";
 
 /** A pool in plain memory, for one reader and writer at a time: reads copy, as the host does. */
 export class MemoryShards extends ShardStore {

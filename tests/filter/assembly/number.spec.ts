@@ -22,7 +22,22 @@ describe("numbers", () => {
   });
 
   it("refuses what is not whole, not exact or not JSON", () => {
-    const bad: string[] = ["9007199254740993", "1e16", "1.5", "1e-1", "01", "+1", "-", "", ".5", "1.", "1e", "1e+", "99999999999999999999", "1e999999999999"];
+    const bad: string[] = [
+      "9007199254740993",
+      "1e16",
+      "1.5",
+      "1e-1",
+      "01",
+      "+1",
+      "-",
+      "",
+      ".5",
+      "1.",
+      "1e",
+      "1e+",
+      "99999999999999999999",
+      "1e999999999999",
+    ];
     for (let i = 0; i < bad.length; i++) expect(read(bad[i])).toBe(INVALID_INTEGER, bad[i]);
   });
 });

@@ -21,7 +21,10 @@ function forwardedForm(path: string): string {
 function covered(path: string, prefix: string): string {
   const found = cover(literal(path), literal(prefix));
   if (found == Cover.None) return "none";
-  return coveredLength.toString() + (found == Cover.Exact ? "" : found == Cover.WithoutParameters ? " without parameters" : " loosely");
+  return (
+    coveredLength.toString() +
+    (found == Cover.Exact ? "" : found == Cover.WithoutParameters ? " without parameters" : " loosely")
+  );
 }
 
 function host(authority: string): string {
@@ -36,7 +39,16 @@ describe("paths", () => {
   });
 
   it("resolves dot segments and empty segments in both forms", () => {
-    const paths: string[] = ["/v1/../admin", "//v1//pets", "/v1/./pets/.", "/../../..", "/a/b/..", "/a//b/../c", "//", "/a/..//b/.."];
+    const paths: string[] = [
+      "/v1/../admin",
+      "//v1//pets",
+      "/v1/./pets/.",
+      "/../../..",
+      "/a/b/..",
+      "/a//b/../c",
+      "//",
+      "/a/..//b/..",
+    ];
     const wanted: string[] = ["/admin", "/v1/pets", "/v1/pets/", "/", "/a/", "/a/c", "/", "/"];
     for (let i = 0; i < paths.length; i++) {
       expect(judgedForm(paths[i])).toBe(wanted[i], paths[i]);
@@ -69,9 +81,36 @@ describe("paths", () => {
 
   it("refuses what is read in two ways", () => {
     const bad: string[] = [
-      "", "v1", "*", "/v1%2fadmin", "/v1/%5c", "/v1\\admin", "/v1/%00", "/v1/..;/admin", "/v1/.;x", "/v1%", "/v1%4", "/v1%zz", "/a#b", "/a b", "/%0d",
-      "/v1//../pets", "/v1//%2e%2e/pets", "//../v1", "/v1//./../pets", "/a//b/../..", "/v1/..%3b/x", "/v1/%2e%2e%3Bx", "/%3bx/v1", "/;/v1",
-      "/%c0%ae%c0%ae/v1", "/%c0%af", "/%C1%9c", "/%e0%80%ae", "/%f0%80%80%ae", "/%u002f",
+      "",
+      "v1",
+      "*",
+      "/v1%2fadmin",
+      "/v1/%5c",
+      "/v1\\admin",
+      "/v1/%00",
+      "/v1/..;/admin",
+      "/v1/.;x",
+      "/v1%",
+      "/v1%4",
+      "/v1%zz",
+      "/a#b",
+      "/a b",
+      "/%0d",
+      "/v1//../pets",
+      "/v1//%2e%2e/pets",
+      "//../v1",
+      "/v1//./../pets",
+      "/a//b/../..",
+      "/v1/..%3b/x",
+      "/v1/%2e%2e%3Bx",
+      "/%3bx/v1",
+      "/;/v1",
+      "/%c0%ae%c0%ae/v1",
+      "/%c0%af",
+      "/%C1%9c",
+      "/%e0%80%ae",
+      "/%f0%80%80%ae",
+      "/%u002f",
     ];
     for (let i = 0; i < bad.length; i++) {
       expect(judgedForm(bad[i])).toBe("refused", bad[i]);
@@ -112,8 +151,28 @@ describe("hosts", () => {
   });
 
   it("writes an IPv6 address in its short form", () => {
-    const given: string[] = ["[::1]:8080", "[0:0:0:0:0:0:0:1]", "[2001:DB8::0001]", "[::]", "[1::]", "[1:0:0:2:0:0:0:3]", "[1:0:2:3:4:5:6:7]", "[::ffff:127.0.0.1]", "[1:2:3:4:5:6:7::]"];
-    const wanted: string[] = ["[::1]", "[::1]", "[2001:db8::1]", "[::]", "[1::]", "[1:0:0:2::3]", "[1:0:2:3:4:5:6:7]", "[::ffff:7f00:1]", "[1:2:3:4:5:6:7:0]"];
+    const given: string[] = [
+      "[::1]:8080",
+      "[0:0:0:0:0:0:0:1]",
+      "[2001:DB8::0001]",
+      "[::]",
+      "[1::]",
+      "[1:0:0:2:0:0:0:3]",
+      "[1:0:2:3:4:5:6:7]",
+      "[::ffff:127.0.0.1]",
+      "[1:2:3:4:5:6:7::]",
+    ];
+    const wanted: string[] = [
+      "[::1]",
+      "[::1]",
+      "[2001:db8::1]",
+      "[::]",
+      "[1::]",
+      "[1:0:0:2::3]",
+      "[1:0:2:3:4:5:6:7]",
+      "[::ffff:7f00:1]",
+      "[1:2:3:4:5:6:7:0]",
+    ];
     for (let i = 0; i < given.length; i++) {
       expect(host(given[i])).toBe(wanted[i], given[i]);
       expect(isRespelt).toBe(!given[i].toLowerCase().startsWith(wanted[i]), given[i]);
@@ -122,10 +181,52 @@ describe("hosts", () => {
 
   it("refuses what is no host, or could be several", () => {
     const bad: string[] = [
-      "evil,api.example.com", "u@api.example.com", "api.example.com..", "api.example.com:99999", "api.example.com:x", "api.example.com:80:80", "api.example.com:+1",
-      ":80", ":", ".", "..", ".example.com", "a..b", "api%2eexample.com", "api.example.com/", "api.example.com?", "api.example.com#", "a b", "*", "*.example.com",
-      "[::1", "[]", "[:]", "[:::]", "[1]", "[::1]x", "[::1].", "[::1%25eth0]", "[v1.x]", "[1:2:3:4:5:6:7:8:9]", "[1::2::3]", "[12345::]", "[::1.2.3]", "[::1.2.3.4.5]", "[::01.2.3.4]", "[::1:]", "2001:db8::1",
-      "127.1", "2130706433", "0x7f.1", "0x7f000001", "127.0.0.01", "127.0.0.256", "1.2.3.4.5", "a.1", "0x",
+      "evil,api.example.com",
+      "u@api.example.com",
+      "api.example.com..",
+      "api.example.com:99999",
+      "api.example.com:x",
+      "api.example.com:80:80",
+      "api.example.com:+1",
+      ":80",
+      ":",
+      ".",
+      "..",
+      ".example.com",
+      "a..b",
+      "api%2eexample.com",
+      "api.example.com/",
+      "api.example.com?",
+      "api.example.com#",
+      "a b",
+      "*",
+      "*.example.com",
+      "[::1",
+      "[]",
+      "[:]",
+      "[:::]",
+      "[1]",
+      "[::1]x",
+      "[::1].",
+      "[::1%25eth0]",
+      "[v1.x]",
+      "[1:2:3:4:5:6:7:8:9]",
+      "[1::2::3]",
+      "[12345::]",
+      "[::1.2.3]",
+      "[::1.2.3.4.5]",
+      "[::01.2.3.4]",
+      "[::1:]",
+      "2001:db8::1",
+      "127.1",
+      "2130706433",
+      "0x7f.1",
+      "0x7f000001",
+      "127.0.0.01",
+      "127.0.0.256",
+      "1.2.3.4.5",
+      "a.1",
+      "0x",
     ];
     for (let i = 0; i < bad.length; i++) expect(host(bad[i])).toBe("refused", bad[i]);
   });

@@ -6,7 +6,10 @@ function hash(message: string): string {
   const digest = heap.alloc(32);
   sha256(pointerOf(text), lengthOf(text), digest);
   let hex = "";
-  for (let i = 0; i < 32; i++) hex += load<u8>(digest + i).toString(16).padStart(2, "0");
+  for (let i = 0; i < 32; i++)
+    hex += load<u8>(digest + i)
+      .toString(16)
+      .padStart(2, "0");
   return hex;
 }
 
@@ -20,8 +23,9 @@ describe("sha256", () => {
   });
 
   it("gives the NIST vector of two blocks", () => {
-    expect(hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"))
-      .toBe("248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    expect(hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")).toBe(
+      "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+    );
   });
 
   it("gives the NIST vector of a million letters a", () => {

@@ -20,7 +20,10 @@ describe("views", () => {
       expect(equals(view(one, length), view(two, length + 1))).toBe(false, "lengths beside " + length.toString());
       for (let at = 0; at < length; at++) {
         store<u8>(two + at, load<u8>(two + at) ^ 0x80);
-        expect(equals(view(one, length), view(two, length))).toBe(false, "byte " + at.toString() + " of " + length.toString());
+        expect(equals(view(one, length), view(two, length))).toBe(
+          false,
+          "byte " + at.toString() + " of " + length.toString(),
+        );
         store<u8>(two + at, load<u8>(two + at) ^ 0x80);
       }
     }

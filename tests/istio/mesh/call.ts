@@ -16,15 +16,28 @@ export interface Reply {
 }
 
 /** One request over a connection of its own to a port on loopback. */
-export function call(port: number, { path = '/v1/pets', host = 'api.example.com', headers = {}, method = 'GET' }: Call = {}): Promise<Reply> {
+export function call(
+  port: number,
+  { path = '/v1/pets', host = 'api.example.com', headers = {}, method = 'GET' }: Call = {},
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, path, method, headers: { host, ...headers }, agent: false, timeout: 10_000 }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => (body += text)).on('error', reject).on('end', () => {
-        const seen = response.headers['x-upstream'] === undefined ? null : (JSON.parse(body) as Reply['seen']);
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body, seen });
-      });
-    });
-    sent.on('error', reject).on('timeout', () => sent.destroy(new Error('no answer'))).end();
+    const sent = request(
+      { host: '127.0.0.1', port, path, method, headers: { host, ...headers }, agent: false, timeout: 10_000 },
+      (response) => {
+        let body = '';
+        response
+          .setEncoding('utf8')
+          .on('data', (text: string) => (body += text))
+          .on('error', reject)
+          .on('end', () => {
+            const seen = response.headers['x-upstream'] === undefined ? null : (JSON.parse(body) as Reply['seen']);
+            resolve({ status: response.statusCode ?? 0, headers: response.headers, body, seen });
+          });
+      },
+    );
+    sent
+      .on('error', reject)
+      .on('timeout', () => sent.destroy(new Error('no answer')))
+      .end();
   });
 }

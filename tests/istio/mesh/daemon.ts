@@ -27,7 +27,12 @@ export class Daemon {
   constructor(private readonly options: DaemonOptions) {
     const { command, args, folder, env } = options;
     // a group of its own: an agent's Envoy goes with it, and a Ctrl-C in the terminal reaches only this process
-    const child = spawn(command, args, { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...plainEnvironment(), ...env } });
+    const child = spawn(command, args, {
+      cwd: folder,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...plainEnvironment(), ...env },
+    });
     for (const stream of [child.stdout, child.stderr]) eachLine(stream, (line) => this.take(line));
     this.child = child;
     const dismiss = whenWeDie('kill -s KILL -- "-$1"', String(child.pid ?? ''));
@@ -63,14 +68,19 @@ export class Daemon {
   private async becomes(ready: () => Promise<boolean>, timeoutMs: number): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!(await ready().catch(() => false))) {
-      if (this.hasEnded) throw new Error(`${this.options.name} did not start: ${await this.ended}\n${this.lastLines()}`);
-      if (Date.now() > deadline) throw new Error(`${this.options.name} was not ready within ${timeoutMs} ms\n${this.lastLines()}`);
+      if (this.hasEnded)
+        throw new Error(`${this.options.name} did not start: ${await this.ended}\n${this.lastLines()}`);
+      if (Date.now() > deadline)
+        throw new Error(`${this.options.name} was not ready within ${timeoutMs} ms\n${this.lastLines()}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
   lastLines(count = 20): string {
-    return this.log.slice(-count).map((line) => `  ${this.options.name}: ${line}`).join('\n');
+    return this.log
+      .slice(-count)
+      .map((line) => `  ${this.options.name}: ${line}`)
+      .join('\n');
   }
 
   async stop(): Promise<void> {

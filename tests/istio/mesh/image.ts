@@ -17,7 +17,10 @@ export async function pushImage({ repository, module, layout = 'image', variant 
   const folder = await mkdtemp(join(tmpdir(), 'tollgate-image-'));
   try {
     const path = join(folder, 'plugin.wasm');
-    await writeFile(path, Buffer.concat([await readFile(module), variant === undefined ? Buffer.alloc(0) : customSection(variant)]));
+    await writeFile(
+      path,
+      Buffer.concat([await readFile(module), variant === undefined ? Buffer.alloc(0) : customSection(variant)]),
+    );
     const bundle = await bundleModule({ layout, module: path });
     const options = { signal: new AbortController().signal, credentials: () => Promise.resolve(null) };
     return (await pushModule(`oci://${repository}:latest`, bundle, options)).reference;

@@ -7,7 +7,10 @@ export const ROOT_NAMESPACE = 'istio-system';
 
 /** Istio's control plane, serving configuration in plain text on loopback. */
 export class Istiod {
-  private constructor(private readonly daemon: Daemon, readonly xdsPort: number) {}
+  private constructor(
+    private readonly daemon: Daemon,
+    readonly xdsPort: number,
+  ) {}
 
   static async start(command: string, kubeconfig: string, parent: string): Promise<Istiod> {
     const folder = join(parent, 'istiod');
@@ -15,11 +18,32 @@ export class Istiod {
     const [xdsPort, httpPort, monitoringPort] = (await freePorts(3)) as [number, number, number];
     await writeFile(join(folder, 'mesh.json'), JSON.stringify(MESH));
     const daemon = new Daemon({
-      name: 'istiod', command, folder, env: ENVIRONMENT,
+      name: 'istiod',
+      command,
+      folder,
+      env: ENVIRONMENT,
       args: [
-        'discovery', '--kubeconfig', kubeconfig, '--meshConfig', join(folder, 'mesh.json'), '--registries', 'Kubernetes',
-        '--grpcAddr', `127.0.0.1:${xdsPort}`, '--httpAddr', `127.0.0.1:${httpPort}`, '--monitoringAddr', `127.0.0.1:${monitoringPort}`,
-        '--secureGRPCAddr', '', '--httpsAddr', '', '--ctrlz_port', '0', '--shutdownDuration', '1s',
+        'discovery',
+        '--kubeconfig',
+        kubeconfig,
+        '--meshConfig',
+        join(folder, 'mesh.json'),
+        '--registries',
+        'Kubernetes',
+        '--grpcAddr',
+        `127.0.0.1:${xdsPort}`,
+        '--httpAddr',
+        `127.0.0.1:${httpPort}`,
+        '--monitoringAddr',
+        `127.0.0.1:${monitoringPort}`,
+        '--secureGRPCAddr',
+        '',
+        '--httpsAddr',
+        '',
+        '--ctrlz_port',
+        '0',
+        '--shutdownDuration',
+        '1s',
       ],
     });
     await daemon.isUp(() => answers(`http://127.0.0.1:${httpPort}/ready`));
@@ -40,15 +64,26 @@ export const ACCESS_LOG = 'access.log';
 
 /** Mutual TLS, tracing and Istio's own metrics are off: nothing here is about them. */
 const MESH = {
-  enablePrometheusMerge: false, enableTracing: false, enableAutoMtls: false, ingressControllerMode: 'OFF', trustDomain: 'cluster.local',
-  accessLogFile: ACCESS_LOG, accessLogFormat: '%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %FILTER_STATE(wasm.tollgate:PLAIN)%\n',
+  enablePrometheusMerge: false,
+  enableTracing: false,
+  enableAutoMtls: false,
+  ingressControllerMode: 'OFF',
+  trustDomain: 'cluster.local',
+  accessLogFile: ACCESS_LOG,
+  accessLogFormat: '%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %FILTER_STATE(wasm.tollgate:PLAIN)%\n',
 };
 
 const ENVIRONMENT = {
-  POD_NAME: 'istiod-0', POD_NAMESPACE: ROOT_NAMESPACE, CLUSTER_ID: 'Kubernetes',
+  POD_NAME: 'istiod-0',
+  POD_NAMESPACE: ROOT_NAMESPACE,
+  CLUSTER_ID: 'Kubernetes',
   // Envoy as its own project builds it does not have Istio's filters
-  PILOT_ENABLE_METADATA_EXCHANGE: 'false', PILOT_ENABLE_ALPN_FILTER: 'false',
+  PILOT_ENABLE_METADATA_EXCHANGE: 'false',
+  PILOT_ENABLE_ALPN_FILTER: 'false',
   // no certificates to sign, no webhooks to serve, nothing to deploy
-  ENABLE_CA_SERVER: 'false', INJECTION_WEBHOOK_CONFIG_NAME: '', VALIDATION_WEBHOOK_CONFIG_NAME: '', PILOT_ENABLE_AMBIENT: 'false',
+  ENABLE_CA_SERVER: 'false',
+  INJECTION_WEBHOOK_CONFIG_NAME: '',
+  VALIDATION_WEBHOOK_CONFIG_NAME: '',
+  PILOT_ENABLE_AMBIENT: 'false',
   PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER: 'false',
 };

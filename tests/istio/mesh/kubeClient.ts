@@ -17,7 +17,10 @@ interface ApiResource {
 
 /** What the API server says when it says no: a Status, whose message names the field. */
 export class KubeError extends Error {
-  constructor(readonly status: number, message: string) {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
     super(message);
   }
 }
@@ -27,7 +30,11 @@ export class KubeClient {
   private readonly agent: Agent;
   private readonly resources = new Map<string, ApiResource[]>();
 
-  constructor(private readonly port: number, private readonly token: string, certificate: string) {
+  constructor(
+    private readonly port: number,
+    private readonly token: string,
+    certificate: string,
+  ) {
     this.agent = new Agent({ keepAlive: true, ca: certificate });
   }
 
@@ -36,7 +43,12 @@ export class KubeClient {
     const applied: KubeObject[] = [];
     for (const object of documents(resources)) {
       const query = `fieldManager=tollgate-test&force=true&fieldValidation=Strict${options.dryRun ? '&dryRun=All' : ''}`;
-      const reply = await this.call('PATCH', `${await this.path(object)}?${query}`, JSON.stringify(object), 'application/apply-patch+yaml');
+      const reply = await this.call(
+        'PATCH',
+        `${await this.path(object)}?${query}`,
+        JSON.stringify(object),
+        'application/apply-patch+yaml',
+      );
       applied.push(JSON.parse(reply) as KubeObject);
     }
     return applied;
@@ -66,7 +78,11 @@ export class KubeClient {
     this.agent.destroy();
   }
 
-  private async path({ apiVersion, kind, metadata }: Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'>): Promise<string> {
+  private async path({
+    apiVersion,
+    kind,
+    metadata,
+  }: Pick<KubeObject, 'apiVersion' | 'kind' | 'metadata'>): Promise<string> {
     const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
     const resource = await this.resource(group, kind);
     const namespace = resource.namespaced ? `/namespaces/${metadata.namespace ?? 'default'}` : '';
@@ -88,14 +104,21 @@ export class KubeClient {
   private call(method: string, path: string, body?: string, type?: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const headers = { authorization: `Bearer ${this.token}`, ...(type !== undefined && { 'content-type': type }) };
-      const sent = request({ agent: this.agent, host: '127.0.0.1', port: this.port, method, path, headers, timeout: 30_000 }, (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (part: string) => (text += part)).on('error', reject).on('end', () => {
-          const status = response.statusCode ?? 0;
-          if (status >= 200 && status < 300) resolve(text);
-          else reject(new KubeError(status, messageOf(text)));
-        });
-      });
+      const sent = request(
+        { agent: this.agent, host: '127.0.0.1', port: this.port, method, path, headers, timeout: 30_000 },
+        (response) => {
+          let text = '';
+          response
+            .setEncoding('utf8')
+            .on('data', (part: string) => (text += part))
+            .on('error', reject)
+            .on('end', () => {
+              const status = response.statusCode ?? 0;
+              if (status >= 200 && status < 300) resolve(text);
+              else reject(new KubeError(status, messageOf(text)));
+            });
+        },
+      );
       sent.on('error', reject).on('timeout', () => sent.destroy(new Error(`${method} ${path}: no answer`)));
       sent.end(body);
     });
@@ -112,5 +135,7 @@ function messageOf(text: string): string {
 
 export function documents(resources: string | readonly KubeObject[]): KubeObject[] {
   if (typeof resources !== 'string') return [...resources];
-  return (loadAll(resources, { schema: CORE_SCHEMA }) as (KubeObject | null | undefined)[]).filter((one): one is KubeObject => one !== null && one !== undefined);
+  return (loadAll(resources, { schema: CORE_SCHEMA }) as (KubeObject | null | undefined)[]).filter(
+    (one): one is KubeObject => one !== null && one !== undefined,
+  );
 }

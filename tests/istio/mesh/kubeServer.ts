@@ -8,7 +8,11 @@ import { waitFor } from './wait.ts';
 
 /** An etcd and a Kubernetes API server on it: no nodes, no controllers, so what is deleted with finalizers stays. */
 export class KubeServer {
-  private constructor(readonly client: KubeClient, readonly kubeconfig: string, private readonly daemons: readonly Daemon[]) {}
+  private constructor(
+    readonly client: KubeClient,
+    readonly kubeconfig: string,
+    private readonly daemons: readonly Daemon[],
+  ) {}
 
   static async start(paths: { etcd: string; 'kube-apiserver': string }, parent: string): Promise<KubeServer> {
     const [etcdPort, peerPort, port] = (await freePorts(3)) as [number, number, number];
@@ -29,8 +33,13 @@ export class KubeServer {
     const crds = applied.filter(({ kind }) => kind === 'CustomResourceDefinition');
     for (const crd of crds) {
       await waitFor(`${crd.metadata.name} is established`, async () => {
-        const { status } = (await this.client.get(crd)) as unknown as { status?: { conditions?: { type: string; status: string }[] } };
-        return status?.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True') ?? false;
+        const { status } = (await this.client.get(crd)) as unknown as {
+          status?: { conditions?: { type: string; status: string }[] };
+        };
+        return (
+          status?.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True') ??
+          false
+        );
       });
     }
   }
@@ -44,19 +53,40 @@ export class KubeServer {
 async function startEtcd(command: string, folder: string, port: number, peerPort: number): Promise<Daemon> {
   const [url, peerUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peerPort}`];
   const etcd = new Daemon({
-    name: 'etcd', command, folder,
+    name: 'etcd',
+    command,
+    folder,
     args: [
-      '--data-dir', join(folder, 'data'), '--listen-client-urls', url, '--advertise-client-urls', url,
-      '--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `default=${peerUrl}`,
+      '--data-dir',
+      join(folder, 'data'),
+      '--listen-client-urls',
+      url,
+      '--advertise-client-urls',
+      url,
+      '--listen-peer-urls',
+      peerUrl,
+      '--initial-advertise-peer-urls',
+      peerUrl,
+      '--initial-cluster',
+      `default=${peerUrl}`,
     ],
   });
   await etcd.isUp(() => answers(`${url}/health`));
   return etcd;
 }
 
-async function startApiServer(command: string, folder: string, port: number, etcdPort: number): Promise<{ server: Daemon; client: KubeClient }> {
+async function startApiServer(
+  command: string,
+  folder: string,
+  port: number,
+  etcdPort: number,
+): Promise<{ server: Daemon; client: KubeClient }> {
   const token = randomBytes(16).toString('hex');
-  const keys = generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } });
+  const keys = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
   const at = (name: string): string => join(folder, name);
   await Promise.all([
     writeFile(at('accounts.key'), keys.privateKey, { mode: 0o600 }),
@@ -64,14 +94,40 @@ async function startApiServer(command: string, folder: string, port: number, etc
     writeFile(at('tokens.csv'), `${token},admin,admin,"system:masters"\n`, { mode: 0o600 }),
   ]);
   const server = new Daemon({
-    name: 'kube-apiserver', command, folder,
+    name: 'kube-apiserver',
+    command,
+    folder,
     args: [
-      '--etcd-servers', `http://127.0.0.1:${etcdPort}`, '--bind-address', '127.0.0.1', '--advertise-address', '127.0.0.1', '--secure-port', String(port),
-      '--cert-dir', at('certificates'), '--service-cluster-ip-range', '10.96.0.0/24', '--endpoint-reconciler-type', 'none',
-      '--service-account-issuer', 'https://kubernetes.default.svc', '--service-account-key-file', at('accounts.pub'),
-      '--service-account-signing-key-file', at('accounts.key'), '--api-audiences', 'istio-ca,https://kubernetes.default.svc',
-      '--token-auth-file', at('tokens.csv'), '--authorization-mode', 'RBAC', '--disable-admission-plugins', 'ServiceAccount',
-      '--shutdown-delay-duration', '0s',
+      '--etcd-servers',
+      `http://127.0.0.1:${etcdPort}`,
+      '--bind-address',
+      '127.0.0.1',
+      '--advertise-address',
+      '127.0.0.1',
+      '--secure-port',
+      String(port),
+      '--cert-dir',
+      at('certificates'),
+      '--service-cluster-ip-range',
+      '10.96.0.0/24',
+      '--endpoint-reconciler-type',
+      'none',
+      '--service-account-issuer',
+      'https://kubernetes.default.svc',
+      '--service-account-key-file',
+      at('accounts.pub'),
+      '--service-account-signing-key-file',
+      at('accounts.key'),
+      '--api-audiences',
+      'istio-ca,https://kubernetes.default.svc',
+      '--token-auth-file',
+      at('tokens.csv'),
+      '--authorization-mode',
+      'RBAC',
+      '--disable-admission-plugins',
+      'ServiceAccount',
+      '--shutdown-delay-duration',
+      '0s',
     ],
   });
   let client: KubeClient | null = null;
@@ -86,8 +142,12 @@ async function startApiServer(command: string, folder: string, port: number, etc
 
 function kubeconfig(port: number, token: string, certificate: string): string {
   return JSON.stringify({
-    apiVersion: 'v1', kind: 'Config', 'current-context': 'test',
-    clusters: [{ name: 'test', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority': certificate } }],
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'test',
+    clusters: [
+      { name: 'test', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority': certificate } },
+    ],
     users: [{ name: 'admin', user: { token } }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
   });

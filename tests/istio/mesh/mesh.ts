@@ -24,7 +24,10 @@ export class Mesh {
 
   private readonly dismissFolder: () => void;
 
-  private constructor(private readonly parts: MeshParts, private readonly folder: string) {
+  private constructor(
+    private readonly parts: MeshParts,
+    private readonly folder: string,
+  ) {
     // after the programs that write into it
     this.dismissFolder = whenWeDie('sleep 1; rm -rf "$1"', folder);
   }
@@ -59,7 +62,10 @@ export class Mesh {
     this.source = await istioSource();
     this.registry = this.stopLater(await Registry.start(paths['docker-registry'], this.folder));
     this.kubeServer = this.stopLater(await KubeServer.start(paths, this.folder));
-    for (const file of ['manifests/charts/base/files/crd-all.gen.yaml', 'tests/integration/pilot/testdata/gateway-api-crd.yaml']) {
+    for (const file of [
+      'manifests/charts/base/files/crd-all.gen.yaml',
+      'tests/integration/pilot/testdata/gateway-api-crd.yaml',
+    ]) {
       await this.kubeServer.define(await readFile(join(this.source, file), 'utf8'));
     }
     await this.namespace(ROOT_NAMESPACE);

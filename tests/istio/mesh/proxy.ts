@@ -37,7 +37,11 @@ export async function forgetModules(repository: string): Promise<void> {
 
 /** Istio's agent with an Envoy, as in a pod: a gateway, or a sidecar without redirected traffic. */
 export class Proxy {
-  private constructor(private readonly folder: string, private readonly daemon: Daemon, readonly admin: Admin) {}
+  private constructor(
+    private readonly folder: string,
+    private readonly daemon: Daemon,
+    readonly admin: Admin,
+  ) {}
 
   static async start(options: ProxyOptions, parts: ProxyParts): Promise<Proxy> {
     const { folder } = parts;
@@ -48,12 +52,25 @@ export class Proxy {
       write(join(folder, 'etc/istio/pod/annotations'), 'status.sidecar.istio.io/port="0"\n'),
     ]);
     const daemon = new Daemon({
-      name: options.name, command: parts.agent, folder,
+      name: options.name,
+      command: parts.agent,
+      folder,
       args: [
-        'proxy', options.kind === 'gateway' ? 'router' : 'sidecar', '--domain', `${options.namespace}.svc.cluster.local`,
-        '--proxyLogLevel', 'warning,wasm:info', '--log_output_level', 'default:info,wasm:debug',
+        'proxy',
+        options.kind === 'gateway' ? 'router' : 'sidecar',
+        '--domain',
+        `${options.namespace}.svc.cluster.local`,
+        '--proxyLogLevel',
+        'warning,wasm:info',
+        '--log_output_level',
+        'default:info,wasm:debug',
       ],
-      env: { ...environment(options), PROXY_CONFIG: proxyConfig(options, parts, adminPort), ENVOY_STATUS_PORT: String(statusPort), ENVOY_PROMETHEUS_PORT: String(prometheusPort) },
+      env: {
+        ...environment(options),
+        PROXY_CONFIG: proxyConfig(options, parts, adminPort),
+        ENVOY_STATUS_PORT: String(statusPort),
+        ENVOY_PROMETHEUS_PORT: String(prometheusPort),
+      },
     });
     const admin = new Admin(adminPort);
     await daemon.isUp(() => admin.isReady());
@@ -86,17 +103,33 @@ async function loopbackTemplate(source: string): Promise<string> {
   return template.replaceAll('{{ .wildcard }}', '127.0.0.1');
 }
 
-function proxyConfig({ concurrency = 2 }: ProxyOptions, { envoy, xdsPort, folder }: ProxyParts, adminPort: number): string {
+function proxyConfig(
+  { concurrency = 2 }: ProxyOptions,
+  { envoy, xdsPort, folder }: ProxyParts,
+  adminPort: number,
+): string {
   return JSON.stringify({
-    discoveryAddress: `127.0.0.1:${xdsPort}`, controlPlaneAuthPolicy: 'NONE', binaryPath: envoy, configPath: join(folder, 'etc'),
-    proxyBootstrapTemplatePath: join(folder, 'bootstrap.json'), proxyAdminPort: adminPort, concurrency, terminationDrainDuration: '0.1s', fileFlushInterval: '0.1s',
+    discoveryAddress: `127.0.0.1:${xdsPort}`,
+    controlPlaneAuthPolicy: 'NONE',
+    binaryPath: envoy,
+    configPath: join(folder, 'etc'),
+    proxyBootstrapTemplatePath: join(folder, 'bootstrap.json'),
+    proxyAdminPort: adminPort,
+    concurrency,
+    terminationDrainDuration: '0.1s',
+    fileFlushInterval: '0.1s',
   });
 }
 
 function environment({ name, kind, namespace, labels }: ProxyOptions): Record<string, string> {
   return {
-    POD_NAME: `${name}-0`, POD_NAMESPACE: namespace, INSTANCE_IP: '127.0.0.1', SERVICE_ACCOUNT: 'default', ISTIO_META_CLUSTER_ID: 'Kubernetes',
-    ISTIO_META_WORKLOAD_NAME: name, ISTIO_META_OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${name}`,
+    POD_NAME: `${name}-0`,
+    POD_NAMESPACE: namespace,
+    INSTANCE_IP: '127.0.0.1',
+    SERVICE_ACCOUNT: 'default',
+    ISTIO_META_CLUSTER_ID: 'Kubernetes',
+    ISTIO_META_WORKLOAD_NAME: name,
+    ISTIO_META_OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${name}`,
     ISTIO_METAJSON_LABELS: JSON.stringify(labels),
     // no certificates: all is plain text, and no authority is asked for any
     FILE_MOUNTED_CERTS: 'true',

@@ -5,14 +5,19 @@ import { freePort } from './port.ts';
 
 /** A real registry (distribution) on loopback, plain HTTP, open to all. */
 export class Registry {
-  private constructor(private readonly daemon: Daemon, readonly host: string) {}
+  private constructor(
+    private readonly daemon: Daemon,
+    readonly host: string,
+  ) {}
 
   static async start(command: string, parent: string): Promise<Registry> {
     const folder = join(parent, 'registry');
     await mkdir(join(folder, 'data'), { recursive: true });
     const host = `127.0.0.1:${await freePort()}`;
     const config = {
-      version: 0.1, log: { level: 'info' }, http: { addr: host },
+      version: 0.1,
+      log: { level: 'info' },
+      http: { addr: host },
       storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
     };
     await writeFile(join(folder, 'config.yml'), JSON.stringify(config));

@@ -2,7 +2,12 @@
  * Asks again and again until `ask` gives something other than null or false; throws what it last threw, or the complaint,
  * when that does not come in time.
  */
-export async function waitFor<T>(what: string, ask: () => Promise<T | null | false> | T | null | false, timeoutMs = 15_000, pauseMs = 25): Promise<T> {
+export async function waitFor<T>(
+  what: string,
+  ask: () => Promise<T | null | false> | T | null | false,
+  timeoutMs = 15_000,
+  pauseMs = 25,
+): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let last: Error | null = null;
   for (;;) {
@@ -13,7 +18,8 @@ export async function waitFor<T>(what: string, ask: () => Promise<T | null | fal
     } catch (error) {
       last = error as Error;
     }
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms${last === null ? '' : `; ${last.message}`}`);
+    if (Date.now() > deadline)
+      throw new Error(`${what}: not within ${timeoutMs} ms${last === null ? '' : `; ${last.message}`}`);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

@@ -5,7 +5,10 @@ import { spawn } from 'node:child_process';
  * how to dismiss it.
  */
 export function whenWeDie(script: string, ...args: string[]): () => void {
-  const shell = spawn('sh', ['-c', `read -r _ || { ${script}; }`, 'sh', ...args], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const shell = spawn('sh', ['-c', `read -r _ || { ${script}; }`, 'sh', ...args], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   shell.on('error', () => undefined);
   shell.stdin.on('error', () => undefined);
   shell.unref();

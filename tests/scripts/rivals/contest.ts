@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readPolicy } from '../../../scripts/policy/index.ts';
-import { inPackage } from '../../../scripts/packageRoot.ts';
+import { inPackage } from '../../../scripts/file/packageRoot.ts';
 
 /** What rivals start from; the comments must outlive them. */
 export const CONTESTED = `policy: shop # the shop
@@ -38,7 +38,11 @@ export function nothingSaid(): Said {
 
 /** Starts a process that issues and revokes keys; what it says is added to `said`. */
 export function startRival(file: string, name: string, seed: number, steps: number, said: Said): Rival {
-  const child = spawn(process.execPath, ['--import', 'tsx', inPackage('tests', 'scripts', 'rivals', 'rival.ts'), file, name, String(seed), String(steps)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', inPackage('tests', 'scripts', 'rivals', 'rival.ts'), file, name, String(seed), String(steps)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   listen(child, said);
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   const begun = new Promise<void>((resolve) => child.stdout.once('data', () => resolve()));
@@ -65,12 +69,19 @@ export function lostIn(file: string, said: Said): string[] {
   const text = readFileSync(file, 'utf8');
   const { policy, problems } = readPolicy(text, file);
   if (policy === null) return [`the file is no policy any more: ${problems[0]?.rule}`];
-  const keys = new Map(Object.values(policy.consumers).flatMap((consumer) => consumer.keys.map((key) => [key.id, key] as const)));
+  const keys = new Map(
+    Object.values(policy.consumers).flatMap((consumer) => consumer.keys.map((key) => [key.id, key] as const)),
+  );
   return [
-    ...CONTESTED.split('\n').flatMap((line) => line.split('#').slice(1)).filter((comment) => !text.includes(`#${comment}`)).map((comment) => `the comment${comment} is gone`),
+    ...CONTESTED.split('\n')
+      .flatMap((line) => line.split('#').slice(1))
+      .filter((comment) => !text.includes(`#${comment}`))
+      .map((comment) => `the comment${comment} is gone`),
     ...[...said.issued].filter((id) => !keys.has(id)).map((id) => `the issued key ${id} is gone`),
     ...[...said.revoked].filter((id) => keys.get(id)?.revoked !== true).map((id) => `the revocation of ${id} is gone`),
-    ...[...keys.values()].filter((key) => key.revoked && !said.revoking.has(key.id)).map((key) => `nobody revoked ${key.id}`),
+    ...[...keys.values()]
+      .filter((key) => key.revoked && !said.revoking.has(key.id))
+      .map((key) => `nobody revoked ${key.id}`),
     ...[...keys.keys()].filter((id) => !said.shown.has(id)).map((id) => `the key ${id} is stored and was never shown`),
     ...said.refused.map((message) => `a command ${message}`),
   ];

@@ -1,8 +1,8 @@
 // One of several processes that issue and revoke keys in the same policy, until it is killed: rival.ts FILE NAME SEED STEPS.
 // A line for each thing that is sure: `shown ID KEY`, `issued ID`, `revoked ID`; `refused …` for what a command said instead.
 import { writeSync } from 'node:fs';
-import type { Io } from '../../../scripts/command.ts';
-import { main } from '../../../scripts/tollgate.ts';
+import type { Io } from '../../../scripts/cli/command.ts';
+import { main } from '../../../scripts/cli/tollgate.ts';
 import { Random } from '../../host/random.ts';
 
 const [file = '', name = '', seed = '0', steps = '0'] = process.argv.slice(2);
@@ -18,7 +18,10 @@ for (let step = 0; step < Number(steps); step++) {
 
 async function issue(id: string): Promise<void> {
   const consumer = random.chance(0.5) ? 'acme' : `new-${name}`;
-  const code = await run(['keys', 'issue', '--consumer', consumer, ...(consumer === 'acme' ? [] : ['--plan', 'free']), '--id', id, file], (key) => say(`shown ${id} ${key.trim()}`));
+  const code = await run(
+    ['keys', 'issue', '--consumer', consumer, ...(consumer === 'acme' ? [] : ['--plan', 'free']), '--id', id, file],
+    (key) => say(`shown ${id} ${key.trim()}`),
+  );
   if (code !== 0) return;
   say(`issued ${id}`);
   active.push(id);

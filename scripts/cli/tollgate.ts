@@ -1,0 +1,127 @@
+import { readFile } from 'node:fs/promises';
+import { isUsageError, Refusal, type Command, type Io } from './command.ts';
+import { Output } from './output.ts';
+import { inPackage } from '../file/packageRoot.ts';
+
+/** Every command, loaded when it is asked for; in the order of a newcomer's day. */
+const commands: Record<string, () => Promise<Command>> = {
+  check: async () => (await import('./check.ts')).check,
+  run: async () => (await import('./run.ts')).run,
+  keys: async () => (await import('./keys.ts')).keys,
+  compile: async () => (await import('./compile.ts')).compile,
+  diff: async () => (await import('./diff.ts')).diff,
+  'rate-limit-service': async () => (await import('./rateLimitService.ts')).rateLimitService,
+  emit: async () => (await import('./emit.ts')).emit,
+  schema: async () => (await import('./schema.ts')).schema,
+  build: async () => (await import('./build.ts')).build,
+  pack: async () => (await import('./pack.ts')).pack,
+  push: async () => (await import('./push.ts')).push,
+  demo: async () => (await import('./demo.ts')).demo,
+};
+
+async function helpText(): Promise<string> {
+  const rows = await Promise.all(
+    Object.entries(commands).map(async ([name, load]) => `  ${name.padEnd(9)} ${(await load()).summary}`),
+  );
+  return `tollgate: API keys, quotas and header-based routing inside Envoy
+
+usage: tollgate COMMAND [OPTION…]
+
+${rows.join('\n')}
+
+  tollgate COMMAND --help    what a command takes, with examples
+  tollgate --version
+
+exit codes: 0 done, 1 the policy or a component said no, 2 wrong usage
+`;
+}
+
+/** Runs one command line; resolves to the exit code. The only place that turns errors into words. */
+export async function main(args: string[], io: Io): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    io[name === undefined ? 'err' : 'out'](await helpText());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === '--version') {
+    const { version } = JSON.parse(await readFile(inPackage('package.json'), 'utf8')) as { version: string };
+    io.out(`tollgate ${version}\n`);
+    return 0;
+  }
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load === undefined) {
+    io.err(`tollgate: no command "${name}"; see tollgate --help\n`);
+    return 2;
+  }
+  const command = await load();
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.out(`${command.usage}\n`);
+    return 0;
+  }
+  try {
+    return await command.run(rest, io);
+  } catch (error) {
+    return explain(error, name, io);
+  }
+}
+
+function explain(error: unknown, name: string, io: Io): number {
+  if (error instanceof Refusal) {
+    io.err(`${error.message}\n`);
+    return 1;
+  }
+  if (isUsageError(error)) {
+    io.err(`tollgate ${name}: ${(error as Error).message}; see tollgate ${name} --help\n`);
+    return 2;
+  }
+  // A mistake of ours: whoever reports it needs the place.
+  io.err(`tollgate ${name}: internal error\n${(error as Error).stack ?? String(error)}\n`);
+  return 1;
+}
+
+/** Aborted at the first Ctrl-C; a second one, and every one in a command that does not ask for the signal, ends the process. */
+function stopOnSignal(stop: AbortController): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal));
+}
+
+async function readStdin(mostBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > mostBytes) throw new Refusal(`standard input: must have at most ${mostBytes} bytes`);
+  }
+  return Buffer.concat(chunks);
+}
+
+function processIo(): { io: Io; output: Output } {
+  const stop = new AbortController();
+  let isAsked = false;
+  const err = (text: string): void => void process.stderr.write(text);
+  const output = new Output(process.stdout, (rule) => {
+    if (rule !== null) err(`tollgate: ${rule}\n`);
+    stop.abort('nobody reads standard output any more');
+  });
+  const io: Io = {
+    out: (text) => output.write(text),
+    deliver: (text) => output.deliver(text),
+    err,
+    stdin: readStdin,
+    isTerminal: process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined,
+    get signal() {
+      if (!isAsked) stopOnSignal(stop);
+      isAsked = true;
+      return stop.signal;
+    },
+  };
+  return { io, output };
+}
+
+/** The program: command line in, exit code out. */
+export async function start(): Promise<void> {
+  // Nobody reads what we say on the side: go on.
+  process.stderr.on('error', () => undefined);
+  const { io, output } = processIo();
+  process.exitCode = output.exitCode(await main(process.argv.slice(2), io));
+}

@@ -1,0 +1,95 @@
+import type { Window } from '../policy/schema/quota.ts';
+
+/** The compiled policy, version 1: what the module reads. Optional fields are left out where they say the default. */
+export interface PluginConfig {
+  version: 1;
+  policy: string;
+  unmatched?: 'allow';
+  forwardKey?: true;
+  realm?: string;
+  keySources: KeySourceConfig[];
+  rateLimitService?: RateLimitServiceConfig;
+  apis: ApiConfig[];
+  plans: PlanConfig[];
+  consumers: ConsumerConfig[];
+}
+
+export type KeySourceConfig =
+  { header: string } | { authorization: 'Bearer' | 'ApiKey' } | { query: string } | { cookie: string };
+
+/** Where quotas of the whole mesh are counted. */
+export interface RateLimitServiceConfig {
+  cluster: string;
+  domain: string;
+  timeoutMilliseconds: number;
+}
+
+export interface ApiConfig {
+  name: string;
+  hosts?: string[];
+  paths: string[];
+  plans: string[];
+  anonymous?: 'allow';
+  preflight?: 'allow';
+  routes?: RouteConfig[];
+}
+
+export interface RouteConfig {
+  name: string;
+  headers?: HeaderConditionConfig[];
+  methods?: string[];
+  path?: string;
+  plans?: string[];
+  consumers?: string[];
+  setHeaders?: { name: string; value: string }[];
+  removeHeaders?: string[];
+  rewritePrefix?: string;
+}
+
+export type HeaderConditionConfig = { name: string } & (
+  { exact: string } | { prefix: string } | { oneOf: string[] } | { present: true } | { absent: true }
+);
+
+export interface PlanConfig {
+  name: string;
+  quotas?: QuotaConfig[];
+}
+
+export interface QuotaConfig {
+  name: string;
+  limit: number;
+  window: Window;
+  burst?: number;
+  per?: 'api';
+  scope?: 'mesh';
+  /** Left out: deny. */
+  onUnavailable?: 'allow' | 'local-share';
+  /** With local-share only, and then always. */
+  localShare?: number;
+}
+
+export interface ConsumerConfig {
+  name: string;
+  plan?: string;
+  subscriptions?: SubscriptionConfig[];
+  keys?: KeyConfig[];
+}
+
+export interface SubscriptionConfig {
+  api: string;
+  plan: string;
+  /** Seconds since 1970, as all times here. */
+  from?: number;
+  until?: number;
+  paused?: true;
+  limits?: { quota: string; limit: number }[];
+}
+
+export interface KeyConfig {
+  id: string;
+  /** 64 lower-case hex digits. */
+  digest: string;
+  from?: number;
+  until?: number;
+  revoked?: true;
+}

@@ -1,0 +1,94 @@
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const CHUNK_BYTES = 64 * 1024;
+/** A pipe that nobody has open for writing by then is one that nobody will write into. */
+const WRITER_MILLISECONDS = 2000;
+const POLL_MILLISECONDS = 10;
+
+interface Kind {
+  readonly isFile: boolean;
+  readonly isPipe: boolean;
+}
+
+/** Why a file cannot be used, in words: the part of a message after its name. */
+export class Unreadable extends Error {
+  constructor(
+    message: string,
+    readonly code: string | null = null,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * A file's bytes, of which there may be so many. Sizes that the system tells are no bound: a device says 0 and never ends, a
+ * pipe knows nothing, a log grows meanwhile. Rejects with Unreadable, and never waits for a pipe without a writer.
+ */
+export async function readBounded(path: string, mostBytes: number): Promise<Buffer> {
+  let handle: FileHandle | undefined;
+  try {
+    // without the flag, to open a pipe is to wait for its writer
+    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const stat = await handle.stat();
+    if (stat.isFile() && stat.size > mostBytes) throw new Unreadable(tooLarge(mostBytes, stat.size));
+    return await readAll(handle, mostBytes, { isFile: stat.isFile(), isPipe: stat.isFIFO() });
+  } catch (error) {
+    if (error instanceof Unreadable) throw error;
+    const { code = null, message } = error as NodeJS.ErrnoException;
+    throw new Unreadable(readRule(code, message), code);
+  } finally {
+    await handle?.close();
+  }
+}
+
+export function tooLarge(mostBytes: number, bytes: number | null): string {
+  return `must have at most ${mostBytes} bytes; found ${bytes ?? 'more'}`;
+}
+
+async function readAll(handle: FileHandle, mostBytes: number, { isFile, isPipe }: Kind): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const bytes = isFile
+      ? (await handle.read(chunk)).bytesRead
+      : await readStream(handle, chunk, isPipe && total === 0);
+    if (bytes === 0) return Buffer.concat(chunks, total);
+    chunks.push(chunk.subarray(0, bytes));
+    total += bytes;
+    if (total > mostBytes) throw new Unreadable(tooLarge(mostBytes, null));
+  }
+}
+
+/** What has nothing to give yet says so; a pipe that nobody has open for writing yet looks as if it had ended. */
+async function readStream(handle: FileHandle, chunk: Buffer, awaitsWriter: boolean): Promise<number> {
+  const deadline = performance.now() + WRITER_MILLISECONDS;
+  for (;;) {
+    try {
+      const { bytesRead } = await handle.read(chunk);
+      if (bytesRead > 0 || !awaitsWriter || performance.now() > deadline) return bytesRead;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+    await sleep(POLL_MILLISECONDS);
+  }
+}
+
+function readRule(code: string | null, message: string): string {
+  switch (code) {
+    case 'ENOENT':
+      return 'no such file';
+    case 'EISDIR':
+      return 'must be a file; found a folder';
+    case 'EACCES':
+      return 'may not be read: permission denied';
+    case 'ELOOP':
+      return 'cannot be read: its links lead round in a circle';
+    case 'ENXIO':
+      return 'cannot be read: a socket or device that is not there';
+    default:
+      return `cannot be read: ${code ?? message}`;
+  }
+}

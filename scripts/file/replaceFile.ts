@@ -1,0 +1,109 @@
+import { readFileSync, realpathSync, renameSync } from 'node:fs';
+import { open, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Refusal } from '../cli/command.ts';
+import { DRAFT_SUFFIX, newDraft, type Place } from '../keys/place.ts';
+import { writeRule } from '../keys/writeRule.ts';
+
+export interface Replacement {
+  readonly before: string;
+  readonly after: string;
+  /** Called when nothing but the last step is left; a throw leaves the file as it is. */
+  readonly ready?: (() => Promise<void>) | undefined;
+}
+
+/**
+ * Puts a new text in the place of a file, at once or not at all: readers see the old bytes or the new, and a stop halfway
+ * leaves the old. False when the file is not what was read before, and nothing was written.
+ *
+ * Of all processes that do this at the same time one wins, without trust in clocks or locks:
+ *
+ *   1 write a draft beside the file   2 delete all other drafts   3 compare the file   4 rename the draft over it
+ *
+ * A rival's draft is older than our step 2, so that it is gone before we compare and its rename fails; or it is younger, so
+ * that the rival's own step 2 comes after our step 1, and either deletes our draft or sees what we have written. What a
+ * killed process left is deleted by the next. An editor knows nothing of drafts: for it, 3 and 4 lie microseconds apart.
+ */
+export async function replaceFile(
+  place: Place,
+  { before, after, ready }: Replacement,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const draft = newDraft(place);
+  try {
+    await writeLike(place, draft, after);
+    refuseWhenStopped(place, signal);
+    await ready?.();
+    await deleteOtherDrafts(place, draft);
+    refuseWhenStopped(place, signal);
+    if (!renameIfSame(place, draft, before, after)) return false;
+    await syncFolder(place.folder);
+    return true;
+  } catch (error) {
+    throw error instanceof Refusal ? error : new Refusal(`${place.file}: ${writeRule(error)}; nothing was written`);
+  } finally {
+    await rm(draft, { force: true }).catch(() => undefined);
+  }
+}
+
+function refuseWhenStopped({ file }: Place, signal: AbortSignal): void {
+  if (signal.aborted) throw new Refusal(`${file}: stopped; nothing was written`);
+}
+
+/** A file with the target's owner and mode: a reader that lost its right to the policy would be as bad as one that gained it. */
+async function writeLike(place: Place, draft: string, text: string): Promise<void> {
+  const wanted = await stat(place.target);
+  const handle = await open(draft, 'wx', 0o600);
+  try {
+    await handle.writeFile(text);
+    const own = await handle.stat();
+    if (own.uid !== wanted.uid || own.gid !== wanted.gid)
+      await handle.chown(wanted.uid, wanted.gid).catch(() => undefined);
+    await handle.chmod(wanted.mode & 0o7777).catch(() => undefined);
+    const { uid, gid, mode } = await handle.stat();
+    if (uid !== wanted.uid || gid !== wanted.gid || (mode & 0o777) !== (wanted.mode & 0o777)) {
+      const { file } = place;
+      throw new Refusal(
+        `${file}: belongs to user ${wanted.uid} and group ${wanted.gid}, and a new file in its place would not; nothing was written`,
+      );
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function deleteOtherDrafts({ folder, draftPrefix }: Place, own: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (name.startsWith(draftPrefix) && name.endsWith(DRAFT_SUFFIX) && path !== own) await rm(path, { force: true });
+  }
+}
+
+/** Without a pause between its steps, so that an editor has no time to save between them. */
+function renameIfSame({ file, target }: Place, draft: string, before: string, after: string): boolean {
+  try {
+    if (realpathSync(file) !== target || !readFileSync(target).equals(Buffer.from(before))) return false;
+    renameSync(draft, target);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // A rival deleted the draft; or a network file system did what we asked, lost its answer, and asked once more.
+    return isText(target, after);
+  }
+}
+
+function isText(path: string, text: string): boolean {
+  try {
+    return readFileSync(path).equals(Buffer.from(text));
+  } catch {
+    return false;
+  }
+}
+
+/** So that the new name outlives a loss of power; not every platform can. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder).catch(() => null);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { Refusal } from '../cli/command.ts';
+import type { Place } from '../keys/place.ts';
+import { writeRule } from '../keys/writeRule.ts';
+
+/** A lock that stays the same for so long belongs to a process that was killed on another machine, or hangs. */
+const PATIENCE_MS = 5_000;
+const PAUSE_MS = 10;
+
+/**
+ * Does the work while no other process has its turn at the same file. A lock file says whose turn it is. It is only good
+ * manners: one that was left behind is broken, and who wrongly loses a turn is kept from harm by `replaceFile`.
+ */
+export async function inTurn<T>(place: Place, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const holder = `${hostname()} ${process.pid} ${randomBytes(8).toString('hex')}`;
+  await take(place, holder, signal);
+  try {
+    return await work();
+  } finally {
+    if ((await holderOf(place.lock)) === holder) await rm(place.lock, { force: true });
+  }
+}
+
+async function take(place: Place, holder: string, signal: AbortSignal): Promise<void> {
+  let seen: { holder: string | null; sinceMs: number } = { holder: null, sinceMs: performance.now() };
+  while (!(await create(place, holder))) {
+    if (signal.aborted) throw new Refusal(`${place.file}: stopped; nothing was written`);
+    const other = await holderOf(place.lock);
+    if (other !== seen.holder) seen = { holder: other, sinceMs: performance.now() };
+    if (other !== null && (hasEnded(other) || performance.now() - seen.sinceMs > PATIENCE_MS))
+      await rm(place.lock, { force: true });
+    else await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * (1 + 3 * Math.random())));
+  }
+}
+
+/** False when there is a lock already. */
+async function create(place: Place, holder: string): Promise<boolean> {
+  try {
+    const handle = await open(place.lock, 'wx', 0o600);
+    try {
+      await handle.writeFile(holder);
+    } catch (error) {
+      await rm(place.lock, { force: true });
+      throw error;
+    } finally {
+      await handle.close();
+    }
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw new Refusal(`${place.file}: ${writeRule(error)}; nothing was written`);
+  }
+}
+
+/** Null when nobody has the lock; empty while its holder has not yet written who it is, or may not be known to us. */
+function holderOf(lock: string): Promise<string | null> {
+  return readFile(lock, 'utf8').catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : ''));
+}
+
+/** True when the holder was a process of this machine that is no more. */
+function hasEnded(holder: string): boolean {
+  const [host, pid] = holder.split(' ');
+  if (host !== hostname() || !/^[1-9]\d*$/.test(pid ?? '')) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}

@@ -1,0 +1,154 @@
+import type {
+  ApiConfig,
+  ConsumerConfig,
+  HeaderConditionConfig,
+  KeyConfig,
+  KeySourceConfig,
+  RateLimitServiceConfig,
+  PlanConfig,
+  PluginConfig,
+  QuotaConfig,
+  RouteConfig,
+  SubscriptionConfig,
+} from '../../contract/pluginConfig.ts';
+import { encodedConsumer } from '../schema/consumerName.ts';
+import { localShareOf, timeoutMilliseconds } from '../schema/rateLimitService.ts';
+import { orderedConfig } from './order.ts';
+import type {
+  Api,
+  Consumer,
+  HeaderCondition,
+  Key,
+  Plan,
+  Policy,
+  Quota,
+  Route,
+  Subscription,
+} from '../schema/policy.ts';
+import { epochSeconds } from '../schema/time.ts';
+
+/**
+ * The plugin config of a valid policy. Policies that mean the same give the same bytes: defaults are left out, and what has
+ * no order stands in that of its names.
+ */
+export function compilePolicy(policy: Policy): PluginConfig {
+  return orderedConfig({
+    version: 1,
+    policy: policy.policy,
+    ...(policy.unmatched === 'allow' && { unmatched: 'allow' }),
+    ...(policy.forwardKey && { forwardKey: true }),
+    ...(policy.realm !== undefined && { realm: policy.realm }),
+    keySources: policy.keySources as KeySourceConfig[],
+    ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
+    apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api)),
+    plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan)),
+    consumers: Object.entries(policy.consumers).map(([name, consumer]) => compileConsumer(name, consumer)),
+  });
+}
+
+/** The domain that the policy's counters have in the rate limit service. */
+export function domainOf({ policy, rateLimitService }: Policy): string {
+  return rateLimitService?.domain ?? policy;
+}
+
+function compileRateLimitService(policy: Policy): RateLimitServiceConfig {
+  const rateLimitService = policy.rateLimitService!;
+  return {
+    cluster: rateLimitService.cluster,
+    domain: domainOf(policy),
+    timeoutMilliseconds: timeoutMilliseconds(rateLimitService),
+  };
+}
+
+function compileApi(name: string, api: Api): ApiConfig {
+  return {
+    name,
+    ...(api.hosts && { hosts: api.hosts }),
+    paths: api.paths,
+    plans: api.plans,
+    ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
+    ...(api.preflight === 'allow' && { preflight: 'allow' }),
+    ...(api.routes.length > 0 && { routes: api.routes.map(compileRoute) }),
+  };
+}
+
+function compileRoute({ name, when, setHeaders, removeHeaders, rewritePrefix }: Route): RouteConfig {
+  const headers = Object.entries(when.headers ?? {}).map(([header, condition]) => compileCondition(header, condition));
+  const set = Object.entries(setHeaders ?? {}).map(([header, value]) => ({ name: header, value }));
+  return {
+    name,
+    ...(headers.length > 0 && { headers }),
+    ...(when.methods && { methods: when.methods }),
+    ...(when.path !== undefined && { path: when.path }),
+    ...(when.plans && { plans: when.plans }),
+    ...(when.consumers && { consumers: when.consumers.map(encodedConsumer) }),
+    ...(set.length > 0 && { setHeaders: set }),
+    ...(removeHeaders && removeHeaders.length > 0 && { removeHeaders }),
+    ...(rewritePrefix !== undefined && { rewritePrefix }),
+  };
+}
+
+function compileCondition(name: string, condition: HeaderCondition): HeaderConditionConfig {
+  return { name, ...condition } as HeaderConditionConfig;
+}
+
+function compilePlan(name: string, plan: Plan): PlanConfig {
+  const quotas = Object.entries(plan.quotas).map(([name, quota]) => compileQuota(name, quota));
+  return { name, ...(quotas.length > 0 && { quotas }) };
+}
+
+function compileQuota(name: string, quota: Quota): QuotaConfig {
+  const { limit, window, burst, per, scope, onUnavailable } = quota;
+  return {
+    name,
+    limit,
+    window,
+    ...(burst !== undefined && { burst }),
+    ...(per === 'api' && { per }),
+    ...(scope === 'mesh' && { scope }),
+    ...(onUnavailable !== undefined && onUnavailable !== 'deny' && { onUnavailable }),
+    ...(onUnavailable === 'local-share' && { localShare: localShareOf(quota) }),
+  };
+}
+
+function compileConsumer(name: string, consumer: Consumer): ConsumerConfig {
+  const subscriptions = Object.entries(consumer.subscriptions).map(([api, subscription]) =>
+    compileSubscription(api, subscription),
+  );
+  return {
+    name: encodedConsumer(name),
+    ...(consumer.plan !== undefined && { plan: consumer.plan }),
+    ...(subscriptions.length > 0 && { subscriptions }),
+    ...(consumer.keys.length > 0 && { keys: consumer.keys.map(compileKey) }),
+  };
+}
+
+function compileSubscription(api: string, subscription: Subscription): SubscriptionConfig {
+  const limits = Object.entries(subscription.limits ?? {}).map(([quota, limit]) => ({ quota, limit }));
+  return {
+    api,
+    plan: subscription.plan,
+    ...compileTimes(subscription),
+    ...(subscription.paused && { paused: true }),
+    ...(limits.length > 0 && { limits }),
+  };
+}
+
+function compileKey(key: Key): KeyConfig {
+  return {
+    id: key.id,
+    digest: key.digest.slice('sha256:'.length),
+    ...compileTimes(key),
+    ...(key.revoked && { revoked: true }),
+  };
+}
+
+function compileTimes({ from, until }: { from?: string | undefined; until?: string | undefined }): {
+  from?: number;
+  until?: number;
+} {
+  return {
+    ...(from !== undefined && { from: epochSeconds(from)! }),
+    ...(until !== undefined && { until: epochSeconds(until)! }),
+  };
+}

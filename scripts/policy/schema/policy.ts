@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import { filled, listed, named } from './collection.ts';
+import { consumerName } from './consumerName.ts';
+import { headerName, isFraming, isList, realm, token } from './header.ts';
+import { rateLimitService } from './rateLimitService.ts';
+import { label, name } from './name.ts';
+import { host, pathPrefix } from './place.ts';
+import { limit, MAX_QUOTAS, quota } from './quota.ts';
+import { MAX_ROUTES, route } from './route.ts';
+import { targets } from './target.ts';
+import { time } from './time.ts';
+import { upstream } from './upstream.ts';
+
+const MAX_KEY_SOURCES = 8;
+const DIGEST_RULE =
+  'must be "sha256:" and the 64 lower-case hex digits of the key\'s SHA-256; "tollgate keys digest" prints it';
+
+const allowOrDeny = (description: string) => z.enum(['deny', 'allow']).default('deny').meta({ description });
+const flag = (description: string) =>
+  z.boolean({ error: 'must be true or false' }).default(false).meta({ description });
+
+const keyHeader = headerName()
+  .refine((header) => header !== 'authorization', { error: 'must name a scheme: { authorization: Bearer }' })
+  .refine((header) => header !== 'cookie', { error: 'must name a cookie: { cookie: api_key }' })
+  .refine((header) => !isFraming(header), { error: 'must not be a header that frames the message' })
+  .refine((header) => !isList(header), {
+    error:
+      'must not be a header that holds lists or belongs to Envoy; a key needs a header of its own, a query parameter or a cookie',
+  });
+
+const keySource = z
+  .strictObject({
+    header: keyHeader.meta({ description: 'A request header.' }).optional(),
+    authorization: z
+      .enum(['Bearer', 'ApiKey'])
+      .meta({ description: 'The scheme of the Authorization header.' })
+      .optional(),
+    query: token().meta({ description: 'A query parameter.' }).optional(),
+    cookie: token().meta({ description: 'A cookie.' }).optional(),
+  })
+  .refine((source) => Object.values(source).filter((value) => value !== undefined).length === 1, {
+    error: 'must hold exactly one of header, authorization, query, cookie',
+  })
+  .meta({ minProperties: 1, maxProperties: 1 });
+
+const api = z.strictObject({
+  hosts: filled(
+    host('A host in lower case without port, or "*." and a domain for every host below it.'),
+    'must hold a host; leave the field out for any host',
+    'Hosts of the API. Default: any host.',
+  ).optional(),
+  paths: filled(
+    pathPrefix('A prefix of whole segments; "/" is everything.'),
+    'must hold a path; "/" is everything',
+    'Paths under which the API lies.',
+  ),
+  plans: listed(name('A plan.'), 'Plans that the API offers.'),
+  anonymous: allowOrDeny('allow: a request without any key passes, without identity and quotas.'),
+  preflight: allowOrDeny('allow: a CORS preflight passes without a key.'),
+  upstream: name('Where requests go that no route takes: the route "default".').optional(),
+  routes: z
+    .array(route)
+    .max(MAX_ROUTES, { error: `must hold at most ${MAX_ROUTES} routes` })
+    .nullish()
+    .transform((routes) => routes ?? [])
+    .meta({ description: 'Routes in order; the first whose conditions all hold takes the request.' }),
+});
+
+const plan = z
+  .strictObject({
+    quotas: named(name("A quota's name."), quota, 'Quotas by name; a request must fit into all of them.').refine(
+      (quotas) => Object.keys(quotas).length <= MAX_QUOTAS,
+      { error: `must hold at most ${MAX_QUOTAS} quotas` },
+    ),
+  })
+  .nullable()
+  .transform((plan): { quotas: Record<string, z.output<typeof quota>> } => plan ?? { quotas: {} });
+
+const subscription = z.strictObject({
+  plan: name('The plan that the consumer has on this API.'),
+  from: time('The subscription begins at this time.').optional(),
+  until: time('The subscription ends at this time.').optional(),
+  paused: flag('true: requests are refused until it is false again.'),
+  limits: z
+    .record(name('A quota of the plan.'), limit("The limit in place of the plan's."))
+    .meta({ description: 'Limits for this consumer, by quota.' })
+    .optional(),
+});
+
+const key = z.strictObject({
+  id: label('Public id of the key, for logs and support.'),
+  digest: z
+    .string({ error: DIGEST_RULE })
+    .regex(/^sha256:[0-9a-f]{64}$/, { error: DIGEST_RULE })
+    .meta({ description: "sha256: and the 64 hex digits of the key's SHA-256. The key itself never stands here." }),
+  from: time('The key works from this time on.').optional(),
+  until: time('The key works until this time.').optional(),
+  revoked: flag('true: the key no longer works.'),
+});
+
+const consumerFields = z.strictObject({
+  plan: name('Short for: this plan on every API that offers it.').optional(),
+  subscriptions: named(name('An API.'), subscription, 'Plans by API; each wins over "plan".'),
+  keys: listed(key, 'Keys of the consumer, by digest.'),
+});
+type ConsumerFields = z.output<typeof consumerFields>;
+const consumer = consumerFields
+  .nullable()
+  .transform((fields): ConsumerFields => fields ?? { subscriptions: {}, keys: [] });
+
+/** The policy file: what a person writes. Parsing fills in defaults and writes short forms out. */
+export const policySchema = z
+  .strictObject({
+    policy: name("The policy's name; counters and metrics carry it."),
+    unmatched: allowOrDeny('What happens to requests that match no API. deny: 404 no_api. allow: they pass, ungated.'),
+    keySources: z
+      .array(keySource)
+      .min(1, { error: 'must hold a key source' })
+      .max(MAX_KEY_SOURCES, { error: `must hold at most ${MAX_KEY_SOURCES} key sources` })
+      .default([{ header: 'x-api-key' }])
+      .meta({ description: 'Where a key may be, in order.' }),
+    forwardKey: flag('true: the upstream sees the key.'),
+    realm: realm(
+      'What a 401 asks for a key for: the realm in www-authenticate. Default: the name of the API.',
+    ).optional(),
+    targets,
+    rateLimitService: rateLimitService
+      .meta({ description: 'The rate limit service that counts quotas with "scope: mesh".' })
+      .optional(),
+    upstreams: named(name('An upstream.'), upstream, 'Upstreams by name.'),
+    apis: named(name('An API.'), api, 'APIs by name.'),
+    plans: named(name('A plan.'), plan, 'Plans by name.'),
+    consumers: named(consumerName('A consumer.'), consumer, 'Consumers by name.'),
+  })
+  .meta({ title: 'Tollgate policy' });
+
+export type Policy = z.output<typeof policySchema>;
+export type Api = Policy['apis'][string];
+export type Route = Api['routes'][number];
+export type HeaderCondition = NonNullable<Route['when']['headers']>[string];
+export type Plan = Policy['plans'][string];
+export type Quota = Plan['quotas'][string];
+export type Consumer = Policy['consumers'][string];
+export type Subscription = Consumer['subscriptions'][string];
+export type Key = Consumer['keys'][number];
