@@ -66,7 +66,7 @@ describe("the rate limit service's cluster", () => {
     assert.equal(
       clustersOf(
         snapshot(
-          MESH.replace(/^rate limit service.*$/m, '').replaceAll(/, scope: mesh(, onUnavailable: local-share)?/g, ''),
+          MESH.replace(/^rateLimitService.*$/m, '').replaceAll(/, scope: mesh(, onUnavailable: local-share)?/g, ''),
         ),
       ).length,
       1,

@@ -96,7 +96,7 @@ export class MeshEnvoy {
   }
 
   async rateLimitServiceMetrics(policy = POLICY): Promise<Record<string, number>> {
-    const prefix = `wasmcustom.tollgate.${policy}.rate limit service.`;
+    const prefix = `wasmcustom.tollgate.${policy}.rate_limit_service.`;
     const stats = await this.admin.stats(`^${prefix.replaceAll('.', '\\.')}`);
     return Object.fromEntries([...stats].map(([name, value]) => [name.slice(prefix.length), Number(value)]));
   }
