@@ -1,5 +1,5 @@
 import { isUsageError, Refusal } from '../scripts/cli/command.ts';
-import { available } from '../tests/envoy/available.ts';
+import { available } from '../harness/envoy/available.ts';
 import { allAttacks } from './attacks/all.ts';
 import { runCampaign } from './campaign.ts';
 import { readOptions, USAGE, type Asked, type Options } from './option.ts';

@@ -1,4 +1,4 @@
-import type { Available } from '../tests/envoy/available.ts';
+import type { Available } from '../harness/envoy/available.ts';
 import type { Attack } from './form.ts';
 import { runAttack, type Outcome } from './trial.ts';
 

@@ -1,4 +1,4 @@
-import type { Random } from '../tests/host/random.ts';
+import type { Random } from '../harness/random.ts';
 
 /*
  * Damage to a JSON document: to its text, or to its tree with the text well formed again.

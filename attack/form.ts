@@ -1,6 +1,6 @@
-import type { FakeService } from '../tests/rateLimitService/fakeService.ts';
-import type { Rule } from '../tests/rateLimitService/rateLimitServiceModel.ts';
-import type { Random } from '../tests/host/random.ts';
+import type { FakeService } from '../harness/rateLimitService/fakeService.ts';
+import type { Rule } from '../harness/rateLimitService/rateLimitServiceModel.ts';
+import type { Random } from '../harness/random.ts';
 import type { Setting, Target } from './target.ts';
 
 /** Something hostile, clumsy or unlucky that is done to a real Envoy, again and again until its time is up. */

@@ -1,4 +1,4 @@
-import type { Random } from '../tests/host/random.ts';
+import type { Random } from '../harness/random.ts';
 
 const BYTES = [0x00, 0x01, 0x7f, 0x80, 0xff, 0x0a, 0x12, 0x22];
 

@@ -1,5 +1,5 @@
-import type { Rule } from '../tests/rateLimitService/rateLimitServiceModel.ts';
-import { digestOf } from '../tests/envoy/testPolicy.ts';
+import type { Rule } from '../harness/rateLimitService/rateLimitServiceModel.ts';
+import { digestOf } from '../harness/envoy/testPolicy.ts';
 
 export const POLICY = 'petstore';
 /** Name of the cluster of the rate limit service. */

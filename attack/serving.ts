@@ -1,4 +1,4 @@
-import { requestBytes, sendRaw } from '../tests/envoy/wireClient.ts';
+import { requestBytes, sendRaw } from '../harness/envoy/wireClient.ts';
 import { hold, pause } from './form.ts';
 import type { Target } from './target.ts';
 

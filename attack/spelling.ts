@@ -1,4 +1,4 @@
-import type { Random } from '../tests/host/random.ts';
+import type { Random } from '../harness/random.ts';
 
 /*
  * Spellings of paths and hosts: a place that is gated, written as nobody would who means well, or parts in any order.

@@ -6,7 +6,7 @@ import { checkedPolicy } from '../scripts/envoy/policyFile.ts';
 import { snapshotOf } from '../scripts/envoy/policySnapshot.ts';
 import type { Snapshot } from '../scripts/envoy/snapshot.ts';
 import { compilePolicy } from '../scripts/policy/index.ts';
-import type { Available } from '../tests/envoy/available.ts';
+import type { Available } from '../harness/envoy/available.ts';
 import { Fault, hold, pause } from './form.ts';
 
 export interface Setting {

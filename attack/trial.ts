@@ -1,7 +1,7 @@
 import { AssertionError } from 'node:assert';
-import type { Available } from '../tests/envoy/available.ts';
-import { Random } from '../tests/host/random.ts';
-import { FakeService } from '../tests/rateLimitService/fakeService.ts';
+import type { Available } from '../harness/envoy/available.ts';
+import { Random } from '../harness/random.ts';
+import { FakeService } from '../harness/rateLimitService/fakeService.ts';
 import { Fault, hold, type Attack, type Context } from './form.ts';
 import { POLICY } from './policy.ts';
 import { Target } from './target.ts';

@@ -5,8 +5,8 @@ import { Refusal } from '../scripts/cli/command.ts';
 import { Admin } from '../scripts/envoy/admin.ts';
 import type { FoundEnvoy } from '../scripts/envoy/find.ts';
 import { EnvoyProcess } from '../scripts/envoy/process.ts';
-import { freePorts } from '../tests/istio/mesh/port.ts';
-import { waitFor } from '../tests/istio/mesh/wait.ts';
+import { freePorts } from '../harness/mesh/port.ts';
+import { waitFor } from '../harness/mesh/wait.ts';
 import { envoyConfig, type Placed } from './envoyConfig.ts';
 import type { Service, Variant } from './variant.ts';
 

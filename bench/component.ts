@@ -1,4 +1,4 @@
-import { findComponent } from '../tests/components/find.ts';
+import { findComponent } from '../harness/components/find.ts';
 import { Refusal } from '../scripts/cli/command.ts';
 import type { Service, Variant } from './variant.ts';
 
@@ -7,7 +7,7 @@ const PROGRAMS = { ratelimit: ['ratelimit', 'redis-server'], extauthz: ['extauth
   Service,
   readonly string[]
 >;
-const BUILD = 'node --import tsx tests/components/build.ts';
+const BUILD = 'node --import tsx harness/components/build.ts';
 
 export interface Found {
   readonly wrk: string;

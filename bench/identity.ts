@@ -1,4 +1,4 @@
-import { keyOf } from '../tests/host/config.ts';
+import { keyOf } from '../harness/config.ts';
 
 /** Consumers that variants know unless their name says another number. */
 export const CONSUMERS = 1000;

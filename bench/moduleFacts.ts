@@ -1,8 +1,8 @@
 import { currentModule } from '../scripts/build/module.ts';
-import { pluginConfig } from '../tests/host/config.ts';
-import { Process } from '../tests/host/process.ts';
-import { loadModule } from '../tests/host/module.ts';
-import { Vm } from '../tests/host/vm.ts';
+import { pluginConfig } from '../harness/config.ts';
+import { Process } from '../scripts/host/process.ts';
+import { loadModule } from '../scripts/host/module.ts';
+import { Vm } from '../scripts/host/vm.ts';
 import { ENDLESS } from './identity.ts';
 import { median } from './statistic.ts';
 

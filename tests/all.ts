@@ -69,6 +69,7 @@ const suites: Suite[] = [
       'tests',
       'bench',
       'attack',
+      'harness',
       '--max-warnings',
       '0',
     ],

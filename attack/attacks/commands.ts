@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Follower } from '../../scripts/envoy/follow.ts';
-import { requestBytes, sendRaw } from '../../tests/envoy/wireClient.ts';
-import { CONTESTED, lostIn, nothingSaid, startRival, type Said } from '../../tests/scripts/rivals/contest.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
+import { CONTESTED, lostIn, nothingSaid, startRival, type Said } from '../../harness/rivals/contest.ts';
 import { hold, pause, type Attack, type Context } from '../form.ts';
 import type { Target } from '../target.ts';
 

@@ -1,5 +1,5 @@
 import { Refusal } from '../../scripts/cli/command.ts';
-import { sendRaw, requestBytes } from '../../tests/envoy/wireClient.ts';
+import { sendRaw, requestBytes } from '../../harness/envoy/wireClient.ts';
 import { hold, pause, type Attack, type Context } from '../form.ts';
 import { damageText, damageTree } from '../damage.ts';
 import { attackedPolicy, keyOf } from '../policy.ts';

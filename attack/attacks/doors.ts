@@ -1,6 +1,6 @@
-import { Random } from '../../tests/host/random.ts';
-import { digestOf } from '../../tests/envoy/testPolicy.ts';
-import { sendRaw } from '../../tests/envoy/wireClient.ts';
+import { Random } from '../../harness/random.ts';
+import { digestOf } from '../../harness/envoy/testPolicy.ts';
+import { sendRaw } from '../../harness/envoy/wireClient.ts';
 import { askHttp2, openHttp2 } from '../client.ts';
 import { hold, type Attack, type Context } from '../form.ts';
 import { HOST_READERS, liesUnder, meantPath, PATH_READERS } from '../readers.ts';

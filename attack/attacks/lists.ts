@@ -1,8 +1,8 @@
 import { startEcho, type Seen } from '../../scripts/upstream/echo.ts';
-import type { Random } from '../../tests/host/random.ts';
-import { digestOf } from '../../tests/envoy/testPolicy.ts';
-import { sendHttp2 } from '../../tests/envoy/http2Client.ts';
-import { requestBytes, sendRaw } from '../../tests/envoy/wireClient.ts';
+import type { Random } from '../../harness/random.ts';
+import { digestOf } from '../../harness/envoy/testPolicy.ts';
+import { sendHttp2 } from '../../harness/envoy/http2Client.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 import { hold, type Attack } from '../form.ts';
 import { keyOf } from '../policy.ts';
 import { serves } from '../serving.ts';

@@ -3,9 +3,9 @@ import { pushModule, type PushOptions } from '../../scripts/oci/index.ts';
 import type { Credential } from '../../scripts/oci/credentials.ts';
 import { bundleOf } from '../../scripts/oci/image.ts';
 import { Refusal } from '../../scripts/cli/command.ts';
-import type { Random } from '../../tests/host/random.ts';
-import { behaving, BASIC, IDENTITY, ME, names, PASSWORD, type Heard } from '../../tests/oci/hostile.ts';
-import { moduleBytes } from '../../tests/oci/wasmFixture.ts';
+import type { Random } from '../../harness/random.ts';
+import { behaving, BASIC, IDENTITY, ME, names, PASSWORD, type Heard } from '../../harness/registry/hostile.ts';
+import { moduleBytes } from '../../harness/registry/wasmFixture.ts';
 import { hold, type Attack, type Context } from '../form.ts';
 
 /** No waits: what is tried is what comes next, not when. */

@@ -1,5 +1,5 @@
-import type { FakeService } from '../../tests/rateLimitService/fakeService.ts';
-import type { Random } from '../../tests/host/random.ts';
+import type { FakeService } from '../../harness/rateLimitService/fakeService.ts';
+import type { Random } from '../../harness/random.ts';
 import { askHttp2, hangUp, openHttp2, type Asking } from '../client.ts';
 import { hold, pause, type Attack, type Context } from '../form.ts';
 import { attackedPolicy, keyOf, rulesOf, type AttackedQuota } from '../policy.ts';

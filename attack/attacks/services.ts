@@ -1,6 +1,6 @@
-import type { FakeService, Fault as ServiceFault } from '../../tests/rateLimitService/fakeService.ts';
-import { WRONG_ANSWERS } from '../../tests/rateLimitService/wrongAnswers.ts';
-import type { Random } from '../../tests/host/random.ts';
+import type { FakeService, Fault as ServiceFault } from '../../harness/rateLimitService/fakeService.ts';
+import { WRONG_ANSWERS } from '../../harness/rateLimitService/wrongAnswers.ts';
+import type { Random } from '../../harness/random.ts';
 import { Bystander } from '../bystander.ts';
 import { askHttp2, openHttp2 } from '../client.ts';
 import { hold, pause, type Attack, type Context } from '../form.ts';

@@ -1,11 +1,11 @@
 import { startEcho } from '../../scripts/upstream/echo.ts';
-import { digestOf } from '../../tests/envoy/testPolicy.ts';
-import { callHttp1, callHttp2, type Caller } from '../../tests/spellings/caller.ts';
-import { spelling } from '../../tests/spellings/generate.ts';
-import { dissent } from '../../tests/spellings/judge.ts';
-import { MANAGERS } from '../../tests/spellings/managers.ts';
-import { KEY, POLICIES, policyOf } from '../../tests/spellings/policy.ts';
-import { READERS } from '../../tests/spellings/readers.ts';
+import { digestOf } from '../../harness/envoy/testPolicy.ts';
+import { callHttp1, callHttp2, type Caller } from '../../harness/spellings/caller.ts';
+import { spelling } from '../../harness/spellings/generate.ts';
+import { dissent } from '../../harness/spellings/judge.ts';
+import { MANAGERS } from '../../harness/spellings/managers.ts';
+import { KEY, POLICIES, policyOf } from '../../harness/spellings/policy.ts';
+import { READERS } from '../../harness/spellings/readers.ts';
 import { hold, type Attack, type Context } from '../form.ts';
 
 const BATCH = 100;

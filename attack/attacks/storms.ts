@@ -1,5 +1,5 @@
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
-import type { FakeService } from '../../tests/rateLimitService/fakeService.ts';
+import type { FakeService } from '../../harness/rateLimitService/fakeService.ts';
 import { Bystander } from '../bystander.ts';
 import { askHttp2, openHttp2, type End } from '../client.ts';
 import { hold, pause, type Attack, type Context } from '../form.ts';

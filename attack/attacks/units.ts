@@ -1,4 +1,4 @@
-import { hammer } from '../../tests/envoy/load.ts';
+import { hammer } from '../../harness/envoy/load.ts';
 import { askHttp2, hangUp, openHttp2 } from '../client.ts';
 import { hold, pause, type Attack, type Context } from '../form.ts';
 import { attackedPolicy, keyOf, NEAR_KEY, type AttackedQuota } from '../policy.ts';

@@ -1,5 +1,5 @@
-import { serializePairs, type Pair } from '../../tests/host/pairs.ts';
-import { wasm, type WasmMemory, type WasmModule } from '../../tests/host/webAssembly.ts';
+import { serializePairs, type Pair } from '../../scripts/host/pairs.ts';
+import { wasm, type WasmMemory, type WasmModule } from '../../scripts/host/webAssembly.ts';
 
 /** What a request goes through in a worker. */
 interface Guest {
@@ -22,7 +22,7 @@ const TICK_MILLISECONDS = 250;
 
 /**
  * As little of a host as the module runs on, so that what is timed is the module: headers are bytes made before, changes to
- * them go nowhere. Time is a number that each request moves on. The host in `tests/host` checks what this one takes on trust.
+ * them go nowhere. Time is a number that each request moves on. The host in `scripts/host` checks what this one takes on trust.
  */
 export class BareHost {
   hostCalls = 0;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Pair } from '../../tests/host/pairs.ts';
-import type { WasmModule } from '../../tests/host/webAssembly.ts';
-import { BULK_BYTES, INSTRUCTIONS } from '../../tests/host/counted.ts';
+import type { Pair } from '../../scripts/host/pairs.ts';
+import type { WasmModule } from '../../scripts/host/webAssembly.ts';
+import { BULK_BYTES, INSTRUCTIONS } from '../../harness/count/counted.ts';
 import { BareHost } from './bareHost.ts';
 
 /** Largest policy limit on quotas of a plan. */

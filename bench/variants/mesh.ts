@@ -1,5 +1,5 @@
 import { currentModule } from '../../scripts/build/module.ts';
-import { pluginConfig } from '../../tests/host/config.ts';
+import { pluginConfig } from '../../harness/config.ts';
 import { CONSUMERS, ENDLESS, KEY, ROUTED } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 import { DOMAIN } from './service.ts';

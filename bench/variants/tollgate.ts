@@ -1,5 +1,5 @@
 import { currentModule } from '../../scripts/build/module.ts';
-import { keyOf, pluginConfig, type Quota } from '../../tests/host/config.ts';
+import { keyOf, pluginConfig, type Quota } from '../../harness/config.ts';
 import { CONSUMERS, ENDLESS, KEY, ROUTED, WRONG_KEY } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 

@@ -4,7 +4,7 @@ import { allAttacks } from '../../attack/attacks/all.ts';
 import { describe as figuresOf, timeOf } from '../../attack/campaign.ts';
 import { newSeed } from '../../attack/option.ts';
 import { runAttack } from '../../attack/trial.ts';
-import { available } from '../envoy/available.ts';
+import { available } from '../../harness/envoy/available.ts';
 
 const found = await available();
 /** All attacks together, at every run of the tests; `npm run attack` takes ten times as long. */

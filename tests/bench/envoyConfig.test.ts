@@ -8,7 +8,7 @@ import { envoyConfig } from '../../bench/envoyConfig.ts';
 import { probe } from '../../bench/request.ts';
 import { allVariants } from '../../bench/variants/all.ts';
 import { runToEnd } from '../../scripts/envoy/subprocess.ts';
-import { available } from '../envoy/available.ts';
+import { available } from '../../harness/envoy/available.ts';
 
 const found = await available();
 let folder: string;

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { wheel } from '../../scripts/envoy/wheel.ts';
 import { NEWEST_WHEEL } from '../../scripts/envoy/version.ts';
 import { currentModule } from '../../scripts/build/module.ts';
-import { availableComponents } from '../components/available.ts';
-import { DOCKER_COMPONENTS } from '../components/component.ts';
+import { availableComponents } from '../../harness/components/available.ts';
+import { DOCKER_COMPONENTS } from '../../harness/components/component.ts';
 
 export type Available =
   | { paths: Record<(typeof DOCKER_COMPONENTS)[number], string>; envoy: string; module: string; skip: false }

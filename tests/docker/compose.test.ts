@@ -18,7 +18,7 @@ import { IMAGE } from '../../scripts/envoy/docker.ts';
 import { findEnvoy } from '../../scripts/envoy/find.ts';
 import { runToEnd, type Finished } from '../../scripts/envoy/subprocess.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { eventually, freePort } from '../envoy/toolProcess.ts';
+import { eventually, freePort } from '../../harness/envoy/toolProcess.ts';
 import { tollgate } from '../scripts/fakeIo.ts';
 import { available } from './available.ts';
 import { Engine } from './engine.ts';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { IMAGE } from '../../scripts/envoy/docker.ts';
 import { startEcho, type Echo } from '../../scripts/upstream/echo.ts';
-import { testPolicy } from '../envoy/testPolicy.ts';
-import { freePort, ToolProcess } from '../envoy/toolProcess.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { freePort, ToolProcess } from '../../harness/envoy/toolProcess.ts';
 import { available } from './available.ts';
 import { Engine } from './engine.ts';
 

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { startEcho, type Echo } from '../../scripts/upstream/echo.ts';
-import { testPolicy } from '../envoy/testPolicy.ts';
-import { eventually, freePort, ToolProcess } from '../envoy/toolProcess.ts';
-import { requestBytes, sendRaw } from '../envoy/wireClient.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { eventually, freePort, ToolProcess } from '../../harness/envoy/toolProcess.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 import { available } from './available.ts';
 import { Engine } from './engine.ts';
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { IMAGE } from '../../scripts/envoy/docker.ts';
 import { runToEnd } from '../../scripts/envoy/subprocess.ts';
-import { eventually } from '../envoy/toolProcess.ts';
-import { whenWeDie } from '../istio/mesh/watchdog.ts';
+import { eventually } from '../../harness/envoy/toolProcess.ts';
+import { whenWeDie } from '../../harness/mesh/watchdog.ts';
 import { IMPORT, writeImage } from './image.ts';
 
 const ELSEWHERE = fileURLToPath(new URL('elsewhere.py', import.meta.url));

@@ -1,5 +1,5 @@
-import { DOCKER_COMPONENTS } from '../components/component.ts';
-import { provide } from '../components/provide.ts';
+import { DOCKER_COMPONENTS } from '../../harness/components/component.ts';
+import { provide } from '../../harness/components/provide.ts';
 
 /** What `tests/all.ts` does before this suite: asked for by name, or in CI, it installs the engine and builds compose. */
 export async function prepareDocker(build: boolean, progress: (line: string) => void): Promise<Record<string, string>> {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { startEcho, type Echo } from '../../scripts/upstream/echo.ts';
-import { available } from '../envoy/available.ts';
-import { testPolicy } from '../envoy/testPolicy.ts';
-import { freePort, ToolProcess } from '../envoy/toolProcess.ts';
-import { requestBytes, sendRaw } from '../envoy/wireClient.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { freePort, ToolProcess } from '../../harness/envoy/toolProcess.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 import { writeStandIn, type Behaviour } from './standIn.ts';
 
 const found = await available();

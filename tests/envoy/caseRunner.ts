@@ -1,9 +1,9 @@
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
-import type { Available } from './available.ts';
-import type { SettableClock } from './settableClock.ts';
-import { EnvoyUnderTest } from './envoyUnderTest.ts';
-import { requestBytes, sendRaw } from './wireClient.ts';
+import type { Available } from '../../harness/envoy/available.ts';
+import type { SettableClock } from '../../harness/envoy/settableClock.ts';
+import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 
 /**
  * Runs cases on one Envoy with one worker, all in turn. Every case gets a vm_id of its own, and so VMs and counters of its

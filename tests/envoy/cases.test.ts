@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { loadCases } from '../cases/load.ts';
 import { runCase, skipReason } from '../cases/runner.ts';
-import { available } from './available.ts';
+import { available } from '../../harness/envoy/available.ts';
 import { EnvoyRunner } from './caseRunner.ts';
-import { SettableClock } from './settableClock.ts';
+import { SettableClock } from '../../harness/envoy/settableClock.ts';
 
 const found = await available();
 const runner = new EnvoyRunner(found, await SettableClock.make());

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startEcho, type Echo } from '../../scripts/upstream/echo.ts';
-import { available } from './available.ts';
+import { available } from '../../harness/envoy/available.ts';
 import { EditedEnvoy } from './editedEnvoy.ts';
-import { testPolicy } from './testPolicy.ts';
-import { requestBytes, sendRaw, type WireReply } from './wireClient.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { requestBytes, sendRaw, type WireReply } from '../../harness/envoy/wireClient.ts';
 
 const found = await available();
 const ORIGIN = 'https://shop.test';

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { describe, it } from 'node:test';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { available } from './available.ts';
-import { freePort, ToolProcess } from './toolProcess.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { freePort, ToolProcess } from '../../harness/envoy/toolProcess.ts';
 
 const found = await available();
 const POLICY = inPackage('examples', 'petstore.policy.yaml');

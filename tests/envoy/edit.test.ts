@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { available } from './available.ts';
-import { EnvoyUnderTest } from './envoyUnderTest.ts';
-import { count, drain, hammer, send } from './load.ts';
-import { testPolicy } from './testPolicy.ts';
-import { requestBytes, sendRaw } from './wireClient.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { count, drain, hammer, send } from '../../harness/envoy/load.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 
 const found = await available();
 const LIMIT = 1000;

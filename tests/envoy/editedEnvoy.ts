@@ -7,7 +7,7 @@ import { snapshotOf } from '../../scripts/envoy/policySnapshot.ts';
 import { EnvoyProcess } from '../../scripts/envoy/process.ts';
 import { staticBootstrap } from '../../scripts/envoy/staticBootstrap.ts';
 import { compilePolicy } from '../../scripts/policy/index.ts';
-import type { Available } from './available.ts';
+import type { Available } from '../../harness/envoy/available.ts';
 
 /** What a team changes in the bootstrap that `tollgate run --print-bootstrap` writes: its filters and its routes. */
 export interface Manager {

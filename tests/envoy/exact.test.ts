@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { available } from './available.ts';
-import { EnvoyUnderTest } from './envoyUnderTest.ts';
-import { count, drain, send } from './load.ts';
-import { testPolicy } from './testPolicy.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { count, drain, send } from '../../harness/envoy/load.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
 
 const found = await available();
 const LIMIT = 1000;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { findEnvoy } from '../../scripts/envoy/find.ts';
 import { otherWays } from '../../scripts/envoy/wheel.ts';
-import { eventually } from './toolProcess.ts';
+import { eventually } from '../../harness/envoy/toolProcess.ts';
 import { isAtLeast, NEWEST_WHEEL, versionIn } from '../../scripts/envoy/version.ts';
 
 describe('finding Envoy', () => {

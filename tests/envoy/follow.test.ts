@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { PolicyServer } from '../../scripts/envoy/policyServer.ts';
 import { currentModule } from '../../scripts/build/module.ts';
-import { available } from './available.ts';
-import { testPolicy } from './testPolicy.ts';
-import { eventually } from './toolProcess.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { eventually } from '../../harness/envoy/toolProcess.ts';
 
 const found = await available();
 const OVERRIDES = new Map(['v1', 'v2'].map((name) => [name, 'http://127.0.0.1:1']));

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { available } from './available.ts';
+import { available } from '../../harness/envoy/available.ts';
 import { EditedEnvoy } from './editedEnvoy.ts';
-import { testPolicy } from './testPolicy.ts';
-import { requestBytes, sendRaw, type WireReply } from './wireClient.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { requestBytes, sendRaw, type WireReply } from '../../harness/envoy/wireClient.ts';
 
 const found = await available();
 

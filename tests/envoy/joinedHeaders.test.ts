@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { JOINED, joinHeaders } from '../host/joinedHeaders.ts';
-import type { Pair } from '../host/pairs.ts';
-import { available } from './available.ts';
-import { EnvoyUnderTest } from './envoyUnderTest.ts';
-import { sendHttp2 } from './http2Client.ts';
-import { testPolicy } from './testPolicy.ts';
-import { requestBytes, sendRaw } from './wireClient.ts';
+import { JOINED, joinHeaders } from '../../scripts/host/joinedHeaders.ts';
+import type { Pair } from '../../scripts/host/pairs.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { sendHttp2 } from '../../harness/envoy/http2Client.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 
 const found = await available();
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { available } from './available.ts';
-import { EnvoyUnderTest } from './envoyUnderTest.ts';
-import { testPolicy } from './testPolicy.ts';
-import { requestBytes, sendRaw } from './wireClient.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 
 const found = await available();
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { available } from './available.ts';
-import { EnvoyUnderTest } from './envoyUnderTest.ts';
-import { requestBytes, sendRaw } from './wireClient.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 
 const found = await available();
 

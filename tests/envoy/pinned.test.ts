@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { available } from './available.ts';
-import { EnvoyUnderTest } from './envoyUnderTest.ts';
-import { testPolicy } from './testPolicy.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
 
 const found = await available();
 const RICH = 'x-api-key: rich-secret-key';

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { available } from './available.ts';
-import { EnvoyUnderTest } from './envoyUnderTest.ts';
-import { testPolicy } from './testPolicy.ts';
-import { requestBytes, sendRaw, type WireReply } from './wireClient.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { requestBytes, sendRaw, type WireReply } from '../../harness/envoy/wireClient.ts';
 
 const found = await available();
 const KEY = 'rich-secret-key';

@@ -8,12 +8,12 @@ import { snapshotOf } from '../../scripts/envoy/policySnapshot.ts';
 import { union, type Snapshot } from '../../scripts/envoy/snapshot.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { tollgate } from '../scripts/fakeIo.ts';
-import { scratchFile, scratchFolder } from '../scripts/scratch.ts';
-import { available } from './available.ts';
-import { EnvoyUnderTest } from './envoyUnderTest.ts';
-import { eventually } from './toolProcess.ts';
-import { testPolicy } from './testPolicy.ts';
-import { requestBytes, sendRaw } from './wireClient.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { eventually } from '../../harness/envoy/toolProcess.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 
 const found = await available();
 const CLUSTER = 'outbound|8081||ratelimit.tollgate.svc.cluster.local';

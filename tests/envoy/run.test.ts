@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { startEcho, type Echo } from '../../scripts/upstream/echo.ts';
-import { available } from './available.ts';
-import { testPolicy } from './testPolicy.ts';
-import { eventually, freePort, ToolProcess } from './toolProcess.ts';
-import { requestBytes, sendRaw, type WireReply } from './wireClient.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
+import { eventually, freePort, ToolProcess } from '../../harness/envoy/toolProcess.ts';
+import { requestBytes, sendRaw, type WireReply } from '../../harness/envoy/wireClient.ts';
 
 const found = await available();
 const KEY = 'rich-secret-key';

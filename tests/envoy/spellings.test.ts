@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Random } from '../host/random.ts';
-import { callHttp1, callHttp2, type Caller } from '../spellings/caller.ts';
-import { spelling } from '../spellings/generate.ts';
-import { dissent } from '../spellings/judge.ts';
-import { MANAGERS } from '../spellings/managers.ts';
-import { KEY, POLICIES, policyOf } from '../spellings/policy.ts';
-import { available } from './available.ts';
-import { EnvoyUnderTest } from './envoyUnderTest.ts';
-import { digestOf } from './testPolicy.ts';
+import { Random } from '../../harness/random.ts';
+import { callHttp1, callHttp2, type Caller } from '../../harness/spellings/caller.ts';
+import { spelling } from '../../harness/spellings/generate.ts';
+import { dissent } from '../../harness/spellings/judge.ts';
+import { MANAGERS } from '../../harness/spellings/managers.ts';
+import { KEY, POLICIES, policyOf } from '../../harness/spellings/policy.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { digestOf } from '../../harness/envoy/testPolicy.ts';
 
 const found = await available();
 const SEED = Number(process.env.SEED ?? 20261);

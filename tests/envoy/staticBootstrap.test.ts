@@ -8,7 +8,7 @@ import { IMAGE } from '../../scripts/envoy/docker.ts';
 import { runToEnd } from '../../scripts/envoy/subprocess.ts';
 import { matchesGolden } from '../scripts/golden.ts';
 import { tollgate } from '../scripts/fakeIo.ts';
-import { available } from './available.ts';
+import { available } from '../../harness/envoy/available.ts';
 
 const DOCKER = new URL('../../examples/docker/', import.meta.url);
 const IN_CONTAINER = '/etc/envoy/tollgate.wasm';

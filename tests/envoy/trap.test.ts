@@ -4,10 +4,10 @@ import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { modulePath } from '../../scripts/build/module.ts';
-import { wasm } from '../host/webAssembly.ts';
-import { waitFor } from '../istio/mesh/wait.ts';
-import { available } from './available.ts';
-import { testPolicy } from './testPolicy.ts';
+import { wasm } from '../../scripts/host/webAssembly.ts';
+import { waitFor } from '../../harness/mesh/wait.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { testPolicy } from '../../harness/envoy/testPolicy.ts';
 import { TrappingEnvoy, trappingModule, type FailurePolicy } from './trappingEnvoy.ts';
 
 const found = await available();

@@ -10,9 +10,9 @@ import { staticBootstrap } from '../../scripts/envoy/staticBootstrap.ts';
 import { compilePolicy } from '../../scripts/policy/index.ts';
 import { upToDate } from '../../scripts/build/module.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { freePort } from '../istio/mesh/port.ts';
-import { waitFor } from '../istio/mesh/wait.ts';
-import { send } from './load.ts';
+import { freePort } from '../../harness/mesh/port.ts';
+import { waitFor } from '../../harness/mesh/wait.ts';
+import { send } from '../../harness/envoy/load.ts';
 
 export type FailurePolicy = 'FAIL_CLOSED' | 'FAIL_RELOAD' | 'FAIL_OPEN';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { serializePairs, type Pair } from '../host/pairs.ts';
-import { wasm, type WasmMemory, type WasmModule } from '../host/webAssembly.ts';
+import { serializePairs, type Pair } from '../../scripts/host/pairs.ts';
+import { wasm, type WasmMemory, type WasmModule } from '../../scripts/host/webAssembly.ts';
 
 export const FILTER_MODULE = new URL('../../build/filter-test.wasm', import.meta.url);
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { compileModule } from '../../scripts/build/module.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { Random } from '../host/random.ts';
-import { wasm, type WasmMemory, type WasmModule } from '../host/webAssembly.ts';
+import { Random } from '../../harness/random.ts';
+import { wasm, type WasmMemory, type WasmModule } from '../../scripts/host/webAssembly.ts';
 
 const STEPS = 20_000;
 const MOST_BYTES = 5000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_KEY_BYTES } from '../../scripts/keys/key.ts';
-import { pluginConfig } from '../host/config.ts';
+import { pluginConfig } from '../../harness/config.ts';
 import { FilterModule } from './filterModule.ts';
 
 const LONGEST = 17;

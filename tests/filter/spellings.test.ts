@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { policyConfig } from '../host/policyConfig.ts';
-import { Random } from '../host/random.ts';
-import { spelling, type Spelling } from '../spellings/generate.ts';
-import { dissent, type Passed } from '../spellings/judge.ts';
-import { KEY, POLICIES, policyOf } from '../spellings/policy.ts';
-import { READERS } from '../spellings/readers.ts';
+import { Random } from '../../harness/random.ts';
+import { spelling, type Spelling } from '../../harness/spellings/generate.ts';
+import { dissent, type Passed } from '../../harness/spellings/judge.ts';
+import { KEY, POLICIES, policyOf } from '../../harness/spellings/policy.ts';
+import { READERS } from '../../harness/spellings/readers.ts';
 import { FilterModule, loadFilter, type Decision } from './filterModule.ts';
 
 /** A new seed for every run of SEED=random; the failure names it. */

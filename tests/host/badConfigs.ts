@@ -1,4 +1,4 @@
-import { digest, pluginConfig, type PluginConfig } from './config.ts';
+import { digest, pluginConfig, type PluginConfig } from '../../harness/config.ts';
 
 export interface BadConfig {
   readonly what: string;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { line, median } from '../../bench/decide/fit.ts';
 import { exactCost, openSubject } from '../../bench/decide/subject.ts';
-import { loadCounted } from './cost.ts';
+import { loadCounted } from '../../harness/count/cost.ts';
 
 test('bench:decide measures requests that pass, on a host that does what it must', () => {
   const module = loadCounted();

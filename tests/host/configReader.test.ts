@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FilterModule } from '../filter/filterModule.ts';
 import { fullConfig } from './badConfigs.ts';
-import { KEY, pluginConfig } from './config.ts';
-import { Random } from './random.ts';
+import { KEY, pluginConfig } from '../../harness/config.ts';
+import { Random } from '../../harness/random.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 15, 12);
 const filter = new FilterModule();

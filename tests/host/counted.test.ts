@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import binaryen from 'binaryen';
-import { BULK_BYTES, INSTRUCTIONS, counted } from './counted.ts';
-import { wasm } from './webAssembly.ts';
+import { BULK_BYTES, INSTRUCTIONS, counted } from '../../harness/count/counted.ts';
+import { wasm } from '../../scripts/host/webAssembly.ts';
 
 interface Counted {
   readonly [INSTRUCTIONS]: { value: bigint };

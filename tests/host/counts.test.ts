@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { matchesGolden } from '../scripts/golden.ts';
-import { KEY, pluginConfig, type PluginConfig, type Quota } from './config.ts';
-import { costOf, loadCounted, type Cost } from './cost.ts';
-import { Host } from './host.ts';
-import type { Pair } from './pairs.ts';
+import { KEY, pluginConfig, type PluginConfig, type Quota } from '../../harness/config.ts';
+import { costOf, loadCounted, type Cost } from '../../harness/count/cost.ts';
+import { Host } from '../../scripts/host/host.ts';
+import type { Pair } from '../../scripts/host/pairs.ts';
 
 /** Requests at ten thousand a second, until leases have grown to that rate. */
 const WARM_UP = 20_000;

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import binaryen from 'binaryen';
-import { loadModule } from './module.ts';
-import type { WasmModule } from './webAssembly.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import type { WasmModule } from '../../scripts/host/webAssembly.ts';
 
 /** A guest written by hand: imports first, then functions; memory, malloc and the ABI's mark are there. */
 export function guest(imports: string, functions: string): WasmModule {

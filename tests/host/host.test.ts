@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Result } from './abi.ts';
+import { Result } from '../../scripts/host/abi.ts';
 import { guest } from './guest.ts';
-import { HeaderMap } from './headerMap.ts';
-import { Host } from './host.ts';
-import { localReply } from './localReply.ts';
-import { parsePairs, serializePairs, type Pair } from './pairs.ts';
-import { SharedData } from './sharedData.ts';
+import { HeaderMap } from '../../scripts/host/headerMap.ts';
+import { Host } from '../../scripts/host/host.ts';
+import { localReply } from '../../scripts/host/localReply.ts';
+import { parsePairs, serializePairs, type Pair } from '../../scripts/host/pairs.ts';
+import { SharedData } from '../../scripts/host/sharedData.ts';
 
 const REQUEST: Pair[] = [
   [':authority', 'a.test'],

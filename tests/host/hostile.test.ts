@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fullConfig } from './badConfigs.ts';
-import { KEY, pluginConfig } from './config.ts';
-import { newRoot, type Context, type Plugin } from './context.ts';
-import { Host } from './host.ts';
-import { loadModule, MODULE } from './module.ts';
-import type { Pair } from './pairs.ts';
-import { Process } from './process.ts';
-import { Random } from './random.ts';
-import { Stream } from './stream.ts';
-import { Vm } from './vm.ts';
+import { KEY, pluginConfig } from '../../harness/config.ts';
+import { newRoot, type Context, type Plugin } from '../../scripts/host/context.ts';
+import { Host } from '../../scripts/host/host.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import type { Pair } from '../../scripts/host/pairs.ts';
+import { Process } from '../../scripts/host/process.ts';
+import { Random } from '../../harness/random.ts';
+import { Stream } from '../../scripts/host/stream.ts';
+import { Vm } from '../../scripts/host/vm.ts';
 
 const module = loadModule(MODULE);
 const QUOTAS = [{ name: 'q', limit: 1_000_000, window: 'hour' }];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { pluginConfig } from './config.ts';
+import { pluginConfig } from '../../harness/config.ts';
 import { ask, module, START_MS } from './quotaHost.ts';
-import { Host } from './host.ts';
+import { Host } from '../../scripts/host/host.ts';
 
 it('a lowered limit holds at once, whatever was leased under the one before', () => {
   const host = new Host(module, { workers: 2, startMs: START_MS });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pluginConfig } from './config.ts';
-import { Host } from './host.ts';
-import { loadModule, MODULE } from './module.ts';
+import { pluginConfig } from '../../harness/config.ts';
+import { Host } from '../../scripts/host/host.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
 
 const module = loadModule(MODULE);
 const EDITS = 6;

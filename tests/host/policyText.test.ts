@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { digest, keyOf, pluginConfig } from './config.ts';
-import { Host } from './host.ts';
-import { loadModule, MODULE } from './module.ts';
+import { digest, keyOf, pluginConfig } from '../../harness/config.ts';
+import { Host } from '../../scripts/host/host.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KEY, pluginConfig } from './config.ts';
-import { Host } from './host.ts';
-import { loadModule, MODULE } from './module.ts';
-import type { Pair } from './pairs.ts';
+import { KEY, pluginConfig } from '../../harness/config.ts';
+import { Host } from '../../scripts/host/host.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import type { Pair } from '../../scripts/host/pairs.ts';
 
 const module = loadModule(MODULE);
 const REQUEST: Pair[] = [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { QuotaModel, WINDOW_STARTS } from './quotaModel.ts';
 import { ask, drain, openHost, SEEDS, SETTLE_MS, START_MS } from './quotaHost.ts';
-import { Random } from './random.ts';
+import { Random } from '../../harness/random.ts';
 
 describe('quotas over several workers', () => {
   for (const workers of [2, 4]) {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pluginConfig } from './config.ts';
-import { Host } from './host.ts';
+import { pluginConfig } from '../../harness/config.ts';
+import { Host } from '../../scripts/host/host.ts';
 import { ask, drain, module, openHost, request, SEEDS, SETTLE_MS, START_MS } from './quotaHost.ts';
-import { Random } from './random.ts';
+import { Random } from '../../harness/random.ts';
 
 describe('quotas under races and edits', () => {
   it('stay exact when every other write to shared data loses its race', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { keyOf, pluginConfig, type Quota } from './config.ts';
-import { Host, type Generation } from './host.ts';
-import { loadModule, MODULE } from './module.ts';
-import type { Pair } from './pairs.ts';
+import { keyOf, pluginConfig, type Quota } from '../../harness/config.ts';
+import { Host, type Generation } from '../../scripts/host/host.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import type { Pair } from '../../scripts/host/pairs.ts';
 
 export const module = loadModule(MODULE);
 export const START_MS = Date.UTC(2026, 0, 15, 12, 10);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pluginConfig } from './config.ts';
-import { Host } from './host.ts';
+import { pluginConfig } from '../../harness/config.ts';
+import { Host } from '../../scripts/host/host.ts';
 import { module, START_MS } from './quotaHost.ts';
 
 describe('edits in quick succession', () => {

@@ -1,7 +1,7 @@
 import type { WireRequest } from '../cases/wire.ts';
-import { withoutNominated } from './connection.ts';
-import { joinHeaders } from './joinedHeaders.ts';
-import type { Pair } from './pairs.ts';
+import { withoutNominated } from '../../scripts/host/connection.ts';
+import { joinHeaders } from '../../scripts/host/joinedHeaders.ts';
+import type { Pair } from '../../scripts/host/pairs.ts';
 
 /** A request's header map in Envoy's order: authority, path, method, scheme, then the rest; a further host joins the first. */
 export function requestPairs(request: WireRequest): Pair[] {

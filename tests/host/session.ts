@@ -1,10 +1,10 @@
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
-import type { HeaderMap } from './headerMap.ts';
-import { isUpgrade } from './connection.ts';
-import { Host, type Exchange } from './host.ts';
-import { loadModule, MODULE } from './module.ts';
-import type { Pair } from './pairs.ts';
+import type { HeaderMap } from '../../scripts/host/headerMap.ts';
+import { isUpgrade } from '../../scripts/host/connection.ts';
+import { Host, type Exchange } from '../../scripts/host/host.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import type { Pair } from '../../scripts/host/pairs.ts';
 import { policyConfig } from './policyConfig.ts';
 import { requestPairs } from './requests.ts';
 

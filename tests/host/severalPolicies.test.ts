@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pluginConfig } from './config.ts';
-import { loadModule, MODULE } from './module.ts';
-import type { Pair } from './pairs.ts';
-import { Process } from './process.ts';
-import { Stream } from './stream.ts';
-import { Vm } from './vm.ts';
+import { pluginConfig } from '../../harness/config.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import type { Pair } from '../../scripts/host/pairs.ts';
+import { Process } from '../../scripts/host/process.ts';
+import { Stream } from '../../scripts/host/stream.ts';
+import { Vm } from '../../scripts/host/vm.ts';
 
 const CONFIG = { ...pluginConfig([{ name: 'q', limit: 10, window: 'hour' }]), unmatched: 'allow' };
 const DECIDED: Pair[] = [

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KEY, pluginConfig } from './config.ts';
-import { HeaderMap } from './headerMap.ts';
-import { loadModule, MODULE } from './module.ts';
-import { Process } from './process.ts';
-import { Stream } from './stream.ts';
-import { Vm } from './vm.ts';
+import { KEY, pluginConfig } from '../../harness/config.ts';
+import { HeaderMap } from '../../scripts/host/headerMap.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import { Process } from '../../scripts/host/process.ts';
+import { Stream } from '../../scripts/host/stream.ts';
+import { Vm } from '../../scripts/host/vm.ts';
 
 test('headers of Tollgate do not pass in trailers', () => {
   const process = new Process(Date.UTC(2026, 0, 1));

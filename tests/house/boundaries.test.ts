@@ -9,8 +9,9 @@ const allowed: Record<string, string[]> = {
   filter: ['filter'],
   assembly: ['filter/index', 'assembly'],
   scripts: ['scripts'],
-  bench: ['bench', 'scripts', 'tests'],
-  attack: ['attack', 'scripts', 'tests'],
+  harness: ['harness', 'scripts'],
+  bench: ['bench', 'harness', 'scripts'],
+  attack: ['attack', 'harness', 'scripts'],
 };
 
 /** Packages that a guest folder may import from; the tool may use any that package.json names. */

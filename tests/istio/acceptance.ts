@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { Host } from '../host/host.ts';
-import { loadModule, MODULE } from '../host/module.ts';
-import { availableComponents } from '../components/available.ts';
-import { documents, KubeError, type KubeObject } from './mesh/kubeClient.ts';
+import { Host } from '../../scripts/host/host.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import { availableComponents } from '../../harness/components/available.ts';
+import { documents, KubeError, type KubeObject } from '../../harness/mesh/kubeClient.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 import { keys, leaves, withUnknownField, withWrongType, type Mutation, type Steps } from './mutation.ts';
 

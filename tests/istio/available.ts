@@ -3,9 +3,9 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { findEnvoy } from '../../scripts/envoy/find.ts';
 import { currentModule } from '../../scripts/build/module.ts';
 import { runToEnd } from '../../scripts/envoy/subprocess.ts';
-import { availableComponents } from '../components/available.ts';
-import type { ComponentName } from '../components/component.ts';
-import { AGENT_DATA } from './mesh/proxy.ts';
+import { availableComponents } from '../../harness/components/available.ts';
+import type { ComponentName } from '../../harness/components/component.ts';
+import { AGENT_DATA } from '../../harness/mesh/proxy.ts';
 
 /** What the mesh is made of. */
 export const MESH_COMPONENTS = [

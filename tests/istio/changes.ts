@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { count, drain, hammer, send, type Load } from '../envoy/load.ts';
+import { count, drain, hammer, send, type Load } from '../../harness/envoy/load.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 import { ACME, meshPolicy, RICH } from './policy.ts';
 import type { ProxyUnderTest } from './proxyUnderTest.ts';

@@ -3,8 +3,8 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { findComponent } from '../components/find.ts';
-import { underLock } from '../components/lock.ts';
+import { findComponent } from '../../harness/components/find.ts';
+import { underLock } from '../../harness/components/lock.ts';
 
 let folder: string;
 before(async () => {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { eachLine } from '../../scripts/envoy/lines.ts';
-import { Daemon } from './mesh/daemon.ts';
-import { waitFor } from './mesh/wait.ts';
+import { Daemon } from '../../harness/mesh/daemon.ts';
+import { waitFor } from '../../harness/mesh/wait.ts';
 
 /** Starts a program that starts another, as the agent does with Envoy, and prints both process ids. */
 const FAMILY = 'sleep 300 & echo "$$ $!"; wait';
@@ -19,7 +19,7 @@ test('a daemon takes all that it started along when it is stopped', async () => 
 });
 
 test('a daemon does not outlive a parent that is killed', async () => {
-  const daemonFile = inPackage('tests', 'istio', 'mesh', 'daemon.ts');
+  const daemonFile = inPackage('harness', 'mesh', 'daemon.ts');
   const program = `import { Daemon } from ${JSON.stringify(daemonFile)};
     const daemon = new Daemon({ name: 'family', command: 'sh', args: ['-c', ${JSON.stringify(FAMILY)}], folder: ${JSON.stringify(tmpdir())} });
     setInterval(() => daemon.log.splice(0).forEach((line) => process.stdout.write(line + '\\n')), 20);`;

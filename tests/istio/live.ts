@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { runToEnd, type Finished } from '../../scripts/envoy/subprocess.ts';
-import { availableComponents } from '../components/available.ts';
+import { availableComponents } from '../../harness/components/available.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 
 const PLUGIN = {

@@ -1,11 +1,11 @@
 import { startEcho, type Echo } from '../../scripts/upstream/echo.ts';
 import type { Available } from './available.ts';
-import { pushImage, type ImageOptions } from './mesh/image.ts';
-import { ROOT_NAMESPACE } from './mesh/istiod.ts';
-import type { KubeObject } from './mesh/kubeClient.ts';
-import { Mesh } from './mesh/mesh.ts';
-import { freePort } from './mesh/port.ts';
-import { forgetModules } from './mesh/proxy.ts';
+import { pushImage, type ImageOptions } from '../../harness/mesh/image.ts';
+import { ROOT_NAMESPACE } from '../../harness/mesh/istiod.ts';
+import type { KubeObject } from '../../harness/mesh/kubeClient.ts';
+import { Mesh } from '../../harness/mesh/mesh.ts';
+import { freePort } from '../../harness/mesh/port.ts';
+import { forgetModules } from '../../harness/mesh/proxy.ts';
 import { DESTINATION } from './policy.ts';
 import { ProxyUnderTest } from './proxyUnderTest.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { steadyWindow } from '../envoy/testPolicy.ts';
+import { steadyWindow } from '../../harness/envoy/testPolicy.ts';
 
 export const ACME = { 'x-api-key': 'acme-secret-key' };
 export const RICH = { 'x-api-key': 'rich-secret-key' };

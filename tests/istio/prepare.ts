@@ -1,7 +1,7 @@
 import { MESH_COMPONENTS } from './available.ts';
-import { availableComponents } from '../components/available.ts';
-import { testComponentNames } from '../components/component.ts';
-import { provide } from '../components/provide.ts';
+import { availableComponents } from '../../harness/components/available.ts';
+import { testComponentNames } from '../../harness/components/component.ts';
+import { provide } from '../../harness/components/provide.ts';
 
 /**
  * What `tests/all.ts` does before the suites that need real components. Asked for by name, or in CI, it builds what is

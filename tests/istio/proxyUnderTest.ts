@@ -1,9 +1,9 @@
 import type { EmitOptions } from '../../scripts/istio/index.ts';
-import { call, type Call, type Reply } from './mesh/call.ts';
-import type { KubeObject } from './mesh/kubeClient.ts';
-import type { Mesh } from './mesh/mesh.ts';
-import type { Proxy } from './mesh/proxy.ts';
-import { waitFor } from './mesh/wait.ts';
+import { call, type Call, type Reply } from '../../harness/mesh/call.ts';
+import type { KubeObject } from '../../harness/mesh/kubeClient.ts';
+import type { Mesh } from '../../harness/mesh/mesh.ts';
+import type { Proxy } from '../../harness/mesh/proxy.ts';
+import { waitFor } from '../../harness/mesh/wait.ts';
 import { RICH } from './policy.ts';
 import { resourcesOf } from './resources.ts';
 

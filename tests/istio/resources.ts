@@ -1,6 +1,6 @@
 import { checkedPolicy } from '../../scripts/envoy/policyFile.ts';
 import { emitResources, type EmitOptions } from '../../scripts/istio/index.ts';
-import { documents, type KubeObject } from './mesh/kubeClient.ts';
+import { documents, type KubeObject } from '../../harness/mesh/kubeClient.ts';
 
 /** What rolls a policy out: the texts that `tollgate emit` writes, read as Kubernetes reads them. */
 export function resourcesOf(policy: object, options: EmitOptions): KubeObject[] {

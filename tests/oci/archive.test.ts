@@ -7,9 +7,9 @@ import { gunzipSync } from 'node:zlib';
 import { digestOf, isDigest } from '../../scripts/oci/digest.ts';
 import { storedGzip } from '../../scripts/oci/gzip.ts';
 import { tarOf } from '../../scripts/oci/tar.ts';
-import { scratchFolder } from '../scripts/scratch.ts';
-import { component, lacking } from './component.ts';
-import { succeed } from './program.ts';
+import { scratchFolder } from '../../harness/scratch.ts';
+import { component, lacking } from '../../harness/registry/component.ts';
+import { succeed } from '../../harness/registry/program.ts';
 
 const folder = scratchFolder();
 const CONTENTS = [0, 1, 511, 512, 513, 65_534, 65_535, 65_536, 200_000].map((length) =>

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Refusal } from '../../scripts/cli/command.ts';
 import { dockerCredential, type Credential } from '../../scripts/oci/credentials.ts';
-import { scratchFolder } from '../scripts/scratch.ts';
+import { scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
 const SECRET = 'hunter2:with-colon';

@@ -6,10 +6,10 @@ import { currentModule } from '../../scripts/build/module.ts';
 import { givenCredential } from '../../scripts/oci/credentials.ts';
 import { hexOf } from '../../scripts/oci/digest.ts';
 import { bundleModule, pushModule, type Pushed } from '../../scripts/oci/index.ts';
-import { component, lacking } from './component.ts';
-import { place } from './place.ts';
-import { program, succeed, type Ended } from './program.ts';
-import { RealRegistry } from './realRegistry.ts';
+import { component, lacking } from '../../harness/registry/component.ts';
+import { place } from '../../harness/registry/place.ts';
+import { program, succeed, type Ended } from '../../harness/registry/program.ts';
+import { RealRegistry } from '../../harness/registry/realRegistry.ts';
 
 /** The code with which Istio's agent fetches a module, as a program of its own. */
 const FETCHER = 'wasmfetch';

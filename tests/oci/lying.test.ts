@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../scripts/oci/digest.ts';
 import { push } from '../../scripts/cli/push.ts';
-import { scratchFolder } from '../scripts/scratch.ts';
-import { behaving, ME, outcome, unseen, type Behaviour, type Heard } from './hostile.ts';
+import { scratchFolder } from '../../harness/scratch.ts';
+import { behaving, ME, outcome, unseen, type Behaviour, type Heard } from '../../harness/registry/hostile.ts';
 import { runCommand } from './runCommand.ts';
-import { writeModule } from './wasmFixture.ts';
+import { writeModule } from '../../harness/registry/wasmFixture.ts';
 
 const folder = scratchFolder();
 const bundle = await unseen((fill) => writeModule(folder, 1000, fill));

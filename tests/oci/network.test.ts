@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { scratchFolder } from '../scripts/scratch.ts';
-import { program, succeed } from './program.ts';
+import { scratchFolder } from '../../harness/scratch.ts';
+import { program, succeed } from '../../harness/registry/program.ts';
 import type { Scene } from './scene.ts';
 
 /** Addresses of the whole internet, on the loopback device of a network of our own: nothing leaves this machine. */

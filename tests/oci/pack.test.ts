@@ -11,10 +11,10 @@ import { readLayout } from '../../scripts/oci/readLayout.ts';
 import { cleanRevision } from '../../scripts/oci/revision.ts';
 import { pack } from '../../scripts/cli/pack.ts';
 import { packageRoot } from '../../scripts/file/packageRoot.ts';
-import { scratchFolder } from '../scripts/scratch.ts';
-import { lacking } from './component.ts';
+import { scratchFolder } from '../../harness/scratch.ts';
+import { lacking } from '../../harness/registry/component.ts';
 import { runCommand, type Run } from './runCommand.ts';
-import { moduleBytes, writeModule } from './wasmFixture.ts';
+import { moduleBytes, writeModule } from '../../harness/registry/wasmFixture.ts';
 
 const folder = scratchFolder();
 const module = writeModule(folder);

@@ -5,9 +5,9 @@ import { digestOf } from '../../scripts/oci/digest.ts';
 import { bundleModule, type Pushed } from '../../scripts/oci/index.ts';
 import { pack } from '../../scripts/cli/pack.ts';
 import { push } from '../../scripts/cli/push.ts';
-import { place, stored } from './place.ts';
+import { place, stored } from '../../harness/registry/place.ts';
 import { runCommand, type Run } from './runCommand.ts';
-import { writeModule } from './wasmFixture.ts';
+import { writeModule } from '../../harness/registry/wasmFixture.ts';
 
 const here = await place();
 const { folder, skip } = here;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Refusal } from '../../scripts/cli/command.ts';
 import { Reach, type ReachOptions } from '../../scripts/oci/reach.ts';
 import { zoneOf, type Zone } from '../../scripts/oci/zone.ts';
-import { names } from './hostile.ts';
+import { names } from '../../harness/registry/hostile.ts';
 
 const zones: [Zone, string[]][] = [
   [

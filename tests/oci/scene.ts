@@ -6,8 +6,8 @@ import { createServer, type ServerResponse } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { outcome, unseen } from './hostile.ts';
-import { writeModule } from './wasmFixture.ts';
+import { outcome, unseen } from '../../harness/registry/hostile.ts';
+import { writeModule } from '../../harness/registry/wasmFixture.ts';
 
 export interface Scene {
   readonly way: string;

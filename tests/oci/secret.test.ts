@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { givenCredential, type Credential } from '../../scripts/oci/credentials.ts';
-import { scratchFolder } from '../scripts/scratch.ts';
+import { scratchFolder } from '../../harness/scratch.ts';
 import {
   BASIC,
   behaving,
@@ -13,8 +13,8 @@ import {
   unseen,
   type Behaviour,
   type Heard,
-} from './hostile.ts';
-import { writeModule } from './wasmFixture.ts';
+} from '../../harness/registry/hostile.ts';
+import { writeModule } from '../../harness/registry/wasmFixture.ts';
 
 const folder = scratchFolder();
 const bundle = await unseen((fill) => writeModule(folder, 1000, fill));

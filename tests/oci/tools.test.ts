@@ -5,9 +5,9 @@ import { before, test } from 'node:test';
 import { compileModule, currentModule, type BuiltModule } from '../../scripts/build/module.ts';
 import { bundleModule, packModule, pushLayout, type LayoutKind, type Packed } from '../../scripts/oci/index.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { component, lacking } from './component.ts';
-import { place } from './place.ts';
-import { succeed } from './program.ts';
+import { component, lacking } from '../../harness/registry/component.ts';
+import { place } from '../../harness/registry/place.ts';
+import { succeed } from '../../harness/registry/program.ts';
 
 /** What others' tools say about what we write. */
 const here = await place();

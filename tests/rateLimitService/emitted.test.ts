@@ -4,10 +4,10 @@ import { describe, it } from 'node:test';
 import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
 import { readPolicy } from '../../scripts/policy/index.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { realPrograms } from './available.ts';
-import { GrpcCaller } from './grpcCaller.ts';
-import { decodeAnswer, encodeAsk, Unit, type Entry } from './protocol.ts';
-import { RealService } from './realService.ts';
+import { realPrograms } from '../../harness/rateLimitService/available.ts';
+import { GrpcCaller } from '../../harness/rateLimitService/grpcCaller.ts';
+import { decodeAnswer, encodeAsk, Unit, type Entry } from '../../harness/rateLimitService/protocol.ts';
+import { RealService } from '../../harness/rateLimitService/realService.ts';
 
 const programs = await realPrograms();
 const POLICY = inPackage('tests', 'scripts', 'rateLimitService', 'shop.policy.yaml');

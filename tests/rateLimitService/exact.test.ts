@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { available } from '../envoy/available.ts';
-import { count } from '../envoy/load.ts';
-import { realPrograms } from './available.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { count } from '../../harness/envoy/load.ts';
+import { realPrograms } from '../../harness/rateLimitService/available.ts';
 import { onReal, withService } from './proving.ts';
 import { steady, steadyUnit } from './steady.ts';
 import { allowedIn, hammerAll, pace, tallyOf, whenQuiet } from './traffic.ts';

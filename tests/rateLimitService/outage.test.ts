@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { available } from '../envoy/available.ts';
-import { waitFor } from '../istio/mesh/wait.ts';
-import { realPrograms } from './available.ts';
-import { MeshEnvoy } from './meshEnvoy.ts';
-import { meshConfig, POLICY, rulesOf, type MeshQuota } from './meshPolicy.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { waitFor } from '../../harness/mesh/wait.ts';
+import { realPrograms } from '../../harness/rateLimitService/available.ts';
+import { MeshEnvoy } from '../../harness/rateLimitService/meshEnvoy.ts';
+import { meshConfig, POLICY, rulesOf, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
 import { onFake, withService } from './proving.ts';
-import { RealService } from './realService.ts';
+import { RealService } from '../../harness/rateLimitService/realService.ts';
 import { pause, steadyUnit } from './steady.ts';
 import { ask, pace, tallyOf, type Answer } from './traffic.ts';
 

@@ -1,4 +1,4 @@
-import { provide } from '../components/provide.ts';
+import { provide } from '../../harness/components/provide.ts';
 
 /**
  * What `tests/all.ts` does before this suite: asked for by name, or in CI, it builds the real service if it is missing. The

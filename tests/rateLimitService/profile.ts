@@ -1,4 +1,4 @@
-import type { Random } from '../host/random.ts';
+import type { Random } from '../../harness/random.ts';
 
 /** How load lies on Envoys and in time. */
 export interface Profile {

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
-import type { Available } from '../envoy/available.ts';
-import type { Programs } from './available.ts';
-import { FakeService } from './fakeService.ts';
-import { MeshEnvoy } from './meshEnvoy.ts';
-import { meshConfig, POLICY, rulesOf, type MeshOptions, type MeshQuota } from './meshPolicy.ts';
-import { RealService } from './realService.ts';
+import type { Available } from '../../harness/envoy/available.ts';
+import type { Programs } from '../../harness/rateLimitService/available.ts';
+import { FakeService } from '../../harness/rateLimitService/fakeService.ts';
+import { MeshEnvoy } from '../../harness/rateLimitService/meshEnvoy.ts';
+import {
+  meshConfig,
+  POLICY,
+  rulesOf,
+  type MeshOptions,
+  type MeshQuota,
+} from '../../harness/rateLimitService/meshPolicy.ts';
+import { RealService } from '../../harness/rateLimitService/realService.ts';
 
 interface Setting extends MeshOptions {
   readonly quotas: readonly MeshQuota[];

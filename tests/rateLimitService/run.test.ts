@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { startEcho, type Echo } from '../../scripts/upstream/echo.ts';
-import { available } from '../envoy/available.ts';
-import { digestOf } from '../envoy/testPolicy.ts';
-import { eventually, freePort, ToolProcess } from '../envoy/toolProcess.ts';
-import { requestBytes, sendRaw } from '../envoy/wireClient.ts';
-import { FakeService } from './fakeService.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { digestOf } from '../../harness/envoy/testPolicy.ts';
+import { eventually, freePort, ToolProcess } from '../../harness/envoy/toolProcess.ts';
+import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
+import { FakeService } from '../../harness/rateLimitService/fakeService.ts';
 
 const found = await available();
 const CLUSTER = 'outbound|8081||ratelimit.tollgate.svc.cluster.local';

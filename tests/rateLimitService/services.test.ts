@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Random } from '../host/random.ts';
-import { realPrograms } from './available.ts';
-import { FakeService } from './fakeService.ts';
-import { GrpcCaller } from './grpcCaller.ts';
-import { RateLimitServiceModel, type Rule } from './rateLimitServiceModel.ts';
-import { Code, decodeAnswer, decodeAsk, encodeAnswer, encodeAsk, type AnswerMessage, type Entry } from './protocol.ts';
-import { RealService } from './realService.ts';
+import { Random } from '../../harness/random.ts';
+import { realPrograms } from '../../harness/rateLimitService/available.ts';
+import { FakeService } from '../../harness/rateLimitService/fakeService.ts';
+import { GrpcCaller } from '../../harness/rateLimitService/grpcCaller.ts';
+import { RateLimitServiceModel, type Rule } from '../../harness/rateLimitService/rateLimitServiceModel.ts';
+import {
+  Code,
+  decodeAnswer,
+  decodeAsk,
+  encodeAnswer,
+  encodeAsk,
+  type AnswerMessage,
+  type Entry,
+} from '../../harness/rateLimitService/protocol.ts';
+import { RealService } from '../../harness/rateLimitService/realService.ts';
 import { pause, steady } from './steady.ts';
 
 const RULES: Rule[] = [

@@ -1,5 +1,5 @@
-import { Random } from '../host/random.ts';
-import type { MeshQuota } from './meshPolicy.ts';
+import { Random } from '../../harness/random.ts';
+import type { MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
 import { BUSIEST, type Profile } from './profile.ts';
 import { logNormal } from './virtualRateLimitService.ts';
 import { VirtualMesh } from './virtualMesh.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { available } from '../envoy/available.ts';
-import { realPrograms } from './available.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { realPrograms } from '../../harness/rateLimitService/available.ts';
 import { hangUpHttp1, hangUpHttp2 } from './hangUp.ts';
-import type { MeshEnvoy } from './meshEnvoy.ts';
-import { meshConfig, type MeshQuota } from './meshPolicy.ts';
+import type { MeshEnvoy } from '../../harness/rateLimitService/meshEnvoy.ts';
+import { meshConfig, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
 import { onFake, onReal, withService } from './proving.ts';
 import { pause, steadyUnit } from './steady.ts';
 import { allowedIn, hammerAll, pace, tallyOf, whenOver, whenQuiet } from './traffic.ts';

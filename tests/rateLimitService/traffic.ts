@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
-import { count, hammer, type Tally } from '../envoy/load.ts';
-import type { MeshEnvoy } from './meshEnvoy.ts';
-import { keyOf } from './meshPolicy.ts';
+import { count, hammer, type Tally } from '../../harness/envoy/load.ts';
+import type { MeshEnvoy } from '../../harness/rateLimitService/meshEnvoy.ts';
+import { keyOf } from '../../harness/rateLimitService/meshPolicy.ts';
 import { pause } from './steady.ts';
 
 export interface Share {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Random } from '../host/random.ts';
-import type { MeshQuota } from './meshPolicy.ts';
+import { Random } from '../../harness/random.ts';
+import type { MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
 import { logNormal } from './virtualRateLimitService.ts';
 import { VirtualMesh, type VirtualMeshOptions } from './virtualMesh.ts';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Random } from '../host/random.ts';
-import type { MeshQuota } from './meshPolicy.ts';
+import { Random } from '../../harness/random.ts';
+import type { MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
 import { logNormal } from './virtualRateLimitService.ts';
 import { VirtualMesh } from './virtualMesh.ts';
-import { WRONG_ANSWERS } from './wrongAnswers.ts';
+import { WRONG_ANSWERS } from '../../harness/rateLimitService/wrongAnswers.ts';
 
 type Mode = NonNullable<MeshQuota['onUnavailable']>;
 

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
-import type { PluginConfig } from '../host/config.ts';
-import { Host } from '../host/host.ts';
-import { loadModule, MODULE } from '../host/module.ts';
-import type { OpenRequest } from '../host/openRequest.ts';
-import type { Pair } from '../host/pairs.ts';
-import { Timeline } from '../host/timeline.ts';
-import { keyOf, meshConfig, POLICY, rulesOf, type MeshOptions, type MeshQuota } from './meshPolicy.ts';
+import type { PluginConfig } from '../../harness/config.ts';
+import { Host } from '../../scripts/host/host.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import type { OpenRequest } from '../../scripts/host/openRequest.ts';
+import type { Pair } from '../../scripts/host/pairs.ts';
+import { Timeline } from '../../scripts/host/timeline.ts';
+import {
+  keyOf,
+  meshConfig,
+  POLICY,
+  rulesOf,
+  type MeshOptions,
+  type MeshQuota,
+} from '../../harness/rateLimitService/meshPolicy.ts';
 import { VirtualRateLimitService } from './virtualRateLimitService.ts';
 
 export const START_MS = Date.UTC(2026, 0, 15, 12, 10);

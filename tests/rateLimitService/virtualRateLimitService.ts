@@ -1,9 +1,9 @@
-import type { Backend, GrpcCall } from '../host/backend.ts';
-import type { Random } from '../host/random.ts';
-import type { Timeline } from '../host/timeline.ts';
-import { RateLimitServiceModel, type Rule } from './rateLimitServiceModel.ts';
-import { CLUSTER } from './meshPolicy.ts';
-import { decodeAsk, METHOD, SERVICE } from './protocol.ts';
+import type { Backend, GrpcCall } from '../../scripts/host/backend.ts';
+import type { Random } from '../../harness/random.ts';
+import type { Timeline } from '../../scripts/host/timeline.ts';
+import { RateLimitServiceModel, type Rule } from '../../harness/rateLimitService/rateLimitServiceModel.ts';
+import { CLUSTER } from '../../harness/rateLimitService/meshPolicy.ts';
+import { decodeAsk, METHOD, SERVICE } from '../../harness/rateLimitService/protocol.ts';
 
 export interface VirtualOptions {
   readonly domain: string;

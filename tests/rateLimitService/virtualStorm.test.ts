@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { OpenRequest } from '../host/openRequest.ts';
-import { Random } from '../host/random.ts';
-import { meshConfig, type MeshQuota } from './meshPolicy.ts';
+import type { OpenRequest } from '../../scripts/host/openRequest.ts';
+import { Random } from '../../harness/random.ts';
+import { meshConfig, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
 import { logNormal } from './virtualRateLimitService.ts';
 import { VirtualMesh, type VirtualMeshOptions } from './virtualMesh.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Random } from '../host/random.ts';
-import { meshConfig, type MeshQuota } from './meshPolicy.ts';
+import { Random } from '../../harness/random.ts';
+import { meshConfig, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
 import { VirtualMesh } from './virtualMesh.ts';
 
 const QUOTAS: MeshQuota[] = [{ name: 'q', limit: 1000, window: 'hour' }];

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { available } from '../envoy/available.ts';
-import { waitFor } from '../istio/mesh/wait.ts';
-import { FakeService, type Fault } from './fakeService.ts';
-import { MeshEnvoy } from './meshEnvoy.ts';
-import { meshConfig, POLICY, rulesOf, type MeshQuota } from './meshPolicy.ts';
-import { encodeAnswer } from './protocol.ts';
+import { available } from '../../harness/envoy/available.ts';
+import { waitFor } from '../../harness/mesh/wait.ts';
+import { FakeService, type Fault } from '../../harness/rateLimitService/fakeService.ts';
+import { MeshEnvoy } from '../../harness/rateLimitService/meshEnvoy.ts';
+import { meshConfig, POLICY, rulesOf, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
+import { encodeAnswer } from '../../harness/rateLimitService/protocol.ts';
 import { steadyUnit } from './steady.ts';
 import { ask, tallyOf } from './traffic.ts';
-import { WRONG_ANSWERS } from './wrongAnswers.ts';
+import { WRONG_ANSWERS } from '../../harness/rateLimitService/wrongAnswers.ts';
 
 const found = await available();
 

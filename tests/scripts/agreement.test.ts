@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compilePolicy, readPolicy } from '../../scripts/policy/index.ts';
-import { Host } from '../host/host.ts';
-import { loadModule, MODULE } from '../host/module.ts';
+import { Host } from '../../scripts/host/host.ts';
+import { loadModule, MODULE } from '../../scripts/host/module.ts';
 
 const skip = existsSync(MODULE) ? false : 'build/tollgate.wasm is not built';
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';
 import { tollgate } from './fakeIo.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
 const VALID = 'policy: shop\napis: { pets: { paths: [/v1], plans: [free], anonymous: allow } }\nplans: { free: }\n';

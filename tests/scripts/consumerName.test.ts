@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { consumerNameRule, encodedConsumer } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
 const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { configDifferences, policiesDifferences, printDifference } from '../../scripts/diff/index.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;

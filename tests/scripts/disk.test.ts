@@ -15,8 +15,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readLayout } from '../../scripts/oci/readLayout.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { writeModule } from '../oci/wasmFixture.ts';
-import { scratchFolder } from './scratch.ts';
+import { writeModule } from '../../harness/registry/wasmFixture.ts';
+import { scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
 const POLICY = inPackage('wasmplugins', 'ingress-gateway', 'policy.yaml');

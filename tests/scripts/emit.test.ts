@@ -15,7 +15,7 @@ import {
 } from '../../scripts/istio/size.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const DIGEST = 'ab'.repeat(32);
 const IMAGE = `oci://registry.example/tollgate@sha256:${DIGEST}`;

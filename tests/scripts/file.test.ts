@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { once } from 'node:events';
 import { readBounded, Unreadable } from '../../scripts/file/read.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 import { tollgate } from './fakeIo.ts';
 
 const folder = scratchFolder();

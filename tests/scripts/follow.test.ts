@@ -15,8 +15,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Refusal } from '../../scripts/cli/command.ts';
 import { Follower } from '../../scripts/envoy/follow.ts';
-import { Random } from '../host/random.ts';
-import { scratchFolder } from './scratch.ts';
+import { Random } from '../../harness/random.ts';
+import { scratchFolder } from '../../harness/scratch.ts';
 
 const WAIT_MS = 6000;
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { load } from 'js-yaml';
 import { tollgate } from './fakeIo.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const IMAGE = `oci://registry.example/tollgate@sha256:${'ab'.repeat(32)}`;
 const GATEWAY =

@@ -7,7 +7,7 @@ import { digestOf } from '../../scripts/keys/key.ts';
 import { placeOf } from '../../scripts/keys/place.ts';
 import { replaceFile } from '../../scripts/file/replaceFile.ts';
 import { tollgate } from './fakeIo.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
 const ONE = `sha256:${'1'.repeat(64)}`;

@@ -6,7 +6,7 @@ import { CORE_SCHEMA, load } from 'js-yaml';
 import { digestOf } from '../../scripts/keys/key.ts';
 import { readPolicy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
 

@@ -7,7 +7,7 @@ import { listKeys } from '../../scripts/keys/list.ts';
 import { readLine } from '../../scripts/keys/prompt.ts';
 import { readPolicy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
 const ONE = `sha256:${'1'.repeat(64)}`;

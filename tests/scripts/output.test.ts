@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
 const POLICY = 'policy: shop\nplans: { free: }\nconsumers:\n  acme: { plan: free }\n';

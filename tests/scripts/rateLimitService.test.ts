@@ -11,7 +11,7 @@ import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitServi
 import { readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
 import { matchesGolden } from './golden.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const IMAGE = `oci://registry.example/tollgate@sha256:${'ab'.repeat(32)}`;
 const folder = scratchFolder();

@@ -8,7 +8,7 @@ import { keyOf } from '../../scripts/keys/key.ts';
 import { compilePolicy, loadPolicy, MAX_POLICY_BYTES, printProblem, readPolicy } from '../../scripts/policy/index.ts';
 import { valueOf } from '../../scripts/policy/yaml/node.ts';
 import { readSource } from '../../scripts/policy/yaml/source.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const VALID = 'policy: shop\napis:\n  pets:\n    paths: [/v1]\n    plans: [free]\nplans:\n  free:\n';
 const folder = scratchFolder();

@@ -18,10 +18,10 @@ import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { placeOf } from '../../scripts/keys/place.ts';
 import { readPolicy, type Key } from '../../scripts/policy/index.ts';
-import { Random } from '../host/random.ts';
+import { Random } from '../../harness/random.ts';
 import { tollgate, type Run } from './fakeIo.ts';
-import { CONTESTED, lostIn, nothingSaid, startRival } from './rivals/contest.ts';
-import { scratchFile, scratchFolder } from './scratch.ts';
+import { CONTESTED, lostIn, nothingSaid, startRival } from '../../harness/rivals/contest.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 function contested(): string {
   return scratchFile(scratchFolder(), CONTESTED, 'shop.policy.yaml');

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type { FoundEnvoy } from '../../scripts/envoy/find.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 
-const SOURCE = inPackage('tests', 'envoy', 'clock', 'clock.c');
+const SOURCE = inPackage('harness', 'envoy', 'clock.c');
 const run = promisify(execFile);
 
 /** A wall clock that the test sets, put between an Envoy and its system. Only on Linux, and only with a C compiler. */

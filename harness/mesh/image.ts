@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundleModule, pushModule, type LayoutKind } from '../../../scripts/oci/index.ts';
+import { bundleModule, pushModule, type LayoutKind } from '../../scripts/oci/index.ts';
 
 export interface ImageOptions {
   /** `HOST/REPOSITORY` */

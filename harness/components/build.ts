@@ -3,7 +3,7 @@ import { componentsFolder } from './folder.ts';
 import { findComponent } from './find.ts';
 import { provide } from './provide.ts';
 
-/** `node --import tsx tests/components/build.ts [NAME…]`: builds what is missing and says where everything is. */
+/** `node --import tsx harness/components/build.ts [NAME…]`: builds what is missing and says where everything is. */
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(componentNames as readonly string[]).includes(name));
 if (unknown.length > 0) {

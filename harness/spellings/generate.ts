@@ -1,4 +1,4 @@
-import type { Random } from '../host/random.ts';
+import type { Random } from '../random.ts';
 
 /** A request's authority and target, as byte strings. */
 export interface Spelling {

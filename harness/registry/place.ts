@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import type { RetryPolicy } from '../../scripts/oci/retry.ts';
-import { scratchFolder } from '../scripts/scratch.ts';
+import { scratchFolder } from '../scratch.ts';
 import { lacking } from './component.ts';
 import { Proxy } from './proxy.ts';
 import { REGISTRY_PROGRAM, RealRegistry } from './realRegistry.ts';

@@ -107,5 +107,5 @@ export function component(name: ComponentName): Component {
 
 /** Folder of the Go module that pins a component. */
 export function moduleFolder(module: GoComponent['module']): string {
-  return inPackage('tests', 'components', module);
+  return inPackage('harness', 'components', module);
 }

@@ -1,5 +1,5 @@
-import { HostFault } from './fault.ts';
-import type { WasmReader } from './wasmReader.ts';
+import { HostFault } from '../../scripts/host/fault.ts';
+import type { WasmReader } from '../../scripts/host/wasmReader.ts';
 
 /** What an instruction means for the counting of instructions. */
 export type Kind = 'plain' | 'marker' | 'bulk' | 'nextBegins' | 'markerThenNextBegins';

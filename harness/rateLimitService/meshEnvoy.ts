@@ -7,8 +7,8 @@ import { parseEntry, type AccessEntry } from '../../scripts/envoy/accessLog.ts';
 import { extensionOf, PLUGIN, WASM_FILTER } from '../../scripts/envoy/extension.ts';
 import { EnvoyProcess } from '../../scripts/envoy/process.ts';
 import type { Available } from '../envoy/available.ts';
-import type { PluginConfig } from '../host/config.ts';
-import { waitFor } from '../istio/mesh/wait.ts';
+import type { PluginConfig } from '../config.ts';
+import { waitFor } from '../mesh/wait.ts';
 import { CLUSTER, POLICY } from './meshPolicy.ts';
 
 type Found = Extract<Available, { skip: false }>;

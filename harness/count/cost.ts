@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { BULK_BYTES, INSTRUCTIONS, counted } from './counted.ts';
-import type { Host } from './host.ts';
-import { MODULE } from './module.ts';
-import { wasm, type WasmModule } from './webAssembly.ts';
+import type { Host } from '../../scripts/host/host.ts';
+import { MODULE } from '../../scripts/host/module.ts';
+import { wasm, type WasmModule } from '../../scripts/host/webAssembly.ts';
 
 /** What something cost the module in a worker: exact, and the same on every machine. */
 export interface Cost {

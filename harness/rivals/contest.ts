@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { readPolicy } from '../../../scripts/policy/index.ts';
-import { inPackage } from '../../../scripts/file/packageRoot.ts';
+import { readPolicy } from '../../scripts/policy/index.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 
 /** What rivals start from; the comments must outlive them. */
 export const CONTESTED = `policy: shop # the shop
@@ -40,7 +40,7 @@ export function nothingSaid(): Said {
 export function startRival(file: string, name: string, seed: number, steps: number, said: Said): Rival {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', inPackage('tests', 'scripts', 'rivals', 'rival.ts'), file, name, String(seed), String(steps)],
+    ['--import', 'tsx', inPackage('harness', 'rivals', 'rival.ts'), file, name, String(seed), String(steps)],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   listen(child, said);

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { istioSource } from '../../components/goBuild.ts';
+import { istioSource } from '../components/goBuild.ts';
 import { Istiod, ROOT_NAMESPACE } from './istiod.ts';
 import type { KubeClient, KubeObject } from './kubeClient.ts';
 import { KubeServer } from './kubeServer.ts';

@@ -1,4 +1,4 @@
-import { digest, type PluginConfig } from '../host/config.ts';
+import { digest, type PluginConfig } from '../config.ts';
 import type { Rule } from './rateLimitServiceModel.ts';
 
 export const CLUSTER = 'rateLimitService';

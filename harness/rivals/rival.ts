@@ -1,9 +1,9 @@
 // One of several processes that issue and revoke keys in the same policy, until it is killed: rival.ts FILE NAME SEED STEPS.
 // A line for each thing that is sure: `shown ID KEY`, `issued ID`, `revoked ID`; `refused …` for what a command said instead.
 import { writeSync } from 'node:fs';
-import type { Io } from '../../../scripts/cli/command.ts';
-import { main } from '../../../scripts/cli/tollgate.ts';
-import { Random } from '../../host/random.ts';
+import type { Io } from '../../scripts/cli/command.ts';
+import { main } from '../../scripts/cli/tollgate.ts';
+import { Random } from '../random.ts';
 
 const [file = '', name = '', seed = '0', steps = '0'] = process.argv.slice(2);
 const random = new Random(Number(seed));
