@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from '../scripts/cli/command.ts';
-import { wholeNumber } from '../scripts/envoy/option.ts';
+import { wholeNumber } from '../scripts/cli/option.ts';
 import { allAttacks } from './attacks/all.ts';
 import type { Attack } from './form.ts';
 

@@ -1,5 +1,5 @@
 import { Refusal } from '../scripts/cli/command.ts';
-import { runToEnd } from '../scripts/envoy/subprocess.ts';
+import { runToEnd } from '../scripts/program/run.ts';
 import { headersOf, type Target } from './request.ts';
 
 export interface Saturation {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { runToEnd } from '../../scripts/envoy/subprocess.ts';
+import { runToEnd } from '../../scripts/program/run.ts';
 
 /** Installs Debian packages; null, or why it could not. */
 export async function installPackages(packages: readonly string[]): Promise<string | null> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { runToEnd } from '../../scripts/envoy/subprocess.ts';
+import { runToEnd } from '../../scripts/program/run.ts';
 import { moduleFolder, type GoComponent } from './component.ts';
 import { binary, stampFile } from './folder.ts';
 

@@ -10,7 +10,7 @@ import { welcome } from '../demo/welcome.ts';
 import { describe } from '../envoy/accessLog.ts';
 import { untilStopped } from '../envoy/policyServer.ts';
 import { choosePorts, DEFAULT_PORT } from '../envoy/port.ts';
-import { wholeNumber } from '../envoy/option.ts';
+import { wholeNumber } from './option.ts';
 import { inPackage } from '../file/packageRoot.ts';
 
 const POLICY = inPackage('examples', 'petstore.policy.yaml');

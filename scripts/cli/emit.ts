@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
-import { wholeNumber } from '../envoy/option.ts';
+import { wholeNumber } from './option.ts';
 import { filesIn, planOf, write, type PlannedFile } from '../istio/folder.ts';
 import { formerIn } from '../istio/former.ts';
-import { emitResources, type EmitOptions } from '../istio/index.ts';
+import { emitResources, type EmitOptions } from '../istio/emit.ts';
 import { noticesOf } from '../istio/notice.ts';
 import { FAIL_STRATEGIES } from '../istio/option.ts';
 import { inputName, openPolicy } from '../policy/input.ts';

@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
-import { issue, type Issued } from '../keys/issue.ts';
-import { digestOf, inspectKey, unusableRule } from '../keys/key.ts';
-import { listKeys, printKeys } from '../keys/list.ts';
-import { promptForKey } from '../keys/prompt.ts';
-import { revoke } from '../keys/revoke.ts';
+import { issue, type Issued } from '../policyFile/issue.ts';
+import { digestOf, inspectKey, unusableRule } from '../key/key.ts';
+import { listKeys, printKeys } from './keyList.ts';
+import { promptForKey } from './prompt.ts';
+import { revoke } from '../policyFile/revoke.ts';
 import { decode } from '../policy/yaml/decode.ts';
 import { openPolicy } from '../policy/input.ts';
 import { consumerNameRule, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE, printProblems } from '../policy/index.ts';

@@ -3,8 +3,8 @@ import { UsageError, type Command, type Io } from './command.ts';
 import type { Bundle } from '../oci/bundle.ts';
 import { givenCredential, type CredentialSource } from '../oci/credentials.ts';
 import { bundleModule, pushModule, type Pushed } from '../oci/index.ts';
-import { sbomFormat, withSbomFormat } from '../oci/option.ts';
-import { Progress } from '../oci/progress.ts';
+import { sbomFormat, withSbomFormat } from './sbomOption.ts';
+import { Progress } from './progress.ts';
 import { readLayout } from '../oci/readLayout.ts';
 import { isHost, parseReference, type Reference } from '../oci/reference.ts';
 

@@ -1,4 +1,4 @@
-import { digestOf, newKey } from '../keys/key.ts';
+import { digestOf, newKey } from '../key/key.ts';
 import type { PluginConfig } from '../policy/index.ts';
 
 /**

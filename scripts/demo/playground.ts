@@ -1,5 +1,5 @@
 import type { Io } from '../cli/command.ts';
-import { dockerEnvoy } from '../envoy/docker.ts';
+import { dockerEnvoy } from '../docker/envoy.ts';
 import { findEnvoy } from '../envoy/find.ts';
 import { checkedPolicy, policyTextOf } from '../envoy/policyFile.ts';
 import { PolicyServer, type Report } from '../envoy/policyServer.ts';

@@ -1,5 +1,5 @@
 import { Refusal } from '../cli/command.ts';
-import { runToEnd, type Finished } from '../envoy/subprocess.ts';
+import { runToEnd, type Finished } from '../program/run.ts';
 
 export const DOCKER = 'docker';
 

@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { freePort } from '../envoy/port.ts';
-import type { Finished } from '../envoy/subprocess.ts';
+import type { Finished } from '../program/run.ts';
 import { docker, DOCKER } from './client.ts';
 
 /** How ports and loopback of this machine and of the containers meet. */

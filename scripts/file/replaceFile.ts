@@ -2,8 +2,8 @@ import { readFileSync, realpathSync, renameSync } from 'node:fs';
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Refusal } from '../cli/command.ts';
-import { DRAFT_SUFFIX, newDraft, type Place } from '../keys/place.ts';
-import { writeRule } from '../keys/writeRule.ts';
+import { DRAFT_SUFFIX, newDraft, type Place } from './place.ts';
+import { writeRule } from './writeRule.ts';
 
 export interface Replacement {
   readonly before: string;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Refusal } from '../cli/command.ts';
 import { readBounded, Unreadable } from '../file/read.ts';
 import { makeFolder } from '../file/makeFolder.ts';
-import type { EmittedFile } from './index.ts';
+import type { EmittedFile } from './emit.ts';
 import { emittedFrom } from './yaml.ts';
 
 /** More than the YAML of what etcd takes. */

@@ -2,7 +2,7 @@ import { destinationsOf, type Policy } from '../policy/index.ts';
 import { kubernetesService } from './destinationRule.ts';
 import { serviceConfigOf } from '../rateLimitService/serviceConfig.ts';
 import { isEdge, openRulesOf } from './failOpen.ts';
-import type { EmittedFile } from './index.ts';
+import type { EmittedFile } from './emit.ts';
 import { rateLimitServiceNamespace } from './rateLimitServiceConfigMap.ts';
 import type { EmitOptions } from './option.ts';
 import { placesOf } from './place.ts';

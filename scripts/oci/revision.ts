@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { runToEnd } from '../envoy/subprocess.ts';
+import { runToEnd } from '../program/run.ts';
 
 /**
  * The commit of a checkout, when the files are what the commit says; otherwise null: an image must not claim a commit it

@@ -7,7 +7,7 @@ import { BenchEnvoy, place } from '../../bench/benchEnvoy.ts';
 import { envoyConfig } from '../../bench/envoyConfig.ts';
 import { probe } from '../../bench/request.ts';
 import { allVariants } from '../../bench/variants/all.ts';
-import { runToEnd } from '../../scripts/envoy/subprocess.ts';
+import { runToEnd } from '../../scripts/program/run.ts';
 import { available } from '../../harness/envoy/available.ts';
 
 const found = await available();

@@ -4,7 +4,7 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { IMAGE } from '../../scripts/envoy/docker.ts';
+import { IMAGE } from '../../scripts/docker/envoy.ts';
 import { startEcho, type Echo } from '../../scripts/upstream/echo.ts';
 import { testPolicy } from '../../harness/envoy/testPolicy.ts';
 import { freePort, ToolProcess } from '../../harness/envoy/toolProcess.ts';

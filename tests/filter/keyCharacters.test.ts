@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_KEY_BYTES } from '../../scripts/keys/key.ts';
+import { MAX_KEY_BYTES } from '../../scripts/key/key.ts';
 import { pluginConfig } from '../../harness/config.ts';
 import { FilterModule } from './filterModule.ts';
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { findEnvoy } from '../../scripts/envoy/find.ts';
 import { currentModule } from '../../scripts/build/module.ts';
-import { runToEnd } from '../../scripts/envoy/subprocess.ts';
+import { runToEnd } from '../../scripts/program/run.ts';
 import { availableComponents } from '../../harness/components/available.ts';
 import type { ComponentName } from '../../harness/components/component.ts';
 import { AGENT_DATA } from '../../harness/mesh/proxy.ts';

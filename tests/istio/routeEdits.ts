@@ -3,7 +3,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { runToEnd } from '../../scripts/envoy/subprocess.ts';
+import { runToEnd } from '../../scripts/program/run.ts';
 import { availableComponents } from '../../harness/components/available.ts';
 import { hammer, type Tally } from '../../harness/envoy/load.ts';
 import { tollgate } from '../scripts/fakeIo.ts';

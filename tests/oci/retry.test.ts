@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Refusal } from '../../scripts/cli/command.ts';
-import { Progress } from '../../scripts/oci/progress.ts';
+import { Progress } from '../../scripts/cli/progress.ts';
 import { backOffMs, RETRY, retryAfterMs, retrying, Transient, type RetryPolicy } from '../../scripts/oci/retry.ts';
 
 const quick: RetryPolicy = { attempts: 3, firstWaitMs: 1, longestWaitMs: 2, longestRetryAfterMs: 1000 };

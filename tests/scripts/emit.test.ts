@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { load, YAML11_SCHEMA } from 'js-yaml';
 import { Refusal } from '../../scripts/cli/command.ts';
-import { emitResources, type EmitOptions, type Resource } from '../../scripts/istio/index.ts';
+import { emitResources, type EmitOptions, type Resource } from '../../scripts/istio/emit.ts';
 import {
   checkSize,
   MARGIN_BYTES,

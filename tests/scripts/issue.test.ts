@@ -3,8 +3,8 @@ import { chmodSync, lstatSync, readFileSync, readdirSync, statSync, symlinkSync 
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CORE_SCHEMA, load } from 'js-yaml';
-import { digestOf } from '../../scripts/keys/key.ts';
-import { placeOf } from '../../scripts/keys/place.ts';
+import { digestOf } from '../../scripts/key/key.ts';
+import { placeOf } from '../../scripts/file/place.ts';
 import { replaceFile } from '../../scripts/file/replaceFile.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { CORE_SCHEMA, load } from 'js-yaml';
-import { keyOf } from '../../scripts/keys/key.ts';
+import { keyOf } from '../../scripts/key/key.ts';
 import { compilePolicy, loadPolicy, MAX_POLICY_BYTES, printProblem, readPolicy } from '../../scripts/policy/index.ts';
 import { valueOf } from '../../scripts/policy/yaml/node.ts';
 import { readSource } from '../../scripts/policy/yaml/source.ts';

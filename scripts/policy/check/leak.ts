@@ -1,5 +1,5 @@
 import type { Finding } from '../yaml/compose.ts';
-import { inspectKey } from '../../keys/key.ts';
+import { inspectKey } from '../../key/key.ts';
 
 const CANDIDATE = /tg_[A-Za-z0-9._@-]{1,127}_[0-9A-Za-z]{33}/g;
 

@@ -1,11 +1,11 @@
 import { Refusal } from '../cli/command.ts';
-import { DOCKER } from '../docker/client.ts';
-import { Container, removeLeftovers, THIS_MACHINE, type ContainerPlan } from '../docker/container.ts';
-import { engineFacts } from '../docker/engine.ts';
-import { provideImage } from '../docker/image.ts';
-import { tryContainer } from '../docker/trial.ts';
-import type { FoundEnvoy } from './find.ts';
-import { NEWEST_WHEEL } from './version.ts';
+import { DOCKER } from './client.ts';
+import { Container, removeLeftovers, THIS_MACHINE, type ContainerPlan } from './container.ts';
+import { engineFacts } from './engine.ts';
+import { provideImage } from './image.ts';
+import { tryContainer } from './trial.ts';
+import type { FoundEnvoy } from '../envoy/find.ts';
+import { NEWEST_WHEEL } from '../envoy/version.ts';
 
 export const IMAGE = `envoyproxy/envoy:v${NEWEST_WHEEL}`;
 

@@ -1,10 +1,10 @@
 import { Refusal } from '../cli/command.ts';
 import type { Policy } from '../policy/index.ts';
 import { entryOf, type Mapping } from '../policy/yaml/node.ts';
-import { digestOf, newId, newKey } from './key.ts';
+import { digestOf, newId, newKey } from '../key/key.ts';
 import type { Edit } from './edit.ts';
 import { layoutOf } from './layout.ts';
-import { editPolicyFile, type PolicyFile } from './policyFile.ts';
+import { editPolicyFile, type PolicyFile } from './change.ts';
 import type { Field, Member } from './render.ts';
 import { append, appendToFilled } from './splice.ts';
 

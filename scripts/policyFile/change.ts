@@ -5,7 +5,7 @@ import { readPolicyFile } from '../policy/load.ts';
 import type { Mapping } from '../policy/yaml/node.ts';
 import { readSource } from '../policy/yaml/source.ts';
 import { applyEdits, type Edit } from './edit.ts';
-import { placeOf } from './place.ts';
+import { placeOf } from '../file/place.ts';
 import { replaceFile } from '../file/replaceFile.ts';
 import { inTurn } from '../file/turn.ts';
 

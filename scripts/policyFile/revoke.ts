@@ -3,7 +3,7 @@ import type { Policy } from '../policy/index.ts';
 import { entryOf, type Mapping, type Node } from '../policy/yaml/node.ts';
 import type { Edit } from './edit.ts';
 import { layoutOf } from './layout.ts';
-import { editPolicyFile, type PolicyFile } from './policyFile.ts';
+import { editPolicyFile, type PolicyFile } from './change.ts';
 import { appendToFilled } from './splice.ts';
 
 export interface Revoked {

@@ -1,4 +1,4 @@
-import { UsageError } from '../cli/command.ts';
+import { UsageError } from './command.ts';
 
 /** The value of a numeric option, or null when it is not given. */
 export function wholeNumber(option: string, text: string | undefined, least: number, most: number): number | null {

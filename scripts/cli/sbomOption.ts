@@ -1,5 +1,5 @@
-import { UsageError } from '../cli/command.ts';
-import { SBOM_FORMATS, type SbomFormat } from './sbom.ts';
+import { UsageError } from './command.ts';
+import { SBOM_FORMATS, type SbomFormat } from '../oci/sbom.ts';
 
 /** `--sbom` alone means the first format. parseArgs knows no option with a value that may be missing. */
 export function withSbomFormat(args: readonly string[]): string[] {
