@@ -1,4 +1,4 @@
-import { ABSENT, View, view, pointerOf, lengthOf } from "../filter/index";
+import { ABSENT, View, lengthOf, literal, pointerOf, view } from "../filter/index";
 import {
   proxy_continue_stream,
   proxy_define_metric,
@@ -227,4 +227,16 @@ function clearOut(): void {
 function outView(status: u32): View {
   const pointer = load<u32>(OUT_POINTER);
   return status == Status.Ok && pointer != 0 ? view(pointer, load<u32>(OUT_SIZE)) : ABSENT;
+}
+
+const CRITICAL = 5;
+const IMPOSSIBLE = literal("tollgate: the module found itself in an impossible state and stops");
+
+/**
+ * What the compiler calls for a failed check inside AssemblyScript's own library. Nothing in this module gets here on any
+ * input; if it does all the same, the log says so before the VM ends.
+ */
+export function abort(message: string | null, file: string | null, line: u32, column: u32): void {
+  proxy_log(CRITICAL, pointerOf(IMPOSSIBLE), lengthOf(IMPOSSIBLE));
+  unreachable();
 }

@@ -1,13 +1,8 @@
 import { allocate, resetArena } from "../filter/index";
-import "./abort";
-import { configure } from "./configure";
-import { onGrpcClose, onGrpcReceive, releaseCallsOf } from "./rateLimitService";
-import { onRequestHeaders } from "./request";
-import { onResponseHeaders } from "./response";
-import { closeRoot, findRoot, openRoot } from "./root";
-import { endStream, openStream } from "./stream";
-import { onTick } from "./tick";
-import { onRequestTrailers } from "./trailers";
+import { endStream, findRoot, openRoot, openStream } from "./context";
+import { closePolicy, configure, onTick } from "./policy";
+import { onGrpcClose, onGrpcReceive } from "./rateLimitService";
+import { onRequestHeaders, onRequestTrailers, onResponseHeaders } from "./request";
 import { forgetStream, resumeAnswered } from "./waiting";
 
 /**
@@ -79,8 +74,7 @@ export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream
 /** The end of a stream or of a root. The host keeps its context for a while, but takes no call about it any more. */
 export function proxy_on_delete(id: u32): void {
   forgetStream(id);
-  if (endStream(id) || !closeRoot(id)) return;
-  releaseCallsOf(id);
+  if (endStream(id) || !closePolicy(id)) return;
   // Every object in use hangs on a global.
   __collect();
 }

@@ -1,6 +1,53 @@
-import { REASON_COUNT, Reason, Tables, View, begin, codeOf, end, literal, writeFormat } from "../filter/index";
-import { LogLevel, incrementCounter, log } from "./host";
-import { counter } from "./metricIds";
+import {
+  COUNT_COUNT,
+  Counters,
+  REASON_COUNT,
+  Reason,
+  Rows,
+  Tables,
+  View,
+  begin,
+  codeOf,
+  counterId,
+  end,
+  literal,
+  writeFormat,
+} from "../filter/index";
+import { LogLevel, addToGauge, defineCounter, defineGauge, incrementCounter, log } from "./host";
+
+/** A metric of this VM, by a digest of its name. */
+@unmanaged
+class Metric {
+  name: u64;
+  id: u32;
+}
+
+const METRIC_NAME: u8 = 0x4e;
+/** A name is defined once, however often the policy is edited: the host never forgets an id. */
+const known: Rows<Metric> = new Rows<Metric>();
+
+/** The host's id of the counter called `name`, or 0 when it has none to give. */
+export function counter(name: View): u32 {
+  const metric = find(name);
+  if (metric.id == 0) metric.id = defineCounter(name);
+  return metric.id;
+}
+
+export function gauge(name: View): u32 {
+  const metric = find(name);
+  if (metric.id == 0) metric.id = defineGauge(name);
+  return metric.id;
+}
+
+function find(name: View): Metric {
+  const digest = counterId(METRIC_NAME, 0, name);
+  for (let i = 0; i < known.count; i++) {
+    if (known.at(i).name == digest) return known.at(i);
+  }
+  const metric = known.add();
+  metric.name = digest;
+  return metric;
+}
 
 /** Pairs of API and plan that get counters of their own; the host never forgets a metric. */
 const MAX_OFFERS = 512;
@@ -57,4 +104,57 @@ function offerCounter(tables: Tables, index: i32, outcome: View): u32 {
     outcome,
   );
   return counter(end());
+}
+
+/** In the order of Count. */
+const NAMES: StaticArray<View> = [
+  literal("asked"),
+  literal("asked_units"),
+  literal("granted_units"),
+  literal("refused"),
+  literal("failed"),
+  literal("unlimited"),
+  literal("returned_units"),
+  literal("waits"),
+  literal("wait_milliseconds"),
+  literal("wait_timeouts"),
+  literal("allowed_unavailable"),
+  literal("denied_unavailable"),
+  literal("local_share"),
+];
+
+/** The metrics of one policy's rate limit service: `tollgate.<policy>.rate_limit_service.<name>`. */
+export class RateLimitServiceMetrics {
+  private readonly counters: StaticArray<u32> = new StaticArray<u32>(COUNT_COUNT);
+  /** Units held by this Envoy, set by whichever VM has counted them. */
+  readonly held: u32;
+  /** Workers whose rate limit service does not answer: each adds itself. */
+  private readonly unavailable: u32;
+  private isShownDown: bool = false;
+
+  constructor(policy: View) {
+    for (let i = 0; i < COUNT_COUNT; i++) this.counters[i] = counter(nameOf(policy, NAMES[i]));
+    this.held = gauge(nameOf(policy, literal("held_units")));
+    this.unavailable = gauge(nameOf(policy, literal("unavailable")));
+  }
+
+  /** Hands what was counted since the last flush to the host. */
+  flush(counters: Counters): void {
+    const isDown = counters.outage.failures > 0;
+    if (isDown != this.isShownDown) addToGauge(this.unavailable, isDown ? 1 : -1);
+    this.isShownDown = isDown;
+    const tally = counters.tally;
+    if (!tally.pending) return;
+    tally.pending = false;
+    for (let i = 0; i < COUNT_COUNT; i++) {
+      incrementCounter(this.counters[i], tally.counts[i]);
+      tally.counts[i] = 0;
+    }
+  }
+}
+
+function nameOf(policy: View, name: View): View {
+  begin();
+  writeFormat(literal("tollgate.%s.rate_limit_service.%s"), policy, name);
+  return end();
 }

@@ -12,7 +12,7 @@ import {
   writeFormat,
 } from "../filter/index";
 import { Status, incrementCounter, lastCas, setGauge, setSharedData, sharedData } from "./host";
-import { counter, gauge } from "./metricIds";
+import { counter, gauge } from "./metrics";
 
 /**
  * Which of this Envoy's VMs are alive. A VM that has died counts nothing any more, and Envoy itself does not say, so the others

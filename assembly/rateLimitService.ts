@@ -1,5 +1,6 @@
 import {
   ABSENT,
+  AnswerVerdict,
   CALL_BYTES,
   Call,
   Claim,
@@ -10,8 +11,10 @@ import {
   NONE,
   Tables,
   View,
+  begin,
   claim,
   counterOf,
+  end,
   fail,
   findLine,
   firstOf,
@@ -24,10 +27,11 @@ import {
   setState,
   settle,
   unclaim,
+  writeFormat,
 } from "../filter/index";
-import { currentTimeNanoseconds, grpcCall, grpcMessage, setEffectiveContext } from "./host";
-import { reportFailure, reportAnswer } from "./rateLimitServiceReport";
-import { Account, Root, accountAt, findRoot } from "./root";
+import { Account, accountAt } from "./account";
+import { Root, findRoot } from "./context";
+import { LogLevel, currentTimeNanoseconds, grpcCall, grpcMessage, log, setEffectiveContext } from "./host";
 
 /**
  * Calls to the rate limit service: Envoy's rate limit protocol, asynchronous, from the root context. A call is never started in a
@@ -67,7 +71,7 @@ export function askAhead(root: Root, counter: Counter): void {
   if (call == null || tables == null || account == null) return;
   resetArena();
   if (claim(account.counters, counter, call, 1, currentTimeNanoseconds()) == Claim.Made)
-    begin(root, tables, account, call);
+    send(root, tables, account, call);
 }
 
 /** Calls for those who have just begun to wait, unless so many calls are under way that the next tick should share some. */
@@ -92,7 +96,7 @@ export function askForWaiting(): void {
     const call = freeCall();
     if (call == null) return;
     asks -= gather(root, account, call, asks);
-    if (call.count > 0) begin(root, tables, account, call);
+    if (call.count > 0) send(root, tables, account, call);
   }
 }
 
@@ -124,7 +128,7 @@ function gather(root: Root, account: Account, call: Call, most: i32): i32 {
   return count;
 }
 
-function begin(root: Root, tables: Tables, account: Account, call: Call): void {
+function send(root: Root, tables: Tables, account: Account, call: Call): void {
   call.account = account.number;
   call.rootId = root.id;
   resetArena();
@@ -265,4 +269,67 @@ function findCall(token: u32): Call | null {
     if (callAt(i).inUse && callAt(i).token == token) return callAt(i);
   }
   return null;
+}
+
+/** One line in the log when the rate limit service ceases to do its work, and one when it does it again; never one for a call. */
+const QUIET_NANOSECONDS: i64 = 30_000_000_000;
+
+const FAILED = literal(
+  "tollgate: policy %s: the rate limit service does not answer: gRPC status %d (%s); quotas with scope mesh go by onUnavailable",
+);
+const MALFORMED = literal(
+  "tollgate: policy %s: the rate limit service sent what is no answer to the question; quotas with scope mesh go by onUnavailable",
+);
+const UNLIMITED = literal(
+  "tollgate: policy %s: the rate limit service knows no limit for a quota with scope mesh, which goes by onUnavailable: does its configuration match (tollgate rate-limit-service)?",
+);
+const BACK = literal("tollgate: policy %s: the rate limit service answers again");
+
+const GRPC_STATUS: StaticArray<View> = [
+  literal("ok"),
+  literal("cancelled"),
+  literal("unknown"),
+  literal("invalid argument"),
+  literal("deadline exceeded"),
+  literal("not found"),
+  literal("already exists"),
+  literal("permission denied"),
+  literal("resource exhausted"),
+  literal("failed precondition"),
+  literal("aborted"),
+  literal("out of range"),
+  literal("unimplemented"),
+  literal("internal"),
+  literal("unavailable"),
+  literal("data loss"),
+  literal("unauthenticated"),
+];
+
+/** A call has ended with a gRPC status. */
+function reportFailure(account: Account, status: u32, now: i64): void {
+  report(account, FAILED, status, status < <u32>GRPC_STATUS.length ? GRPC_STATUS[status] : GRPC_STATUS[2], now);
+}
+
+/** A call was answered. */
+function reportAnswer(account: Account, verdict: AnswerVerdict, now: i64): void {
+  if (verdict == AnswerVerdict.Malformed) report(account, MALFORMED, 0, ABSENT, now);
+  else if (verdict == AnswerVerdict.Unlimited) report(account, UNLIMITED, 0, ABSENT, now);
+  else if (account.isRateLimitServiceReported) {
+    account.isRateLimitServiceReported = false;
+    write(LogLevel.Info, BACK, account.policy, 0, ABSENT);
+  }
+}
+
+function report(account: Account, text: View, status: u32, name: View, now: i64): void {
+  const quiet = now - account.rateLimitServiceReportedAt;
+  if (account.isRateLimitServiceReported || (quiet >= 0 && quiet < QUIET_NANOSECONDS)) return;
+  account.isRateLimitServiceReported = true;
+  account.rateLimitServiceReportedAt = now;
+  write(LogLevel.Warn, text, account.policy, status, name);
+}
+
+function write(level: LogLevel, text: View, policy: View, status: u32, name: View): void {
+  begin();
+  writeFormat(text, policy, status, name);
+  log(level, end());
 }

@@ -1,8 +1,13 @@
 import {
   Count,
   EditKind,
+  MAX_STANDINGS,
+  NONE,
   Patience,
+  RATELIMIT,
+  RATELIMIT_POLICY,
   Reason,
+  Standing,
   Tables,
   View,
   countDecision,
@@ -15,9 +20,13 @@ import {
   editName,
   editValue,
   grpcStatusOf,
+  headerCount,
+  headerName,
   isAllowed,
   isGrpc,
+  isOwnHeader,
   join,
+  lengthOf,
   literal,
   logText,
   mayBeDecidedAlready,
@@ -25,6 +34,8 @@ import {
   noted,
   notedCount,
   problemBody,
+  rateLimit,
+  rateLimitPolicy,
   readHeaders,
   readRequest,
   refuseToWait,
@@ -32,9 +43,9 @@ import {
   responseCodeDetailsOf,
   standings,
   statusOf,
-  MAX_STANDINGS,
-  Standing,
 } from "../filter/index";
+import { Account } from "./account";
+import { Root, Stream, closeStream, findRoot, findStream, standingsOf } from "./context";
 import {
   HeaderMap,
   LogLevel,
@@ -49,8 +60,6 @@ import {
   setFilterState,
 } from "./host";
 import { askAhead, askSoon } from "./rateLimitService";
-import { Account, Root, findRoot } from "./root";
-import { Stream, closeStream, findStream, standingsOf } from "./stream";
 
 /** What a header callback tells the host to do next. */
 export const enum FilterHeadersStatus {
@@ -181,4 +190,30 @@ function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): V
     grpc ? grpcStatusOf(reason) : NO_GRPC_STATUS,
   );
   return Verdict.Deny;
+}
+
+/**
+ * Removes headers of Tollgate from a request's trailers: nothing of ours ever stands there, and an upstream that joins
+ * trailers to headers would believe them. Called only for requests that have trailers.
+ */
+export function onRequestTrailers(): void {
+  if (!readHeaders(headerPairs(HeaderMap.RequestTrailers))) return;
+  for (let i = 0; i < headerCount; i++) {
+    if (isOwnHeader(headerName(i))) removeHeader(HeaderMap.RequestTrailers, headerName(i));
+  }
+}
+
+/** Shows the quotas' standings of an allowed request on its response. Replies of our own bring theirs along. */
+export function onResponseHeaders(streamId: u32): void {
+  const stream = findStream(streamId);
+  if (stream == null) return;
+  const root = findRoot(stream.rootId);
+  const tables: Tables | null = root == null ? null : root.tables;
+  if (tables != null && stream.plan != NONE) {
+    const plan = tables.plans.at(stream.plan);
+    replaceHeader(HeaderMap.Response, RATELIMIT_POLICY, rateLimitPolicy(tables, plan, standingsOf(stream)));
+    const state = rateLimit(tables, plan, standingsOf(stream));
+    if (lengthOf(state) > 0) replaceHeader(HeaderMap.Response, RATELIMIT, state);
+  }
+  closeStream(stream);
 }

@@ -19,10 +19,11 @@ import {
   waiters,
   waiting,
 } from "../filter/index";
+import { Account } from "./account";
+import { findRoot } from "./context";
 import { continueRequest, currentTimeNanoseconds, setEffectiveContext } from "./host";
 import { askForWaiting } from "./rateLimitService";
 import { Verdict, decideAgain, turnAway } from "./request";
-import { Account, findRoot } from "./root";
 
 /**
  * Requests that wait for the rate limit service are decided anew when it is the turn of their line, and at the latest when they have waited

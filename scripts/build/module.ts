@@ -71,7 +71,7 @@ export async function compileModule(entry: string, output: string, asc: string[]
   }
 }
 
-const moduleFlags = ['--use', 'abort=assembly/abort/abort'];
+const moduleFlags = ['--use', 'abort=assembly/host/abort'];
 const entry = inPackage('assembly', 'index.ts');
 
 /** Builds build/tollgate.wasm. */

@@ -21,7 +21,7 @@ export async function trappingModule(): Promise<string> {
   return (
     await upToDate(inPackage('tests', 'envoy', 'assembly', 'trapping.ts'), inPackage('build', 'trapping.wasm'), [
       '--use',
-      'abort=assembly/abort/abort',
+      'abort=assembly/host/abort',
     ])
   ).path;
 }

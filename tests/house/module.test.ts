@@ -103,7 +103,7 @@ test('the module imports and exports exactly these', async () => {
 test('the same sources give the same bytes', async () => {
   const again = await compileModule(inPackage('assembly', 'index.ts'), join(scratch, 'again.wasm'), [
     '--use',
-    'abort=assembly/abort/abort',
+    'abort=assembly/host/abort',
   ]);
   assert.deepEqual(await readFile(again.path), await readFile(inPackage('build', 'tollgate.wasm')));
 });

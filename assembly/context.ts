@@ -1,4 +1,81 @@
-import { MAX_STANDINGS, NONE, Standing } from "../filter/index";
+import { MAX_STANDINGS, NONE, Standing, Tables } from "../filter/index";
+import { Account } from "./account";
+import { setTickPeriod } from "./host";
+import { Metrics } from "./metrics";
+
+/** The usual time between two ticks: leases go back and counters are flushed this often. */
+export const TICK_MILLISECONDS = 250;
+/** Ticks in that time while somebody waits. */
+const FAST_TICKS = 125;
+
+/** One root context: a policy in force. The tables, metrics and account are there once it is configured. */
+export class Root {
+  tables: Tables | null = null;
+  metrics: Metrics | null = null;
+  account: Account | null = null;
+  older: Root | null = null;
+  private isHurried: bool = false;
+  private ticksToWork: i32 = 1;
+  constructor(readonly id: u32) {}
+
+  /** Makes ticks come fast: somebody waits. */
+  hurry(): void {
+    if (this.isHurried) return;
+    this.isHurried = true;
+    this.ticksToWork = FAST_TICKS;
+    setTickPeriod(TICK_MILLISECONDS / FAST_TICKS);
+  }
+
+  /** Makes ticks come at their usual pace; the host's present context must be the root. */
+  calm(): void {
+    if (!this.isHurried) return;
+    this.isHurried = false;
+    this.ticksToWork = 1;
+    setTickPeriod(TICK_MILLISECONDS);
+  }
+
+  /** To be asked at each tick: true at the usual pace, however fast ticks come. */
+  isWorkDue(): bool {
+    if (--this.ticksToWork > 0) return false;
+    this.ticksToWork = this.isHurried ? FAST_TICKS : 1;
+    return true;
+  }
+}
+
+/** The newest root, which most requests are of; each leads to the one before it. */
+let newest: Root | null = null;
+
+export function findRoot(id: u32): Root | null {
+  let root: Root | null = newest;
+  while (root != null && root.id != id) root = root.older;
+  return root;
+}
+
+/** The root with this id; made if there is none. */
+export function openRoot(id: u32): Root {
+  const known = findRoot(id);
+  if (known != null) return known;
+  const root = new Root(id);
+  root.older = newest;
+  newest = root;
+  return root;
+}
+
+export function closeRoot(gone: Root): void {
+  if (newest == gone) newest = gone.older;
+  let root: Root | null = newest;
+  while (root != null) {
+    if (root.older == gone) root.older = gone.older;
+    root = root.older;
+  }
+}
+
+/** True while some root of this VM serves the account's policy. */
+export function isServed(account: Account): bool {
+  let root: Root | null = newest;
+  while (root != null && root.account != account) root = root.older;
+  return root != null;
+}
 
 /**
  * What must be known of a stream between its callbacks: its root, and the standings its response will show. Context ids count
@@ -68,7 +145,7 @@ export function standingsOf(stream: Stream): usize {
 }
 
 /** Streams of a root whose tables go lose their standings: they would name quotas that are no more. */
-export function forgetRoot(rootId: u32): void {
+export function forgetStandings(rootId: u32): void {
   for (let i: u32 = 0; i < capacity; i++) {
     if (at(i).rootId == rootId) at(i).plan = NONE;
   }

@@ -1,0 +1,133 @@
+import {
+  ABSENT,
+  Tables,
+  View,
+  begin,
+  decodeConfig,
+  end,
+  forgetPositions,
+  lengthOf,
+  literal,
+  pointerOf,
+  resetArena,
+  sweep,
+  writeFormat,
+} from "../filter/index";
+import { Account, openAccount } from "./account";
+import { Root, TICK_MILLISECONDS, closeRoot, findRoot, forgetStandings, isServed, openRoot } from "./context";
+import { LogLevel, currentTimeNanoseconds, log, pluginConfiguration, setEffectiveContext, setTickPeriod } from "./host";
+import { Metrics, RateLimitServiceMetrics } from "./metrics";
+import { expireCalls, openRateLimitService, releaseCallsOf } from "./rateLimitService";
+import { scanStocks } from "./sharedShards";
+import { resumeWaiting } from "./waiting";
+
+const MAX_CONFIG_BYTES: u32 = 16 * 1024 * 1024;
+const TOO_LONG = literal("plugin config: must have at most 16777216 bytes");
+
+/** Puts the root's plugin config in force; false, with the old one still serving, when it cannot be. */
+export function configure(rootId: u32, size: u32): bool {
+  if (size > MAX_CONFIG_BYTES) return refuse(TOO_LONG);
+  const document = size == 0 ? ABSENT : pluginConfiguration(size);
+  if (document == ABSENT) return refuse(literal("plugin config: is empty"));
+  const decoded = decodeConfig(pointerOf(document), lengthOf(document));
+  const tables = decoded.tables;
+  if (tables == null) return refuse(decoded.problem);
+  // The document is the largest thing that comes in; nothing points into it any more.
+  resetArena();
+
+  const account = openAccount(tables.policy);
+  if (
+    !account.pulse.create() ||
+    !account.pool.create() ||
+    (tables.rateLimitService.cluster != ABSENT && !account.stocks.create())
+  ) {
+    tables.free();
+    return refuse(literal("the host keeps no shared data, which quotas need"));
+  }
+  if (tables.rateLimitService.cluster != ABSENT && account.rateLimitServiceMetrics == null)
+    account.rateLimitServiceMetrics = new RateLimitServiceMetrics(tables.policy);
+  install(openRoot(rootId), tables, account);
+  openRateLimitService(account, tables);
+  setTickPeriod(TICK_MILLISECONDS);
+  log(LogLevel.Info, describe(tables));
+  return true;
+}
+
+function refuse(problem: View): bool {
+  begin();
+  writeFormat(literal("tollgate: %s"), problem);
+  log(LogLevel.Error, end());
+  return false;
+}
+
+function describe(tables: Tables): View {
+  begin();
+  writeFormat(
+    literal("tollgate: policy %s in force: %d APIs, %d plans, "),
+    tables.policy,
+    tables.apis.count,
+    tables.plans.count,
+  );
+  writeFormat(literal("%d consumers, %d keys"), tables.consumers.count, tables.keyring.keys.count);
+  return end();
+}
+
+/** Puts tables in force on a root; those they replace are flushed and freed. */
+function install(root: Root, tables: Tables, account: Account): void {
+  const metrics = new Metrics(tables);
+  vacate(root);
+  root.tables = tables;
+  root.metrics = metrics;
+  root.account = account;
+}
+
+/** What a root does now and then: those who wait first, then, at the usual pace, signs of life, leases and metrics. */
+export function onTick(root: Root): void {
+  const waits = resumeWaiting();
+  if (!root.isWorkDue()) return;
+  // Host calls may be about a stream that was resumed.
+  setEffectiveContext(root.id);
+  if (!waits) root.calm();
+  const tables = root.tables;
+  const metrics = root.metrics;
+  const account = root.account;
+  if (tables == null || metrics == null || account == null) return;
+  metrics.flush(tables);
+  const counters = account.counters;
+  const now = currentTimeNanoseconds();
+  resetArena();
+  account.pulse.beat(now);
+  if (counters.balances.count > 0) sweep(counters, now);
+  tendRateLimitService(account, now);
+}
+
+function tendRateLimitService(account: Account, now: i64): void {
+  const metrics = account.rateLimitServiceMetrics;
+  if (metrics == null) return;
+  expireCalls(now);
+  metrics.flush(account.counters);
+  scanStocks(account.stocks, metrics.held, now);
+}
+
+/** Lets go of a root that is no more; false when there is none with this id. */
+export function closePolicy(rootId: u32): bool {
+  const root = findRoot(rootId);
+  if (root == null) return false;
+  const account = root.account;
+  vacate(root);
+  closeRoot(root);
+  if (account != null && !isServed(account)) account.pulse.end(currentTimeNanoseconds());
+  releaseCallsOf(rootId);
+  return true;
+}
+
+function vacate(root: Root): void {
+  const tables = root.tables;
+  if (tables == null) return;
+  const metrics = root.metrics;
+  if (metrics != null) metrics.flush(tables);
+  forgetStandings(root.id);
+  forgetPositions(root.id);
+  root.tables = null;
+  tables.free();
+}
