@@ -29,7 +29,7 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
   --pull-secret NAME    the Secret to pull the image with, in the namespace of each target
   --priority N          place among other plugins of phase AUTHN, the highest first (default 10)
   --only TARGET         only this target; may be given several times. A target's name is the last part of its resource's
-                        name, such as gateway-ingressgateway. rateLimitService: only the ConfigMap of the rate limit service
+                        name, such as gateway-ingressgateway. rate-limit-service: only that service's ConfigMap
   --stage STAGE         only the tables (and what they need), or only the plugins: for a tool that applies in no order of
                         its own, a folder for each (docs/istio.md)
   --forget              drops the routes and subsets that earlier tables in DIR had: once the new plugin is in force
