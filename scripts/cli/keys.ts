@@ -5,7 +5,7 @@ import { digestOf, inspectKey, unusableRule } from '../key/key.ts';
 import { listKeys, printKeys } from './keyList.ts';
 import { promptForKey } from './prompt.ts';
 import { revoke } from '../policyFile/revoke.ts';
-import { decode } from '../policy/yaml/decode.ts';
+import { decode } from '../file/decode.ts';
 import { openPolicy } from '../policy/input.ts';
 import { consumerNameRule, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE, printProblems } from '../policy/index.ts';
 

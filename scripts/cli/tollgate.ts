@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isUsageError, Refusal, type Command, type Io } from './command.ts';
 import { Output } from './output.ts';
 import { inPackage } from '../file/packageRoot.ts';
+import { PolicyProblems } from '../policy/problem.ts';
 
 /** Every command, loaded when it is asked for; in the order of a newcomer's day. */
 const commands: Record<string, () => Promise<Command>> = {
@@ -66,7 +67,7 @@ export async function main(args: string[], io: Io): Promise<number> {
 }
 
 function explain(error: unknown, name: string, io: Io): number {
-  if (error instanceof Refusal) {
+  if (error instanceof Refusal || error instanceof PolicyProblems) {
     io.err(`${error.message}\n`);
     return 1;
   }

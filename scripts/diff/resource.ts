@@ -1,7 +1,7 @@
 import { CORE_SCHEMA, loadAll } from 'js-yaml';
 import { Refusal, type Io } from '../cli/command.ts';
 import { readBounded } from '../file/read.ts';
-import { decode } from '../policy/yaml/decode.ts';
+import { decode } from '../file/decode.ts';
 import { inputName } from '../policy/input.ts';
 import { isSameInAnyOrder, orderedConfig, type PluginConfig } from '../policy/index.ts';
 import { pluginConfigIn } from './configShape.ts';

@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Refusal } from '../cli/command.ts';
 import { printProblem } from '../policy/index.ts';
-import { readPolicyFile } from '../policy/load.ts';
+import { readPolicyFile } from '../policy/input.ts';
 import { watchFile } from './watch.ts';
 
 /** A save in place is over when two readings so far apart are alike. */

@@ -1,6 +1,6 @@
 import { Refusal } from '../cli/command.ts';
 import { printProblem, printProblems, printWarnings, readPolicy, type Policy } from '../policy/index.ts';
-import { readPolicyFile } from '../policy/load.ts';
+import { readPolicyFile } from '../policy/input.ts';
 
 export interface CheckedPolicy {
   readonly policy: Policy;

@@ -1,11 +1,19 @@
 export { compilePolicy, domainOf } from './compile/compile.ts';
-export { loadPolicy, MAX_POLICY_BYTES, readPolicy, type LoadResult } from './load.ts';
+export { MAX_POLICY_BYTES, readPolicy, validPolicy, type LoadResult, type ValidPolicy } from './yaml/readPolicy.ts';
+export { loadPolicy } from './input.ts';
 export { consumerNameRule, encodedConsumer } from './schema/consumerName.ts';
 export { LABEL, LABEL_RULE, NAME, NAME_RULE } from './schema/name.ts';
 export { isSameInAnyOrder, orderedConfig, orderedPolicy } from './compile/order.ts';
 export { parseUpstream } from './schema/place.ts';
 export type * from '../contract/pluginConfig.ts';
-export { printProblem, printProblems, printWarnings, type Problem } from './check/problem.ts';
+export {
+  PolicyProblems,
+  printProblem,
+  printProblems,
+  printWarnings,
+  type Problem,
+  type ProblemList,
+} from './problem.ts';
 export {
   policySchema,
   type Api,

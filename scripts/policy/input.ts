@@ -1,28 +1,43 @@
 import type { Io } from '../cli/command.ts';
-import { decode } from './yaml/decode.ts';
-import { loadPolicy, MAX_POLICY_BYTES, readPolicy, readPolicyFile, unusable, type LoadResult } from './load.ts';
-import type { Problem } from './check/problem.ts';
+import * as file from '../file/openPolicy.ts';
+import { PolicyProblems, type Problem } from './problem.ts';
+import type { LoadResult } from './yaml/readPolicy.ts';
 
-/** The policy of a file, or of standard input for `-`. */
-export async function openPolicy(file: string, io: Io): Promise<LoadResult> {
-  if (file !== '-') return loadPolicy(file);
-  const content = await policyText(file, io);
-  return 'rule' in content ? unusable(content) : readPolicy(content.text, inputName(file));
+export { inputName, isReadTwice } from '../file/openPolicy.ts';
+
+/** As `openPolicy` of file/openPolicy.ts, but with problems in the result. */
+export function openPolicy(name: string, io: Io): Promise<LoadResult> {
+  return settled(file.openPolicy(name, (most) => io.stdin(most)));
 }
 
-/** The text of a policy, from a file or from standard input for `-`; or why there is none. */
-export async function policyText(file: string, io: Io): Promise<{ text: string } | Problem> {
-  if (file !== '-') return readPolicyFile(file);
-  const decoded = decode(await io.stdin(MAX_POLICY_BYTES));
-  return 'rule' in decoded ? { file: inputName(file), column: 0, path: '', ...decoded } : decoded;
+export function loadPolicy(name: string): Promise<LoadResult> {
+  return settled(file.openPolicy(name));
 }
 
-/** What messages call it. */
-export function inputName(file: string): string {
-  return file === '-' ? 'standard input' : file;
+async function settled(opened: Promise<file.OpenPolicy>): Promise<LoadResult> {
+  try {
+    const { policy, warnings, moreWarnings } = await opened;
+    return { policy, problems: [], more: 0, isCounted: true, warnings: [...warnings], moreWarnings };
+  } catch (error) {
+    if (!(error instanceof PolicyProblems)) throw error;
+    const { problems, more, isCounted } = error;
+    return { policy: null, problems: [...problems], more, isCounted, warnings: [], moreWarnings: 0 };
+  }
 }
 
-/** True when standard input is named more than once: it can be read once only. */
-export function isReadTwice(files: readonly string[]): boolean {
-  return files.filter((file) => file === '-').length > 1;
+export function readPolicyFile(name: string): Promise<{ text: string } | Problem> {
+  return textOr(file.policyText(name));
+}
+
+export function policyText(name: string, io: Io): Promise<{ text: string } | Problem> {
+  return textOr(file.policyText(name, (most) => io.stdin(most)));
+}
+
+async function textOr(text: Promise<string>): Promise<{ text: string } | Problem> {
+  try {
+    return { text: await text };
+  } catch (error) {
+    if (error instanceof PolicyProblems) return error.problems[0]!;
+    throw error;
+  }
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Refusal } from '../cli/command.ts';
 import { printProblem, printProblems, readPolicy, type Policy } from '../policy/index.ts';
-import { readPolicyFile } from '../policy/load.ts';
+import { readPolicyFile } from '../policy/input.ts';
 import type { Mapping } from '../policy/yaml/node.ts';
 import { readSource } from '../policy/yaml/source.ts';
 import { applyEdits, type Edit } from './edit.ts';

@@ -1,28 +1,26 @@
-import { readBounded, tooLarge, Unreadable } from '../file/read.ts';
 import type { z } from 'zod';
-import type { Finding } from './yaml/compose.ts';
-import { checkConsumers } from './check/checkConsumers.ts';
-import { checkHeaders } from './check/checkHeaders.ts';
-import { checkRateLimitService } from './check/checkRateLimitService.ts';
-import { checkNames } from './check/checkNames.ts';
-import { checkPlaces } from './check/checkPlaces.ts';
-import { checkQuotas } from './check/checkQuotas.ts';
-import { checkRoutes } from './check/checkRoutes.ts';
-import { checkRouting } from './check/checkRouting.ts';
-import { checkTargets } from './check/checkTargets.ts';
-import { Cursor } from './check/cursor.ts';
-import { decode } from './yaml/decode.ts';
-import { leakedKeys } from './check/leak.ts';
-import { isNull, valueOf, type Node } from './yaml/node.ts';
-import { printPath } from './check/path.ts';
-import { Lines } from './yaml/position.ts';
-import type { Problem } from './check/problem.ts';
-import { Report } from './check/report.ts';
-import { defaultRule, findingsOf } from './check/rule.ts';
-import { policySchema, type Policy } from './schema/policy.ts';
-import { censor, censorSegment } from './check/secret.ts';
-import { readSource } from './yaml/source.ts';
-import { warn } from './check/warn.ts';
+import type { Finding } from './compose.ts';
+import { checkConsumers } from '../check/checkConsumers.ts';
+import { checkHeaders } from '../check/checkHeaders.ts';
+import { checkRateLimitService } from '../check/checkRateLimitService.ts';
+import { checkNames } from '../check/checkNames.ts';
+import { checkPlaces } from '../check/checkPlaces.ts';
+import { checkQuotas } from '../check/checkQuotas.ts';
+import { checkRoutes } from '../check/checkRoutes.ts';
+import { checkRouting } from '../check/checkRouting.ts';
+import { checkTargets } from '../check/checkTargets.ts';
+import { Cursor } from '../check/cursor.ts';
+import { leakedKeys } from '../check/leak.ts';
+import { isNull, valueOf, type Node } from './node.ts';
+import { printPath } from '../check/path.ts';
+import { Lines } from './position.ts';
+import { PolicyProblems, type Problem } from '../problem.ts';
+import { Report } from '../check/report.ts';
+import { defaultRule, findingsOf } from '../check/rule.ts';
+import { policySchema, type Policy } from '../schema/policy.ts';
+import { censor, censorSegment } from '../check/secret.ts';
+import { readSource } from './source.ts';
+import { warn } from '../check/warn.ts';
 
 /** More than any gateway would take as a plugin config; refused before it is parsed. */
 export const MAX_POLICY_BYTES = 4 * 1024 * 1024;
@@ -46,34 +44,29 @@ export interface LoadResult {
   readonly moreWarnings: number;
 }
 
-/** Reads a policy file and names everything that is wrong with it. Never rejects: a file that cannot be read is a problem. */
-export async function loadPolicy(file: string): Promise<LoadResult> {
-  const content = await readPolicyFile(file);
-  return 'rule' in content ? unusable(content) : readPolicy(content.text, file);
+/** A policy without problems, and what its author hardly meant. */
+export interface ValidPolicy {
+  readonly policy: Policy;
+  /** In the order of the file, the first of them. */
+  readonly warnings: readonly Problem[];
+  readonly moreWarnings: number;
 }
 
-/** The text of a policy file, with its byte order mark if it has one; or why there is none. */
-export async function readPolicyFile(file: string): Promise<{ text: string } | Problem> {
-  const whole = (rule: string, line = 0): Problem => ({ file, line, column: 0, path: '', rule });
-  try {
-    const decoded = decode(await readBounded(file, MAX_POLICY_BYTES));
-    return 'rule' in decoded ? whole(decoded.rule, decoded.line) : decoded;
-  } catch (error) {
-    if (error instanceof Unreadable) return whole(error.message);
-    throw error;
-  }
+/** The policy in a text; throws PolicyProblems that names every problem when it has any. */
+export function validPolicy(text: string, fileName: string, nowSeconds?: number): ValidPolicy {
+  const result = readPolicy(text, fileName, nowSeconds);
+  if (result.policy === null) throw new PolicyProblems(result);
+  return { policy: result.policy, warnings: result.warnings, moreWarnings: result.moreWarnings };
 }
 
 /** Reads a policy's text; `fileName` is only for messages, `nowSeconds` for warnings about the past. */
 export function readPolicy(text: string, fileName: string, nowSeconds: number = Date.now() / 1000): LoadResult {
-  if (Buffer.byteLength(text) > MAX_POLICY_BYTES)
-    return unusable({
-      file: fileName,
-      line: 0,
-      column: 0,
-      path: '',
-      rule: tooLarge(MAX_POLICY_BYTES, Buffer.byteLength(text)),
-    });
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_POLICY_BYTES) {
+    const rule = `must have at most ${MAX_POLICY_BYTES} bytes; found ${bytes}`;
+    const problem: Problem = { file: fileName, line: 0, column: 0, path: '', rule };
+    return { policy: null, problems: [problem], more: 0, isCounted: true, warnings: [], moreWarnings: 0 };
+  }
   const lines = new Lines(text);
   const refused = (found: readonly Finding[], isCounted = true): LoadResult => {
     const [problems, more] = listed(found, lines, fileName);
@@ -151,11 +144,6 @@ function check(root: Node, lines: Lines): Finding[] {
   ])
     rule(cursor, report);
   return report.findings;
-}
-
-/** The result for what could not even be read. */
-export function unusable(problem: Problem): LoadResult {
-  return { policy: null, problems: [problem], more: 0, isCounted: true, warnings: [], moreWarnings: 0 };
 }
 
 /** The first findings in the order of the file, ready to print, and how many there are beyond them. */
