@@ -1,12 +1,12 @@
 /** The decision, pure: everything `assembly/` and the tests need of it. Imports nothing from any host. */
 export { allocate, resetArena } from "./bytes/arena";
 export { ABSENT, View, view, pointerOf, lengthOf, literal, equals } from "./bytes/view";
-export { writeFormat } from "./bytes/format";
-export { begin, end, writeByte, writeNumber, writeView } from "./bytes/writer";
+export { writeFormat } from "./bytes/arena";
+export { begin, end, writeByte, writeNumber, writeView } from "./bytes/arena";
 export { decodeConfig, Decoded } from "./config/decode";
 export { Rows } from "./bytes/rows";
 export { Tables } from "./tables/tables";
-export { NONE } from "./tables/record";
+export { NONE } from "./bytes/rows";
 export { counterId } from "./tables/counterId";
 export { Patience } from "./quota/charge";
 export { Counters } from "./quota/counters";
@@ -31,7 +31,7 @@ export { readRequest, isGrpc, isOwnHeader } from "./request/request";
 export { decide, refuseToWait } from "./decision/decide";
 export { mayBeDecidedAlready } from "./decision/outcome";
 export { decision, Decision } from "./decision/decision";
-export { EditKind, editCount, editKind, editName, editValue } from "./decision/edit";
+export { EditKind, editCount, editKind, editName, editValue } from "./request/headers";
 export {
   Reason,
   REASON_COUNT,

@@ -1,8 +1,8 @@
+import { NONE } from "../bytes/rows";
+import { begin, end, writeView } from "../bytes/arena";
 import { ABSENT, View, literal } from "../bytes/view";
-import { begin, end, writeView } from "../bytes/writer";
 import { decision } from "../decision/decision";
 import { codeOf } from "../decision/reason";
-import { NONE } from "../tables/record";
 import { Tables } from "../tables/tables";
 
 const REASON = literal("reason=");

@@ -1,7 +1,7 @@
+import { begin, end, writeByte, writeNumber, writeView } from "../bytes/arena";
 import { View, lengthOf, literal, pointerOf, view } from "../bytes/view";
-import { begin, end, writeByte, writeNumber, writeView } from "../bytes/writer";
-import { Standing } from "../quota/standing";
 import { UNKNOWN } from "../quota/pool";
+import { Standing } from "../quota/standing";
 import { Plan } from "../tables/record";
 import { Tables } from "../tables/tables";
 

@@ -1,3 +1,5 @@
+import { View, lengthOf, pointerOf, slice, view } from "./view";
+
 /**
  * Scratch memory of one callback: bytes that the host returns, and texts built for it. Allocation bumps a pointer;
  * `resetArena` at the start of a callback frees everything at once. What does not fit gets a block of its own from the
@@ -41,4 +43,106 @@ function allocateHigh(bytes: usize): usize {
   // The heap of the module has this function; the one that unit tests run on does not.
   // @ts-ignore: builtin
   return isDefined(__alloc_high) ? __alloc_high(bytes) : heap.alloc(bytes);
+}
+
+const MAX_DIGITS: usize = 20;
+/** Digits of a number, made from the last. */
+const DIGITS: usize = memory.data(20, 4);
+
+/**
+ * Appends bytes to a text in the arena. One text at a time: `begin`, then writes, then `end`, which gives the text.
+ * The buffer doubles when full, so no length has to be known before.
+ */
+let start: usize = 0;
+let length: i32 = 0;
+let capacity: i32 = 0;
+
+export function begin(expectedBytes: i32 = 256): void {
+  capacity = max(expectedBytes, 16);
+  start = allocate(capacity);
+  length = 0;
+}
+
+export function end(): View {
+  return view(start, length);
+}
+
+function reserve(bytes: i32): usize {
+  if (length + bytes > capacity) {
+    const bigger = max(capacity * 2, length + bytes);
+    const moved = allocate(bigger);
+    memory.copy(moved, start, length);
+    start = moved;
+    capacity = bigger;
+  }
+  const pointer = start + length;
+  length += bytes;
+  return pointer;
+}
+
+export function writeByte(byte: u8): void {
+  store<u8>(reserve(1), byte);
+}
+
+export function writeView(v: View): void {
+  const bytes = lengthOf(v);
+  memory.copy(reserve(bytes), pointerOf(v), bytes);
+}
+
+/** A decimal number; negative values get a sign. */
+export function writeNumber(value: i64): void {
+  if (value < 0) {
+    writeByte(0x2d);
+    value = -value;
+  }
+  let rest = <u64>value;
+  let at = DIGITS + MAX_DIGITS;
+  do {
+    const tenth = rest / 10;
+    store<u8>(--at, <u8>(0x30 + (rest - tenth * 10)));
+    rest = tenth;
+  } while (rest > 0);
+  writeView(view(at, <i32>(DIGITS + MAX_DIGITS - at)));
+}
+
+/** Of a name in a message; it may be anything. */
+const MAX_SHOWN_BYTES = 64;
+const PERCENT: u8 = 0x25;
+const QUOTE: u8 = 0x22;
+
+/**
+ * Appends `pattern` to the text that is being written, with up to four values put in: `%d` a number, `%s` a text, `%q` a name
+ * between quotes, of which only the beginning is shown.
+ */
+export function writeFormat(pattern: View, a: u64 = 0, b: u64 = 0, c: u64 = 0, d: u64 = 0): void {
+  let value = 0;
+  for (let i = 0, length = lengthOf(pattern); i < length; i++) {
+    const byte = load<u8>(pointerOf(pattern) + i);
+    if (byte != PERCENT) {
+      writeByte(byte);
+      continue;
+    }
+    const given = value == 0 ? a : value == 1 ? b : value == 2 ? c : d;
+    value++;
+    writeValue(load<u8>(pointerOf(pattern) + ++i), given);
+  }
+}
+
+function writeValue(kind: u8, value: u64): void {
+  if (kind == 0x64) writeNumber(<i64>value);
+  else if (kind == 0x73) writeView(value);
+  else {
+    writeByte(QUOTE);
+    writeShown(value);
+    writeByte(QUOTE);
+  }
+}
+
+/** The beginning of a name, with a sign that it goes on. */
+export function writeShown(name: View): void {
+  writeView(slice(name, 0, min(lengthOf(name), MAX_SHOWN_BYTES)));
+  if (lengthOf(name) <= MAX_SHOWN_BYTES) return;
+  writeByte(0xe2);
+  writeByte(0x80);
+  writeByte(0xa6);
 }

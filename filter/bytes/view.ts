@@ -129,3 +129,56 @@ export function literal(text: string): View {
   String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, pointer);
   return view(pointer, length);
 }
+
+/**
+ * A name of at most 255 bytes by one pointer, for records that there are many of.
+ *
+ *   length (1) │ bytes
+ */
+export type Name = u32;
+
+export function viewOf(name: Name): View {
+  return view(<usize>name + 1, load<u8>(<usize>name));
+}
+
+/**
+ * The text between quotes at `v` as a name, without a copy: its length goes over the opening quote, which nobody reads
+ * again. 0 for ABSENT.
+ */
+export function nameInPlace(v: View): Name {
+  if (v == ABSENT) return 0;
+  const pointer = pointerOf(v) - 1;
+  store<u8>(pointer, <u8>lengthOf(v));
+  return <Name>pointer;
+}
+
+/** Value of an ASCII hex digit, or -1. */
+export function hexDigit(byte: u8): i32 {
+  if (byte - 0x30 < 10) return byte - 0x30;
+  const letter = <u8>((byte | 0x20) - 0x61);
+  return letter < 6 ? <i32>letter + 10 : -1;
+}
+
+/** True for a character of an RFC 9110 token: header names, methods, authentication schemes. */
+export function isTokenByte(byte: u8): bool {
+  if ((byte | 0x20) - 0x61 < 26 || byte - 0x30 < 10) return true;
+  switch (byte) {
+    case 0x21:
+    case 0x23:
+    case 0x24:
+    case 0x25:
+    case 0x26:
+    case 0x27:
+    case 0x2a:
+    case 0x2b:
+    case 0x2d:
+    case 0x2e:
+    case 0x5e:
+    case 0x5f:
+    case 0x60:
+    case 0x7c:
+    case 0x7e:
+      return true;
+  }
+  return false;
+}

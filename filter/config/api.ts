@@ -1,15 +1,14 @@
-import { ABSENT, View, byteAt, equals, lengthOf, slice, startsWith } from "../bytes/view";
-import { writeByte, writeView, begin, end } from "../bytes/writer";
+import { begin, end, writeByte, writeView } from "../bytes/arena";
+import { ABSENT, View, byteAt, equals, lengthOf, literal, slice, startsWith } from "../bytes/view";
 import { name as hostName, readHost as readAuthority } from "../request/host";
+import { API_ID, counterId } from "../tables/counterId";
 import { HostKind } from "../tables/record";
 import { Tables } from "../tables/tables";
-import { API_ID, counterId } from "../tables/counterId";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeRoute } from "./route";
 import { readAllow, readName, readPath } from "./rule";
 import * as Field from "./field";
-import { literal } from "../bytes/view";
 
 const MAX_HOST_BYTES = 253;
 /** A request is held against them one after the other. */

@@ -1,15 +1,11 @@
-import { nameInPlace } from "../bytes/name";
-import { byteAt, lengthOf, literal } from "../bytes/view";
-import { NONE } from "../tables/record";
-import { Tables } from "../tables/tables";
+import { NONE } from "../bytes/rows";
+import { View, byteAt, equals, hexDigit, lengthOf, literal, nameInPlace, pointerOf, view, viewOf } from "../bytes/view";
 import { CONSUMER_ID, counterId } from "../tables/counterId";
-import { makeRoom } from "./census";
+import { Tables } from "../tables/tables";
 import { Names } from "./names";
-import { MAX_EXACT } from "./number";
 import { Reader } from "./reader";
 import { readConsumerName, readName } from "./rule";
-import { hexDigit } from "../bytes/hex";
-import { decodeSubscription } from "./subscription";
+import { MAX_EXACT } from "./scalar";
 import * as Field from "./field";
 
 const DIGEST_HEX_BYTES = 64;
@@ -92,4 +88,112 @@ function readDigest(reader: Reader, to: usize): void {
     store<u8>(to + (i >> 1), <u8>((high << 4) | low));
   }
   if (!good) reader.fail(literal("must be the 64 hex digits of a SHA-256 digest"));
+}
+
+export function decodeSubscription(reader: Reader, tables: Tables, firstOfConsumer: i32): void {
+  const index = tables.subscriptions.count;
+  const subscription = tables.subscriptions.add();
+  subscription.firstLimit = tables.limits.count;
+  let seen: u32 = 0;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.is(Field.API)) {
+      seen = reader.mark(seen, 0);
+      const api = readName(reader);
+      for (let i = firstOfConsumer; i < index; i++) {
+        if (equals(viewOf(tables.subscriptions.at(i).api), api))
+          reader.fail(literal("a second subscription to this API"));
+      }
+      subscription.api = nameInPlace(api);
+    } else if (reader.is(Field.PLAN)) {
+      seen = reader.mark(seen, 1);
+      subscription.plan = nameInPlace(readName(reader));
+    } else if (reader.is(Field.FROM)) {
+      seen = reader.mark(seen, 2);
+      subscription.term = tables.ownTerm(subscription.term);
+      tables.terms.at(subscription.term).from = reader.integer(0, MAX_EXACT);
+    } else if (reader.is(Field.UNTIL)) {
+      seen = reader.mark(seen, 3);
+      subscription.term = tables.ownTerm(subscription.term);
+      tables.terms.at(subscription.term).until = reader.integer(0, MAX_EXACT);
+    } else if (reader.is(Field.PAUSED)) {
+      seen = reader.mark(seen, 4);
+      subscription.term = tables.ownTerm(subscription.term);
+      tables.terms.at(subscription.term).suspended = reader.boolean();
+    } else if (reader.is(Field.LIMITS)) {
+      seen = reader.mark(seen, 5);
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) decodeLimit(reader, tables);
+    } else reader.unknownField();
+  }
+  reader.need(seen, 0, Field.API);
+  reader.need(seen, 1, Field.PLAN);
+  subscription.limitCount = tables.limits.count - subscription.firstLimit;
+}
+
+function decodeLimit(reader: Reader, tables: Tables): void {
+  const replacement = tables.limits.add();
+  let seen: u32 = 0;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.is(Field.QUOTA)) {
+      seen = reader.mark(seen, 0);
+      replacement.quota = nameInPlace(readName(reader));
+    } else if (reader.is(Field.LIMIT)) {
+      seen = reader.mark(seen, 1);
+      replacement.limit = reader.integer(1, MAX_EXACT);
+    } else reader.unknownField();
+  }
+  reader.need(seen, 0, Field.QUOTA);
+  reader.need(seen, 1, Field.LIMIT);
+}
+
+/** Fewest bytes that a consumer, key, subscription or limit takes in a document, so that no text can claim more room. */
+const LEAST_CONSUMER_BYTES = 12;
+const LEAST_KEY_BYTES = 80;
+const LEAST_SUBSCRIPTION_BYTES = 20;
+const LEAST_LIMIT_BYTES = 20;
+
+/** Longest of the field names below. */
+const MAX_FIELD_BYTES = 6;
+
+/**
+ * Counts what is still to be read at `rest`, which begins with the consumers, and makes room for it all at once, what is
+ * only for the moment last: tables that grew by doubling would leave holes as large as themselves. A field of the same name
+ * elsewhere only makes the room larger.
+ */
+export function makeRoom(rest: View, tables: Tables, names: Names): void {
+  let consumers = 0;
+  let keys = 0;
+  let subscriptions = 0;
+  let limits = 0;
+  let textBytes = 0;
+  let named = false;
+  const end = pointerOf(rest) + lengthOf(rest);
+  let at = pointerOf(rest);
+  while (true) {
+    while (at < end && load<u8>(at) != 0x22) at++;
+    const start = ++at;
+    while (at < end && load<u8>(at) != 0x22) at += load<u8>(at) == 0x5c ? 2 : 1;
+    if (at >= end) break;
+    const text = view(start, <i32>(at++ - start));
+    if (named) textBytes += 1 + lengthOf(text);
+    named = false;
+    if (lengthOf(text) > MAX_FIELD_BYTES) continue;
+    if (equals(text, Field.NAME)) {
+      consumers++;
+      named = true;
+    } else if (equals(text, Field.ID)) named = true;
+    else if (equals(text, Field.DIGEST)) keys++;
+    else if (equals(text, Field.API)) subscriptions++;
+    else if (equals(text, Field.QUOTA)) limits++;
+  }
+  const bytes = lengthOf(rest);
+  consumers = min(consumers, bytes / LEAST_CONSUMER_BYTES);
+  tables.consumers.reserve(consumers);
+  tables.keyring.reserve(min(keys, bytes / LEAST_KEY_BYTES));
+  tables.subscriptions.reserve(min(subscriptions, bytes / LEAST_SUBSCRIPTION_BYTES));
+  tables.limits.reserve(min(limits, bytes / LEAST_LIMIT_BYTES));
+  tables.texts.reserve(textBytes);
+  names.consumers.reserve(consumers);
 }

@@ -1,14 +1,13 @@
-import { ABSENT, View, literal } from "../bytes/view";
+import { ABSENT, View, equals, equalsLower, literal } from "../bytes/view";
+import { KeySourceKind } from "../tables/record";
 import { Tables } from "../tables/tables";
-import { Reader } from "./reader";
 import { decodeApi } from "./api";
-import { decodePlan } from "./plan";
 import { decodeConsumers } from "./consumer";
-import { decodeKeySources } from "./keySource";
-import { decodeRateLimitService } from "./rateLimitService";
 import { link } from "./link";
 import { Names } from "./names";
-import { readAllow, readName, readRealm } from "./rule";
+import { decodePlan } from "./plan";
+import { Reader } from "./reader";
+import { readAllow, readHeaderName, readName, readRealm, readToken } from "./rule";
 import * as Field from "./field";
 
 /** The version of the plugin config that this module reads. */
@@ -93,4 +92,80 @@ function decodeVersion(reader: Reader): void {
   if (version != CONFIG_VERSION) {
     reader.fail(literal("this module reads version %d, not %d"), CONFIG_VERSION, version);
   }
+}
+
+const MAX_KEY_SOURCES = 8;
+const BEARER = literal("bearer");
+const API_KEY = literal("apikey");
+const AUTHORIZATION_HEADER = literal("authorization");
+
+/** `[{"header": "x-api-key"}, {"authorization": "Bearer"}, {"query": "api_key"}, {"cookie": "api_key"}]` */
+export function decodeKeySources(reader: Reader, tables: Tables): void {
+  reader.beginArray();
+  for (let i = 0; reader.nextItem(i); i++) {
+    if (i == MAX_KEY_SOURCES) reader.fail(literal("at most %d key sources"), MAX_KEY_SOURCES);
+    decodeKeySource(reader, tables);
+  }
+  if (tables.keySources.count == 0) reader.fail(literal("needs a key source"));
+}
+
+function decodeKeySource(reader: Reader, tables: Tables): void {
+  let kinds = 0;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (kinds++ == 1) reader.fail(literal("one kind to a key source"));
+    if (reader.is(Field.HEADER)) {
+      const name = readHeaderName(reader);
+      if (equals(name, AUTHORIZATION_HEADER)) reader.fail(literal('must name a scheme: {"authorization": "Bearer"}'));
+      add(reader, tables, KeySourceKind.Header, name);
+    } else if (reader.is(Field.AUTHORIZATION)) {
+      const scheme = readToken(reader);
+      if (equalsLower(scheme, BEARER)) add(reader, tables, KeySourceKind.Authorization, BEARER);
+      else if (equalsLower(scheme, API_KEY)) add(reader, tables, KeySourceKind.Authorization, API_KEY);
+      else reader.fail(literal('must be "Bearer" or "ApiKey"'));
+    } else if (reader.is(Field.QUERY)) {
+      add(reader, tables, KeySourceKind.Query, readToken(reader));
+    } else if (reader.is(Field.COOKIE)) {
+      add(reader, tables, KeySourceKind.Cookie, readToken(reader));
+    } else reader.unknownField();
+  }
+  if (kinds == 0) reader.fail(literal("needs a kind"));
+}
+
+function add(reader: Reader, tables: Tables, kind: KeySourceKind, name: View): void {
+  if (reader.failed) return;
+  for (let i = 0; i < tables.keySources.count; i++) {
+    const other = tables.keySources.at(i);
+    if (other.kind == kind && equals(other.name, name)) reader.fail(literal("key source given twice"));
+  }
+  const source = tables.keySources.add();
+  source.kind = kind;
+  source.name = tables.texts.keep(name);
+}
+
+const MAX_CLUSTER_BYTES = 255;
+const MAX_DOMAIN_BYTES = 127;
+/** No request waits longer than this, whatever a config says. */
+const MAX_TIMEOUT_MILLISECONDS: i64 = 1000;
+const TIMEOUT_MILLISECONDS = 50;
+
+export function decodeRateLimitService(reader: Reader, tables: Tables): void {
+  const rateLimitService = tables.rateLimitService;
+  rateLimitService.timeoutMilliseconds = TIMEOUT_MILLISECONDS;
+  let seen: u32 = 0;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.is(Field.CLUSTER)) {
+      seen = reader.mark(seen, 0);
+      rateLimitService.cluster = tables.texts.keep(reader.text(1, MAX_CLUSTER_BYTES));
+    } else if (reader.is(Field.DOMAIN)) {
+      seen = reader.mark(seen, 1);
+      rateLimitService.domain = tables.texts.keep(reader.text(1, MAX_DOMAIN_BYTES));
+    } else if (reader.is(Field.TIMEOUT)) {
+      seen = reader.mark(seen, 2);
+      rateLimitService.timeoutMilliseconds = <i32>reader.integer(1, MAX_TIMEOUT_MILLISECONDS);
+    } else reader.unknownField();
+  }
+  reader.need(seen, 0, Field.CLUSTER);
+  reader.need(seen, 1, Field.DOMAIN);
 }

@@ -1,11 +1,9 @@
-import { viewOf } from "../bytes/name";
+import { NONE } from "../bytes/rows";
 import { keepPolicyTexts } from "../answer/ratelimit";
-import { writeFormat } from "../bytes/format";
-import { ABSENT, View, equals, lengthOf, literal } from "../bytes/view";
-import { begin, end } from "../bytes/writer";
-import { Mount, NONE } from "../tables/record";
-import { Tables } from "../tables/tables";
-import { findOffer } from "../tables/offer";
+import { begin, end, writeFormat } from "../bytes/arena";
+import { ABSENT, View, equals, lengthOf, literal, viewOf } from "../bytes/view";
+import { Mount } from "../tables/record";
+import { Tables, findOffer } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
 

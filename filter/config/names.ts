@@ -1,4 +1,5 @@
-import { NameIndex } from "../tables/nameIndex";
+import { NONE, Rows, Slots } from "../bytes/rows";
+import { Name, View, equals, lengthOf, nameInPlace, pointerOf, viewOf } from "../bytes/view";
 
 /** Names that a config has defined so far, for finding duplicates and resolving references. */
 export class Names {
@@ -11,4 +12,56 @@ export class Names {
     this.plans.free();
     this.consumers.free();
   }
+}
+
+
+@unmanaged
+class Entry {
+  name: Name;
+}
+
+/** Names of records in their order, while a config is decoded: finds duplicates and resolves references in constant time. */
+export class NameIndex {
+  private readonly entries: Rows<Entry> = new Rows<Entry>();
+  private readonly slots: Slots = new Slots();
+
+  /** Makes room for `count` names. */
+  reserve(count: i32): void {
+    this.entries.reserve(count);
+    this.index(count);
+  }
+
+  /** Adds the name of the next record, a text of the document. False when another record has it already. */
+  add(name: View): bool {
+    if (this.find(name) != NONE) return false;
+    if (this.entries.count >= this.slots.capacity) this.index(max(16, this.slots.capacity * 2));
+    this.slots.put(hash(name), this.entries.count);
+    this.entries.add().name = nameInPlace(name);
+    return true;
+  }
+
+  /** Number of the record with this name, or NONE. */
+  find(name: View): i32 {
+    for (let number = this.slots.first(hash(name)); number != NONE; number = this.slots.next()) {
+      if (equals(viewOf(this.entries.at(number).name), name)) return number;
+    }
+    return NONE;
+  }
+
+  free(): void {
+    this.entries.free();
+    this.slots.free();
+  }
+
+  private index(capacity: i32): void {
+    this.slots.reset(capacity);
+    for (let i = 0; i < this.entries.count; i++) this.slots.put(hash(viewOf(this.entries.at(i).name)), i);
+  }
+}
+
+/** FNV-1a, mixed once more: names come from the policy's author; a bad spread only costs time. */
+function hash(name: View): u32 {
+  let hash: u32 = 0x811c9dc5;
+  for (let i = 0, n = lengthOf(name); i < n; i++) hash = (hash ^ load<u8>(pointerOf(name) + i)) * 0x01000193;
+  return (hash * 0x9e3779b1) ^ (hash >> 15);
 }

@@ -1,11 +1,11 @@
 import { View, equals, literal } from "../bytes/view";
+import { nominalSeconds } from "../quota/window";
+import { METER_ID, SLASH, counterId, joinedId } from "../tables/counterId";
 import { FailureMode, Quota, WindowKind } from "../tables/record";
 import { Tables } from "../tables/tables";
-import { METER_ID, SLASH, counterId, joinedId } from "../tables/counterId";
-import { nominalSeconds } from "../quota/window";
-import { MAX_EXACT } from "./number";
 import { Reader } from "./reader";
 import { readName } from "./rule";
+import { MAX_EXACT } from "./scalar";
 import * as Field from "./field";
 
 const MAX_BUCKET_RATE_PER_SECOND: i64 = 1_000_000;

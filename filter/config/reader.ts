@@ -1,10 +1,6 @@
-import { allocate } from "../bytes/arena";
-import { writeFormat } from "../bytes/format";
-import { View, ABSENT, view, equals, lengthOf, literal, startsWith } from "../bytes/view";
-import { begin, end, writeView } from "../bytes/writer";
-import { FieldPath } from "./path";
-import { readEscape, isUtf8 } from "./string";
-import { readInteger, INVALID_INTEGER, integerEnd } from "./number";
+import { allocate, begin, end, writeByte, writeFormat, writeView } from "../bytes/arena";
+import { ABSENT, View, equals, lengthOf, literal, slice, startsWith, view } from "../bytes/view";
+import { INVALID_INTEGER, integerEnd, isUtf8, readEscape, readInteger } from "./scalar";
 
 const DOCUMENT = literal("plugin config: ");
 const COLON = literal(": ");
@@ -235,5 +231,49 @@ export class Reader {
     }
     this.fail(literal("must be JSON; a text is broken off or holds a bad escape"));
     return ABSENT;
+  }
+}
+
+const MAX_DEPTH = 16;
+/** Of a field name, which may be anything. */
+const MAX_SHOWN_BYTES = 64;
+const INDEX: u64 = 1 << 63;
+
+/** Where in the plugin config the reader stands, e.g. `apis[0].routes[1].name`; written only for a problem. */
+export class FieldPath {
+  private segments: StaticArray<u64> = new StaticArray<u64>(MAX_DEPTH);
+  private depth: i32 = 0;
+
+  push(): void {
+    if (this.depth < MAX_DEPTH) this.segments[this.depth] = ABSENT;
+    this.depth++;
+  }
+
+  pop(): void {
+    this.depth--;
+  }
+
+  setField(name: View): void {
+    if (this.depth <= MAX_DEPTH) this.segments[this.depth - 1] = name;
+  }
+
+  setIndex(index: i32): void {
+    if (this.depth <= MAX_DEPTH) this.segments[this.depth - 1] = INDEX | (<u64>index);
+  }
+
+  /** Appends the place to the text being written; false when it is the document itself. */
+  write(): bool {
+    let some = false;
+    for (let i = 0, n = min(this.depth, MAX_DEPTH); i < n; i++) {
+      const segment = this.segments[i];
+      if (segment == ABSENT) continue;
+      if (segment & INDEX) writeFormat(literal("[%d]"), <i32>segment);
+      else {
+        if (some) writeByte(0x2e);
+        writeView(slice(segment, 0, min(lengthOf(segment), MAX_SHOWN_BYTES)));
+      }
+      some = true;
+    }
+    return some;
   }
 }

@@ -1,8 +1,7 @@
-import { View, byteAt, lengthOf, startsWith, literal, equals } from "../bytes/view";
-import { isTokenByte } from "../bytes/token";
+import { View, byteAt, equals, isTokenByte, lengthOf, literal, startsWith } from "../bytes/view";
 import { isPathCharacter } from "../request/path";
-import { Reader } from "./reader";
 import { ALLOW, DENY } from "./field";
+import { Reader } from "./reader";
 
 /** Rules for single values of a plugin config. Each reads one value and refuses it with the rule's words. */
 const MAX_NAME_BYTES = 127;

@@ -1,12 +1,17 @@
-import { View, ABSENT, ONES, equals, lengthOf, literal, pointerOf, trim } from "../bytes/view";
+import { ABSENT, ONES, View, equals, lengthOf, literal, pointerOf, trim } from "../bytes/view";
+import { findHeader, findSpelling, headerName, headerValue, member, nextMember } from "../request/headers";
 import { KeySource, KeySourceKind } from "../tables/record";
 import { Tables } from "../tables/tables";
-import { findHeader, findSpelling, headerName, headerValue } from "../request/headers";
-import { member, nextMember } from "../request/list";
+import {
+  AUTHORIZATION,
+  MAX_CREDENTIALS,
+  credentialsOf,
+  decodeComponent,
+  nextPair,
+  pairName,
+  pairValue,
+} from "./source";
 import * as Request from "../request/request";
-import { AUTHORIZATION, MAX_CREDENTIALS, credentialsOf } from "./authorization";
-import { decodeComponent } from "./query";
-import { nextPair, pairName, pairValue } from "./pair";
 
 /** Room for a signed token; a longer value is refused without being hashed. */
 const MAX_KEY_BYTES = 4096;

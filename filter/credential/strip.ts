@@ -1,14 +1,20 @@
-import { View, equals, lengthOf, literal, trim } from "../bytes/view";
-import { begin, end, writeByte, writeView } from "../bytes/writer";
+import { begin, end, writeByte, writeView } from "../bytes/arena";
+import { ABSENT, View, byteAt, equals, isTokenByte, lengthOf, literal, trim } from "../bytes/view";
+import {
+  COMMA,
+  findHeader,
+  headerValue,
+  member,
+  nextMember,
+  removeHeader,
+  removeSpellings,
+  setHeader,
+} from "../request/headers";
 import { KeySourceKind } from "../tables/record";
 import { Tables } from "../tables/tables";
-import { removeHeader, removeSpellings, setHeader } from "../decision/edit";
-import { findHeader, headerValue } from "../request/headers";
-import * as Request from "../request/request";
 import { credentialCount, foundSources, otherSpellings } from "./find";
-import { AUTHORIZATION, stripAuthorization } from "./authorization";
-import { nextPair, pair, pairName } from "./pair";
-import { decodeComponent } from "./query";
+import { AUTHORIZATION, credentialsOf, decodeComponent, nextPair, pair, pairName } from "./source";
+import * as Request from "../request/request";
 
 const COOKIE = literal("cookie");
 
@@ -33,6 +39,40 @@ export function stripHeaders(tables: Tables): void {
 function stripHeader(name: View, index: i32): void {
   if ((otherSpellings >> index) & 1) removeSpellings(name);
   else removeHeader(name);
+}
+
+/** Takes the credentials of the policy's schemes out of the header; others stay as they are. */
+function stripAuthorization(tables: Tables): void {
+  begin();
+  let some = false;
+  for (let i = findHeader(AUTHORIZATION); i >= 0; i = findHeader(AUTHORIZATION, i + 1)) {
+    const list = headerValue(i);
+    for (let at = nextMember(list, 0); at >= 0; at = nextMember(list, at)) {
+      if (isOfPolicy(tables, member)) continue;
+      if (some) writeByte(COMMA);
+      writeView(member);
+      some = true;
+    }
+  }
+  const rest = trim(end());
+  if (hasCredentials(rest)) setHeader(AUTHORIZATION, rest);
+  else removeHeader(AUTHORIZATION);
+}
+
+function isOfPolicy(tables: Tables, credentials: View): bool {
+  for (let i = 0; i < tables.keySources.count; i++) {
+    const source = tables.keySources.at(i);
+    if (source.kind == KeySourceKind.Authorization && credentialsOf(credentials, source.name) != ABSENT) return true;
+  }
+  return false;
+}
+
+/** False for commas and blanks alone. */
+function hasCredentials(list: View): bool {
+  for (let i = 0, n = lengthOf(list); i < n; i++) {
+    if (isTokenByte(byteAt(list, i))) return true;
+  }
+  return false;
 }
 
 /** The other cookies, in one header. */

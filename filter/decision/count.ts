@@ -1,4 +1,4 @@
-import { NONE } from "../tables/record";
+import { NONE } from "../bytes/rows";
 import { Tables } from "../tables/tables";
 import { decision } from "./decision";
 import { isAllowed } from "./reason";

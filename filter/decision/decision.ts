@@ -1,5 +1,5 @@
-import { View, ABSENT } from "../bytes/view";
-import { NONE } from "../tables/record";
+import { NONE } from "../bytes/rows";
+import { ABSENT, View } from "../bytes/view";
 import { Reason } from "./reason";
 
 /** What was decided about the request at hand. One record, reused for every request; `reset` before each. */

@@ -1,18 +1,29 @@
-import { ABSENT, View, byteAt, equals, lengthOf, literal, slice, startsWith } from "../bytes/view";
-import { begin, end, writeView } from "../bytes/writer";
+import { NONE } from "../bytes/rows";
+import { begin, end, writeByte, writeView } from "../bytes/arena";
+import { ABSENT, View, byteAt, equals, equalsLower, lengthOf, literal, slice, startsWith, trim } from "../bytes/view";
 import { stripHeaders, strippedQuery } from "../credential/strip";
-import { headerCount, headerName, headerValue } from "../request/headers";
+import { coveredBytes, hostIsServed } from "../match/api";
+import {
+  COMMA,
+  editCount,
+  headerCount,
+  headerName,
+  headerValue,
+  member,
+  nextMember,
+  removeHeader,
+  removeOtherSpellings,
+  removeSpellings,
+  setHeader,
+} from "../request/headers";
 import { isRespelt, portAt } from "../request/host";
 import { forwardedLength } from "../request/path";
-import * as Request from "../request/request";
 import { isOwnHeader } from "../request/request";
-import { coveredBytes, hostIsServed } from "../route/api";
-import { NONE, Route } from "../tables/record";
+import { Route } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { decision } from "./decision";
-import { forgetNominations, isConnection } from "./connection";
-import { editCount, removeHeader, removeOtherSpellings, removeSpellings, setHeader } from "./edit";
 import { Reason } from "./reason";
+import * as Request from "../request/request";
 
 const CONSUMER = literal("x-tollgate-consumer");
 const PLAN = literal("x-tollgate-plan");
@@ -129,4 +140,50 @@ function judgedAuthority(): View {
   writeView(Request.host);
   writeView(slice(Request.authority, portAt, lengthOf(Request.authority)));
   return end();
+}
+
+/**
+ * `Connection` nominates headers that the next hop drops (RFC 9110, 7.6.1). Envoy drops them itself and takes the header
+ * off, but for upgrades: there a caller could have the consumer's name dropped behind Envoy, or what a route sets.
+ */
+const CONNECTION = literal("connection");
+const UPGRADE = literal("upgrade");
+const KEEP_ALIVE = literal("keep-alive");
+const CLOSE = literal("close");
+
+export function isConnection(name: View): bool {
+  return equals(name, CONNECTION);
+}
+
+/** Leaves of `Connection`, whose value is given, what it says about the connection itself. */
+export function forgetNominations(list: View): void {
+  if (nominates(list)) writeOptions(list);
+}
+
+function nominates(list: View): bool {
+  for (let at = nextMember(list, 0); at >= 0; at = nextMember(list, at)) {
+    if (!isOption(trim(member))) return true;
+  }
+  return false;
+}
+
+function writeOptions(list: View): void {
+  begin(lengthOf(list));
+  let some = false;
+  for (let at = nextMember(list, 0); at >= 0; at = nextMember(list, at)) {
+    const option = trim(member);
+    if (!isOption(option)) continue;
+    if (some) {
+      writeByte(COMMA);
+      writeByte(0x20);
+    }
+    writeView(option);
+    some = true;
+  }
+  if (some) setHeader(CONNECTION, end());
+  else removeHeader(CONNECTION);
+}
+
+function isOption(option: View): bool {
+  return equalsLower(option, UPGRADE) || equalsLower(option, KEEP_ALIVE) || equalsLower(option, CLOSE);
 }

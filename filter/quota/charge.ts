@@ -1,5 +1,6 @@
+import { NONE } from "../bytes/rows";
 import { clearNoted } from "../rateLimitService/ask";
-import { Consumer, NONE, Plan, Quota, Subscription } from "../tables/record";
+import { Consumer, Plan, Quota, Subscription } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Counters } from "./counters";
 import { EMPTY_NANOSECONDS, isEmpty, look, maySpend, setEmpty } from "./held";

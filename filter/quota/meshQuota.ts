@@ -1,5 +1,5 @@
-import { draw, refused, runsLow, unknown } from "../rateLimitService/draw";
 import { note } from "../rateLimitService/ask";
+import { draw, refused, runsLow, unknown } from "../rateLimitService/draw";
 import { Count, Tally } from "../rateLimitService/tally";
 import { FailureMode, Plan, Quota } from "../tables/record";
 import { Tables } from "../tables/tables";
@@ -8,9 +8,9 @@ import { Bill, Charge, Patience, acquireWindow } from "./charge";
 import { Counters } from "./counters";
 import { EMPTY_NANOSECONDS, isEmpty, look, maySpend, setEmpty } from "./held";
 import { leaseSize, noteLease } from "./lease";
-import { grant, UNKNOWN } from "./pool";
+import { UNKNOWN, grant } from "./pool";
 import { refuse, refuseForNow } from "./refusal";
-import { balanceOf, setBalance, standing, MAX_STANDINGS } from "./standing";
+import { MAX_STANDINGS, balanceOf, setBalance, standing } from "./standing";
 
 /** Tells the counter of a local share from the rate limit service's. */
 const LOCAL_METER: u64 = 0x6c6f63616c;

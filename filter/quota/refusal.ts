@@ -1,8 +1,8 @@
 import { Plan, Quota } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Balance } from "./balance";
-import { ShardStore } from "./shardStore";
 import { UNKNOWN, usedOf } from "./pool";
+import { ShardStore } from "./shardStore";
 import { balanceOf, ceilSeconds, standing } from "./standing";
 import { windowEnd } from "./window";
 

@@ -1,6 +1,6 @@
 import { allocate } from "../bytes/arena";
-import { View, view, pointerOf, lengthOf } from "../bytes/view";
-import { CELL_BYTES, Cell, CLOCK_STEP_SECONDS, clearWindows } from "./cell";
+import { View, lengthOf, pointerOf, view } from "../bytes/view";
+import { CELL_BYTES, CLOCK_STEP_SECONDS, Cell, clearWindows } from "./cell";
 
 /**
  * One value of the pool: many cells under one key, because keys can never be deleted.

@@ -1,7 +1,7 @@
 import { ABSENT, View } from "../bytes/view";
 import { Cell } from "./cell";
-import { ShardStore, WriteResult } from "./shardStore";
 import { addCell, findCell, isShard, lastCell, touch } from "./shard";
+import { ShardStore, WriteResult } from "./shardStore";
 
 /**
  * One cell between its read and its write. Shards are read and written whole; a write that lost the race to another

@@ -1,4 +1,5 @@
-import { NONE, WindowKind } from "../tables/record";
+import { NONE } from "../bytes/rows";
+import { WindowKind } from "../tables/record";
 
 /** A counter of the rate limit service, by the positions of its API, plan, quota and consumer in the tables, with the limit that holds. */
 @unmanaged

@@ -1,7 +1,6 @@
+import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { View, byteAt, lengthOf, literal, lowerCase } from "../bytes/view";
-import { begin, end, writeByte, writeView } from "../bytes/writer";
-import { RateLimitServiceSettings } from "../tables/rateLimitServiceSettings";
-import { Tables } from "../tables/tables";
+import { RateLimitServiceSettings, Tables } from "../tables/tables";
 import { Counter } from "./ask";
 import { Call, counterOf } from "./call";
 

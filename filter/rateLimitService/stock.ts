@@ -1,5 +1,5 @@
-import { Cell } from "../quota/cell";
 import { View } from "../bytes/view";
+import { Cell } from "../quota/cell";
 import { UNKNOWN } from "../quota/pool";
 import { cellAt, cellCount, isShard } from "../quota/shard";
 

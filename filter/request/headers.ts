@@ -1,6 +1,5 @@
 import { allocate } from "../bytes/arena";
-import { View, ABSENT, pointerOf, lengthOf, equals } from "../bytes/view";
-import { isSpelling } from "./spelling";
+import { ABSENT, ONES, View, equals, indexOf, lengthOf, pointerOf, slice } from "../bytes/view";
 
 /**
  * The request's headers as the host gives them in one piece:
@@ -85,4 +84,133 @@ function nameLength(index: i32): u32 {
 export function firstValue(name: View): View {
   const index = findHeader(name);
   return index < 0 ? ABSENT : headerValue(index);
+}
+
+/** What differs between `-` (0x2d) and `_` (0x5f), and between no other two characters of header names in lower case. */
+const DIFFERENCE: u64 = 0x72;
+const LOWEST_BIT_OF_DIFFERENCE = 1;
+
+/** True when two header names in lower case are the same but for `-` and `_`. */
+export function isSpelling(a: View, b: View): bool {
+  const length = lengthOf(a);
+  if (length != lengthOf(b)) return false;
+  const from = pointerOf(a);
+  const to = pointerOf(b);
+  if (length < 8) {
+    for (let i = 0; i < length; i++) {
+      if (!areHyphens(<u64>(load<u8>(from + i) ^ load<u8>(to + i)))) return false;
+    }
+    return true;
+  }
+  // Eight bytes at a time; the last eight may overlap those before.
+  const last = <usize>length - 8;
+  for (let i: usize = 0; i < last; i += 8) {
+    if (!areHyphens(load<u64>(from + i) ^ load<u64>(to + i))) return false;
+  }
+  return areHyphens(load<u64>(from + last) ^ load<u64>(to + last));
+}
+
+/** True when every byte of the xor is 0 or `DIFFERENCE`. */
+// @ts-ignore: decorator
+@inline
+function areHyphens(xor: u64): bool {
+  return xor == 0 || xor == ((xor >> LOWEST_BIT_OF_DIFFERENCE) & ONES) * DIFFERENCE;
+}
+
+/**
+ * A header that came on several lines may come as one value: proxies join lines with commas, and Envoy does so with headers
+ * that it knows. A comma in quotes separates as well: a quote may be opened on one line and closed on another.
+ */
+export const COMMA: u8 = 0x2c;
+
+/** The part between two commas, with the blanks around it. */
+export let member: View = ABSENT;
+
+/** Reads the member at `from`; gives where the next one begins, or -1 when there is none at `from`. */
+export function nextMember(list: View, from: i32): i32 {
+  const length = lengthOf(list);
+  if (from > length) return -1;
+  let end = indexOf(list, COMMA, from);
+  if (end < 0) end = length;
+  member = slice(list, from, end);
+  return end + 1;
+}
+
+/** Changes to the request's headers, in order. `set` replaces every value a header has. */
+export const enum EditKind {
+  Set,
+  Remove,
+}
+
+
+@unmanaged
+class Edit {
+  name: View;
+  value: View;
+  kind: EditKind;
+}
+
+/** A route changes at most 128 headers; the rest is for headers of ours that a client sent. */
+const MAX_EDITS = 512;
+const EDITS: usize = heap.alloc(MAX_EDITS * offsetof<Edit>());
+
+export let editCount: i32 = 0;
+/** True when not every edit found room: the request must not go on with the others. */
+export let editsOverflowed: bool = false;
+
+export function clearEdits(): void {
+  editCount = 0;
+  editsOverflowed = false;
+}
+
+export function setHeader(name: View, value: View): void {
+  add(EditKind.Set, name, value);
+}
+
+export function removeHeader(name: View): void {
+  add(EditKind.Remove, name, ABSENT);
+}
+
+/** Removes the header under each spelling that it came in. */
+export function removeSpellings(name: View): void {
+  removeOthers(name, ABSENT);
+}
+
+/** Makes way for a header that is set: servers that know no difference might read another spelling in its place. */
+export function removeOtherSpellings(name: View): void {
+  removeOthers(name, name);
+}
+
+function removeOthers(name: View, kept: View): void {
+  let last = ABSENT;
+  for (let i = findSpelling(name); i >= 0; i = findSpelling(name, i + 1)) {
+    const spelling = headerName(i);
+    if (equals(spelling, kept) || equals(spelling, last)) continue;
+    removeHeader(spelling);
+    last = spelling;
+  }
+}
+
+function add(kind: EditKind, name: View, value: View): void {
+  if (editCount == MAX_EDITS) {
+    editsOverflowed = true;
+    return;
+  }
+  const edit = changetype<Edit>(EDITS + <usize>editCount * offsetof<Edit>());
+  editCount++;
+  edit.kind = kind;
+  edit.name = name;
+  edit.value = value;
+}
+
+export function editKind(index: i32): EditKind {
+  return changetype<Edit>(EDITS + <usize>index * offsetof<Edit>()).kind;
+}
+
+export function editName(index: i32): View {
+  return changetype<Edit>(EDITS + <usize>index * offsetof<Edit>()).name;
+}
+
+export function editValue(index: i32): View {
+  return changetype<Edit>(EDITS + <usize>index * offsetof<Edit>()).value;
 }

@@ -1,6 +1,5 @@
 import { allocate } from "../bytes/arena";
-import { View, ABSENT, view, pointerOf, lengthOf, byteAt, lowerCase } from "../bytes/view";
-import { hexDigit } from "../bytes/hex";
+import { ABSENT, View, byteAt, hexDigit, lengthOf, lowerCase, pointerOf, view } from "../bytes/view";
 
 /**
  * A path in two forms. The judged one is what policies are written in: no `.` and `..`, no empty segments, no escape of a

@@ -1,7 +1,7 @@
-import { View, ABSENT, literal, equals, startsWith, byteAt, indexOf, lengthOf, slice } from "../bytes/view";
-import { firstValue, findHeader } from "./headers";
-import { readHost, name } from "./host";
-import { readPath, judged, forwarded } from "./path";
+import { ABSENT, View, byteAt, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
+import { findHeader, firstValue } from "./headers";
+import { name, readHost } from "./host";
+import { forwarded, judged, readPath } from "./path";
 
 const METHOD = literal(":method");
 const PATH = literal(":path");

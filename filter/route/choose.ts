@@ -1,11 +1,10 @@
 import { ABSENT, View, byteAt, equals, indexOf, isBlank, lengthOf, slice, startsWith } from "../bytes/view";
 import { decision } from "../decision/decision";
-import { Cover, cover, coveredLength } from "../request/cover";
-import { findSpelling, headerValue } from "../request/headers";
-import { COMMA } from "../request/list";
-import * as Request from "../request/request";
+import { Cover, cover, coveredLength } from "../match/cover";
+import { COMMA, findSpelling, headerValue } from "../request/headers";
 import { ConditionKind, HeaderCondition, Route } from "../tables/record";
 import { Tables } from "../tables/tables";
+import * as Request from "../request/request";
 
 /** Members of one header that a condition looks at; a caller may send a header of commas. */
 const MAX_MEMBERS = 64;

@@ -1,5 +1,5 @@
+import { sha256 } from "../bytes/sha256";
 import { View, lengthOf, literal, pointerOf, view } from "../bytes/view";
-import { sha256 } from "../credential/sha256";
 
 /**
  * First 64 bits of SHA-256 over a kind byte and a name. Counters are identified by such numbers, never by joined names or

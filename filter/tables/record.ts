@@ -1,8 +1,4 @@
-import { Name, viewOf } from "../bytes/name";
-import { View } from "../bytes/view";
-
-/** An index that points nowhere. */
-export const NONE: i32 = -1;
+import { Name, View, viewOf } from "../bytes/view";
 
 /** The term without dates. */
 export const ALWAYS: i32 = 0;

@@ -1,9 +1,7 @@
-import { View, ABSENT } from "../bytes/view";
-import { Region } from "../bytes/region";
-import { Rows } from "../bytes/rows";
+import { NONE, Region, Rows } from "../bytes/rows";
+import { ABSENT, View } from "../bytes/view";
 import { REASON_COUNT } from "../decision/reason";
-import { Keyring } from "./keyring";
-import { RateLimitServiceSettings } from "./rateLimitServiceSettings";
+import { Keyring } from "../keyring/keyring";
 import {
   ALWAYS,
   Api,
@@ -96,4 +94,22 @@ export class Tables {
     this.limits.shrink();
     this.keyring.keys.shrink();
   }
+}
+
+/** The pair of an API and a plan that it offers, or NONE. */
+export function findOffer(tables: Tables, api: i32, plan: i32): i32 {
+  const record = tables.apis.at(api);
+  for (let i = record.firstOffer; i < record.firstOffer + record.offerCount; i++) {
+    if (tables.offers.at(i).plan == plan) return i;
+  }
+  return NONE;
+}
+
+/** Where the quotas of the mesh are counted: a service that speaks Envoy's rate limit protocol. */
+export class RateLimitServiceSettings {
+  /** Envoy's cluster of the service, or ABSENT without a rate limit service. */
+  cluster: View = ABSENT;
+  domain: View = ABSENT;
+  /** How long a request may wait for the service. */
+  timeoutMilliseconds: i32 = 0;
 }

@@ -1,4 +1,4 @@
-import { NONE } from "../tables/record";
+import { NONE } from "../bytes/rows";
 import { Pool } from "./pool";
 
 /** Where a chain begins and ends, by positions in its pool. */

@@ -1,4 +1,4 @@
-import { NONE } from "../tables/record";
+import { NONE } from "../bytes/rows";
 
 /**
  * A fixed number of records, taken and given back one by one. The memory is there from the first `take` on, so nothing is

@@ -1,5 +1,5 @@
+import { NONE } from "../bytes/rows";
 import { Counter } from "../rateLimitService/ask";
-import { NONE } from "../tables/record";
 import { Chains, Ends, clearEnds } from "./chain";
 import { Line, LineState, closeLine, learn, lines, openLine, setState, waitersOf, waitingOf } from "./line";
 import { Pool } from "./pool";

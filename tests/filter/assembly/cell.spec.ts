@@ -1,5 +1,5 @@
 import { resetArena } from "../../../filter/bytes/arena";
-import { lengthOf, View } from "../../../filter/bytes/view";
+import { View, lengthOf } from "../../../filter/bytes/view";
 import { CELL_BYTES, Cell, charge, openWindow, usedIn } from "../../../filter/quota/cell";
 import { addCell, emptyShard, findCell, isShard, lastCell, touch } from "../../../filter/quota/shard";
 

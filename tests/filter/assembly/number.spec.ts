@@ -1,6 +1,5 @@
 import { lengthOf, literal, pointerOf } from "../../../filter/bytes/view";
-import { INVALID_INTEGER, readInteger } from "../../../filter/config/number";
-import { isUtf8 } from "../../../filter/config/string";
+import { INVALID_INTEGER, isUtf8, readInteger } from "../../../filter/config/scalar";
 
 function read(text: string): i64 {
   const v = literal(text);

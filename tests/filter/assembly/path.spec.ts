@@ -1,7 +1,7 @@
-import { View, ABSENT, lengthOf, literal, pointerOf } from "../../../filter/bytes/view";
-import { Cover, cover, coveredLength } from "../../../filter/request/cover";
-import { forwarded, forwardedLength, judged, readPath } from "../../../filter/request/path";
+import { ABSENT, View, lengthOf, literal, pointerOf } from "../../../filter/bytes/view";
+import { Cover, cover, coveredLength } from "../../../filter/match/cover";
 import { isRespelt, name, portAt, readHost } from "../../../filter/request/host";
+import { forwarded, forwardedLength, judged, readPath } from "../../../filter/request/path";
 
 function toString(v: View): string {
   return String.UTF8.decodeUnsafe(pointerOf(v), lengthOf(v));

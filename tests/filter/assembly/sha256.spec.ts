@@ -1,5 +1,5 @@
-import { literal, lengthOf, pointerOf } from "../../../filter/bytes/view";
-import { sha256 } from "../../../filter/credential/sha256";
+import { sha256 } from "../../../filter/bytes/sha256";
+import { lengthOf, literal, pointerOf } from "../../../filter/bytes/view";
 
 function hash(message: string): string {
   const text = literal(message);

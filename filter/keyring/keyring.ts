@@ -1,6 +1,5 @@
-import { Rows } from "../bytes/rows";
-import { Key, NONE } from "./record";
-import { Slots } from "./slots";
+import { NONE, Rows, Slots } from "../bytes/rows";
+import { Key } from "../tables/record";
 
 /** All keys by digest, found through the digest's first bits. */
 export class Keyring {

@@ -1,4 +1,4 @@
-import { View, lengthOf, byteAt, lowerCase } from "../bytes/view";
+import { View, byteAt, lengthOf, lowerCase } from "../bytes/view";
 
 /**
  * How a prefix covers a path. Loosely: only for servers that drop path parameters (`/v1;a=b`), or what stands behind an

@@ -1,8 +1,9 @@
+import { NONE } from "../bytes/rows";
 import { View, endsWith, equals, lengthOf } from "../bytes/view";
-import { Cover, cover, coveredLength } from "../request/cover";
-import * as Request from "../request/request";
-import { HostKind, Mount, NONE } from "../tables/record";
+import { HostKind, Mount } from "../tables/record";
 import { Tables } from "../tables/tables";
+import { Cover, cover, coveredLength } from "./cover";
+import * as Request from "../request/request";
 
 /** Bytes of the judged path that the matched API's prefix covers. */
 export let coveredBytes: i32 = 0;
