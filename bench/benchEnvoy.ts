@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Refusal } from '../scripts/cli/command.ts';
-import { Admin } from '../scripts/envoy/admin.ts';
+import { Admin } from '../scripts/envoy/discovery.ts';
 import type { FoundEnvoy } from '../scripts/envoy/find.ts';
 import { EnvoyProcess } from '../scripts/envoy/process.ts';
 import { freePorts } from '../harness/mesh/port.ts';

@@ -1,5 +1,5 @@
 import { overloadManager, socketAddress } from '../scripts/envoy/bootstrap.ts';
-import { WASM_FILTER } from '../scripts/envoy/extension.ts';
+import { WASM_FILTER } from '../scripts/envoy/resource.ts';
 import { PASSED, ROUTE, ROUTE_HEADER, ROUTED } from './identity.ts';
 import type { Service, Variant } from './variant.ts';
 

@@ -4,8 +4,7 @@ import { join, relative } from 'node:path';
 import { prepareDocker } from './docker/prepare.ts';
 import { prepareMesh } from './istio/prepare.ts';
 import { prepareRateLimitService } from './rateLimitService/prepare.ts';
-import { OLDEST_WHEEL } from '../scripts/envoy/version.ts';
-import { wheel } from '../scripts/envoy/wheel.ts';
+import { OLDEST_WHEEL, wheel } from '../scripts/envoy/find.ts';
 import { currentModule, upToDate } from '../scripts/build/module.ts';
 import { inPackage, packageRoot as root } from '../scripts/file/packageRoot.ts';
 

@@ -1,5 +1,5 @@
 import { delimiter, join } from 'node:path';
-import { isExecutable } from '../../scripts/envoy/wheel.ts';
+import { isExecutable } from '../../scripts/envoy/find.ts';
 import { component, type ComponentName } from './component.ts';
 import { binary } from './folder.ts';
 import { isCurrent } from './goBuild.ts';

@@ -1,8 +1,7 @@
 import { LocalEnvoy, type LocalEnvoyOptions } from '../../scripts/envoy/localEnvoy.ts';
 import { checkedPolicy } from '../../scripts/envoy/policyFile.ts';
-import { snapshotOf } from '../../scripts/envoy/policySnapshot.ts';
+import { type Snapshot, snapshotOf } from '../../scripts/envoy/snapshot.ts';
 import type { AccessEntry } from '../../scripts/envoy/accessLog.ts';
-import type { Snapshot } from '../../scripts/envoy/snapshot.ts';
 import { compilePolicy } from '../../scripts/policy/index.ts';
 import { startEcho, type Echo, type Seen } from '../../scripts/upstream/echo.ts';
 import type { Available } from './available.ts';

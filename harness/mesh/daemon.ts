@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { get } from 'node:http';
-import { eachLine } from '../../scripts/program/lines.ts';
+import { eachLine } from '../../scripts/program/run.ts';
 import { whenWeDie } from './watchdog.ts';
 
 export interface DaemonOptions {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Admin } from '../../scripts/envoy/admin.ts';
+import { Admin } from '../../scripts/envoy/discovery.ts';
 import { Daemon } from './daemon.ts';
 import { ACCESS_LOG } from './istiod.ts';
 import { freePorts } from './port.ts';

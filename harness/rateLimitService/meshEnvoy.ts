@@ -1,10 +1,10 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Admin } from '../../scripts/envoy/admin.ts';
+import { Admin } from '../../scripts/envoy/discovery.ts';
 import { listener, overloadManager, socketAddress } from '../../scripts/envoy/bootstrap.ts';
 import { parseEntry, type AccessEntry } from '../../scripts/envoy/accessLog.ts';
-import { extensionOf, PLUGIN, WASM_FILTER } from '../../scripts/envoy/extension.ts';
+import { extensionOf, PLUGIN, WASM_FILTER } from '../../scripts/envoy/resource.ts';
 import { EnvoyProcess } from '../../scripts/envoy/process.ts';
 import type { Available } from '../envoy/available.ts';
 import type { PluginConfig } from '../config.ts';

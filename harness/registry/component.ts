@@ -1,5 +1,5 @@
 import { delimiter, join } from 'node:path';
-import { isExecutable } from '../../scripts/envoy/wheel.ts';
+import { isExecutable } from '../../scripts/envoy/find.ts';
 import { componentNames, type ComponentName } from '../components/component.ts';
 import { findComponent } from '../components/find.ts';
 

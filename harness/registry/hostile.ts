@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { LookupAddress } from 'node:dns';
 import { Refusal } from '../../scripts/cli/command.ts';
 import type { Bundle } from '../../scripts/oci/bundle.ts';
-import { givenCredential, type Credential } from '../../scripts/oci/credentials.ts';
+import { type Credential, givenCredential } from '../../scripts/oci/credentials.ts';
 import { bundleModule, pushModule, type PushOptions } from '../../scripts/oci/index.ts';
 import { QUICK } from './place.ts';
 import { withServer } from './server.ts';

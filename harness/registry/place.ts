@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
-import type { RetryPolicy } from '../../scripts/oci/retry.ts';
+import type { RetryPolicy } from '../../scripts/oci/failure.ts';
 import { scratchFolder } from '../scratch.ts';
 import { lacking } from './component.ts';
 import { Proxy } from './proxy.ts';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Refusal, UsageError, type Command } from './command.ts';
-import { printTo } from './outFile.ts';
+import { printTo } from './output.ts';
 import { openPolicy } from '../policy/input.ts';
 import { compilePolicy, printProblems, printWarnings } from '../policy/index.ts';
 

@@ -4,9 +4,9 @@ import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { wholeNumber } from './option.ts';
 import { filesIn, planOf, write, type PlannedFile } from '../istio/folder.ts';
 import { formerIn } from '../istio/former.ts';
-import { emitResources, type EmitOptions } from '../istio/emit.ts';
+import { type EmitOptions, emitResources } from '../istio/emit.ts';
 import { noticesOf } from '../istio/notice.ts';
-import { FAIL_STRATEGIES } from '../istio/option.ts';
+import { FAIL_STRATEGIES } from '../istio/plugin.ts';
 import { inputName, openPolicy } from '../policy/input.ts';
 import { printProblems, printWarnings, type Policy } from '../policy/index.ts';
 

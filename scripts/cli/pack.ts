@@ -2,7 +2,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UsageError, type Command, type Io } from './command.ts';
 import { packModule } from '../oci/index.ts';
-import { sbomFormat, withSbomFormat } from './sbomOption.ts';
+import { sbomFormat, withSbomFormat } from './option.ts';
 import { checkTag } from '../oci/reference.ts';
 
 export const pack: Command = {

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import { UsageError, type Command, type Io } from './command.ts';
 import type { Bundle } from '../oci/bundle.ts';
-import { givenCredential, type CredentialSource } from '../oci/credentials.ts';
+import { type CredentialSource, givenCredential } from '../oci/credentials.ts';
 import { bundleModule, pushModule, type Pushed } from '../oci/index.ts';
-import { sbomFormat, withSbomFormat } from './sbomOption.ts';
+import { sbomFormat, withSbomFormat } from './option.ts';
 import { Progress } from './progress.ts';
-import { readLayout } from '../oci/readLayout.ts';
+import { readLayout } from '../oci/layout.ts';
 import { isHost, parseReference, type Reference } from '../oci/reference.ts';
 
 /** Access tokens go up to some kilobytes. */

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { Refusal, UsageError, type Command } from './command.ts';
 import { serviceConfigOf, serviceConfigText } from '../rateLimitService/serviceConfig.ts';
-import { printTo } from './outFile.ts';
+import { printTo } from './output.ts';
 import { inputName, openPolicy } from '../policy/input.ts';
 import { printProblems, printWarnings } from '../policy/index.ts';
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Command } from './command.ts';
-import { printTo } from './outFile.ts';
+import { printTo } from './output.ts';
 import { jsonSchemaText } from '../policy/schema/jsonSchema.ts';
 
 const usage = `tollgate schema: prints the JSON Schema of a policy, for editors

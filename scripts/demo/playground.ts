@@ -1,12 +1,12 @@
+import { currentModule } from '../build/module.ts';
 import type { Io } from '../cli/command.ts';
 import { dockerEnvoy } from '../docker/envoy.ts';
 import { findEnvoy } from '../envoy/find.ts';
 import { checkedPolicy, policyTextOf } from '../envoy/policyFile.ts';
 import { PolicyServer, type Report } from '../envoy/policyServer.ts';
-import { currentModule } from '../build/module.ts';
+import { digestOf, newKey } from '../key/key.ts';
 import type { PluginConfig } from '../policy/index.ts';
-import { startEcho, type Echo } from '../upstream/echo.ts';
-import { DemoKeys } from './demoKeys.ts';
+import { type Echo, startEcho } from '../upstream/echo.ts';
 
 export interface PlaygroundOptions {
   /** The policy file to serve and follow. */
@@ -56,4 +56,35 @@ export class Playground {
 
 async function closeAll(echoes: readonly Echo[]): Promise<void> {
   await Promise.all(echoes.map((echo) => echo.close()));
+}
+
+/**
+ * Fresh keys for the consumers of a policy, held in memory only: their digests go into the compiled config, so that the demo
+ * works on the committed example without a key, or a digest, ever being written to a file.
+ */
+class DemoKeys {
+  private readonly keys = new Map<string, { id: string; digest: string; key: string }>();
+
+  /** The config with one more key for each consumer; a consumer that an edit adds gets one, too. */
+  amend(config: PluginConfig): PluginConfig {
+    const consumers = config.consumers.map((consumer) => {
+      const { id, digest } = this.issued(consumer.name);
+      return { ...consumer, keys: [...(consumer.keys ?? []), { id, digest }] };
+    });
+    return { ...config, consumers };
+  }
+
+  /** The demo's key of a consumer. */
+  of(consumer: string): string {
+    return this.issued(consumer).key;
+  }
+
+  private issued(consumer: string): { id: string; digest: string; key: string } {
+    const known = this.keys.get(consumer);
+    if (known) return known;
+    const { id, key } = newKey();
+    const issued = { id, digest: digestOf(key).slice('sha256:'.length), key };
+    this.keys.set(consumer, issued);
+    return issued;
+  }
 }

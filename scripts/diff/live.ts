@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Refusal } from '../cli/command.ts';
-import { runToEnd, type Finished } from '../program/run.ts';
+import { type Finished, runToEnd } from '../program/run.ts';
 
 /** One value of the cluster that is not what the folder's files say. */
 export interface Drift {

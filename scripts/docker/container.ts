@@ -4,7 +4,7 @@ import { rename } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { freePort } from '../envoy/port.ts';
 import type { Finished } from '../program/run.ts';
-import { docker, DOCKER } from './client.ts';
+import { docker, DOCKER } from './engine.ts';
 
 /** How ports and loopback of this machine and of the containers meet. */
 export type Network =

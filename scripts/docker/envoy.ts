@@ -1,18 +1,20 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, get, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Refusal } from '../cli/command.ts';
-import { DOCKER } from './client.ts';
-import { Container, removeLeftovers, THIS_MACHINE, type ContainerPlan } from './container.ts';
-import { engineFacts } from './engine.ts';
-import { provideImage } from './image.ts';
-import { tryContainer } from './trial.ts';
-import type { FoundEnvoy } from '../envoy/find.ts';
-import { NEWEST_WHEEL } from '../envoy/version.ts';
+import { type FoundEnvoy, NEWEST_WHEEL, versionIn } from '../envoy/find.ts';
+import { EnvoyProcess } from '../envoy/process.ts';
+import { Container, type ContainerPlan, removeLeftovers, THIS_MACHINE } from './container.ts';
+import { DOCKER, engineFacts, provideImage, reasonIn } from './engine.ts';
 
 export const IMAGE = `envoyproxy/envoy:v${NEWEST_WHEEL}`;
 
 /** An engine that answers later is announced: it may be asleep, or not there at all. */
 const LATE_MS = 3000;
 
-export interface DockerOptions {
+interface DockerOptions {
   image?: string;
   signal?: AbortSignal;
   progress?: (text: string) => void;
@@ -79,4 +81,166 @@ function aboutPublished(reachesHere: boolean): string {
 function hintOn(failure: string): string {
   if (!/mount|bind source|not shared|Invalid path|unable to read|permission denied/i.test(failure)) return '';
   return '\nthe engine must see the folder: TMPDIR names another for it, and an engine on another machine sees none';
+}
+
+/** What became of an Envoy with next to no configuration: it was reached, or why not. */
+type Trial =
+  | {
+      readonly version: string;
+      /** Envoy reaches what listens on this machine's loopback. */ readonly reachesHere: boolean;
+    }
+  | {
+      readonly version: null;
+      /** docker's or Envoy's words; null: it ran, and was not to be reached. */ readonly failure: string | null;
+    };
+
+const TIMEOUT_MS = 30_000;
+/** How long somebody may take to answer who is known to be there. */
+const UNREACHED_MS = 2000;
+const POLL_MS = 25;
+
+/**
+ * Starts an Envoy as the plan says and looks whether this machine and its container reach each other. No name of a product
+ * tells that: Docker Desktop, a rootless engine, one in a virtual machine or behind a forwarded socket all have a network of
+ * their own, and some can be told to share the host's.
+ */
+async function tryContainer(plan: ContainerPlan, signal?: AbortSignal): Promise<Trial> {
+  const folder = await mkdtemp(join(tmpdir(), 'tollgate-trial-'));
+  const server = await answering(folder);
+  const container = await Container.plan(plan, folder, { port: 0, adminPort: 0 });
+  const lines: string[] = [];
+  try {
+    await writeFile(
+      join(folder, 'bootstrap.json'),
+      JSON.stringify(trialBootstrap(container, (server.address() as AddressInfo).port)),
+    );
+    const child = new EnvoyProcess({
+      envoy: { command: DOCKER, prefix: () => [] },
+      container,
+      folder,
+      concurrency: 1,
+      onAccess: () => undefined,
+      onLog: (line) => lines.push(line),
+    });
+    const stop = (): void => void child.stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      const found = await reached(child, folder);
+      if (found === null) return { version: null, failure: null };
+      return {
+        version: found.version,
+        reachesHere: plan.network === 'host' || (await reachesHere(container.published!.port, folder)),
+      };
+    } catch {
+      return { version: null, failure: reasonIn(lines) || 'it ended without a word' };
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      await child.stop();
+    }
+  } finally {
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Null when Envoy runs and its admin interface is not to be reached; throws when it has ended. */
+async function reached(child: EnvoyProcess, folder: string): Promise<{ version: string } | null> {
+  let ended = false;
+  void child.ended.then(() => (ended = true));
+  let opened: number | null = null;
+  const deadline = Date.now() + TIMEOUT_MS;
+  while (Date.now() < deadline && (opened === null || Date.now() < opened + UNREACHED_MS)) {
+    const port = await child.adminPort();
+    if (port !== null) {
+      opened ??= Date.now();
+      const version = ownVersion(await page(port, '/server_info'), folder);
+      if (version !== null) return { version };
+    }
+    if (ended) throw new Error('ended');
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return null;
+}
+
+/** Another program, or another Envoy, may answer on the same port of this machine. */
+function ownVersion(body: string, folder: string): string | null {
+  return body.includes(`"${join(folder, 'bootstrap.json')}"`)
+    ? versionIn(`version: ${/"version": "([^"]+)"/.exec(body)?.[1] ?? ''}`)
+    : null;
+}
+
+/** Envoy's own answer that nobody is there counts when it stays; no answer at all may still become one. */
+async function reachesHere(port: number, folder: string): Promise<boolean> {
+  const deadline = Date.now() + TIMEOUT_MS;
+  let refused: number | null = null;
+  while (Date.now() < deadline && (refused === null || Date.now() < refused + UNREACHED_MS)) {
+    const body = await page(port, '/');
+    if (body === folder) return true;
+    if (body !== '') refused ??= Date.now();
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return false;
+}
+
+/** Body of a page on this machine, or an empty string. */
+function page(port: number, path: string): Promise<string> {
+  return new Promise((resolve) => {
+    const request = get({ host: '127.0.0.1', port, path, timeout: 5000, agent: false }, (response) => {
+      let body = '';
+      response
+        .setEncoding('utf8')
+        .on('data', (text: string) => (body += text))
+        .on('end', () => resolve(body))
+        .on('error', () => resolve(''));
+    });
+    request.on('error', () => resolve('')).on('timeout', () => request.destroy());
+  });
+}
+
+function answering(text: string): Promise<Server> {
+  const server = createServer((_, response) => response.end(text));
+  return new Promise((resolve, reject) => server.on('error', reject).listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+function trialBootstrap(container: Container, here: number): object {
+  const { listen = '127.0.0.1', port = 0, adminPort = 0 } = container.inside ?? {};
+  const address = (host: string, at: number): object => ({ socket_address: { address: host, port_value: at } });
+  const routes = {
+    virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'here' } }] }],
+  };
+  const manager = {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    stat_prefix: 'trial',
+    route_config: routes,
+    http_filters: [
+      {
+        name: 'envoy.filters.http.router',
+        typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+      },
+    ],
+  };
+  return {
+    admin: { address: address(listen, adminPort), allow_paths: [{ exact: '/server_info' }] },
+    static_resources: {
+      listeners: [
+        {
+          name: 'trial',
+          address: address(listen, port),
+          filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }],
+        },
+      ],
+      clusters: [
+        {
+          name: 'here',
+          type: 'LOGICAL_DNS',
+          dns_lookup_family: 'ALL',
+          connect_timeout: '1s',
+          load_assignment: {
+            cluster_name: 'here',
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: address(container.reached('localhost'), here) } }] }],
+          },
+        },
+      ],
+    },
+  };
 }

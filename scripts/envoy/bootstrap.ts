@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { accessLogOf } from './accessLog.ts';
-import { PLUGIN, WASM_FILTER } from './extension.ts';
-import { NOWHERE_REPLY, ROUTE_TABLE } from './routeTable.ts';
+import { clustersOf, extensionOf, NOWHERE_REPLY, PLUGIN, ROUTE_TABLE, routeTableOf, WASM_FILTER } from './resource.ts';
+import type { Snapshot } from './snapshot.ts';
 
 export interface BootstrapOptions {
   /** Folder of the discovery files. */
@@ -52,7 +52,7 @@ export function overloadManager(): object {
 }
 
 /** What changes with the policy, as the connection manager's fields say it: written out, or where to find it. */
-export interface Changing {
+interface Changing {
   readonly routes: object;
   /** The filter's fields beside its name. */
   readonly plugin: object;
@@ -121,4 +121,33 @@ export function socketAddress(address: string, port: number): object {
 
 function watched(options: BootstrapOptions, file: string): object {
   return { path_config_source: { path: join(options.folder, file) }, resource_api_version: 'V3' };
+}
+
+export interface StaticOptions {
+  /** Address to listen on: 0.0.0.0 inside a container, whose ports docker publishes. */
+  readonly listen: string;
+  readonly port: number;
+  readonly adminPort: number;
+  /** Path of the wasm file as Envoy sees it. */
+  readonly module: string;
+}
+
+/** A bootstrap that needs no other file than the module: for an Envoy that somebody else starts. It does not follow edits. */
+export function staticBootstrap(snapshot: Snapshot, { listen, port, adminPort, module }: StaticOptions): object {
+  const { typed_config: wasm } = extensionOf(snapshot.pluginConfig, module, snapshot.vmId) as { typed_config: object };
+  const changing = { routes: { route_config: plain(routeTableOf(snapshot)) }, plugin: { typed_config: wasm } };
+  return {
+    node: { id: 'tollgate', cluster: 'tollgate' },
+    admin: { address: socketAddress('127.0.0.1', adminPort) },
+    static_resources: {
+      listeners: [listener(socketAddress(listen, port), changing)],
+      clusters: clustersOf(snapshot).map(plain),
+    },
+    overload_manager: overloadManager(),
+  };
+}
+
+/** The message itself: only where Envoy discovers it does it come with its type. */
+function plain(resource: object): object {
+  return Object.fromEntries(Object.entries(resource).filter(([field]) => field !== '@type'));
 }

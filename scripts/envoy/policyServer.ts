@@ -1,13 +1,12 @@
 import { basename } from 'node:path';
 import { Refusal } from '../cli/command.ts';
+import { grouped } from '../diff/difference.ts';
 import { compilePolicy, type PluginConfig, type Policy } from '../policy/index.ts';
 import type { AccessEntry } from './accessLog.ts';
-import { describeChange } from './change.ts';
 import { Follower } from './follow.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
 import { checkedPolicy, policyTextOf } from './policyFile.ts';
-import { notesOf } from './note.ts';
-import { snapshotOf, type RateLimitServiceAddress, type Overrides } from './policySnapshot.ts';
+import { type Overrides, type RateLimitServiceAddress, snapshotOf } from './snapshot.ts';
 
 /** What the server tells about itself while it runs. */
 export interface Report {
@@ -18,7 +17,7 @@ export interface Report {
   log(line: string): void;
 }
 
-export interface PolicyServerOptions extends Omit<LocalEnvoyOptions, 'onAccess' | 'onLog'> {
+interface PolicyServerOptions extends Omit<LocalEnvoyOptions, 'onAccess' | 'onLog'> {
   /** The policy file; what messages call it, if there is a `text`. */
   file: string;
   /** Read before, from what can be read once only. */
@@ -138,4 +137,75 @@ export async function untilStopped(server: PolicyServer, signal: AbortSignal): P
     .map((line) => `\n  ${line}`)
     .join('');
   throw new Refusal(`Envoy ended by itself with exit code ${first}:${lastWords}`);
+}
+
+/** What serving the policy on this machine means, where that is not what its author may expect. */
+export function notesOf(policy: Policy, rateLimitService: RateLimitServiceAddress | null): string[] {
+  return [...upstreamNote(policy), ...rateLimitServiceNote(policy, rateLimitService)];
+}
+
+function upstreamNote({ upstreams, apis }: Policy): string[] {
+  if (Object.keys(upstreams).length > 0 || Object.keys(apis).length === 0) return [];
+  return [
+    'the policy has no upstreams, so a request that it allows is answered with 404, "no route of the policy leads here"',
+  ];
+}
+
+function rateLimitServiceNote(policy: Policy, rateLimitService: RateLimitServiceAddress | null): string[] {
+  const modes = modesOf(policy);
+  if (rateLimitService !== null)
+    return policy.rateLimitService === undefined
+      ? ['the policy has no rate limit service, so nothing asks the one of --rate-limit-service']
+      : [];
+  if (modes.length === 0) return [];
+  return [
+    `nobody counts for the whole mesh here (--rate-limit-service HOST:PORT names who does), so onUnavailable is in force: ${modes.join('; ')}`,
+  ];
+}
+
+/** `deny for gold/per-hour, free/per-hour; local share of 500 for gold/monthly` */
+function modesOf(policy: Policy): string[] {
+  const modes = new Map<string, string[]>();
+  for (const { name, quotas = [] } of compilePolicy(policy).plans) {
+    for (const { name: quota, scope, onUnavailable, localShare } of quotas) {
+      if (scope !== 'mesh') continue;
+      const mode = localShare === undefined ? (onUnavailable ?? 'deny') : `local share of ${grouped(localShare)}`;
+      modes.set(mode, [...(modes.get(mode) ?? []), `${name}/${quota}`]);
+    }
+  }
+  return [...modes].map(([mode, quotas]) => `${mode} for ${quotas.join(', ')}`);
+}
+
+/** A plugin config with upstreams and routes beside it, as far as its parts have names. */
+type Config = Readonly<Record<string, unknown>>;
+
+const SECTIONS = { apis: 'API', plans: 'plan', consumers: 'consumer', upstreams: 'upstream', routes: 'route' } as const;
+
+/** What differs between two policies in force, in a few words for the log: `plan free changed, consumer beta added`. */
+export function describeChange(old: Config, next: Config): string {
+  const words: string[] = [];
+  for (const [section, noun] of Object.entries(SECTIONS))
+    words.push(...sectionChanges(noun, named(old[section]), named(next[section])));
+  for (const field of new Set([...Object.keys(old), ...Object.keys(next)])) {
+    if (!(field in SECTIONS) && JSON.stringify(old[field]) !== JSON.stringify(next[field]))
+      words.push(`${field} changed`);
+  }
+  return words.join(', ') || 'same effect as before';
+}
+
+function sectionChanges(noun: string, old: Map<string, string>, next: Map<string, string>): string[] {
+  const words: string[] = [];
+  for (const [name, text] of next) {
+    const before = old.get(name);
+    if (before !== text) words.push(`${noun} ${name} ${before === undefined ? 'added' : 'changed'}`);
+  }
+  for (const name of old.keys()) if (!next.has(name)) words.push(`${noun} ${name} removed`);
+  return words.length === 0 && [...old.keys()].join() !== [...next.keys()].join()
+    ? [`order of ${noun}s changed`]
+    : words;
+}
+
+function named(items: unknown): Map<string, string> {
+  const list = Array.isArray(items) ? (items as { name: string }[]) : [];
+  return new Map(list.map((item) => [item.name, JSON.stringify(item)]));
 }

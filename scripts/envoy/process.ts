@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container } from '../docker/container.ts';
 import type { FoundEnvoy } from './find.ts';
-import { eachLine } from '../program/lines.ts';
+import { eachLine } from '../program/run.ts';
 
 export interface EnvoyProcessOptions {
   envoy: Pick<FoundEnvoy, 'command' | 'prefix'>;

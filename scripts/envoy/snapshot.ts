@@ -1,3 +1,6 @@
+import { Refusal, UsageError } from '../cli/command.ts';
+import { parseUpstream } from '../policy/index.ts';
+
 /** What one Envoy serves at a time: everything that is generated from a policy, in our words. */
 export interface Snapshot {
   readonly upstreams: readonly Upstream[];
@@ -18,7 +21,7 @@ export interface Upstream {
   readonly port: number;
 }
 
-export interface Route {
+interface Route {
   /** What the filter puts into x-tollgate-route: `<api>/<route>`. */
   readonly name: string;
   readonly upstream: string;
@@ -41,4 +44,92 @@ export function union(old: Snapshot, next: Snapshot): Snapshot {
 function missing<T extends { name: string }>(from: readonly T[], known: readonly T[]): T[] {
   const names = new Set(known.map((item) => item.name));
   return from.filter((item) => !names.has(item.name));
+}
+
+/** As much of a policy as Envoy's clusters and routes are made from. */
+export interface RoutedPolicy {
+  readonly unmatched?: 'deny' | 'allow' | undefined;
+  readonly upstreams?: Readonly<Record<string, { readonly url?: string | undefined }>> | undefined;
+  readonly rateLimitService?: { readonly cluster: string } | undefined;
+  readonly apis: Readonly<
+    Record<
+      string,
+      {
+        readonly upstream?: string | undefined;
+        readonly routes?: readonly { readonly name: string; readonly upstream?: string | undefined }[] | undefined;
+      }
+    >
+  >;
+}
+
+/** Upstream URLs by name, in place of those in the policy. */
+export type Overrides = ReadonlyMap<string, string>;
+
+/** Where on this machine the policy's rate limit service is. */
+export type RateLimitServiceAddress = Omit<Upstream, 'name'>;
+
+/** What Envoy serves for a policy. `unmatched: allow` needs somewhere to go: the first upstream, as a sidecar has only one. */
+export function snapshotOf(
+  policy: RoutedPolicy,
+  pluginConfig: object,
+  overrides: Overrides = new Map(),
+  rateLimitService: RateLimitServiceAddress | null = null,
+): Snapshot {
+  const upstreams = upstreamsOf(policy, overrides);
+  return {
+    upstreams,
+    rateLimitServices: rateLimitServicesOf(policy, rateLimitService),
+    routes: Object.entries(policy.apis)
+      .flatMap(([api, { upstream, routes = [] }]) => [
+        ...routes.map((route) => ({ name: `${api}/${route.name}`, upstream: route.upstream ?? upstream })),
+        { name: `${api}/default`, upstream },
+      ])
+      .filter((route): route is Route => route.upstream !== undefined),
+    ungated: policy.unmatched === 'allow' ? (upstreams[0]?.name ?? null) : null,
+    pluginConfig: JSON.stringify(pluginConfig),
+  };
+}
+
+/**
+ * Refuses an override that names no upstream (a typing error would silently send requests to the URL of the policy), and an
+ * upstream that has no URL at all.
+ */
+export function checkOverrides(policy: RoutedPolicy, overrides: Overrides): void {
+  const known = Object.keys(policy.upstreams ?? {});
+  for (const name of overrides.keys()) {
+    if (!known.includes(name))
+      throw new UsageError(`--upstream ${name}: the policy has no such upstream; it has ${known.join(', ') || 'none'}`);
+  }
+  for (const [name, { url }] of Object.entries(policy.upstreams ?? {})) address(name, url, overrides);
+}
+
+/** Without an address there is no such cluster: the module finds that nobody answers, and does what the quotas say. */
+function rateLimitServicesOf(policy: RoutedPolicy, address: RateLimitServiceAddress | null): Upstream[] {
+  if (policy.rateLimitService === undefined || address === null) return [];
+  const { cluster } = policy.rateLimitService;
+  if (Object.hasOwn(policy.upstreams ?? {}, cluster))
+    throw new Refusal(
+      `rateLimitService: cluster ${cluster} is the name of an upstream too, and one Envoy has one cluster of a name; call the upstream something else`,
+    );
+  return [{ name: cluster, ...address }];
+}
+
+function upstreamsOf(policy: RoutedPolicy, overrides: Overrides): Upstream[] {
+  return Object.entries(policy.upstreams ?? {}).map(([name, { url }]) => upstream(name, address(name, url, overrides)));
+}
+
+/** An upstream that only names a service of a mesh leads nowhere on this machine. */
+function address(name: string, url: string | undefined, overrides: Overrides): string {
+  const text = overrides.get(name) ?? url;
+  if (text === undefined)
+    throw new Refusal(
+      `upstream ${name}: has no url, only a service of a mesh; give it one here: --upstream ${name}=http://HOST:PORT`,
+    );
+  return text;
+}
+
+function upstream(name: string, text: string): Upstream {
+  const address = parseUpstream(text);
+  if (address === null) throw new Refusal(`upstream ${name}: a URL is http://HOST:PORT; found "${text}"`);
+  return { name, ...address };
 }

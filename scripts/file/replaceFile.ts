@@ -1,11 +1,59 @@
-import { readFileSync, realpathSync, renameSync } from 'node:fs';
-import { open, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash, randomBytes } from 'node:crypto';
+import { constants, readFileSync, realpathSync, renameSync } from 'node:fs';
+import { access, open, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Refusal } from '../cli/command.ts';
-import { DRAFT_SUFFIX, newDraft, type Place } from './place.ts';
-import { writeRule } from './writeRule.ts';
 
-export interface Replacement {
+const RULES: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied; it is replaced by a new file, so its folder must be writable too',
+  EPERM: 'not permitted; it is replaced by a new file, so its folder must be writable too',
+  EROFS: 'its file system is read-only',
+  ENOSPC: 'no space is left on its disk',
+  EDQUOT: 'the quota of its disk is used up',
+  EFBIG: 'the file would be larger than is allowed',
+  EBUSY: 'it is mounted by itself, as a container does with a single file; mount its folder instead',
+};
+
+/** Why a file could not be written, in words. */
+export function writeRule(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return `cannot be written: ${(code !== undefined && RULES[code]) || code || String(error)}`;
+}
+
+/** Where a file really is, behind its links, and what the files beside it are called that belong to an edit of it. */
+export interface Place {
+  /** As the user wrote it, for messages. */
+  readonly file: string;
+  readonly target: string;
+  readonly folder: string;
+  readonly lock: string;
+  /** Of new texts that wait to be put in the target's place: the same for every process that edits it. */
+  readonly draftPrefix: string;
+}
+
+const DRAFT_SUFFIX = '.tmp';
+
+/** The place of a file that may be edited; a Refusal for one that may not. */
+export async function placeOf(file: string): Promise<Place> {
+  const target = await realpath(file).catch((error: NodeJS.ErrnoException) => {
+    throw new Refusal(`${file}: ${error.code === 'ENOENT' ? 'no such file' : writeRule(error)}`);
+  });
+  if (!(await stat(target)).isFile()) throw new Refusal(`${file}: is changed in its place, so it must be a file`);
+  await access(target, constants.W_OK).catch(() => {
+    throw new Refusal(`${file}: may not be written; nothing was changed`);
+  });
+  const folder = dirname(target);
+  // A digest, because a name of 255 bytes leaves no room; in one case, because some file systems know no other.
+  const prefix = `.tollgate.${createHash('sha256').update(basename(target).normalize().toLowerCase()).digest('hex').slice(0, 16)}.`;
+  return { file, target, folder, lock: join(folder, `${prefix}lock`), draftPrefix: prefix };
+}
+
+/** A path for a draft that no other process uses. */
+function newDraft({ folder, draftPrefix }: Place): string {
+  return join(folder, `${draftPrefix}${randomBytes(8).toString('hex')}${DRAFT_SUFFIX}`);
+}
+
+interface Replacement {
   readonly before: string;
   readonly after: string;
   /** Called when nothing but the last step is left; a throw leaves the file as it is. */

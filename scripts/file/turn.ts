@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { Refusal } from '../cli/command.ts';
-import type { Place } from './place.ts';
-import { writeRule } from './writeRule.ts';
+import { type Place, writeRule } from './replaceFile.ts';
 
 /** A lock that stays the same for so long belongs to a process that was killed on another machine, or hangs. */
 const PATIENCE_MS = 5_000;

@@ -1,20 +1,16 @@
 import { Refusal } from '../cli/command.ts';
 import { compilePolicy, orderedPolicy, type Policy } from '../policy/index.ts';
-import { destinationRulesOf } from './destinationRule.ts';
+import { serviceConfigOf, serviceConfigText } from '../rateLimitService/serviceConfig.ts';
 import { guardOf, isEdge, openRulesOf } from './failOpen.ts';
 import type { Former } from './former.ts';
 import { httpRoutesOf } from './httpRoute.ts';
-import { RATE_LIMIT_SERVICE, rateLimitServiceConfigMapOf } from './rateLimitServiceConfigMap.ts';
-import type { EmitOptions } from './option.ts';
-import { placesOf, type Place } from './place.ts';
-import { pluginOf } from './plugin.ts';
-import type { Resource } from './resource.ts';
-import { routeKindOf, routingTableOf, type RoutingTable } from './routing.ts';
-import { checkSize, storedBytes } from './size.ts';
-import { virtualServicesOf } from './virtualService.ts';
-import { yamlOf } from './yaml.ts';
+import { type Place, placesOf } from './place.ts';
+import { type EmitOptions, pluginOf } from './plugin.ts';
+import { checkSize, metadata, type Resource, storedBytes, yamlOf } from './resource.ts';
+import { routeKindOf, type RoutingTable, routingTableOf } from './routing.ts';
+import { destinationRulesOf, kubernetesService, virtualServicesOf } from './virtualService.ts';
 
-export type { EmitOptions, FailStrategy, PluginKind, RouteKind } from './option.ts';
+export type { EmitOptions, FailStrategy, PluginKind, RouteKind } from './plugin.ts';
 export type { Resource } from './resource.ts';
 
 export interface EmittedFile {
@@ -119,4 +115,27 @@ function fileOf(resource: Resource, policy: string): EmittedFile {
     resource,
     bytes: storedBytes(resource),
   };
+}
+
+/** Last part of the ConfigMap's name; `--only` knows it by this. */
+const RATE_LIMIT_SERVICE = 'rate-limit-service';
+
+/** What the rate limit service needs to know of a policy, in the service's namespace; none where that cannot be told. */
+function rateLimitServiceConfigMapOf(policy: Policy): Resource | null {
+  const config = serviceConfigOf(policy);
+  const namespace = rateLimitServiceNamespace(policy);
+  if (config === null || namespace === null) return null;
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: metadata(policy.policy, RATE_LIMIT_SERVICE, namespace),
+    // the file's name is the policy's, so that one folder takes those of several policies
+    data: { [`${policy.policy}.yaml`]: serviceConfigText(config, policy.policy) },
+  };
+}
+
+/** `outbound|8081||ratelimit.tollgate.svc.cluster.local`: Istio's cluster of a Kubernetes service says its namespace. */
+export function rateLimitServiceNamespace({ rateLimitService }: Policy): string | null {
+  const host = /^outbound\|\d+\|[^|]*\|([^|]+)$/.exec(rateLimitService?.cluster ?? '')?.[1];
+  return host === undefined ? null : (kubernetesService(host)?.namespace ?? null);
 }

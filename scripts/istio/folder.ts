@@ -5,7 +5,7 @@ import { Refusal } from '../cli/command.ts';
 import { readBounded, Unreadable } from '../file/read.ts';
 import { makeFolder } from '../file/makeFolder.ts';
 import type { EmittedFile } from './emit.ts';
-import { emittedFrom } from './yaml.ts';
+import { emittedFrom } from './resource.ts';
 
 /** More than the YAML of what etcd takes. */
 const MAX_EMITTED_BYTES = 8 * 1024 * 1024;

@@ -1,7 +1,6 @@
 import { CORE_SCHEMA, load } from 'js-yaml';
-import type { Resource } from './resource.ts';
+import { emittedFrom, type Resource } from './resource.ts';
 import { ROUTE_HEADER } from './routing.ts';
-import { emittedFrom } from './yaml.ts';
 
 /**
  * What an earlier emit left in the folder. Proxies hear of a plugin and of its routing table at different moments, and with a

@@ -1,6 +1,6 @@
 import { RETRY_STATUSES } from '../policy/schema/upstream.ts';
 import { destinationsOf, type Destination, type Upstream } from '../policy/index.ts';
-import { kubernetesService } from './destinationRule.ts';
+import { kubernetesService } from './virtualService.ts';
 import type { OpenRule } from './failOpen.ts';
 import { formerHttpRoutes, type Former } from './former.ts';
 import type { Place } from './place.ts';

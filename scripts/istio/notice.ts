@@ -1,13 +1,12 @@
 import { destinationsOf, type Policy } from '../policy/index.ts';
-import { kubernetesService } from './destinationRule.ts';
+import { kubernetesService } from './virtualService.ts';
 import { serviceConfigOf } from '../rateLimitService/serviceConfig.ts';
 import { isEdge, openRulesOf } from './failOpen.ts';
-import type { EmittedFile } from './emit.ts';
-import { rateLimitServiceNamespace } from './rateLimitServiceConfigMap.ts';
-import type { EmitOptions } from './option.ts';
+import { type EmittedFile, rateLimitServiceNamespace } from './emit.ts';
+import type { EmitOptions } from './plugin.ts';
 import { placesOf } from './place.ts';
 import { routeKindOf, routingTableOf } from './routing.ts';
-import { MAX_CLIENT_SIDE_BYTES } from './size.ts';
+import { MAX_CLIENT_SIDE_BYTES } from './resource.ts';
 
 /** Istio's root namespace, unless the mesh was set up otherwise: a plugin without selector is for every pod of the mesh there. */
 const ROOT_NAMESPACE = 'istio-system';

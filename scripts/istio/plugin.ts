@@ -1,8 +1,33 @@
+import { Refusal } from '../cli/command.ts';
 import type { PluginConfig } from '../policy/index.ts';
-import { manifestDigest } from './image.ts';
-import { DEFAULT_FAIL_STRATEGY, DEFAULT_PRIORITY, type EmitOptions } from './option.ts';
 import type { Place } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
+
+export type PluginKind = 'WasmPlugin' | 'TrafficExtension';
+export const FAIL_STRATEGIES = ['FAIL_RELOAD', 'FAIL_CLOSE', 'FAIL_OPEN'] as const;
+export type FailStrategy = (typeof FAIL_STRATEGIES)[number];
+export type RouteKind = 'VirtualService' | 'HTTPRoute';
+
+export interface EmitOptions {
+  /** `oci://HOST/REPOSITORY@sha256:…` */
+  readonly image: string;
+  /** Default: WasmPlugin. */
+  readonly kind?: PluginKind | undefined;
+  /** Default: FAIL_RELOAD. */
+  readonly failStrategy?: FailStrategy | undefined;
+  /** Default: what each target can read, see `routeKindOf`. */
+  readonly routes?: RouteKind | undefined;
+  /** Name of the Secret with which the image is pulled. */
+  readonly pullSecret?: string | undefined;
+  /** Place among other plugins of the same phase, the highest first. Default: 10. */
+  readonly priority?: number | undefined;
+  /** Only these targets (or `rate limit service`), by the last part of their resources' names; default: all. */
+  readonly only?: readonly string[] | undefined;
+}
+
+const DEFAULT_PRIORITY = 10;
+/** Refuses like FAIL_CLOSE and lets nothing pass, but a VM that died is made anew a second later (docs/decisions/0015). */
+const DEFAULT_FAIL_STRATEGY: FailStrategy = 'FAIL_RELOAD';
 
 /** Argo CD goes by waves, not by names; everything else is in wave 0, and what is pruned goes in the reverse order. */
 const AFTER_THE_TABLE = { 'argocd.argoproj.io/sync-wave': '1' } as const;
@@ -35,4 +60,25 @@ export function pluginOf(config: PluginConfig, place: Place, options: EmitOption
     metadata: { ...metadata(config.policy, place.suffix, place.namespace), annotations: AFTER_THE_TABLE },
     spec: kind === 'WasmPlugin' ? { ...scope, ...filter } : { ...scope, wasm: filter },
   };
+}
+
+const REFERENCE =
+  /^oci:\/\/[a-zA-Z0-9.-]+(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+(?::[\w][\w.-]{0,127})?@sha256:([0-9a-f]{64})$/;
+
+/**
+ * The digest (64 hex digits) of an image's manifest. Only a digest says which bytes will run: a tag can be moved by whoever
+ * may push, and proxies that pulled it at different times would run different modules under one policy.
+ */
+function manifestDigest(image: string): string {
+  // Istio takes such a URL and then drops the plugin without a word: everything is let through
+  if (!image.startsWith('oci://')) throw new Refusal(`image must begin with oci://; found "${image}"`);
+  if (!image.includes('@')) {
+    throw new Refusal(
+      `image must name a digest (oci://HOST/REPOSITORY@sha256:…), because a tag can be moved and proxies would run different modules; "tollgate push" prints it; found "${image}"`,
+    );
+  }
+  const digest = REFERENCE.exec(image)?.[1];
+  if (digest === undefined)
+    throw new Refusal(`image must be oci://HOST/REPOSITORY@sha256: and 64 lower-case hex digits; found "${image}"`);
+  return digest;
 }

@@ -1,3 +1,6 @@
+import { dump } from 'js-yaml';
+import { Refusal } from '../cli/command.ts';
+
 /** A Kubernetes object as it is emitted: without anything that the API server adds. */
 export interface Resource {
   readonly apiVersion: string;
@@ -14,7 +17,7 @@ export interface Resource {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'tollgate' } as const;
+const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'tollgate' } as const;
 
 /** Name, namespace and labels of a resource of ours: every name begins with `tollgate-` and the policy's. */
 export function metadata(policy: string, suffix: string, namespace: string): Resource['metadata'] {
@@ -24,4 +27,75 @@ export function metadata(policy: string, suffix: string, namespace: string): Res
     namespace,
     labels: { ...MANAGED_BY, 'app.kubernetes.io/name': 'tollgate', 'app.kubernetes.io/instance': policy },
   };
+}
+
+const HEADER = '# Emitted by "tollgate emit" from the policy ';
+
+/**
+ * A resource as YAML that every reader understands alike. All texts are quoted: to a reader of YAML 1.1, as many tools of
+ * Kubernetes are, a plain `no` is false, `1e3` a number and `12:30` seconds.
+ */
+export function yamlOf(resource: Resource, policy: string): string {
+  const { data, ...rest } = resource;
+  const body = dump(rest, { forceQuotes: true, quoteStyle: 'double', lineWidth: -1, noRefs: true });
+  return `${headerOf(policy)}\n${body}${
+    data === undefined
+      ? ''
+      : `data:\n${Object.entries(data)
+          .map(([name, text]) => blockOf(name, text))
+          .join('')}`
+  }`;
+}
+
+/** A text of several lines as it is; its first line has no indent and its last one ends. */
+function blockOf(name: string, text: string): string {
+  return `  ${JSON.stringify(name)}: |\n${text.replace(/^(?=.)/gm, '    ')}`;
+}
+
+function headerOf(policy: string): string {
+  return `${HEADER}"${policy}". Edit the policy instead.`;
+}
+
+/** The policy that a file was emitted from; null for a file of somebody else. */
+export function emittedFrom(text: string): string | null {
+  const line = text.slice(0, Math.max(0, text.indexOf('\n')));
+  const policy = line.startsWith(HEADER) ? /^"([a-z0-9-]+)"\. /.exec(line.slice(HEADER.length))?.[1] : undefined;
+  return policy ?? null;
+}
+
+/** etcd refuses larger requests by default (--max-request-bytes). */
+export const MAX_REQUEST_BYTES = 1_572_864;
+/** Left free for what the API server adds: managed fields, times, the key, the request's frame. */
+export const MARGIN_BYTES = 65_536;
+/** Kubernetes' bound on all annotations of an object, their names included. */
+const MAX_ANNOTATION_BYTES = 262_144;
+/** Where client-side apply keeps a copy of the object: with an empty mapping of annotations, and a line break at its end. */
+const COPY_NAME = 'kubectl.kubernetes.io/last-applied-configuration';
+const COPY_EXTRA = ',"annotations":{}\n';
+
+/** Kubernetes' bound on the texts of a ConfigMap. */
+export const MAX_CONFIG_MAP_BYTES = 1_048_576;
+
+/** The largest object that client-side apply takes. */
+export const MAX_CLIENT_SIDE_BYTES = MAX_ANNOTATION_BYTES - COPY_NAME.length - COPY_EXTRA.length;
+
+/** Bytes of the resource as the API server stores it: custom resources lie in etcd as JSON, in which Go writes <, > and & as escapes. */
+export function storedBytes(resource: Resource): number {
+  return Buffer.byteLength(JSON.stringify(resource).replace(/[<>&\u2028\u2029]/g, '\\u0000'));
+}
+
+/** Refuses what the API server would, before it has to. */
+export function checkSize(resource: Resource, most: number = MAX_REQUEST_BYTES - MARGIN_BYTES): void {
+  const texts = Object.values(resource.data ?? {}).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (texts > MAX_CONFIG_MAP_BYTES) {
+    throw new Refusal(
+      `ConfigMap ${resource.metadata.name}: would hold ${texts} bytes, and Kubernetes takes ${MAX_CONFIG_MAP_BYTES} at most; make plans of limits that many consumers have, instead of limits of their own`,
+    );
+  }
+  const bytes = storedBytes(resource);
+  if (bytes <= most) return;
+  throw new Refusal(
+    `${resource.kind} ${resource.metadata.name}: would have ${bytes} bytes, and etcd takes ${most} at most (${MAX_REQUEST_BYTES} less what the API server adds); ` +
+      'move some APIs with their consumers to a policy of their own, or remove keys that are revoked or expired',
+  );
 }

@@ -1,6 +1,6 @@
 import { Refusal } from '../cli/command.ts';
 import { destinationsOf, type Policy, type Upstream } from '../policy/index.ts';
-import type { RouteKind } from './option.ts';
+import type { RouteKind } from './plugin.ts';
 import type { Place } from './place.ts';
 
 export const ROUTE_HEADER = 'x-tollgate-route';

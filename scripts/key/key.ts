@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { base62 } from './base62.ts';
-import { crc32 } from './crc32.ts';
+import { base62, crc32 } from './checksum.ts';
 
 /**
  * A key that this tool issues:

@@ -1,21 +1,17 @@
 import { currentModule } from '../build/module.ts';
-import { ownAnnotations, withGiven } from './annotations.ts';
+import { ownAnnotations, productOf, withGiven } from './product.ts';
 import type { Annotations, Bundle } from './bundle.ts';
-import { dockerCredential, type CredentialSource } from './credentials.ts';
-import type { Digest } from './digest.ts';
-import { bundleOf, type LayoutKind } from './image.ts';
-import { productOf } from './ingredients.ts';
-import { writeLayout } from './layout.ts';
-import { pushBundle, type Pushed } from './pushBundle.ts';
-import { readLayout } from './readLayout.ts';
+import { type CredentialSource, dockerCredential } from './credentials.ts';
+import { type Digest, endpoint, parseReference } from './reference.ts';
+import { bundleOf, type LayoutKind, readWasm } from './image.ts';
+import { readLayout, writeLayout } from './layout.ts';
+import { pushBundle, type Pushed } from './push.ts';
 import type { Resolve } from './reach.ts';
-import { endpoint, parseReference } from './reference.ts';
-import { RETRY, type RetryPolicy } from './retry.ts';
-import { withSbom, type SbomFormat } from './sbom.ts';
-import { readWasm } from './wasmModule.ts';
+import { RETRY, type RetryPolicy } from './failure.ts';
+import { type SbomFormat, withSbom } from './sbom.ts';
 
 export type { LayoutKind } from './image.ts';
-export type { Pushed } from './pushBundle.ts';
+export type { Pushed } from './push.ts';
 export { SBOM_FORMATS, type SbomFormat } from './sbom.ts';
 
 export interface BundleOptions {

@@ -1,5 +1,5 @@
+import { createHash } from 'node:crypto';
 import { UsageError } from '../cli/command.ts';
-import { isDigest, type Digest } from './digest.ts';
 
 /** A place in a registry, as in `oci://host/repository:tag@digest`. */
 export interface Reference {
@@ -90,4 +90,21 @@ export function endpoint({ host, repository }: Reference): { host: string; repos
 /** The name under which docker keeps the host's credentials. */
 export function credentialKey(host: string): string {
   return DOCKER_HUB.has(host) ? 'https://index.docker.io/v1/' : host;
+}
+
+/** `sha256:` and 64 lower-case hex digits: how OCI names a blob. */
+export type Digest = `sha256:${string}`;
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+
+export function digestOf(bytes: Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+export function isDigest(text: string): text is Digest {
+  return DIGEST.test(text);
+}
+
+export function hexOf(digest: Digest): string {
+  return digest.slice('sha256:'.length);
 }

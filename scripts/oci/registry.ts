@@ -1,16 +1,11 @@
 import { Refusal } from '../cli/command.ts';
-import type { Answer } from './answer.ts';
-import { Authorizer } from './authorizer.ts';
-import { blob, type Blob } from './bundle.ts';
+import { type Answer, send, type WireRequest } from './wire.ts';
+import { Authorizer } from './authorization.ts';
+import { blob, type Blob, DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST } from './bundle.ts';
 import type { CredentialSource } from './credentials.ts';
-import { digestOf, isDigest, type Digest } from './digest.ts';
-import { DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST } from './mediaType.ts';
+import { type Digest, digestOf, endpoint, isDigest, isLoopback, type Reference } from './reference.ts';
 import { Reach, type Resolve } from './reach.ts';
-import { endpoint, isLoopback, type Reference } from './reference.ts';
-import { failureOf, mayPass } from './registryError.ts';
-import { retrying, type RetryPolicy } from './retry.ts';
-import { send, type WireRequest } from './wire.ts';
-import { PlainHttp, Unreachable } from './wireError.ts';
+import { failureOf, mayPass, PlainHttp, retrying, type RetryPolicy, Unreachable } from './failure.ts';
 
 export interface RegistryOptions {
   /** http even where it can be read on the way. */

@@ -1,10 +1,8 @@
 import { Refusal } from '../cli/command.ts';
-import type { Answer } from './answer.ts';
+import { type Answer, follow } from './wire.ts';
 import type { Blob } from './bundle.ts';
 import type { Registry } from './registry.ts';
-import { RegistryRefusal } from './registryError.ts';
-import { Transient } from './retry.ts';
-import { follow } from './wire.ts';
+import { RegistryRefusal, Transient } from './failure.ts';
 
 /** An upload session of a registry: where it goes on, and how many bytes are there. */
 interface Session {

@@ -4,9 +4,8 @@ import { printProblem, printProblems, readPolicy, type Policy } from '../policy/
 import { readPolicyFile } from '../policy/input.ts';
 import type { Mapping } from '../policy/yaml/node.ts';
 import { readSource } from '../policy/yaml/source.ts';
-import { applyEdits, type Edit } from './edit.ts';
-import { placeOf } from '../file/place.ts';
-import { replaceFile } from '../file/replaceFile.ts';
+import { applyEdits, type Edit } from './splice.ts';
+import { placeOf, replaceFile } from '../file/replaceFile.ts';
 import { inTurn } from '../file/turn.ts';
 
 /** A valid policy file, open for an edit. */

@@ -2,11 +2,9 @@ import { Refusal } from '../cli/command.ts';
 import type { Policy } from '../policy/index.ts';
 import { entryOf, type Mapping } from '../policy/yaml/node.ts';
 import { digestOf, newId, newKey } from '../key/key.ts';
-import type { Edit } from './edit.ts';
-import { layoutOf } from './layout.ts';
+import { append, appendToFilled, type Edit, layoutOf } from './splice.ts';
 import { editPolicyFile, type PolicyFile } from './change.ts';
 import type { Field, Member } from './render.ts';
-import { append, appendToFilled } from './splice.ts';
 
 export interface IssueRequest {
   readonly consumer: string;

@@ -1,10 +1,8 @@
 import { Refusal } from '../cli/command.ts';
 import type { Policy } from '../policy/index.ts';
 import { entryOf, type Mapping, type Node } from '../policy/yaml/node.ts';
-import type { Edit } from './edit.ts';
-import { layoutOf } from './layout.ts';
+import { appendToFilled, type Edit, layoutOf } from './splice.ts';
 import { editPolicyFile, type PolicyFile } from './change.ts';
-import { appendToFilled } from './splice.ts';
 
 export interface Revoked {
   readonly consumer: string;

@@ -1,11 +1,63 @@
 import type { Entry, List, Mapping, Node } from '../policy/yaml/node.ts';
-import { endOfLine } from '../policy/yaml/trivia.ts';
-import type { Edit } from './edit.ts';
-import { columnOf, type Layout } from './layout.ts';
-import { renderBlock, renderFlow, type BlockStyle, type Member } from './render.ts';
+import { endOfLine, startOfLine } from '../policy/yaml/trivia.ts';
+import { type BlockStyle, type Member, renderBlock, renderFlow } from './render.ts';
+
+/** A change of a text: at `offset`, `remove` characters give way to `insert`. */
+export interface Edit {
+  readonly offset: number;
+  readonly remove: number;
+  readonly insert: string;
+}
+
+/** The text after all edits; offsets are those of the text before. Edits must not overlap. */
+export function applyEdits(text: string, edits: readonly Edit[]): string {
+  let result = text;
+  for (const { offset, remove, insert } of [...edits].sort((a, b) => b.offset - a.offset)) {
+    result = result.slice(0, offset) + insert + result.slice(offset + remove);
+  }
+  return result;
+}
+
+/** How a file is laid out, so that what is added to it looks like the rest. */
+interface Layout {
+  readonly step: number;
+  readonly listStep: number;
+  readonly lineBreak: string;
+}
+
+const DEFAULT_STEP = 2;
+
+export function layoutOf(text: string, root: Node): Layout {
+  const steps = [...stepsOf(text, root)];
+  return {
+    step: steps.find(({ kind }) => kind === 'mapping')?.columns ?? DEFAULT_STEP,
+    listStep: steps.find(({ kind }) => kind === 'list')?.columns ?? DEFAULT_STEP,
+    lineBreak: /\r\n|\n/.exec(text)?.[0] ?? '\n',
+  };
+}
+
+/** Columns to the left of an offset. */
+function columnOf(text: string, offset: number): number {
+  return offset - startOfLine(text, offset);
+}
+
+function* stepsOf(text: string, node: Node): Generator<{ kind: 'mapping' | 'list'; columns: number }> {
+  if (node.kind === 'scalar' || node.flow) return;
+  if (node.kind === 'mapping') yield* stepsBelow(text, node);
+  else for (const item of node.items) yield* stepsOf(text, item);
+}
+
+function* stepsBelow(text: string, mapping: Mapping): Generator<{ kind: 'mapping' | 'list'; columns: number }> {
+  for (const { keyStart, value } of mapping.entries) {
+    if (value.kind === 'scalar' || value.flow) continue;
+    const columns = columnOf(text, value.start) - columnOf(text, keyStart);
+    if (columns > 0 || value.kind === 'list') yield { kind: value.kind, columns: Math.max(columns, 0) };
+    yield* stepsOf(text, value);
+  }
+}
 
 /** A list or mapping to add to, as the value of a field; `owner` is the mapping that holds the field. */
-export interface Holder {
+interface Holder {
   readonly owner: Mapping;
   readonly entry: Entry;
 }

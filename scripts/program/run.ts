@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 
 export interface Finished {
   /** Exit code; null when the program could not be started or was stopped by a signal. */
@@ -42,5 +43,20 @@ export function runToEnd(
       child.stderr.destroy();
     });
     child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+/** Calls back with each whole line of a stream, the last one even without its line break. */
+export function eachLine(stream: Readable, take: (line: string) => void): void {
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    lines.forEach(take);
+  });
+  stream.on('end', () => {
+    if (rest !== '') take(rest);
+    rest = '';
   });
 }

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { wheel } from '../../scripts/envoy/wheel.ts';
-import { NEWEST_WHEEL } from '../../scripts/envoy/version.ts';
+import { NEWEST_WHEEL, wheel } from '../../scripts/envoy/find.ts';
 import { currentModule } from '../../scripts/build/module.ts';
 import { availableComponents } from '../../harness/components/available.ts';
 import { DOCKER_COMPONENTS } from '../../harness/components/component.ts';

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { IMAGE } from '../../scripts/docker/envoy.ts';
 import { findEnvoy } from '../../scripts/envoy/find.ts';
-import { runToEnd, type Finished } from '../../scripts/program/run.ts';
+import { type Finished, runToEnd } from '../../scripts/program/run.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { eventually, freePort } from '../../harness/envoy/toolProcess.ts';
 import { tollgate } from '../scripts/fakeIo.ts';

@@ -3,10 +3,8 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { findEnvoy } from '../../scripts/envoy/find.ts';
-import { otherWays } from '../../scripts/envoy/wheel.ts';
+import { findEnvoy, isAtLeast, NEWEST_WHEEL, otherWays, versionIn } from '../../scripts/envoy/find.ts';
 import { eventually } from '../../harness/envoy/toolProcess.ts';
-import { isAtLeast, NEWEST_WHEEL, versionIn } from '../../scripts/envoy/version.ts';
 
 describe('finding Envoy', () => {
   let folder: string;

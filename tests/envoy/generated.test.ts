@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe as group, it } from 'node:test';
 import { describe, parseEntry, type AccessEntry } from '../../scripts/envoy/accessLog.ts';
-import { describeChange } from '../../scripts/envoy/change.ts';
-import { clusterOf } from '../../scripts/envoy/cluster.ts';
+import { describeChange } from '../../scripts/envoy/policyServer.ts';
+import { clusterOf, routeTableOf } from '../../scripts/envoy/resource.ts';
 import { burstLine, curlLine, curlLines } from '../../scripts/envoy/curl.ts';
-import { checkOverrides, snapshotOf, type RoutedPolicy } from '../../scripts/envoy/policySnapshot.ts';
-import { routeTableOf } from '../../scripts/envoy/routeTable.ts';
-import { union } from '../../scripts/envoy/snapshot.ts';
+import { checkOverrides, type RoutedPolicy, snapshotOf, union } from '../../scripts/envoy/snapshot.ts';
 import type { PluginConfig } from '../../scripts/policy/index.ts';
 
 const POLICY: RoutedPolicy = {

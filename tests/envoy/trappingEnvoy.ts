@@ -1,12 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Admin } from '../../scripts/envoy/admin.ts';
+import { Admin } from '../../scripts/envoy/discovery.ts';
 import type { FoundEnvoy } from '../../scripts/envoy/find.ts';
 import { checkedPolicy } from '../../scripts/envoy/policyFile.ts';
-import { snapshotOf } from '../../scripts/envoy/policySnapshot.ts';
+import { snapshotOf } from '../../scripts/envoy/snapshot.ts';
 import { EnvoyProcess } from '../../scripts/envoy/process.ts';
-import { staticBootstrap } from '../../scripts/envoy/staticBootstrap.ts';
+import { staticBootstrap } from '../../scripts/envoy/bootstrap.ts';
 import { compilePolicy } from '../../scripts/policy/index.ts';
 import { upToDate } from '../../scripts/build/module.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { eachLine } from '../../scripts/program/lines.ts';
+import { eachLine } from '../../scripts/program/run.ts';
 import { Daemon } from '../../harness/mesh/daemon.ts';
 import { waitFor } from '../../harness/mesh/wait.ts';
 

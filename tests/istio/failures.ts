@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { trappingModule } from '../envoy/trappingEnvoy.ts';
-import { FAIL_STRATEGIES } from '../../scripts/istio/option.ts';
+import { FAIL_STRATEGIES } from '../../scripts/istio/plugin.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 import { meshPolicy, RICH } from './policy.ts';
 import type { ProxyUnderTest } from './proxyUnderTest.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { runToEnd, type Finished } from '../../scripts/program/run.ts';
+import { type Finished, runToEnd } from '../../scripts/program/run.ts';
 import { availableComponents } from '../../harness/components/available.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 

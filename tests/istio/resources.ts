@@ -1,5 +1,5 @@
 import { checkedPolicy } from '../../scripts/envoy/policyFile.ts';
-import { emitResources, type EmitOptions } from '../../scripts/istio/emit.ts';
+import { type EmitOptions, emitResources } from '../../scripts/istio/emit.ts';
 import { documents, type KubeObject } from '../../harness/mesh/kubeClient.ts';
 
 /** What rolls a policy out: the texts that `tollgate emit` writes, read as Kubernetes reads them. */

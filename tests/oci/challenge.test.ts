@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseChallenges } from '../../scripts/oci/challenge.ts';
+import { parseChallenges } from '../../scripts/oci/authorization.ts';
 
 const cases: [string, [string, Record<string, string>][]][] = [
   ['Basic realm="Registry"', [['basic', { realm: 'Registry' }]]],

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Refusal } from '../../scripts/cli/command.ts';
-import { dockerCredential, type Credential } from '../../scripts/oci/credentials.ts';
+import { type Credential, dockerCredential } from '../../scripts/oci/credentials.ts';
 import { scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();

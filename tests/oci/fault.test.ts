@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { afterEach, test } from 'node:test';
 import { givenCredential } from '../../scripts/oci/credentials.ts';
-import { digestOf } from '../../scripts/oci/digest.ts';
+import { digestOf } from '../../scripts/oci/reference.ts';
 import { bundleModule, pushModule, type Pushed } from '../../scripts/oci/index.ts';
 import { push } from '../../scripts/cli/push.ts';
 import { selfSigned } from '../../harness/registry/certificate.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { currentModule } from '../../scripts/build/module.ts';
 import { givenCredential } from '../../scripts/oci/credentials.ts';
-import { hexOf } from '../../scripts/oci/digest.ts';
+import { hexOf } from '../../scripts/oci/reference.ts';
 import { bundleModule, pushModule, type Pushed } from '../../scripts/oci/index.ts';
 import { component, lacking } from '../../harness/registry/component.ts';
 import { place } from '../../harness/registry/place.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer as createSocketServer, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { digestOf } from '../../scripts/oci/digest.ts';
+import { digestOf } from '../../scripts/oci/reference.ts';
 import { push } from '../../scripts/cli/push.ts';
 import { scratchFolder } from '../../harness/scratch.ts';
 import { behaving, ME, outcome, unseen, type Behaviour, type Heard } from '../../harness/registry/hostile.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
-import { digestOf } from '../../scripts/oci/digest.ts';
+import { digestOf } from '../../scripts/oci/reference.ts';
 import { bundleModule, type Pushed } from '../../scripts/oci/index.ts';
 import { pack } from '../../scripts/cli/pack.ts';
 import { push } from '../../scripts/cli/push.ts';

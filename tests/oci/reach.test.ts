@@ -3,8 +3,7 @@ import type { LookupAddress } from 'node:dns';
 import { Socket, type LookupFunction } from 'node:net';
 import { test } from 'node:test';
 import { Refusal } from '../../scripts/cli/command.ts';
-import { Reach, type ReachOptions } from '../../scripts/oci/reach.ts';
-import { zoneOf, type Zone } from '../../scripts/oci/zone.ts';
+import { Reach, type ReachOptions, type Zone, zoneOf } from '../../scripts/oci/reach.ts';
 import { names } from '../../harness/registry/hostile.ts';
 
 const zones: [Zone, string[]][] = [

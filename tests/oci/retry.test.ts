@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Refusal } from '../../scripts/cli/command.ts';
 import { Progress } from '../../scripts/cli/progress.ts';
-import { backOffMs, RETRY, retryAfterMs, retrying, Transient, type RetryPolicy } from '../../scripts/oci/retry.ts';
+import { backOffMs, RETRY, retryAfterMs, retrying, type RetryPolicy, Transient } from '../../scripts/oci/failure.ts';
 
 const quick: RetryPolicy = { attempts: 3, firstWaitMs: 1, longestWaitMs: 2, longestRetryAfterMs: 1000 };
 

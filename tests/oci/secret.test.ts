@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { givenCredential, type Credential } from '../../scripts/oci/credentials.ts';
+import { type Credential, givenCredential } from '../../scripts/oci/credentials.ts';
 import { scratchFolder } from '../../harness/scratch.ts';
 import {
   BASIC,

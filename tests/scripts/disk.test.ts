@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readLayout } from '../../scripts/oci/readLayout.ts';
+import { readLayout } from '../../scripts/oci/layout.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { writeModule } from '../../harness/registry/wasmFixture.ts';
 import { scratchFolder } from '../../harness/scratch.ts';

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { load, YAML11_SCHEMA } from 'js-yaml';
 import { Refusal } from '../../scripts/cli/command.ts';
-import { emitResources, type EmitOptions, type Resource } from '../../scripts/istio/emit.ts';
+import { type EmitOptions, emitResources, type Resource } from '../../scripts/istio/emit.ts';
 import {
   checkSize,
   MARGIN_BYTES,
   MAX_CLIENT_SIDE_BYTES,
   MAX_REQUEST_BYTES,
   storedBytes,
-} from '../../scripts/istio/size.ts';
+} from '../../scripts/istio/resource.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';

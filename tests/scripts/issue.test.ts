@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { digestOf } from '../../scripts/key/key.ts';
-import { placeOf } from '../../scripts/file/place.ts';
-import { replaceFile } from '../../scripts/file/replaceFile.ts';
+import { placeOf, replaceFile } from '../../scripts/file/replaceFile.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 

@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import * as zlib from 'node:zlib';
 import fc from 'fast-check';
-import { base62, fromBase62 } from '../../scripts/key/base62.ts';
-import { crc32 } from '../../scripts/key/crc32.ts';
+import { base62, crc32, fromBase62 } from '../../scripts/key/checksum.ts';
 import { digestOf, inspectKey, keyOf, newKey, unusableRule } from '../../scripts/key/key.ts';
 
 test('CRC-32 gives the known values', () => {

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { load, YAML11_SCHEMA } from 'js-yaml';
 import { Refusal } from '../../scripts/cli/command.ts';
 import { emitResources } from '../../scripts/istio/emit.ts';
-import { MAX_CONFIG_MAP_BYTES } from '../../scripts/istio/size.ts';
+import { MAX_CONFIG_MAP_BYTES } from '../../scripts/istio/resource.ts';
 import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
 import { readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';

@@ -16,7 +16,7 @@ import {
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
-import { placeOf } from '../../scripts/file/place.ts';
+import { placeOf } from '../../scripts/file/replaceFile.ts';
 import { readPolicy, type Key } from '../../scripts/policy/index.ts';
 import { Random } from '../../harness/random.ts';
 import { tollgate, type Run } from './fakeIo.ts';

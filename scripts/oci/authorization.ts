@@ -1,13 +1,11 @@
 import { Refusal } from '../cli/command.ts';
-import { parseChallenges, type Challenge } from './challenge.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
-import { failureOf, RegistryRefusal } from './registryError.ts';
-import { isToken, Secrets } from './secrets.ts';
-import { send, type Line, type WireRequest } from './wire.ts';
+import { failureOf, RegistryRefusal } from './failure.ts';
+import { type Line, send, type WireRequest } from './wire.ts';
 
 const MAX_ANSWER_BYTES = 256 * 1024;
 
-export interface AuthorizerOptions {
+interface AuthorizerOptions {
   readonly host: string;
   readonly scope: string;
   readonly source: CredentialSource;
@@ -147,4 +145,85 @@ function tokenIn(text: string): string | null {
 
 function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+/** One way to authenticate that a registry offers in `WWW-Authenticate`. */
+interface Challenge {
+  /** Lower case: `bearer`, `basic`. */
+  readonly scheme: string;
+  /** Names are lower case. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const PARAMETER = new RegExp(`\\s*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))\\s*(?:,|$)`, 'y');
+const SCHEME = new RegExp(`[\\s,]*(${TOKEN})(?:\\s+|\\s*(?=,)|$)`, 'y');
+/** RFC 7235 lets a scheme carry one bare value instead of parameters. */
+const TOKEN68 = /[A-Za-z0-9._~+/-]+=*\s*(?:,|$)/y;
+
+/**
+ * The challenges of a header (several headers are joined by commas), in order. Commas part both challenges and parameters;
+ * a word with `=` after it is a parameter. What cannot be read ends the list: the header comes from outside.
+ */
+export function parseChallenges(header: string): Challenge[] {
+  const challenges: Challenge[] = [];
+  let at = 0;
+  const take = (pattern: RegExp): RegExpExecArray | null => {
+    pattern.lastIndex = at;
+    const match = pattern.exec(header);
+    if (match !== null) at = pattern.lastIndex;
+    return match;
+  };
+  for (;;) {
+    const scheme = take(SCHEME)?.[1];
+    if (scheme === undefined) return challenges;
+    const parameters = new Map<string, string>();
+    for (let match = take(PARAMETER); match !== null; match = take(PARAMETER)) {
+      const value = match[2]?.replace(/\\(.)/g, '$1') ?? match[3] ?? '';
+      const name = match[1]?.toLowerCase() ?? '';
+      if (!parameters.has(name)) parameters.set(name, value);
+    }
+    if (parameters.size === 0 && !startsScheme(header, at)) take(TOKEN68);
+    challenges.push({ scheme: scheme.toLowerCase(), parameters });
+  }
+}
+
+/** True when another challenge follows (`Negotiate, Basic realm="x"`) rather than this one's bare value. */
+function startsScheme(header: string, at: number): boolean {
+  return /^\s*,/.test(header.slice(at)) || new RegExp(`^${TOKEN}\\s+${TOKEN}\\s*=`).test(header.slice(at));
+}
+
+/** What fits into a header beside the others. */
+const MAX_TOKEN_LENGTH = 64 * 1024;
+
+/** True for what an `Authorization` header can hold. */
+export function isToken(text: string): boolean {
+  return /^[\x21-\x7e]+$/.test(text) && text.length <= MAX_TOKEN_LENGTH;
+}
+
+/** What must not be shown: every secret that was used, in each form in which it is sent. A server might repeat one. */
+class Secrets {
+  private readonly known = new Set<string>();
+
+  add(secret: string): void {
+    if (secret === '') return;
+    const base64 = Buffer.from(secret).toString('base64');
+    const forms = [
+      secret,
+      encodeURIComponent(secret),
+      new URLSearchParams({ s: secret }).toString().slice(2),
+      JSON.stringify(secret).slice(1, -1),
+      base64,
+      base64.replace(/=+$/, ''),
+      Buffer.from(secret).toString('base64url'),
+    ];
+    for (const form of forms) this.known.add(form);
+  }
+
+  /** The text without any of them. To be called before a text is cut: half a secret is not found. */
+  redact = (text: string): string => {
+    let result = text;
+    for (const secret of [...this.known].sort((a, b) => b.length - a.length)) result = result.replaceAll(secret, '***');
+    return result;
+  };
 }

@@ -1,0 +1,129 @@
+import { readFile, realpath } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { UsageError } from '../cli/command.ts';
+import { inPackage, packageRoot } from '../file/packageRoot.ts';
+import { runToEnd } from '../program/run.ts';
+import type { Annotations } from './bundle.ts';
+
+export interface Ingredient {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  /** Package URL: the name that databases of vulnerabilities use. */
+  readonly purl: string;
+  readonly role: Role;
+}
+
+/** `compiled`: its code is in the module. `declarations`: its sources are read, none of its code is in. `tool`: it worked on the module. */
+export type Role = 'compiled' | 'declarations' | 'tool';
+
+const require = createRequire(import.meta.url);
+
+/** The module has few: the compiler brings its standard library along, host functions are declared by the SDK. */
+const ROLES: readonly (readonly [string, Role])[] = [
+  ['@solo-io/proxy-runtime', 'declarations'],
+  ['assemblyscript', 'compiled'],
+  ['binaryen', 'tool'],
+];
+
+interface PackageJson {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+}
+
+export interface Product {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  /** Hex digest of the wasm file. */
+  readonly sha256: string;
+  readonly ingredients: readonly Ingredient[];
+}
+
+/** What the module of this package is made of, as installed here. */
+export async function productOf(sha256: string): Promise<Product> {
+  const { name, version, license } = await packageJson(inPackage('package.json'));
+  return {
+    name,
+    version,
+    license,
+    sha256,
+    ingredients: await Promise.all(ROLES.map(([dependency, role]) => ingredient(dependency, role))),
+  };
+}
+
+async function ingredient(dependency: string, role: Role): Promise<Ingredient> {
+  const { name, version, license } = await packageJson(require.resolve(`${dependency}/package.json`));
+  return { name, version, license: license.trim(), purl: `pkg:npm/${name.replace('@', '%40')}@${version}`, role };
+}
+
+async function packageJson(path: string): Promise<PackageJson> {
+  return JSON.parse(await readFile(path, 'utf8')) as PackageJson;
+}
+
+interface PackageJson {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly repository?: string | { readonly url: string };
+}
+
+/** What the image says about the module that this package builds. No time: the same input gives the same bytes. */
+export async function ownAnnotations(): Promise<Annotations> {
+  const about = JSON.parse(await readFile(inPackage('package.json'), 'utf8')) as PackageJson;
+  const revision = await cleanRevision(packageRoot);
+  const source = sourceOf(about);
+  return {
+    'org.opencontainers.image.title': about.name,
+    'org.opencontainers.image.version': about.version,
+    ...(revision === null ? {} : { 'org.opencontainers.image.revision': revision }),
+    ...(source === null ? {} : { 'org.opencontainers.image.source': source }),
+    'org.opencontainers.image.licenses': about.license,
+  };
+}
+
+/** The address of the sources for people, from npm's way to write it: `git+https://host/x.git` is `https://host/x`. */
+function sourceOf({ repository }: PackageJson): string | null {
+  const text = typeof repository === 'string' ? repository : repository?.url;
+  return text === undefined ? null : text.replace(/^git\+/, '').replace(/\.git$/, '');
+}
+
+const KEY = /^[a-z0-9]+([./_-][a-z0-9]+)*$/;
+
+/** `--annotation KEY=VALUE`, several times. An empty value takes the annotation away. */
+export function withGiven(annotations: Annotations, given: readonly string[]): Annotations {
+  const result = { ...annotations };
+  for (const text of given) {
+    const at = text.indexOf('=');
+    const key = text.slice(0, Math.max(at, 0));
+    if (!KEY.test(key))
+      throw new UsageError(
+        `--annotation is KEY=VALUE with a key such as org.opencontainers.image.source; found "${text}"`,
+      );
+    if (at === text.length - 1) delete result[key];
+    else result[key] = text.slice(at + 1);
+  }
+  return result;
+}
+
+/**
+ * The commit of a checkout, when the files are what the commit says; otherwise null: an image must not claim a commit it
+ * was not made from. An installed package inside somebody else's checkout has no commit.
+ */
+export async function cleanRevision(folder: string): Promise<string | null> {
+  const top = await git(folder, ['rev-parse', '--show-toplevel']);
+  if (top === null || (await realpath(top)) !== (await realpath(folder))) return null;
+  const [commit, changes] = await Promise.all([
+    git(folder, ['rev-parse', 'HEAD']),
+    git(folder, ['status', '--porcelain']),
+  ]);
+  return changes === '' ? commit : null;
+}
+
+async function git(folder: string, args: string[]): Promise<string | null> {
+  // a hook or an alias that set these would make git answer for another repository
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')));
+  const { code, stdout } = await runToEnd('git', ['-C', folder, ...args], { env: { ...env, GIT_OPTIONAL_LOCKS: '0' } });
+  return code === 0 ? stdout.trimEnd() : null;
+}
