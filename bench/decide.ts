@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { counted } from '../harness/count/counted.ts';
-import { wasm } from '../scripts/host/webAssembly.ts';
+import { wasm } from '../scripts/host/module.ts';
 import { currentModule } from '../scripts/build/module.ts';
 import { line, median, spread } from './decide/fit.ts';
 import { withLiftedLimit } from './decide/liftedLimit.ts';

@@ -1,5 +1,6 @@
-import { serializePairs, type Pair } from '../../scripts/host/pairs.ts';
-import { wasm, type WasmMemory, type WasmModule } from '../../scripts/host/webAssembly.ts';
+import { serializePairs } from '../../scripts/host/memory.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
+import { type WasmMemory, type WasmModule, wasm } from '../../scripts/host/module.ts';
 
 /** What a request goes through in a worker. */
 interface Guest {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Pair } from '../../scripts/host/pairs.ts';
-import type { WasmModule } from '../../scripts/host/webAssembly.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
+import type { WasmModule } from '../../scripts/host/module.ts';
 import { BULK_BYTES, INSTRUCTIONS } from '../../harness/count/counted.ts';
 import { BareHost } from './bareHost.ts';
 

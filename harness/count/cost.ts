@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { meterOf } from './meter.ts';
 import { BULK_BYTES, INSTRUCTIONS, counted } from './counted.ts';
 import type { Host } from '../../scripts/host/host.ts';
-import { MODULE } from '../../scripts/host/module.ts';
-import { wasm, type WasmModule } from '../../scripts/host/webAssembly.ts';
+import { type WasmModule, wasm } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
 
 /** What something cost the module in a worker: exact, and the same on every machine. */
 export interface Cost {
@@ -18,18 +19,18 @@ export interface Cost {
 }
 
 /** The built module, counting what it executes. */
-export function loadCounted(path: string | URL = MODULE): WasmModule {
+export function loadCounted(path: string | URL = modulePath): WasmModule {
   return new wasm.Module(counted(readFileSync(path)));
 }
 
 /** Cost of `work` in the first worker of a host that runs a counted module. */
 export function costOf(host: Host, work: () => void): Cost {
   const worker = host.workers[0]!;
-  worker.meter.reset();
+  const meter = meterOf(worker);
+  meter.reset();
   const instructions = worker.global(INSTRUCTIONS);
   const bulkBytes = worker.global(BULK_BYTES);
   work();
-  const { meter } = worker;
   return {
     hostCalls: Object.fromEntries([...meter.calls].sort()),
     valueReturning: meter.valueReturning,

@@ -1,5 +1,5 @@
-import { HostFault } from '../../scripts/host/fault.ts';
-import type { WasmReader } from '../../scripts/host/wasmReader.ts';
+import { HostFault } from '../../scripts/host/abi.ts';
+import type { WasmReader } from '../../scripts/host/module.ts';
 
 /** What an instruction means for the counting of instructions. */
 export type Kind = 'plain' | 'marker' | 'bulk' | 'nextBegins' | 'markerThenNextBegins';

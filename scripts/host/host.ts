@@ -1,13 +1,11 @@
-import type { Backend } from './backend.ts';
-import type { Plugin, Root } from './context.ts';
-import type { Exchange } from './exchange.ts';
-import { closed, OpenRequest, type Upstream } from './openRequest.ts';
-import type { Pair } from './pairs.ts';
-import { Process, type LogLine } from './process.ts';
-import { Stream } from './stream.ts';
+import type { Backend } from './grpc.ts';
+import { type Plugin, type Root, Stream } from './stream.ts';
+import { type Exchange, OpenRequest, type Upstream, closed } from './openRequest.ts';
+import type { Pair } from './headers.ts';
+import { type LogLine, Process } from './process.ts';
 import type { Timeline } from './timeline.ts';
 import { Vm } from './vm.ts';
-import type { WasmModule } from './webAssembly.ts';
+import { loadModule, type WasmModule } from './module.ts';
 
 /** One configuration in force or draining, and its root in each VM that has it. */
 export interface Generation {
@@ -15,8 +13,6 @@ export interface Generation {
   readonly plugin: Plugin;
   readonly roots: Map<Vm, Root>;
 }
-
-export type { Exchange } from './exchange.ts';
 
 export interface HostOptions {
   readonly workers?: number;
@@ -158,4 +154,20 @@ export class Host {
   private timers(): [Vm, Root][] {
     return this.vms.flatMap((vm) => [...vm.roots.values()].map((root): [Vm, Root] => [vm, root]));
   }
+}
+
+/** The module's answer to a plugin config: taken, or refused with the line that it logs. */
+export type Answer = { readonly accepted: true } | { readonly accepted: false; readonly message: string };
+
+/**
+ * Asks a module whether it takes a plugin config (JSON), by giving it one in a VM of its own. `message` names the field, such
+ * as `plugin config: apis[0].paths: must …`, without a secret. Throws a HostFault when the wasm is no module for this host.
+ */
+export function acceptsConfig(wasm: Uint8Array, config: Uint8Array | string): Answer {
+  const process = new Process(Date.now());
+  const vm = new Vm(loadModule(wasm), process, 'question');
+  const plugin: Plugin = { name: 'tollgate', rootId: 'tollgate', configuration: Buffer.from(config) };
+  if (vm.startRoot(plugin) !== null) return { accepted: true };
+  const message = process.faults.at(-1) ?? process.logs.at(-1)?.message ?? 'no reason given';
+  return { accepted: false, message: message.replace(/^tollgate: /, '') };
 }

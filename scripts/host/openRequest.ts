@@ -1,11 +1,42 @@
-import { ACTION_CONTINUE } from './abi.ts';
-import type { Context, Root } from './context.ts';
-import type { Exchange } from './exchange.ts';
-import { HeaderMap } from './headerMap.ts';
-import { localReply } from './localReply.ts';
-import type { Pair } from './pairs.ts';
-import { Stream } from './stream.ts';
+import { HeaderMap, type Pair } from './headers.ts';
+import { ACTION_CONTINUE, NO_GRPC_STATUS } from './abi.ts';
+import { type Context, type LocalResponse, type Root, Stream } from './stream.ts';
 import type { Vm } from './vm.ts';
+
+/** A request that has ended, and what became of it. */
+export interface Exchange {
+  readonly response: HeaderMap;
+  readonly body: string;
+  /** What the upstream received, or null when the request ended here. */
+  readonly upstream: HeaderMap | null;
+  readonly details: string;
+  readonly filterState: ReadonlyMap<string, string>;
+}
+
+/** What the module decided, by name, as access logs show it; a field is absent where the decision did not get as far. */
+export interface Decision {
+  /** `allowed`, or why not: a code of docs/reasons.md. */
+  readonly reason: string;
+  readonly api?: string;
+  readonly route?: string;
+  readonly consumer?: string;
+  /** Public id of the key. */
+  readonly key?: string;
+  readonly plan?: string;
+}
+
+const DECISION = 'wasm.tollgate';
+
+/** The decision that the module left in the stream's filter state; null when it left none, as a dead VM does. */
+export function decisionOf({ filterState }: Pick<Exchange, 'filterState'>): Decision | null {
+  const line = filterState.get(DECISION);
+  if (line === undefined) return null;
+  const fields = line.split(' ').map((field) => {
+    const at = field.indexOf('=');
+    return [field.slice(0, at), field.slice(at + 1)] as const;
+  });
+  return Object.fromEntries(fields) as unknown as Decision;
+}
 
 export type Upstream = (request: HeaderMap) => Pair[];
 
@@ -122,4 +153,58 @@ export class OpenRequest {
 export function closed(stream: Stream): Exchange {
   const response = new HeaderMap([[':status', '503']]);
   return { response, body: '', upstream: null, details: 'wasm_fail_stream', filterState: stream.filterState };
+}
+
+export interface Reply {
+  readonly headers: HeaderMap;
+  readonly body: string;
+}
+
+/** Envoy's rule: exactly this type or this type with a suffix. `application/grpc-web` is not gRPC. */
+export function isGrpc(request: HeaderMap): boolean {
+  const type = request.first('content-type') ?? '';
+  return request.first(':path') !== undefined && (type === 'application/grpc' || type.startsWith('application/grpc+'));
+}
+
+/** What Envoy makes of a local response: problem body for HTTP, a trailers-only status for gRPC, no body for HEAD. */
+export function localReply(request: HeaderMap, response: LocalResponse): Reply {
+  const headers = new HeaderMap([[':status', String(response.status)], ...response.headers]);
+  const isHead = request.first(':method') === 'HEAD';
+  if (isGrpc(request)) return grpcReply(headers, response, isHead);
+  headers.remove('content-length');
+  if (response.body === '') {
+    headers.remove('content-type');
+    return { headers, body: '' };
+  }
+  headers.replace('content-length', String(Buffer.byteLength(response.body)));
+  if (headers.first('content-type') === undefined) headers.add('content-type', 'text/plain');
+  return { headers, body: isHead ? '' : response.body };
+}
+
+function grpcReply(headers: HeaderMap, response: LocalResponse, isHead: boolean): Reply {
+  headers.replace(':status', '200');
+  headers.replace('content-type', 'application/grpc');
+  if ((headers.first('grpc-status') ?? '') === '') {
+    const given = response.grpcStatus !== NO_GRPC_STATUS;
+    headers.replace('grpc-status', String(given ? response.grpcStatus : grpcStatusOf(response.status)));
+  }
+  if (response.body !== '' && !isHead) headers.replace('grpc-message', percentEncode(response.body));
+  headers.remove('content-length');
+  return { headers, body: '' };
+}
+
+/** What Envoy derives where the module gives no status: the reason the module always gives one. */
+function grpcStatusOf(httpStatus: number): number {
+  const known: Record<number, number> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 };
+  return known[httpStatus] ?? 2;
+}
+
+/** Bytes outside printable ASCII, and the percent sign. */
+function percentEncode(text: string): string {
+  return [...Buffer.from(text)]
+    .map((byte) => {
+      if (byte >= 0x20 && byte < 0x7e && byte !== 0x25) return String.fromCharCode(byte);
+      return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    })
+    .join('');
 }

@@ -1,12 +1,11 @@
-import { HostFault } from './fault.ts';
-import { GrpcClient } from './grpcClient.ts';
+import { HostFault, PARAMETERS, Result, type HostFunction, type HostFunctions } from './abi.ts';
+import { grpcCalls, GrpcClient } from './grpc.ts';
 import { GuestMemory } from './memory.ts';
-import { Meter } from './meter.ts';
-import { linkImports } from './imports.ts';
-import { newRoot, type Context, type Plugin, type Root } from './context.ts';
+import { headerCalls, replyCalls } from './streamCalls.ts';
+import { sharedDataCalls, systemCalls } from './systemCalls.ts';
+import { type Context, type Plugin, type Root, type Stream, newRoot } from './stream.ts';
 import type { Process } from './process.ts';
-import type { Stream } from './stream.ts';
-import { wasm, type WasmMemory, type WasmModule } from './webAssembly.ts';
+import { wasm, type WasmImports, type WasmMemory, type WasmModule } from './module.ts';
 
 type GuestFunction = (...args: number[]) => number | undefined;
 
@@ -15,9 +14,22 @@ const LINGER_MS = 5;
 /** Effects of one callback that may nest: each reply enters the VM again inside the last. In Envoy V8's stack ends at about 350. */
 const MOST_NESTED = 64;
 
+/** What crosses the border between host and guest. */
+export interface Observer {
+  /** The host enters the guest, malloc included. */
+  entered(): void;
+  /** The guest calls the host function of this name, such as `proxy_log`. */
+  called(name: string): void;
+  /** Bytes handed to the guest through its malloc. */
+  handed(bytes: number): void;
+  /** Bytes that the guest handed to the host. */
+  took(bytes: number): void;
+}
+
 /** One instance of the module with its roots and streams: what a worker thread has. */
 export class Vm {
-  readonly meter = new Meter();
+  /** Hears of what crosses the border between host and guest, for those who measure. */
+  observer: Observer | null = null;
   readonly memory: GuestMemory;
   readonly contexts = new Map<number, Context>();
   readonly roots = new Map<number, Root>();
@@ -48,6 +60,7 @@ export class Vm {
   ) {
     const instance = new wasm.Instance(module, linkImports(this));
     this.exports = instance.exports;
+    if (this.exports['memory'] === undefined) throw new HostFault('module: no memory');
     this.memory = new GuestMemory(instance.exports.memory as WasmMemory);
     this.restricted = false;
     if (!this.has('malloc')) throw new HostFault('module: no malloc');
@@ -191,8 +204,27 @@ export class Vm {
     return pointer >>> 0;
   }
 
+  /** Hands a value to the guest through its malloc; an empty one without a malloc call. */
+  hand(bytes: Buffer, pointerPointer: number, sizePointer: number, what: string): number {
+    let pointer = 0;
+    if (bytes.length > 0) {
+      this.observer?.handed(bytes.length);
+      pointer = this.malloc(bytes.length);
+      bytes.copy(this.memory.target(pointer, bytes.length, `${what}: memory from malloc`));
+    }
+    this.memory.setU32(pointerPointer, pointer, `${what}: place for the pointer`);
+    this.memory.setU32(sizePointer, bytes.length, `${what}: place for the size`);
+    return Result.ok;
+  }
+
+  /** Misuse is a fault of a strict VM; otherwise it is the status Envoy would answer. */
+  misuse(message: string, status: number): number {
+    if (this.strict) throw new HostFault(message);
+    return status;
+  }
+
   private enter(name: string, ...args: number[]): number | undefined {
-    this.meter.entries++;
+    this.observer?.entered();
     return (this.exports[name] as GuestFunction)(...args);
   }
 
@@ -226,4 +258,26 @@ export class Vm {
     const kind = error instanceof HostFault ? 'misuse' : 'trap';
     this.process.faults.push(`${this.name}: ${kind} in ${name}: ${this.failed.message}`);
   }
+}
+
+/** The whole ABI bound to a VM: observed, restricted where a host restricts it, pointers unsigned. */
+function linkImports(vm: Vm): WasmImports {
+  const functions: HostFunctions = {
+    ...headerCalls(vm),
+    ...replyCalls(vm),
+    ...grpcCalls(vm),
+    ...sharedDataCalls(vm),
+    ...systemCalls(vm),
+  };
+  const env: Record<string, HostFunction> = {};
+  for (const name of Object.keys(PARAMETERS)) {
+    const call = functions[name] ?? (() => Result.unimplemented);
+    env[`proxy_${name}`] = (...args) => {
+      if (vm.restricted && name !== 'log') throw new HostFault(`proxy_${name}: called where only log may be`);
+      vm.observer?.called(`proxy_${name}`);
+      for (let i = 0; i < args.length; i++) if (typeof args[i] === 'number') args[i] = args[i]! >>> 0;
+      return call(...args);
+    };
+  }
+  return { env };
 }

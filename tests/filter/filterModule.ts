@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { serializePairs, type Pair } from '../../scripts/host/pairs.ts';
-import { wasm, type WasmMemory, type WasmModule } from '../../scripts/host/webAssembly.ts';
+import { serializePairs } from '../../scripts/host/memory.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
+import { type WasmMemory, type WasmModule, wasm } from '../../scripts/host/module.ts';
 
 export const FILTER_MODULE = new URL('../../build/filter-test.wasm', import.meta.url);
 

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { compileModule } from '../../scripts/build/module.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { Random } from '../../harness/random.ts';
-import { wasm, type WasmMemory, type WasmModule } from '../../scripts/host/webAssembly.ts';
+import { type WasmMemory, type WasmModule, wasm } from '../../scripts/host/module.ts';
 
 const STEPS = 20_000;
 const MOST_BYTES = 5000;

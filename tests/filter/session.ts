@@ -1,7 +1,7 @@
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
-import { HeaderMap } from '../../scripts/host/headerMap.ts';
-import { isGrpc, localReply } from '../../scripts/host/localReply.ts';
+import { HeaderMap } from '../../scripts/host/headers.ts';
+import { isGrpc, localReply } from '../../scripts/host/openRequest.ts';
 import { requestPairs } from '../host/requests.ts';
 import { policyConfig } from '../host/policyConfig.ts';
 import { upstreamOf, upstreamStatus } from '../host/session.ts';

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { meterOf } from '../../harness/count/meter.ts';
 import { KEY, pluginConfig } from '../../harness/config.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
 
 /** What one request may cost at most, whatever the machine. */
 const MOST = { valueReturning: 1, hostCalls: 9, entries: 5 };
 const MILLION = 1_000_000;
 
-const module = loadModule(MODULE);
+const module = loadModule(modulePath);
 const ALLOWED: Pair[] = [
   [':authority', 'api.example.com'],
   [':path', '/v1/pets?limit=10'],
@@ -57,7 +59,7 @@ describe('what a request costs', () => {
   it('stays within the budget when it is allowed, has two quotas in balance and a route', (t) => {
     const host = openHost();
     warmUp(host);
-    const { meter } = host.workers[0]!;
+    const meter = meterOf(host.workers[0]!);
     meter.reset();
     const exchange = host.request(ALLOWED);
     assert.match(exchange.filterState.get('wasm.tollgate') ?? '', /^reason=allowed .*route=petstore\/v2/);
@@ -70,7 +72,7 @@ describe('what a request costs', () => {
   it('goes to shared data less than once in a hundred requests at a steady rate', (t) => {
     const host = openHost();
     warmUp(host);
-    const { meter } = host.workers[0]!;
+    const meter = meterOf(host.workers[0]!);
     meter.reset();
     const requests = 20_000;
     for (let i = 0; i < requests; i++) {
@@ -95,7 +97,7 @@ describe('what a request costs', () => {
     it(`stays within the budget when it is refused with ${reason}`, (t) => {
       const host = openHost();
       host.request(headers);
-      const { meter } = host.workers[0]!;
+      const meter = meterOf(host.workers[0]!);
       meter.reset();
       const exchange = host.request(headers);
       assert.match(exchange.filterState.get('wasm.tollgate') ?? '', new RegExp(`^reason=${reason}`));
@@ -117,7 +119,7 @@ describe('what a request costs', () => {
       ),
     );
     for (let i = 0; i < 3; i++) host.request(ALLOWED);
-    const { meter } = host.workers[0]!;
+    const meter = meterOf(host.workers[0]!);
     meter.reset();
     const exchange = host.request(ALLOWED);
     assert.equal(exchange.response.first(':status'), '429');

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Backend, GrpcCall } from '../../scripts/host/backend.ts';
+import type { Backend, GrpcCall } from '../../scripts/host/grpc.ts';
 import { guest } from './guest.ts';
 import { Host } from '../../scripts/host/host.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
 import { Timeline } from '../../scripts/host/timeline.ts';
-import type { WasmModule } from '../../scripts/host/webAssembly.ts';
+import type { WasmModule } from '../../scripts/host/module.ts';
 
 const REQUEST: Pair[] = [
   [':authority', 'a.test'],

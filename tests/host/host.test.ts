@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { meterOf } from '../../harness/count/meter.ts';
 import { Result } from '../../scripts/host/abi.ts';
 import { guest } from './guest.ts';
-import { HeaderMap } from '../../scripts/host/headerMap.ts';
+import { HeaderMap, type Pair } from '../../scripts/host/headers.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { localReply } from '../../scripts/host/localReply.ts';
-import { parsePairs, serializePairs, type Pair } from '../../scripts/host/pairs.ts';
-import { SharedData } from '../../scripts/host/sharedData.ts';
+import { localReply } from '../../scripts/host/openRequest.ts';
+import { parsePairs, serializePairs } from '../../scripts/host/memory.ts';
+import { SharedData } from '../../scripts/host/process.ts';
 
 const REQUEST: Pair[] = [
   [':authority', 'a.test'],
@@ -32,11 +33,11 @@ describe('the host in Node', () => {
   it('lets a request through that the guest lets through, and calls only what is exported', () => {
     const host = new Host(guest('', CONTINUE));
     assert.ok(host.load('{}'));
-    host.workers[0]!.meter.reset();
+    const meter = meterOf(host.workers[0]!);
     const { upstream, response } = host.request(REQUEST);
     assert.deepEqual(upstream?.pairs, REQUEST);
     assert.equal(response.first(':status'), '200');
-    assert.equal(host.workers[0]!.meter.entries, 1);
+    assert.equal(meter.entries, 1);
   });
 
   it('refuses a configuration when the canary does, and keeps the one before', () => {

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fullConfig } from './badConfigs.ts';
 import { KEY, pluginConfig } from '../../harness/config.ts';
-import { newRoot, type Context, type Plugin } from '../../scripts/host/context.ts';
+import { type Context, type Plugin, Stream, newRoot } from '../../scripts/host/stream.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
 import { Process } from '../../scripts/host/process.ts';
 import { Random } from '../../harness/random.ts';
-import { Stream } from '../../scripts/host/stream.ts';
 import { Vm } from '../../scripts/host/vm.ts';
 
-const module = loadModule(MODULE);
+const module = loadModule(modulePath);
 const QUOTAS = [{ name: 'q', limit: 1_000_000, window: 'hour' }];
 const GOOD = JSON.stringify(pluginConfig(QUOTAS));
 const REQUEST: Pair[] = [

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BAD_CONFIGS, fullConfig } from './badConfigs.ts';
 import { KEY, keyOf, pluginConfig } from '../../harness/config.ts';
-import type { Plugin } from '../../scripts/host/context.ts';
+import type { Plugin } from '../../scripts/host/stream.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
 import { Process } from '../../scripts/host/process.ts';
 import { Random } from '../../harness/random.ts';
 import { Vm } from '../../scripts/host/vm.ts';
 
-const module = loadModule(MODULE);
+const module = loadModule(modulePath);
 const QUOTAS = [{ name: 'q', limit: 1_000_000, window: 'hour' }];
 const GOOD = JSON.stringify(pluginConfig(QUOTAS));
 const REQUEST: Pair[] = [

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pluginConfig } from '../../harness/config.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
 
-const module = loadModule(MODULE);
+const module = loadModule(modulePath);
 const EDITS = 6;
 
 /** A config of one plan with `consumers` consumers, a key to each; `edit` makes it another. */

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KEY, pluginConfig } from '../../harness/config.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
 
 const CONFIG = JSON.stringify(pluginConfig([{ name: 'q', limit: 1_000_000, window: 'hour' }]));
 
@@ -13,7 +14,7 @@ function requestWithForeignHeaders(count: number): Pair[] {
 }
 
 test('removes hundreds of foreign identity headers', () => {
-  const host = new Host(loadModule(MODULE), { workers: 1 });
+  const host = new Host(loadModule(modulePath), { workers: 1 });
   host.load(CONFIG);
   const exchange = host.request(requestWithForeignHeaders(300));
   assert.equal(exchange.response.first(':status'), '200');
@@ -25,7 +26,7 @@ test('removes hundreds of foreign identity headers', () => {
 });
 
 test('refuses with internal_error what has more of them than it can remove', () => {
-  const host = new Host(loadModule(MODULE), { workers: 1 });
+  const host = new Host(loadModule(modulePath), { workers: 1 });
   host.load(CONFIG);
   const exchange = host.request(requestWithForeignHeaders(600));
   assert.equal(exchange.response.first(':status'), '500');

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digest, keyOf, pluginConfig } from '../../harness/config.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -17,7 +18,7 @@ function policyOf(host: Host, consumer: number): string[] {
 }
 
 test('ratelimit-policy names the limit of each subscription, whoever asked before', () => {
-  const host = new Host(loadModule(MODULE));
+  const host = new Host(loadModule(modulePath));
   const limits = [5, 9_007_199_254_740_992, 70];
   const config = pluginConfig([{ name: 'hourly', limit: 100, window: 'hour' }]);
   const consumers = [null, ...limits].map((limit, i) => ({
@@ -35,7 +36,7 @@ test('ratelimit-policy names the limit of each subscription, whoever asked befor
 });
 
 test('ratelimit-policy follows the length of the month', () => {
-  const host = new Host(loadModule(MODULE), { startMs: Date.UTC(2026, 0, 31, 23) });
+  const host = new Host(loadModule(modulePath), { startMs: Date.UTC(2026, 0, 31, 23) });
   const quotas = [
     { name: 'monthly', limit: 100, window: 'month' },
     { name: 'q', limit: 7, window: 'day' },

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { keyOf, pluginConfig, type Quota } from '../../harness/config.ts';
-import { Host, type Generation } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { type Generation, Host } from '../../scripts/host/host.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
 
-export const module = loadModule(MODULE);
+export const module = loadModule(modulePath);
 export const START_MS = Date.UTC(2026, 0, 15, 12, 10);
 export const SEEDS = [1, 2, 3, 4, 5];
 /** Ticks in this much time bring every idle lease back. */

@@ -1,7 +1,5 @@
 import type { WireRequest } from '../cases/wire.ts';
-import { withoutNominated } from '../../scripts/host/connection.ts';
-import { joinHeaders } from '../../scripts/host/joinedHeaders.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { joinHeaders, withoutNominated, type Pair } from '../../scripts/host/headers.ts';
 
 /** A request's header map in Envoy's order: authority, path, method, scheme, then the rest; a further host joins the first. */
 export function requestPairs(request: WireRequest): Pair[] {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { KEY, pluginConfig } from '../../harness/config.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
 
-const module = loadModule(MODULE);
+const module = loadModule(modulePath);
 const REQUEST: Pair[] = [
   [':authority', 'a.test'],
   [':path', '/v1/pets'],

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { meterOf } from '../../harness/count/meter.ts';
 import { KEY, keyOf, pluginConfig } from '../../harness/config.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
 
 const UNKNOWN = 'no-such-key-at-all';
 const WHOLE = 'sixty-four-kilobytes-'.repeat(3200);
@@ -52,7 +54,7 @@ const REQUESTS: Pair[][] = [
 
 describe('keys', () => {
   it('turn up in no log, reply, detail, filter state, metric or shared data', () => {
-    const host = new Host(loadModule(MODULE), { workers: 2 });
+    const host = new Host(loadModule(modulePath), { workers: 2 });
     const config = {
       ...pluginConfig([{ name: 'q', limit: 6, window: 'month' }], { consumers: 2 }),
       keySources: [{ header: 'x-api-key' }, { authorization: 'Bearer' }, { query: 'api_key' }, { cookie: 'api_key' }],
@@ -86,9 +88,9 @@ describe('keys', () => {
   });
 
   it('cost the same work in host calls whatever is wrong with them', () => {
-    const host = new Host(loadModule(MODULE));
+    const host = new Host(loadModule(modulePath));
     assert.ok(host.load(JSON.stringify(pluginConfig([], {}))));
-    const { meter } = host.workers[0]!;
+    const meter = meterOf(host.workers[0]!);
     const calls = ['x', UNKNOWN, KEY.slice(1), `${KEY}x`, 'k'.repeat(4096), 'k'.repeat(4097), `${KEY}\xff`, WHOLE].map(
       (key) => {
         meter.reset();

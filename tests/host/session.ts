@@ -1,10 +1,10 @@
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
-import type { HeaderMap } from '../../scripts/host/headerMap.ts';
-import { isUpgrade } from '../../scripts/host/connection.ts';
-import { Host, type Exchange } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { type HeaderMap, isUpgrade, type Pair } from '../../scripts/host/headers.ts';
+import { Host } from '../../scripts/host/host.ts';
+import { decisionOf, type Exchange } from '../../scripts/host/openRequest.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
 import { policyConfig } from './policyConfig.ts';
 import { requestPairs } from './requests.ts';
 
@@ -13,7 +13,7 @@ const TICKED_MS = 30_000;
 
 /** The whole module on the host in Node; requests go round the workers in turn. */
 export function hostRunner(workers: number): Runner {
-  const module = loadModule(MODULE);
+  const module = loadModule(modulePath);
   return {
     name: `module in Node, ${workers === 1 ? 'one worker' : `${workers} workers`}`,
     virtualTime: true,
@@ -77,7 +77,7 @@ function outcomeOf(exchange: Exchange): Outcome {
     headers: exchange.response.pairs,
     body: exchange.body,
     upstream: exchange.upstream && upstreamOf(exchange.upstream),
-    reason: /(?:^| )reason=(\S+)/.exec(log ?? '')?.[1] ?? `none (${exchange.details})`,
+    reason: decisionOf(exchange)?.reason ?? `none (${exchange.details})`,
     ...(log === undefined ? {} : { log }),
   };
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pluginConfig } from '../../harness/config.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
 import { Process } from '../../scripts/host/process.ts';
 import { Stream } from '../../scripts/host/stream.ts';
 import { Vm } from '../../scripts/host/vm.ts';
@@ -22,7 +23,7 @@ function passOn(
   request: Pair[] = DECIDED,
 ): { headers: string[]; path: string | undefined; log: string | undefined } {
   const process = new Process(Date.UTC(2026, 0, 1));
-  const vm = new Vm(loadModule(MODULE), process, 'vm');
+  const vm = new Vm(loadModule(modulePath), process, 'vm');
   const root = vm.startRoot({ name: 'second', rootId: 'second', configuration: Buffer.from(JSON.stringify(CONFIG)) });
   assert.ok(root);
   const stream = new Stream(request);

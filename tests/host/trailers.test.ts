@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KEY, pluginConfig } from '../../harness/config.ts';
-import { HeaderMap } from '../../scripts/host/headerMap.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import { HeaderMap } from '../../scripts/host/headers.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
 import { Process } from '../../scripts/host/process.ts';
 import { Stream } from '../../scripts/host/stream.ts';
 import { Vm } from '../../scripts/host/vm.ts';
 
 test('headers of Tollgate do not pass in trailers', () => {
   const process = new Process(Date.UTC(2026, 0, 1));
-  const vm = new Vm(loadModule(MODULE), process, 'vm');
+  const vm = new Vm(loadModule(modulePath), process, 'vm');
   const configuration = Buffer.from(JSON.stringify(pluginConfig([{ name: 'q', limit: 10, window: 'hour' }])));
   const root = vm.startRoot({ name: 'tollgate', rootId: 'tollgate', configuration });
   assert.ok(root);

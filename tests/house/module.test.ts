@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { buildModule, compileModule } from '../../scripts/build/module.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { wasm } from '../../scripts/host/webAssembly.ts';
+import { wasm } from '../../scripts/host/module.ts';
 
 let scratch = '';
 before(async () => {

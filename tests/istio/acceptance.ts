@@ -6,7 +6,8 @@ import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
 import { availableComponents } from '../../harness/components/available.ts';
 import { documents, KubeError, type KubeObject } from '../../harness/mesh/kubeClient.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
@@ -96,7 +97,7 @@ export function acceptanceTests(mesh: MeshUnderTest): void {
     });
 
     it('holds a plugin config that the module takes, and refuses with any value of another type or field misspelt', async () => {
-      const host = new Host(loadModule(MODULE), { workers: 1 });
+      const host = new Host(loadModule(modulePath), { workers: 1 });
       const configs = (await emitted())
         .flatMap(({ objects }) => objects)
         .flatMap(({ spec }) => (spec as Record<string, unknown> | undefined)?.[PLUGIN_CONFIG] ?? []);

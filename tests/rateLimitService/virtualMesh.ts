@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import type { PluginConfig } from '../../harness/config.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
-import type { OpenRequest } from '../../scripts/host/openRequest.ts';
-import type { Pair } from '../../scripts/host/pairs.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
+import { decisionOf, type OpenRequest } from '../../scripts/host/openRequest.ts';
+import type { Pair } from '../../scripts/host/headers.ts';
 import { Timeline } from '../../scripts/host/timeline.ts';
 import {
   keyOf,
@@ -16,7 +17,7 @@ import {
 import { VirtualRateLimitService } from './virtualRateLimitService.ts';
 
 export const START_MS = Date.UTC(2026, 0, 15, 12, 10);
-const module = loadModule(MODULE);
+const module = loadModule(modulePath);
 
 export interface VirtualMeshOptions extends MeshOptions {
   readonly envoys: number;
@@ -148,5 +149,5 @@ export function requestOf(consumer: string): Pair[] {
 function reasonOf(request: OpenRequest): string {
   const { exchange } = request;
   if (exchange === null) return 'gone';
-  return /(?:^| )reason=(\S+)/.exec(exchange.filterState.get('wasm.tollgate') ?? '')?.[1] ?? exchange.details;
+  return decisionOf(exchange)?.reason ?? exchange.details;
 }

@@ -1,4 +1,4 @@
-import type { Backend, GrpcCall } from '../../scripts/host/backend.ts';
+import type { Backend, GrpcCall } from '../../scripts/host/grpc.ts';
 import type { Random } from '../../harness/random.ts';
 import type { Timeline } from '../../scripts/host/timeline.ts';
 import { RateLimitServiceModel, type Rule } from '../../harness/rateLimitService/rateLimitServiceModel.ts';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { meterOf } from '../../harness/count/meter.ts';
 import type { OpenRequest } from '../../scripts/host/openRequest.ts';
 import { Random } from '../../harness/random.ts';
 import { meshConfig, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
@@ -119,21 +120,22 @@ describe('a storm of requests that wait', () => {
   it('does bounded work in each callback', (t) => {
     const mesh = open(1_000_000, { consumers: MANY, latencyMs: () => 30 });
     const vm = mesh.hosts[0]!.workers[0]!;
+    const meter = meterOf(vm);
     const most: Record<string, number> = {};
     const call = vm.call.bind(vm);
     // What a callback defers enters the VM by itself, and is counted by itself.
     vm.call = (context, name, ...args) => {
-      const before = vm.meter.hostCalls;
+      const before = meter.hostCalls;
       let during = 0;
       const defer = vm.defer.bind(vm);
       vm.defer = (effect) =>
         defer(() => {
-          during ||= vm.meter.hostCalls - before;
+          during ||= meter.hostCalls - before;
           effect();
         });
       const result = call(context, name, ...args);
       vm.defer = defer;
-      most[name] = Math.max(most[name] ?? 0, during || vm.meter.hostCalls - before);
+      most[name] = Math.max(most[name] ?? 0, during || meter.hostCalls - before);
       return result;
     };
     for (let i = 0; i < 3000; i++) mesh.ask(0, 0, `c${i}`);

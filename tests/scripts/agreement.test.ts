@@ -4,9 +4,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { compilePolicy, readPolicy } from '../../scripts/policy/index.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule, MODULE } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/module.ts';
+import { modulePath } from '../../scripts/build/module.ts';
 
-const skip = existsSync(MODULE) ? false : 'build/tollgate.wasm is not built';
+const skip = existsSync(modulePath) ? false : 'build/tollgate.wasm is not built';
 
 /** Values at the edges of what the tool takes, on both sides; the tool sorts out which are valid. */
 const edge = {
@@ -246,7 +247,7 @@ function policyOf(p: Parts): string {
 }
 
 test('the module takes whatever check takes', { skip }, () => {
-  const host = new Host(loadModule(MODULE), { workers: 1 });
+  const host = new Host(loadModule(modulePath), { workers: 1 });
   let valid = 0;
   let ofMesh = 0;
   fc.assert(
@@ -267,7 +268,7 @@ test('the module takes whatever check takes', { skip }, () => {
 });
 
 test('the module takes the example policies', { skip }, () => {
-  const host = new Host(loadModule(MODULE), { workers: 1 });
+  const host = new Host(loadModule(modulePath), { workers: 1 });
   for (const file of [
     './compile/everything.policy.yaml',
     '../../examples/petstore.policy.yaml',

@@ -1,9 +1,7 @@
-interface Counter {
-  count: number;
-}
+import type { Observer, Vm } from '../../scripts/host/vm.ts';
 
 /** What crossed the border between host and guest: the exact costs, whatever the machine. */
-export class Meter {
+export class Meter implements Observer {
   hostCalls = 0;
   /** Host calls that re-entered the guest through malloc. */
   valueReturning = 0;
@@ -11,20 +9,25 @@ export class Meter {
   entries = 0;
   bytesToGuest = 0;
   bytesFromGuest = 0;
-  private readonly counters = new Map<string, Counter>();
+  /** Calls by function, those that were made. */
+  readonly calls = new Map<string, number>();
 
-  /** Counts the calls of one function; to be asked for once. */
-  counter(name: string): Counter {
-    const counter = this.counters.get(name) ?? { count: 0 };
-    this.counters.set(name, counter);
-    return counter;
+  entered(): void {
+    this.entries++;
   }
 
-  /** Calls by function, those that were made. */
-  get calls(): Map<string, number> {
-    return new Map(
-      [...this.counters].flatMap(([name, { count }]): [string, number][] => (count === 0 ? [] : [[name, count]])),
-    );
+  called(name: string): void {
+    this.hostCalls++;
+    this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
+  }
+
+  handed(bytes: number): void {
+    this.valueReturning++;
+    this.bytesToGuest += bytes;
+  }
+
+  took(bytes: number): void {
+    this.bytesFromGuest += bytes;
   }
 
   reset(): void {
@@ -33,7 +36,7 @@ export class Meter {
     this.entries = 0;
     this.bytesToGuest = 0;
     this.bytesFromGuest = 0;
-    for (const counter of this.counters.values()) counter.count = 0;
+    this.calls.clear();
   }
 
   /** One line a test can print. */
@@ -44,4 +47,12 @@ export class Meter {
       `${this.bytesToGuest} B in, ${this.bytesFromGuest} B out: ${names.join(', ')}`
     );
   }
+}
+
+/** The meter of a VM, which counts from the first time that somebody asks for it. */
+export function meterOf(vm: Vm): Meter {
+  if (vm.observer instanceof Meter) return vm.observer;
+  const meter = new Meter();
+  vm.observer = meter;
+  return meter;
 }

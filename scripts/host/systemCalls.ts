@@ -1,5 +1,5 @@
 import { BufferType, LOG_LEVELS, MetricType, Result } from './abi.ts';
-import { misuse, returnBytes, type HostFunctions } from './hostFunction.ts';
+import type { HostFunctions } from './abi.ts';
 import type { Vm } from './vm.ts';
 
 /** Envoy keeps a metric's type in the low bits of its id, so that ids begin at 4. */
@@ -14,7 +14,7 @@ function basics(vm: Vm): HostFunctions {
   return {
     log: (level, pointer, size) => {
       const name = LOG_LEVELS[level];
-      if (name === undefined) return misuse(vm, `log level ${level}`, Result.badArgument);
+      if (name === undefined) return vm.misuse(`log level ${level}`, Result.badArgument);
       vm.process.logs.push({ vm: vm.name, level: name, message: vm.memory.text(pointer, size, 'log message') });
       return Result.ok;
     },
@@ -28,7 +28,7 @@ function basics(vm: Vm): HostFunctions {
     },
     set_tick_period_milliseconds: (periodMs) => {
       const root = (vm.effective ?? vm.current)?.root;
-      if (root === undefined) return misuse(vm, 'set_tick_period without a context', Result.ok);
+      if (root === undefined) return vm.misuse('set_tick_period without a context', Result.ok);
       vm.setTickPeriod(root, periodMs);
       return Result.ok;
     },
@@ -37,7 +37,7 @@ function basics(vm: Vm): HostFunctions {
       const context = id === 0 ? null : vm.contexts.get(id);
       if (context === undefined) return Result.badArgument;
       if (context?.ended)
-        return misuse(vm, 'set_effective_context to a stream that has ended: what follows crashes Envoy', Result.ok);
+        return vm.misuse('set_effective_context to a stream that has ended: what follows crashes Envoy', Result.ok);
       vm.effective = context;
       return Result.ok;
     },
@@ -62,12 +62,12 @@ function properties(vm: Vm): HostFunctions {
       // Segments are separated by NUL; a trailing one does not count.
       const value = known(vm.memory.text(path, pathSize, 'property path').replace(/\0+$/, ''));
       if (value === undefined) return Result.notFound;
-      return returnBytes(vm, Buffer.from(value, 'latin1'), valuePointer, sizePointer, 'get_property');
+      return vm.hand(Buffer.from(value, 'latin1'), valuePointer, sizePointer, 'get_property');
     },
     set_property: (path, pathSize, value, valueSize) => {
-      vm.meter.bytesFromGuest += pathSize + valueSize;
+      vm.observer?.took(pathSize + valueSize);
       const { stream } = vm;
-      if (stream === null) return misuse(vm, 'set_property outside a stream', Result.notFound);
+      if (stream === null) return vm.misuse('set_property outside a stream', Result.notFound);
       const name = `wasm.${vm.memory.text(path, pathSize, 'property path')}`;
       stream.filterState.set(name, vm.memory.text(value, valueSize, 'property value'));
       return Result.ok;
@@ -84,15 +84,15 @@ function buffers(vm: Vm): HostFunctions {
   };
   return {
     get_buffer_bytes: (type, start, length, pointerPointer, sizePointer) => {
-      if (type > BufferType.last) return misuse(vm, `buffer ${type} does not exist`, Result.badArgument);
+      if (type > BufferType.last) return vm.misuse(`buffer ${type} does not exist`, Result.badArgument);
       const bytes = content(type);
       if (bytes === null) return Result.notFound;
       if (start + length > 0xffffffff) return Result.badArgument;
       const slice = bytes.subarray(Math.min(start, bytes.length), Math.min(start + length, bytes.length));
-      return returnBytes(vm, slice, pointerPointer, sizePointer, 'get_buffer_bytes');
+      return vm.hand(slice, pointerPointer, sizePointer, 'get_buffer_bytes');
     },
     get_buffer_status: (type, lengthPointer, flagsPointer) => {
-      if (type > BufferType.last) return misuse(vm, `buffer ${type} does not exist`, Result.badArgument);
+      if (type > BufferType.last) return vm.misuse(`buffer ${type} does not exist`, Result.badArgument);
       const bytes = content(type);
       if (bytes === null) return Result.notFound;
       vm.memory.setU32(lengthPointer, bytes.length, 'get_buffer_status: place for the length');
@@ -107,7 +107,7 @@ function metrics(vm: Vm): HostFunctions {
   const byId = (id: number) => store.byName.get(nameOf(vm, id) ?? '');
   return {
     define_metric: (type, name, nameSize, idPointer) => {
-      if (type > MetricType.histogram) return misuse(vm, `metric type ${type}`, Result.badArgument);
+      if (type > MetricType.histogram) return vm.misuse(`metric type ${type}`, Result.badArgument);
       const text = vm.memory.text(name, nameSize, 'metric name');
       store.define(type, text);
       vm.memory.setU32(idPointer, vm.metricNames.push(text) * METRIC_ID_STEP + type, 'define_metric: place for the id');
@@ -115,19 +115,19 @@ function metrics(vm: Vm): HostFunctions {
     },
     increment_metric: (id, offset) => {
       const metric = byId(id);
-      if (metric === undefined) return misuse(vm, `increment of unknown metric ${id}`, Result.notFound);
+      if (metric === undefined) return vm.misuse(`increment of unknown metric ${id}`, Result.notFound);
       const step = BigInt(offset);
-      if (metric.type === MetricType.histogram) return misuse(vm, 'increment of a histogram', Result.badArgument);
+      if (metric.type === MetricType.histogram) return vm.misuse('increment of a histogram', Result.badArgument);
       if (metric.type === MetricType.counter && step <= 0n) {
-        return misuse(vm, `counter ${nameOf(vm, id)} incremented by ${step}`, Result.badArgument);
+        return vm.misuse(`counter ${nameOf(vm, id)} incremented by ${step}`, Result.badArgument);
       }
-      if (metric.value + step < 0n) return misuse(vm, `gauge ${nameOf(vm, id)} below zero`, Result.ok);
+      if (metric.value + step < 0n) return vm.misuse(`gauge ${nameOf(vm, id)} below zero`, Result.ok);
       metric.value += step;
       return Result.ok;
     },
     record_metric: (id, value) => {
       const metric = byId(id);
-      if (metric === undefined) return misuse(vm, `record of unknown metric ${id}`, Result.notFound);
+      if (metric === undefined) return vm.misuse(`record of unknown metric ${id}`, Result.notFound);
       const given = BigInt.asUintN(64, BigInt(value));
       if (metric.type === MetricType.counter) metric.value += given;
       else metric.value = given;
@@ -135,7 +135,7 @@ function metrics(vm: Vm): HostFunctions {
     },
     get_metric: (id, pointer) => {
       const metric = byId(id);
-      if (metric === undefined) return misuse(vm, `read of unknown metric ${id}`, Result.notFound);
+      if (metric === undefined) return vm.misuse(`read of unknown metric ${id}`, Result.notFound);
       vm.memory.setU64(pointer, metric.value, 'get_metric');
       return Result.ok;
     },
@@ -144,4 +144,26 @@ function metrics(vm: Vm): HostFunctions {
 
 function nameOf(vm: Vm, id: number): string | undefined {
   return vm.metricNames[Math.floor(id / METRIC_ID_STEP) - 1];
+}
+
+/** Shared data of the process. Queues answer as if nobody had registered one. */
+export function sharedDataCalls(vm: Vm): HostFunctions {
+  const { sharedData } = vm.process;
+  return {
+    get_shared_data: (key, keySize, valuePointer, sizePointer, casPointer) => {
+      const entry = sharedData.get(vm.memory.text(key, keySize, 'shared data key'));
+      if (entry === undefined) return Result.notFound;
+      vm.hand(entry.value, valuePointer, sizePointer, 'get_shared_data');
+      vm.memory.setU32(casPointer, entry.cas, 'get_shared_data: place for cas');
+      return Result.ok;
+    },
+    set_shared_data: (key, keySize, value, valueSize, cas) => {
+      vm.observer?.took(keySize + valueSize);
+      const name = vm.memory.text(key, keySize, 'shared data key');
+      return sharedData.set(name, vm.memory.read(value, valueSize, 'shared data value'), cas);
+    },
+    resolve_shared_queue: () => Result.notFound,
+    dequeue_shared_queue: () => Result.notFound,
+    enqueue_shared_queue: () => Result.notFound,
+  };
 }
