@@ -4,6 +4,7 @@ export default tseslint.config(
   {
     ignores: [
       'build/',
+      'dist/',
       '.cache/',
       'filter/',
       'assembly/',

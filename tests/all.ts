@@ -5,7 +5,8 @@ import { prepareDocker } from './docker/prepare.ts';
 import { prepareMesh } from './istio/prepare.ts';
 import { prepareRateLimitService } from './rateLimitService/prepare.ts';
 import { OLDEST_WHEEL, wheel } from '../scripts/envoy/find.ts';
-import { currentModule, upToDate } from '../scripts/build/module.ts';
+import { upToDate } from '../scripts/build/compile.ts';
+import { currentModule } from '../scripts/build/module.ts';
 import { inPackage, packageRoot as root } from '../scripts/file/packageRoot.ts';
 
 /**

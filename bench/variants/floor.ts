@@ -1,4 +1,4 @@
-import { upToDate } from '../../scripts/build/module.ts';
+import { upToDate } from '../../scripts/build/compile.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { KEY } from '../identity.ts';
 import { EMPTY_MODULE, NO_FILTER, type Variant } from '../variant.ts';

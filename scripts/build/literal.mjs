@@ -35,34 +35,57 @@ function replaceIn(node, place) {
     return constantView(place(text), text.length, node.range);
   }
   for (const [name, value] of Object.entries(node)) {
-    if (name !== 'parent' && name !== 'range' && value !== null && typeof value === 'object') node[name] = replaceIn(value, place);
+    if (name !== 'parent' && name !== 'range' && value !== null && typeof value === 'object')
+      node[name] = replaceIn(value, place);
   }
   return node;
 }
 
 function isLiteral(node) {
-  return node.kind === NodeKind.Call && node.expression.kind === NodeKind.Identifier && node.expression.text === FUNCTION
-    && node.args.length === 1 && node.args[0].kind === NodeKind.Literal && typeof node.args[0].value === 'string' && node.args[0].value !== '';
+  return (
+    node.kind === NodeKind.Call &&
+    node.expression.kind === NodeKind.Identifier &&
+    node.expression.text === FUNCTION &&
+    node.args.length === 1 &&
+    node.args[0].kind === NodeKind.Literal &&
+    typeof node.args[0].value === 'string' &&
+    node.args[0].value !== ''
+  );
 }
 
 /** `<u64>(TEXTS + offset) | length << 32`, as `view` in filter/bytes/view.ts lays it out. */
 function constantView(offset, length, range) {
   const pointer = Node.createBinaryExpression(Token.Plus, name(TEXTS, range), integer(offset, range), range);
-  const wide = Node.createAssertionExpression(AssertionKind.As, Node.createParenthesizedExpression(pointer, range), type('u64', range), range);
+  const wide = Node.createAssertionExpression(
+    AssertionKind.As,
+    Node.createParenthesizedExpression(pointer, range),
+    type('u64', range),
+    range,
+  );
   const high = Node.createIntegerLiteralExpression(i64_new(0, length), range);
   return Node.createParenthesizedExpression(Node.createBinaryExpression(Token.Bar, wide, high, range), range);
 }
 
 /** `memory.data<u8>([…], 1)` */
 function dataOf(bytes, range) {
-  const list = Node.createArrayLiteralExpression([...bytes].map((byte) => integer(byte, range)), range);
+  const list = Node.createArrayLiteralExpression(
+    [...bytes].map((byte) => integer(byte, range)),
+    range,
+  );
   const data = Node.createPropertyAccessExpression(name('memory', range), name('data', range), range);
   return Node.createCallExpression(data, [type('u8', range)], [list, integer(UNALIGNED, range)], range);
 }
 
 /** `const text: usize = value` */
 function constant(text, value, range) {
-  const declaration = Node.createVariableDeclaration(name(text, range), null, CommonFlags.Const, type('usize', range), value, range);
+  const declaration = Node.createVariableDeclaration(
+    name(text, range),
+    null,
+    CommonFlags.Const,
+    type('usize', range),
+    value,
+    range,
+  );
   return Node.createVariableStatement(null, [declaration], range);
 }
 

@@ -30,7 +30,6 @@ examples:
 What a policy may hold is described in docs/policy.md; "tollgate schema" prints a JSON Schema for editors.`;
 
 export const check: Command = {
-  summary: 'tell everything that is wrong with a policy, with file and line',
   usage,
   run: async (args, io) => {
     const { values, positionals } = parseArgs({

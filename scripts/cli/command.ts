@@ -13,8 +13,6 @@ export interface Io {
 }
 
 export interface Command {
-  /** One line for `tollgate --help`. */
-  readonly summary: string;
   /** The whole text of `tollgate NAME --help`. */
   readonly usage: string;
   /** Resolves to the exit code: 0 done, 1 the policy (or a component) said no, 2 wrong usage. */

@@ -20,7 +20,6 @@ examples:
   tollgate compile petstore.policy.yaml -o plugin-config.json`;
 
 export const compile: Command = {
-  summary: 'print the plugin config (JSON) of a policy',
   usage,
   run: async (args, io) => {
     const { values, positionals } = parseArgs({

@@ -15,7 +15,6 @@ import { inPackage } from '../file/packageRoot.ts';
 const POLICY = inPackage('examples', 'petstore.policy.yaml');
 
 export const demo: Command = {
-  summary: 'show a real Envoy enforcing examples/petstore.policy.yaml',
   usage: `tollgate demo [--tour] [--port N] [--docker]
 
 Makes keys that live only in memory, starts small upstreams and an Envoy that serves examples/petstore.policy.yaml, prints

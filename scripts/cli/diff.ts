@@ -37,7 +37,6 @@ examples:
   kubectl get wasmplugins -A -o yaml | tollgate diff --resource - petstore.policy.yaml`;
 
 export const diff: Command = {
-  summary: 'tell what a change of a policy means, per consumer, API and quota',
   usage,
   run: async (args, io) => {
     const { values, positionals } = parseArgs({

@@ -52,7 +52,6 @@ examples:
 What each target becomes, how to roll out and back: docs/istio.md.`;
 
 export const emit: Command = {
-  summary: 'make the Istio resources that roll a policy out',
   usage,
   run: async (args, io) => {
     const options = parse(args);

@@ -55,7 +55,6 @@ const subcommands: Record<string, (args: string[], io: Io) => Promise<number>> =
 };
 
 export const keys: Command = {
-  summary: 'issue, revoke and list API keys; digest an existing one',
   usage,
   run: async ([name, ...args], io) => {
     const subcommand = name !== undefined && Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;

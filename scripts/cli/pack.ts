@@ -6,7 +6,6 @@ import { sbomFormat, withSbomFormat } from './option.ts';
 import { checkTag } from '../oci/reference.ts';
 
 export const pack: Command = {
-  summary: 'write the module as an OCI image on disk',
   usage: `tollgate pack: the module as an OCI image layout on disk
 
 usage: tollgate pack [OPTION…]

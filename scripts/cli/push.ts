@@ -12,7 +12,6 @@ import { isHost, parseReference, type Reference } from '../oci/reference.ts';
 const MAX_PASSWORD_BYTES = 65_536;
 
 export const push: Command = {
-  summary: 'push the module to an OCI registry',
   usage: `tollgate push: brings the module into an OCI registry
 
 usage: tollgate push oci://HOST/REPOSITORY[:TAG] [OPTION…]

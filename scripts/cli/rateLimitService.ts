@@ -24,7 +24,6 @@ examples:
 How to run the service: examples/ratelimit/README.md.`;
 
 export const rateLimitService: Command = {
-  summary: "print the rate limit service's configuration for quotas of the whole mesh",
   usage,
   run: async (args, io) => {
     const { values, positionals } = parseArgs({

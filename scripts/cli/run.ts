@@ -17,7 +17,6 @@ import { inputName, policyText } from '../policy/input.ts';
 import { compilePolicy, parseUpstream, printProblem } from '../policy/index.ts';
 
 export const run: Command = {
-  summary: 'serve a policy with a real Envoy on this machine',
   usage: `tollgate run POLICY [OPTION…]
 
 Starts an Envoy on 127.0.0.1 with the module inside and the policy in force, sends what it allows to the policy's upstreams,

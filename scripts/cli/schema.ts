@@ -20,7 +20,6 @@ example:
   tollgate schema -o policy.schema.json`;
 
 export const schema: Command = {
-  summary: 'print the JSON Schema of a policy, for editors',
   usage,
   run: async (args, io) => {
     const { values } = parseArgs({ args, options: { out: { type: 'string', short: 'o' } } });

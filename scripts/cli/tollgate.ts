@@ -4,26 +4,60 @@ import { Output } from './output.ts';
 import { inPackage } from '../file/packageRoot.ts';
 import { PolicyProblems } from '../policy/problem.ts';
 
-/** Every command, loaded when it is asked for; in the order of a newcomer's day. */
-const commands: Record<string, () => Promise<Command>> = {
-  check: async () => (await import('./check.ts')).check,
-  run: async () => (await import('./run.ts')).run,
-  keys: async () => (await import('./keys.ts')).keys,
-  compile: async () => (await import('./compile.ts')).compile,
-  diff: async () => (await import('./diff.ts')).diff,
-  'rate-limit-service': async () => (await import('./rateLimitService.ts')).rateLimitService,
-  emit: async () => (await import('./emit.ts')).emit,
-  schema: async () => (await import('./schema.ts')).schema,
-  build: async () => (await import('./build.ts')).build,
-  pack: async () => (await import('./pack.ts')).pack,
-  push: async () => (await import('./push.ts')).push,
-  demo: async () => (await import('./demo.ts')).demo,
+/** Every command, in the order of a newcomer's day; loaded when it is asked for, so `--help` loads none. */
+const commands: Record<string, { readonly summary: string; readonly load: () => Promise<Command> }> = {
+  check: {
+    summary: 'tell everything that is wrong with a policy, with file and line',
+    load: async () => (await import('./check.ts')).check,
+  },
+  run: {
+    summary: 'serve a policy with a real Envoy on this machine',
+    load: async () => (await import('./run.ts')).run,
+  },
+  keys: {
+    summary: 'issue, revoke and list API keys; digest an existing one',
+    load: async () => (await import('./keys.ts')).keys,
+  },
+  compile: {
+    summary: 'print the plugin config (JSON) of a policy',
+    load: async () => (await import('./compile.ts')).compile,
+  },
+  diff: {
+    summary: 'tell what a change of a policy means, per consumer, API and quota',
+    load: async () => (await import('./diff.ts')).diff,
+  },
+  'rate-limit-service': {
+    summary: "print the rate limit service's configuration for quotas of the whole mesh",
+    load: async () => (await import('./rateLimitService.ts')).rateLimitService,
+  },
+  emit: {
+    summary: 'make the Istio resources that roll a policy out',
+    load: async () => (await import('./emit.ts')).emit,
+  },
+  schema: {
+    summary: 'print the JSON Schema of a policy, for editors',
+    load: async () => (await import('./schema.ts')).schema,
+  },
+  build: {
+    summary: 'compile the module that runs inside Envoy',
+    load: async () => (await import('./build.ts')).build,
+  },
+  pack: {
+    summary: 'write the module as an OCI image on disk',
+    load: async () => (await import('./pack.ts')).pack,
+  },
+  push: {
+    summary: 'push the module to an OCI registry',
+    load: async () => (await import('./push.ts')).push,
+  },
+  demo: {
+    summary: 'show a real Envoy enforcing examples/petstore.policy.yaml',
+    load: async () => (await import('./demo.ts')).demo,
+  },
 };
 
-async function helpText(): Promise<string> {
-  const rows = await Promise.all(
-    Object.entries(commands).map(async ([name, load]) => `  ${name.padEnd(9)} ${(await load()).summary}`),
-  );
+function helpText(): string {
+  const rows = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`);
   return `tollgate: API keys, quotas and header-based routing inside Envoy
 
 usage: tollgate COMMAND [OPTION…]
@@ -41,7 +75,7 @@ exit codes: 0 done, 1 the policy or a component said no, 2 wrong usage
 export async function main(args: string[], io: Io): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    io[name === undefined ? 'err' : 'out'](await helpText());
+    io[name === undefined ? 'err' : 'out'](helpText());
     return name === undefined ? 2 : 0;
   }
   if (name === '--version') {
@@ -49,12 +83,12 @@ export async function main(args: string[], io: Io): Promise<number> {
     io.out(`tollgate ${version}\n`);
     return 0;
   }
-  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (load === undefined) {
+  const found = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (found === undefined) {
     io.err(`tollgate: no command "${name}"; see tollgate --help\n`);
     return 2;
   }
-  const command = await load();
+  const command = await found.load();
   if (rest.includes('--help') || rest.includes('-h')) {
     io.out(`${command.usage}\n`);
     return 0;

@@ -1,9 +1,9 @@
 import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, join, sep } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { Refusal } from '../cli/command.ts';
 import type { Container, Ports } from '../docker/container.ts';
-import { inPackage, packageRoot } from '../file/packageRoot.ts';
+import { inPackage, isCheckout } from '../file/packageRoot.ts';
 import { runToEnd } from '../program/run.ts';
 
 /** The oldest Envoy that Tollgate is tried on; the Envoy suite runs on it and on `NEWEST_WHEEL`. */
@@ -220,7 +220,7 @@ async function removeStale(parent: string): Promise<void> {
  * (which may be read-only, and is deleted by every `npm ci`).
  */
 function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  if (!packageRoot.split(sep).includes('node_modules')) return inPackage('.cache');
+  if (isCheckout) return inPackage('.cache');
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'tollgate');
   return process.platform === 'darwin'
     ? join(homedir(), 'Library', 'Caches', 'tollgate')

@@ -1,8 +1,11 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder that holds package.json, filter/ and assembly/: a checkout, or the installed package. */
+/** The folder that holds package.json: a checkout, where scripts/ runs as it is, or the installed package with dist/. */
 export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** True where the sources are; an installed package holds JavaScript, the module and nothing to build it from. */
+export const isCheckout = import.meta.url.endsWith('.ts');
 
 export function inPackage(...names: string[]): string {
   return join(packageRoot, ...names);

@@ -1,36 +1,10 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { installedIngredients, type Ingredient } from '../build/ingredients.ts';
+import { shippedModule } from '../build/module.ts';
 import { UsageError } from '../cli/command.ts';
-import { inPackage, packageRoot } from '../file/packageRoot.ts';
+import { inPackage, isCheckout, packageRoot } from '../file/packageRoot.ts';
 import { runToEnd } from '../program/run.ts';
 import type { Annotations } from './bundle.ts';
-
-export interface Ingredient {
-  readonly name: string;
-  readonly version: string;
-  readonly license: string;
-  /** Package URL: the name that databases of vulnerabilities use. */
-  readonly purl: string;
-  readonly role: Role;
-}
-
-/** `compiled`: its code is in the module. `declarations`: its sources are read, none of its code is in. `tool`: it worked on the module. */
-export type Role = 'compiled' | 'declarations' | 'tool';
-
-const require = createRequire(import.meta.url);
-
-/** The module has few: the compiler brings its standard library along, host functions are declared by the SDK. */
-const ROLES: readonly (readonly [string, Role])[] = [
-  ['@solo-io/proxy-runtime', 'declarations'],
-  ['assemblyscript', 'compiled'],
-  ['binaryen', 'tool'],
-];
-
-interface PackageJson {
-  readonly name: string;
-  readonly version: string;
-  readonly license: string;
-}
 
 export interface Product {
   readonly name: string;
@@ -41,25 +15,20 @@ export interface Product {
   readonly ingredients: readonly Ingredient[];
 }
 
-/** What the module of this package is made of, as installed here. */
+/** What the module of this package is made of: as installed here, or as it was when the package was made. */
 export async function productOf(sha256: string): Promise<Product> {
-  const { name, version, license } = await packageJson(inPackage('package.json'));
-  return {
-    name,
-    version,
-    license,
-    sha256,
-    ingredients: await Promise.all(ROLES.map(([dependency, role]) => ingredient(dependency, role))),
-  };
+  const { name, version, license } = await packageJson();
+  const ingredients = isCheckout ? await installedIngredients() : (await shippedModule()).ingredients;
+  return { name: productName(name), version, license, sha256, ingredients };
 }
 
-async function ingredient(dependency: string, role: Role): Promise<Ingredient> {
-  const { name, version, license } = await packageJson(require.resolve(`${dependency}/package.json`));
-  return { name, version, license: license.trim(), purl: `pkg:npm/${name.replace('@', '%40')}@${version}`, role };
+/** npm's name without its scope: who publishes the package says nothing about the module. */
+function productName(packageName: string): string {
+  return packageName.slice(packageName.indexOf('/') + 1);
 }
 
-async function packageJson(path: string): Promise<PackageJson> {
-  return JSON.parse(await readFile(path, 'utf8')) as PackageJson;
+async function packageJson(): Promise<PackageJson> {
+  return JSON.parse(await readFile(inPackage('package.json'), 'utf8')) as PackageJson;
 }
 
 interface PackageJson {
@@ -71,11 +40,11 @@ interface PackageJson {
 
 /** What the image says about the module that this package builds. No time: the same input gives the same bytes. */
 export async function ownAnnotations(): Promise<Annotations> {
-  const about = JSON.parse(await readFile(inPackage('package.json'), 'utf8')) as PackageJson;
-  const revision = await cleanRevision(packageRoot);
+  const about = await packageJson();
+  const revision = isCheckout ? await cleanRevision(packageRoot) : (await shippedModule()).revision;
   const source = sourceOf(about);
   return {
-    'org.opencontainers.image.title': about.name,
+    'org.opencontainers.image.title': productName(about.name),
     'org.opencontainers.image.version': about.version,
     ...(revision === null ? {} : { 'org.opencontainers.image.revision': revision }),
     ...(source === null ? {} : { 'org.opencontainers.image.source': source }),

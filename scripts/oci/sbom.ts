@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { blob, type Bundle, EMPTY, jsonBlob, type Manifest, MANIFEST, plain } from './bundle.ts';
-import type { Ingredient, Product, Role } from './product.ts';
+import type { Ingredient, Role } from '../build/ingredients.ts';
+import type { Product } from './product.ts';
 
 export const SBOM_FORMATS = ['cyclonedx', 'spdx'] as const;
 export type SbomFormat = (typeof SBOM_FORMATS)[number];

@@ -8,7 +8,7 @@ import { snapshotOf } from '../../scripts/envoy/snapshot.ts';
 import { EnvoyProcess } from '../../scripts/envoy/process.ts';
 import { staticBootstrap } from '../../scripts/envoy/bootstrap.ts';
 import { compilePolicy } from '../../scripts/policy/index.ts';
-import { upToDate } from '../../scripts/build/module.ts';
+import { upToDate } from '../../scripts/build/compile.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { freePort } from '../../harness/mesh/port.ts';
 import { waitFor } from '../../harness/mesh/wait.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { compileModule } from '../../scripts/build/module.ts';
+import { compileModule } from '../../scripts/build/compile.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { Random } from '../../harness/random.ts';
 import { type WasmMemory, type WasmModule, wasm } from '../../scripts/host/module.ts';
