@@ -1,10 +1,15 @@
+import { readFile } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
-import { UsageError, type Command, type Io } from './command.ts';
+import { modulePath } from '../build/module.ts';
+import { packageRoot } from '../file/packageRoot.ts';
+import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { inputName, isReadTwice, openPolicy } from '../policy/input.ts';
-import { printProblems, printWarnings, type LoadResult, type Policy } from '../policy/index.ts';
+import { compilePolicy, printProblems, printWarnings, type LoadResult, type Policy } from '../policy/index.ts';
 
 /** More names than this are counted. */
 const MAX_NAMED = 3;
+const MODULE = relative(packageRoot, modulePath);
 
 const usage = `tollgate check: tells everything that is wrong with policies
 
@@ -17,6 +22,8 @@ usage: tollgate check POLICY… [--json]
 Every problem is one line, all of them at once, in the order of the file; of more than 100 the first, and how many more:
 
   petstore.policy.yaml:12: apis.petstore.plans[1]: must be a plan of this policy (free, gold); found "golden"
+
+A policy without problems is compiled, and the module itself is asked whether it takes the result.
 
 Warnings name what is valid but hardly meant, such as an expired key; they do not change the exit code. Problems and warnings
 go to standard error, the word that a policy is valid, and what it holds, to standard output.
@@ -40,7 +47,9 @@ export const check: Command = {
     if (positionals.length === 0) throw new UsageError('needs a POLICY');
     if (isReadTwice(positionals)) throw new UsageError('- may stand once only: standard input is read once');
     const results: { file: string; result: LoadResult }[] = [];
-    for (const file of positionals) results.push({ file, result: await openPolicy(file, io) });
+    const module = new ModuleAnswers(io);
+    for (const file of positionals)
+      results.push({ file, result: await module.about(await openPolicy(file, io), inputName(file)) });
     if (values.json)
       printJson(
         results.map(({ result }) => result),
@@ -50,6 +59,47 @@ export const check: Command = {
     return results.every(({ result }) => result.policy !== null) ? 0 : 1;
   },
 };
+
+/** What the built module says to compiled policies. Without a module it is not asked, and one line says so. */
+class ModuleAnswers {
+  private wasm: Promise<Buffer | null> | null = null;
+
+  constructor(private readonly io: Io) {}
+
+  /** The result as it is, or with the module's refusal as its problem. */
+  async about(result: LoadResult, file: string): Promise<LoadResult> {
+    const { policy } = result;
+    if (policy === null) return result;
+    const wasm = await (this.wasm ??= this.read());
+    if (wasm === null) return result;
+    // Only now: a policy with problems needs no host.
+    const { acceptsConfig } = await import('../host/index.ts');
+    const answer = this.answerOf(() => acceptsConfig(wasm, JSON.stringify(compilePolicy(policy))));
+    if (answer.accepted) return result;
+    const rule = `compiles to a config that the module refuses: ${answer.message}`;
+    const problem = { file, line: 0, column: 0, path: '', rule };
+    return { policy: null, problems: [problem], more: 0, isCounted: true, warnings: [], moreWarnings: 0 };
+  }
+
+  private answerOf<T>(ask: () => T): T {
+    try {
+      return ask();
+    } catch (error) {
+      throw new Refusal(`${MODULE}: cannot be asked about the compiled config: ${(error as Error).message}`);
+    }
+  }
+
+  private async read(): Promise<Buffer | null> {
+    try {
+      return await readFile(modulePath);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT') throw new Refusal(`${MODULE}: cannot be read: ${code ?? String(error)}`);
+      this.io.err(`${MODULE}: not built yet, so the module was not asked whether it takes the compiled config\n`);
+      return null;
+    }
+  }
+}
 
 function printJson(results: readonly LoadResult[], io: Io): void {
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
