@@ -1,9 +1,13 @@
 import { allocate, resetArena } from "../filter/index";
+import { onGrpcClose, onGrpcReceive } from "./callout";
 import { endStream, findRoot, openRoot, openStream } from "./context";
 import { closePolicy, configure, onTick } from "./policy";
-import { onGrpcClose, onGrpcReceive } from "./rateLimitService";
-import { onRequestHeaders, onRequestTrailers, onResponseHeaders } from "./request";
-import { forgetStream, resumeAnswered } from "./waiting";
+import { Verdict, onRequestHeaders, onRequestTrailers, onResponseHeaders } from "./request";
+import { attend, forgetStream, resumeAnswered } from "./waiting";
+
+/** What a header callback tells the host to do next. */
+const CONTINUE: u32 = 0;
+const STOP_ITERATION: u32 = 1;
 
 /**
  * The callbacks of proxy-wasm ABI 0.2.1 that the module exports. Those it does not export (`proxy_on_done`, `proxy_on_log` and the
@@ -39,7 +43,7 @@ export function proxy_on_tick(rootId: u32): void {
   if (root != null) onTick(root);
 }
 
-/** The answer to a call to the rate limit service, or its end without one. */
+/** The answer to a call to the outside, or its end without one. */
 export function proxy_on_grpc_receive(rootId: u32, token: u32, size: u32): void {
   resetArena();
   onGrpcReceive(token, size);
@@ -54,7 +58,7 @@ export function proxy_on_grpc_close(rootId: u32, token: u32, status: u32): void 
 
 export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   resetArena();
-  return onRequestHeaders(id);
+  return attend(id, onRequestHeaders(id)) == Verdict.Allow ? CONTINUE : STOP_ITERATION;
 }
 
 export function proxy_on_request_trailers(id: u32, trailerCount: u32): u32 {

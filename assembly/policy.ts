@@ -14,11 +14,11 @@ import {
   writeFormat,
 } from "../filter/index";
 import { Account, openAccount } from "./account";
+import { expireCalls, releaseCalls } from "./callout";
 import { Root, TICK_MILLISECONDS, closeRoot, findRoot, forgetStandings, isServed, openRoot } from "./context";
 import { LogLevel, currentTimeNanoseconds, log, pluginConfiguration, setEffectiveContext, setTickPeriod } from "./host";
-import { Metrics, RateLimitServiceMetrics } from "./metrics";
-import { expireCalls, openRateLimitService, releaseCallsOf } from "./rateLimitService";
-import { scanStocks } from "./sharedShards";
+import { Metrics } from "./metrics";
+import { RateLimitService } from "./rateLimitService";
 import { resumeWaiting } from "./waiting";
 
 const MAX_CONFIG_BYTES: u32 = 16 * 1024 * 1024;
@@ -44,10 +44,11 @@ export function configure(rootId: u32, size: u32): bool {
     tables.free();
     return refuse(literal("the host keeps no shared data, which quotas need"));
   }
-  if (tables.rateLimitService.cluster != ABSENT && account.rateLimitServiceMetrics == null)
-    account.rateLimitServiceMetrics = new RateLimitServiceMetrics(tables.policy);
+  if (tables.rateLimitService.cluster != ABSENT && account.rateLimitService == null)
+    account.rateLimitService = new RateLimitService(account.policy, account.counters);
   install(openRoot(rootId), tables, account);
-  openRateLimitService(account, tables);
+  const rateLimitService = account.rateLimitService;
+  if (rateLimitService != null) rateLimitService.open(tables);
   setTickPeriod(TICK_MILLISECONDS);
   log(LogLevel.Info, describe(tables));
   return true;
@@ -98,15 +99,9 @@ export function onTick(root: Root): void {
   resetArena();
   account.pulse.beat(now);
   if (counters.balances.count > 0) sweep(counters, now);
-  tendRateLimitService(account, now);
-}
-
-function tendRateLimitService(account: Account, now: i64): void {
-  const metrics = account.rateLimitServiceMetrics;
-  if (metrics == null) return;
   expireCalls(now);
-  metrics.flush(account.counters);
-  scanStocks(account.stocks, metrics.held, now);
+  const rateLimitService = account.rateLimitService;
+  if (rateLimitService != null) rateLimitService.tend(account.stocks, now);
 }
 
 /** Lets go of a root that is no more; false when there is none with this id. */
@@ -117,7 +112,7 @@ export function closePolicy(rootId: u32): bool {
   vacate(root);
   closeRoot(root);
   if (account != null && !isServed(account)) account.pulse.end(currentTimeNanoseconds());
-  releaseCallsOf(rootId);
+  releaseCalls(rootId, null);
   return true;
 }
 

@@ -1,5 +1,4 @@
 import {
-  Count,
   EditKind,
   MAX_STANDINGS,
   NONE,
@@ -14,7 +13,6 @@ import {
   decide,
   decision,
   detailOf,
-  dryIndex,
   editCount,
   editKind,
   editName,
@@ -25,14 +23,10 @@ import {
   isAllowed,
   isGrpc,
   isOwnHeader,
-  join,
   lengthOf,
   literal,
   logText,
   mayBeDecidedAlready,
-  mayWait,
-  noted,
-  notedCount,
   problemBody,
   rateLimit,
   rateLimitPolicy,
@@ -44,7 +38,6 @@ import {
   standings,
   statusOf,
 } from "../filter/index";
-import { Account } from "./account";
 import { Root, Stream, closeStream, findRoot, findStream, standingsOf } from "./context";
 import {
   HeaderMap,
@@ -59,13 +52,6 @@ import {
   sendReply,
   setFilterState,
 } from "./host";
-import { askAhead, askSoon } from "./rateLimitService";
-
-/** What a header callback tells the host to do next. */
-export const enum FilterHeadersStatus {
-  Continue = 0,
-  StopIteration = 1,
-}
 
 /** What became of a request: let through with its changes made, answered, or kept for a later decision. */
 export const enum Verdict {
@@ -77,14 +63,9 @@ export const enum Verdict {
 const STATE_NAME = literal("tollgate");
 
 /** Decides one request: facts from the host, the decision, then its effects. */
-export function onRequestHeaders(streamId: u32): FilterHeadersStatus {
+export function onRequestHeaders(streamId: u32): Verdict {
   const stream = findStream(streamId);
-  const root: Root | null = stream == null ? null : findRoot(stream.rootId);
-  let verdict = judge(stream, root, Patience.Wait);
-  if (verdict == Verdict.Wait) verdict = keep(streamId, root);
-  // A callback that sends a reply starts no call.
-  if (verdict != Verdict.Deny && notedCount > 0 && root != null) ask(root, verdict);
-  return verdict == Verdict.Allow ? FilterHeadersStatus.Continue : FilterHeadersStatus.StopIteration;
+  return judge(stream, stream == null ? null : findRoot(stream.rootId), Patience.Wait);
 }
 
 /** Decides a request that has waited; the host's present context is its stream. */
@@ -122,26 +103,6 @@ function judge(stream: Stream | null, root: Root | null, patience: Patience): Ve
 function decideFor(root: Root, tables: Tables, patience: Patience): void {
   const account = root.account;
   if (account != null) decide(tables, account.counters, currentTimeNanoseconds(), patience);
-}
-
-/** Keeps the paused stream until the counter that its decision found dry can be drawn from, if there is room for one more. */
-function keep(streamId: u32, root: Root | null): Verdict {
-  const tables: Tables | null = root == null ? null : root.tables;
-  const account: Account | null = root == null ? null : root.account;
-  if (root == null || tables == null || account == null) return Verdict.Deny;
-  const counter = noted(dryIndex);
-  if (!mayWait(counter.consumerId)) return turnAway(streamId, root.id);
-  const now = currentTimeNanoseconds();
-  join(streamId, root.id, counter, now, now + <i64>tables.rateLimitService.timeoutMilliseconds * 1_000_000);
-  account.counters.tally.add(Count.Waits, 1);
-  root.hurry();
-  return Verdict.Wait;
-}
-
-/** The rate limit service is asked for what will be dry soon, and for what this request waits for. */
-function ask(root: Root, verdict: Verdict): void {
-  for (let i = 0; i < notedCount; i++) if (i != dryIndex) askAhead(root, noted(i));
-  if (verdict == Verdict.Wait) askSoon();
 }
 
 function applyEdits(): bool {

@@ -1,17 +1,27 @@
 import {
+  Call,
+  Claim,
   Count,
+  Counter,
   LineState,
+  MAX_CALL_COUNTERS,
   NONE,
   Patience,
   Prospect,
+  claim,
+  decision,
   dryIndex,
   findWaiter,
   firstOf,
   isAnswered,
+  join,
   leave,
   lines,
+  linesToAsk,
+  mayWait,
   nextDue,
   noted,
+  notedCount,
   prospect,
   resetArena,
   setState,
@@ -20,9 +30,10 @@ import {
   waiting,
 } from "../filter/index";
 import { Account } from "./account";
-import { findRoot } from "./context";
+import { callsUnderWay, freeSlot, lastBegunAtNanoseconds } from "./callout";
+import { Root, findRoot, findStream } from "./context";
 import { continueRequest, currentTimeNanoseconds, setEffectiveContext } from "./host";
-import { askForWaiting } from "./rateLimitService";
+import { RateLimitService, emptyCall } from "./rateLimitService";
 import { Verdict, decideAgain, turnAway } from "./request";
 
 /**
@@ -37,11 +48,112 @@ const MAX_LOOKS = 16;
 /** Replies keep calls from beginning in the same callback, so after some, the next tick begins calls first. */
 let callsFirst = false;
 
+/** While fewer calls are under way, a request that finds its counter dry has a call begun for it at once; later ones share calls. */
+const FEW_CALLS = 8;
+/**
+ * Beyond that the pause between two calls grows with the calls under way, so that a slow service is asked for more in each call before
+ * there are no calls left. A call that is full is not kept waiting.
+ */
+const PAUSE_NANOSECONDS: i64 = 500_000;
+/** Lines that one callback calls for at most. */
+const MAX_ASKS = 32;
+
+/**
+ * Does what the decision about a new request leaves to do: a place in a line if it has to wait, and calls for counters that are dry or
+ * run low. What comes of the request in the end.
+ */
+export function attend(streamId: u32, verdict: Verdict): Verdict {
+  // What is noted is of an earlier request unless this one came to its plan's quotas.
+  if (verdict == Verdict.Deny || notedCount == 0 || decision.plan == NONE) return verdict;
+  const stream = findStream(streamId);
+  const root: Root | null = stream == null ? null : findRoot(stream.rootId);
+  const account: Account | null = root == null ? null : root.account;
+  if (root == null || account == null) return verdict;
+  if (verdict == Verdict.Wait && !keep(streamId, root, account)) return turnAway(streamId, root.id);
+  for (let i = 0; i < notedCount; i++) if (i != dryIndex) askAhead(root, account, noted(i));
+  if (verdict == Verdict.Wait && callsUnderWay < FEW_CALLS) askForLines();
+  return verdict;
+}
+
+/** Puts the paused stream into the line of the counter that its decision found dry; false when there is no room for one more. */
+function keep(streamId: u32, root: Root, account: Account): bool {
+  const tables = root.tables;
+  const counter = noted(dryIndex);
+  if (tables == null || !mayWait(counter.consumerId)) return false;
+  const now = currentTimeNanoseconds();
+  join(streamId, root.id, counter, now, now + <i64>tables.rateLimitService.timeoutMilliseconds * 1_000_000);
+  account.counters.tally.add(Count.Waits, 1);
+  root.hurry();
+  return true;
+}
+
+/** Asks for more of a counter that runs low, unless that is under way. */
+function askAhead(root: Root, account: Account, counter: Counter): void {
+  const tables = root.tables;
+  const service = account.rateLimitService;
+  const slot = freeSlot();
+  if (tables == null || service == null || slot == NONE) return;
+  resetArena();
+  if (claim(account.counters, counter, emptyCall(slot), 1, currentTimeNanoseconds()) == Claim.Made)
+    service.send(tables, root.id, slot);
+}
+
+/** Calls for lines that have not asked, as many in one call as the rate limit service is asked the same number of units for. */
+function askForLines(): void {
+  let asks = MAX_ASKS;
+  while (asks > 0) {
+    const index = firstOf(LineState.ToAsk);
+    if (index == NONE || isTooSoon()) return;
+    const root = findRoot(lines.at(index).rootId);
+    const account: Account | null = root == null ? null : root.account;
+    const service: RateLimitService | null = account == null ? null : account.rateLimitService;
+    if (root == null || account == null || service == null || lines.at(index).plan == NONE) {
+      setState(index, LineState.Ready);
+      asks--;
+      continue;
+    }
+    const tables = root.tables;
+    const slot = freeSlot();
+    if (slot == NONE || tables == null) return;
+    const call = emptyCall(slot);
+    asks -= gather(root, account, call, asks);
+    if (call.count > 0) service.send(tables, root.id, slot);
+  }
+}
+
+function isTooSoon(): bool {
+  if (callsUnderWay < FEW_CALLS || linesToAsk >= MAX_CALL_COUNTERS) return false;
+  const since = currentTimeNanoseconds() - lastBegunAtNanoseconds;
+  return since >= 0 && since < PAUSE_NANOSECONDS * callsUnderWay;
+}
+
+/** Fills a call with the counters of lines of one root; how many lines it took care of, at least one. */
+function gather(root: Root, account: Account, call: Call, most: i32): i32 {
+  const now = currentTimeNanoseconds();
+  let count = 0;
+  while (count < most) {
+    const index = firstOf(LineState.ToAsk);
+    if (index == NONE) break;
+    const line = lines.at(index);
+    if (line.rootId != root.id || line.plan == NONE) break;
+    // What a claim reads of shared data is large; the message is made when all are claimed.
+    resetArena();
+    const result = claim(account.counters, line, call, line.count, now);
+    if (result == Claim.Apart) break;
+    setState(
+      index,
+      result == Claim.Made ? LineState.Asked : result == Claim.Asked ? LineState.Elsewhere : LineState.Ready,
+    );
+    count++;
+  }
+  return count;
+}
+
 /** Decides those anew whose turn has come with an answer. */
 export function resumeAnswered(): void {
   if (waiting == 0) return;
   callsFirst = resume();
-  if (!callsFirst) askForWaiting();
+  if (!callsFirst) askForLines();
 }
 
 /** What a tick does for those who wait; true while there are some. */
@@ -49,7 +161,7 @@ export function resumeWaiting(): bool {
   if (waiting == 0) return false;
   if (callsFirst && firstOf(LineState.ToAsk) != NONE) {
     callsFirst = false;
-    askForWaiting();
+    askForLines();
     return true;
   }
   resumeAnswered();
