@@ -38,7 +38,9 @@ function callsOf(page: string): Call[] {
   return markdownPassages(page, contentOf(page))
     .filter(({ kind }) => kind === 'code')
     .flatMap(({ line, text }) =>
-      [...text.replace(/\\\n/g, '  ').matchAll(/X +([a-z][a-z-]*)(?![\w:.-])([^\n|#;)`]*)/g)].map((match) => ({
+      [
+        ...text.replace(/\\\n/g, '  ').matchAll(/(?<![\w./:@-]|-n )tollgate +([a-z][a-z-]*)(?![\w:.-])([^\n|#;)`]*)/g),
+      ].map((match) => ({
         place: `${page}:${line + text.slice(0, match.index).split('\n').length - 1}`,
         command: match[1]!,
         options: [...match[2]!.matchAll(/(?<=\s|^|\[)--[a-z][a-z-]*/g)].map(([option]) => option),
