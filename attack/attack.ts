@@ -1,4 +1,5 @@
 import { isUsageError, Refusal } from '../scripts/cli/command.ts';
+import { exitCodeOf } from '../scripts/cli/explain.ts';
 import { available } from '../harness/envoy/available.ts';
 import { allAttacks } from './attacks/all.ts';
 import { runCampaign } from './campaign.ts';
@@ -37,8 +38,8 @@ async function attack({ attacks, seed, minutes }: Options): Promise<number> {
       seed,
     );
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    complain(error.message);
+    if (exitCodeOf(error) === null) throw error;
+    complain((error as Error).message);
     return 1;
   }
 }

@@ -2,9 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import type { AccessEntry } from '../scripts/envoy/accessLog.ts';
 import { LocalEnvoy } from '../scripts/envoy/localEnvoy.ts';
-import { checkedPolicy } from '../scripts/envoy/policyFile.ts';
 import { type Snapshot, snapshotOf } from '../scripts/envoy/snapshot.ts';
-import { compilePolicy } from '../scripts/policy/index.ts';
+import { compilePolicy, validPolicy } from '../scripts/policy/index.ts';
 import type { Available } from '../harness/envoy/available.ts';
 import { Fault, hold, pause } from './form.ts';
 
@@ -126,7 +125,7 @@ export class Target {
 }
 
 function snapshotFor(text: string, { upstream, servicePort }: Placed): Snapshot {
-  const { policy } = checkedPolicy(text, 'attack.policy.yaml');
+  const { policy } = validPolicy(text, 'attack.policy.yaml');
   const upstreams = new Map(Object.keys(policy.upstreams ?? {}).map((name) => [name, upstream]));
   return snapshotOf(
     policy,

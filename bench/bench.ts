@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
-import { isUsageError, Refusal } from '../scripts/cli/command.ts';
+import { isUsageError } from '../scripts/cli/command.ts';
+import { exitCodeOf } from '../scripts/cli/explain.ts';
 import { writeDocs } from './docs.ts';
 import { readOptions, USAGE, type Asked, type Options } from './option.ts';
 import { keep, printResult, readResult, type Result } from './result.ts';
@@ -35,7 +36,7 @@ async function measure(options: Options): Promise<number> {
     return result.quick || result.targets.every(({ met }) => met !== false) ? 0 : 1;
   } catch (error) {
     if (stop.signal.aborted) progress('stopped');
-    else if (error instanceof Refusal) progress(error.message);
+    else if (exitCodeOf(error) !== null) progress((error as Error).message);
     else throw error;
     return 1;
   }

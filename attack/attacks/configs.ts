@@ -1,4 +1,4 @@
-import { Refusal } from '../../scripts/cli/command.ts';
+import { EnvoyError } from '../../scripts/envoy/error.ts';
 import { sendRaw, requestBytes } from '../../harness/envoy/wireClient.ts';
 import { hold, pause, type Attack, type Context } from '../form.ts';
 import { damageText, damageTree } from '../damage.ts';
@@ -60,7 +60,7 @@ async function isTaken(target: Target, pluginConfig: string): Promise<boolean> {
     return true;
   } catch (error) {
     target.isAlive();
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof EnvoyError)) throw error;
     return false;
   }
 }

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { pushModule, type PushOptions } from '../../scripts/oci/index.ts';
 import type { Credential } from '../../scripts/oci/credentials.ts';
 import { bundleOf } from '../../scripts/oci/image.ts';
-import { Refusal } from '../../scripts/cli/command.ts';
+import { OciError } from '../../scripts/oci/error.ts';
 import type { Random } from '../../harness/random.ts';
 import { behaving, BASIC, IDENTITY, ME, names, PASSWORD, type Heard } from '../../harness/registry/hostile.ts';
 import { moduleBytes } from '../../harness/registry/wasmFixture.ts';
@@ -100,7 +100,7 @@ async function push(random: Random, port: string, credential: Credential | null)
     printed.push((await pushModule(`oci://registry.example.com:${port}/team/x:1`, bundle, options)).reference);
   } catch (error) {
     hold(
-      error instanceof Refusal,
+      error instanceof OciError,
       `not a refusal: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
     printed.push(error.message);

@@ -1,8 +1,7 @@
 import { LocalEnvoy, type LocalEnvoyOptions } from '../../scripts/envoy/localEnvoy.ts';
-import { checkedPolicy } from '../../scripts/envoy/policyFile.ts';
 import { type Snapshot, snapshotOf } from '../../scripts/envoy/snapshot.ts';
 import type { AccessEntry } from '../../scripts/envoy/accessLog.ts';
-import { compilePolicy } from '../../scripts/policy/index.ts';
+import { compilePolicy, validPolicy } from '../../scripts/policy/index.ts';
 import { startEcho, type Echo, type Seen } from '../../scripts/upstream/echo.ts';
 import type { Available } from './available.ts';
 
@@ -51,7 +50,7 @@ export class EnvoyUnderTest {
 
   /** Compiles a policy text with the echoes as its upstreams. */
   async snapshot(text: string): Promise<Snapshot> {
-    const { policy } = checkedPolicy(text, 'case.policy.yaml');
+    const { policy } = validPolicy(text, 'case.policy.yaml');
     const overrides = new Map<string, string>();
     for (const name of Object.keys(policy.upstreams ?? {}))
       overrides.set(name, (await this.echo(this.options.upstreamPerName ? name : 'echo')).url);

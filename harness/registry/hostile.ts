@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { LookupAddress } from 'node:dns';
-import { Refusal } from '../../scripts/cli/command.ts';
+import { OciError } from '../../scripts/oci/error.ts';
 import type { Bundle } from '../../scripts/oci/bundle.ts';
 import { type Credential, givenCredential } from '../../scripts/oci/credentials.ts';
 import { bundleModule, pushModule, type PushOptions } from '../../scripts/oci/index.ts';
@@ -79,7 +79,7 @@ export async function outcome(
     });
     return ended('');
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof OciError)) throw error;
     return ended(error.message);
   }
 }

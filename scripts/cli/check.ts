@@ -4,8 +4,9 @@ import { parseArgs, styleText } from 'node:util';
 import { modulePath } from '../build/module.ts';
 import { packageRoot } from '../file/packageRoot.ts';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
-import { inputName, isReadTwice, openPolicy } from '../policy/input.ts';
-import { compilePolicy, printProblems, printWarnings, type LoadResult, type Policy } from '../policy/index.ts';
+import { inputName, isReadTwice, openPolicy, type Stdin } from '../file/openPolicy.ts';
+import { compilePolicy, PolicyProblems, printWarnings, type Policy, type ValidPolicy } from '../policy/index.ts';
+import { unusable } from '../policy/problem.ts';
 
 /** More names than this are counted. */
 const MAX_NAMED = 3;
@@ -46,19 +47,27 @@ export const check: Command = {
     });
     if (positionals.length === 0) throw new UsageError('needs a POLICY');
     if (isReadTwice(positionals)) throw new UsageError('- may stand once only: standard input is read once');
-    const results: { file: string; result: LoadResult }[] = [];
+    const results: Result[] = [];
     const module = new ModuleAnswers(io);
-    for (const file of positionals)
-      results.push({ file, result: await module.about(await openPolicy(file, io), inputName(file)) });
-    if (values.json)
-      printJson(
-        results.map(({ result }) => result),
-        io,
-      );
-    else for (const { file, result } of results) print(inputName(file), result, io);
-    return results.every(({ result }) => result.policy !== null) ? 0 : 1;
+    for (const file of positionals) results.push(await module.about(await resultOf(file, io.stdin), inputName(file)));
+    if (values.json) printJson(results, io);
+    else for (const [at, result] of results.entries()) print(inputName(positionals[at]!), result, io);
+    return results.every(isValid) ? 0 : 1;
   },
 };
+
+type Result = ValidPolicy | PolicyProblems;
+
+function resultOf(file: string, stdin: Stdin): Promise<Result> {
+  return openPolicy(file, stdin).catch((error: unknown) => {
+    if (error instanceof PolicyProblems) return error;
+    throw error;
+  });
+}
+
+function isValid(result: Result): result is ValidPolicy {
+  return !(result instanceof PolicyProblems);
+}
 
 /** What the built module says to compiled policies. Without a module it is not asked, and one line says so. */
 class ModuleAnswers {
@@ -67,18 +76,15 @@ class ModuleAnswers {
   constructor(private readonly io: Io) {}
 
   /** The result as it is, or with the module's refusal as its problem. */
-  async about(result: LoadResult, file: string): Promise<LoadResult> {
-    const { policy } = result;
-    if (policy === null) return result;
+  async about(result: Result, file: string): Promise<Result> {
+    if (!isValid(result)) return result;
     const wasm = await (this.wasm ??= this.read());
     if (wasm === null) return result;
     // Only now: a policy with problems needs no host.
     const { acceptsConfig } = await import('../host/index.ts');
-    const answer = this.answerOf(() => acceptsConfig(wasm, JSON.stringify(compilePolicy(policy))));
+    const answer = this.answerOf(() => acceptsConfig(wasm, JSON.stringify(compilePolicy(result.policy))));
     if (answer.accepted) return result;
-    const rule = `compiles to a config that the module refuses: ${answer.message}`;
-    const problem = { file, line: 0, column: 0, path: '', rule };
-    return { policy: null, problems: [problem], more: 0, isCounted: true, warnings: [], moreWarnings: 0 };
+    return unusable(file, `compiles to a config that the module refuses: ${answer.message}`);
   }
 
   private answerOf<T>(ask: () => T): T {
@@ -101,16 +107,17 @@ class ModuleAnswers {
   }
 }
 
-function printJson(results: readonly LoadResult[], io: Io): void {
+function printJson(results: readonly Result[], io: Io): void {
+  const [valid, refused] = [results.filter(isValid), results.filter((result) => result instanceof PolicyProblems)];
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   io.out(
     `${JSON.stringify(
       {
-        ok: results.every(({ policy }) => policy !== null),
-        problems: results.flatMap(({ problems }) => problems),
-        moreProblems: sum(results.map(({ more }) => more)),
-        warnings: results.flatMap(({ warnings }) => warnings),
-        moreWarnings: sum(results.map(({ moreWarnings }) => moreWarnings)),
+        ok: refused.length === 0,
+        problems: refused.flatMap(({ problems }) => problems),
+        moreProblems: sum(refused.map(({ more }) => more)),
+        warnings: valid.flatMap(({ warnings }) => warnings),
+        moreWarnings: sum(valid.map(({ moreWarnings }) => moreWarnings)),
       },
       null,
       2,
@@ -118,11 +125,11 @@ function printJson(results: readonly LoadResult[], io: Io): void {
   );
 }
 
-function print(file: string, result: LoadResult, io: Io): void {
+function print(file: string, result: Result, io: Io): void {
   const line = (text: string, colour: 'red' | 'yellow'): void =>
     io.err(`${io.isTerminal ? styleText(colour, text) : text}\n`);
-  if (result.policy === null) {
-    for (const text of printProblems(result).split('\n')) line(text, 'red');
+  if (!isValid(result)) {
+    for (const text of result.message.split('\n')) line(text, 'red');
     io.err(
       `${file}: ${result.isCounted ? '' : 'at least '}${count(result.problems.length + result.more, 'problem')}\n`,
     );

@@ -5,7 +5,7 @@ export interface Io {
   /** Prints to standard output like `out`; resolves once the text is written, and rejects when it cannot be. */
   deliver(text: string): Promise<void>;
   /** Standard input to its end; a Refusal when that is longer than `mostBytes`. */
-  stdin(mostBytes: number): Promise<Buffer>;
+  readonly stdin: (mostBytes: number) => Promise<Buffer>;
   /** True when standard error is a terminal that wants colours and progress. */
   readonly isTerminal: boolean;
   /** Aborted on Ctrl-C or SIGTERM, and when nobody reads standard output any more; a long command then cleans up and returns. */
@@ -19,14 +19,18 @@ export interface Command {
   run(args: string[], io: Io): Promise<number>;
 }
 
-/** Wrong words on the command line: exit 2, with a pointer to `--help`. */
-export class UsageError extends Error {}
+/** Wrong words on the command line: exit 2, with a pointer to `--help`. Of the command line alone: libraries have errors of their own. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
 
 /** True for wrong words on the command line, whether we or node's own reader of options found them. */
 export function isUsageError(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
+  const { code } = error as { code?: unknown };
   return error instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS_'));
 }
 
-/** The answer is no: exit 1, the message printed as it is, no stack trace. */
-export class Refusal extends Error {}
+/** The answer is no: exit 1, the message printed as it is, no stack trace. Of the command line alone, too. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+}

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { Refusal, UsageError, type Command } from './command.ts';
+import { UsageError, type Command } from './command.ts';
 import { printTo } from './output.ts';
-import { openPolicy } from '../policy/input.ts';
-import { compilePolicy, printProblems, printWarnings } from '../policy/index.ts';
+import { openPolicy } from '../file/openPolicy.ts';
+import { compilePolicy, printWarnings } from '../policy/index.ts';
 
 const usage = `tollgate compile: turns a policy into the plugin config that the module reads
 
@@ -30,11 +30,9 @@ export const compile: Command = {
     const [file] = positionals;
     if (file === undefined || positionals.length > 1)
       throw new UsageError(`takes one POLICY; found ${positionals.length}`);
-    const result = await openPolicy(file, io);
-    const { policy } = result;
-    if (policy === null) throw new Refusal(printProblems(result));
-    for (const line of printWarnings(result)) io.err(`${line}\n`);
-    await printTo(values.out, `${JSON.stringify(compilePolicy(policy), null, values.pretty ? 2 : 0)}\n`, io);
+    const opened = await openPolicy(file, io.stdin);
+    for (const line of printWarnings(opened)) io.err(`${line}\n`);
+    await printTo(values.out, `${JSON.stringify(compilePolicy(opened.policy), null, values.pretty ? 2 : 0)}\n`, io);
     return 0;
   },
 };

@@ -8,7 +8,7 @@ import { Playground, type PlaygroundOptions } from '../demo/playground.ts';
 import { Tour } from '../demo/tour.ts';
 import { describe } from '../envoy/accessLog.ts';
 import { untilStopped } from '../envoy/policyServer.ts';
-import { choosePorts, DEFAULT_PORT } from '../envoy/port.ts';
+import { choosePorts, DEFAULT_PORT } from './port.ts';
 import { wholeNumber } from './option.ts';
 import { inPackage } from '../file/packageRoot.ts';
 
@@ -61,7 +61,7 @@ async function serve({ port, docker }: { port: number; docker: boolean }, io: Io
       notice: (text) => io.err(`tollgate: ${text}\n`),
       log: (line) => io.err(`envoy: ${line}\n`),
     },
-    io,
+    course(io),
   );
   try {
     io.out(welcome(playground));
@@ -70,6 +70,10 @@ async function serve({ port, docker }: { port: number; docker: boolean }, io: Io
     await playground.close();
   }
   return 0;
+}
+
+function course(io: Io): Parameters<typeof Playground.open>[2] {
+  return { progress: (text) => io.err(`tollgate: ${text}\n`), signal: io.signal };
 }
 
 async function playTour(options: Omit<PlaygroundOptions, 'file'>, io: Io): Promise<number> {
@@ -86,7 +90,7 @@ async function playTour(options: Omit<PlaygroundOptions, 'file'>, io: Io): Promi
         notice: (text) => waiting.shift()?.(text),
         log: (line) => io.err(`envoy: ${line}\n`),
       },
-      io,
+      course(io),
     );
     try {
       const cast = castOf(playground.server.config);

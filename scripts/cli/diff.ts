@@ -1,10 +1,10 @@
 import { parseArgs, styleText } from 'node:util';
-import { Refusal, UsageError, type Command, type Io } from './command.ts';
+import { UsageError, type Command, type Io } from './command.ts';
 import { configDifferences, counted, policiesDifferences, printDifference, type Difference } from '../diff/index.ts';
 import { kubectl, liveDrift, printDrift, type Drift } from '../diff/live.ts';
 import { rolledOut } from '../diff/resource.ts';
-import { isReadTwice, openPolicy } from '../policy/input.ts';
-import { compilePolicy, printProblems, type Policy } from '../policy/index.ts';
+import { isReadTwice, openPolicy } from '../file/openPolicy.ts';
+import { compilePolicy, type Policy } from '../policy/index.ts';
 
 const usage = `tollgate diff: tells what a change of a policy means, before it is committed
 
@@ -88,9 +88,7 @@ async function compare(resource: string | undefined, files: readonly string[], i
 }
 
 async function valid(file: string, io: Io): Promise<Policy> {
-  const result = await openPolicy(file, io);
-  if (result.policy === null) throw new Refusal(printProblems(result));
-  return result.policy;
+  return (await openPolicy(file, io.stdin)).policy;
 }
 
 function isWidening({ effects }: Difference): boolean {

@@ -4,11 +4,11 @@ import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { wholeNumber } from './option.ts';
 import { filesIn, planOf, write, type PlannedFile } from '../istio/folder.ts';
 import { formerIn } from '../istio/former.ts';
-import { type EmitOptions, emitResources } from '../istio/emit.ts';
+import { type EmitOptions, emitResources } from '../istio/index.ts';
 import { noticesOf } from '../istio/notice.ts';
 import { FAIL_STRATEGIES } from '../istio/plugin.ts';
-import { inputName, openPolicy } from '../policy/input.ts';
-import { printProblems, printWarnings, type Policy } from '../policy/index.ts';
+import { openPolicy } from '../file/openPolicy.ts';
+import { printWarnings, type Policy } from '../policy/index.ts';
 
 const KINDS = ['WasmPlugin', 'TrafficExtension'] as const;
 const STAGES = ['tables', 'plugins'] as const;
@@ -55,19 +55,16 @@ export const emit: Command = {
   usage,
   run: async (args, io) => {
     const options = parse(args);
-    const result = await openPolicy(options.file, io);
-    const { policy } = result;
-    if (policy === null) throw new Refusal(printProblems(result));
+    const opened = await openPolicy(options.file, io.stdin);
+    const { policy, name } = opened;
     if (policy.targets.length === 0)
-      throw new Refusal(
-        `${inputName(options.file)}: targets: must hold a target: where on Istio is the policy to be enforced`,
-      );
+      throw new Refusal(`${name}: targets: must hold a target: where on Istio is the policy to be enforced`);
     const former = options.out === '-' || options.forget ? [] : formerIn(await filesIn(options.out), policy.policy);
     const files = emitResources(policy, options, former).filter(
       ({ stage }) => options.stage === undefined || stage === options.stage,
     );
     const notices = noticesOf(policy, options, files);
-    warn([...printWarnings(result), ...notices.map((notice) => `tollgate: warning: ${notice}`)], io);
+    warn([...printWarnings(opened), ...notices.map((notice) => `tollgate: warning: ${notice}`)], io);
     if (options.out === '-') {
       io.out(files.map(({ text }) => `---\n${text}`).join(''));
       return 0;

@@ -6,8 +6,8 @@ import { listKeys, printKeys } from './keyList.ts';
 import { promptForKey } from './prompt.ts';
 import { revoke } from '../policyFile/revoke.ts';
 import { decode } from '../file/decode.ts';
-import { openPolicy } from '../policy/input.ts';
-import { consumerNameRule, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE, printProblems } from '../policy/index.ts';
+import { openPolicy } from '../file/openPolicy.ts';
+import { consumerNameRule, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE } from '../policy/index.ts';
 
 /** Far more than a key may have; what is beyond is no key. */
 const MAX_STDIN_BYTES = 65_536;
@@ -137,9 +137,7 @@ async function runList(args: string[], io: Io): Promise<number> {
     allowPositionals: true,
     options: { json: { type: 'boolean', default: false } },
   });
-  const result = await openPolicy(onlyFile(positionals), io);
-  const { policy } = result;
-  if (policy === null) throw new Refusal(printProblems(result));
+  const { policy } = await openPolicy(onlyFile(positionals), io.stdin);
   const listed = listKeys(policy, Date.now() / 1000);
   if (values.json) io.out(`${JSON.stringify(listed, null, 2)}\n`);
   else if (listed.length === 0) io.err('no keys\n');

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { Refusal, UsageError, type Command } from './command.ts';
 import { serviceConfigOf, serviceConfigText } from '../rateLimitService/serviceConfig.ts';
 import { printTo } from './output.ts';
-import { inputName, openPolicy } from '../policy/input.ts';
-import { printProblems, printWarnings } from '../policy/index.ts';
+import { openPolicy } from '../file/openPolicy.ts';
+import { printWarnings } from '../policy/index.ts';
 
 const usage = `tollgate rate-limit-service: prints the configuration of the rate limit service that counts a policy's quotas of the whole mesh
 
@@ -34,15 +34,12 @@ export const rateLimitService: Command = {
     const [file] = positionals;
     if (file === undefined || positionals.length > 1)
       throw new UsageError(`takes one POLICY; found ${positionals.length}`);
-    const result = await openPolicy(file, io);
-    const { policy } = result;
-    if (policy === null) throw new Refusal(printProblems(result));
-    for (const line of printWarnings(result)) io.err(`${line}\n`);
+    const opened = await openPolicy(file, io.stdin);
+    const { policy, name } = opened;
+    for (const line of printWarnings(opened)) io.err(`${line}\n`);
     const config = serviceConfigOf(policy);
     if (config === null)
-      throw new Refusal(
-        `${inputName(file)}: plans: must hold a quota with "scope: mesh": without one there is nothing to count`,
-      );
+      throw new Refusal(`${name}: plans: must hold a quota with "scope: mesh": without one there is nothing to count`);
     await printTo(values.out, serviceConfigText(config, policy.policy), io);
     return 0;
   },

@@ -4,17 +4,16 @@ import { describe } from '../envoy/accessLog.ts';
 import { curlLines } from '../envoy/curl.ts';
 import { dockerEnvoy } from '../docker/envoy.ts';
 import { findEnvoy, type FoundEnvoy } from '../envoy/find.ts';
-import { checkedPolicy } from '../envoy/policyFile.ts';
 import { notesOf, PolicyServer, type Report, untilStopped } from '../envoy/policyServer.ts';
 import { wholeNumber } from './option.ts';
-import { checkOverrides, type RateLimitServiceAddress, snapshotOf } from '../envoy/snapshot.ts';
-import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from '../envoy/port.ts';
+import { type Overrides, type RateLimitServiceAddress, snapshotOf } from '../envoy/snapshot.ts';
+import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './port.ts';
 import { staticBootstrap, type StaticOptions } from '../envoy/bootstrap.ts';
-import { Refusal, UsageError, type Command, type Io } from './command.ts';
+import { UsageError, type Command, type Io } from './command.ts';
 import { currentModule, modulePath } from '../build/module.ts';
 import { printTo } from './output.ts';
-import { inputName, policyText } from '../policy/input.ts';
-import { compilePolicy, parseUpstream, printProblem } from '../policy/index.ts';
+import { inputName, policyText } from '../file/openPolicy.ts';
+import { compilePolicy, parseUpstream, printWarnings, validPolicy, type Policy } from '../policy/index.ts';
 
 export const run: Command = {
   usage: `tollgate run POLICY [OPTION…]
@@ -49,19 +48,18 @@ examples
   async run(args: string[], io: Io): Promise<number> {
     const options = parse(args);
     // what the user can mend comes first, before anything is installed, built or started
-    const text = await textOf(options.file, io);
-    const { policy, warnings } = checkedPolicy(text, inputName(options.file));
+    const text = await policyText(options.file, io.stdin);
+    const valid = validPolicy(text, inputName(options.file));
+    const { policy } = valid;
     checkOverrides(policy, options.overrides);
+    const snapshot = snapshotOf(policy, compilePolicy(policy), options.overrides, options.rateLimitService);
     if (options.bootstrap !== null) {
       for (const warning of [
-        ...warnings,
+        ...printWarnings(valid),
         ...notesOf(policy, options.rateLimitService).map((note) => `tollgate: ${note}`),
       ])
         io.err(`${warning}\n`);
-      const bootstrap = staticBootstrap(
-        snapshotOf(policy, compilePolicy(policy), options.overrides, options.rateLimitService),
-        options.bootstrap,
-      );
+      const bootstrap = staticBootstrap(snapshot, options.bootstrap);
       await printTo(options.out, `${JSON.stringify(bootstrap, null, 2)}\n`, io);
       return 0;
     }
@@ -75,10 +73,13 @@ examples
   },
 };
 
-async function textOf(file: string, io: Io): Promise<string> {
-  const content = await policyText(file, io);
-  if ('rule' in content) throw new Refusal(printProblem(content));
-  return content.text;
+/** Refuses an override that names no upstream: a typing error would silently send requests to the URL of the policy. */
+function checkOverrides({ upstreams }: Policy, overrides: Overrides): void {
+  const known = Object.keys(upstreams);
+  for (const name of overrides.keys()) {
+    if (!known.includes(name))
+      throw new UsageError(`--upstream ${name}: the policy has no such upstream; it has ${known.join(', ') || 'none'}`);
+  }
 }
 
 /** `text`: of a policy that can be read once only, and so not be followed. */

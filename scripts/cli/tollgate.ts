@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { isUsageError, Refusal, type Command, type Io } from './command.ts';
+import { Refusal, type Command, type Io } from './command.ts';
 import { Output } from './output.ts';
 import { inPackage } from '../file/packageRoot.ts';
-import { PolicyProblems } from '../policy/problem.ts';
 
 /** Every command, in the order of a newcomer's day; loaded when it is asked for, so `--help` loads none. */
 const commands: Record<string, { readonly summary: string; readonly load: () => Promise<Command> }> = {
@@ -71,7 +70,7 @@ exit codes: 0 done, 1 the policy or a component said no, 2 wrong usage
 `;
 }
 
-/** Runs one command line; resolves to the exit code. The only place that turns errors into words. */
+/** Runs one command line; resolves to the exit code. */
 export async function main(args: string[], io: Io): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
@@ -96,22 +95,11 @@ export async function main(args: string[], io: Io): Promise<number> {
   try {
     return await command.run(rest, io);
   } catch (error) {
-    return explain(error, name, io);
+    const { explain } = await import('./explain.ts');
+    const { text, code } = explain(error, name);
+    io.err(text);
+    return code;
   }
-}
-
-function explain(error: unknown, name: string, io: Io): number {
-  if (error instanceof Refusal || error instanceof PolicyProblems) {
-    io.err(`${error.message}\n`);
-    return 1;
-  }
-  if (isUsageError(error)) {
-    io.err(`tollgate ${name}: ${(error as Error).message}; see tollgate ${name} --help\n`);
-    return 2;
-  }
-  // A mistake of ours: whoever reports it needs the place.
-  io.err(`tollgate ${name}: internal error\n${(error as Error).stack ?? String(error)}\n`);
-  return 1;
 }
 
 /** Aborted at the first Ctrl-C; a second one, and every one in a command that does not ask for the signal, ends the process. */

@@ -1,8 +1,7 @@
 import { currentModule } from '../build/module.ts';
-import type { Io } from '../cli/command.ts';
 import { dockerEnvoy } from '../docker/envoy.ts';
 import { findEnvoy } from '../envoy/find.ts';
-import { checkedPolicy, policyTextOf } from '../envoy/policyFile.ts';
+import { openPolicy } from '../file/openPolicy.ts';
 import { PolicyServer, type Report } from '../envoy/policyServer.ts';
 import { digestOf, newKey } from '../key/key.ts';
 import type { PluginConfig } from '../policy/index.ts';
@@ -17,6 +16,12 @@ export interface PlaygroundOptions {
   docker: boolean;
 }
 
+/** How what takes long is told, and stopped. */
+interface Course {
+  readonly progress: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
 /** A policy in force on a real Envoy, with an echo upstream for each name in it and a fresh key for each consumer. */
 export class Playground {
   private constructor(
@@ -26,10 +31,9 @@ export class Playground {
     private readonly echoes: readonly Echo[],
   ) {}
 
-  static async open(options: PlaygroundOptions, report: Report, io: Io): Promise<Playground> {
-    const progress = (text: string): void => io.err(`tollgate: ${text}\n`);
-    const { policy } = checkedPolicy(await policyTextOf(options.file), options.file);
-    const envoy = await (options.docker ? dockerEnvoy : findEnvoy)({ progress, signal: io.signal });
+  static async open(options: PlaygroundOptions, report: Report, { progress, signal }: Course): Promise<Playground> {
+    const { policy } = await openPolicy(options.file);
+    const envoy = await (options.docker ? dockerEnvoy : findEnvoy)({ progress, signal });
     const { path } = await currentModule(() => progress('building the module'));
     const keys = new DemoKeys();
     const echoes = await Promise.all(Object.keys(policy.upstreams ?? {}).map((name) => startEcho(name)));

@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { styleText } from 'node:util';
-import { Refusal, type Io } from '../cli/command.ts';
 import { Caller, important, type Answer } from './call.ts';
 import type { Cast } from './cast.ts';
 import type { Playground } from './playground.ts';
@@ -11,6 +10,15 @@ export interface Stage {
   playground: Playground;
   /** Resolves with the next thing the server says about an edit. */
   notice(): Promise<string>;
+}
+
+/** Whom the tour is played to. */
+export interface Audience {
+  out(text: string): void;
+  /** Wants colours. */
+  readonly isTerminal: boolean;
+  /** Aborted: they have left. */
+  readonly signal: AbortSignal;
 }
 
 /** One fact about an answer: what it should be, and whether it is. */
@@ -27,7 +35,7 @@ export class Tour {
 
   constructor(
     private readonly stage: Stage,
-    private readonly io: Io,
+    private readonly audience: Audience,
   ) {
     this.caller = new Caller(stage.playground.server.envoy.port, stage.cast.host);
   }
@@ -43,13 +51,13 @@ export class Tour {
     ];
     try {
       for (const step of steps) {
-        if (this.io.signal.aborted) throw new Refusal('the tour was stopped');
+        this.audience.signal.throwIfAborted();
         await step();
       }
     } finally {
       this.caller.close();
     }
-    this.io.out(
+    this.audience.out(
       this.failures === 0
         ? `\nall ${this.step} steps answered as they should\n`
         : `\n${this.failures} facts do not hold\n`,
@@ -106,7 +114,7 @@ export class Tour {
       `${free.limit + 1} requests in one second with the key of ${free.consumer}, whose plan allows ${free.limit}`,
     );
     const headers = this.keyHeader(free.consumer);
-    this.io.out(`   $ ${this.caller.burst(free.limit + 1, path, headers)}\n`);
+    this.audience.out(`   $ ${this.caller.burst(free.limit + 1, path, headers)}\n`);
     const answers = await this.caller.withinOneSecond(free.limit + 1, path, headers);
     const last = answers.at(-1)!;
     this.show(last);
@@ -159,7 +167,7 @@ export class Tour {
     const said = this.stage.notice();
     await writeFile(this.stage.playground.file, text);
     const notice = await said;
-    this.io.out(`   ${notice.replaceAll('\n', '\n   ')}\n`);
+    this.audience.out(`   ${notice.replaceAll('\n', '\n   ')}\n`);
     return notice;
   }
 
@@ -168,29 +176,29 @@ export class Tour {
   }
 
   private async call(headers: Record<string, string>): Promise<Answer> {
-    this.io.out(`   $ ${this.caller.curl(this.stage.cast.path, headers)}\n`);
+    this.audience.out(`   $ ${this.caller.curl(this.stage.cast.path, headers)}\n`);
     const answer = await this.caller.get(this.stage.cast.path, headers);
     this.show(answer);
     return answer;
   }
 
   private show(answer: Answer): void {
-    for (const line of important(answer)) this.io.out(`     ${line}\n`);
+    for (const line of important(answer)) this.audience.out(`     ${line}\n`);
   }
 
   private title(text: string): void {
-    this.io.out(`\n${this.paint('bold', `${++this.step}. ${text}`)}\n`);
+    this.audience.out(`\n${this.paint('bold', `${++this.step}. ${text}`)}\n`);
   }
 
   private verify(...checks: Check[]): void {
     for (const [fact, holds] of checks) {
       if (!holds) this.failures++;
-      this.io.out(`   ${holds ? this.paint('green', '✓') : this.paint('red', '✗')} ${fact}\n`);
+      this.audience.out(`   ${holds ? this.paint('green', '✓') : this.paint('red', '✗')} ${fact}\n`);
     }
   }
 
   private paint(style: 'bold' | 'green' | 'red', text: string): string {
-    return this.io.isTerminal ? styleText(style, text) : text;
+    return this.audience.isTerminal ? styleText(style, text) : text;
   }
 }
 

@@ -3,6 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { freePort } from '../envoy/port.ts';
+import type { Container, Ports } from '../envoy/process.ts';
 import type { Finished } from '../program/run.ts';
 import { docker, DOCKER } from './engine.ts';
 
@@ -20,12 +21,6 @@ export interface ContainerPlan {
   readonly user: string;
 }
 
-/** Ports of this machine; 0: a free one. */
-export interface Ports {
-  readonly port: number;
-  readonly adminPort: number;
-}
-
 /** What an Envoy with published ports listens on in its container. */
 const INSIDE = { listen: '0.0.0.0', port: 10000, adminPort: 9901 } as const;
 /** Other containers may reach the admin interface there, and are not to stop Envoy or to read its configuration. */
@@ -37,7 +32,7 @@ const ANSWER_MS = 10_000;
 const LABELS = { machine: 'tollgate.machine', process: 'tollgate.process' } as const;
 
 /** One container, from its name to its end. */
-export class Container {
+export class DockerContainer implements Container {
   readonly name = `tollgate-${randomBytes(6).toString('hex')}`;
 
   private constructor(
@@ -47,9 +42,9 @@ export class Container {
   ) {}
 
   /** A free port is chosen here: what is free where the engine is may be taken on this machine. */
-  static async plan(plan: ContainerPlan, folder: string, { port, adminPort }: Ports): Promise<Container> {
-    if (plan.network === 'host') return new Container(plan, folder, { port, adminPort });
-    return new Container(plan, folder, {
+  static async plan(plan: ContainerPlan, folder: string, { port, adminPort }: Ports): Promise<DockerContainer> {
+    if (plan.network === 'host') return new DockerContainer(plan, folder, { port, adminPort });
+    return new DockerContainer(plan, folder, {
       port: port || (await freePort()),
       adminPort: adminPort || (await freePort()),
     });

@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process';
-import { Refusal } from '../cli/command.ts';
+import { DockerError } from './error.ts';
 import { eachLine, type Finished, runToEnd } from '../program/run.ts';
 
 export const DOCKER = 'docker';
 
-/** Runs the docker client to its end; throws a Refusal only where there is no client to run, or the user wants to stop. */
+/** Runs the docker client to its end; rejects with a DockerError only where there is no client to run, or the user wants to stop. */
 export async function docker(args: string[], signal?: AbortSignal): Promise<Finished> {
   const finished = await runToEnd(DOCKER, args, signal ? { signal } : {});
-  if (signal?.aborted) throw new Refusal('docker: was stopped');
+  if (signal?.aborted) throw new DockerError('docker: was stopped');
   if (finished.notStarted !== undefined)
-    throw new Refusal(`docker: ${withoutClient(finished.notStarted)}, or run without --docker`);
+    throw new DockerError(`docker: ${withoutClient(finished.notStarted)}, or run without --docker`);
   return finished;
 }
 
@@ -44,10 +44,10 @@ interface EngineFacts {
   readonly isRootless: boolean;
 }
 
-/** Asks the engine for itself; throws a Refusal with docker's own reason when none answers. */
+/** Asks the engine for itself; rejects with a DockerError with docker's own reason when none answers. */
 export async function engineFacts(signal?: AbortSignal): Promise<EngineFacts> {
   const version = await docker(['version', '--format', '{{.Server.Version}}'], signal);
-  if (version.code !== 0) throw new Refusal(`docker: no engine: ${reasonOf(version)}`);
+  if (version.code !== 0) throw new DockerError(`docker: no engine: ${reasonOf(version)}`);
   const info = await docker(['info', '--format', '{{json .SecurityOptions}}'], signal);
   return { isRootless: info.stdout.includes('name=rootless') };
 }
@@ -67,8 +67,8 @@ export async function provideImage(
   const report = setInterval(() => progress(`pulling ${image}: ${layers.describe()}`), REPORT_MS);
   try {
     const failure = await pull(image, layers, signal);
-    if (signal?.aborted) throw new Refusal('docker: was stopped');
-    if (failure !== null) throw new Refusal(`docker: cannot pull ${image}: ${failure}`);
+    if (signal?.aborted) throw new DockerError('docker: was stopped');
+    if (failure !== null) throw new DockerError(`docker: cannot pull ${image}: ${failure}`);
   } finally {
     clearInterval(report);
   }

@@ -3,10 +3,10 @@ import { createServer, get, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Refusal } from '../cli/command.ts';
+import { DockerError } from './error.ts';
 import { type FoundEnvoy, NEWEST_WHEEL, versionIn } from '../envoy/find.ts';
 import { EnvoyProcess } from '../envoy/process.ts';
-import { Container, type ContainerPlan, removeLeftovers, THIS_MACHINE } from './container.ts';
+import { DockerContainer, type ContainerPlan, removeLeftovers, THIS_MACHINE } from './container.ts';
 import { DOCKER, engineFacts, provideImage, reasonIn } from './engine.ts';
 
 export const IMAGE = `envoyproxy/envoy:v${NEWEST_WHEEL}`;
@@ -30,7 +30,7 @@ export async function dockerEnvoy({
   progress = () => undefined,
 }: DockerOptions = {}): Promise<FoundEnvoy> {
   if (process.platform === 'win32')
-    throw new Refusal('docker: Tollgate drives docker from Linux and macOS; on Windows run it inside WSL');
+    throw new DockerError('docker: Tollgate drives docker from Linux and macOS; on Windows run it inside WSL');
   const late = setTimeout(() => progress('waiting for the docker engine to answer'), LATE_MS);
   const { isRootless } = await engineFacts(signal).finally(() => clearTimeout(late));
   await removeLeftovers(signal);
@@ -42,7 +42,7 @@ export async function dockerEnvoy({
     version,
     source: 'docker',
     prefix: () => [],
-    container: (folder, ports) => Container.plan(plan, folder, ports),
+    container: (folder, ports) => DockerContainer.plan(plan, folder, ports),
   };
 }
 
@@ -56,14 +56,14 @@ async function workingPlan(
   for (const network of ['host', 'published'] as const) {
     const plan = { ...of, network };
     const trial = await tryContainer(plan, signal);
-    if (signal?.aborted) throw new Refusal('docker: was stopped');
+    if (signal?.aborted) throw new DockerError('docker: was stopped');
     if (trial.version !== null) {
       if (network === 'published') progress(aboutPublished(trial.reachesHere));
       return { plan, version: trial.version };
     }
     failure = trial.failure;
   }
-  throw new Refusal(failure === null ? UNREACHED : `docker: cannot run ${of.image}: ${failure}${hintOn(failure)}`);
+  throw new DockerError(failure === null ? UNREACHED : `docker: cannot run ${of.image}: ${failure}${hintOn(failure)}`);
 }
 
 const UNREACHED =
@@ -107,7 +107,7 @@ const POLL_MS = 25;
 async function tryContainer(plan: ContainerPlan, signal?: AbortSignal): Promise<Trial> {
   const folder = await mkdtemp(join(tmpdir(), 'tollgate-trial-'));
   const server = await answering(folder);
-  const container = await Container.plan(plan, folder, { port: 0, adminPort: 0 });
+  const container = await DockerContainer.plan(plan, folder, { port: 0, adminPort: 0 });
   const lines: string[] = [];
   try {
     await writeFile(
@@ -202,7 +202,7 @@ function answering(text: string): Promise<Server> {
   return new Promise((resolve, reject) => server.on('error', reject).listen(0, '127.0.0.1', () => resolve(server)));
 }
 
-function trialBootstrap(container: Container, here: number): object {
+function trialBootstrap(container: DockerContainer, here: number): object {
   const { listen = '127.0.0.1', port = 0, adminPort = 0 } = container.inside ?? {};
   const address = (host: string, at: number): object => ({ socket_address: { address: host, port_value: at } });
   const routes = {

@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { join } from 'node:path';
-import type { Container } from '../docker/container.ts';
+import type { Container } from './process.ts';
 import { FILES, STAT_PREFIX } from './bootstrap.ts';
 import { clustersOf, extensionOf, PLUGIN, ROUTE_TABLE, routeTableOf } from './resource.ts';
 import type { Snapshot, Upstream } from './snapshot.ts';

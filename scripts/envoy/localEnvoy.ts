@@ -1,13 +1,12 @@
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Refusal } from '../cli/command.ts';
-import type { Container } from '../docker/container.ts';
+import { EnvoyError } from './error.ts';
 import { parseEntry, type AccessEntry } from './accessLog.ts';
 import { Admin, Discovery, type Kind } from './discovery.ts';
 import { bootstrap, type BootstrapOptions } from './bootstrap.ts';
 import type { FoundEnvoy } from './find.ts';
-import { EnvoyProcess } from './process.ts';
+import { EnvoyProcess, type Container } from './process.ts';
 import { type Snapshot, union } from './snapshot.ts';
 
 export interface LocalEnvoyOptions extends Omit<BootstrapOptions, 'folder'> {
@@ -38,7 +37,7 @@ export class LocalEnvoy {
     readonly port: number,
   ) {}
 
-  /** Starts Envoy and resolves when it serves the snapshot; throws a Refusal with Envoy's own words when it does not. */
+  /** Starts Envoy and resolves when it serves the snapshot; rejects with an EnvoyError with Envoy's own words when it does not. */
   static async start(snapshot: Snapshot, options: LocalEnvoyOptions): Promise<LocalEnvoy> {
     const folder = await mkdtemp(join(tmpdir(), 'tollgate-'));
     const module = join(folder, 'tollgate.wasm');
@@ -81,7 +80,7 @@ export class LocalEnvoy {
       await rm(folder, { recursive: true, force: true });
       // whatever failed first, an Envoy that is gone says the reason best
       if (ended) throw notStarted(log, options);
-      throw error instanceof Refusal ? error : new Refusal(`Envoy did not start: ${(error as Error).message}`);
+      throw error instanceof EnvoyError ? error : new EnvoyError(`Envoy did not start: ${(error as Error).message}`);
     }
   }
 
@@ -151,8 +150,8 @@ async function connect(child: EnvoyProcess, deadline: number): Promise<Admin> {
   for (;;) {
     const port = await child.adminPort();
     if (port !== null) return new Admin(port);
-    if (ended) throw new Refusal('Envoy has ended');
-    if (Date.now() > deadline) throw new Refusal('Envoy did not start in time');
+    if (ended) throw new EnvoyError('Envoy has ended');
+    if (Date.now() > deadline) throw new EnvoyError('Envoy did not start in time');
     await pause(POLL_MS);
   }
 }
@@ -161,7 +160,7 @@ async function servingPort(admin: Admin, container: Container | null, deadline: 
   for (;;) {
     const port = (await admin.isReady()) ? (container?.published?.port ?? (await admin.listenerPort())) : null;
     if (port !== null && port !== 0) return port;
-    if (Date.now() > deadline) throw new Refusal('Envoy did not become ready in time');
+    if (Date.now() > deadline) throw new EnvoyError('Envoy did not become ready in time');
     await pause(POLL_MS);
   }
 }
@@ -172,18 +171,18 @@ async function settled(log: readonly string[], from: number): Promise<string[]> 
   return log.slice(from);
 }
 
-function notStarted(log: string[], options: LocalEnvoyOptions): Refusal {
+function notStarted(log: string[], options: LocalEnvoyOptions): EnvoyError {
   const inUse = log.filter((line) => /address already in use/i.test(line));
   const taken = [options.port, options.adminPort].find(
     (port) => port !== 0 && inUse.some((line) => line.includes(`:${port}`)),
   );
-  return new Refusal(
+  return new EnvoyError(
     taken === undefined ? `Envoy did not start:\n${reasons(log)}` : `port ${taken} is in use by another program`,
   );
 }
 
-function refused(log: string[]): Refusal {
-  return new Refusal(`Envoy refused the configuration:\n${reasons(log)}`);
+function refused(log: string[]): EnvoyError {
+  return new EnvoyError(`Envoy refused the configuration:\n${reasons(log)}`);
 }
 
 /** What the module says for itself if it says anything, otherwise what Envoy says. */

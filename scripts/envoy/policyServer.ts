@@ -1,11 +1,10 @@
 import { basename } from 'node:path';
-import { Refusal } from '../cli/command.ts';
-import { grouped } from '../diff/difference.ts';
-import { compilePolicy, type PluginConfig, type Policy } from '../policy/index.ts';
+import { EnvoyError } from './error.ts';
+import { policyText } from '../file/openPolicy.ts';
+import { compilePolicy, printWarnings, validPolicy, type PluginConfig, type Policy } from '../policy/index.ts';
 import type { AccessEntry } from './accessLog.ts';
 import { Follower } from './follow.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
-import { checkedPolicy, policyTextOf } from './policyFile.ts';
 import { type Overrides, type RateLimitServiceAddress, snapshotOf } from './snapshot.ts';
 
 /** What the server tells about itself while it runs. */
@@ -49,9 +48,9 @@ export class PolicyServer {
     );
   }
 
-  /** Throws a Refusal when the policy has problems or Envoy does not take it. */
+  /** Rejects with PolicyProblems when the policy has problems, with EnvoyError when Envoy does not take it. */
   static async start(options: PolicyServerOptions, report: Report): Promise<PolicyServer> {
-    const text = options.text ?? (await policyTextOf(options.file));
+    const text = options.text ?? (await policyText(options.file));
     const loaded = load(text, options);
     // what Envoy logs while it takes or refuses a configuration is part of the answer, not news
     const calm = { applying: true };
@@ -107,13 +106,14 @@ interface Loaded {
 }
 
 function load(text: string, options: PolicyServerOptions): Loaded {
-  const { policy, warnings } = checkedPolicy(text, options.file);
+  const valid = validPolicy(text, options.file);
+  const { policy } = valid;
   const compiled = compilePolicy(policy);
   const config = options.amend?.(compiled) ?? compiled;
   const { overrides, rateLimitService = null } = options;
   return {
     policy,
-    warnings: options.warn === false ? [] : warnings,
+    warnings: options.warn === false ? [] : printWarnings(valid),
     notes: notesOf(policy, rateLimitService),
     config,
     snapshot: snapshotOf(policy, config, overrides, rateLimitService),
@@ -136,7 +136,7 @@ export async function untilStopped(server: PolicyServer, signal: AbortSignal): P
     .slice(-10)
     .map((line) => `\n  ${line}`)
     .join('');
-  throw new Refusal(`Envoy ended by itself with exit code ${first}:${lastWords}`);
+  throw new EnvoyError(`Envoy ended by itself with exit code ${first}:${lastWords}`);
 }
 
 /** What serving the policy on this machine means, where that is not what its author may expect. */
@@ -169,7 +169,8 @@ function modesOf(policy: Policy): string[] {
   for (const { name, quotas = [] } of compilePolicy(policy).plans) {
     for (const { name: quota, scope, onUnavailable, localShare } of quotas) {
       if (scope !== 'mesh') continue;
-      const mode = localShare === undefined ? (onUnavailable ?? 'deny') : `local share of ${grouped(localShare)}`;
+      const mode =
+        localShare === undefined ? (onUnavailable ?? 'deny') : `local share of ${localShare.toLocaleString('en-US')}`;
       modes.set(mode, [...(modes.get(mode) ?? []), `${name}/${quota}`]);
     }
   }

@@ -1,9 +1,32 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Container } from '../docker/container.ts';
 import type { FoundEnvoy } from './find.ts';
 import { eachLine } from '../program/run.ts';
+
+/** Ports of this machine; 0: a free one. */
+export interface Ports {
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/** What an Envoy runs in that is no process of this machine, as far as who starts it must know. */
+export interface Container {
+  /** Arguments of the program to start, to be followed by Envoy's own. */
+  readonly args: readonly string[];
+  /** What Envoy must listen on; null: the same as on this machine. */
+  readonly inside: { listen: string; port: number; adminPort: number; adminPaths: readonly string[] } | null;
+  /** The ports of this machine that lead to what Envoy listens on; null: they are what Envoy says. */
+  readonly published: Ports | null;
+  /** The command that ends the container whatever state it is in. */
+  readonly removal: readonly [string, ...string[]];
+  /** An address of this machine as Envoy reaches it. */
+  reached(host: string): string;
+  /** Moves a file into the place where Envoy watches for it. */
+  move(from: string, to: string): Promise<void>;
+  /** Resolves when it is gone, whatever state it was in. */
+  remove(): Promise<void>;
+}
 
 export interface EnvoyProcessOptions {
   envoy: Pick<FoundEnvoy, 'command' | 'prefix'>;

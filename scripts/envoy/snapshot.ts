@@ -1,4 +1,4 @@
-import { Refusal, UsageError } from '../cli/command.ts';
+import { EnvoyError } from './error.ts';
 import { parseUpstream } from '../policy/index.ts';
 
 /** What one Envoy serves at a time: everything that is generated from a policy, in our words. */
@@ -68,7 +68,10 @@ export type Overrides = ReadonlyMap<string, string>;
 /** Where on this machine the policy's rate limit service is. */
 export type RateLimitServiceAddress = Omit<Upstream, 'name'>;
 
-/** What Envoy serves for a policy. `unmatched: allow` needs somewhere to go: the first upstream, as a sidecar has only one. */
+/**
+ * What Envoy serves for a policy. `unmatched: allow` needs somewhere to go: the first upstream, as a sidecar has only one.
+ * Throws EnvoyError for an upstream that leads nowhere on this machine.
+ */
 export function snapshotOf(
   policy: RoutedPolicy,
   pluginConfig: object,
@@ -90,25 +93,12 @@ export function snapshotOf(
   };
 }
 
-/**
- * Refuses an override that names no upstream (a typing error would silently send requests to the URL of the policy), and an
- * upstream that has no URL at all.
- */
-export function checkOverrides(policy: RoutedPolicy, overrides: Overrides): void {
-  const known = Object.keys(policy.upstreams ?? {});
-  for (const name of overrides.keys()) {
-    if (!known.includes(name))
-      throw new UsageError(`--upstream ${name}: the policy has no such upstream; it has ${known.join(', ') || 'none'}`);
-  }
-  for (const [name, { url }] of Object.entries(policy.upstreams ?? {})) address(name, url, overrides);
-}
-
 /** Without an address there is no such cluster: the module finds that nobody answers, and does what the quotas say. */
 function rateLimitServicesOf(policy: RoutedPolicy, address: RateLimitServiceAddress | null): Upstream[] {
   if (policy.rateLimitService === undefined || address === null) return [];
   const { cluster } = policy.rateLimitService;
   if (Object.hasOwn(policy.upstreams ?? {}, cluster))
-    throw new Refusal(
+    throw new EnvoyError(
       `rateLimitService: cluster ${cluster} is the name of an upstream too, and one Envoy has one cluster of a name; call the upstream something else`,
     );
   return [{ name: cluster, ...address }];
@@ -122,7 +112,7 @@ function upstreamsOf(policy: RoutedPolicy, overrides: Overrides): Upstream[] {
 function address(name: string, url: string | undefined, overrides: Overrides): string {
   const text = overrides.get(name) ?? url;
   if (text === undefined)
-    throw new Refusal(
+    throw new EnvoyError(
       `upstream ${name}: has no url, only a service of a mesh; give it one here: --upstream ${name}=http://HOST:PORT`,
     );
   return text;
@@ -130,6 +120,6 @@ function address(name: string, url: string | undefined, overrides: Overrides): s
 
 function upstream(name: string, text: string): Upstream {
   const address = parseUpstream(text);
-  if (address === null) throw new Refusal(`upstream ${name}: a URL is http://HOST:PORT; found "${text}"`);
+  if (address === null) throw new EnvoyError(`upstream ${name}: a URL is http://HOST:PORT; found "${text}"`);
   return { name, ...address };
 }

@@ -1,5 +1,6 @@
 import { decode } from './decode.ts';
-import { readBounded, Unreadable } from './read.ts';
+import { Unreadable } from './error.ts';
+import { readBounded } from './read.ts';
 import { MAX_POLICY_BYTES, validPolicy, type ValidPolicy } from '../policy/yaml/readPolicy.ts';
 import { unusable } from '../policy/problem.ts';
 

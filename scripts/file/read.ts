@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Unreadable } from './error.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 /** A pipe that nobody has open for writing by then is one that nobody will write into. */
@@ -10,16 +11,6 @@ const POLL_MILLISECONDS = 10;
 interface Kind {
   readonly isFile: boolean;
   readonly isPipe: boolean;
-}
-
-/** Why a file cannot be used, in words: the part of a message after its name. */
-export class Unreadable extends Error {
-  constructor(
-    message: string,
-    readonly code: string | null = null,
-  ) {
-    super(message);
-  }
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants, readFileSync, realpathSync, renameSync } from 'node:fs';
 import { access, open, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Refusal } from '../cli/command.ts';
+import { FileError } from './error.ts';
 
 const RULES: Readonly<Record<string, string>> = {
   EACCES: 'permission denied; it is replaced by a new file, so its folder must be writable too',
@@ -33,14 +33,14 @@ export interface Place {
 
 const DRAFT_SUFFIX = '.tmp';
 
-/** The place of a file that may be edited; a Refusal for one that may not. */
+/** The place of a file that may be edited; rejects with a FileError for one that may not. */
 export async function placeOf(file: string): Promise<Place> {
   const target = await realpath(file).catch((error: NodeJS.ErrnoException) => {
-    throw new Refusal(`${file}: ${error.code === 'ENOENT' ? 'no such file' : writeRule(error)}`);
+    throw new FileError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : writeRule(error)}`);
   });
-  if (!(await stat(target)).isFile()) throw new Refusal(`${file}: is changed in its place, so it must be a file`);
+  if (!(await stat(target)).isFile()) throw new FileError(`${file}: is changed in its place, so it must be a file`);
   await access(target, constants.W_OK).catch(() => {
-    throw new Refusal(`${file}: may not be written; nothing was changed`);
+    throw new FileError(`${file}: may not be written; nothing was changed`);
   });
   const folder = dirname(target);
   // A digest, because a name of 255 bytes leaves no room; in one case, because some file systems know no other.
@@ -88,14 +88,14 @@ export async function replaceFile(
     await syncFolder(place.folder);
     return true;
   } catch (error) {
-    throw error instanceof Refusal ? error : new Refusal(`${place.file}: ${writeRule(error)}; nothing was written`);
+    throw error instanceof FileError ? error : new FileError(`${place.file}: ${writeRule(error)}; nothing was written`);
   } finally {
     await rm(draft, { force: true }).catch(() => undefined);
   }
 }
 
 function refuseWhenStopped({ file }: Place, signal: AbortSignal): void {
-  if (signal.aborted) throw new Refusal(`${file}: stopped; nothing was written`);
+  if (signal.aborted) throw new FileError(`${file}: stopped; nothing was written`);
 }
 
 /** A file with the target's owner and mode: a reader that lost its right to the policy would be as bad as one that gained it. */
@@ -111,7 +111,7 @@ async function writeLike(place: Place, draft: string, text: string): Promise<voi
     const { uid, gid, mode } = await handle.stat();
     if (uid !== wanted.uid || gid !== wanted.gid || (mode & 0o777) !== (wanted.mode & 0o777)) {
       const { file } = place;
-      throw new Refusal(
+      throw new FileError(
         `${file}: belongs to user ${wanted.uid} and group ${wanted.gid}, and a new file in its place would not; nothing was written`,
       );
     }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { Refusal } from '../cli/command.ts';
+import { FileError } from './error.ts';
 import { type Place, writeRule } from './replaceFile.ts';
 
 /** A lock that stays the same for so long belongs to a process that was killed on another machine, or hangs. */
@@ -25,7 +25,7 @@ export async function inTurn<T>(place: Place, signal: AbortSignal, work: () => P
 async function take(place: Place, holder: string, signal: AbortSignal): Promise<void> {
   let seen: { holder: string | null; sinceMs: number } = { holder: null, sinceMs: performance.now() };
   while (!(await create(place, holder))) {
-    if (signal.aborted) throw new Refusal(`${place.file}: stopped; nothing was written`);
+    if (signal.aborted) throw new FileError(`${place.file}: stopped; nothing was written`);
     const other = await holderOf(place.lock);
     if (other !== seen.holder) seen = { holder: other, sinceMs: performance.now() };
     if (other !== null && (hasEnded(other) || performance.now() - seen.sinceMs > PATIENCE_MS))
@@ -49,7 +49,7 @@ async function create(place: Place, holder: string): Promise<boolean> {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw new Refusal(`${place.file}: ${writeRule(error)}; nothing was written`);
+    throw new FileError(`${place.file}: ${writeRule(error)}; nothing was written`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { Refusal } from '../cli/command.ts';
+import { EmitError } from './error.ts';
 import { compilePolicy, orderedPolicy, type Policy } from '../policy/index.ts';
 import { serviceConfigOf, serviceConfigText } from '../rateLimitService/serviceConfig.ts';
 import { guardOf, isEdge, openRulesOf } from './failOpen.ts';
@@ -9,9 +9,6 @@ import { type EmitOptions, pluginOf } from './plugin.ts';
 import { checkSize, metadata, type Resource, storedBytes, yamlOf } from './resource.ts';
 import { routeKindOf, type RoutingTable, routingTableOf } from './routing.ts';
 import { destinationRulesOf, kubernetesService, virtualServicesOf } from './virtualService.ts';
-
-export type { EmitOptions, FailStrategy, PluginKind, RouteKind } from './plugin.ts';
-export type { Resource } from './resource.ts';
 
 export interface EmittedFile {
   /** Name of the file, without folder: kind, namespace and name of the resource. */
@@ -65,7 +62,7 @@ function once(resources: readonly Resource[]): Resource[] {
     const name = nameOf(resource);
     const other = all.get(name);
     if (other !== undefined && JSON.stringify(other) !== JSON.stringify(resource)) {
-      throw new Refusal(
+      throw new EmitError(
         `${resource.kind} ${resource.metadata.name}: would be the name of two different resources in namespace ${resource.metadata.namespace}; change the labels of one of the targets`,
       );
     }
@@ -91,7 +88,7 @@ function chosen(policy: Policy, only: readonly string[] | undefined): Place[] {
   ];
   const unknown = only?.find((suffix) => !known.includes(suffix));
   if (unknown !== undefined)
-    throw new Refusal(`--only ${unknown}: the policy has no such target; it has ${known.join(', ')}`);
+    throw new EmitError(`--only ${unknown}: the policy has no such target; it has ${known.join(', ')}`);
   return only === undefined ? places : places.filter(({ suffix }) => only.includes(suffix));
 }
 

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Refusal } from '../cli/command.ts';
-import { readBounded, Unreadable } from '../file/read.ts';
+import { EmitError } from './error.ts';
+import { Unreadable } from '../file/error.ts';
+import { readBounded } from '../file/read.ts';
 import { makeFolder } from '../file/makeFolder.ts';
 import type { EmittedFile } from './emit.ts';
 import { emittedFrom } from './resource.ts';
@@ -34,7 +35,7 @@ export async function planOf(
   const planned = files.map((emitted): PlannedFile => {
     const text = present.get(emitted.name);
     if (text !== undefined && emittedFrom(text) === null)
-      throw new Refusal(
+      throw new EmitError(
         `${join(folder, emitted.name)}: is there already and was not made by "tollgate emit"; move it away`,
       );
     return {
@@ -55,7 +56,7 @@ async function mustBeFree(file: string): Promise<void> {
     () => true,
     () => false,
   );
-  if (isThere) throw new Refusal(`${file}: is there already and is no file; move it away`);
+  if (isThere) throw new EmitError(`${file}: is there already and is no file; move it away`);
 }
 
 interface Staged {
@@ -140,6 +141,6 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-function unusable(path: string, error: unknown): Refusal {
-  return new Refusal(`${path}: cannot be used: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+function unusable(path: string, error: unknown): EmitError {
+  return new EmitError(`${path}: cannot be used: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
 }

@@ -1,4 +1,4 @@
-import { Refusal } from '../cli/command.ts';
+import { EmitError } from './error.ts';
 import type { PluginConfig } from '../policy/index.ts';
 import type { Place } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
@@ -71,14 +71,14 @@ const REFERENCE =
  */
 function manifestDigest(image: string): string {
   // Istio takes such a URL and then drops the plugin without a word: everything is let through
-  if (!image.startsWith('oci://')) throw new Refusal(`image must begin with oci://; found "${image}"`);
+  if (!image.startsWith('oci://')) throw new EmitError(`image must begin with oci://; found "${image}"`);
   if (!image.includes('@')) {
-    throw new Refusal(
+    throw new EmitError(
       `image must name a digest (oci://HOST/REPOSITORY@sha256:…), because a tag can be moved and proxies would run different modules; "tollgate push" prints it; found "${image}"`,
     );
   }
   const digest = REFERENCE.exec(image)?.[1];
   if (digest === undefined)
-    throw new Refusal(`image must be oci://HOST/REPOSITORY@sha256: and 64 lower-case hex digits; found "${image}"`);
+    throw new EmitError(`image must be oci://HOST/REPOSITORY@sha256: and 64 lower-case hex digits; found "${image}"`);
   return digest;
 }

@@ -1,5 +1,5 @@
 import { dump } from 'js-yaml';
-import { Refusal } from '../cli/command.ts';
+import { EmitError } from './error.ts';
 
 /** A Kubernetes object as it is emitted: without anything that the API server adds. */
 export interface Resource {
@@ -88,13 +88,13 @@ export function storedBytes(resource: Resource): number {
 export function checkSize(resource: Resource, most: number = MAX_REQUEST_BYTES - MARGIN_BYTES): void {
   const texts = Object.values(resource.data ?? {}).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (texts > MAX_CONFIG_MAP_BYTES) {
-    throw new Refusal(
+    throw new EmitError(
       `ConfigMap ${resource.metadata.name}: would hold ${texts} bytes, and Kubernetes takes ${MAX_CONFIG_MAP_BYTES} at most; make plans of limits that many consumers have, instead of limits of their own`,
     );
   }
   const bytes = storedBytes(resource);
   if (bytes <= most) return;
-  throw new Refusal(
+  throw new EmitError(
     `${resource.kind} ${resource.metadata.name}: would have ${bytes} bytes, and etcd takes ${most} at most (${MAX_REQUEST_BYTES} less what the API server adds); ` +
       'move some APIs with their consumers to a policy of their own, or remove keys that are revoked or expired',
   );

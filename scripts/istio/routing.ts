@@ -1,4 +1,4 @@
-import { Refusal } from '../cli/command.ts';
+import { EmitError } from './error.ts';
 import { destinationsOf, type Policy, type Upstream } from '../policy/index.ts';
 import type { RouteKind } from './plugin.ts';
 import type { Place } from './place.ts';
@@ -51,7 +51,7 @@ export function routeKindOf({ target, suffix }: Place, wanted: RouteKind | undef
   if (target.namespace !== undefined || target.workload?.mode === 'SERVER') return null;
   const kind = target.gatewayApi ? 'HTTPRoute' : 'VirtualService';
   if (wanted !== undefined && wanted !== kind)
-    throw new Refusal(
+    throw new EmitError(
       `--routes ${wanted}: the target ${suffix} reads a ${kind}; leave the option out to emit what each target reads`,
     );
   return kind;

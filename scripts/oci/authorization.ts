@@ -1,6 +1,6 @@
-import { Refusal } from '../cli/command.ts';
+import { OciError, RegistryError } from './error.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
-import { failureOf, RegistryRefusal } from './failure.ts';
+import { failureOf } from './failure.ts';
 import { type Line, send, type WireRequest } from './wire.ts';
 
 const MAX_ANSWER_BYTES = 256 * 1024;
@@ -30,18 +30,18 @@ export class Authorizer {
     if (credential?.kind === 'registryToken') return this.keep(`Bearer ${credential.token}`);
     if (bearer !== undefined) return this.keep(`Bearer ${await this.token(bearer, credential)}`);
     if (!challenges.some(({ scheme }) => scheme === 'basic'))
-      throw new Refusal(`${host}: wants an authentication that is neither Basic nor Bearer`);
-    if (credential === null) throw new Refusal(this.unknown());
+      throw new OciError(`${host}: wants an authentication that is neither Basic nor Bearer`);
+    if (credential === null) throw new OciError(this.unknown());
     if (credential.kind !== 'password')
-      throw new Refusal(`${host}: wants a user and a password; ${credential.origin} has a token`);
+      throw new OciError(`${host}: wants a user and a password; ${credential.origin} has a token`);
     return this.keep(basic(credential.username, credential.password));
   }
 
   /** The refusal of a registry that was given the credentials and still says no. */
-  refused(said: string): Refusal {
+  refused(said: string): OciError {
     const { credential } = this;
-    if (credential === null || credential === undefined) return new Refusal(`${said}; ${this.unknown()}`);
-    return new Refusal(`${said}; the credentials from ${credential.origin} were not accepted`);
+    if (credential === null || credential === undefined) return new OciError(`${said}; ${this.unknown()}`);
+    return new OciError(`${said}; the credentials from ${credential.origin} were not accepted`);
   }
 
   /** The text without any secret that was used here: a server might repeat one. */
@@ -79,7 +79,7 @@ export class Authorizer {
     if (answer.status !== 200)
       throw this.noToken(await failureOf(answer, `${host}: token service ${realm.host}`, this.redact, [200]));
     const token = tokenIn((await answer.readAll(MAX_ANSWER_BYTES)).toString('utf8'));
-    if (token === null) throw new Refusal(`${host}: token service ${realm.host}: gave an answer without a token`);
+    if (token === null) throw new OciError(`${host}: token service ${realm.host}: gave an answer without a token`);
     return token;
   }
 
@@ -89,18 +89,18 @@ export class Authorizer {
     const text = parameters.get('realm') ?? '';
     const realm = URL.canParse(text) ? new URL(text) : null;
     if (realm === null || !['http:', 'https:'].includes(realm.protocol))
-      throw new Refusal(`${host}: names a token service that is no address`);
+      throw new OciError(`${host}: names a token service that is no address`);
     if (realm.protocol === 'http:' && !isPlain)
-      throw new Refusal(`${host}: wants credentials sent over plain http to ${realm.host}; that is refused`);
+      throw new OciError(`${host}: wants credentials sent over plain http to ${realm.host}; that is refused`);
     if (credential !== null && !line.reach.mayHoldCredentials(realm))
-      throw new Refusal(
+      throw new OciError(
         `${host}: wants credentials sent to ${realm.host}, which is not known to be its own; if it is, say --allow-host ${realm.hostname}`,
       );
     return realm;
   }
 
   private noToken(error: Error): Error {
-    return error instanceof RegistryRefusal && [400, 401, 403].includes(error.status)
+    return error instanceof RegistryError && [400, 401, 403].includes(error.status)
       ? this.refused(error.message)
       : error;
   }

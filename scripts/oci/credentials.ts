@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { Refusal } from '../cli/command.ts';
-import { readBounded, Unreadable } from '../file/read.ts';
+import { OciError } from './error.ts';
+import { Unreadable } from '../file/error.ts';
+import { readBounded } from '../file/read.ts';
 import { isToken } from './authorization.ts';
 import { credentialKey, type Reference } from './reference.ts';
 
@@ -45,7 +46,7 @@ export async function dockerCredential(
 function fromLogin(login: Login | null, origin: string): Credential | null {
   if (login === null) return null;
   if (login.registrytoken && !isToken(login.registrytoken))
-    throw new Refusal(`${origin}: a registrytoken has characters that no token has`);
+    throw new OciError(`${origin}: a registrytoken has characters that no token has`);
   if (login.registrytoken) return { kind: 'registryToken', token: login.registrytoken, origin };
   if (login.identitytoken) return { kind: 'identityToken', token: login.identitytoken, origin };
   if (login.auth) return fromAuth(login.auth, origin);
@@ -58,7 +59,7 @@ function fromLogin(login: Login | null, origin: string): Credential | null {
 function fromAuth(auth: string, origin: string): Credential {
   const text = Buffer.from(auth, 'base64').toString('utf8');
   const colon = text.indexOf(':');
-  if (colon < 0) throw new Refusal(`${origin}: an auth is not base64 of user:password`);
+  if (colon < 0) throw new OciError(`${origin}: an auth is not base64 of user:password`);
   return {
     kind: 'password',
     username: text.slice(0, colon),
@@ -101,7 +102,7 @@ async function dockerConfig(place: Place, env: NodeJS.ProcessEnv = process.env):
   const path = join(env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'), 'config.json');
   const bytes = await readBounded(path, MAX_CONFIG_BYTES).catch((error: Error) => {
     if (error instanceof Unreadable && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return Buffer.from('{}');
-    throw new Refusal(`${path}: ${error.message}`);
+    throw new OciError(`${path}: ${error.message}`);
   });
   const config = parse(path, bytes.toString('utf8'));
   const helper = entryFor(config.credHelpers, place.host) ?? (config.credsStore || null);
@@ -126,11 +127,11 @@ function parse(path: string, text: string): z.infer<typeof schema> {
     value = JSON.parse(text);
   } catch {
     // JSON.parse quotes the text around the mistake, and that may be a password
-    throw new Refusal(`${path}: not JSON`);
+    throw new OciError(`${path}: not JSON`);
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new Refusal(`${path}: ${result.error.issues[0]?.path.join('.') ?? ''}: not as docker writes it`);
+  throw new OciError(`${path}: ${result.error.issues[0]?.path.join('.') ?? ''}: not as docker writes it`);
 }
 
 /** Entries are found whichever way they are written: `host`, `https://host`, `https://host/v2/`, `host/team/`. */
@@ -168,17 +169,17 @@ async function askHelper(
   signal: AbortSignal,
 ): Promise<{ username: string; secret: string } | null> {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
-    throw new Refusal(`docker's config.json names a credential helper "${name}"; that is not a name of a program`);
+    throw new OciError(`docker's config.json names a credential helper "${name}"; that is not a name of a program`);
   const program = `docker-credential-${name}`;
   const { code, stdout, missing } = await run(program, server, signal);
   if (missing)
-    throw new Refusal(
+    throw new OciError(
       `${program}: not on PATH, but docker's config.json names it; install it, or use --username and --password-stdin`,
     );
   if (code !== 0) {
     if (NOT_FOUND.test(stdout)) return null;
     // nothing that it printed is repeated: it is a program about secrets
-    throw new Refusal(`${program}: has failed (exit code ${code}) for ${server}`);
+    throw new OciError(`${program}: has failed (exit code ${code}) for ${server}`);
   }
   return read(program, stdout);
 }
@@ -191,7 +192,7 @@ function read(program: string, stdout: string): { username: string; secret: stri
     value = null;
   }
   const result = answer.safeParse(value);
-  if (!result.success) throw new Refusal(`${program}: gave an answer without Username and Secret`);
+  if (!result.success) throw new OciError(`${program}: gave an answer without Username and Secret`);
   const { Username: username, Secret: secret } = result.data;
   return username === '' && secret === '' ? null : { username, secret };
 }

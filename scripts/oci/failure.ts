@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Refusal } from '../cli/command.ts';
+import { OciError, PlainHttp, RegistryError, Transient, Unreachable } from './error.ts';
 import type { Answer } from './wire.ts';
 
 export interface RetryPolicy {
@@ -20,16 +20,6 @@ export const RETRY: RetryPolicy = {
   longestRetryAfterMs: 120_000,
 };
 
-/** What may pass: a lost connection, a registry that is busy or broken at the moment. */
-export class Transient extends Error {
-  constructor(
-    message: string,
-    readonly retryAfterMs: number | null = null,
-  ) {
-    super(message);
-  }
-}
-
 interface RetryOptions {
   readonly policy: RetryPolicy;
   readonly signal: AbortSignal;
@@ -44,9 +34,11 @@ export async function retrying<T>(attempt: () => Promise<T>, { policy, signal, n
       return await attempt();
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
-      if (tried >= policy.attempts) throw new Refusal(`${error.message}; gave up after ${tried} attempts`);
+      if (tried >= policy.attempts) throw new OciError(`${error.message}; gave up after ${tried} attempts`);
       if ((error.retryAfterMs ?? 0) > policy.longestRetryAfterMs)
-        throw new Refusal(`${error.message}; it asks to come back in ${Math.ceil((error.retryAfterMs ?? 0) / 1000)} s`);
+        throw new OciError(
+          `${error.message}; it asks to come back in ${Math.ceil((error.retryAfterMs ?? 0) / 1000)} s`,
+        );
       const waitMs = error.retryAfterMs ?? backOffMs(tried, policy);
       note(`${error.message}; trying again in ${(waitMs / 1000).toFixed(1)} s`);
       await sleep(waitMs, undefined, { signal });
@@ -67,49 +59,33 @@ export function retryAfterMs(header: string | null, nowMs: number = Date.now()):
   return Number.isNaN(date) ? null : Math.max(0, date - nowMs);
 }
 
-/** No answer, or none that is whole. */
-export class Unreachable extends Transient {}
-
-/** The other side answers, but not in TLS. */
-export class PlainHttp extends Refusal {}
-
 const WRONG_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
 const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE']);
 
 /** What went wrong with a connection, in words; only what may pass is `Transient`. No text of the other side is repeated. */
 export function failure(error: unknown, url: URL): Error {
-  if (error instanceof Refusal || error instanceof Transient) return error;
+  if (error instanceof OciError) return error;
   const { code: given } = error as { code?: unknown };
   const code = typeof given === 'string' ? given : 'unknown error';
   if (WRONG_TLS.has(code))
     return new PlainHttp(`${url.host}: does not speak TLS; if plain http is meant, say --plain-http`);
   if (/CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code))
-    return new Refusal(
+    return new OciError(
       `${url.host}: its certificate is not trusted (${code}); name your authority's in $NODE_EXTRA_CA_CERTS`,
     );
   if (code === 'ABORT_ERR') return new Unreachable(`${url.host}: does not answer`);
-  if (code === 'ENOTFOUND') return new Refusal(`${url.host}: no such host`);
+  if (code === 'ENOTFOUND') return new OciError(`${url.host}: no such host`);
   if (code === 'ECONNREFUSED') return new Unreachable(`${url.host}: refuses the connection (${code})`);
   if (BROKEN.has(code)) return new Unreachable(`${url.host}: broke the connection (${code})`);
-  if (code === 'HPE_HEADER_OVERFLOW') return new Refusal(`${url.host}: sends more headers than any registry does`);
-  if (code.startsWith('HPE_')) return new Refusal(`${url.host}: does not speak HTTP (${code})`);
+  if (code === 'HPE_HEADER_OVERFLOW') return new OciError(`${url.host}: sends more headers than any registry does`);
+  if (code.startsWith('HPE_')) return new OciError(`${url.host}: does not speak HTTP (${code})`);
   // what was to be sent is no HTTP: an address or a token with characters that a header cannot hold
-  if (error instanceof TypeError) return new Refusal(`${url.host}: cannot be asked that (${code})`);
+  if (error instanceof TypeError) return new OciError(`${url.host}: cannot be asked that (${code})`);
   return new Unreachable(`${url.host}: cannot be reached (${code})`);
 }
 
 const MAX_BYTES = 16 * 1024;
 const MAX_SHOWN = 300;
-
-/** The registry's no, with its own code and words. */
-export class RegistryRefusal extends Refusal {
-  constructor(
-    message: string,
-    readonly status: number,
-  ) {
-    super(message);
-  }
-}
 
 const TRANSIENT = new Set([408, 429, 500, 502, 503, 504]);
 
@@ -133,9 +109,9 @@ export async function failureOf(
   );
   const message = `${what}: ${said === '' ? '' : `${said} `}(${status})`;
   if (mayPass(answer)) return new Transient(message, retryAfterMs(answer.header('retry-after')));
-  if (status >= 400) return new RegistryRefusal(message, status);
+  if (status >= 400) return new RegistryError(message, status);
   const wanted = expected.filter((one) => one < 300).join(' or ');
-  return new RegistryRefusal(
+  return new RegistryError(
     `${what}: answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() +
       (wanted === '' ? '' : `, where the protocol has ${wanted}`),
     status,

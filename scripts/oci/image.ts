@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { Refusal } from '../cli/command.ts';
+import { OciError } from './error.ts';
 import { readBounded } from '../file/read.ts';
 import {
   type Annotations,
@@ -152,7 +152,7 @@ interface WasmFile {
  */
 export async function readWasm(path: string): Promise<WasmFile> {
   const bytes = await readBounded(path, MAX_MODULE_BYTES).catch((error: Error) => {
-    throw new Refusal(`${path}: ${error.message}`);
+    throw new OciError(`${path}: ${error.message}`);
   });
   const abiVersion = abiOf(path, bytes);
   return { bytes, abiVersion };
@@ -163,11 +163,11 @@ function abiOf(path: string, bytes: Uint8Array): string {
   try {
     names = Module.exports(new Module(bytes)).map(({ name }) => name);
   } catch (error) {
-    throw new Refusal(`${path}: not a WebAssembly module: ${(error as Error).message}`);
+    throw new OciError(`${path}: not a WebAssembly module: ${(error as Error).message}`);
   }
   for (const name of names) {
     const version = ABI_EXPORT.exec(name);
     if (version !== null) return version.slice(1).join('.');
   }
-  throw new Refusal(`${path}: not a proxy-wasm module: exports no proxy_abi_version_…`);
+  throw new OciError(`${path}: not a proxy-wasm module: exports no proxy_abi_version_…`);
 }

@@ -10,6 +10,7 @@ import type { Resolve } from './reach.ts';
 import { RETRY, type RetryPolicy } from './failure.ts';
 import { type SbomFormat, withSbom } from './sbom.ts';
 
+export { InvalidReference, OciError, RegistryError } from './error.ts';
 export type { LayoutKind } from './image.ts';
 export type { Pushed } from './push.ts';
 export { SBOM_FORMATS, type SbomFormat } from './sbom.ts';

@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { Refusal } from '../cli/command.ts';
+import { OciError } from './error.ts';
 import { makeFolder } from '../file/makeFolder.ts';
-import { readBounded, Unreadable } from '../file/read.ts';
+import { Unreadable } from '../file/error.ts';
+import { readBounded } from '../file/read.ts';
 import {
   type Blob,
   type Bundle,
@@ -31,7 +32,7 @@ const ENTRIES = new Set(['oci-layout', 'index.json', 'blobs']);
 export async function writeLayout(folder: string, bundle: Bundle, tag: string): Promise<void> {
   const old = await entriesOf(folder);
   if (old.length > 0 && (!old.includes('oci-layout') || old.some((name) => !ENTRIES.has(name)))) {
-    throw new Refusal(`${folder}: holds something else than an image layout; nothing was written`);
+    throw new OciError(`${folder}: holds something else than an image layout; nothing was written`);
   }
   let scratch: string | null = null;
   try {
@@ -44,7 +45,7 @@ export async function writeLayout(folder: string, bundle: Bundle, tag: string): 
     await write(fresh, bundle, tag);
     await replaceFolder(target, fresh, join(scratch, 'old'));
   } catch (error) {
-    throw new Refusal(`${folder}: cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw new OciError(`${folder}: cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
   } finally {
     if (scratch !== null) await rm(scratch, { recursive: true, force: true });
   }
@@ -90,7 +91,7 @@ async function removeLeftOver(target: string): Promise<void> {
 async function entriesOf(folder: string): Promise<string[]> {
   return readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new Refusal(
+    throw new OciError(
       `${folder}: ${error.code === 'ENOTDIR' ? 'is a file' : `cannot be read: ${error.code ?? String(error)}`}`,
     );
   });
@@ -162,11 +163,11 @@ export async function readLayout(folder: string, tag?: string): Promise<Bundle> 
 function choose(folder: string, images: Read[], tag: string | undefined): Bundle {
   const nameOf = ({ named }: Read): string => named.annotations?.[REF_NAME] ?? named.digest;
   const [only] = images;
-  if (only === undefined) throw new Refusal(`${folder}: holds no image`);
+  if (only === undefined) throw new OciError(`${folder}: holds no image`);
   if (images.length === 1) return only.bundle;
   const tagged = images.find((one) => nameOf(one) === tag);
   if (tagged === undefined)
-    throw new Refusal(
+    throw new OciError(
       `${folder}: holds ${images.length} images; found ${images.map((one) => `"${nameOf(one)}"`).join(', ')}, and none is named like the tag to push`,
     );
   return tagged.bundle;
@@ -174,7 +175,7 @@ function choose(folder: string, images: Read[], tag: string | undefined): Bundle
 
 async function readManifest(folder: string, named: z.infer<typeof descriptor>): Promise<Read> {
   if (named.mediaType !== MANIFEST && named.mediaType !== DOCKER_MANIFEST)
-    throw new Refusal(`${folder}: ${named.digest}: must be an image manifest; found "${named.mediaType}"`);
+    throw new OciError(`${folder}: ${named.digest}: must be an image manifest; found "${named.mediaType}"`);
   const own = await readBlob(folder, named);
   const { config, layers, subject } = parse(manifest, own.bytes, blobPath(folder, own.descriptor.digest));
   const blobs: Blob[] = [];
@@ -185,9 +186,9 @@ async function readManifest(folder: string, named: z.infer<typeof descriptor>): 
 async function readBlob(folder: string, { mediaType, digest, size }: z.infer<typeof descriptor>): Promise<Blob> {
   const bytes = await read(folder, 'blobs', 'sha256', hexOf(digest));
   const path = blobPath(folder, digest);
-  if (bytes.length !== size) throw new Refusal(`${path}: must have ${size} bytes; found ${bytes.length}`);
+  if (bytes.length !== size) throw new OciError(`${path}: must have ${size} bytes; found ${bytes.length}`);
   if (digestOf(bytes) !== digest)
-    throw new Refusal(`${path}: content does not match its digest; found ${digestOf(bytes)}`);
+    throw new OciError(`${path}: content does not match its digest; found ${digestOf(bytes)}`);
   const descriptor: Descriptor = { mediaType, digest, size };
   return { descriptor, bytes };
 }
@@ -198,7 +199,7 @@ function blobPath(folder: string, digest: Digest): string {
 
 async function read(...path: string[]): Promise<Buffer> {
   return readBounded(join(...path), MAX_BLOB_BYTES).catch((error: Error) => {
-    throw new Refusal(
+    throw new OciError(
       `${join(...path)}: ${error.message}${error instanceof Unreadable && error.code === 'ENOENT' ? '; an image layout is what "tollgate pack" writes' : ''}`,
     );
   });
@@ -209,10 +210,10 @@ function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array, path: string): T {
   try {
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch {
-    throw new Refusal(`${path}: not JSON`);
+    throw new OciError(`${path}: not JSON`);
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new Refusal(`${path}: ${issue?.path.join('.') ?? ''}: ${issue?.message.toLowerCase() ?? 'not understood'}`);
+  throw new OciError(`${path}: ${issue?.path.join('.') ?? ''}: ${issue?.message.toLowerCase() ?? 'not understood'}`);
 }

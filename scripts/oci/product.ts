@@ -1,7 +1,7 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { installedIngredients, type Ingredient } from '../build/ingredients.ts';
 import { shippedModule } from '../build/module.ts';
-import { UsageError } from '../cli/command.ts';
+import { InvalidReference } from './error.ts';
 import { inPackage, isCheckout, packageRoot } from '../file/packageRoot.ts';
 import { runToEnd } from '../program/run.ts';
 import type { Annotations } from './bundle.ts';
@@ -67,7 +67,7 @@ export function withGiven(annotations: Annotations, given: readonly string[]): A
     const at = text.indexOf('=');
     const key = text.slice(0, Math.max(at, 0));
     if (!KEY.test(key))
-      throw new UsageError(
+      throw new InvalidReference(
         `--annotation is KEY=VALUE with a key such as org.opencontainers.image.source; found "${text}"`,
       );
     if (at === text.length - 1) delete result[key];

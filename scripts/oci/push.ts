@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Refusal } from '../cli/command.ts';
+import { OciError } from './error.ts';
 import { type Bundle, type Descriptor, INDEX, jsonBlob } from './bundle.ts';
 import { referrerDescriptor } from './layout.ts';
 import { type Digest, hexOf, pinned, type Reference } from './reference.ts';
@@ -28,7 +28,7 @@ export interface Pushed {
 export async function pushBundle(bundle: Bundle, reference: Reference, options: RegistryOptions): Promise<Pushed> {
   const { digest } = bundle.manifest.descriptor;
   if (reference.digest !== undefined && reference.digest !== digest)
-    throw new Refusal(`the image to push is ${digest}; the reference says ${reference.digest}`);
+    throw new OciError(`the image to push is ${digest}; the reference says ${reference.digest}`);
   const registry = await stoppable(options.signal, () => Registry.connect(reference, options));
   return stoppable(options.signal, () => new Push(registry, bundle).run(reference));
 }
@@ -94,7 +94,7 @@ async function stoppable<T>(signal: AbortSignal, work: () => Promise<T>): Promis
     signal.throwIfAborted();
     return await work();
   } catch (error) {
-    if (signal.aborted) throw new Refusal('stopped; the tag was not moved');
+    if (signal.aborted) throw new OciError('stopped; the tag was not moved');
     throw error;
   }
 }
@@ -147,7 +147,7 @@ async function addToList(registry: Registry, subject: Digest, referrer: Bundle):
   const there = await registry.manifest(tag);
   const list = there === null ? NOTHING : indexIn(there.bytes);
   if (list === null)
-    throw new Refusal(`${registry.host}: the tag ${tag} is taken by something that is no list of referrers`);
+    throw new OciError(`${registry.host}: the tag ${tag} is taken by something that is no list of referrers`);
   const descriptor = referrerDescriptor(referrer);
   if (list.manifests.some(({ digest }) => digest === descriptor.digest)) return false;
   await registry.putManifest(tag, jsonBlob(INDEX, { ...list, manifests: [...list.manifests, descriptor] }));

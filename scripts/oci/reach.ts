@@ -1,6 +1,6 @@
 import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
-import { Refusal } from '../cli/command.ts';
+import { OciError } from './error.ts';
 import { isKin } from './domain.ts';
 
 /** Every address of a name. */
@@ -51,7 +51,7 @@ export class Reach {
   approach(url: URL): Approach {
     // a Location with a password would make us log in wherever it leads
     if (url.username !== '' || url.password !== '')
-      throw new Refusal(`${this.host}: sends to ${url.host} with a user or password in the address; that is refused`);
+      throw new OciError(`${this.host}: sends to ${url.host} with a user or password in the address; that is refused`);
     const name = bare(url.hostname);
     const literal = isIP(name) === 0 ? null : name;
     if (literal !== null) this.judge(url, literal);
@@ -92,12 +92,12 @@ export class Reach {
     const zone = zoneOf(address);
     const where = address === bare(url.hostname) ? url.host : `${url.host} (${address})`;
     if (url.protocol === 'http:' && !this.options.plainHttp && zone !== 'loopback')
-      throw new Refusal(
+      throw new OciError(
         `${this.host}: sends over plain http to ${where}; only loopback is spoken to like that, unless you say --plain-http`,
       );
     if (this.isAllowed(url) || this.isTrustedOwn(url) || this.zone === null) return;
     if (OPEN[this.zone].includes(zone)) return;
-    throw new Refusal(
+    throw new OciError(
       `${this.host}: sends to ${where}, a ${zone} address, and is itself at a ${this.zone} one; that is refused; if it is meant, say --allow-host ${url.hostname}`,
     );
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { UsageError } from '../cli/command.ts';
+import { InvalidReference } from './error.ts';
 
 /** A place in a registry, as in `oci://host/repository:tag@digest`. */
 export interface Reference {
@@ -26,7 +26,7 @@ export function parseReference(text: string): Reference {
   const host = slash < 0 ? rest : rest.slice(0, slash);
   // what stands before an @ here is a password more often than not: it is not repeated
   if (host.includes('@'))
-    throw new UsageError('the reference must not carry credentials; use --username and --password-stdin');
+    throw new InvalidReference('the reference must not carry credentials; use --username and --password-stdin');
   if (slash < 0) fail('must name a host and a repository, as in oci://registry.example.com/team/tollgate', text);
   if (!isHost(host)) fail(`"${host}" is not a host`, text);
   return { host, ...nameOf(rest.slice(slash + 1), text) };
@@ -60,7 +60,7 @@ export function checkTag(tag: string, text: string = tag): void {
 }
 
 function fail(rule: string, found: string): never {
-  throw new UsageError(`${rule}; found "${found}"`);
+  throw new InvalidReference(`${rule}; found "${found}"`);
 }
 
 /** The reference that never changes its meaning: with the digest and without the tag. */

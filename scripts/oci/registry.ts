@@ -1,11 +1,11 @@
-import { Refusal } from '../cli/command.ts';
+import { OciError, PlainHttp, Transient, Unreachable } from './error.ts';
 import { type Answer, send, type WireRequest } from './wire.ts';
 import { Authorizer } from './authorization.ts';
 import { blob, type Blob, DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST } from './bundle.ts';
 import type { CredentialSource } from './credentials.ts';
 import { type Digest, digestOf, endpoint, isDigest, isLoopback, type Reference } from './reference.ts';
 import { Reach, type Resolve } from './reach.ts';
-import { failureOf, mayPass, PlainHttp, retrying, type RetryPolicy, Unreachable } from './failure.ts';
+import { failureOf, mayPass, retrying, type RetryPolicy } from './failure.ts';
 
 export interface RegistryOptions {
   /** http even where it can be read on the way. */
@@ -64,7 +64,7 @@ export class Registry {
     if (registry.isChallenge(answer)) await registry.retrying(() => registry.authorize(answer));
     // some registries guard even the greeting; the requests that matter will tell
     else if (![200, 401, 403].includes(answer.status))
-      throw new Refusal(`${reference.host}: no registry answers there (${answer.status})`);
+      throw new OciError(`${reference.host}: no registry answers there (${answer.status})`);
     return registry;
   }
 
@@ -161,7 +161,7 @@ export class Registry {
     const said = answer.header('docker-content-digest') ?? '';
     const stored = isDigest(said) ? said : await this.storedDigest(name);
     if (stored !== descriptor.digest)
-      throw new Refusal(
+      throw new OciError(
         `${this.host}: manifest ${name}: digest mismatch: the registry stored ${stored}, and ${descriptor.digest} was sent`,
       );
     return answer.header('oci-subject');
@@ -228,6 +228,7 @@ async function greet(
   } catch (error) {
     // a plain http server answers a TLS hello with words, or by hanging up
     if (error instanceof PlainHttp || error instanceof Unreachable) return patient('http:');
+    if (error instanceof Transient) return patient('https:');
     throw error;
   }
 }

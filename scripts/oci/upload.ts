@@ -1,8 +1,7 @@
-import { Refusal } from '../cli/command.ts';
+import { OciError, RegistryError, Transient } from './error.ts';
 import { type Answer, follow } from './wire.ts';
 import type { Blob } from './bundle.ts';
 import type { Registry } from './registry.ts';
-import { RegistryRefusal, Transient } from './failure.ts';
 
 /** An upload session of a registry: where it goes on, and how many bytes are there. */
 interface Session {
@@ -76,7 +75,7 @@ async function finish(
   let { location } = from;
   const type = { 'content-type': 'application/octet-stream' };
   if (from.received > bytes.length)
-    throw new RegistryRefusal(`${registry.host}: ${what}: the registry has more bytes than there are`, 416);
+    throw new RegistryError(`${registry.host}: ${what}: the registry has more bytes than there are`, 416);
   if (from.received > 0 && from.received < bytes.length) {
     const headers = { ...type, 'content-range': `${from.received}-${bytes.length - 1}` };
     const answer = await registry.ask(
@@ -94,7 +93,7 @@ async function finish(
   await answer.discard();
   // the protocol says 201; some registries say 204, and others mean something else by it
   if (answer.status !== 201 && !(await registry.hasBlob(descriptor.digest)))
-    throw new Refusal(`${registry.host}: ${what}: answered ${answer.status}, and the blob is not there`);
+    throw new OciError(`${registry.host}: ${what}: answered ${answer.status}, and the blob is not there`);
 }
 
 /** Appended as text: a signed address must not be written anew. */
@@ -104,13 +103,13 @@ function withDigest(location: URL, digest: string): URL {
 
 function locationOf(registry: Registry, answer: Answer): URL {
   const location = answer.header('location');
-  if (location === null) throw new Refusal(`${registry.host}: started an upload without saying where`);
+  if (location === null) throw new OciError(`${registry.host}: started an upload without saying where`);
   return follow(answer.url, location);
 }
 
 /** The session is not what it was: gone (404), or at another byte (416). */
 function isStale(error: unknown): boolean {
-  return error instanceof RegistryRefusal && (error.status === 404 || error.status === 416);
+  return error instanceof RegistryError && (error.status === 404 || error.status === 416);
 }
 
 /** After Ctrl-C: half a blob is of no use to anybody. The registry forgets it by itself if this does not reach it. */

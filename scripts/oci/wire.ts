@@ -1,6 +1,6 @@
 import { Agent as PlainAgent, type IncomingMessage, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
-import { Refusal } from '../cli/command.ts';
+import { OciError } from './error.ts';
 import type { Approach, Reach } from './reach.ts';
 import { isLoopback } from './reference.ts';
 import { failure } from './failure.ts';
@@ -42,11 +42,11 @@ export async function send(request: WireRequest, line: Line): Promise<Answer> {
     await answer.discard();
     // what 301 to 303 do to a body is unclear, and no registry sends them for one
     if (redirects === MAX_REDIRECTS || (request.body !== undefined && answer.status < 307))
-      throw new Refusal(`${url.host}: redirects in a way that cannot be followed (${answer.status})`);
+      throw new OciError(`${url.host}: redirects in a way that cannot be followed (${answer.status})`);
     const next = follow(url, location);
     if (next.origin !== url.origin) {
       if (request.isSecret === true)
-        throw new Refusal(`${url.host}: redirects a request with credentials to ${next.host}; that is refused`);
+        throw new OciError(`${url.host}: redirects a request with credentials to ${next.host}; that is refused`);
       // a redirect back does not bring them back: the other host chose what would be asked for with them
       authorization = null;
     }
@@ -56,11 +56,11 @@ export async function send(request: WireRequest, line: Line): Promise<Answer> {
 
 /** The address that a `Location` names; one that leaves https is refused, because what is sent there could be read on the way. */
 export function follow(from: URL, location: string): URL {
-  if (!URL.canParse(location, from.href)) throw new Refusal(`${from.host}: sends a location that is no address`);
+  if (!URL.canParse(location, from.href)) throw new OciError(`${from.host}: sends a location that is no address`);
   const to = new URL(location, from);
   to.hash = '';
   if (to.protocol !== 'https:' && !(to.protocol === 'http:' && from.protocol === 'http:'))
-    throw new Refusal(`${from.host}: sends from ${from.protocol}// to ${to.protocol}//${to.host}; that is refused`);
+    throw new OciError(`${from.host}: sends from ${from.protocol}// to ${to.protocol}//${to.host}; that is refused`);
   return to;
 }
 
@@ -150,11 +150,11 @@ export class Answer {
     const encoding = this.header('content-encoding') ?? 'identity';
     if (encoding.toLowerCase() !== 'identity') {
       await this.discard();
-      throw new Refusal(`${this.url.host}: sends a compressed answer that nobody asked for`);
+      throw new OciError(`${this.url.host}: sends a compressed answer that nobody asked for`);
     }
     const bytes = await this.readSome(limit + 1);
     if (bytes.length > limit)
-      throw new Refusal(`${this.url.host}: sends more than the ${limit} bytes that such an answer may have`);
+      throw new OciError(`${this.url.host}: sends more than the ${limit} bytes that such an answer may have`);
     return bytes;
   }
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Refusal } from '../cli/command.ts';
-import { printProblem, printProblems, readPolicy, type Policy } from '../policy/index.ts';
-import { readPolicyFile } from '../policy/input.ts';
+import { PolicyFileError } from './error.ts';
+import { openPolicy } from '../file/openPolicy.ts';
+import { printProblems, readPolicy, type Policy } from '../policy/index.ts';
 import type { Mapping } from '../policy/yaml/node.ts';
 import { readSource } from '../policy/yaml/source.ts';
 import { applyEdits, type Edit } from './splice.ts';
@@ -16,14 +16,10 @@ export interface PolicyFile {
   readonly root: Mapping;
 }
 
-/** Reads a policy that must be without problems: a file that is wrong already is not edited. */
-export async function openPolicyFile(file: string): Promise<PolicyFile> {
-  const content = await readPolicyFile(file);
-  if ('rule' in content) throw new Refusal(printProblem(content));
-  const result = readPolicy(content.text, file);
-  const { policy } = result;
-  if (policy === null) throw new Refusal(printProblems(result));
-  return { file, text: content.text, policy, root: readSource(content.text).root as Mapping };
+/** Reads a policy that must be without problems: a file that is wrong already is not edited, and rejects with PolicyProblems. */
+async function openPolicyFile(file: string): Promise<PolicyFile> {
+  const { text, policy } = await openPolicy(file);
+  return { file, text, policy, root: readSource(text).root as Mapping };
 }
 
 /** What is to become of a policy file. */
@@ -59,7 +55,7 @@ export async function editPolicyFile(
     });
     if (isDone) return;
   }
-  throw new Refusal(
+  throw new PolicyFileError(
     `${file}: was changed by somebody else each of the ${MOST_ATTEMPTS} times it was read; nothing was written`,
   );
 }
@@ -70,8 +66,8 @@ function textAfter(open: PolicyFile, { edits, expected }: Change): string {
   const result = readPolicy(text, open.file);
   const { policy } = result;
   if (policy === null)
-    throw new Refusal(`${printProblems(result)}\n(as the file would be after the change; nothing was written)`);
+    throw new PolicyFileError(`${printProblems(result)}\n(as the file would be after the change; nothing was written)`);
   if (!isDeepStrictEqual(policy, expected))
-    throw new Refusal(`${open.file}: is written in a way that cannot be edited safely; nothing was changed`);
+    throw new PolicyFileError(`${open.file}: is written in a way that cannot be edited safely; nothing was changed`);
   return text;
 }

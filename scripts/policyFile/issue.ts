@@ -1,5 +1,6 @@
-import { Refusal } from '../cli/command.ts';
-import type { Policy } from '../policy/index.ts';
+import { FileError } from '../file/error.ts';
+import { PolicyFileError } from './error.ts';
+import { PolicyProblems, type Policy } from '../policy/index.ts';
 import { entryOf, type Mapping } from '../policy/yaml/node.ts';
 import { digestOf, newId, newKey } from '../key/key.ts';
 import { append, appendToFilled, type Edit, layoutOf } from './splice.ts';
@@ -56,11 +57,17 @@ export async function issue(
       };
     });
   } catch (error) {
-    if (isShown && error instanceof Refusal)
-      throw new Refusal(`${error.message}\nthe key that was printed is in no policy, so it opens nothing`);
+    if (isShown && isRefusal(error))
+      throw new PolicyFileError(`${error.message}\nthe key that was printed is in no policy, so it opens nothing`, {
+        cause: error,
+      });
     throw error;
   }
   return issued!;
+}
+
+function isRefusal(error: unknown): error is Error {
+  return error instanceof PolicyFileError || error instanceof FileError || error instanceof PolicyProblems;
 }
 
 /** What the policy holds of a key. */
@@ -85,17 +92,18 @@ function refuse(policy: Policy, { consumer: name, id, plan }: IssueRequest): voi
   if (consumer === undefined && plan === undefined) {
     const names = Object.keys(policy.consumers);
     const known = names.length > 0 && names.length <= 20 ? `; there are ${names.join(', ')}` : '';
-    throw new Refusal(`no consumer named "${name}"${known}; --plan PLAN makes a new one`);
+    throw new PolicyFileError(`no consumer named "${name}"${known}; --plan PLAN makes a new one`);
   }
   if (plan !== undefined && !Object.hasOwn(policy.plans, plan)) {
-    throw new Refusal(`no plan named "${plan}"; there are ${Object.keys(policy.plans).join(', ') || 'none'}`);
+    throw new PolicyFileError(`no plan named "${plan}"; there are ${Object.keys(policy.plans).join(', ') || 'none'}`);
   }
   if (consumer !== undefined && plan !== undefined && consumer.plan !== plan) {
-    throw new Refusal(
+    throw new PolicyFileError(
       `consumer "${name}" has ${consumer.plan === undefined ? 'no' : `the`} plan${consumer.plan === undefined ? '' : ` "${consumer.plan}"`}; --plan is for a new consumer`,
     );
   }
-  if (consumer?.keys.some((key) => key.id === id)) throw new Refusal(`consumer "${name}" has a key "${id}" already`);
+  if (consumer?.keys.some((key) => key.id === id))
+    throw new PolicyFileError(`consumer "${name}" has a key "${id}" already`);
 }
 
 function freshId(policy: Policy): string {

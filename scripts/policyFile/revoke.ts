@@ -1,4 +1,4 @@
-import { Refusal } from '../cli/command.ts';
+import { PolicyFileError } from './error.ts';
 import type { Policy } from '../policy/index.ts';
 import { entryOf, type Mapping, type Node } from '../policy/yaml/node.ts';
 import { appendToFilled, type Edit, layoutOf } from './splice.ts';
@@ -33,11 +33,11 @@ function findKey(policy: Policy, id: string, consumer: string | undefined): { ow
     .flatMap(([owner, { keys }]) => keys.flatMap((key, index) => (key.id === id ? [{ owner, index }] : [])));
   const [match, ...others] = matches;
   if (match === undefined)
-    throw new Refusal(
+    throw new PolicyFileError(
       `no key "${id}"${consumer === undefined ? '' : ` of a consumer "${consumer}"`}; tollgate keys list shows all`,
     );
   if (others.length > 0)
-    throw new Refusal(
+    throw new PolicyFileError(
       `several consumers have a key "${id}" (${matches.map(({ owner }) => owner).join(', ')}); say which with --consumer`,
     );
   return match;

@@ -2,11 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Admin } from '../../scripts/envoy/discovery.ts';
-import { checkedPolicy } from '../../scripts/envoy/policyFile.ts';
 import { snapshotOf } from '../../scripts/envoy/snapshot.ts';
 import { EnvoyProcess } from '../../scripts/envoy/process.ts';
 import { staticBootstrap } from '../../scripts/envoy/bootstrap.ts';
-import { compilePolicy } from '../../scripts/policy/index.ts';
+import { compilePolicy, validPolicy } from '../../scripts/policy/index.ts';
 import type { Available } from '../../harness/envoy/available.ts';
 
 /** What a team changes in the bootstrap that `tollgate run --print-bootstrap` writes: its filters and its routes. */
@@ -42,7 +41,7 @@ export class EditedEnvoy {
   ): Promise<EditedEnvoy> {
     if (found.skip !== false) throw new Error(found.skip);
     const folder = await mkdtemp(join(tmpdir(), 'tollgate-edited-'));
-    const { policy } = checkedPolicy(policyText, 'edited.policy.yaml');
+    const { policy } = validPolicy(policyText, 'edited.policy.yaml');
     const overrides = new Map(Object.keys(policy.upstreams).map((name): [string, string] => [name, upstream]));
     const snapshot = snapshotOf(policy, compilePolicy(policy), overrides);
     const bootstrap = staticBootstrap(snapshot, {

@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Admin } from '../../scripts/envoy/discovery.ts';
 import type { FoundEnvoy } from '../../scripts/envoy/find.ts';
-import { checkedPolicy } from '../../scripts/envoy/policyFile.ts';
 import { snapshotOf } from '../../scripts/envoy/snapshot.ts';
 import { EnvoyProcess } from '../../scripts/envoy/process.ts';
 import { staticBootstrap } from '../../scripts/envoy/bootstrap.ts';
-import { compilePolicy } from '../../scripts/policy/index.ts';
+import { compilePolicy, validPolicy } from '../../scripts/policy/index.ts';
 import { upToDate } from '../../scripts/build/compile.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { freePort } from '../../harness/mesh/port.ts';
@@ -88,7 +87,7 @@ function bootstrapOf(
   module: string,
   failurePolicy: FailurePolicy | null,
 ): string {
-  const { policy } = checkedPolicy(text, 'trap.policy.yaml');
+  const { policy } = validPolicy(text, 'trap.policy.yaml');
   const overrides = new Map(Object.keys(policy.upstreams).map((name) => [name, upstream]));
   const written = JSON.stringify(
     staticBootstrap(snapshotOf(policy, compilePolicy(policy), overrides), {

@@ -1,4 +1,4 @@
-import type { EmitOptions } from '../../scripts/istio/emit.ts';
+import type { EmitOptions } from '../../scripts/istio/index.ts';
 import { call, type Call, type Reply } from '../../harness/mesh/call.ts';
 import type { KubeObject } from '../../harness/mesh/kubeClient.ts';
 import type { Mesh } from '../../harness/mesh/mesh.ts';

@@ -1,10 +1,10 @@
-import { checkedPolicy } from '../../scripts/envoy/policyFile.ts';
-import { type EmitOptions, emitResources } from '../../scripts/istio/emit.ts';
+import { validPolicy } from '../../scripts/policy/index.ts';
+import { type EmitOptions, emitResources } from '../../scripts/istio/index.ts';
 import { documents, type KubeObject } from '../../harness/mesh/kubeClient.ts';
 
 /** What rolls a policy out: the texts that `tollgate emit` writes, read as Kubernetes reads them. */
 export function resourcesOf(policy: object, options: EmitOptions): KubeObject[] {
-  const { policy: checked } = checkedPolicy(JSON.stringify(policy), 'mesh.policy.yaml');
+  const { policy: checked } = validPolicy(JSON.stringify(policy), 'mesh.policy.yaml');
   return emitResources(checked, options).flatMap(({ text }) => documents(text));
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Refusal } from '../../scripts/cli/command.ts';
+import { OciError } from '../../scripts/oci/error.ts';
 import { type Credential, dockerCredential } from '../../scripts/oci/credentials.ts';
 import { scratchFolder } from '../../harness/scratch.ts';
 
@@ -236,7 +236,7 @@ for (const [name, config, host, message] of refusals) {
   test(`refuses ${name}, without a word of what is in it`, async () => {
     await assert.rejects(
       find(config, host),
-      (error) => error instanceof Refusal && message.test(error.message) && !error.message.includes('hunter2'),
+      (error) => error instanceof OciError && message.test(error.message) && !error.message.includes('hunter2'),
     );
   });
 }

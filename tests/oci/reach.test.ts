@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { LookupAddress } from 'node:dns';
 import { Socket, type LookupFunction } from 'node:net';
 import { test } from 'node:test';
-import { Refusal } from '../../scripts/cli/command.ts';
+import { OciError } from '../../scripts/oci/error.ts';
 import { Reach, type ReachOptions, type Zone, zoneOf } from '../../scripts/oci/reach.ts';
 import { names } from '../../harness/registry/hostile.ts';
 
@@ -119,7 +119,7 @@ function connection(remoteAddress: string): Socket {
 async function refuses(reach: Reach, address: string, words: RegExp): Promise<void> {
   await assert.rejects(
     async () => resolved(reach, new URL(address)),
-    (error) => error instanceof Refusal && words.test(error.message),
+    (error) => error instanceof OciError && words.test(error.message),
     address,
   );
 }

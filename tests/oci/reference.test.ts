@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UsageError } from '../../scripts/cli/command.ts';
+import { InvalidReference } from '../../scripts/oci/error.ts';
 import {
   credentialKey,
   endpoint,
@@ -52,18 +52,18 @@ for (const [text, rule] of bad) {
   test(`refuses ${text.slice(0, 60)}`, () =>
     assert.throws(
       () => parseReference(text),
-      (error) => error instanceof UsageError && rule.test(error.message),
+      (error) => error instanceof InvalidReference && rule.test(error.message),
     ));
 }
 
 test('a password before the host is refused and not repeated', () => {
   assert.throws(
     () => parseReference('oci://user:hunter2@r.example/a'),
-    (error) => error instanceof UsageError && !error.message.includes('hunter2'),
+    (error) => error instanceof InvalidReference && !error.message.includes('hunter2'),
   );
   assert.throws(
     () => parseReference('oci://user:hunter2@r.example'),
-    (error) => error instanceof UsageError && !error.message.includes('hunter2'),
+    (error) => error instanceof InvalidReference && !error.message.includes('hunter2'),
   );
 });
 

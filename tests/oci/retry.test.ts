@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Refusal } from '../../scripts/cli/command.ts';
+import { OciError, Transient } from '../../scripts/oci/error.ts';
 import { Progress } from '../../scripts/cli/progress.ts';
-import { backOffMs, RETRY, retryAfterMs, retrying, type RetryPolicy, Transient } from '../../scripts/oci/failure.ts';
+import { backOffMs, RETRY, retryAfterMs, retrying, type RetryPolicy } from '../../scripts/oci/failure.ts';
 
 const quick: RetryPolicy = { attempts: 3, firstWaitMs: 1, longestWaitMs: 2, longestRetryAfterMs: 1000 };
 
@@ -35,14 +35,14 @@ test('gives up after the last attempt, with the last failure', async () => {
   const { tried, result } = trial([1, 2, 3, 4].map((n) => new Transient(`failure ${n}`)));
   await assert.rejects(
     result,
-    (error) => error instanceof Refusal && error.message === 'failure 3; gave up after 3 attempts',
+    (error) => error instanceof OciError && error.message === 'failure 3; gave up after 3 attempts',
   );
   assert.equal(tried(), 3);
 });
 
 test('what will not pass is not tried again', async () => {
-  const { tried, result } = trial([new Refusal('no')]);
-  await assert.rejects(result, /^Error: no$/);
+  const { tried, result } = trial([new OciError('no')]);
+  await assert.rejects(result, /^OciError: no$/);
   assert.equal(tried(), 1);
 });
 

@@ -1,4 +1,5 @@
-import { Refusal, UsageError, type Command, type Io } from '../../scripts/cli/command.ts';
+import { exitCodeOf } from '../../scripts/cli/explain.ts';
+import type { Command, Io } from '../../scripts/cli/command.ts';
 
 export interface Run {
   readonly code: number;
@@ -29,7 +30,8 @@ export async function runCommand(
   try {
     return { code: await command.run(args, io), ...printed };
   } catch (error) {
-    if (!(error instanceof Refusal || error instanceof UsageError)) throw error;
-    return { code: error instanceof Refusal ? 1 : 2, out: printed.out, err: `${printed.err}${error.message}\n` };
+    const code = exitCodeOf(error);
+    if (code === null) throw error;
+    return { code, out: printed.out, err: `${printed.err}${(error as Error).message}\n` };
   }
 }

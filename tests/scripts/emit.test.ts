@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { load, YAML11_SCHEMA } from 'js-yaml';
-import { Refusal } from '../../scripts/cli/command.ts';
-import { type EmitOptions, emitResources, type Resource } from '../../scripts/istio/emit.ts';
+import { EmitError } from '../../scripts/istio/error.ts';
+import { type EmitOptions, emitResources, type Resource } from '../../scripts/istio/index.ts';
 import {
   checkSize,
   MARGIN_BYTES,
@@ -349,7 +349,7 @@ test('an image needs oci:// and a digest, and is told why', () => {
     try {
       resources({}, { image });
     } catch (error) {
-      assert.ok(error instanceof Refusal);
+      assert.ok(error instanceof EmitError);
       return error.message;
     }
     return '';

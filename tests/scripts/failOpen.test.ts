@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emitResources, type FailStrategy, type Resource } from '../../scripts/istio/emit.ts';
+import { emitResources, type FailStrategy, type Resource } from '../../scripts/istio/index.ts';
 import { openMatches, openRulesOf } from '../../scripts/istio/failOpen.ts';
 import { readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';

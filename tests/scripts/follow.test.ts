@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Refusal } from '../../scripts/cli/command.ts';
+import { EnvoyError } from '../../scripts/envoy/error.ts';
 import { Follower } from '../../scripts/envoy/follow.ts';
 import { Random } from '../../harness/random.ts';
 import { scratchFolder } from '../../harness/scratch.ts';
@@ -38,7 +38,7 @@ class Trial {
 
   private async take(text: string): Promise<void> {
     await pause(this.takesMs());
-    if (text.includes('bad')) throw new Refusal(text);
+    if (text.includes('bad')) throw new EnvoyError(text);
     this.taken.push(text);
   }
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { policiesDifferences, printDifference } from '../../scripts/diff/index.ts';
-import { emitResources } from '../../scripts/istio/emit.ts';
+import { emitResources } from '../../scripts/istio/index.ts';
 import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { load, YAML11_SCHEMA } from 'js-yaml';
-import { Refusal } from '../../scripts/cli/command.ts';
-import { emitResources } from '../../scripts/istio/emit.ts';
+import { EmitError } from '../../scripts/istio/error.ts';
+import { emitResources } from '../../scripts/istio/index.ts';
 import { MAX_CONFIG_MAP_BYTES } from '../../scripts/istio/resource.ts';
 import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
 import { readPolicy, type Policy } from '../../scripts/policy/index.ts';
@@ -202,7 +202,7 @@ test('a ConfigMap too large for Kubernetes is refused with the remedy', () => {
   assert.throws(
     () => emitResources(many, { image: IMAGE }),
     (error) =>
-      error instanceof Refusal &&
+      error instanceof EmitError &&
       new RegExp(
         `^ConfigMap tollgate-shop-rate-limit-service: would hold \\d{7} bytes, and Kubernetes takes ${MAX_CONFIG_MAP_BYTES} at most; make plans`,
       ).test(error.message),

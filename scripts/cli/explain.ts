@@ -1,0 +1,58 @@
+import { DockerError } from '../docker/error.ts';
+import { EnvoyError } from '../envoy/error.ts';
+import { FileError, Unreadable } from '../file/error.ts';
+import { EmitError } from '../istio/error.ts';
+import { KeyError } from '../key/error.ts';
+import { InvalidReference, OciError } from '../oci/error.ts';
+import { PolicyProblems } from '../policy/problem.ts';
+import { PolicyFileError } from '../policyFile/error.ts';
+import { isUsageError, Refusal } from './command.ts';
+
+/** 1: the answer is no, and the message says all there is to say. 2: wrong usage, with a pointer to `--help`. */
+type ExitCode = 1 | 2;
+
+/** What each error of a library means on the command line; a class stands before the one that it extends. */
+const MEANINGS: readonly (readonly [new (...args: never[]) => Error, ExitCode])[] = [
+  [Refusal, 1],
+  [PolicyProblems, 1],
+  [FileError, 1],
+  [Unreadable, 1],
+  [PolicyFileError, 1],
+  [KeyError, 1],
+  [EmitError, 1],
+  [EnvoyError, 1],
+  [DockerError, 1],
+  [InvalidReference, 2],
+  [OciError, 1],
+];
+
+export interface Explanation {
+  /** All lines to print, each with its line break. */
+  readonly text: string;
+  readonly code: ExitCode;
+}
+
+/** An error of the command `name` as people are told of it. The one place where errors become words and exit codes. */
+export function explain(error: unknown, name: string): Explanation {
+  switch (exitCodeOf(error)) {
+    case 1:
+      return { text: `${(error as Error).message}\n`, code: 1 };
+    case 2:
+      return { text: `tollgate ${name}: ${(error as Error).message}; see tollgate ${name} --help\n`, code: 2 };
+    case null:
+      return { text: `tollgate ${name}: ${unforeseen(error)}\n`, code: 1 };
+  }
+}
+
+/** Null: nobody foresaw the error. */
+export function exitCodeOf(error: unknown): ExitCode | null {
+  if (isUsageError(error)) return 2;
+  return MEANINGS.find(([known]) => error instanceof known)?.[1] ?? null;
+}
+
+/** What the machine says (a full disk, a folder that is not there) is told as it is. All else is a mistake of ours: whoever reports it needs the place. */
+function unforeseen(error: unknown): string {
+  const { message, stack, code, syscall } = error as NodeJS.ErrnoException;
+  if (code !== undefined && syscall !== undefined) return message;
+  return `internal error\n${stack ?? String(error)}`;
+}

@@ -1,0 +1,45 @@
+/** What keeps an image from being made, read or pushed. The message names the file, host or reference, and repeats no secret. */
+export class OciError extends Error {
+  override readonly name: string = 'OciError';
+}
+
+/** A reference, tag or annotation that is not written as the specification has it. The message ends with what was found. */
+export class InvalidReference extends OciError {
+  override readonly name = 'InvalidReference';
+}
+
+/** The registry's no, with its own code and words. */
+export class RegistryError extends OciError {
+  override readonly name = 'RegistryError';
+
+  constructor(
+    message: string,
+    /** Of HTTP. */
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+/** What may pass: a lost connection, a registry that is busy or broken at the moment. */
+export class Transient extends OciError {
+  override readonly name: string = 'Transient';
+
+  constructor(
+    message: string,
+    /** How long the registry asks to be left alone; null: it does not say. */
+    readonly retryAfterMs: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+/** No answer, or none that is whole. */
+export class Unreachable extends Transient {
+  override readonly name = 'Unreachable';
+}
+
+/** The other side answers, but not in TLS. */
+export class PlainHttp extends OciError {
+  override readonly name = 'PlainHttp';
+}

@@ -1,0 +1,4 @@
+/** A change of a policy file that is refused: it names nobody of the policy, or cannot be written safely. The file is as it was. */
+export class PolicyFileError extends Error {
+  override readonly name = 'PolicyFileError';
+}
