@@ -4,7 +4,7 @@ import { mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import { Refusal } from '../cli/command.ts';
+import { BuildError } from './error.ts';
 import { makeFolder } from '../file/makeFolder.ts';
 import { inPackage, packageRoot } from '../file/packageRoot.ts';
 import { modulePath, type BuiltModule } from './module.ts';
@@ -33,7 +33,7 @@ async function removeStale(folder: string, nowMs: number): Promise<void> {
   }
 }
 
-/** A folder beside the output; throws a Refusal at once when no file can be put there, not after a compilation. */
+/** A folder beside the output; throws a BuildError at once when no file can be put there, not after a compilation. */
 async function scratchFor(output: string): Promise<string> {
   const folder = dirname(output);
   const isFolder = await stat(output).then(
@@ -41,7 +41,7 @@ async function scratchFor(output: string): Promise<string> {
     () => false,
   );
   if (isFolder)
-    throw new Refusal(
+    throw new BuildError(
       `${output}: is a folder; docker makes one where it mounts a file that is not there yet. Remove it (it may be root's) and build again`,
     );
   try {
@@ -49,7 +49,7 @@ async function scratchFor(output: string): Promise<string> {
     await removeStale(folder, Date.now());
     return await mkdtemp(join(folder, SCRATCH_PREFIX));
   } catch (error) {
-    throw new Refusal(`${folder}: cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw new BuildError(`${folder}: cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
   }
 }
 
@@ -154,7 +154,7 @@ async function tool(name: string, script: string, args: string[]): Promise<void>
     await run(process.execPath, [script, ...args], { cwd: packageRoot, maxBuffer: 64 * 1024 * 1024 });
   } catch (error) {
     const { stderr, stdout } = error as { stderr?: string; stdout?: string };
-    throw new Refusal(`${name} failed:\n${stderr || stdout || String(error)}`);
+    throw new BuildError(`${name} failed:\n${stderr || stdout || String(error)}`);
   }
 }
 

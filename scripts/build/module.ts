@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { Refusal } from '../cli/command.ts';
+import { BuildError } from './error.ts';
 import { inPackage, isCheckout } from '../file/packageRoot.ts';
 import type { Ingredient } from './ingredients.ts';
 
@@ -27,24 +27,24 @@ export const modulePath = isCheckout ? inPackage('build', 'tollgate.wasm') : inP
 
 /**
  * The module, up to date: in a checkout built anew when its sources have changed, in a package the one inside. Throws a
- * Refusal when that one is not the module that the package was made with.
+ * BuildError when that one is not the module that the package was made with.
  */
 export async function currentModule(onBuild?: () => void): Promise<BuiltModule> {
   if (isCheckout) return (await import('./compile.ts')).currentBuild(onBuild);
   const [bytes, { sha256 }] = await Promise.all([inside(modulePath), shippedModule()]);
   const found = createHash('sha256').update(bytes).digest('hex');
-  if (found !== sha256) throw new Refusal(broken(`must have the SHA-256 digest ${sha256}; found ${found}`));
+  if (found !== sha256) throw new BuildError(broken(`must have the SHA-256 digest ${sha256}; found ${found}`));
   return { path: modulePath, bytes: bytes.length, sha256 };
 }
 
-/** Throws a Refusal where the package is not whole. Only for a package: a checkout has no such record. */
+/** Throws a BuildError where the package is not whole. Only for a package: a checkout has no such record. */
 export async function shippedModule(): Promise<ShippedModule> {
   return JSON.parse((await inside(inPackage('dist', 'module.json'))).toString()) as ShippedModule;
 }
 
 async function inside(path: string): Promise<Buffer> {
   return readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Refusal(broken(`${path} cannot be read: ${error.code ?? error.message}`));
+    throw new BuildError(broken(`${path} cannot be read: ${error.code ?? error.message}`));
   });
 }
 

@@ -80,7 +80,7 @@ async function compare(resource: string | undefined, files: readonly string[], i
     if (isReadTwice([resource, ...files]))
       throw new UsageError('standard input can be the resource or the policy, not both');
     const next = compilePolicy(await valid(files[0]!, io));
-    return configDifferences(await rolledOut(resource, next.policy, io), next);
+    return configDifferences(await rolledOut(resource, next.policy, io.stdin), next);
   }
   if (files.length !== 2) throw new UsageError(`takes two policies, OLD and NEW; found ${files.length}`);
   if (isReadTwice(files)) throw new UsageError('standard input can be one of the two policies');

@@ -1,3 +1,5 @@
+import { BuildError } from '../build/error.ts';
+import { DiffError } from '../diff/error.ts';
 import { DockerError } from '../docker/error.ts';
 import { EnvoyError } from '../envoy/error.ts';
 import { FileError, Unreadable } from '../file/error.ts';
@@ -19,6 +21,8 @@ const MEANINGS: readonly (readonly [new (...args: never[]) => Error, ExitCode])[
   [Unreadable, 1],
   [PolicyFileError, 1],
   [KeyError, 1],
+  [DiffError, 1],
+  [BuildError, 1],
   [EmitError, 1],
   [EnvoyError, 1],
   [DockerError, 1],

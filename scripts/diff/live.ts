@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Refusal } from '../cli/command.ts';
+import { DiffError } from './error.ts';
 import { type Finished, runToEnd } from '../program/run.ts';
 
 /** One value of the cluster that is not what the folder's files say. */
@@ -41,7 +41,7 @@ export async function liveDrift(folder: string, ask: Kubectl): Promise<Drift[]> 
   const replaced = await objects(ask, ['replace', '--dry-run=server', files], missing.length > 0);
   const changed = there.flatMap((live) => {
     const next = replaced.find((one) => nameOf(one) === nameOf(live));
-    if (next === undefined) throw new Refusal(`kubectl replace: said nothing of ${nameOf(live)}`);
+    if (next === undefined) throw new DiffError(`kubectl replace: said nothing of ${nameOf(live)}`);
     return differences(content(next), content(live)).map((one) => ({ object: nameOf(live), ...one }));
   });
   return [
@@ -66,9 +66,9 @@ export function kubectl(context: string | undefined, signal: AbortSignal): Kubec
 
 async function objects(ask: Kubectl, args: readonly string[], isPartial = false): Promise<KubeObject[]> {
   const { code, stdout, stderr } = await ask([...args, '--output=json']);
-  if (code === null) throw new Refusal('kubectl is not on PATH; diff --live asks the cluster through it');
+  if (code === null) throw new DiffError('kubectl is not on PATH; diff --live asks the cluster through it');
   if (code !== 0 && !isPartial)
-    throw new Refusal(`kubectl ${args[0]}: ${stderr.trim().split('\n').at(-1) || `exit code ${code}`}`);
+    throw new DiffError(`kubectl ${args[0]}: ${stderr.trim().split('\n').at(-1) || `exit code ${code}`}`);
   return jsonIn(stdout);
 }
 

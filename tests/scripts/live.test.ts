@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Refusal } from '../../scripts/cli/command.ts';
+import { DiffError } from '../../scripts/diff/error.ts';
 import { liveDrift, printDrift, type Kubectl } from '../../scripts/diff/live.ts';
 import { tollgate } from './fakeIo.ts';
 
@@ -41,12 +41,12 @@ test('several objects come as a List or one after the other', async () => {
 test('an object that kubectl does not speak of is no good sign', async () => {
   await assert.rejects(
     liveDrift('dir', printing({ create: one({}), get: one({}) })),
-    new Refusal('kubectl replace: said nothing of WasmPlugin n/a'),
+    new DiffError('kubectl replace: said nothing of WasmPlugin n/a'),
   );
 });
 
 test("a failure is told in kubectl's last words, and no kubectl as such", async () => {
-  await assert.rejects(liveDrift('dir', printing({}, 1)), new Refusal('kubectl create: the last line'));
+  await assert.rejects(liveDrift('dir', printing({}, 1)), new DiffError('kubectl create: the last line'));
   await assert.rejects(
     liveDrift('dir', () => Promise.resolve({ code: null, stdout: '', stderr: '' })),
     /kubectl is not on PATH/,

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { exitCodeOf, explain } from '../../scripts/cli/explain.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
+import { tollgate } from './fakeIo.ts';
+
+/** Classes that never reach the command line: their callers make something else of them. */
+const INTERNAL = new Set(['NameTooLong', 'HostFault']);
+/** Wrong words of the user; of everything else the answer is no. */
+const USAGE = new Set(['UsageError', 'InvalidReference']);
+
+interface Found {
+  readonly file: string;
+  readonly name: string;
+}
+
+const sources = readdirSync(inPackage('scripts'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.ts'),
+);
+
+/** Every class of the tool that is an error, found in its source: one that nobody has thought of here is found, too. */
+function errorClasses(): Found[] {
+  const classes = sources.flatMap((file) =>
+    [...readFileSync(inPackage('scripts', file), 'utf8').matchAll(/\bclass (\w+) extends (\w+)/g)].map(
+      ([, name = '', parent = '']) => ({ file, name, parent }),
+    ),
+  );
+  const errors = new Set(['Error']);
+  for (let before = 0; before !== errors.size;) {
+    before = errors.size;
+    for (const { name, parent } of classes) if (errors.has(parent)) errors.add(name);
+  }
+  return classes.filter(({ name }) => errors.has(name) && !INTERNAL.has(name));
+}
+
+const found = errorClasses();
+
+test('every library has errors of its own', () => {
+  const folders = new Set(found.map(({ file }) => file.split('/')[0]));
+  for (const library of ['policy', 'policyFile', 'key', 'file', 'istio', 'oci', 'envoy', 'docker', 'diff', 'build'])
+    assert.ok(folders.has(library), library);
+});
+
+for (const { file, name } of found) {
+  test(`${name} of ${file} reaches the user as words`, async () => {
+    const exported = (await import(join(inPackage('scripts'), file))) as Record<string, new (given: unknown) => Error>;
+    const ErrorClass = exported[name];
+    assert.ok(ErrorClass !== undefined, 'is exported, so that callers can tell it from others');
+    const error =
+      name === 'PolicyProblems'
+        ? new ErrorClass({
+            problems: [{ file: 'a', line: 0, column: 0, path: '', rule: 'b' }],
+            more: 0,
+            isCounted: true,
+          })
+        : new ErrorClass('a: b');
+    assert.equal(error.name, name);
+    const code = USAGE.has(name) ? 2 : 1;
+    assert.equal(exitCodeOf(error), code);
+    assert.deepEqual(explain(error, 'check'), {
+      code,
+      text: code === 1 ? 'a: b\n' : 'tollgate check: a: b; see tollgate check --help\n',
+    });
+  });
+}
+
+test('what the machine says is told as it is; a mistake of ours shows its place', () => {
+  const full = Object.assign(new Error("ENOSPC: no space left on device, mkdtemp '/tmp/x'"), {
+    code: 'ENOSPC',
+    syscall: 'mkdtemp',
+  });
+  assert.equal(explain(full, 'run').text, "tollgate run: ENOSPC: no space left on device, mkdtemp '/tmp/x'\n");
+  assert.match(
+    explain(new TypeError('x is undefined'), 'run').text,
+    /^tollgate run: internal error\nTypeError: x is undefined\n {4}at /,
+  );
+  assert.match(explain('a text', 'run').text, /^tollgate run: internal error\na text\n$/);
+});
+
+test('nothing but the command line knows its errors, its output or its exit codes', () => {
+  for (const file of sources.filter((name) => !name.startsWith('cli/'))) {
+    const text = readFileSync(inPackage('scripts', file), 'utf8');
+    assert.doesNotMatch(text, /from '(?:\.\.?\/)+cli\//, file);
+    assert.doesNotMatch(text, /\bprocess\.(?:exit|exitCode|stdout|stderr)\b|\bconsole\./, file);
+  }
+});
+
+test('an --upstream that the policy does not have is wrong usage', async () => {
+  const example = inPackage('examples', 'petstore.policy.yaml');
+  const { code, err } = await tollgate(['run', example, '--upstream', 'v3=http://a:1', '--print-bootstrap']);
+  assert.equal(code, 2);
+  assert.match(
+    err,
+    /^tollgate run: --upstream v3: the policy has no such upstream; it has .+; see tollgate run --help\n$/,
+  );
+});
