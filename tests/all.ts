@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { prepareDocker } from './docker/prepare.ts';
+import { preparePackage } from './package/prepare.ts';
 import { prepareMesh } from './istio/prepare.ts';
 import { prepareRateLimitService } from './rateLimitService/prepare.ts';
 import { OLDEST_WHEEL, wheel } from '../scripts/envoy/find.ts';
@@ -93,6 +94,8 @@ const suites: Suite[] = [
     ...nodeSuite('rateLimitService', 1),
     prepare: () => prepareRateLimitService(isAskedFor('rateLimitService'), report),
   },
+  // What `npm pack` makes, as a stranger gets it.
+  { ...nodeSuite('package', 1), prepare: preparePackage },
   // A real docker engine, on this machine's network and on one of its own.
   { ...nodeSuite('docker', 1), prepare: () => prepareDocker(isAskedFor('docker'), report) },
   // Real registries, and Istio's whole control plane.
