@@ -1,6 +1,6 @@
 import {
   COUNT_COUNT,
-  Counters,
+  ServiceState,
   REASON_COUNT,
   Reason,
   Rows,
@@ -139,11 +139,11 @@ export class RateLimitServiceMetrics {
   }
 
   /** Hands what was counted since the last flush to the host. */
-  flush(counters: Counters): void {
-    const isDown = counters.outage.failures > 0;
+  flush(service: ServiceState): void {
+    const isDown = service.outage.failures > 0;
     if (isDown != this.isShownDown) addToGauge(this.unavailable, isDown ? 1 : -1);
     this.isShownDown = isDown;
-    const tally = counters.tally;
+    const tally = service.tally;
     if (!tally.pending) return;
     tally.pending = false;
     for (let i = 0; i < COUNT_COUNT; i++) {

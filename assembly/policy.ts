@@ -45,7 +45,7 @@ export function configure(rootId: u32, size: u32): bool {
     return refuse(literal("the host keeps no shared data, which quotas need"));
   }
   if (tables.rateLimitService.cluster != ABSENT && account.rateLimitService == null)
-    account.rateLimitService = new RateLimitService(account.policy, account.counters);
+    account.rateLimitService = new RateLimitService(account.policy, account.counters.service);
   install(openRoot(rootId), tables, account);
   const rateLimitService = account.rateLimitService;
   if (rateLimitService != null) rateLimitService.open(tables);

@@ -4,9 +4,9 @@ import {
   CALL_BYTES,
   Call,
   Count,
-  Counters,
   LineState,
   NONE,
+  ServiceState,
   Tables,
   View,
   begin,
@@ -98,7 +98,7 @@ export class RateLimitService extends CallOwner {
 
   constructor(
     private readonly policy: View,
-    private readonly counters: Counters,
+    private readonly service: ServiceState,
   ) {
     super();
     this.metrics = new RateLimitServiceMetrics(policy);
@@ -108,15 +108,15 @@ export class RateLimitService extends CallOwner {
   /** A new root is in force. What calls of the former one are under way for may be asked for anew: their answers may go with it. */
   open(tables: Tables): void {
     const lifetimeMilliseconds = callTimeoutMilliseconds(tables) + LIFETIME_MARGIN_MILLISECONDS;
-    this.counters.callLifetimeNanoseconds = <i64>lifetimeMilliseconds * 1_000_000;
+    this.service.callLifetimeNanoseconds = <i64>lifetimeMilliseconds * 1_000_000;
     releaseCalls(0, this);
   }
 
   /** Sends the call in a slot, which has counters. A callback that sends a reply must not: the host does not take both. */
   send(tables: Tables, rootId: u32, slot: i32): void {
     const call = askAt(slot);
-    this.counters.tally.add(Count.Asked, 1);
-    this.counters.tally.add(Count.AskedUnits, call.units * call.count);
+    this.service.tally.add(Count.Asked, 1);
+    this.service.tally.add(Count.AskedUnits, call.units * call.count);
     resetArena();
     setEffectiveContext(rootId);
     const token = grpcCall(
@@ -126,14 +126,14 @@ export class RateLimitService extends CallOwner {
       messageOf(tables, call),
       callTimeoutMilliseconds(tables),
     );
-    if (token != 0) beginCall(slot, token, rootId, this, call.sentAtNanoseconds, this.counters.callLifetimeNanoseconds);
+    if (token != 0) beginCall(slot, token, rootId, this, call.sentAtNanoseconds, this.service.callLifetimeNanoseconds);
     else this.lose(slot, currentTimeNanoseconds());
   }
 
   onAnswer(slot: i32, size: u32): void {
     const message = size > MAX_ANSWER_BYTES ? ABSENT : grpcMessage(size);
     const now = currentTimeNanoseconds();
-    this.reportAnswer(settle(this.counters, askAt(slot), message, now), now);
+    this.reportAnswer(settle(this.service, askAt(slot), message, now), now);
     wake(askAt(slot));
   }
 
@@ -147,20 +147,20 @@ export class RateLimitService extends CallOwner {
 
   onRelease(slot: i32): void {
     resetArena();
-    unclaim(this.counters, askAt(slot), currentTimeNanoseconds());
-    this.counters.outage.forgetTrial();
+    unclaim(this.service, askAt(slot), currentTimeNanoseconds());
+    this.service.outage.forgetTrial();
     wake(askAt(slot));
   }
 
   /** To be called on ticks: metrics are handed to the host. */
   tend(stocks: SharedShards, now: i64): void {
-    this.metrics.flush(this.counters);
+    this.metrics.flush(this.service);
     scanStocks(stocks, this.metrics.held, now);
   }
 
   private lose(slot: i32, now: i64): void {
     resetArena();
-    fail(this.counters, askAt(slot), now);
+    fail(this.service, askAt(slot), now);
     wake(askAt(slot));
   }
 

@@ -8,9 +8,9 @@ import {
   NONE,
   Patience,
   Prospect,
+  bill,
   claim,
   decision,
-  dryIndex,
   findWaiter,
   firstOf,
   isAnswered,
@@ -21,7 +21,6 @@ import {
   mayWait,
   nextDue,
   noted,
-  notedCount,
   prospect,
   resetArena,
   setState,
@@ -64,13 +63,13 @@ const MAX_ASKS = 32;
  */
 export function attend(streamId: u32, verdict: Verdict): Verdict {
   // What is noted is of an earlier request unless this one came to its plan's quotas.
-  if (verdict == Verdict.Deny || notedCount == 0 || decision.plan == NONE) return verdict;
+  if (verdict == Verdict.Deny || bill.notedCount == 0 || decision.plan == NONE) return verdict;
   const stream = findStream(streamId);
   const root: Root | null = stream == null ? null : findRoot(stream.rootId);
   const account: Account | null = root == null ? null : root.account;
   if (root == null || account == null) return verdict;
   if (verdict == Verdict.Wait && !keep(streamId, root, account)) return turnAway(streamId, root.id);
-  for (let i = 0; i < notedCount; i++) if (i != dryIndex) askAhead(root, account, noted(i));
+  for (let i = 0; i < bill.notedCount; i++) if (i != bill.dryIndex) askAhead(root, account, noted(i));
   if (verdict == Verdict.Wait && callsUnderWay < FEW_CALLS) askForLines();
   return verdict;
 }
@@ -78,11 +77,11 @@ export function attend(streamId: u32, verdict: Verdict): Verdict {
 /** Puts the paused stream into the line of the counter that its decision found dry; false when there is no room for one more. */
 function keep(streamId: u32, root: Root, account: Account): bool {
   const tables = root.tables;
-  const counter = noted(dryIndex);
+  const counter = noted(bill.dryIndex);
   if (tables == null || !mayWait(counter.consumerId)) return false;
   const now = currentTimeNanoseconds();
   join(streamId, root.id, counter, now, now + <i64>tables.rateLimitService.timeoutMilliseconds * 1_000_000);
-  account.counters.tally.add(Count.Waits, 1);
+  account.counters.service.tally.add(Count.Waits, 1);
   root.hurry();
   return true;
 }
@@ -94,7 +93,7 @@ function askAhead(root: Root, account: Account, counter: Counter): void {
   const slot = freeSlot();
   if (tables == null || service == null || slot == NONE) return;
   resetArena();
-  if (claim(account.counters, counter, emptyCall(slot), 1, currentTimeNanoseconds()) == Claim.Made)
+  if (claim(account.counters.service, counter, emptyCall(slot), 1, currentTimeNanoseconds()) == Claim.Made)
     service.send(tables, root.id, slot);
 }
 
@@ -138,7 +137,7 @@ function gather(root: Root, account: Account, call: Call, most: i32): i32 {
     if (line.rootId != root.id || line.plan == NONE) break;
     // What a claim reads of shared data is large; the message is made when all are claimed.
     resetArena();
-    const result = claim(account.counters, line, call, line.count, now);
+    const result = claim(account.counters.service, line, call, line.count, now);
     if (result == Claim.Apart) break;
     setState(
       index,
@@ -207,7 +206,7 @@ function lookElsewhere(now: i64): void {
   ) {
     const account = accountOf(lines.at(line).rootId);
     resetArena();
-    const seen = account == null ? Prospect.Try : prospect(account.counters, lines.at(line), now);
+    const seen = account == null ? Prospect.Try : prospect(account.counters.service, lines.at(line), now);
     setState(
       line,
       seen == Prospect.Try ? LineState.Ready : seen == Prospect.Ask ? LineState.ToAsk : LineState.Elsewhere,
@@ -231,15 +230,15 @@ function decide(index: i32, due: bool, now: i64): Verdict {
   const account = accountOf(rootId);
   let verdict = decideAgain(streamId, rootId, due ? patienceAtEnd(index, account, now) : Patience.Wait);
   if (verdict == Verdict.Wait && !due) {
-    const line = waitFor(index, noted(dryIndex));
+    const line = waitFor(index, noted(bill.dryIndex));
     if (lines.at(line).state == LineState.Ready) setState(line, LineState.ToAsk);
     return Verdict.Wait;
   }
   if (verdict == Verdict.Wait) verdict = turnAway(streamId, rootId);
   leave(index);
   if (account != null) {
-    account.counters.tally.add(Count.WaitMilliseconds, max<i64>(0, now - since) / 1_000_000);
-    if (due) account.counters.tally.add(Count.WaitTimeouts, 1);
+    account.counters.service.tally.add(Count.WaitMilliseconds, max<i64>(0, now - since) / 1_000_000);
+    if (due) account.counters.service.tally.add(Count.WaitTimeouts, 1);
   }
   if (verdict == Verdict.Allow) continueRequest();
   return verdict;
@@ -250,11 +249,12 @@ function patienceAtEnd(index: i32, account: Account | null, now: i64): Patience 
   if (account == null) return Patience.Unanswered;
   const waiter = waiters.at(index);
   const line = lines.at(waiter.line);
-  if (isAnswered(account.counters, line.consumerId, line.meter, waiter.sinceNanoseconds)) return Patience.Contended;
-  if (line.state == LineState.ToAsk && !account.counters.outage.isDown(now)) return Patience.Wait;
+  if (isAnswered(account.counters.service, line.consumerId, line.meter, waiter.sinceNanoseconds))
+    return Patience.Contended;
+  if (line.state == LineState.ToAsk && !account.counters.service.outage.isDown(now)) return Patience.Wait;
   // One slow call is no outage while others are answered.
-  const outage = account.counters.outage;
-  if (outage.answeredAt < waiter.sinceNanoseconds) outage.noteFailure(waiter.sinceNanoseconds, now);
+  const outage = account.counters.service.outage;
+  if (outage.answeredAtNanoseconds < waiter.sinceNanoseconds) outage.noteFailure(waiter.sinceNanoseconds, now);
   return Patience.Unanswered;
 }
 

@@ -8,24 +8,31 @@ export { Rows } from "./bytes/rows";
 export { Tables } from "./tables/tables";
 export { NONE } from "./bytes/rows";
 export { counterId } from "./tables/counterId";
-export { Patience } from "./quota/charge";
-export { Counters } from "./quota/counters";
+export { MAX_STANDINGS, Patience, Standing, bill, standings } from "./quota/attempt";
+export { Counters, sweep } from "./quota/counters";
+export { CELL_BYTES, SHARD_COUNT } from "./quota/local";
+export { noted } from "./quota/mesh";
+export { ShardStore, WriteResult, emptyShard, isShard } from "./shared/shard";
 export { STOCK_BYTES, STOCK_SHARD_COUNT, heldInShard } from "./rateLimitService/stock";
-export { Call, CALL_BYTES, MAX_CALL_COUNTERS, counterOf } from "./rateLimitService/call";
-export { Counter, dryIndex, noted, notedCount } from "./rateLimitService/ask";
+export {
+  Call,
+  CALL_BYTES,
+  Claim,
+  Counter,
+  MAX_CALL_COUNTERS,
+  Prospect,
+  claim,
+  counterOf,
+  prospect,
+  unclaim,
+} from "./rateLimitService/call";
 export { grpcService, messageOf } from "./rateLimitService/message";
 export { Verdict as AnswerVerdict } from "./rateLimitService/answer";
 export { isAnswered } from "./rateLimitService/draw";
-export { Claim, Prospect, claim, prospect, unclaim } from "./rateLimitService/claim";
 export { fail, settle } from "./rateLimitService/settle";
-export { Count, COUNT_COUNT, Tally } from "./rateLimitService/tally";
+export { Count, COUNT_COUNT, ServiceState, Tally } from "./rateLimitService/service";
 export { LineState, findLine, firstOf, lines, linesToAsk, setState } from "./waiting/line";
 export { findWaiter, forgetPositions, join, leave, mayWait, nextDue, waitFor, waiters, waiting } from "./waiting/queue";
-export { CELL_BYTES, SHARD_COUNT } from "./quota/cell";
-export { ShardStore, WriteResult } from "./quota/shardStore";
-export { emptyShard, isShard } from "./quota/shard";
-export { sweep } from "./quota/lease";
-export { Standing, standings, MAX_STANDINGS } from "./quota/standing";
 export { headerCount, headerName, readHeaders } from "./request/headers";
 export { readRequest, isGrpc, isOwnHeader } from "./request/request";
 export { decide, refuseToWait } from "./decision/decide";

@@ -1,7 +1,6 @@
 import { begin, end, writeByte, writeNumber, writeView } from "../bytes/arena";
 import { View, lengthOf, literal, pointerOf, view } from "../bytes/view";
-import { UNKNOWN } from "../quota/pool";
-import { Standing } from "../quota/standing";
+import { Standing, UNKNOWN } from "../quota/attempt";
 import { Plan } from "../tables/record";
 import { Tables } from "../tables/tables";
 

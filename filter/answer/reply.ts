@@ -3,7 +3,7 @@ import { allocate, begin, end, writeNumber, writeView } from "../bytes/arena";
 import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { decision } from "../decision/decision";
 import { Reason, codeOf, detailOf, statusOf, titleOf } from "../decision/reason";
-import { standings } from "../quota/standing";
+import { standings } from "../quota/attempt";
 import { KeySourceKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { rateLimit, rateLimitPolicy } from "./ratelimit";

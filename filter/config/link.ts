@@ -2,7 +2,7 @@ import { NONE } from "../bytes/rows";
 import { keepPolicyTexts } from "../answer/ratelimit";
 import { begin, end, writeFormat } from "../bytes/arena";
 import { ABSENT, View, equals, lengthOf, literal, viewOf } from "../bytes/view";
-import { Mount } from "../tables/record";
+import { Mount, QuotaKind } from "../tables/record";
 import { Tables, findOffer } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
@@ -27,7 +27,7 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
 function needRateLimitService(reader: Reader, tables: Tables): void {
   if (tables.rateLimitService.cluster != ABSENT) return;
   for (let i = 0; i < tables.quotas.count; i++) {
-    if (tables.quotas.at(i).mesh)
+    if (tables.quotas.at(i).kind == QuotaKind.Mesh)
       return reader.fail(literal("a quota has the scope mesh, so there must be a rate limit service"));
   }
 }
@@ -104,7 +104,7 @@ function linkSubscription(reader: Reader, tables: Tables, names: Names, consumer
     replacement.quota = findQuota(tables, subscription.plan, name);
     if (replacement.quota == NONE)
       return refuse(reader, consumer, index, literal("limits: the plan has no quota named %q"), name);
-    if (tables.quotas.at(replacement.quota).burst > 0) {
+    if (tables.quotas.at(replacement.quota).kind == QuotaKind.Bucket) {
       return refuse(
         reader,
         consumer,

@@ -1,5 +1,5 @@
 import { literal } from "../bytes/view";
-import { Plan } from "../tables/record";
+import { Plan, QuotaKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { decodeQuota, finishQuota } from "./quota";
@@ -43,8 +43,8 @@ function finishQuotas(reader: Reader, tables: Tables, plan: Plan): void {
   for (let i = plan.firstQuota; i < plan.firstQuota + plan.quotaCount; i++) {
     const quota = tables.quotas.at(i);
     finishQuota(quota, plan.name);
-    if (quota.mesh) plan.hasMesh = true;
-    if (quota.mesh && ++meshCount > MAX_MESH_QUOTAS)
+    if (quota.kind == QuotaKind.Mesh) plan.hasMesh = true;
+    if (quota.kind == QuotaKind.Mesh && ++meshCount > MAX_MESH_QUOTAS)
       reader.fail(literal("at most %d quotas of a plan may have the scope mesh"), MAX_MESH_QUOTAS);
   }
 }

@@ -1,8 +1,8 @@
 import { View, equals, literal } from "../bytes/view";
-import { nominalSeconds } from "../quota/window";
 import { METER_ID, SLASH, counterId, joinedId } from "../tables/counterId";
-import { FailureMode, Quota, WindowKind } from "../tables/record";
+import { FailureMode, Quota, QuotaKind, WindowKind } from "../tables/record";
 import { Tables } from "../tables/tables";
+import { NANOSECONDS, ceilDivide, nominalSeconds } from "../time/window";
 import { Reader } from "./reader";
 import { readName } from "./rule";
 import { MAX_EXACT } from "./scalar";
@@ -10,8 +10,7 @@ import * as Field from "./field";
 
 const MAX_BUCKET_RATE_PER_SECOND: i64 = 1_000_000;
 const MAX_BURST: i64 = 1_000_000_000;
-const MAX_REFILL_NANOSECONDS: i64 = 366 * 86400 * 1_000_000_000;
-const NANOSECONDS: i64 = 1_000_000_000;
+const MAX_REFILL_NANOSECONDS: i64 = 366 * 86400 * NANOSECONDS;
 /** Bits of a meter's detail byte, beside its window's number: a bucket is no count, and the mesh's count is not this Envoy's. */
 const BUCKET_DETAIL: u8 = 0x80;
 const MESH_DETAIL: u8 = 0x40;
@@ -59,7 +58,7 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): v
       quota.perApi = readChoice(reader, Field.CONSUMER, Field.API);
     } else if (reader.is(Field.SCOPE)) {
       seen = reader.mark(seen, 5);
-      quota.mesh = readChoice(reader, ENVOY, MESH);
+      if (readChoice(reader, ENVOY, MESH)) quota.kind = QuotaKind.Mesh;
     } else if (reader.is(Field.ON_UNAVAILABLE)) {
       seen = reader.mark(seen, 6);
       quota.failureMode = <FailureMode>readWord(reader, MODES, literal("must be deny, allow or local-share"));
@@ -76,8 +75,7 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): v
 
 function checkQuota(reader: Reader, quota: Quota): void {
   if (quota.burst > 0) setBucket(reader, quota);
-  if (quota.mesh && quota.burst > 0) reader.fail(literal("a bucket cannot have the scope mesh"));
-  if (!quota.mesh && quota.failureMode != FailureMode.Deny)
+  if (quota.kind != QuotaKind.Mesh && quota.failureMode != FailureMode.Deny)
     reader.fail(literal("onUnavailable goes with the scope mesh"));
   if ((quota.failureMode == FailureMode.LocalShare) != quota.localShare > 0)
     reader.fail(literal("localShare goes with onUnavailable local-share, and that with it"));
@@ -90,16 +88,18 @@ function setBucket(reader: Reader, quota: Quota): void {
   if (quota.limit / seconds > MAX_BUCKET_RATE_PER_SECOND)
     return reader.fail(literal("a bucket fills at most 1000000 times a second"));
   // Rounded up: a bucket may fill a nanosecond too slowly, never too fast.
-  quota.intervalNanoseconds = (seconds * NANOSECONDS + quota.limit - 1) / quota.limit;
+  quota.intervalNanoseconds = ceilDivide(seconds * NANOSECONDS, quota.limit);
   if (quota.burst > MAX_REFILL_NANOSECONDS / quota.intervalNanoseconds)
     reader.fail(literal("a bucket must refill within 366 days"));
+  if (quota.kind == QuotaKind.Mesh) reader.fail(literal("a bucket cannot have the scope mesh"));
+  quota.kind = QuotaKind.Bucket;
 }
 
 /** Gives the quota its meter. The rate limit service counts each plan for itself, so its plan is part of a mesh quota's. */
 export function finishQuota(quota: Quota, plan: View): void {
   const detail = <u8>quota.window;
-  if (quota.mesh) quota.meter = joinedId(METER_ID, detail | MESH_DETAIL, plan, SLASH, quota.name);
-  else quota.meter = counterId(METER_ID, detail | (quota.burst > 0 ? BUCKET_DETAIL : 0), quota.name);
+  if (quota.kind == QuotaKind.Mesh) quota.meter = joinedId(METER_ID, detail | MESH_DETAIL, plan, SLASH, quota.name);
+  else quota.meter = counterId(METER_ID, detail | (quota.kind == QuotaKind.Bucket ? BUCKET_DETAIL : 0), quota.name);
 }
 
 /** The number of the word that stands here. */

@@ -3,31 +3,30 @@ import { sha256 } from "../bytes/sha256";
 import { ABSENT, lengthOf, pointerOf } from "../bytes/view";
 import { Finding, findKey, foundKey } from "../credential/find";
 import { coveredBytes, isDoubtful, matchApi, servesHost } from "../match/api";
-import { Bill, Charge, Patience, charge } from "../quota/charge";
+import { Charge, Patience, bill } from "../quota/attempt";
+import { charge } from "../quota/charge";
 import { Counters } from "../quota/counters";
-import { exceededQuota, retryAfterSeconds } from "../quota/refusal";
 import { clearEdits, editsOverflowed } from "../request/headers";
 import { isPreflight } from "../request/request";
 import { chooseRoute } from "../route/choose";
 import { Tables, findOffer } from "../tables/tables";
+import { NANOSECONDS } from "../time/window";
 import { decision } from "./decision";
 import { writeEdits } from "./outcome";
 import { Reason, isAllowed } from "./reason";
 import * as Request from "../request/request";
 
-const NANOSECONDS: i64 = 1_000_000_000;
 const DIGEST: usize = memory.data(32, 8);
-const BILL: Bill = changetype<Bill>(memory.data(32, 8));
 
 /**
  * Decides the request whose facts `readHeaders` and `readRequest` hold: `decision` is the answer, the edits are the changes
  * to its headers when it goes on. Spends quota when, and only when, the request is allowed. When `decision.waits` is true
- * nothing is decided yet: the rate limit service must be asked (see rateLimitService/ask), and the request is to be decided anew.
+ * nothing is decided yet: the rate limit service must be asked (see quota/mesh), and the request is to be decided anew.
  */
 export function decide(tables: Tables, counters: Counters, nowNanoseconds: i64, patience: Patience): void {
   decision.reset();
   clearEdits();
-  BILL.patience = patience;
+  bill.patience = patience;
   decision.reason = judge(tables, counters, nowNanoseconds);
   if (!isAllowed(decision.reason)) return;
   writeEdits(tables);
@@ -130,18 +129,18 @@ function findSubscription(tables: Tables): i32 {
 }
 
 function spend(tables: Tables, counters: Counters, subscription: i32, now: i64): Reason {
-  BILL.api = decision.api;
-  BILL.plan = decision.plan;
-  BILL.consumer = decision.consumer;
-  BILL.subscription = subscription;
-  BILL.cost = 1;
-  const result = charge(tables, counters, BILL, now);
+  bill.api = decision.api;
+  bill.plan = decision.plan;
+  bill.consumer = decision.consumer;
+  bill.subscription = subscription;
+  bill.cost = 1;
+  const result = charge(tables, counters, bill, now);
   decision.waits = result == Charge.Wait;
   decision.hasStandings = result != Charge.Unavailable && tables.plans.at(decision.plan).quotaCount > 0;
   if (result == Charge.Enough) return Reason.Allowed;
   if (result == Charge.Wait) return Reason.QuotaUnavailable;
   if (result == Charge.Unavailable) return Reason.QuotaUnavailable;
-  decision.quota = exceededQuota;
-  decision.retryAfterSeconds = retryAfterSeconds;
+  decision.quota = bill.exceeded;
+  decision.retryAfterSeconds = bill.retryAfterSeconds;
   return Reason.QuotaExceeded;
 }

@@ -1,33 +1,93 @@
+import { QuotaKind } from "../tables/record";
+import { NANOSECONDS } from "../time/window";
+
 /**
- * A balance: what this VM knows of one counter, and its lease. 96 bytes. A counter of the mesh has its window's end in
- * `window`, in nanoseconds.
+ * A balance: what this VM knows of one counter, and its lease. `left` units may be spent without asking, as far as the limit
+ * allows: another plan with a higher limit may share the counter, or an edit may have lowered it.
  *
- * `left` units may be spent without asking, as far as the limit allows: another plan with a higher limit may share the
- * counter, or an edit may have lowered it. When the pool had nothing, `emptyUntil` says until when it need not be asked
- * again; that answer holds only for the limit it was given for.
+ *   0   consumer id     u64      40  leased at     i64 ns  64  empty until  i64 ns
+ *   8   meter id        u64      48  empty for     i64     72  idle sweeps  i32
+ *   16  left            i64      56  empty since   i64 ns  76  kind         i32
+ *   24  used units      i64                                80  16 bytes of the kind's own
+ *   32  lease units     i64
  */
 @unmanaged
 export class Balance {
   consumer: u64;
   meter: u64;
-  window: i64;
+  /** Units leased and not spent. */
   left: i64;
-  /** Units used in the pool at its last answer, those of this lease included. */
-  poolUsed: i64;
-  emptyUntilNanoseconds: i64;
-  emptyForLimit: i64;
-  emptySinceNanoseconds: i64;
-  leasedAtNanoseconds: i64;
+  /** Units used of the limit when the counter last answered, those of this lease included. */
+  usedUnits: i64;
+  /** Units of the last lease. */
   leaseUnits: i64;
-  /** A bucket's time of being full again; unused otherwise. */
-  fullAtNanoseconds: i64;
+  leasedAtNanoseconds: i64;
+  /** What the last answer "empty" was given for: it says nothing about another limit. 0 without one. */
+  emptyFor: i64;
+  emptySinceNanoseconds: i64;
+  /** When the counter may be asked again. */
+  emptyUntilNanoseconds: i64;
   /** Sweeps since units were last leased or spent. */
   idleSweeps: i32;
-  /** True when the lease comes from the stock, and goes back there. */
-  mesh: bool;
+  kind: QuotaKind;
 }
 
-const RECORD_BYTES: usize = offsetof<Balance>();
+/** Each kind of quota adds at most two numbers of its own. */
+const BALANCE_BYTES: usize = offsetof<Balance>() + 2 * sizeof<i64>();
+
+/** How long "empty" is believed: leases of others may have come back since. */
+export const EMPTY_NANOSECONDS: i64 = NANOSECONDS / 4;
+
+export function setEmpty(balance: Balance, emptyFor: i64, now: i64, until: i64): void {
+  balance.emptySinceNanoseconds = now;
+  balance.emptyFor = emptyFor;
+  balance.emptyUntilNanoseconds = until;
+}
+
+/** True while the counter need not be asked again. */
+export function isEmpty(balance: Balance, emptyFor: i64, now: i64): bool {
+  if (balance.emptyFor != emptyFor) return false;
+  // Before the answer was given: the clock has been set back, and nothing is known.
+  return now >= balance.emptySinceNanoseconds && now < balance.emptyUntilNanoseconds;
+}
+
+/** Another window has begun: nothing is known of it. */
+export function forget(balance: Balance): void {
+  balance.left = 0;
+  balance.emptyFor = 0;
+}
+
+/*
+ * A lease covers what the VM used of the counter in the last quarter second, at most twice the lease before it and at most
+ * a small part of what remains; so it is 1 near the limit and for quiet consumers.
+ */
+const LEASE_NANOSECONDS: i64 = NANOSECONDS / 4;
+const MAX_LEASE: i64 = 1 << 20;
+/** A lease that lasted longer says nothing about the present rate. */
+const MAX_LASTED_NANOSECONDS: i64 = 3600 * NANOSECONDS;
+
+/** Units to ask for, given how fast the last lease went. */
+export function leaseSize(balance: Balance, cost: i64, now: i64): i64 {
+  const spent = balance.leaseUnits;
+  if (spent <= 0) return cost;
+  const lasted = now - balance.leasedAtNanoseconds;
+  const doubled = min(spent * 2, MAX_LEASE);
+  if (lasted <= 0) return max(cost, doubled);
+  if (lasted >= MAX_LASTED_NANOSECONDS) return cost;
+  // In microseconds, so that the product stays far below 2^63.
+  const used = (spent * (LEASE_NANOSECONDS / 1000)) / max<i64>(1, lasted / 1000);
+  return max(cost, min(doubled, used));
+}
+
+/** Books a lease of `units`, 0 of them when the counter has refused. */
+export function noteLease(balance: Balance, units: i64, usedUnits: i64, now: i64): void {
+  balance.left += units;
+  balance.usedUnits = usedUnits;
+  balance.leaseUnits = units;
+  balance.leasedAtNanoseconds = now;
+  balance.idleSweeps = 0;
+}
+
 const FIRST_CAPACITY: u32 = 64;
 
 /**
@@ -46,8 +106,8 @@ export class Balances {
     else if (<u32>(this.count + more) * 4 > this.capacity * 3) this.resize(this.capacity * 2);
   }
 
-  /** The balance of a counter, new and empty if there was none. Valid until the next `reserve` or `sweep`. */
-  open(consumer: u64, meter: u64): Balance {
+  /** The balance of a counter, of zeros if there was none. A meter is of one kind only. Valid until the next `reserve` or `sweep`. */
+  open(consumer: u64, meter: u64, kind: QuotaKind): Balance {
     let slot = this.home(consumer, meter);
     while (true) {
       const balance = this.at(slot);
@@ -55,7 +115,7 @@ export class Balances {
       if (isFree(balance)) {
         balance.consumer = consumer;
         balance.meter = meter;
-        balance.window = i64.MIN_VALUE;
+        balance.kind = kind;
         this.count++;
         return balance;
       }
@@ -93,12 +153,12 @@ export class Balances {
       const home = this.home(balance.consumer, balance.meter);
       // It may move when its home does not lie between the gap and itself.
       if (((slot - home) & mask) >= ((slot - gap) & mask)) {
-        memory.copy(changetype<usize>(this.at(gap)), changetype<usize>(balance), RECORD_BYTES);
+        memory.copy(changetype<usize>(this.at(gap)), changetype<usize>(balance), BALANCE_BYTES);
         gap = slot;
       }
       slot = (slot + 1) & mask;
     }
-    memory.fill(changetype<usize>(this.at(gap)), 0, RECORD_BYTES);
+    memory.fill(changetype<usize>(this.at(gap)), 0, BALANCE_BYTES);
     this.count--;
   }
 
@@ -111,15 +171,15 @@ export class Balances {
     const base = this.base;
     const capacity = this.capacity;
     this.capacity = newCapacity;
-    this.base = heap.alloc(<usize>this.capacity * RECORD_BYTES);
+    this.base = heap.alloc(<usize>this.capacity * BALANCE_BYTES);
     this.sweepAt = 0;
-    memory.fill(this.base, 0, <usize>this.capacity * RECORD_BYTES);
+    memory.fill(this.base, 0, <usize>this.capacity * BALANCE_BYTES);
     for (let i: u32 = 0; i < capacity; i++) {
-      const old = changetype<Balance>(base + <usize>i * RECORD_BYTES);
+      const old = changetype<Balance>(base + <usize>i * BALANCE_BYTES);
       if (isFree(old)) continue;
       let slot = this.home(old.consumer, old.meter);
       while (!isFree(this.at(slot))) slot = (slot + 1) & (this.capacity - 1);
-      memory.copy(changetype<usize>(this.at(slot)), changetype<usize>(old), RECORD_BYTES);
+      memory.copy(changetype<usize>(this.at(slot)), changetype<usize>(old), BALANCE_BYTES);
     }
     if (base != 0) heap.free(base);
   }
@@ -127,7 +187,7 @@ export class Balances {
   // @ts-ignore: decorator
   @inline
   private at(slot: u32): Balance {
-    return changetype<Balance>(this.base + <usize>slot * RECORD_BYTES);
+    return changetype<Balance>(this.base + <usize>slot * BALANCE_BYTES);
   }
 
   // @ts-ignore: decorator

@@ -1,76 +1,134 @@
-import { Cell, CLOCK_STEP_SECONDS, NO_WINDOW } from "./cell";
-import { ShardStore, WriteResult } from "./shardStore";
-import { grant, settle } from "./pool";
-import { MAX_ATTEMPTS, openCell, readCell, writeCell } from "./store";
+import { Cell, MAX_ATTEMPTS, ShardStore, WriteResult, openCell, readCell, writeCell } from "../shared/shard";
+import { Quota } from "../tables/record";
+import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilDivide, ceilSeconds, nominalSeconds } from "../time/window";
+import { Attempt, Bill, Charge, UNKNOWN, refuse } from "./attempt";
+import { Balance, setEmpty } from "./balance";
 
 /**
- * Token buckets by the generic cell rate algorithm (ITU-T I.371): one number, the time at which the bucket would be full
- * again. A token moves it by the interval; it may be at most `burst` intervals ahead. A token is taken from the pool for
- * each request: tokens held in leases would let more than `burst` through at once.
+ * A token bucket of this Envoy, by the generic cell rate algorithm (ITU-T I.371): one number, the arrival time, says when the
+ * bucket is full again. A token moves it by the interval; it may be at most `burst` intervals ahead. A token is taken from the
+ * pool for each request: tokens held in leases would let more than `burst` through at once.
+ *
+ * The same 56 bytes as a window's cell:
+ *
+ *   0  consumer id   u64      24  depth           i64 ns   burst × interval of the quota that last took a token
+ *   8  meter id      u64      32  older arrival   i64 ns   the arrival time before a jump of the clock
+ *   16 arrival       i64 ns   40  interval        i64 ns   of the quota that last took a token
+ *                             48  over at         i64 s
  */
-const NANOSECONDS: i64 = 1_000_000_000;
+@unmanaged
+export class BucketCell extends Cell {
+  arrivalNanoseconds: i64;
+  depthNanoseconds: i64;
+  olderArrivalNanoseconds: i64;
+  intervalNanoseconds: i64;
+  overAtSeconds: i64;
+}
 
-/** When the bucket that `take` looked at is full again, in nanoseconds since the epoch. */
-export let fullAtNanoseconds: i64 = 0;
 
-/** Takes `cost` tokens if they are there. The answer is in `grant`, with `window` 0. */
-export function take(
-  shards: ShardStore,
-  consumer: u64,
-  meter: u64,
-  burst: i64,
-  interval: i64,
-  cost: i64,
-  nowNanoseconds: i64,
-): void {
-  const nowSeconds = nowNanoseconds / NANOSECONDS;
-  const depth = burst * interval;
-  grant.available = false;
-  grant.window = 0;
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const cell = openCell(shards, consumer, meter, nowSeconds);
-    if (cell == null) return;
-    const arrival = arrivalTime(cell, interval, nowNanoseconds);
-    const next = arrival + cost * interval;
-    const fits = next - nowNanoseconds <= depth;
-    fullAtNanoseconds = fits ? next : arrival;
-    grant.units = fits ? cost : 0;
-    if (fits) {
-      // Time that jumps ahead of a full bucket is kept beside the older time: it may have been a wild reading.
-      if (cell.window != NO_WINDOW && arrival > cell.window) cell.olderWindow = cell.window;
-      cell.window = next;
-      cell.used = depth;
-      cell.olderUsed = interval;
-      cell.overAtSeconds = next / NANOSECONDS + 1;
+@unmanaged
+class BucketBalance extends Balance {
+  /** When the bucket is full again; 0 while nobody has been asked. */
+  fullAtNanoseconds: i64;
+}
+
+// @ts-ignore: decorator
+@inline
+function asBucket(balance: Balance): BucketBalance {
+  return changetype<BucketBalance>(balance);
+}
+
+/** Takes a request's tokens if they are there. */
+export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64): Charge {
+  const balance = asBucket(attempt.balance);
+  const quota = attempt.quota;
+  const interval = quota.intervalNanoseconds;
+  const depth = quota.burst * interval;
+  const nowSeconds = now / NANOSECONDS;
+  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+    const found = openCell(pool, balance.consumer, balance.meter, nowSeconds);
+    if (found == null) break;
+    const cell = changetype<BucketCell>(found);
+    const arrival = arrivalTime(cell, interval, now);
+    const next = arrival + bill.cost * interval;
+    if (next - now > depth) {
+      balance.fullAtNanoseconds = arrival;
+      setEmpty(balance, identity(quota), now, next - depth);
+      refuse(bill, attempt, next - depth, now);
+      return Charge.Exceeded;
     }
-    if (settle(shards, nowSeconds)) return;
+    // Time that jumps ahead of a full bucket is kept beside the older time: it may have been a wild reading.
+    if (isSet(cell.arrivalNanoseconds) && arrival > cell.arrivalNanoseconds)
+      cell.olderArrivalNanoseconds = cell.arrivalNanoseconds;
+    cell.arrivalNanoseconds = next;
+    cell.depthNanoseconds = depth;
+    cell.intervalNanoseconds = interval;
+    cell.overAtSeconds = next / NANOSECONDS + 1;
+    const result = writeCell(pool, nowSeconds);
+    if (result == WriteResult.Conflict) continue;
+    if (result == WriteResult.Failed) break;
+    balance.fullAtNanoseconds = next;
+    return Charge.Enough;
   }
-}
-
-/** Puts tokens back that a request took and then did not use. */
-export function putBack(shards: ShardStore, consumer: u64, meter: u64, nanoseconds: i64, nowSeconds: i64): void {
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const cell = readCell(shards, consumer, meter);
-    if (cell == null) return;
-    cell.window -= nanoseconds;
-    if (writeCell(shards, nowSeconds) != WriteResult.Conflict) return;
-  }
+  return Charge.Unavailable;
 }
 
 /**
- * The bucket's present arrival time, in intervals of the quota that asks: tokens that were used under another limit count
- * on. A time that no present clock can have made gives way to the one before.
+ * The bucket's present arrival time, in intervals of the quota that asks: tokens that were used under another limit still
+ * count. A time that no present clock can have made gives way to the one before.
  */
-function arrivalTime(cell: Cell, interval: i64, now: i64): i64 {
-  const latest = now + cell.used + CLOCK_STEP_SECONDS * NANOSECONDS;
+function arrivalTime(cell: BucketCell, interval: i64, now: i64): i64 {
+  const latest = now + cell.depthNanoseconds + CLOCK_STEP_SECONDS * NANOSECONDS;
+  const present = cell.arrivalNanoseconds;
+  const older = cell.olderArrivalNanoseconds;
   // The larger of the two that can be: the other was computed with a clock far ahead, or far back.
-  if (cell.window > latest || (cell.olderWindow > cell.window && cell.olderWindow <= latest)) {
-    const given = cell.window;
-    cell.window = cell.olderWindow > latest ? NO_WINDOW : cell.olderWindow;
-    cell.olderWindow = given;
+  if (present > latest || (older > present && older <= latest)) {
+    cell.arrivalNanoseconds = older > latest ? 0 : older;
+    cell.olderArrivalNanoseconds = present;
   }
-  const ahead = cell.window - now;
-  if (cell.window == NO_WINDOW || ahead <= 0) return now;
-  if (cell.olderUsed == interval || cell.olderUsed == 0) return cell.window;
-  return now + <i64>ceil((<f64>ahead * <f64>interval) / <f64>cell.olderUsed);
+  const arrival = cell.arrivalNanoseconds;
+  if (arrival <= now) return now;
+  if (cell.intervalNanoseconds == interval || cell.intervalNanoseconds == 0) return arrival;
+  return now + <i64>ceil((<f64>(arrival - now) * <f64>interval) / <f64>cell.intervalNanoseconds);
+}
+
+/** A slot that was never used holds 0, or the lowest number when an older module made the cell. */
+function isSet(arrival: i64): bool {
+  return arrival > 0;
+}
+
+/** What "empty" was answered for: an edit of the limit or the burst asks again. */
+export function identity(quota: Quota): i64 {
+  return quota.burst ^ (quota.intervalNanoseconds << 20);
+}
+
+/** When there are tokens for the refused request, in nanoseconds. */
+export function refusedUntil(attempt: Attempt): i64 {
+  return attempt.balance.emptyUntilNanoseconds;
+}
+
+/** A bucket's limit is its size; it resets when it is full again. */
+export function report(attempt: Attempt, now: i64): void {
+  const fullAt = asBucket(attempt.balance).fullAtNanoseconds;
+  const quota = attempt.quota;
+  const standing = attempt.standing;
+  const wait = max<i64>(0, fullAt - now);
+  standing.limit = quota.burst;
+  standing.remaining = fullAt == 0 ? UNKNOWN : max<i64>(0, quota.burst - ceilDivide(wait, quota.intervalNanoseconds));
+  standing.windowSeconds = <u32>ceilDivide(quota.burst * nominalSeconds(quota.window), quota.limit);
+  // The interval was rounded up by less than a nanosecond for each token; that must not make another second.
+  standing.resetSeconds = <u32>ceilSeconds(max<i64>(0, wait - quota.burst));
+}
+
+/** Puts a request's tokens back: a later bucket of its plan has refused. */
+export function giveBack(pool: ShardStore, attempt: Attempt, cost: i64, now: i64): void {
+  const balance = asBucket(attempt.balance);
+  const nanoseconds = cost * attempt.quota.intervalNanoseconds;
+  balance.fullAtNanoseconds -= nanoseconds;
+  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+    const cell = readCell(pool, balance.consumer, balance.meter);
+    if (cell == null) return;
+    changetype<BucketCell>(cell).arrivalNanoseconds -= nanoseconds;
+    if (writeCell(pool, now / NANOSECONDS) != WriteResult.Conflict) return;
+  }
 }

@@ -1,153 +1,178 @@
 import { NONE } from "../bytes/rows";
-import { clearNoted } from "../rateLimitService/ask";
-import { Consumer, Plan, Quota, Subscription } from "../tables/record";
+import { Consumer, FailureMode, Plan, QuotaKind, Subscription } from "../tables/record";
 import { Tables } from "../tables/tables";
+import { Attempt, Bill, Charge, attemptAt, refuse, standingAt } from "./attempt";
+import { isEmpty } from "./balance";
+import * as Bucket from "./bucket";
 import { Counters } from "./counters";
-import { EMPTY_NANOSECONDS, isEmpty, look, maySpend, setEmpty } from "./held";
-import { leaseSize, noteLease } from "./lease";
-import { acquireMesh, countModes } from "./meshQuota";
-import { grant, lease } from "./pool";
-import { clearRefusal, exceededQuota, lookAtOthers, refuse } from "./refusal";
-import { balanceOf, report, setBalance, standing } from "./standing";
-import { takeTokens } from "./tokens";
+import * as Local from "./local";
+import * as Mesh from "./mesh";
 
 /**
  * Charges a request to all quotas of its plan, or to none. First every balance is looked at; only when none is known to be
  * empty are leases taken for those that need one; only when all have enough is any of them spent.
  */
-const NANOSECONDS: i64 = 1_000_000_000;
-
-export const enum Charge {
-  Enough,
-  Exceeded,
-  Unavailable,
-  /** Nothing is spent; the rate limit service must be asked, and the request decided again. */
-  Wait,
-}
-
-/** What a request does about a counter of the mesh that is dry here. */
-export const enum Patience {
-  Wait,
-  /** It has waited, and the rate limit service does answer, but others were quicker: it is told to come again in a second. */
-  Contended,
-  /** It has waited for an answer that did not come: the quota's failure mode decides. */
-  Unanswered,
-}
-
-/** The request to charge, by positions in the tables. */
-@unmanaged
-export class Bill {
-  api: i32;
-  plan: i32;
-  consumer: i32;
-  /** Position of the subscription, or NONE. */
-  subscription: i32;
-  cost: i64;
-  patience: Patience;
-}
-
 export function charge(tables: Tables, counters: Counters, bill: Bill, now: i64): Charge {
-  clearRefusal();
-  clearNoted();
+  bill.exceeded = NONE;
+  bill.retryAfterSeconds = 0;
+  bill.notedCount = 0;
+  bill.dryIndex = NONE;
   const plan = tables.plans.at(bill.plan);
   const consumer = tables.consumers.at(bill.consumer);
-  const cost = bill.cost;
-  // Twice: a quota of the mesh may be counted in a local balance instead.
+  // Twice: a mesh quota may fall back on a local balance.
   counters.balances.reserve(plan.quotaCount * 2);
   let enough = true;
   for (let i = 0; i < plan.quotaCount; i++) {
-    if (!begin(tables, counters, plan, consumer, bill, i, now)) enough = false;
+    const attempt = attemptAt(i);
+    begin(tables, counters, plan, consumer, bill, i);
+    if (look(attempt, bill.cost, now)) continue;
+    enough = false;
+    if (isKnownEmpty(attempt, now)) refuse(bill, attempt, refusedUntil(attempt), now);
   }
-  const result = enough
-    ? Charge.Enough
-    : exceededQuota >= 0
-      ? Charge.Exceeded
-      : acquire(tables, counters, plan, bill, now);
-  if (result == Charge.Enough) spend(plan.quotaCount, cost);
-  else if (result == Charge.Exceeded) lookAtOthers(tables, counters.pool, plan, cost, now);
-  for (let i = 0; i < plan.quotaCount; i++)
-    report(tables.quotas.at(plan.firstQuota + i), balanceOf(i), standing(i), now);
+  let result = Charge.Enough;
+  if (!enough) result = bill.exceeded == NONE ? acquire(counters, plan, bill, now) : Charge.Exceeded;
+  if (result == Charge.Exceeded) lookAtOthers(counters, plan, bill, now);
+  for (let i = 0; i < plan.quotaCount; i++) {
+    const attempt = attemptAt(i);
+    if (result == Charge.Enough) spend(attempt, bill.cost);
+    report(attempt, now);
+  }
   return result;
 }
 
-/** Finds the quota's balance; true when it holds enough as it is. */
-function begin(
-  tables: Tables,
-  counters: Counters,
-  plan: Plan,
-  consumer: Consumer,
-  bill: Bill,
-  index: i32,
-  now: i64,
-): bool {
+/** Finds the balance and the limit of the plan's quota `index`. */
+function begin(tables: Tables, counters: Counters, plan: Plan, consumer: Consumer, bill: Bill, index: i32): void {
+  const attempt = attemptAt(index);
   const quota = tables.quotas.at(plan.firstQuota + index);
   const meter = quota.perApi ? quota.meter ^ tables.apis.at(bill.api).id : quota.meter;
-  const balance = counters.balances.open(consumer.id, meter);
-  balance.mesh = quota.mesh;
-  setBalance(index, balance);
-  const limit = limitOf(tables, quota, plan.firstQuota + index, bill.subscription);
-  look(quota, balance, standing(index), limit, now);
-  if (maySpend(balance, limit, bill.cost)) return true;
-  if (isEmpty(quota, balance, limit, bill.cost, now)) refuse(index, quota, balance, now);
-  return false;
+  attempt.quota = quota;
+  attempt.kind = quota.kind;
+  attempt.standing = standingAt(index);
+  attempt.balance = counters.balances.open(consumer.id, meter, quota.kind);
+  attempt.limit =
+    bill.subscription == NONE
+      ? quota.limit
+      : limitOf(tables, tables.subscriptions.at(bill.subscription), plan.firstQuota + index, quota.limit);
 }
 
-function limitOf(tables: Tables, quota: Quota, index: i32, subscriptionIndex: i32): i64 {
-  if (subscriptionIndex == NONE) return quota.limit;
-  const subscription: Subscription = tables.subscriptions.at(subscriptionIndex);
+/** The limit that the subscription gives the quota, or else the plan's. */
+function limitOf(tables: Tables, subscription: Subscription, quotaIndex: i32, planLimit: i64): i64 {
   for (let i = subscription.firstLimit; i < subscription.firstLimit + subscription.limitCount; i++) {
     const replacement = tables.limits.at(i);
-    if (replacement.quota == index) return replacement.limit;
+    if (replacement.quota == quotaIndex) return replacement.limit;
   }
-  return quota.limit;
+  return planLimit;
 }
 
-/** Leases for this Envoy's windows first, then the mesh's, which may mean to wait. A bucket's token is taken for good, so last. */
-function acquire(tables: Tables, counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
-  for (let i = 0; i < plan.quotaCount; i++) {
-    const quota = tables.quotas.at(plan.firstQuota + i);
-    if (quota.burst > 0 || quota.mesh) continue;
-    const result = acquireWindow(counters, quota, i, bill.cost, now);
-    if (result != Charge.Enough) return result;
-  }
-  let result = plan.hasMesh ? acquireMesh(tables, counters, plan, bill, now) : Charge.Enough;
-  if (result == Charge.Enough) result = takeTokens(tables, counters.pool, plan, bill.cost, now);
-  if (plan.hasMesh) countModes(counters.tally, plan.quotaCount, result);
+/**
+ * Acquires what balances lack, one kind after the other: this Envoy's leases first, then those from the rate limit service,
+ * which may mean to wait. Tokens are taken for good, so buckets come last.
+ */
+function acquire(counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
+  let result = acquireAll(QuotaKind.Local, counters, plan, bill, now);
+  if (result == Charge.Enough && plan.hasMesh) result = acquireAll(QuotaKind.Mesh, counters, plan, bill, now);
+  if (result == Charge.Enough) result = acquireAll(QuotaKind.Bucket, counters, plan, bill, now);
+  if (result != Charge.Wait && plan.hasMesh) Mesh.countFailureModes(counters.service.tally, plan.quotaCount, result);
   return result;
 }
 
-/** Takes a lease from this Envoy's pool if the balance does not do. */
-export function acquireWindow(counters: Counters, quota: Quota, index: i32, cost: i64, now: i64): Charge {
-  const balance = balanceOf(index);
-  const limit = standing(index).limit;
-  if (maySpend(balance, limit, cost)) return Charge.Enough;
-  // Units that were leased under a higher limit do not count here.
-  const need = balance.left >= cost ? cost : cost - balance.left;
-  lease(
-    counters.pool,
-    balance.consumer,
-    balance.meter,
-    quota.window,
-    limit,
-    need,
-    leaseSize(balance, cost, now),
-    now / NANOSECONDS,
-  );
-  if (!grant.available) return Charge.Unavailable;
-  noteLease(balance, now);
-  standing(index).remaining = 0;
-  if (maySpend(balance, limit, cost)) return Charge.Enough;
-  setEmpty(quota, balance, limit, now, now + EMPTY_NANOSECONDS);
-  refuse(index, quota, balance, now);
+/** All quotas of a kind. Where one makes the request wait the others are acquired all the same, so it waits once. */
+function acquireAll(kind: QuotaKind, counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
+  let result = Charge.Enough;
+  for (let i = 0; i < plan.quotaCount; i++) {
+    const attempt = attemptAt(i);
+    if (attempt.kind != kind) continue;
+    const one = acquireOne(counters, attempt, bill, now);
+    if (one == Charge.Wait) result = one;
+    else if (one != Charge.Enough) {
+      if (kind == QuotaKind.Bucket) returnTokens(counters, i, bill.cost, now);
+      return one;
+    }
+  }
+  return result;
+}
+
+function acquireOne(counters: Counters, attempt: Attempt, bill: Bill, now: i64): Charge {
+  if (attempt.kind == QuotaKind.Local) return Local.acquire(counters.pool, attempt, bill, now);
+  if (attempt.kind == QuotaKind.Bucket) return Bucket.acquire(counters.pool, attempt, bill, now);
+  const result = Mesh.acquire(counters.service, attempt, bill, now);
+  return result == Charge.Unavailable ? fallBack(counters, attempt, bill, now) : result;
+}
+
+/** Tells the counter of a local share from the rate limit service's. */
+const LOCAL_METER: u64 = 0x6c6f63616c;
+
+/** The rate limit service does not answer: the quota's failure mode decides. */
+function fallBack(counters: Counters, attempt: Attempt, bill: Bill, now: i64): Charge {
+  const mode = attempt.quota.failureMode;
+  attempt.fallback = mode;
+  attempt.isKnown = false;
+  if (mode == FailureMode.Deny) return Charge.Unavailable;
+  if (mode == FailureMode.Allow) return Charge.Enough;
+  const meshed = attempt.balance;
+  attempt.kind = QuotaKind.Local;
+  attempt.limit = attempt.quota.localShare;
+  attempt.balance = counters.balances.open(meshed.consumer, meshed.meter ^ LOCAL_METER, QuotaKind.Local);
+  if (look(attempt, bill.cost, now)) return Charge.Enough;
+  if (!isKnownEmpty(attempt, now)) return Local.acquire(counters.pool, attempt, bill, now);
+  refuse(bill, attempt, refusedUntil(attempt), now);
   return Charge.Exceeded;
 }
 
-function spend(count: i32, cost: i64): void {
-  for (let i = 0; i < count; i++) {
-    const balance = balanceOf(i);
-    // Only spending keeps a lease: a refused request must not hold units back from other workers.
-    balance.idleSweeps = 0;
-    // A bucket's token left the pool when it was taken, and what a failure mode lets through is not counted: both have none.
-    if (balance.left >= cost) balance.left -= cost;
+/** A later bucket refused: the tokens of the buckets before it go back. */
+function returnTokens(counters: Counters, before: i32, cost: i64, now: i64): void {
+  for (let i = 0; i < before; i++) {
+    const attempt = attemptAt(i);
+    if (attempt.kind == QuotaKind.Bucket) Bucket.giveBack(counters.pool, attempt, cost, now);
   }
+}
+
+/**
+ * A quota has refused: what about the others? The answer names all of them, and the caller should wait for the last. A
+ * quota that this VM has not asked about in its window is looked up once; nothing is charged, and the rate limit service is
+ * not called.
+ */
+function lookAtOthers(counters: Counters, plan: Plan, bill: Bill, now: i64): void {
+  for (let i = 0; i < plan.quotaCount; i++) {
+    const attempt = attemptAt(i);
+    if (attempt.kind != QuotaKind.Local || i == bill.exceeded) continue;
+    const remaining = Local.remaining(counters.pool, attempt, now);
+    if (attempt.isKnown && remaining < bill.cost) refuse(bill, attempt, refusedUntil(attempt), now);
+  }
+}
+
+/** The one place where units are spent: every quota of an allowed request comes by, whatever its kind. */
+function spend(attempt: Attempt, cost: i64): void {
+  const balance = attempt.balance;
+  // Only spending keeps a lease: a refused request must not hold units back from other workers.
+  balance.idleSweeps = 0;
+  // A bucket's token left the pool when it was taken, and what a failure mode lets through is not counted: both have none.
+  if (balance.left >= cost) balance.left -= cost;
+}
+
+/* What the kinds do each in their own way. */
+
+/** Lets go of a lease whose window is over; true when what is left will do. */
+function look(attempt: Attempt, cost: i64, now: i64): bool {
+  if (attempt.kind == QuotaKind.Local) return Local.look(attempt, cost, now);
+  return attempt.kind == QuotaKind.Mesh && Mesh.look(attempt, cost, now);
+}
+
+/** True while the counter need not be asked again. */
+function isKnownEmpty(attempt: Attempt, now: i64): bool {
+  const emptyFor = attempt.kind == QuotaKind.Bucket ? Bucket.identity(attempt.quota) : attempt.limit;
+  return isEmpty(attempt.balance, emptyFor, now);
+}
+
+/** When a refused request may be tried again, in nanoseconds. */
+function refusedUntil(attempt: Attempt): i64 {
+  if (attempt.kind == QuotaKind.Local) return Local.refusedUntil(attempt);
+  return attempt.kind == QuotaKind.Mesh ? Mesh.refusedUntil(attempt) : Bucket.refusedUntil(attempt);
+}
+
+/** Writes the quota's standing. */
+function report(attempt: Attempt, now: i64): void {
+  if (attempt.kind == QuotaKind.Local) Local.report(attempt, now);
+  else if (attempt.kind == QuotaKind.Mesh) Mesh.report(attempt, now);
+  else Bucket.report(attempt, now);
 }

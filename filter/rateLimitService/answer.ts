@@ -7,8 +7,8 @@ import { MAX_CALL_COUNTERS } from "./call";
  *   RateLimitResponse   1 overall_code  2 statuses
  *   DescriptorStatus    1 code  2 current_limit { 1 requests_per_unit  2 unit }  3 limit_remaining  4 duration_until_reset { 1 seconds }
  *
- * The statuses stand in the order of the descriptors that were asked for. The bytes come from outside: every length is checked,
- * unknown fields are passed over, and what is not an answer to the question in every part is none in any.
+ * The statuses stand in the order of the descriptors that were asked for. The bytes come from outside: every length is checked
+ * and unknown fields are skipped. If any part of the message does not fit the question, no part of it counts.
  */
 export const enum Verdict {
   /** The units were counted, and there were enough. */
@@ -22,7 +22,7 @@ export const enum Verdict {
 
 const OK: u64 = 1;
 const OVER_LIMIT: u64 = 2;
-/** What counts as a limit; larger numbers are nobody's. */
+/** The largest number that is believed; no limit is larger. */
 const MAX_NUMBER: u64 = 1 << 53;
 /** The longest window is a year. */
 const MAX_RESET_SECONDS: i64 = 366 * 86400;
@@ -38,14 +38,14 @@ export class Answer {
   private padding: u32;
 }
 
-const ANSWERS: usize = memory.data(16 * 32, 8);
+const ANSWERS: usize = memory.data(MAX_CALL_COUNTERS * offsetof<Answer>(), 8);
 
 /** What the last answer says of the call's counter `index`. */
 export function answerAt(index: i32): Answer {
   return changetype<Answer>(ANSWERS + <usize>index * offsetof<Answer>());
 }
 
-/** A protobuf message, field by field. */
+/** Reads a protobuf message field by field. */
 class Fields {
   number: u32 = 0;
   /** Of a varint field. */
@@ -133,7 +133,7 @@ export function readAnswer(bytes: View, count: i32): void {
     }
   }
   if (fields.broken || overall != (over ? OVER_LIMIT : OK)) broken = true;
-  // No status at all, as some services answer, says nothing about any.
+  // Some services answer without any status: that says nothing about any counter.
   if (statuses != count && statuses > 0) broken = true;
   for (let i = 0; i < count; i++) conclude(answerAt(i), broken);
 }

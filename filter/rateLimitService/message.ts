@@ -1,8 +1,7 @@
-import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { View, byteAt, lengthOf, literal, lowerCase } from "../bytes/view";
+import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { RateLimitServiceSettings, Tables } from "../tables/tables";
-import { Counter } from "./ask";
-import { Call, counterOf } from "./call";
+import { Call, Counter, counterOf } from "./call";
 
 /**
  * What is said to the rate limit service, in protobuf:

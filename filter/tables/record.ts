@@ -32,6 +32,15 @@ export const enum WindowKind {
   SevenDays,
   ThirtyDays,
 }
+/** How a quota is counted, and by whom. */
+export const enum QuotaKind {
+  /** Per window, by this Envoy for itself. */
+  Local,
+  /** Per window, by the rate limit service for all Envoys. */
+  Mesh,
+  /** A token bucket, by this Envoy for itself. */
+  Bucket,
+}
 /** What becomes of a request when its quota's rate limit service does not answer. */
 export const enum FailureMode {
   Deny,
@@ -147,7 +156,7 @@ export class Plan {
 export class Quota {
   name: View;
   limit: i64;
-  /** Size of the token bucket; 0 for a quota that counts per window. */
+  /** Size of a token bucket; 0 for the other kinds. */
   burst: i64;
   /** Time in which a bucket gains one token, in nanoseconds. */
   intervalNanoseconds: i64;
@@ -155,11 +164,10 @@ export class Quota {
   meter: u64;
   /** Units per window that this Envoy may allow by itself while the rate limit service does not answer. */
   localShare: i64;
+  kind: QuotaKind;
   window: WindowKind;
   failureMode: FailureMode;
   perApi: bool;
-  /** True when the rate limit service counts, for all Envoys; false when this Envoy does, for itself. */
-  mesh: bool;
   /** As in the plan's `policyText`. */
   textWindowSeconds: u32;
   textLimit: i64;

@@ -1,5 +1,5 @@
 import { NONE } from "../bytes/rows";
-import { Counter } from "../rateLimitService/ask";
+import { Counter } from "../rateLimitService/call";
 import { Chains, Ends, clearEnds } from "./chain";
 import { Line, LineState, closeLine, learn, lines, openLine, setState, waitersOf, waitingOf } from "./line";
 import { Pool } from "./pool";

@@ -1,4 +1,5 @@
 import { Balances } from "../../../filter/quota/balance";
+import { QuotaKind } from "../../../filter/tables/record";
 
 /** A small generator of its own, so that a failure can be repeated (SplitMix64). */
 let state: u64 = 20261121;
@@ -18,7 +19,7 @@ describe("balances", () => {
       for (let i = 0; i < 50; i++) {
         const id = (random() % 4096) + 1;
         balances.reserve(1);
-        const balance = balances.open(id, id * 7);
+        const balance = balances.open(id, id * 7, QuotaKind.Local);
         expect(balance.left).toBe(kept.has(id) ? kept.get(id) : 0);
         balance.left = <i64>random();
         kept.set(id, balance.left);
@@ -36,7 +37,7 @@ describe("balances", () => {
     const ids = kept.keys();
     for (let i = 0; i < ids.length; i++) {
       balances.reserve(1);
-      expect(balances.open(ids[i], ids[i] * 7).left).toBe(kept.get(ids[i]));
+      expect(balances.open(ids[i], ids[i] * 7, QuotaKind.Local).left).toBe(kept.get(ids[i]));
     }
   });
 
@@ -44,7 +45,7 @@ describe("balances", () => {
     const balances = new Balances();
     for (let id: u64 = 1; id <= 10_000; id++) {
       balances.reserve(1);
-      balances.open(id, id * 7).left = <i64>id;
+      balances.open(id, id * 7, QuotaKind.Local).left = <i64>id;
     }
     const most = balances.slots;
     for (let round = 0; round < 20; round++) {
@@ -58,6 +59,6 @@ describe("balances", () => {
     expect(most).toBe(16384);
     expect(balances.count).toBe(100);
     expect(balances.slots).toBe(512);
-    for (let id: u64 = 1; id <= 100; id++) expect(balances.open(id, id * 7).left).toBe(<i64>id);
+    for (let id: u64 = 1; id <= 100; id++) expect(balances.open(id, id * 7, QuotaKind.Local).left).toBe(<i64>id);
   });
 });

@@ -1,5 +1,5 @@
 import { WindowKind } from "../../../filter/tables/record";
-import { windowEnd, windowStart } from "../../../filter/quota/window";
+import { windowEnd, windowStart } from "../../../filter/time/window";
 
 const DAY: i64 = 86400;
 

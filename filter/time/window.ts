@@ -1,5 +1,30 @@
 import { WindowKind } from "../tables/record";
 
+/** Nanoseconds in a second. The host tells the time in nanoseconds since the epoch; windows are counted in seconds. */
+export const NANOSECONDS: i64 = 1_000_000_000;
+
+/** How far the clock may be set back without a new window being opened for it. */
+export const CLOCK_STEP_SECONDS: i64 = 60;
+
+/** No window ends further ahead than this. */
+export const LONGEST_WINDOW_NANOSECONDS: i64 = 32 * 86400 * NANOSECONDS;
+
+/** True when `time` lies ahead, by at most `most`: one that lies further ahead was noted before the clock was set back. */
+// @ts-ignore: decorator
+@inline
+export function isAhead(time: i64, now: i64, most: i64): bool {
+  return now < time && time - now <= most;
+}
+
+export function ceilSeconds(nanoseconds: i64): i64 {
+  return ceilDivide(nanoseconds, NANOSECONDS);
+}
+
+/** Quotient of two positive numbers, rounded up. */
+export function ceilDivide(value: i64, by: i64): i64 {
+  return (value + by - 1) / by;
+}
+
 /**
  * Windows on the calendar in UTC. A window is named by the second it starts at, so its number can be compared, stored
  * and checked against any clock. Weeks start on Monday (ISO 8601), months on the first.

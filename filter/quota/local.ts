@@ -1,0 +1,184 @@
+import { Cell, MAX_ATTEMPTS, ShardStore, WriteResult, openCell, readCell, wasRead, writeCell } from "../shared/shard";
+import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilSeconds, windowEnd, windowStart } from "../time/window";
+import { Attempt, Bill, Charge, UNKNOWN, refuse } from "./attempt";
+import { Balance, EMPTY_NANOSECONDS, forget, leaseSize, noteLease, setEmpty } from "./balance";
+
+/**
+ * A quota that this Envoy counts per window, for itself. Its counter is a cell in the pool. The cell remembers two windows, the
+ * newest and the one before, so that a clock that is set back, or read wildly wrong once, finds the count it left. A window is
+ * named by its first second.
+ *
+ *   0  consumer id   u64      24  used           i64    units charged in the newest window
+ *   8  meter id      u64      32  older window   i64 s
+ *   16 window        i64 s    40  older used     i64
+ *                             48  over at        i64 s
+ */
+@unmanaged
+export class WindowCell extends Cell {
+  windowSeconds: i64;
+  used: i64;
+  olderWindowSeconds: i64;
+  olderUsed: i64;
+  overAtSeconds: i64;
+}
+
+/** Bytes of a cell, and shards of a pool: fixed for ever. */
+export const CELL_BYTES: i32 = <i32>offsetof<WindowCell>();
+export const SHARD_COUNT: u32 = 1024;
+
+/** Part of what remains in the pool that one lease may take at most. */
+const LARGEST_PART: i64 = 16;
+
+
+@unmanaged
+class LocalBalance extends Balance {
+  /** The window of the lease, and the second after it. */
+  windowSeconds: i64;
+  windowEndSeconds: i64;
+}
+
+// @ts-ignore: decorator
+@inline
+function asLocal(balance: Balance): LocalBalance {
+  return changetype<LocalBalance>(balance);
+}
+
+/** Lets go of a lease whose window is over; true when what is left will do. */
+export function look(attempt: Attempt, cost: i64, now: i64): bool {
+  const balance = asLocal(attempt.balance);
+  const nowSeconds = now / NANOSECONDS;
+  attempt.isKnown = true;
+  if (nowSeconds >= balance.windowEndSeconds || nowSeconds < balance.windowSeconds) changeWindow(attempt, nowSeconds);
+  return maySpend(balance, attempt.limit, cost);
+}
+
+function changeWindow(attempt: Attempt, nowSeconds: i64): void {
+  const balance = asLocal(attempt.balance);
+  // A clock set back by a little spends what is left of the newer window (see openWindow).
+  if (nowSeconds < balance.windowSeconds && balance.windowSeconds - nowSeconds <= CLOCK_STEP_SECONDS) return;
+  setWindow(attempt, windowStart(attempt.quota.window, nowSeconds));
+  attempt.isKnown = false;
+}
+
+/** What is left of another window is no good. */
+function setWindow(attempt: Attempt, windowSeconds: i64): void {
+  const balance = asLocal(attempt.balance);
+  forget(balance);
+  balance.windowSeconds = windowSeconds;
+  balance.windowEndSeconds = windowEnd(attempt.quota.window, windowSeconds);
+}
+
+/** True when units at hand fit under the limit: what all have used, less what is still unspent here. */
+function maySpend(balance: Balance, limit: i64, cost: i64): bool {
+  return balance.left >= cost && balance.usedUnits - balance.left + cost <= limit;
+}
+
+/**
+ * Takes a lease if the balance does not do: up to as much as the pace wants, at least what the request needs. It is charged
+ * in the pool before anybody spends it, so the limit holds whatever becomes of the lease.
+ */
+export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64): Charge {
+  const balance = asLocal(attempt.balance);
+  const limit = attempt.limit;
+  const cost = bill.cost;
+  if (maySpend(balance, limit, cost)) return Charge.Enough;
+  // Units that were leased under a higher limit do not count here.
+  const need = balance.left >= cost ? cost : cost - balance.left;
+  const want = leaseSize(balance, cost, now);
+  const nowSeconds = now / NANOSECONDS;
+  const present = windowStart(attempt.quota.window, nowSeconds);
+  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+    const found = openCell(pool, balance.consumer, balance.meter, nowSeconds);
+    if (found == null) return Charge.Unavailable;
+    const cell = changetype<WindowCell>(found);
+    const window = openWindow(cell, present, nowSeconds);
+    const used = usedIn(cell, window);
+    const left = limit - used;
+    const units = left < need ? 0 : max(need, min(want, left / LARGEST_PART));
+    if (units > 0) {
+      addUnits(cell, window, units);
+      cell.overAtSeconds = windowEnd(attempt.quota.window, cell.windowSeconds);
+      const result = writeCell(pool, nowSeconds);
+      if (result == WriteResult.Conflict) continue;
+      if (result == WriteResult.Failed) return Charge.Unavailable;
+    }
+    if (window != balance.windowSeconds) setWindow(attempt, window);
+    noteLease(balance, units, used + units, now);
+    attempt.isKnown = true;
+    if (maySpend(balance, limit, cost)) return Charge.Enough;
+    setEmpty(balance, limit, now, now + EMPTY_NANOSECONDS);
+    refuse(bill, attempt, refusedUntil(attempt), now);
+    return Charge.Exceeded;
+  }
+  return Charge.Unavailable;
+}
+
+/** When a refused request may be tried again, in nanoseconds. */
+export function refusedUntil(attempt: Attempt): i64 {
+  return asLocal(attempt.balance).windowEndSeconds * NANOSECONDS;
+}
+
+/** Units that the counter and this balance still have; UNKNOWN when the pool cannot be read. Asks once in a window, and charges nothing. */
+export function remaining(pool: ShardStore, attempt: Attempt, now: i64): i64 {
+  const balance = attempt.balance;
+  if (!attempt.isKnown) {
+    const nowSeconds = now / NANOSECONDS;
+    const cell = readCell(pool, balance.consumer, balance.meter);
+    if (!wasRead()) return UNKNOWN;
+    balance.usedUnits =
+      cell == null
+        ? 0
+        : usedAt(changetype<WindowCell>(cell), windowStart(attempt.quota.window, nowSeconds), nowSeconds);
+    attempt.isKnown = true;
+  }
+  return attempt.limit - balance.usedUnits + balance.left;
+}
+
+/** Opening the window changes only this copy of the cell, which is not stored. */
+function usedAt(cell: WindowCell, window: i64, nowSeconds: i64): i64 {
+  return usedIn(cell, openWindow(cell, window, nowSeconds));
+}
+
+export function report(attempt: Attempt, now: i64): void {
+  const balance = asLocal(attempt.balance);
+  const standing = attempt.standing;
+  standing.limit = attempt.limit;
+  standing.remaining = attempt.isKnown ? max<i64>(0, attempt.limit - balance.usedUnits + balance.left) : UNKNOWN;
+  standing.windowSeconds = <u32>(balance.windowEndSeconds - balance.windowSeconds);
+  standing.resetSeconds = <u32>max<i64>(0, ceilSeconds(balance.windowEndSeconds * NANOSECONDS - now));
+}
+
+/** Gives units back that were leased and not spent. */
+export function giveBack(pool: ShardStore, balance: Balance, now: i64): void {
+  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+    const cell = readCell(pool, balance.consumer, balance.meter);
+    if (cell == null) return;
+    addUnits(changetype<WindowCell>(cell), asLocal(balance).windowSeconds, -balance.left);
+    if (writeCell(pool, now / NANOSECONDS) != WriteResult.Conflict) return;
+  }
+}
+
+/**
+ * The window to charge when the clock says `window`: usually that one, but the cell's newest when the clock has been set
+ * back by a little, so that a closed window is not opened again with a fresh count. Makes the cell ready for it.
+ */
+export function openWindow(cell: WindowCell, window: i64, nowSeconds: i64): i64 {
+  if (window == cell.windowSeconds || window == cell.olderWindowSeconds) return window;
+  if (window < cell.windowSeconds && cell.windowSeconds - nowSeconds <= CLOCK_STEP_SECONDS) return cell.windowSeconds;
+  // A newer window; or the clock is, or was, far off. Either way the one left may be asked for again.
+  cell.olderWindowSeconds = cell.windowSeconds;
+  cell.olderUsed = cell.used;
+  cell.windowSeconds = window;
+  cell.used = 0;
+  return window;
+}
+
+export function usedIn(cell: WindowCell, window: i64): i64 {
+  return window == cell.windowSeconds ? cell.used : window == cell.olderWindowSeconds ? cell.olderUsed : 0;
+}
+
+/** Adds `units`, or takes them back when negative; a window that is no longer remembered is left alone. */
+export function addUnits(cell: WindowCell, window: i64, units: i64): void {
+  if (window == cell.windowSeconds) cell.used = max(<i64>0, cell.used + units);
+  else if (window == cell.olderWindowSeconds) cell.olderUsed = max(<i64>0, cell.olderUsed + units);
+}

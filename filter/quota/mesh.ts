@@ -1,0 +1,127 @@
+import { Counter } from "../rateLimitService/call";
+import { Draw, draw, drawn, putBack } from "../rateLimitService/draw";
+import { Count, ServiceState, Tally } from "../rateLimitService/service";
+import { NONE } from "../bytes/rows";
+import { FailureMode, QuotaKind } from "../tables/record";
+import { LONGEST_WINDOW_NANOSECONDS, ceilSeconds, isAhead, nominalSeconds } from "../time/window";
+import { Attempt, Bill, Charge, MAX_STANDINGS, Patience, UNKNOWN, attemptAt, indexOf, refuse } from "./attempt";
+import { Balance, EMPTY_NANOSECONDS, forget, leaseSize, noteLease, setEmpty } from "./balance";
+
+/**
+ * A mesh-wide quota: the rate limit service counts it for all Envoys. Its balance is filled from this Envoy's stock of what
+ * the service has granted; a request that finds the stock dry waits until the service has been asked.
+ */
+@unmanaged
+class MeshBalance extends Balance {
+  /** End of the lease's window, or of the refusal; 0 when nothing is known. */
+  endsAtNanoseconds: i64;
+}
+
+// @ts-ignore: decorator
+@inline
+function asMesh(balance: Balance): MeshBalance {
+  return changetype<MeshBalance>(balance);
+}
+
+const NOTED: usize = memory.data(MAX_STANDINGS * offsetof<Counter>(), 8);
+
+/** A counter that the last charge found dry or running low; `bill` says how many there are. */
+export function noted(index: i32): Counter {
+  return changetype<Counter>(NOTED + <usize>index * offsetof<Counter>());
+}
+
+/** Lets go of a lease whose window is over; true when what is left will do. */
+export function look(attempt: Attempt, cost: i64, now: i64): bool {
+  const balance = asMesh(attempt.balance);
+  attempt.fallback = NONE;
+  attempt.isKnown = isAhead(balance.endsAtNanoseconds, now, LONGEST_WINDOW_NANOSECONDS);
+  if (!attempt.isKnown) {
+    balance.endsAtNanoseconds = 0;
+    forget(balance);
+  }
+  // The service has seen to it that all units at hand fit under the limit.
+  return balance.left >= cost;
+}
+
+/** Takes a lease from this Envoy's stock if the balance does not do. Unavailable: the quota's failure mode is to decide. */
+export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now: i64): Charge {
+  const balance = asMesh(attempt.balance);
+  const limit = attempt.limit;
+  const cost = bill.cost;
+  if (balance.left >= cost) return Charge.Enough;
+  const want = leaseSize(balance, cost, now);
+  switch (draw(service, balance.consumer, balance.meter, limit, cost - balance.left, want, now)) {
+    case Draw.Granted:
+      if (drawn.untilNanoseconds != balance.endsAtNanoseconds) balance.left = 0;
+      balance.endsAtNanoseconds = drawn.untilNanoseconds;
+      noteLease(balance, drawn.units, drawn.usedUnits, now);
+      attempt.isKnown = true;
+      if (drawn.runsLow) note(bill, attempt, false);
+      return Charge.Enough;
+    case Draw.Refused:
+      balance.endsAtNanoseconds = drawn.untilNanoseconds;
+      balance.usedUnits = drawn.usedUnits + balance.left;
+      attempt.isKnown = true;
+      setEmpty(balance, limit, now, now + EMPTY_NANOSECONDS);
+      refuse(bill, attempt, balance.endsAtNanoseconds, now);
+      return Charge.Exceeded;
+    case Draw.Dry:
+      if (bill.patience == Patience.Unanswered || service.outage.isDown(now)) return Charge.Unavailable;
+      if (bill.patience == Patience.Wait) {
+        note(bill, attempt, true);
+        return Charge.Wait;
+      }
+      attempt.isKnown = false;
+      // There may be units again in a second.
+      refuse(bill, attempt, now, now);
+      return Charge.Exceeded;
+    default:
+      return Charge.Unavailable;
+  }
+}
+
+/** Notes that the service should be asked about the counter. The first that is dry is the one that the request waits for. */
+function note(bill: Bill, attempt: Attempt, isDry: bool): void {
+  if (isDry && bill.dryIndex == NONE) bill.dryIndex = bill.notedCount;
+  const counter = noted(bill.notedCount++);
+  counter.consumerId = attempt.balance.consumer;
+  counter.meter = attempt.balance.meter;
+  counter.limit = attempt.limit;
+  counter.api = bill.api;
+  counter.plan = bill.plan;
+  counter.quota = indexOf(attempt);
+  counter.consumer = bill.consumer;
+  counter.window = attempt.quota.window;
+}
+
+/** When a refused request may be tried again, in nanoseconds. */
+export function refusedUntil(attempt: Attempt): i64 {
+  return asMesh(attempt.balance).endsAtNanoseconds;
+}
+
+export function report(attempt: Attempt, now: i64): void {
+  const balance = asMesh(attempt.balance);
+  const standing = attempt.standing;
+  standing.limit = attempt.limit;
+  standing.remaining = attempt.isKnown ? max<i64>(0, attempt.limit - balance.usedUnits + balance.left) : UNKNOWN;
+  standing.windowSeconds = <u32>nominalSeconds(attempt.quota.window);
+  standing.resetSeconds = <u32>max<i64>(0, ceilSeconds(balance.endsAtNanoseconds - now));
+}
+
+/** Gives units back to this Envoy's stock that were leased and not spent. */
+export function giveBack(service: ServiceState, balance: Balance, now: i64): void {
+  const endsAt = asMesh(balance).endsAtNanoseconds;
+  if (putBack(service, balance.consumer, balance.meter, endsAt, balance.left, now))
+    service.tally.add(Count.ReturnedUnits, balance.left);
+}
+
+/** Counts the failure modes that decided the request. */
+export function countFailureModes(tally: Tally, quotaCount: i32, result: Charge): void {
+  for (let i = 0; i < quotaCount; i++) {
+    const attempt = attemptAt(i);
+    if (attempt.quota.kind != QuotaKind.Mesh || attempt.fallback == NONE) continue;
+    if (attempt.fallback == FailureMode.Deny) tally.add(Count.DeniedUnavailable, 1);
+    else if (attempt.fallback == FailureMode.LocalShare) tally.add(Count.LocalShare, 1);
+    else if (result == Charge.Enough) tally.add(Count.AllowedUnavailable, 1);
+  }
+}

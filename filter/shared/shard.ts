@@ -1,0 +1,193 @@
+import { allocate } from "../bytes/arena";
+import { ABSENT, View, view, pointerOf, lengthOf } from "../bytes/view";
+import { CLOCK_STEP_SECONDS } from "../time/window";
+
+/**
+ * Cells in memory that other threads read and write too. Keys of the host's shared data can never be deleted, so many cells
+ * lie under one key, in a shard:
+ *
+ *   0  "TGP1"   u32      8   seen          i64 s   time of the last write
+ *   4  count    u32      16  steady since  i64 s   time of the first write after the clock last jumped
+ *                        24  cells         count × the store's cell size
+ *
+ * Modules of different versions share an Envoy while one replaces the other, so no layout here may change.
+ */
+@unmanaged
+class ShardHeader {
+  magic: u32;
+  count: u32;
+  seenSeconds: i64;
+  steadySinceSeconds: i64;
+}
+
+const MAGIC: u32 = 0x31504754;
+const HEADER_BYTES: i32 = <i32>offsetof<ShardHeader>();
+
+/**
+ * What every kind of cell begins with: whose it is. It ends with the second after which it counts nothing any more. Everything
+ * in between is zero in a new cell.
+ */
+@unmanaged
+export class Cell {
+  consumer: u64;
+  meter: u64;
+}
+
+/** A longer time between two writes may be silence, or a clock that jumped. */
+const MAX_SILENCE_SECONDS: i64 = 3600;
+/** How long the clock must have gone on evenly before cells are removed by it. */
+const STEADY_SECONDS: i64 = 60;
+
+/**
+ * Where shards are kept: read whole, and written with compare-and-swap. The binding implements it over the host's shared data,
+ * tests over plain memory. The number of shards and the size of a cell are fixed for ever: others would lose every counter.
+ */
+export abstract class ShardStore {
+  /** `shardCount` is a power of two. */
+  constructor(
+    readonly shardCount: u32,
+    readonly cellBytes: i32,
+  ) {}
+
+  /** The shard's bytes, the caller's to change until the next callback, or ABSENT when it cannot be read. */
+  abstract read(shard: u32): View;
+
+  /** Stores the shard if nobody has since it was read. */
+  abstract write(shard: u32, bytes: View): WriteResult;
+}
+
+export const enum WriteResult {
+  Stored,
+  /** Another thread was quicker: read again. */
+  Conflict,
+  Failed,
+}
+
+/** How often a cell is read again after a conflict; more of them mean that the store is broken. */
+export const MAX_ATTEMPTS = 256;
+
+/** The shard of the cell at hand, between its read and its write. */
+let shard: View = ABSENT;
+let shardNumber: u32 = 0;
+
+/** The counter's cell, or null when it has none or the store cannot be read (see `wasRead`). The caller may change it. */
+export function readCell(shards: ShardStore, consumer: u64, meter: u64): Cell | null {
+  shardNumber = (<u32>(consumer ^ rotl<u64>(meter, 17))) & (shards.shardCount - 1);
+  const bytes = shards.read(shardNumber);
+  shard = bytes != ABSENT && isShard(bytes, shards.cellBytes) ? bytes : ABSENT;
+  return shard == ABSENT ? null : findCell(shard, shards.cellBytes, consumer, meter);
+}
+
+/** The counter's cell, made if it has none; null only when the store cannot be read. */
+export function openCell(shards: ShardStore, consumer: u64, meter: u64, nowSeconds: i64): Cell | null {
+  const cell = readCell(shards, consumer, meter);
+  if (cell != null || shard == ABSENT) return cell;
+  shard = addCell(shard, shards.cellBytes, consumer, meter, nowSeconds);
+  return lastCell(shard, shards.cellBytes);
+}
+
+/** True when the last read found a shard. */
+export function wasRead(): bool {
+  return shard != ABSENT;
+}
+
+/** Writes the shard of the last read cell, with its changes. */
+export function writeCell(shards: ShardStore, nowSeconds: i64): WriteResult {
+  touch(shard, nowSeconds);
+  return shards.write(shardNumber, shard);
+}
+
+/** A shard without cells. */
+export function emptyShard(): View {
+  const pointer = allocate(HEADER_BYTES);
+  memory.fill(pointer, 0, HEADER_BYTES);
+  changetype<ShardHeader>(pointer).magic = MAGIC;
+  return view(pointer, HEADER_BYTES);
+}
+
+/** True when the bytes are a shard as this module writes it. */
+export function isShard(bytes: View, cellBytes: i32): bool {
+  const length = lengthOf(bytes);
+  return (
+    length >= HEADER_BYTES &&
+    headerOf(bytes).magic == MAGIC &&
+    <i64>headerOf(bytes).count * cellBytes + HEADER_BYTES == <i64>length
+  );
+}
+
+export function findCell(shard: View, cellBytes: i32, consumer: u64, meter: u64): Cell | null {
+  const end = pointerOf(shard) + lengthOf(shard);
+  for (let at = cellAt(shard, cellBytes, 0); at < end; at += cellBytes) {
+    const cell = changetype<Cell>(at);
+    if (cell.consumer == consumer && cell.meter == meter) return cell;
+  }
+  return null;
+}
+
+/** Marks the time of the write that follows. */
+export function touch(shard: View, nowSeconds: i64): void {
+  const header = headerOf(shard);
+  if (hasJumped(header, nowSeconds)) header.steadySinceSeconds = nowSeconds;
+  header.seenSeconds = nowSeconds;
+}
+
+function hasJumped(header: ShardHeader, nowSeconds: i64): bool {
+  const silence = nowSeconds - header.seenSeconds;
+  return silence < -CLOCK_STEP_SECONDS || silence > MAX_SILENCE_SECONDS;
+}
+
+/**
+ * Whether a cell may be removed. A clock that is wrong by less than the silence makes no live cell look so old; one that is
+ * wrong by more has jumped, and then nothing is removed until it has gone on evenly for a while.
+ */
+function isOver(overAtSeconds: i64, nowSeconds: i64): bool {
+  return overAtSeconds + MAX_SILENCE_SECONDS + CLOCK_STEP_SECONDS < nowSeconds;
+}
+
+/**
+ * A copy of the shard with a new cell for the pair at its end, and without the cells that count nothing any more: this is how
+ * their memory comes back.
+ */
+export function addCell(shard: View, cellBytes: i32, consumer: u64, meter: u64, nowSeconds: i64): View {
+  const from = pointerOf(shard);
+  const pointer = allocate(lengthOf(shard) + cellBytes);
+  memory.copy(pointer, from, HEADER_BYTES);
+  let to = pointer + HEADER_BYTES;
+  const header = headerOf(shard);
+  const clockIsSteady = !hasJumped(header, nowSeconds) && nowSeconds - header.steadySinceSeconds >= STEADY_SECONDS;
+  const end = from + lengthOf(shard);
+  for (let at = from + HEADER_BYTES; at < end; at += cellBytes) {
+    if (clockIsSteady && isOver(load<i64>(at + cellBytes - sizeof<i64>()), nowSeconds)) continue;
+    memory.copy(to, at, cellBytes);
+    to += cellBytes;
+  }
+  memory.fill(to, 0, cellBytes);
+  const cell = changetype<Cell>(to);
+  cell.consumer = consumer;
+  cell.meter = meter;
+  to += cellBytes;
+  changetype<ShardHeader>(pointer).count = <u32>((to - pointer - HEADER_BYTES) / cellBytes);
+  return view(pointer, <i32>(to - pointer));
+}
+
+/** The cell that `addCell` put last. */
+export function lastCell(shard: View, cellBytes: i32): Cell {
+  return changetype<Cell>(pointerOf(shard) + lengthOf(shard) - cellBytes);
+}
+
+export function cellCount(shard: View): i32 {
+  return <i32>headerOf(shard).count;
+}
+
+/** Where the shard's cell `index` lies. */
+// @ts-ignore: decorator
+@inline
+export function cellAt(shard: View, cellBytes: i32, index: i32): usize {
+  return pointerOf(shard) + HEADER_BYTES + <usize>index * cellBytes;
+}
+
+// @ts-ignore: decorator
+@inline
+function headerOf(shard: View): ShardHeader {
+  return changetype<ShardHeader>(pointerOf(shard));
+}
