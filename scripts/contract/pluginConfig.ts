@@ -1,4 +1,6 @@
-import type { Window } from '../policy/schema/quota.ts';
+import type { WINDOWS } from './table.ts';
+
+export type Window = (typeof WINDOWS)[number];
 
 /** The compiled policy, version 1: what the module reads. Optional fields are left out where they say the default. */
 export interface PluginConfig {

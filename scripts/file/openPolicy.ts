@@ -1,7 +1,8 @@
 import { decode } from './decode.ts';
 import { Unreadable } from './error.ts';
 import { readBounded } from './read.ts';
-import { MAX_POLICY_BYTES, validPolicy, type ValidPolicy } from '../policy/yaml/readPolicy.ts';
+import { MAX_POLICY_BYTES } from '../policy/check/plain.ts';
+import { validPolicy, type ValidPolicy } from '../policy/yaml/readPolicy.ts';
 import { unusable } from '../policy/problem.ts';
 
 /** Standard input to its end; rejects when that is longer than `mostBytes`. */

@@ -1,4 +1,4 @@
-import { RETRY_STATUSES } from '../policy/schema/upstream.ts';
+import { RETRY_STATUSES } from '../policy/schema/mesh.ts';
 import { destinationsOf, type Destination, type Upstream } from '../policy/index.ts';
 import { kubernetesService } from './virtualService.ts';
 import type { OpenRule } from './failOpen.ts';

@@ -1,11 +1,14 @@
-export { compilePolicy, domainOf } from './compile/compile.ts';
-export { MAX_POLICY_BYTES, readPolicy, validPolicy, type LoadResult, type ValidPolicy } from './yaml/readPolicy.ts';
-export { loadPolicy } from './input.ts';
-export { consumerNameRule, encodedConsumer } from './schema/consumerName.ts';
-export { LABEL, LABEL_RULE, NAME, NAME_RULE } from './schema/name.ts';
-export { isSameInAnyOrder, orderedConfig, orderedPolicy } from './compile/order.ts';
-export { parseUpstream } from './schema/place.ts';
-export type * from '../contract/pluginConfig.ts';
+/**
+ * Policies as a library: checking and compiling plain values, without files, processes or a command line.
+ *
+ *   checkPolicy(value)   everything that is wrong with a plain value, with paths
+ *   parsePolicy(value)   the policy that it is, defaults filled in; or why it is none
+ *   readPolicy(text)     the same for YAML or JSON text, with line and column
+ *   compilePolicy        what the module reads
+ */
+export { checkPolicy, parsePolicy, type Finding, type ParsedPolicy } from './check/checkPolicy.ts';
+export { MAX_POLICY_BYTES } from './check/plain.ts';
+export { readPolicy, validPolicy, type LoadResult, type ValidPolicy } from './yaml/readPolicy.ts';
 export {
   PolicyProblems,
   printProblem,
@@ -14,6 +17,15 @@ export {
   type Problem,
   type ProblemList,
 } from './problem.ts';
+export { printPath } from './shown.ts';
+
+export { compilePolicy, domainOf } from './compile/compile.ts';
+export { isSameInAnyOrder, orderedConfig, orderedPolicy } from './compile/order.ts';
+export { Holdings, limitOf, type Grantee, type Grants, type Holding, type Subscribed } from './compile/holding.ts';
+export type * from '../contract/pluginConfig.ts';
+
+export { jsonSchema } from './schema/jsonSchema.ts';
+export { destinationsOf, type Destination, type Target, type Upstream } from './schema/mesh.ts';
 export {
   policySchema,
   type Api,
@@ -26,6 +38,7 @@ export {
   type Route,
   type Subscription,
 } from './schema/policy.ts';
-export { epochSeconds } from './schema/time.ts';
-export type { Target } from './schema/target.ts';
-export { destinationsOf, type Destination, type Upstream } from './schema/upstream.ts';
+export { parseUpstream } from './schema/request.ts';
+export { consumerNameRule, encodedConsumer, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE } from './schema/value.ts';
+
+export { loadPolicy } from './input.ts';

@@ -2,8 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { PolicyFileError } from './error.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { printProblems, readPolicy, type Policy } from '../policy/index.ts';
-import type { Mapping } from '../policy/yaml/node.ts';
-import { readSource } from '../policy/yaml/source.ts';
+import { readDocument, type Mapping } from '../policy/yaml/document.ts';
 import { applyEdits, type Edit } from './splice.ts';
 import { placeOf, replaceFile } from '../file/replaceFile.ts';
 import { inTurn } from '../file/turn.ts';
@@ -19,7 +18,7 @@ export interface PolicyFile {
 /** Reads a policy that must be without problems: a file that is wrong already is not edited, and rejects with PolicyProblems. */
 async function openPolicyFile(file: string): Promise<PolicyFile> {
   const { text, policy } = await openPolicy(file);
-  return { file, text, policy, root: readSource(text).root as Mapping };
+  return { file, text, policy, root: readDocument(text).root as Mapping };
 }
 
 /** What is to become of a policy file. */

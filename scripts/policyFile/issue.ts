@@ -1,7 +1,7 @@
 import { FileError } from '../file/error.ts';
 import { PolicyFileError } from './error.ts';
 import { PolicyProblems, type Policy } from '../policy/index.ts';
-import { entryOf, type Mapping } from '../policy/yaml/node.ts';
+import { entryOf, type Mapping } from '../policy/yaml/document.ts';
 import { digestOf, newId, newKey } from '../key/key.ts';
 import { append, appendToFilled, type Edit, layoutOf } from './splice.ts';
 import { editPolicyFile, type PolicyFile } from './change.ts';

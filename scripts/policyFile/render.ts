@@ -1,4 +1,4 @@
-import { isPlainText } from '../policy/yaml/scalar.ts';
+import { plainScalar } from '../policy/yaml/document.ts';
 
 /** A small YAML value to write into a policy. */
 export type Value = string | true | { readonly fields: readonly Field[] } | { readonly items: readonly Value[] };
@@ -57,7 +57,7 @@ function flowValue(value: Value, json: boolean): string {
 
 /** Unquoted only where every YAML reader, old ones included, takes it for text. */
 function scalar(text: string, json: boolean): string {
-  const plain = /^[A-Za-z0-9][A-Za-z0-9._@:-]*$/.test(text) && !text.endsWith(':') && isPlainText(text);
+  const plain = /^[A-Za-z0-9][A-Za-z0-9._@:-]*$/.test(text) && !text.endsWith(':') && plainScalar(text) === text;
   const ambiguous = /^(?:[\d._:-]+|y|n|yes|no|on|off)$/i.test(text);
   return json || !plain || ambiguous ? JSON.stringify(text) : text;
 }

@@ -1,6 +1,6 @@
 import { PolicyFileError } from './error.ts';
 import type { Policy } from '../policy/index.ts';
-import { entryOf, type Mapping, type Node } from '../policy/yaml/node.ts';
+import { entryOf, type Mapping, type Node } from '../policy/yaml/document.ts';
 import { appendToFilled, type Edit, layoutOf } from './splice.ts';
 import { editPolicyFile, type PolicyFile } from './change.ts';
 

@@ -1,5 +1,5 @@
-import type { Entry, List, Mapping, Node } from '../policy/yaml/node.ts';
-import { endOfLine, startOfLine } from '../policy/yaml/trivia.ts';
+import type { Entry, List, Mapping, Node } from '../policy/yaml/document.ts';
+import { endOfLine, startOfLine } from '../policy/yaml/text.ts';
 import { type BlockStyle, type Member, renderBlock, renderFlow } from './render.ts';
 
 /** A change of a text: at `offset`, `remove` characters give way to `insert`. */

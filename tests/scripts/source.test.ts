@@ -6,8 +6,7 @@ import fc from 'fast-check';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { keyOf } from '../../scripts/key/key.ts';
 import { compilePolicy, loadPolicy, MAX_POLICY_BYTES, printProblem, readPolicy } from '../../scripts/policy/index.ts';
-import { valueOf } from '../../scripts/policy/yaml/node.ts';
-import { readSource } from '../../scripts/policy/yaml/source.ts';
+import { readDocument } from '../../scripts/policy/yaml/document.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const VALID = 'policy: shop\napis:\n  pets:\n    paths: [/v1]\n    plans: [free]\nplans:\n  free:\n';
@@ -175,10 +174,10 @@ test('reads values as js-yaml does', () => {
   fc.assert(
     fc.property(document, fc.boolean(), (value, pretty) => {
       const text = JSON.stringify({ value }, null, pretty ? 2 : 0);
-      const { root, findings } = readSource(text);
-      assert.deepEqual(findings, []);
+      const { root, problems } = readDocument(text);
+      assert.deepEqual(problems, []);
       assert.deepEqual(
-        JSON.parse(JSON.stringify(valueOf(root!))),
+        JSON.parse(JSON.stringify(root!.value)),
         JSON.parse(JSON.stringify(load(text, { schema: CORE_SCHEMA }))),
       );
     }),

@@ -11,8 +11,7 @@ import type {
   RouteConfig,
   SubscriptionConfig,
 } from '../../contract/pluginConfig.ts';
-import { encodedConsumer } from '../schema/consumerName.ts';
-import { localShareOf, timeoutMilliseconds } from '../schema/rateLimitService.ts';
+import { localShareOf, timeoutMilliseconds } from '../schema/plan.ts';
 import { orderedConfig } from './order.ts';
 import type {
   Api,
@@ -25,7 +24,7 @@ import type {
   Route,
   Subscription,
 } from '../schema/policy.ts';
-import { epochSeconds } from '../schema/time.ts';
+import { encodedConsumer, epochSeconds } from '../schema/value.ts';
 
 /**
  * The plugin config of a valid policy. Policies that mean the same give the same bytes: defaults are left out, and what has

@@ -1,5 +1,5 @@
 import type { PluginConfig } from '../../contract/pluginConfig.ts';
-import type { Window } from '../schema/quota.ts';
+import type { Window } from '../../contract/pluginConfig.ts';
 import type { Policy } from '../schema/policy.ts';
 
 /** Lists whose order decides: the first key source that holds a key, and the first route whose conditions hold. All others are sets. */

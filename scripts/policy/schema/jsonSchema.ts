@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import { policySchema } from './policy.ts';
 
-/** JSON Schema of the policy file as a person writes it, short forms included. Draft 7, which editors know best. */
+/** JSON Schema (draft 7, which editors know best) of a policy as a person writes it, short forms included. */
+export function jsonSchema(): z.core.JSONSchema.BaseSchema {
+  return z.toJSONSchema(policySchema, { target: 'draft-7', io: 'input', reused: 'inline', override: asInteger });
+}
+
+/** The same as a file's text. */
 export function jsonSchemaText(): string {
-  const schema = z.toJSONSchema(policySchema, {
-    target: 'draft-7',
-    io: 'input',
-    reused: 'inline',
-    override: asInteger,
-  });
-  return `${JSON.stringify(schema, null, 2)}\n`;
+  return `${JSON.stringify(jsonSchema(), null, 2)}\n`;
 }
 
 /** Whole numbers are said with `multipleOf` in zod, because its own integers end below 2^53. */

@@ -1,4 +1,7 @@
+import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
+import { duration, filled, listed, wholeFrom } from './value.ts';
+import { upstreamUrl } from './request.ts';
 
 const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
@@ -14,9 +17,6 @@ const HOST_RULE =
 const LABEL_NAME_RULE = 'must be the name of a Kubernetes label, such as app or app.kubernetes.io/name';
 const LABEL_VALUE_RULE = 'must be the value of a Kubernetes label: 1 to 63 letters, digits, "-", "_" and "."';
 const GATEWAY_RULE = 'must be the name of a Gateway, or NAMESPACE/NAME';
-const DURATION_RULE = 'must be a time such as 500ms, 5s or 1m: a whole number above 0 and its unit (ms, s, m, h)';
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
 /** Names of Kubernetes' smaller kinds: namespaces, services, subsets. */
 export function name63(description: string) {
   return z.string().regex(DNS_LABEL, { error: NAME63_RULE }).meta({ description });
@@ -48,29 +48,155 @@ export function labels(description: string) {
     .meta({ description });
 }
 
-export function duration(description: string) {
-  return z
-    .string()
-    .regex(/^[1-9][0-9]{0,4}(?:ms|s|m|h)$/, { error: DURATION_RULE })
-    .meta({ description, examples: ['5s'] });
-}
-
-/** Milliseconds of a duration, or null for what is none. */
-export function durationMs(text: string): number | null {
-  const match = /^(\d+)(ms|s|m|h)$/.exec(text);
-  return match === null ? null : Number(match[1]) * UNIT_MS[match[2]!]!;
-}
-
-export function wholeFrom(least: number, most: number, description: string) {
-  const rule = `must be a whole number from ${least} to ${most}`;
-  return z
-    .number({ error: rule })
-    .min(least, { error: rule })
-    .max(most, { error: rule })
-    .multipleOf(1, { error: rule })
-    .meta({ description });
-}
-
 export function port(description: string) {
   return wholeFrom(1, 65_535, description);
+}
+
+const TARGET_KINDS = ['gateway', 'namespace', 'workload', 'gatewayApi'] as const;
+
+const gateway = z.strictObject({
+  namespace: name63("Namespace of the gateway's pods."),
+  selector: labels("Labels of the gateway's pods, such as { istio: ingressgateway }."),
+  gateways: filled(
+    gatewayName('NAMESPACE/NAME, or a NAME in the same namespace.'),
+    'must name a Gateway',
+    'Istio Gateways that the routing table is for.',
+  ).optional(),
+});
+
+const workload = z.strictObject({
+  namespace: name63('Namespace of the pods.'),
+  selector: labels('Labels of the pods.'),
+  mode: z
+    .enum(['SERVER', 'CLIENT'])
+    .default('SERVER')
+    .meta({ description: 'SERVER: requests that come to the pods. CLIENT: requests that they send.' }),
+  ports: filled(
+    port('A port.'),
+    'must hold a port; leave the field out for all ports',
+    "Only requests to these ports: the container's for SERVER, the called service's for CLIENT.",
+  ).optional(),
+});
+
+const gatewayApi = z.strictObject({
+  namespace: name63('Namespace of the resource.'),
+  kind: z.enum(['Gateway', 'Service', 'Waypoint']).meta({
+    description:
+      'Gateway: an ingress gateway. Service: one service behind a waypoint. Waypoint: all services behind it.',
+  }),
+  name: resourceName('Name of the resource.'),
+  services: filled(
+    name63('A Service in the same namespace.'),
+    'must name a Service',
+    'Of a Waypoint: the Services that the routing table is for.',
+  ).optional(),
+});
+
+/** Where a policy is enforced on Istio. */
+export const target = z
+  .strictObject({
+    gateway: gateway.meta({ description: 'Pods of a classic gateway.' }).optional(),
+    namespace: name63('Every sidecar of this namespace, for the requests that come to it.').optional(),
+    workload: workload.meta({ description: 'Sidecars of chosen pods.' }).optional(),
+    gatewayApi: gatewayApi
+      .meta({ description: 'A resource of the Gateway API: a gateway, or a waypoint of ambient mode.' })
+      .optional(),
+  })
+  .refine((target) => Object.values(target).filter((value) => value !== undefined).length === 1, {
+    error: `must hold exactly one of ${TARGET_KINDS.join(', ')}`,
+  })
+  .meta({ minProperties: 1, maxProperties: 1 });
+
+export const targets = listed(
+  target,
+  'Where the policy is enforced on Istio; "tollgate emit" makes one plugin resource for each.',
+);
+
+export type Target = z.output<typeof target>;
+
+/** What Istio takes in `retryOn` beside the numbers of HTTP statuses. */
+const RETRY_ON = new Set([
+  '5xx',
+  'gateway-error',
+  'reset',
+  'reset-before-request',
+  'connect-failure',
+  'retriable-4xx',
+  'refused-stream',
+  'retriable-status-codes',
+  'retriable-headers',
+  'envoy-ratelimited',
+  'http3-post-connect-failure',
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+  'resource-exhausted',
+  'unavailable',
+]);
+/** Conditions of `retryOn` that mean statuses: the only ones an HTTPRoute can say. */
+export const RETRY_STATUSES: Readonly<Record<string, readonly number[]>> = {
+  '5xx': [500, 502, 503, 504],
+  'gateway-error': [502, 503, 504],
+};
+const RETRY_ON_RULE =
+  'must be conditions that Istio knows, with commas between them, such as "5xx,connect-failure" or "503"';
+
+/** Istio takes the statuses that have a name; Go knows all of Node's but one. */
+function isStatus(word: string): boolean {
+  return STATUS_CODES[word] !== undefined && word !== '509';
+}
+
+const destinationFields = {
+  host: meshHost("The service's full host, such as petstore.shop.svc.cluster.local."),
+  port: port('Port of the service.'),
+  subset: name63("Part of the service's endpoints, as a DestinationRule names it.").optional(),
+  labels: labels("Labels of the subset's pods; with them the DestinationRule is emitted too.").optional(),
+};
+
+const service = z.strictObject(destinationFields);
+const weighted = z.strictObject({
+  ...destinationFields,
+  weight: wholeFrom(0, 1_000_000, 'Share of the requests, relative to the sum of all weights.'),
+});
+
+const retries = z.strictObject({
+  attempts: wholeFrom(0, 100, 'How often a failed request is sent again; 0: never.'),
+  perTryTimeout: duration('Time that one attempt may take.').optional(),
+  retryOn: z
+    .string()
+    .refine((text) => text.split(',').every((word) => RETRY_ON.has(word) || isStatus(word)), { error: RETRY_ON_RULE })
+    .meta({
+      description: "When to try again: Envoy's words and HTTP statuses, with commas between them.",
+      examples: ['5xx,connect-failure'],
+    })
+    .optional(),
+});
+
+const ADDRESS_RULE = 'must hold url (for "tollgate run"), service or services (for "tollgate emit")';
+
+export const upstream = z
+  .strictObject({
+    url: upstreamUrl('Address of the upstream for "tollgate run": http://HOST:PORT.').optional(),
+    service: service.meta({ description: 'Destination in the mesh, for "tollgate emit".' }).optional(),
+    services: filled(
+      weighted,
+      'must hold a service',
+      'Several destinations in the mesh, by weight; in place of service.',
+    ).optional(),
+    timeout: duration('Time that a request may take in the mesh, all attempts together.').optional(),
+    retries: retries.meta({ description: 'What the mesh does with requests that fail.' }).optional(),
+  })
+  .refine(({ url, service, services }) => url !== undefined || service !== undefined || services !== undefined, {
+    error: ADDRESS_RULE,
+  })
+  .refine(({ service, services }) => service === undefined || services === undefined, {
+    error: 'must hold one of service and services',
+  });
+
+export type Upstream = z.output<typeof upstream>;
+export type Destination = z.output<typeof service> & { weight?: number | undefined };
+
+/** Where an upstream's requests go in the mesh; none for one that only "tollgate run" uses. */
+export function destinationsOf({ service, services }: Upstream): readonly Destination[] {
+  return services ?? (service === undefined ? [] : [service]);
 }

@@ -1,19 +1,22 @@
 import { z } from 'zod';
-import { filled, listed, named } from './collection.ts';
-import { consumerName } from './consumerName.ts';
-import { headerName, isFraming, isList, realm, token } from './header.ts';
-import { rateLimitService } from './rateLimitService.ts';
-import { label, name } from './name.ts';
-import { host, pathPrefix } from './place.ts';
-import { limit, MAX_QUOTAS, quota } from './quota.ts';
-import { MAX_ROUTES, route } from './route.ts';
-import { targets } from './target.ts';
-import { time } from './time.ts';
-import { upstream } from './upstream.ts';
+import { DIGEST_DIGITS, MAX_KEY_SOURCES, MAX_ROUTE_HEADERS, MAX_ROUTES, SCHEMES } from '../../contract/table.ts';
+import { targets, upstream } from './mesh.ts';
+import { limit, plan, rateLimitService } from './plan.ts';
+import {
+  changeableHeader,
+  headerName,
+  headerValue,
+  host,
+  isFraming,
+  isList,
+  newPrefix,
+  pathPrefix,
+  realm,
+  token,
+} from './request.ts';
+import { consumerName, filled, label, listed, name, named, time } from './value.ts';
 
-const MAX_KEY_SOURCES = 8;
-const DIGEST_RULE =
-  'must be "sha256:" and the 64 lower-case hex digits of the key\'s SHA-256; "tollgate keys digest" prints it';
+const DIGEST_RULE = `must be "sha256:" and the ${DIGEST_DIGITS} lower-case hex digits of the key's SHA-256; "tollgate keys digest" prints it`;
 
 const allowOrDeny = (description: string) => z.enum(['deny', 'allow']).default('deny').meta({ description });
 const flag = (description: string) =>
@@ -31,10 +34,7 @@ const keyHeader = headerName()
 const keySource = z
   .strictObject({
     header: keyHeader.meta({ description: 'A request header.' }).optional(),
-    authorization: z
-      .enum(['Bearer', 'ApiKey'])
-      .meta({ description: 'The scheme of the Authorization header.' })
-      .optional(),
+    authorization: z.enum(SCHEMES).meta({ description: 'The scheme of the Authorization header.' }).optional(),
     query: token().meta({ description: 'A query parameter.' }).optional(),
     cookie: token().meta({ description: 'A cookie.' }).optional(),
   })
@@ -42,6 +42,74 @@ const keySource = z
     error: 'must hold exactly one of header, authorization, query, cookie',
   })
   .meta({ minProperties: 1, maxProperties: 1 });
+
+const HEADERS_RULE = `must hold at most ${MAX_ROUTE_HEADERS} headers`;
+const ONE_CONDITION_RULE = 'must hold exactly one of exact, prefix, oneOf, present, absent';
+
+const headerCondition = z
+  .strictObject({
+    exact: headerValue().meta({ description: 'The header has this value.' }).optional(),
+    prefix: headerValue()
+      .min(1, { error: 'must not be empty; for any value there is "present: true"' })
+      .meta({ description: "The header's value begins with this." })
+      .optional(),
+    oneOf: filled(headerValue(), 'must hold a value', 'The header has one of these values.').optional(),
+    present: z
+      .literal(true, { error: 'must be true; for its absence there is "absent: true"' })
+      .meta({ description: 'The header is there, with any value.' })
+      .optional(),
+    absent: z
+      .literal(true, { error: 'must be true; for its presence there is "present: true"' })
+      .meta({ description: 'The header is not there.' })
+      .optional(),
+  })
+  .refine((condition) => Object.values(condition).filter((value) => value !== undefined).length === 1, {
+    error: ONE_CONDITION_RULE,
+  })
+  .meta({ minProperties: 1, maxProperties: 1 });
+
+const when = z
+  .strictObject({
+    headers: z
+      .record(headerName(), z.union([headerValue().transform((exact) => ({ exact })), headerCondition]))
+      .refine((headers) => Object.keys(headers).length > 0, { error: 'must name a header' })
+      .meta({
+        description:
+          'Conditions on request headers; a text is short for { exact: text }. A header sent several times holds when one of its values does.',
+      })
+      .optional(),
+    methods: filled(
+      token()
+        .regex(/^[^a-z]*$/, { error: 'must be a method in upper case' })
+        .refine((method) => !/^(?:ANY|ALL)$/.test(method), { error: 'must be one method; leave methods out for any' }),
+      'must hold a method',
+      'The method is one of these.',
+    ).optional(),
+    path: pathPrefix('The path lies under this one, which lies under a path of the API.').optional(),
+    plans: filled(name('A plan.'), 'must hold a plan', "The caller's plan is one of these.").optional(),
+    consumers: filled(consumerName('A consumer.'), 'must hold a consumer', 'The caller is one of these.').optional(),
+  })
+  .refine((conditions) => Object.keys(conditions).length > 0, {
+    error: "must hold a condition; without one there is the API's own upstream",
+  })
+  .meta({ description: 'Conditions; all of them must hold.', minProperties: 1 });
+
+const route = z.strictObject({
+  name: name("The route's name; the upstream and the access log see it as API/ROUTE."),
+  when,
+  upstream: name('Where its requests go. Default: the upstream of the API.').optional(),
+  setHeaders: z
+    .record(changeableHeader(), headerValue())
+    .refine((headers) => Object.keys(headers).length <= MAX_ROUTE_HEADERS, { error: HEADERS_RULE })
+    .meta({ description: 'Request headers to set, replacing what the caller sent.' })
+    .optional(),
+  removeHeaders: z
+    .array(changeableHeader())
+    .max(MAX_ROUTE_HEADERS, { error: HEADERS_RULE })
+    .meta({ description: 'Request headers to remove.' })
+    .optional(),
+  rewritePrefix: newPrefix('Replaces the path of the condition, or else the path of the API that matched.').optional(),
+});
 
 const api = z.strictObject({
   hosts: filled(
@@ -66,16 +134,6 @@ const api = z.strictObject({
     .meta({ description: 'Routes in order; the first whose conditions all hold takes the request.' }),
 });
 
-const plan = z
-  .strictObject({
-    quotas: named(name("A quota's name."), quota, 'Quotas by name; a request must fit into all of them.').refine(
-      (quotas) => Object.keys(quotas).length <= MAX_QUOTAS,
-      { error: `must hold at most ${MAX_QUOTAS} quotas` },
-    ),
-  })
-  .nullable()
-  .transform((plan): { quotas: Record<string, z.output<typeof quota>> } => plan ?? { quotas: {} });
-
 const subscription = z.strictObject({
   plan: name('The plan that the consumer has on this API.'),
   from: time('The subscription begins at this time.').optional(),
@@ -91,7 +149,7 @@ const key = z.strictObject({
   id: label('Public id of the key, for logs and support.'),
   digest: z
     .string({ error: DIGEST_RULE })
-    .regex(/^sha256:[0-9a-f]{64}$/, { error: DIGEST_RULE })
+    .regex(new RegExp(`^sha256:[0-9a-f]{${DIGEST_DIGITS}}$`), { error: DIGEST_RULE })
     .meta({ description: "sha256: and the 64 hex digits of the key's SHA-256. The key itself never stands here." }),
   from: time('The key works from this time on.').optional(),
   until: time('The key works until this time.').optional(),

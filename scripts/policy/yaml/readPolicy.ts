@@ -1,32 +1,12 @@
-import type { z } from 'zod';
-import type { Finding } from './compose.ts';
-import { checkConsumers } from '../check/checkConsumers.ts';
-import { checkHeaders } from '../check/checkHeaders.ts';
-import { checkRateLimitService } from '../check/checkRateLimitService.ts';
-import { checkNames } from '../check/checkNames.ts';
-import { checkPlaces } from '../check/checkPlaces.ts';
-import { checkQuotas } from '../check/checkQuotas.ts';
-import { checkRoutes } from '../check/checkRoutes.ts';
-import { checkRouting } from '../check/checkRouting.ts';
-import { checkTargets } from '../check/checkTargets.ts';
-import { Cursor } from '../check/cursor.ts';
-import { leakedKeys } from '../check/leak.ts';
-import { isNull, valueOf, type Node } from './node.ts';
-import { printPath } from '../check/path.ts';
-import { Lines } from './position.ts';
+import { judge, safeRule } from '../check/checkPolicy.ts';
+import { withTwin, type Remark } from '../check/draft.ts';
+import { MAX_POLICY_BYTES } from '../check/plain.ts';
 import { PolicyProblems, type Problem } from '../problem.ts';
-import { Report } from '../check/report.ts';
-import { defaultRule, findingsOf } from '../check/rule.ts';
-import { policySchema, type Policy } from '../schema/policy.ts';
-import { censor, censorSegment } from '../check/secret.ts';
-import { readSource } from './source.ts';
-import { warn } from '../check/warn.ts';
+import type { Policy } from '../schema/policy.ts';
+import { censor, LEAK_RULE, leaksIn, printPath, shownAt } from '../shown.ts';
+import { EMPTY_RULE, entryOf, readDocument, type Node, type TextProblem } from './document.ts';
+import { Lines } from './text.ts';
 
-/** More than any gateway would take as a plugin config; refused before it is parsed. */
-export const MAX_POLICY_BYTES = 4 * 1024 * 1024;
-
-const MAX_RULE_CHARACTERS = 2000;
-const MAX_JUDGED = 10_000;
 /** Nobody reads more at once, and a file of another kind has 100,000. The rest is counted. */
 export const MAX_LISTED = 100;
 
@@ -59,111 +39,97 @@ export function validPolicy(text: string, fileName: string, nowSeconds?: number)
   return { policy: result.policy, warnings: result.warnings, moreWarnings: result.moreWarnings };
 }
 
-/** Reads a policy's text; `fileName` is only for messages, `nowSeconds` for warnings about the past. */
+/**
+ * Reads a policy's text, YAML or JSON; `fileName` is only for messages, `nowSeconds` (since 1970) for warnings about the past.
+ * What is found in the value is told with line and column; duplicate names, anchors and the like are only here.
+ */
 export function readPolicy(text: string, fileName: string, nowSeconds: number = Date.now() / 1000): LoadResult {
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_POLICY_BYTES) {
     const rule = `must have at most ${MAX_POLICY_BYTES} bytes; found ${bytes}`;
-    const problem: Problem = { file: fileName, line: 0, column: 0, path: '', rule };
-    return { policy: null, problems: [problem], more: 0, isCounted: true, warnings: [], moreWarnings: 0 };
+    return refused([{ file: fileName, line: 0, column: 0, path: '', rule }], 0, true);
   }
-  const lines = new Lines(text);
-  const refused = (found: readonly Finding[], isCounted = true): LoadResult => {
-    const [problems, more] = listed(found, lines, fileName);
-    return { policy: null, problems, more, isCounted, warnings: [], moreWarnings: 0 };
-  };
-  const { root, findings } = readSource(text);
-  const leaks = leakedKeys(text);
-  if (root === null || isNull(root)) {
-    const empty: Finding[] =
-      root === null ? [] : [{ offset: 0, path: [], rule: 'must hold a policy; the file is empty' }];
-    return refused([...findings, ...empty, ...leaks]);
+  const { root, problems, aliases } = readDocument(text);
+  const leaks = leaksIn(text).map((offset): TextProblem => ({ offset, path: [], rule: LEAK_RULE }));
+  const print = new Printer(text, fileName);
+  if (root === null || (root.kind === 'scalar' && root.value === null)) {
+    const empty: TextProblem[] = root === null ? [] : [{ offset: 0, path: [], rule: EMPTY_RULE }];
+    return refused(...print.listed([...problems, ...empty, ...leaks]), true);
   }
-  const parsed = parse(valueOf(root));
-  // an alias is nothing, and has said so
-  const settled = new Set(findings.map(placeOf));
-  const all = findings.concat(
-    leaks,
-    findingsOf(parsed.issues, root).filter((finding) => !settled.has(placeOf(finding))),
-    check(root, lines),
-  );
-  if (all.length > 0 || parsed.policy === null) return refused(all, parsed.isWhole);
-  const report = new Report(lines);
-  warn(new Cursor(root, [], root.start), nowSeconds, report);
-  const [warnings, moreWarnings] = listed(report.findings, lines, fileName);
-  return { policy: parsed.policy, problems: [], more: 0, isCounted: true, warnings, moreWarnings };
+  const { policy, remarks, isWhole } = judge(root.value, nowSeconds);
+  const placed = remarks
+    .map((remark) => ({ remark, spot: spotOf(root, remark) }))
+    // an alias is nothing, and has said so
+    .filter(({ spot }) => !aliases.has(spot.node))
+    .map(({ remark, spot }) => print.placed(remark, spot, root));
+  const texts = [...problems, ...leaks];
+  if (policy === null || texts.length > 0)
+    return refused(...print.listed(policy === null ? [...texts, ...placed] : texts), isWhole);
+  const [warnings, moreWarnings] = print.listed(placed);
+  return { policy, problems: [], more: 0, isCounted: true, warnings, moreWarnings };
 }
 
-function placeOf({ offset, path }: Finding): string {
-  return `${offset} ${path.length}`;
+function refused(problems: Problem[], more: number, isCounted: boolean): LoadResult {
+  return { policy: null, problems, more, isCounted, warnings: [], moreWarnings: 0 };
 }
 
-interface Parsed {
-  readonly policy: Policy | null;
-  readonly issues: readonly z.core.$ZodIssue[];
-  readonly isWhole: boolean;
+interface Spot {
+  readonly node: Node;
+  /** Of the field's name in a mapping, of the item in a list. */
+  readonly offset: number;
 }
 
-/** zod passes issues on as arguments, of which some 100,000 are too many for the stack: then only the first of each list are judged. */
-function parse(value: unknown): Parsed {
-  for (let most = Infinity; ; most = Math.min(most / 10, MAX_JUDGED)) {
-    try {
-      const { data, error } = policySchema.safeParse(most === Infinity ? value : firstOf(value, most), {
-        error: defaultRule,
-      });
-      return { policy: error === undefined ? data : null, issues: error?.issues ?? [], isWhole: most === Infinity };
-    } catch (error) {
-      if (!(error instanceof RangeError) || most < 10) throw error;
-    }
+/** Where a remark points to, as far as its path leads. */
+function spotOf(root: Node, { path, field }: Pick<Remark, 'path' | 'field'>): Spot {
+  const spot = { node: root, offset: root.start };
+  for (const segment of field === undefined ? path : [...path, field]) {
+    const { node } = spot;
+    const item = node.kind === 'list' ? node.items[segment as number] : undefined;
+    const entry = entryOf(node, String(segment));
+    if (item === undefined && entry === undefined) break;
+    spot.node = item ?? entry!.value;
+    spot.offset = entry?.keyStart ?? item!.start;
   }
+  return spot;
 }
 
-function firstOf(value: unknown, most: number): unknown {
-  if (Array.isArray(value)) return value.slice(0, most).map((item) => firstOf(item, most));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .slice(0, most)
-      .map(([name, member]) => [name, firstOf(member, most)]),
-  );
-}
+/** Turns what was found into problems of a file. */
+class Printer {
+  readonly #lines: Lines;
 
-function check(root: Node, lines: Lines): Finding[] {
-  const cursor = new Cursor(root, [], root.start);
-  const report = new Report(lines);
-  for (const rule of [
-    checkNames,
-    checkPlaces,
-    checkQuotas,
-    checkRateLimitService,
-    checkHeaders,
-    checkRoutes,
-    checkTargets,
-    checkRouting,
-    checkConsumers,
-  ])
-    rule(cursor, report);
-  return report.findings;
-}
+  constructor(
+    text: string,
+    private readonly file: string,
+  ) {
+    this.#lines = new Lines(text);
+  }
 
-/** The first findings in the order of the file, ready to print, and how many there are beyond them. */
-function listed(findings: readonly Finding[], lines: Lines, file: string): [Problem[], number] {
-  const first = [...findings].sort((a, b) => a.offset - b.offset).slice(0, MAX_LISTED);
-  return [first.map((finding) => problemOf(finding, lines, file)), findings.length - first.length];
-}
+  /** What was found in the value, as its author wrote it. */
+  placed({ path, rule, found, showsValue, twin }: Remark, { node, offset }: Spot, root: Node): TextProblem {
+    const shown = showsValue && node.kind === 'scalar' ? shownAt(node.value, path, node) : found;
+    const other = twin && this.#lines.lineOf(spotOf(root, { path: twin }).offset);
+    return {
+      offset,
+      path,
+      rule: other === undefined ? rule : withTwin(rule, `on line ${other}`),
+      ...(shown !== undefined && { found: shown }),
+    };
+  }
 
-function problemOf({ offset, path, rule, found }: Finding, lines: Lines, file: string): Problem {
-  return {
-    file,
-    line: lines.lineOf(offset),
-    column: lines.columnOf(offset),
-    path: printPath(path.map(censorSegment)),
-    rule: censor(shortened(rule)),
-    ...(found !== undefined && { found: censor(found) }),
-  };
-}
+  /** The first in the order of the file, ready to print, and how many there are beyond them. */
+  listed(found: readonly TextProblem[]): [Problem[], number] {
+    const first = [...found].sort((a, b) => a.offset - b.offset).slice(0, MAX_LISTED);
+    return [first.map((one) => this.#problem(one)), found.length - first.length];
+  }
 
-/** A rule may name what the policy names. */
-function shortened(rule: string): string {
-  return rule.length > MAX_RULE_CHARACTERS ? `${rule.slice(0, MAX_RULE_CHARACTERS)}…` : rule;
+  #problem({ offset, path, rule, found }: TextProblem): Problem {
+    return {
+      file: this.file,
+      line: this.#lines.lineOf(offset),
+      column: this.#lines.columnOf(offset),
+      path: printPath(path),
+      rule: safeRule(rule),
+      ...(found !== undefined && { found: censor(found) }),
+    };
+  }
 }

@@ -1,0 +1,200 @@
+/**
+ * What the tool and the module must both know of a plugin config: bounds, words, and the fields of every object. The policy's
+ * schema takes its bounds from here, the module from files that are generated from it (filter/config/contract.ts and field.ts);
+ * a test holds the module against every line. Imports nothing.
+ */
+
+/** Largest whole number up to which every double is exact; Istio prints all numbers from doubles. */
+export const MAX_EXACT = 2 ** 53;
+/** Of names of the policy's own, ids, headers, tokens and realms. */
+export const MAX_NAME_BYTES = 127;
+export const MAX_HOST_BYTES = 253;
+export const MAX_PATH_BYTES = 1024;
+/** Of a header's value. */
+export const MAX_VALUE_BYTES = 4096;
+export const MAX_KEY_SOURCES = 8;
+/** Pairs of host and path that all APIs have together. */
+export const MAX_MOUNTS = 4096;
+/** Of one API. */
+export const MAX_ROUTES = 1024;
+/** Headers that a route may set, and as many that it may remove. */
+export const MAX_ROUTE_HEADERS = 64;
+/** Of one plan; a request's answer names each of them. */
+export const MAX_QUOTAS = 8;
+/** Of one plan, with "scope: mesh": a request takes a lease of each in turn, and each may wait for the service. */
+export const MAX_MESH_QUOTAS = 3;
+export const MAX_BURST = 1_000_000_000;
+/** A bucket's clock counts nanoseconds; faster than this its interval would round too coarsely. */
+export const MAX_BUCKET_RATE_PER_SECOND = 1_000_000;
+export const MAX_REFILL_DAYS = 366;
+export const MAX_CLUSTER_BYTES = 255;
+export const MAX_DOMAIN_BYTES = 127;
+/** No request waits longer than this for the rate limit service, whatever a config says. */
+export const MAX_TIMEOUT_MILLISECONDS = 1000;
+export const TIMEOUT_MILLISECONDS = 50;
+/** A SHA-256 in hex. */
+export const DIGEST_DIGITS = 64;
+
+/** In the order of the module's WindowKind. */
+export const WINDOWS = ['second', 'minute', 'hour', 'day', 'week', 'month', '7d', '30d'] as const;
+/** In the order of the module's FailureMode. */
+export const FAILURE_MODES = ['deny', 'allow', 'local-share'] as const;
+export const SCHEMES = ['Bearer', 'ApiKey'] as const;
+/** Tollgate sets headers that begin so, and removes those that come from outside. */
+export const OWN_PREFIX = 'x-tollgate-';
+/** What the API's own route is called; no written route may be. */
+export const DEFAULT_ROUTE = 'default';
+
+/** Headers that say where a message goes or where it ends; a route may not touch them. */
+export const FRAMING_HEADERS = [
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'te',
+  'upgrade',
+  'trailer',
+  'keep-alive',
+] as const;
+
+/**
+ * What a field holds. Strings are measured in bytes; a list holds strings or objects of a name, and at most `most` items, where
+ * that is said.
+ */
+export type Kind =
+  | { readonly type: 'string'; readonly least: number; readonly most: number }
+  | { readonly type: 'word'; readonly words: readonly string[] }
+  | { readonly type: 'integer'; readonly least: number; readonly most: number }
+  | { readonly type: 'boolean' }
+  | { readonly type: 'list'; readonly of: string; readonly least: number; readonly most?: number }
+  | { readonly type: 'object'; readonly of: string };
+
+export interface Field {
+  readonly kind: Kind;
+  readonly isRequired: boolean;
+}
+
+const need = <K extends Kind>(kind: K) => ({ kind, isRequired: true }) as const;
+const may = <K extends Kind>(kind: K) => ({ kind, isRequired: false }) as const;
+
+const string = (most: number, least = 1) => ({ type: 'string', least, most }) as const;
+const word = <W extends readonly string[]>(words: W) => ({ type: 'word', words }) as const;
+const integer = (least: number, most: number) => ({ type: 'integer', least, most }) as const;
+const list = (of: string, least = 0, most?: number) =>
+  ({ type: 'list', of, least, ...(most !== undefined && { most }) }) as const;
+const object = (of: string) => ({ type: 'object', of }) as const;
+const BOOLEAN = { type: 'boolean' } as const;
+const NAME = string(MAX_NAME_BYTES);
+const VALUE = string(MAX_VALUE_BYTES, 0);
+const ALLOW = word(['deny', 'allow']);
+const SECONDS = integer(0, MAX_EXACT);
+const LIMIT = integer(1, MAX_EXACT);
+
+/**
+ * Fields of every object of a plugin config, version 1. Of an object in ONE_OF, exactly one of those fields stands there; for
+ * them "required" means nothing.
+ */
+export const OBJECTS = {
+  config: {
+    version: need(integer(1, 1)),
+    policy: need(NAME),
+    unmatched: may(ALLOW),
+    forwardKey: may(BOOLEAN),
+    realm: may(NAME),
+    keySources: need(list('keySource', 1, MAX_KEY_SOURCES)),
+    rateLimitService: may(object('rateLimitService')),
+    apis: need(list('api')),
+    plans: need(list('plan')),
+    consumers: need(list('consumer')),
+  },
+  keySource: {
+    header: may(NAME),
+    authorization: may(word(SCHEMES)),
+    query: may(NAME),
+    cookie: may(NAME),
+  },
+  rateLimitService: {
+    cluster: need(string(MAX_CLUSTER_BYTES)),
+    domain: need(string(MAX_DOMAIN_BYTES)),
+    timeoutMilliseconds: may(integer(1, MAX_TIMEOUT_MILLISECONDS)),
+  },
+  api: {
+    name: need(NAME),
+    hosts: may(list('string', 1)),
+    paths: need(list('string', 1)),
+    plans: may(list('string')),
+    anonymous: may(ALLOW),
+    preflight: may(ALLOW),
+    routes: may(list('route', 0, MAX_ROUTES)),
+  },
+  route: {
+    name: need(NAME),
+    headers: may(list('headerCondition')),
+    methods: may(list('string')),
+    path: may(string(MAX_PATH_BYTES)),
+    plans: may(list('string')),
+    consumers: may(list('string')),
+    setHeaders: may(list('setHeader', 0, MAX_ROUTE_HEADERS)),
+    removeHeaders: may(list('string', 0, MAX_ROUTE_HEADERS)),
+    rewritePrefix: may(string(MAX_PATH_BYTES)),
+  },
+  headerCondition: {
+    name: need(NAME),
+    exact: may(VALUE),
+    prefix: may(VALUE),
+    oneOf: may(list('string')),
+    present: may(BOOLEAN),
+    absent: may(BOOLEAN),
+  },
+  setHeader: {
+    name: need(NAME),
+    value: need(VALUE),
+  },
+  plan: {
+    name: need(NAME),
+    quotas: may(list('quota', 0, MAX_QUOTAS)),
+  },
+  quota: {
+    name: need(NAME),
+    limit: need(LIMIT),
+    window: need(word(WINDOWS)),
+    burst: may(integer(1, MAX_BURST)),
+    per: may(word(['consumer', 'api'])),
+    scope: may(word(['envoy', 'mesh'])),
+    onUnavailable: may(word(FAILURE_MODES)),
+    localShare: may(LIMIT),
+  },
+  consumer: {
+    name: need(NAME),
+    plan: may(NAME),
+    subscriptions: may(list('subscription')),
+    keys: may(list('key')),
+  },
+  subscription: {
+    api: need(NAME),
+    plan: need(NAME),
+    from: may(SECONDS),
+    until: may(SECONDS),
+    paused: may(BOOLEAN),
+    limits: may(list('ownLimit')),
+  },
+  ownLimit: {
+    quota: need(NAME),
+    limit: need(LIMIT),
+  },
+  key: {
+    id: need(NAME),
+    digest: need(string(DIGEST_DIGITS, DIGEST_DIGITS)),
+    from: may(SECONDS),
+    until: may(SECONDS),
+    revoked: may(BOOLEAN),
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Field>>>>;
+
+export type ObjectName = keyof typeof OBJECTS;
+
+/** Fields of which exactly one stands in an object. */
+export const ONE_OF: Readonly<Partial<Record<ObjectName, readonly string[]>>> = {
+  keySource: ['header', 'authorization', 'query', 'cookie'],
+  headerCondition: ['exact', 'prefix', 'oneOf', 'present', 'absent'],
+};

@@ -1,0 +1,140 @@
+import type { z } from 'zod';
+import { policySchema, type Policy } from '../schema/policy.ts';
+import { censor, censorSegment } from '../shown.ts';
+import { checkConsumers, checkNames } from './consumers.ts';
+import { Draft, pathOfTwin, Report, withTwin, type Remark } from './draft.ts';
+import { defaultRule, remarksOf } from './issues.ts';
+import { checkRouting, checkTargets } from './mesh.ts';
+import { plainCopy } from './plain.ts';
+import { checkQuotas, checkRateLimitService } from './quotas.ts';
+import { checkHeaders, checkPlaces, checkRoutes } from './routes.ts';
+import { warn } from './warnings.ts';
+
+const MAX_RULE_CHARACTERS = 2000;
+const MAX_JUDGED = 10_000;
+
+/** Something that a policy may not be, or (as a warning) something that its author hardly meant. Holds no keys. */
+export interface Finding {
+  /** Field names, names of the policy's own and list indexes from the root; what looks like a key in them is left out. */
+  readonly path: readonly (string | number)[];
+  /** What must hold, in words, such as `must be a plan of this policy (free, gold)`. */
+  readonly rule: string;
+  /** What stands there instead, ready to print: a string in quotes, a number, `a list`. Absent where it says nothing new or could be a key. */
+  readonly found?: string;
+  readonly severity: 'error' | 'warning';
+  /** The field below the path that it is about, where that is missing or not known. */
+  readonly field?: string;
+}
+
+export type ParsedPolicy =
+  | {
+      /** With defaults filled in and short forms written out. */
+      readonly policy: Policy;
+      /** Warnings only. */
+      readonly findings: readonly Finding[];
+      readonly isWhole: true;
+    }
+  | {
+      readonly policy: null;
+      readonly findings: readonly Finding[];
+      /** False: there may be more findings, in lists too long to look at every item. */
+      readonly isWhole: boolean;
+    };
+
+/**
+ * Everything that is wrong with a policy, or hardly meant, given as a plain value: what JSON.parse or a YAML reader returns.
+ * A policy is valid when no finding has the severity `error`. Never throws, whatever the value holds; `nowSeconds` (since 1970)
+ * is for warnings about the past.
+ */
+export function checkPolicy(value: unknown, nowSeconds: number = Date.now() / 1000): readonly Finding[] {
+  return parsePolicy(value, nowSeconds).findings;
+}
+
+/** The policy that a plain value is, with its warnings; or no policy, and everything that is wrong with it. Never throws. */
+export function parsePolicy(value: unknown, nowSeconds: number = Date.now() / 1000): ParsedPolicy {
+  const copy = plainCopy(value);
+  if (!copy.isWhole) return { policy: null, findings: copy.remarks.map(findingOf), isWhole: false };
+  const judged = judge(copy.value, nowSeconds);
+  const settled = new Set(copy.remarks.map(({ path }) => JSON.stringify(path)));
+  const findings = [
+    ...copy.remarks,
+    ...judged.remarks.filter(({ path }) => settled.size === 0 || !settled.has(JSON.stringify(path))),
+  ].map(findingOf);
+  if (judged.policy === null || copy.remarks.length > 0) return { policy: null, findings, isWhole: judged.isWhole };
+  return { policy: judged.policy, findings, isWhole: true };
+}
+
+function findingOf({ path, rule, found, severity, field, twin }: Remark): Finding {
+  return {
+    path: path.map(censorSegment),
+    rule: safeRule(twin === undefined ? rule : withTwin(rule, pathOfTwin(twin))),
+    severity,
+    ...(found !== undefined && { found: censor(found) }),
+    ...(field !== undefined && { field: censor(field) }),
+  };
+}
+
+/** A rule may name what the policy names. */
+export function safeRule(rule: string): string {
+  return censor(rule.length > MAX_RULE_CHARACTERS ? `${rule.slice(0, MAX_RULE_CHARACTERS)}…` : rule);
+}
+
+/** What came of a plain value that holds nothing but what JSON does: its policy and warnings, or no policy and all errors. */
+export interface Judged {
+  readonly policy: Policy | null;
+  readonly remarks: readonly Remark[];
+  readonly isWhole: boolean;
+}
+
+export function judge(value: unknown, nowSeconds: number): Judged {
+  const { policy, issues, isWhole } = parse(value);
+  const root = Draft.of(value);
+  const errors = new Report('error');
+  for (const check of [
+    checkNames,
+    checkPlaces,
+    checkQuotas,
+    checkRateLimitService,
+    checkHeaders,
+    checkRoutes,
+    checkTargets,
+    checkRouting,
+    checkConsumers,
+  ])
+    check(root, errors);
+  const remarks = remarksOf(issues, value).concat(errors.remarks);
+  if (policy === null || remarks.length > 0) return { policy: null, remarks, isWhole };
+  const warnings = new Report('warning');
+  warn(root, nowSeconds, warnings);
+  return { policy, remarks: warnings.remarks, isWhole };
+}
+
+interface Parsed {
+  readonly policy: Policy | null;
+  readonly issues: readonly z.core.$ZodIssue[];
+  readonly isWhole: boolean;
+}
+
+/** zod passes issues on as arguments, of which some 100,000 are too many for the stack: then only the first of each list are judged. */
+function parse(value: unknown): Parsed {
+  for (let most = Infinity; ; most = Math.min(most / 10, MAX_JUDGED)) {
+    try {
+      const { data, error } = policySchema.safeParse(most === Infinity ? value : firstOf(value, most), {
+        error: defaultRule,
+      });
+      return { policy: error === undefined ? data : null, issues: error?.issues ?? [], isWhole: most === Infinity };
+    } catch (error) {
+      if (!(error instanceof RangeError) || most < 10) throw error;
+    }
+  }
+}
+
+function firstOf(value: unknown, most: number): unknown {
+  if (Array.isArray(value)) return value.slice(0, most).map((item) => firstOf(item, most));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, most)
+      .map(([name, member]) => [name, firstOf(member, most)]),
+  );
+}

@@ -1,0 +1,173 @@
+import { MAX_BUCKET_RATE_PER_SECOND, MAX_BURST, MAX_MESH_QUOTAS, MAX_REFILL_DAYS } from '../../contract/table.ts';
+import { limitOf, type Holding, type Holdings } from '../compile/holding.ts';
+import type { Window } from '../../contract/pluginConfig.ts';
+import { BUCKET_SECONDS, MAX_MESH_LIMIT } from '../schema/plan.ts';
+import { granteeIn, holdingsIn } from './consumers.ts';
+import type { ConsumerDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';
+
+const NANOSECONDS = 1_000_000_000n;
+
+/** A bucket must fill neither too fast for its clock nor slower than anybody would wait. */
+export function checkQuotas(root: PolicyDraft, report: Report): void {
+  for (const plan of root.get('plans').entries) {
+    for (const quota of plan.get('quotas').entries) {
+      if (quota.get('burst').given) checkBucket(quota, report);
+    }
+  }
+}
+
+function checkBucket(quota: QuotaDraft, report: Report): void {
+  const { string: window } = quota.get('window');
+  const { number: limit } = quota.get('limit');
+  const burst = quota.get('burst');
+  if (window === 'week' || window === 'month' || window === '7d' || window === '30d') {
+    report.add(burst, 'must go with a window of second, minute, hour or day', window);
+    return;
+  }
+  const seconds = BUCKET_SECONDS[window as Window];
+  if (seconds === undefined || limit === undefined || limit < 1) return;
+  if (limit / seconds > MAX_BUCKET_RATE_PER_SECOND) {
+    report.add(
+      quota.get('limit'),
+      `must be at most ${MAX_BUCKET_RATE_PER_SECOND * seconds} a ${window} beside a burst: a bucket fills at most ${MAX_BUCKET_RATE_PER_SECOND} times a second`,
+    );
+  } else if (
+    Number.isInteger(limit) &&
+    isBurst(burst.number) &&
+    refillNanoseconds(burst.number, limit, seconds) > BigInt(MAX_REFILL_DAYS * 86_400) * NANOSECONDS
+  ) {
+    report.add(burst, `must be refilled within ${MAX_REFILL_DAYS} days`);
+  }
+}
+
+function isBurst(burst: number | undefined): burst is number {
+  return burst !== undefined && Number.isInteger(burst) && burst <= MAX_BURST;
+}
+
+/** As the module counts it: the time between two tokens is rounded up to whole nanoseconds. */
+function refillNanoseconds(burst: number, limit: number, seconds: number): bigint {
+  return BigInt(burst) * ((BigInt(seconds) * NANOSECONDS + BigInt(limit) - 1n) / BigInt(limit));
+}
+
+/** Quotas of the whole mesh must be ones that the rate limit service can count. */
+export function checkRateLimitService(root: PolicyDraft, report: Report): void {
+  for (const plan of root.get('plans').entries) {
+    const quotas = plan.get('quotas').entries;
+    const mesh = quotas.filter(hasMeshScope);
+    if (mesh.length > MAX_MESH_QUOTAS)
+      report.add(plan.get('quotas'), `must hold at most ${MAX_MESH_QUOTAS} quotas with "scope: mesh"`, mesh.length);
+    for (const quota of mesh) checkMeshQuota(quota, root, report);
+    for (const quota of quotas) checkFailureMode(quota, report);
+  }
+  const holdings = holdingsIn(root);
+  for (const consumer of root.get('consumers').entries) checkOwnLimits(root, holdings, consumer, report);
+}
+
+function checkMeshQuota(quota: QuotaDraft, root: PolicyDraft, report: Report): void {
+  const rateLimitService = root.get('rateLimitService');
+  if (!rateLimitService.given)
+    report.add(
+      quota.get('scope'),
+      'must go with a "rateLimitService", which names the service that counts for the mesh',
+    );
+  if (quota.get('burst').given) {
+    report.add(
+      quota.get('burst'),
+      'must not go with "scope: mesh": the rate limit service counts windows and has no buckets; use a short window such as second, or "scope: envoy"',
+    );
+    return;
+  }
+  checkWindow(quota.get('window'), rateLimitService.get('calendarMonths').isTrue, report);
+  checkLimit(quota.get('limit'), report);
+}
+
+/** The service counts fixed lengths from the epoch on; only its months can be the calendar's. */
+function checkWindow(window: Place, hasCalendarMonths: boolean, report: Report): void {
+  if (window.string === 'week')
+    report.add(
+      window,
+      'must not be a week with "scope: mesh": weeks of the rate limit service begin on Thursday; use 7d, which does so too',
+    );
+  if (window.string === 'month' && !hasCalendarMonths) {
+    report.add(
+      window,
+      'must not be a month with "scope: mesh": months of the rate limit service have 30 days; use 30d, or start the service with USE_CALENDAR_MONTH_RATE_LIMIT=true and say "calendarMonths: true" in "rateLimitService"',
+    );
+  }
+  if (window.string === '30d' && hasCalendarMonths)
+    report.add(
+      window,
+      'must not be 30d with "scope: mesh" beside "calendarMonths: true": the rate limit service then counts calendar months only; use month',
+    );
+}
+
+function checkLimit(limit: Place, report: Report): void {
+  if (limit.number !== undefined && Number.isInteger(limit.number) && limit.number > MAX_MESH_LIMIT)
+    report.add(
+      limit,
+      `must be at most ${MAX_MESH_LIMIT} with "scope: mesh", the most that the rate limit service can hold`,
+    );
+}
+
+function checkFailureMode(quota: QuotaDraft, report: Report): void {
+  const mode = quota.get('onUnavailable');
+  const share = quota.get('localShare');
+  const limit = quota.get('limit').number;
+  if (mode.given && !hasMeshScope(quota)) report.add(mode, 'must go with "scope: mesh"');
+  if (share.given && mode.string !== 'local-share') report.add(share, 'must go with "onUnavailable: local-share"');
+  else if (share.number !== undefined && limit !== undefined && share.number > limit)
+    report.add(share, `must be at most the limit (${limit})`);
+}
+
+/** A counter of the rate limit service knows one limit: where it counts several APIs together, their limits must be one. */
+function checkOwnLimits(root: PolicyDraft, holdings: Holdings, consumer: ConsumerDraft, report: Report): void {
+  let limits: OwnLimits | null = null;
+  for (const subscription of consumer.get('subscriptions').entries) {
+    const plan = root.get('plans').named(subscription.get('plan').string ?? '');
+    for (const limit of subscription.get('limits').entries) {
+      const quota = plan.get('quotas').named(limit.key);
+      if (!hasMeshScope(quota)) continue;
+      checkLimit(limit, report);
+      if (quota.get('per').string === 'api') continue;
+      limits ??= new OwnLimits(holdings.distinct(granteeIn(consumer)));
+      const other = limits.otherThan(limit.number ?? NaN, plan.key, quota);
+      if (other === undefined) continue;
+      const rule = `must be the limit of every API on which the consumer has the plan "${plan.key}" (${other.api}: ${Number.isNaN(other.limit) ? 'none' : other.limit}), because the rate limit service counts them together; or make the quota "per: api"`;
+      report.add(limit, rule, limit.number === undefined ? null : undefined);
+    }
+  }
+}
+
+interface OwnLimit {
+  readonly api: string;
+  readonly limit: number;
+}
+
+/** Limits of a consumer over all APIs on which it has a plan; of those that are the same, the first. */
+class OwnLimits {
+  readonly #different = new Map<string, ReadonlyMap<number, OwnLimit>>();
+
+  constructor(private readonly holdings: readonly Holding[]) {}
+
+  otherThan(limit: number, plan: string, quota: QuotaDraft): OwnLimit | undefined {
+    const key = JSON.stringify([plan, quota.key]);
+    const different = this.#different.get(key) ?? this.#find(plan, quota);
+    this.#different.set(key, different);
+    for (const other of different.values()) if (!Object.is(other.limit, limit)) return other;
+    return undefined;
+  }
+
+  #find(plan: string, quota: QuotaDraft): Map<number, OwnLimit> {
+    const different = new Map<number, OwnLimit>();
+    for (const holding of this.holdings) {
+      const limit = limitOf(holding, quota.key, quota.get('limit').number ?? NaN);
+      if (holding.plan === plan && !different.has(limit)) different.set(limit, { api: holding.api, limit });
+    }
+    return different;
+  }
+}
+
+/** True for a quota that the rate limit service counts. */
+export function hasMeshScope(quota: QuotaDraft): boolean {
+  return quota.get('scope').string === 'mesh';
+}

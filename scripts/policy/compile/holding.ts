@@ -1,0 +1,84 @@
+/** What decides who has which plan where. A Policy is one; so is what can be read of a draft or of a plugin config. */
+export interface Grants<S extends Subscribed = Subscribed> {
+  readonly apis: Readonly<Record<string, { readonly plans: readonly string[] }>>;
+  readonly consumers: Readonly<Record<string, Grantee<S>>>;
+}
+
+export interface Grantee<S extends Subscribed = Subscribed> {
+  /** Short for: this plan on every API that offers it and to which there is no subscription. */
+  readonly plan?: string | undefined;
+  /** By API. */
+  readonly subscriptions: Readonly<Record<string, S>>;
+}
+
+export interface Subscribed {
+  readonly plan: string;
+  /** Limits in place of the plan's, by quota. */
+  readonly limits?: Readonly<Record<string, number>> | undefined;
+}
+
+/** What a consumer has on an API: its subscription, or what its own plan is short for. */
+export type Holding<S extends Subscribed = Subscribed> = { readonly api: string } & (S | Subscribed);
+
+/** Requests per window that a holding has of a quota: the subscription's own limit, or the plan's. */
+export function limitOf({ limits }: Subscribed, quota: string, ofPlan: number): number {
+  return limits !== undefined && Object.hasOwn(limits, quota) ? limits[quota]! : ofPlan;
+}
+
+/**
+ * Which plan a consumer has on an API, and with which limits: the one answer to that. Looked up, because a policy may have
+ * thousands of APIs and of consumers.
+ */
+export class Holdings<S extends Subscribed = Subscribed> {
+  readonly #offers = new Map<string, ReadonlySet<string>>();
+  readonly #ranks = new Map<string, number>();
+  readonly #offering = new Map<string, string[]>();
+
+  constructor({ apis }: Pick<Grants<S>, 'apis'>) {
+    for (const [name, { plans }] of Object.entries(apis)) {
+      const offered = new Set(plans);
+      this.#ranks.set(name, this.#ranks.size);
+      this.#offers.set(name, offered);
+      for (const plan of offered) append(this.#offering, plan, name);
+    }
+  }
+
+  has(api: string): boolean {
+    return this.#offers.has(api);
+  }
+
+  /** APIs that offer a plan, in the order of the policy. */
+  offering(plan: string | undefined): readonly string[] {
+    return (plan !== undefined && this.#offering.get(plan)) || [];
+  }
+
+  /** What a consumer has on an API; null when it has nothing there. */
+  on(consumer: Grantee<S>, api: string): Holding<S> | null {
+    if (!this.has(api)) return null;
+    if (Object.hasOwn(consumer.subscriptions, api)) return { ...consumer.subscriptions[api]!, api };
+    const { plan } = consumer;
+    return plan !== undefined && this.#offers.get(api)!.has(plan) ? { api, plan } : null;
+  }
+
+  /** Everything that a consumer holds, in the order of the policy's APIs. */
+  all(consumer: Grantee<S>): Holding<S>[] {
+    return this.#held(consumer, this.offering(consumer.plan));
+  }
+
+  /** The same, but of all APIs that its own plan is short for only the first: it has the same on each of them. */
+  distinct(consumer: Grantee<S>): Holding<S>[] {
+    const first = this.offering(consumer.plan).find((api) => !Object.hasOwn(consumer.subscriptions, api));
+    return this.#held(consumer, first === undefined ? [] : [first]);
+  }
+
+  #held(consumer: Grantee<S>, ofPlan: readonly string[]): Holding<S>[] {
+    const apis = new Set([...Object.keys(consumer.subscriptions).filter((api) => this.has(api)), ...ofPlan]);
+    return [...apis].sort((a, b) => this.#ranks.get(a)! - this.#ranks.get(b)!).map((api) => this.on(consumer, api)!);
+  }
+}
+
+function append(lists: Map<string, string[]>, name: string, item: string): void {
+  const list = lists.get(name);
+  if (list === undefined) lists.set(name, [item]);
+  else list.push(item);
+}
