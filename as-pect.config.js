@@ -2,6 +2,7 @@
 export default {
   entries: ['tests/filter/assembly/**/*.spec.ts'],
   include: [],
+  reporter: 'harness/suite/aspectEvents.mjs',
   disclude: [/node_modules/],
   instantiate: async (memory, createImports, instantiate, binary) =>
     instantiate(binary, createImports({ env: { memory } })),

@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import type { Count } from '../harness/suite/count.ts';
+import { runSuite, type Suite } from '../harness/suite/run.ts';
 import { prepareDocker } from './docker/prepare.ts';
 import { preparePackage } from './package/prepare.ts';
 import { prepareMesh } from './istio/prepare.ts';
@@ -11,23 +12,9 @@ import { currentModule } from '../scripts/build/module.ts';
 import { inPackage, packageRoot as root } from '../scripts/file/packageRoot.ts';
 
 /**
- * `npm test [SUITE…]`: every suite in turn, its output as it comes, and at the end one line that adds them up. A suite that
- * ends badly without a count is one failure: nothing can pass by not running.
+ * `npm test [SUITE…]`: every suite in turn, its output as it comes, and at the end one line that adds them up. What is counted
+ * are the events of the test runners; a suite that ends badly without any is one failure: nothing can pass by not running.
  */
-interface Suite {
-  readonly name: string;
-  readonly command: string[];
-  /** A check that prints no count passes or fails as a whole. */
-  readonly counts?: 'exit code';
-  /** More environment for the suite, or why it cannot run here. */
-  readonly prepare?: () => Promise<Record<string, string> | { skip: string }>;
-}
-
-interface Count {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
 
 function testFiles(folder: string): string[] {
   return readdirSync(join(root, 'tests', folder), { recursive: true, encoding: 'utf8' })
@@ -37,46 +24,25 @@ function testFiles(folder: string): string[] {
 }
 
 function nodeSuite(folder: string, concurrency: number): Suite {
-  return {
-    name: folder,
-    command: [
-      process.execPath,
-      '--import',
-      'tsx',
-      '--test',
-      `--test-concurrency=${concurrency}`,
-      '--test-reporter=spec',
-      ...testFiles(folder),
-    ],
-  };
+  return { name: folder, runner: 'node', args: testFiles(folder), concurrency };
 }
 
 const wanted = process.argv.slice(2);
 const bin = (name: string, ...path: string[]): string => join('node_modules', name, ...path);
 
 const suites: Suite[] = [
-  { name: 'types', command: [process.execPath, bin('typescript', 'bin', 'tsc'), '--noEmit'], counts: 'exit code' },
+  { name: 'types', runner: 'exit code', args: [bin('typescript', 'bin', 'tsc'), '--noEmit'] },
   {
     name: 'format',
-    command: [process.execPath, bin('prettier', 'bin', 'prettier.cjs'), '--check', '.'],
-    counts: 'exit code',
+    runner: 'exit code',
+    args: [bin('prettier', 'bin', 'prettier.cjs'), '--check', '.'],
   },
   {
     name: 'lint',
-    command: [
-      process.execPath,
-      bin('eslint', 'bin', 'eslint.js'),
-      'scripts',
-      'tests',
-      'bench',
-      'attack',
-      'harness',
-      '--max-warnings',
-      '0',
-    ],
-    counts: 'exit code',
+    runner: 'exit code',
+    args: [bin('eslint', 'bin', 'eslint.js'), 'scripts', 'tests', 'bench', 'attack', 'harness', '--max-warnings', '0'],
   },
-  { name: 'units', command: [process.execPath, bin('@as-pect', 'cli', 'bin', 'asp.js'), '--no-logo', '--summary'] },
+  { name: 'units', runner: 'as-pect', args: ['--no-logo', '--summary'] },
   nodeSuite('house', 1),
   nodeSuite('scripts', 2),
   nodeSuite('cases', 2),
@@ -126,60 +92,6 @@ async function oldestEnvoy(): Promise<Record<string, string> | { skip: string }>
   }
 }
 
-/** Reads a suite's own summary: node's `ℹ pass 3`, as-pect's `[Tests]: 26 / 26`. */
-function readCount(output: string): Count | null {
-  const plain = output.replace(/\x1b\[[0-9;]*m/g, '');
-  const unit = /\[Tests\]:\s*(\d+) \/ (\d+)/.exec(plain);
-  if (unit) return { passed: Number(unit[1]), failed: Number(unit[2]) - Number(unit[1]), skipped: 0 };
-  const last = (word: string): number | null => {
-    const all = [...plain.matchAll(new RegExp(`^. ${word} (\\d+)$`, 'gm'))];
-    return all.length === 0 ? null : Number(all[all.length - 1]?.[1]);
-  };
-  const passed = last('pass');
-  if (passed === null) return null;
-  return {
-    passed,
-    failed: (last('fail') ?? 0) + (last('cancelled') ?? 0),
-    skipped: (last('skipped') ?? 0) + (last('todo') ?? 0),
-  };
-}
-
-async function runSuite(suite: Suite): Promise<Count> {
-  process.stdout.write(`\n== ${suite.name} ==\n`);
-  const environment = (await suite.prepare?.()) ?? {};
-  if ('skip' in environment) {
-    process.stdout.write(`skipped: ${environment.skip}\n`);
-    return { passed: 0, failed: 0, skipped: 1 };
-  }
-  const started = Date.now();
-  return new Promise((resolve) => {
-    const [command = '', ...args] = suite.command;
-    const child = spawn(command, args, {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, ...environment, NODE_NO_WARNINGS: '1' },
-    });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString('utf8');
-      process.stdout.write(chunk);
-    });
-    const stop = (): void => void child.kill('SIGTERM');
-    process.once('SIGINT', stop);
-    child.on('close', (code) => {
-      process.removeListener('SIGINT', stop);
-      const whole = { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
-      const count = suite.counts === 'exit code' ? whole : (readCount(output) ?? { passed: 0, failed: 1, skipped: 0 });
-      if (code !== 0 && count.failed === 0) count.failed = 1;
-      if (count.passed === 0 && count.failed === 0) count.failed = 1;
-      process.stdout.write(
-        `== ${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped, ${Math.round((Date.now() - started) / 1000)} s ==\n`,
-      );
-      resolve(count);
-    });
-  });
-}
-
 const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
 if (unknown.length > 0) {
   process.stderr.write(
@@ -194,7 +106,7 @@ await upToDate(inPackage('tests', 'filter', 'assembly', 'entry.ts'), inPackage('
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 for (const suite of suites) {
   if (wanted.length > 0 && !wanted.includes(suite.name)) continue;
-  const count = await runSuite(suite);
+  const count = await runSuite(suite, (chunk) => void process.stdout.write(chunk));
   total.passed += count.passed;
   total.failed += count.failed;
   total.skipped += count.skipped;

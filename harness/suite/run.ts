@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../../scripts/file/packageRoot.ts';
+import { countOf, readEvents, type Count } from './count.ts';
+
+/** How it is known what came of a suite: from the events of its test runner, or only from its exit code. */
+export type Runner = 'node' | 'as-pect' | 'exit code';
+
+export interface Suite {
+  readonly name: string;
+  readonly runner: Runner;
+  /** Arguments of the runner: test files, or for an exit code the whole command line after `node`. */
+  readonly args: readonly string[];
+  /** Test files that run at once. */
+  readonly concurrency?: number;
+  /** More environment for the suite, or why it cannot run here. */
+  readonly prepare?: () => Promise<Record<string, string> | { skip: string }>;
+}
+
+const FOLDER = 'harness/suite';
+
+/** Runs a suite, its output as it comes; resolves to what came of it. */
+export async function runSuite(suite: Suite, out: (chunk: string | Buffer) => void): Promise<Count> {
+  out(`\n== ${suite.name} ==\n`);
+  const environment = (await suite.prepare?.()) ?? {};
+  if ('skip' in environment) {
+    out(`skipped: ${environment.skip}\n`);
+    return { passed: 0, failed: 0, skipped: 1 };
+  }
+  const started = Date.now();
+  const scratch = await mkdtemp(join(tmpdir(), 'tollgate-suite-'));
+  try {
+    const events = join(scratch, 'events');
+    const code = await run(commandLine(suite, events), { ...environment, TOLLGATE_TEST_EVENTS: events }, out);
+    const whole = { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+    const lines = await readFile(events, 'utf8').catch(() => '');
+    const count = suite.runner === 'exit code' ? whole : countOf(readEvents(lines), code);
+    const seconds = Math.round((Date.now() - started) / 1000);
+    out(
+      `== ${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped, ${seconds} s ==\n`,
+    );
+    return count;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+function commandLine({ runner, args, concurrency = 1 }: Suite, events: string): string[] {
+  if (runner === 'exit code') return [...args];
+  if (runner === 'as-pect') return [join('node_modules', '@as-pect', 'cli', 'bin', 'asp.js'), ...args];
+  return [
+    ...['--import', 'tsx', '--import', `./${FOLDER}/naturalEnd.mjs`, '--test', `--test-concurrency=${concurrency}`],
+    ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
+    ...[`--test-reporter=./${FOLDER}/nodeEvents.mjs`, `--test-reporter-destination=${events}`],
+    ...args,
+  ];
+}
+
+function run(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  out: (chunk: Buffer) => void,
+): Promise<number | null> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, {
+      cwd: packageRoot,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      // inside of a test, a runner would take itself for one of its own test files
+      env: { ...process.env, ...environment, NODE_NO_WARNINGS: '1', NODE_TEST_CONTEXT: undefined },
+    });
+    child.stdout.on('data', out);
+    const stop = (): void => void child.kill('SIGTERM');
+    process.once('SIGINT', stop);
+    child.on('close', (code) => {
+      process.removeListener('SIGINT', stop);
+      resolve(code);
+    });
+  });
+}
