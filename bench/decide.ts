@@ -14,7 +14,7 @@ number of consumers and over the number of quotas.
 
   --quick   fewer rounds, at most 10,000 consumers: some seconds
   --json    the numbers as JSON
-  --help    this text
+  --help    this help
 `;
 
 const MAX_CONFIG_BYTES = 16 * 1024 * 1024;

@@ -48,7 +48,7 @@ export function targetsOf(
     ),
     target('p50 over no filter at 1,000 requests/s', 'µs', full?.fixed?.p50OverNoFilter ?? null, 60),
     target('p99 over no filter at 1,000 requests/s', 'µs', full?.fixed?.p99OverNoFilter ?? null, 150),
-    target('p50 over no filter with a quota of the mesh', 'µs', mesh?.fixed?.p50OverNoFilter ?? null, 50),
+    target('p50 over no filter with a mesh-wide quota', 'µs', mesh?.fixed?.p50OverNoFilter ?? null, 50),
     target('a wrong key against a right one', '×', ratio('tollgate-wrong-key', FULL), 1),
     target('first of 10,000 consumers against 10 consumers', '×', ratio('tollgate-first', 'tollgate-full-10'), 1.2),
     target('last of 10,000 consumers against 10 consumers', '×', ratio('tollgate-last', 'tollgate-full-10'), 1.2),

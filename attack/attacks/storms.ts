@@ -10,7 +10,7 @@ import type { Target } from '../target.ts';
 
 const LIMIT = 10;
 const MESH: AttackedQuota = { limit: LIMIT, window: 'minute', scope: 'mesh' };
-/** Whom storms are made of, and who asks afterwards: a quota of the mesh is given in single units near its limit. */
+/** Whom storms are made of, and who asks afterwards: a mesh-wide quota is given in single units near its limit. */
 const CONSUMERS = 2000;
 const FRESH = 300;
 const WORKERS = [1, 2, 8];

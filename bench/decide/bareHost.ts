@@ -16,7 +16,7 @@ interface Guest {
 const OK = 0;
 const NOT_FOUND = 1;
 const CAS_MISMATCH = 8;
-/** What is not needed without quotas of the mesh. */
+/** What is not needed without mesh-wide quotas. */
 const UNIMPLEMENTED = 12;
 const ROOT = 1;
 const TICK_MILLISECONDS = 250;

@@ -102,7 +102,7 @@ function headersOf(key: string): Pair[] {
   ];
 }
 
-/** As bytes, piece by piece: a text of a million consumers is larger than one likes to join. */
+/** As bytes, piece by piece: a config of a million consumers is too large to join into one string. */
 function configOf(consumers: number, quotas: number): Uint8Array {
   const plan = {
     name: 'free',

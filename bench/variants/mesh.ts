@@ -12,11 +12,11 @@ const QUOTAS = [
   { name: 'thirty-days', window: '30d', unit: 'month' },
 ] as const;
 
-/** Tollgate with quotas of the whole mesh: the service is asked for leases, and hardly any request waits for one. */
+/** Tollgate with mesh-wide quotas: the service is asked for leases, and hardly any request waits for one. */
 export const mesh: readonly Variant[] = [
   {
     name: 'tollgate-mesh',
-    title: 'Tollgate: key, 3 quotas of the mesh, route',
+    title: 'Tollgate: key, 3 mesh-wide quotas, route',
     family: 'tollgate',
     status: ROUTED,
     key: KEY,

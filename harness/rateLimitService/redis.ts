@@ -25,7 +25,7 @@ function resp(words: readonly string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
 }
 
-/** `*n`, then n times `$length` and a text. Keys and numbers hold no line breaks. */
+/** `*n`, then n times `$length` and a string. Keys and numbers hold no line breaks. */
 function arrayIn(reply: string): string[] {
   const [head = '', ...lines] = reply.split('\r\n');
   if (!head.startsWith('*')) throw new Error(`redis: ${head}`);

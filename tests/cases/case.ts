@@ -3,7 +3,7 @@ import { REASON_NAMES } from './reason.ts';
 
 /*
  * A case is a policy and steps in time. A step may change the policy, send one request (or the same one several times)
- * and say what must come of it. Texts may hold `repeat(TEXT, COUNT)`; a header value or a path may be `hex:` and its bytes.
+ * and say what must come of it. Strings may hold `repeat(TEXT, COUNT)`; a header value or a path may be `hex:` and its bytes.
  */
 
 const mapping = z.record(z.string(), z.unknown());

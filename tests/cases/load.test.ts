@@ -65,7 +65,7 @@ describe('the format of cases', () => {
     });
   });
 
-  it('writes bytes as hex and long texts as repeats', () => {
+  it('writes bytes as hex and long strings as repeats', () => {
     assert.equal(wireText('hex:00ff41'), '\u0000\u00ffA');
     assert.equal(wireText('/a/repeat(xy, 3)z'), '/a/xyxyxyz');
     assert.equal(wireText('é'), 'Ã©');

@@ -23,7 +23,7 @@ export interface Case {
   readonly virtualTime: boolean;
   readonly wireRefused: boolean;
   readonly oneWorker: boolean;
-  /** Secret texts of all its policies. */
+  /** Secret strings of all its policies. */
   readonly keys: string[];
   readonly steps: Step[];
 }
@@ -89,7 +89,7 @@ function resolveCase(text: CaseText, file: string): Case {
   };
 }
 
-/** Expected texts use the notation of requests. */
+/** Expected strings use the notation of requests. */
 function wireExpectation(expect: Expectation): Expectation {
   return { ...expect, upstream: wireTexts(expect.upstream), response: wireTexts(expect.response) };
 }

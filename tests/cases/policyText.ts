@@ -15,7 +15,7 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return merged;
 }
 
-/** The policy file's text, with each `digest-of KEY` replaced. JSON is YAML, and keeps texts from being taken for dates. */
+/** The policy file's text, with each `digest-of KEY` replaced. JSON is YAML, and keeps strings from being taken for dates. */
 export function policyText(policy: Mapping): string {
   return JSON.stringify(
     policy,

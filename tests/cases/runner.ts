@@ -5,7 +5,7 @@ import type { WireRequest } from './wire.ts';
 
 export interface Outcome {
   readonly status: number;
-  /** Names in lower case; texts are byte strings. */
+  /** Names in lower case; strings are byte strings. */
   readonly headers: [name: string, value: string][];
   readonly body: string;
   /** What the upstream received, or null when nothing reached one. */

@@ -89,7 +89,7 @@ describe("the rate limit service's cluster", () => {
   });
 });
 
-describe('what run says of quotas of the whole mesh', () => {
+describe('what run says of mesh-wide quotas', () => {
   const says =
     'nobody counts for the whole mesh here (--rate-limit-service HOST:PORT names who does), so onUnavailable is in force: local share of 500 for free/hourly, gold/hourly; deny for gold/daily';
 

@@ -12,7 +12,7 @@ test('a key of printable ASCII is looked up, one with any other byte is malforme
   for (let length = 1; length <= LONGEST; length++) {
     for (let at = 0; at < length; at++) {
       for (let byte = 1; byte < 256; byte++) {
-        // Blanks around a key are not part of it.
+        // Spaces around a key are not part of it.
         if ((byte === 0x20 || byte === 0x09) && (at === 0 || at === length - 1)) continue;
         const key = `${'k'.repeat(at)}${String.fromCharCode(byte)}${'k'.repeat(length - at - 1)}`;
         const { reason } = filter.decide(

@@ -68,7 +68,7 @@ test('every reason has a row, and the statuses that callers rely on', () => {
     assert.match(row.code, /^[a-z]+(_[a-z]+)*$/);
     assert.match(row.detail, /^[A-Z].*\.$/, row.code);
     assert.equal(row.allowed, row.status === 200, row.code);
-    // Replies are made by joining texts: none may need escaping.
+    // Replies are made by joining strings: none may need escaping.
     assert.doesNotMatch(row.title + row.detail, /["\\]/, row.code);
   }
 });

@@ -90,11 +90,11 @@ const text = JSON.stringify(fullConfig());
 
 export const BAD_CONFIGS: BadConfig[] = [
   { what: 'empty', config: '', names: /empty/ },
-  { what: 'blanks', config: ' \n\t ', names: /object|JSON/ },
+  { what: 'whitespace', config: ' \n\t ', names: /object|JSON/ },
   { what: 'a lone NUL', config: Buffer.from([0]), names: /object|JSON/ },
   { what: 'null', config: 'null', names: /object/ },
   { what: 'a list', config: '[]', names: /object/ },
-  { what: 'a text', config: '"policy"', names: /object/ },
+  { what: 'a string', config: '"policy"', names: /object/ },
   { what: 'an empty object', config: '{}', names: /version|policy|apis|plans|consumers|keySources/ },
   { what: 'YAML', config: 'version: 1\npolicy: petstore\n', names: /object|JSON/ },
   {
@@ -110,7 +110,7 @@ export const BAD_CONFIGS: BadConfig[] = [
   { what: 'a trailing comma', config: `${text.slice(0, -1)},}`, names: /JSON/ },
   { what: 'single quotes', config: text.replaceAll('"', "'"), names: /JSON/ },
   { what: 'wrong version', config: changed((c) => (c.version = 2)), names: /version/ },
-  { what: 'version as a text', config: changed((c) => (c.version = '1')), names: /version/ },
+  { what: 'version as a string', config: changed((c) => (c.version = '1')), names: /version/ },
   { what: 'no version', config: changed((c) => delete c.version), names: /version/ },
   { what: 'no policy', config: changed((c) => delete c.policy), names: /policy/ },
   { what: 'no key sources', config: changed((c) => delete (c as Node).keySources), names: /keySources/ },
@@ -154,7 +154,7 @@ export const BAD_CONFIGS: BadConfig[] = [
   },
   { what: 'a field given twice', config: text.replace('{', '{"version":1,'), names: /version/ },
   { what: 'unmatched neither allow nor deny', config: changed((c) => (c.unmatched = 'yes')), names: /unmatched/ },
-  { what: 'forwardKey as a text', config: changed((c) => (c.forwardKey = 'false')), names: /forwardKey/ },
+  { what: 'forwardKey as a string', config: changed((c) => (c.forwardKey = 'false')), names: /forwardKey/ },
   { what: 'forwardKey as null', config: changed((c) => (c.forwardKey = null)), names: /forwardKey/ },
   { what: 'a realm with a quote', config: changed((c) => (c.realm = 'a"b')), names: /realm/ },
   { what: 'a realm with a line break', config: changed((c) => (c.realm = 'a\nb')), names: /realm/ },
@@ -449,7 +449,7 @@ export const BAD_CONFIGS: BadConfig[] = [
   { what: 'an empty name', config: changed((c) => (c.plans[0]!.name = '')), names: /plans\[0\]\.name/ },
   { what: 'a name of a thousand letters', config: changed((c) => (c.policy = 'a'.repeat(1000))), names: /policy/ },
   {
-    what: 'a time as a text',
+    what: 'a time as a string',
     config: changed((c) => (keys(c)[0]!.from = '2026-01-01T00:00:00Z')),
     names: /consumers\[0\]\.keys\[0\]\.from/,
   },
@@ -459,7 +459,7 @@ export const BAD_CONFIGS: BadConfig[] = [
     names: /consumers\[0\]\.keys\[0\]\.from/,
   },
   {
-    what: 'invalid UTF-8 in a text',
+    what: 'invalid UTF-8 in a string',
     config: Buffer.from(text.replace('"petstore"', '"pet\u00ffstore"'), 'latin1'),
     names: /UTF-8/,
   },
@@ -469,11 +469,11 @@ export const BAD_CONFIGS: BadConfig[] = [
     names: /setHeaders\[0\]\.value/,
   },
   {
-    what: 'a control byte in a text',
+    what: 'a control byte in a string',
     config: text.replace('"value":"2"', '"value":"\u0001"'),
     names: /setHeaders\[0\]\.value/,
   },
-  { what: 'a megabyte of blanks', config: ' '.repeat(1 << 20), names: /object|JSON/ },
+  { what: 'a megabyte of whitespace', config: ' '.repeat(1 << 20), names: /object|JSON/ },
   { what: 'a megabyte of one text', config: `{"policy":"${'a'.repeat(1 << 20)}"}`, names: /policy/ },
   { what: 'a megabyte of garbage', config: Buffer.alloc(1 << 20, 0xfe), names: /object|JSON/ },
   { what: 'a megabyte of an unknown field', config: `{"${'a'.repeat(1 << 20)}":1}`, names: /unknown field/ },

@@ -59,7 +59,7 @@ function shownOf(limit: number): number {
   return Math.min(limit, 999_999_999_999_999);
 }
 
-/** What JSON.parse makes of a text, as the UTF-8 bytes a header carries; null where it, or UTF-8, refuses. */
+/** What JSON.parse makes of a string, as the UTF-8 bytes a header carries; null where it, or UTF-8, refuses. */
 function parsed(jsonText: string): string | null {
   try {
     const value = JSON.parse(jsonText) as string;
@@ -122,7 +122,7 @@ describe('the reader of plugin configs against JSON.parse', () => {
     it(`reads ${JSON.stringify(text)} as it does`, () => assert.equal(echoed(text), parsed(text)));
   }
 
-  it('reads two thousand random texts as it does', () => {
+  it('reads two thousand random strings as it does', () => {
     const random = new Random(11);
     const pieces = [
       'a',
@@ -237,7 +237,7 @@ describe('the reader of plugin configs against JSON.parse', () => {
     }
   });
 
-  it('reads a config in any order and with any blanks', () => {
+  it('reads a config in any order and with any whitespace', () => {
     const random = new Random(13);
     const expected = decisionOf(JSON.stringify(fullConfig()));
     for (let i = 0; i < 200; i++) assert.deepEqual(decisionOf(printed(fullConfig(), random)), expected);
@@ -308,15 +308,14 @@ function decisionOf(config: string): unknown {
   );
 }
 
-/** JSON as another printer might print it: keys in a random order, blanks anywhere, letters escaped, numbers with exponents. */
+/** JSON as another printer might print it: keys in a random order, whitespace anywhere, letters escaped, numbers with exponents. */
 function printed(value: unknown, random: Random): string {
-  const blank = (): string => (random.chance(0.2) ? random.pick([' ', '\n', '\t', '\r\n  ']) : '');
-  if (Array.isArray(value))
-    return `[${blank()}${value.map((item) => printed(item, random)).join(`${blank()},${blank()}`)}]`;
+  const gap = (): string => (random.chance(0.2) ? random.pick([' ', '\n', '\t', '\r\n  ']) : '');
+  if (Array.isArray(value)) return `[${gap()}${value.map((item) => printed(item, random)).join(`${gap()},${gap()}`)}]`;
   if (typeof value === 'object' && value !== null) {
     const fields = Object.entries(value).sort(() => random.next() - 0.5);
     const members = fields.map(
-      ([name, part]) => `${blank()}${printed(name, random)}${blank()}:${blank()}${printed(part, random)}${blank()}`,
+      ([name, part]) => `${gap()}${printed(name, random)}${gap()}:${gap()}${printed(part, random)}${gap()}`,
     );
     return `{${members.join(',')}}`;
   }

@@ -88,16 +88,16 @@ export function spaced(name: string): string {
 /** Prose and code of Markdown: fenced blocks, and spans in back-quotes, are code. A link's target is neither. */
 export function markdownPassages(file: string, text: string): Passage[] {
   const passages: Passage[] = [];
-  const blank = (match: string): string => match.replace(/[^\n]/g, ' ');
+  const hidden = (match: string): string => match.replace(/[^\n]/g, ' ');
   const take = (source: string, pattern: RegExp): string =>
     source.replace(pattern, (match: string, ...rest: unknown[]) => {
       const at = rest.find((part) => typeof part === 'number') as number;
       passages.push({ kind: 'code', file, line: text.slice(0, at).split('\n').length, text: match });
-      return blank(match);
+      return hidden(match);
     });
   let prose = take(text, /^ *(```+)[^]*?^ *\1 *$/gm);
   prose = take(prose, /(?<!`)(`+)(?!`)[^]*?(?<!`)\1(?!`)/g);
-  prose = prose.replace(/\]\([^)\s]*\)/g, blank).replace(/<!--[^]*?-->/g, blank);
+  prose = prose.replace(/\]\([^)\s]*\)/g, hidden).replace(/<!--[^]*?-->/g, hidden);
   passages.push({ kind: 'prose', file, line: 1, text: prose });
   return passages;
 }

@@ -22,7 +22,7 @@ export function keys(value: unknown, steps: Steps = []): Steps[] {
   return Object.entries(value).flatMap(([key, item]) => [[...steps, key], ...keys(item, [...steps, key])]);
 }
 
-/** A copy in which the value is of another type: a number in place of a text, a text in place of anything else. */
+/** A copy in which the value is of another type: a number in place of a string, a string in place of anything else. */
 export function withWrongType(object: unknown, steps: Steps): Mutation {
   const copy = structuredClone(object);
   const { holder, last } = holderOf(copy, steps);

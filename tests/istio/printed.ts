@@ -12,7 +12,7 @@ const LARGE = 123_456_789_012_345;
 
 export function printedTests(mesh: MeshUnderTest): void {
   describe('a plugin config as Istio prints it', () => {
-    it('means the same to the module: large numbers, times, and texts with every kind of quote', async () => {
+    it('means the same to the module: large numbers, times, and strings with every kind of quote', async () => {
       const gateway = await mesh.gateway('printed');
       const policy = meshPolicy({ name: 'printed', targets: [gateway.target] });
       const api = policy.apis['printed']!;

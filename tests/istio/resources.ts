@@ -2,7 +2,7 @@ import { validPolicy } from '../../scripts/policy/index.ts';
 import { type EmitOptions, emitResources } from '../../scripts/istio/index.ts';
 import { documents, type KubeObject } from '../../harness/mesh/kubeClient.ts';
 
-/** What rolls a policy out: the texts that `tollgate emit` writes, read as Kubernetes reads them. */
+/** What rolls a policy out: the YAML that `tollgate emit` writes, read as Kubernetes reads them. */
 export function resourcesOf(policy: object, options: EmitOptions): KubeObject[] {
   const { policy: checked } = validPolicy(JSON.stringify(policy), 'mesh.policy.yaml');
   return emitResources(checked, options).flatMap(({ text }) => documents(text));

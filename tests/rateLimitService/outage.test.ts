@@ -20,7 +20,7 @@ const MODES = ['allow', 'deny', 'local-share'] as const;
 type Mode = (typeof MODES)[number];
 /** Far above the policy's 50 ms and far below anything that waits for the service: no measure of speed. */
 const PATIENCE_MS = 1000;
-/** Back-off goes up to ten seconds, and every connection of the service to a Redis that was gone fails once more. */
+/** Backoff goes up to ten seconds, and every connection of the service to a Redis that was gone fails once more. */
 const RECOVERY_MS = 40_000;
 
 /** One Envoy for each failure mode, each with a counter of its own, and one real service behind them. */

@@ -25,7 +25,7 @@ consumers: { acme: { plan: gold, keys: [{ id: a, digest: "${digestOf('acme-secre
 `;
 }
 
-describe('tollgate run with quotas of the whole mesh', { skip: found.skip }, () => {
+describe('tollgate run with mesh-wide quotas', { skip: found.skip }, () => {
   let folder: string;
   let file: string;
   let echo: Echo;

@@ -43,7 +43,7 @@ consumers: { d: { subscriptions: { a: { plan: b, paused: false, limits: {} } }, 
   });
 });
 
-test('compiles quotas of the mesh', () => {
+test('compiles mesh-wide quotas', () => {
   const text = `
 policy: shop
 rateLimitService: { cluster: ratelimit }

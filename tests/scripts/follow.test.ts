@@ -20,7 +20,7 @@ import { scratchFolder } from '../../harness/scratch.ts';
 
 const WAIT_MS = 6000;
 
-/** A followed file, and what became of it: texts with "bad" are refused, as a policy with problems is. */
+/** A followed file, and what became of it: content with "bad" is refused, as a policy with problems is. */
 class Trial {
   readonly heard: string[] = [];
   readonly taken: string[] = [];
@@ -59,7 +59,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Ways to save a text as the file. */
+/** Ways to save content as the file. */
 const saves: Record<string, (file: string, text: string, random: Random) => Promise<void> | void> = {
   inPlace: (file, text) => writeFileSync(file, text),
   inTwoSteps: async (file, text, random) => {

@@ -18,7 +18,7 @@ const KEYS = [
   'tg_globex_8fNq2ZrT1x8mN2b7Lw5QkPlOaZbYcX',
 ];
 
-/** Where a text stands that is no key's place. */
+/** Where a string stands that is no key's place. */
 const PLACES: [place: string, policy: (key: string) => string][] = [
   ["a policy's name", (key) => `policy: ${key}\n`],
   ['a path', (key) => `policy: p\napis: { a: { paths: ["${key}"] } }\n`],

@@ -158,7 +158,7 @@ test('emit makes a ConfigMap in the namespace of the service', () => {
   );
 });
 
-test('emit makes no ConfigMap without quotas of the mesh', async () => {
+test('emit makes no ConfigMap without mesh-wide quotas', async () => {
   const file = scratchFile(folder, readFileSync(SHOP, 'utf8').replace(/, scope: mesh(, onUnavailable: [a-z-]+)?/g, ''));
   assert.deepEqual(
     emitResources(policyOf(readFileSync(file, 'utf8')), { image: IMAGE }).map(({ resource }) => resource.kind),

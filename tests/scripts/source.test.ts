@@ -148,7 +148,7 @@ test('never repeats what stands where a key could be', () => {
   assert.ok(problemsOf(routed).length === 2 && !problemsOf(routed).join('\n').includes(secret));
 });
 
-test('shows control characters and long texts in a form that cannot confuse a terminal', () => {
+test('shows control characters and long strings in a form that cannot confuse a terminal', () => {
   assert.deepEqual(problemsOf(`${VALID}unmatched: "\\e[31m\\u202e${'x'.repeat(100)}"\n`), [
     `p:8: unmatched: must be "deny" or "allow"; found "\\u001b[31m\\u202e${'x'.repeat(54)}…"`,
   ]);
