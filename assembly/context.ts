@@ -112,10 +112,19 @@ function at(slot: u32): Stream {
   return changetype<Stream>(base + <usize>slot * STREAM_BYTES);
 }
 
+// @ts-ignore: decorator
+@inline
+function slotOf(id: u32): Stream {
+  return at(id & (capacity - 1));
+}
+
 /** Context ids begin at 1; 0 marks a free slot. */
 export function openStream(id: u32, rootId: u32): void {
-  while (at(id & (capacity - 1)).id != 0 && capacity < MAX_CAPACITY) grow();
-  const stream = at(id & (capacity - 1));
+  let stream = slotOf(id);
+  while (stream.id != 0 && capacity < MAX_CAPACITY) {
+    grow();
+    stream = slotOf(id);
+  }
   stream.id = id;
   stream.rootId = rootId;
   stream.plan = NONE;
@@ -123,7 +132,7 @@ export function openStream(id: u32, rootId: u32): void {
 
 /** The stream with this id, or null when it is over or its slot has been given away. */
 export function findStream(id: u32): Stream | null {
-  const stream = at(id & (capacity - 1));
+  const stream = slotOf(id);
   return stream.id == id && id != 0 ? stream : null;
 }
 
@@ -160,7 +169,7 @@ function grow(): void {
   for (let i: u32 = 0; i < count; i++) {
     const stream = changetype<Stream>(old + <usize>i * STREAM_BYTES);
     if (stream.id == 0) continue;
-    memory.copy(changetype<usize>(at(stream.id & (capacity - 1))), changetype<usize>(stream), STREAM_BYTES);
+    memory.copy(changetype<usize>(slotOf(stream.id)), changetype<usize>(stream), STREAM_BYTES);
   }
   heap.free(old);
 }

@@ -1,9 +1,9 @@
-import { allocate, resetArena } from "../filter/index";
+import { allocate, forgetWaiter, resetArena } from "../filter/index";
 import { onGrpcClose, onGrpcReceive } from "./callout";
 import { endStream, findRoot, openRoot, openStream } from "./context";
 import { closePolicy, configure, onTick } from "./policy";
 import { Verdict, onRequestHeaders, onRequestTrailers, onResponseHeaders } from "./request";
-import { attend, forgetStream, resumeAnswered } from "./waiting";
+import { attend, resumeAnswered } from "./waiting";
 
 /** What a header callback tells the host to do next. */
 const CONTINUE: u32 = 0;
@@ -70,14 +70,14 @@ export function proxy_on_request_trailers(id: u32, trailerCount: u32): u32 {
 export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   resetArena();
   // A request that waits has no response of ours: the host has answered it, and lets nobody continue it.
-  forgetStream(id);
+  forgetWaiter(id);
   onResponseHeaders(id);
   return 0;
 }
 
 /** The end of a stream or of a root. The host keeps its context for a while, but takes no call about it any more. */
 export function proxy_on_delete(id: u32): void {
-  forgetStream(id);
+  forgetWaiter(id);
   if (endStream(id) || !closePolicy(id)) return;
   // Every object in use hangs on a global.
   __collect();

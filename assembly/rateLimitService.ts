@@ -4,23 +4,19 @@ import {
   CALL_BYTES,
   Call,
   Count,
-  LineState,
-  NONE,
   ServiceState,
   Tables,
   View,
   begin,
-  counterOf,
   end,
   fail,
-  findLine,
   grpcService,
   literal,
   messageOf,
   resetArena,
-  setState,
   settle,
   unclaim,
+  wake,
   writeFormat,
 } from "../filter/index";
 import { CallOwner, MAX_CALLS, NO_STATUS, beginCall, releaseCalls } from "./callout";
@@ -194,12 +190,4 @@ function callTimeoutMilliseconds(tables: Tables): i32 {
     MAX_CALL_MILLISECONDS,
     max(MIN_CALL_MILLISECONDS, tables.rateLimitService.timeoutMilliseconds * CALL_TIMEOUTS),
   );
-}
-
-/** Those who wait for a counter of the call have reason to try again. */
-function wake(call: Call): void {
-  for (let i = 0; i < call.count; i++) {
-    const line = findLine(counterOf(call, i).consumerId, counterOf(call, i).meter);
-    if (line != NONE) setState(line, LineState.Ready);
-  }
 }

@@ -20,19 +20,32 @@ export {
   Claim,
   Counter,
   MAX_CALL_COUNTERS,
-  Prospect,
   claim,
   counterOf,
-  prospect,
   unclaim,
 } from "./rateLimitService/call";
 export { grpcService, messageOf } from "./rateLimitService/message";
 export { Verdict as AnswerVerdict } from "./rateLimitService/answer";
-export { isAnswered } from "./rateLimitService/draw";
 export { fail, settle } from "./rateLimitService/settle";
 export { Count, COUNT_COUNT, ServiceState, Tally } from "./rateLimitService/service";
-export { LineState, findLine, firstOf, lines, linesToAsk, setState } from "./waiting/line";
-export { findWaiter, forgetPositions, join, leave, mayWait, nextDue, waitFor, waiters, waiting } from "./waiting/queue";
+export { Line, cannotAsk, fillCall, lineToAsk, linesToAsk, wake } from "./waiting/line";
+export {
+  Turn,
+  Waiter,
+  beginRound,
+  forgetPositions,
+  forgetWaiter,
+  join,
+  leave,
+  lookAtTurn,
+  mayWait,
+  nextTurn,
+  patienceAtEnd,
+  stay,
+  turnLine,
+  turnWaiter,
+  waiting,
+} from "./waiting/queue";
 export { headerCount, headerName, readHeaders } from "./request/headers";
 export { readRequest, isGrpc, isOwnHeader } from "./request/request";
 export { decide, refuseToWait } from "./decision/decide";

@@ -1,70 +1,89 @@
-import { NONE } from "../bytes/rows";
-import { Pool } from "./pool";
-
-/** Where a chain begins and ends, by positions in its pool. */
+/**
+ * Records that stand in chains, doubly linked, so that one joins and leaves in constant time. A record may be in several chains of
+ * different kinds: for each kind it has a `Link`, at an offset that all of its functions are told.
+ */
 @unmanaged
-export class Ends {
-  first: i32;
-  last: i32;
+export class Chain {
+  /** Addresses of records; 0 in an empty chain, which is thus one of zero bytes. */
+  first: usize;
+  last: usize;
 }
 
-/** A record's place in a chain. */
+/** A record's place in a chain: the addresses of its neighbours, or 0. */
 @unmanaged
-export class Link {
-  previous: i32;
-  next: i32;
+class Link {
+  previous: usize;
+  next: usize;
 }
 
-export function clearEnds(ends: Ends): void {
-  ends.first = NONE;
-  ends.last = NONE;
+export const CHAIN_BYTES: usize = 8;
+
+// @ts-ignore: decorator
+@inline
+function linkOf(record: usize, offset: usize): Link {
+  return changetype<Link>(record + offset);
+}
+
+export function nextIn(record: usize, offset: usize): usize {
+  return linkOf(record, offset).next;
+}
+
+export function previousIn(record: usize, offset: usize): usize {
+  return linkOf(record, offset).previous;
+}
+
+/** Puts a record behind another one of the chain; 0 puts it first. */
+export function insertAfter(chain: Chain, other: usize, record: usize, offset: usize): void {
+  const next = other == 0 ? chain.first : nextIn(other, offset);
+  const link = linkOf(record, offset);
+  link.previous = other;
+  link.next = next;
+  if (other == 0) chain.first = record;
+  else linkOf(other, offset).next = record;
+  if (next == 0) chain.last = record;
+  else linkOf(next, offset).previous = record;
+}
+
+export function remove(chain: Chain, record: usize, offset: usize): void {
+  const previous = previousIn(record, offset);
+  const next = nextIn(record, offset);
+  if (previous == 0) chain.first = next;
+  else linkOf(previous, offset).next = next;
+  if (next == 0) chain.last = previous;
+  else linkOf(next, offset).previous = previous;
 }
 
 /**
- * Chains of one kind over the records of a pool, doubly linked: a record joins and leaves in constant time. `link` is the offset
- * of the record's `Link` for chains of this kind.
+ * A fixed number of records, taken and given back one by one. The memory is there from the first `take` on and stays, so nothing is
+ * allocated while requests wait. A free record holds the address of the next one in its first four bytes.
  */
-export class Chains<T> {
+export class Pool {
+  private isOpen: bool = false;
+  private free: usize = 0;
+
   constructor(
-    private readonly pool: Pool<T>,
-    private readonly link: usize,
+    private readonly capacity: i32,
+    private readonly recordBytes: usize,
   ) {}
 
-  // @ts-ignore: decorator
-  @inline
-  private linkOf(index: i32): Link {
-    return changetype<Link>(changetype<usize>(this.pool.at(index)) + this.link);
+  /** Address of a record of zero bytes, or 0 when all are in use. */
+  take(): usize {
+    if (!this.isOpen) this.open();
+    const record = this.free;
+    if (record == 0) return 0;
+    this.free = load<usize>(record);
+    memory.fill(record, 0, this.recordBytes);
+    return record;
   }
 
-  next(index: i32): i32 {
-    return this.linkOf(index).next;
+  giveBack(record: usize): void {
+    store<usize>(record, this.free);
+    this.free = record;
   }
 
-  previous(index: i32): i32 {
-    return this.linkOf(index).previous;
-  }
-
-  append(ends: Ends, index: i32): void {
-    this.insertAfter(ends, ends.last, index);
-  }
-
-  /** Puts the record behind another one; NONE puts it first. */
-  insertAfter(ends: Ends, other: i32, index: i32): void {
-    const next = other == NONE ? ends.first : this.linkOf(other).next;
-    const link = this.linkOf(index);
-    link.previous = other;
-    link.next = next;
-    if (other == NONE) ends.first = index;
-    else this.linkOf(other).next = index;
-    if (next == NONE) ends.last = index;
-    else this.linkOf(next).previous = index;
-  }
-
-  remove(ends: Ends, index: i32): void {
-    const link = this.linkOf(index);
-    if (link.previous == NONE) ends.first = link.next;
-    else this.linkOf(link.previous).next = link.next;
-    if (link.next == NONE) ends.last = link.previous;
-    else this.linkOf(link.next).previous = link.previous;
+  private open(): void {
+    this.isOpen = true;
+    const base = heap.alloc(<usize>this.capacity * this.recordBytes);
+    for (let i = this.capacity - 1; i >= 0; i--) this.giveBack(base + <usize>i * this.recordBytes);
   }
 }
