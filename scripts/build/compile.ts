@@ -6,8 +6,8 @@ import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { BuildError } from './error.ts';
 import { makeFolder } from '../file/makeFolder.ts';
-import { inPackage, packageRoot } from '../file/packageRoot.ts';
-import { modulePath, type BuiltModule } from './module.ts';
+import { inPackage, modulePath, packageRoot } from '../file/packageRoot.ts';
+import type { BuiltModule } from './module.ts';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { BuildError } from './error.ts';
-import { inPackage, isCheckout } from '../file/packageRoot.ts';
+import { inPackage, isCheckout, modulePath } from '../file/packageRoot.ts';
 import type { Ingredient } from './ingredients.ts';
+
+export { modulePath };
 
 export interface BuiltModule {
   /** The wasm file. */
@@ -21,9 +23,6 @@ export interface ShippedModule {
   readonly revision: string | null;
   readonly ingredients: readonly Ingredient[];
 }
-
-/** Where the module is: built in a checkout, brought along in a package. */
-export const modulePath = isCheckout ? inPackage('build', 'tollgate.wasm') : inPackage('dist', 'tollgate.wasm');
 
 /**
  * The module, up to date: in a checkout built anew when its sources have changed, in a package the one inside. Throws a

@@ -7,6 +7,9 @@ export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url
 /** True where the sources are; an installed package holds JavaScript, the module and nothing to build it from. */
 export const isCheckout = import.meta.url.endsWith('.ts');
 
+/** Where the module is: built in a checkout, brought along in a package. */
+export const modulePath = isCheckout ? inPackage('build', 'tollgate.wasm') : inPackage('dist', 'tollgate.wasm');
+
 export function inPackage(...names: string[]): string {
   return join(packageRoot, ...names);
 }

@@ -40,5 +40,3 @@ export {
 } from './schema/policy.ts';
 export { parseUpstream } from './schema/request.ts';
 export { consumerNameRule, encodedConsumer, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE } from './schema/value.ts';
-
-export { loadPolicy } from './input.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { compilePolicy, loadPolicy, readPolicy } from '../../scripts/policy/index.ts';
+import { compilePolicy, readPolicy } from '../../scripts/policy/index.ts';
+import { loadPolicy } from './loadPolicy.ts';
 import { matchesGolden } from './golden.ts';
 
 const EVERYTHING = new URL('./compile/everything.policy.yaml', import.meta.url);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CORE_SCHEMA, load } from 'js-yaml';
-import { compilePolicy, loadPolicy, printProblem, readPolicy, type LoadResult } from '../../scripts/policy/index.ts';
+import { compilePolicy, printProblem, readPolicy, type LoadResult } from '../../scripts/policy/index.ts';
+import { loadPolicy } from './loadPolicy.ts';
 import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';
 
 const PAGE = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8');

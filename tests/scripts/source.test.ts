@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { keyOf } from '../../scripts/key/key.ts';
-import { compilePolicy, loadPolicy, MAX_POLICY_BYTES, printProblem, readPolicy } from '../../scripts/policy/index.ts';
+import { compilePolicy, MAX_POLICY_BYTES, printProblem, readPolicy } from '../../scripts/policy/index.ts';
+import { loadPolicy } from './loadPolicy.ts';
 import { readDocument } from '../../scripts/policy/yaml/document.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 

@@ -1,8 +1,8 @@
-import * as file from '../file/openPolicy.ts';
-import { PolicyProblems } from './problem.ts';
-import type { LoadResult } from './yaml/readPolicy.ts';
+import * as file from '../../scripts/file/openPolicy.ts';
+import { PolicyProblems } from '../../scripts/policy/problem.ts';
+import type { LoadResult } from '../../scripts/policy/yaml/readPolicy.ts';
 
-/** As `openPolicy` of file/openPolicy.ts, but with problems in the result. */
+/** A policy file as `openPolicy` opens it, with problems in the result. */
 export async function loadPolicy(name: string): Promise<LoadResult> {
   try {
     const { policy, warnings, moreWarnings } = await file.openPolicy(name);

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { counted } from '../harness/count/counted.ts';
-import { wasm } from '../scripts/host/module.ts';
-import { currentModule } from '../scripts/build/module.ts';
-import { line, median, spread } from './decide/fit.ts';
-import { withLiftedLimit } from './decide/liftedLimit.ts';
-import { machine, print, type Report, type Row } from './decide/report.ts';
-import { exactCost, MOST_QUOTAS, openSubject } from './decide/subject.ts';
+import { counted } from '../../harness/count/counted.ts';
+import { wasm } from '../../scripts/host/module.ts';
+import { currentModule } from '../../scripts/build/module.ts';
+import { line, median, spread } from './fit.ts';
+import { withLiftedLimit } from './liftedLimit.ts';
+import { machine, print, type Report, type Row } from './report.ts';
+import { exactCost, MOST_QUOTAS, openSubject } from './subject.ts';
 
 const HELP = `npm run bench:decide [-- --quick] [--json]
 
