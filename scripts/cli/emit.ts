@@ -40,7 +40,7 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
 The files' names say the order in which "kubectl apply -f DIR" takes them: a routing table before the plugin that needs it. A table
 keeps the routes that the one in DIR had, because plugin and table reach the proxies at different moments; so write into the
 folder that was applied before. The same policy, options and folder give the same bytes. Files of an earlier emit of the same policy that are no longer needed are
-removed; files that tollgate did not write are never touched. For quotas of the whole mesh there is a ConfigMap too, which the rate
+removed; files that tollgate did not write are never touched. For mesh-wide quotas there is a ConfigMap too, which the rate
 limit service reads (examples/ratelimit).
 Exit code: 0 done, 1 the policy has problems or --check found differences.
 

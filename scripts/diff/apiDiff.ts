@@ -13,7 +13,7 @@ export function apiDifferences(old: PluginConfig, next: PluginConfig): Differenc
       .filter(({ name }) => !after.has(name))
       .map(({ name }): Difference => ({
         subject: `API ${name}`,
-        text: `removed; its requests ${next.unmatched === 'allow' ? 'pass, ungated, unless another API matches them' : 'are refused unless another API matches them'}`,
+        text: `removed; its requests ${next.unmatched === 'allow' ? 'pass, unchecked, unless another API matches them' : 'are refused unless another API matches them'}`,
         effects: [left(next)],
       })),
   ];

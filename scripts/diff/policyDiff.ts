@@ -26,7 +26,7 @@ function unmatchedChange(old: PluginConfig, next: PluginConfig): Difference[] {
     return [
       {
         subject: SUBJECT,
-        text: 'unmatched deny → allow: requests that match no API pass, ungated',
+        text: 'unmatched deny → allow: requests that match no API pass, unchecked',
         effects: ['widens'],
       },
     ];

@@ -3,7 +3,7 @@ import type { Difference, Effect } from './difference.ts';
 
 const SUBJECT = 'rateLimitService';
 
-/** What differs in where quotas of the whole mesh are counted. */
+/** What differs in where mesh-wide quotas are counted. */
 export function rateLimitServiceDifferences(
   old: RateLimitServiceConfig | undefined,
   next: RateLimitServiceConfig | undefined,

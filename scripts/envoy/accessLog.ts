@@ -15,7 +15,7 @@ export interface AccessEntry {
   tollgate: string | null;
 }
 
-/** JSON, because a text log prints what clients send unescaped. Standard error of Envoy stays for Envoy's own log. */
+/** JSON, because a plain log prints what clients send unescaped. Standard error of Envoy stays for Envoy's own log. */
 export function accessLogOf(): object {
   const json: Record<keyof AccessEntry, string> = {
     time: '%START_TIME%',

@@ -14,7 +14,7 @@ const GONE_MS = 2000;
 
 interface Followed {
   readonly file: string;
-  /** Puts a text in force; throws when it cannot. PolicyProblems and EnvoyError are final, another error is tried again. */
+  /** Puts content in force; throws when it cannot. PolicyProblems and EnvoyError are final, another error is tried again. */
   take(text: string): Promise<void>;
   /** Hears of every text that was refused, and of a file that is gone or cannot be read: once. */
   say(text: string): void;
@@ -118,7 +118,7 @@ async function contentOf(file: string): Promise<Content> {
   }
 }
 
-/** True for a text that is no better at the next try. */
+/** True for content that is no better at the next try. */
 function isFinal(error: unknown): boolean {
   return error instanceof EnvoyError || error instanceof PolicyProblems;
 }

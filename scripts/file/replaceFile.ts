@@ -27,7 +27,7 @@ export interface Place {
   readonly target: string;
   readonly folder: string;
   readonly lock: string;
-  /** Of new texts that wait to be put in the target's place: the same for every process that edits it. */
+  /** Of new contents that wait to replace the target's: the same for every process that edits it. */
   readonly draftPrefix: string;
 }
 

@@ -161,7 +161,7 @@ export function clusterOf(service: Buffer): string | null {
   return name !== '' && /^[A-Za-z0-9._:-]+$/.test(authority) ? name : null;
 }
 
-/** A message of texts and messages with fields of numbers up to 15; null for any other. Lengths up to 16383 bytes. */
+/** A message of strings and messages with fields of numbers up to 15; null for any other. Lengths up to 16383 bytes. */
 function fieldsOf(message: Buffer): Map<number, Buffer> | null {
   const fields = new Map<number, Buffer>();
   for (let at = 0; at < message.length;) {

@@ -46,7 +46,7 @@ export class HeaderMap {
 }
 
 /**
- * Request headers of which Envoy keeps one value: several lines become one, with a comma and no blank between. All other
+ * Request headers of which Envoy keeps one value: several lines become one, with a comma and no space between. All other
  * headers stay lines of their own. `tests/envoy/joinedHeaders.test.ts` holds this list against a real Envoy.
  */
 export const JOINED: ReadonlySet<string> = new Set([

@@ -106,6 +106,6 @@ export function parsePairs(bytes: Buffer): Pair[] {
 
 function text(bytes: Buffer, at: number, length: number): string {
   if (at + length + 1 > bytes.length) throw new HostFault('header pairs: a length points past the end');
-  if (bytes[at + length] !== 0) throw new HostFault('header pairs: no NUL after a text');
+  if (bytes[at + length] !== 0) throw new HostFault('header pairs: no NUL after a string');
   return bytes.toString('latin1', at, at + length);
 }

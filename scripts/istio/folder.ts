@@ -114,7 +114,7 @@ async function removeLeftOver(folder: string): Promise<void> {
   }
 }
 
-/** Texts of the folder's YAML files by name; none where there is no folder yet. */
+/** The content of the folder's YAML files by name; none where there is no folder yet. */
 export async function filesIn(folder: string): Promise<Map<string, string>> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });

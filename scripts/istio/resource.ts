@@ -13,7 +13,7 @@ export interface Resource {
   };
   /** Every kind but a ConfigMap has one. */
   readonly spec?: object;
-  /** Texts by name, of a ConfigMap. */
+  /** Strings by name, of a ConfigMap. */
   readonly data?: Readonly<Record<string, string>>;
 }
 
@@ -32,7 +32,7 @@ export function metadata(policy: string, suffix: string, namespace: string): Res
 const HEADER = '# Emitted by "tollgate emit" from the policy ';
 
 /**
- * A resource as YAML that every reader understands alike. All texts are quoted: to a reader of YAML 1.1, as many tools of
+ * A resource as YAML that every reader understands alike. All strings are quoted: to a reader of YAML 1.1, as many tools of
  * Kubernetes are, a plain `no` is false, `1e3` a number and `12:30` seconds.
  */
 export function yamlOf(resource: Resource, policy: string): string {
@@ -47,7 +47,7 @@ export function yamlOf(resource: Resource, policy: string): string {
   }`;
 }
 
-/** A text of several lines as it is; its first line has no indent and its last one ends. */
+/** A string of several lines as it is; its first line has no indent and its last one ends. */
 function blockOf(name: string, text: string): string {
   return `  ${JSON.stringify(name)}: |\n${text.replace(/^(?=.)/gm, '    ')}`;
 }
@@ -73,7 +73,7 @@ const MAX_ANNOTATION_BYTES = 262_144;
 const COPY_NAME = 'kubectl.kubernetes.io/last-applied-configuration';
 const COPY_EXTRA = ',"annotations":{}\n';
 
-/** Kubernetes' bound on the texts of a ConfigMap. */
+/** Kubernetes' bound on the strings of a ConfigMap. */
 export const MAX_CONFIG_MAP_BYTES = 1_048_576;
 
 /** The largest object that client-side apply takes. */

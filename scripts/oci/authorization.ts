@@ -220,7 +220,7 @@ class Secrets {
     for (const form of forms) this.known.add(form);
   }
 
-  /** The text without any of them. To be called before a text is cut: half a secret is not found. */
+  /** The text without any of them. To be called before a string is cut: half a secret is not found. */
   redact = (text: string): string => {
     let result = text;
     for (const secret of [...this.known].sort((a, b) => b.length - a.length)) result = result.replaceAll(secret, '***');

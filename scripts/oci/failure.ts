@@ -39,7 +39,7 @@ export async function retrying<T>(attempt: () => Promise<T>, { policy, signal, n
         throw new OciError(
           `${error.message}; it asks to come back in ${Math.ceil((error.retryAfterMs ?? 0) / 1000)} s`,
         );
-      const waitMs = error.retryAfterMs ?? backOffMs(tried, policy);
+      const waitMs = error.retryAfterMs ?? backoffMs(tried, policy);
       note(`${error.message}; trying again in ${(waitMs / 1000).toFixed(1)} s`);
       await sleep(waitMs, undefined, { signal });
     }
@@ -47,7 +47,7 @@ export async function retrying<T>(attempt: () => Promise<T>, { policy, signal, n
 }
 
 /** Twice as long each time, less up to half of it: pushes that failed together do not come back together. */
-export function backOffMs(tried: number, policy: RetryPolicy, random: () => number = Math.random): number {
+export function backoffMs(tried: number, policy: RetryPolicy, random: () => number = Math.random): number {
   return Math.min(policy.longestWaitMs, policy.firstWaitMs * 2 ** (tried - 1)) * (1 - random() / 2);
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OciError, Transient } from '../../scripts/oci/error.ts';
 import { Progress } from '../../scripts/cli/progress.ts';
-import { backOffMs, RETRY, retryAfterMs, retrying, type RetryPolicy } from '../../scripts/oci/failure.ts';
+import { backoffMs, RETRY, retryAfterMs, retrying, type RetryPolicy } from '../../scripts/oci/failure.ts';
 
 const quick: RetryPolicy = { attempts: 3, firstWaitMs: 1, longestWaitMs: 2, longestRetryAfterMs: 1000 };
 
@@ -61,11 +61,11 @@ test('Ctrl-C ends a wait', async () => {
 
 test('waits double up to a bound, and chance takes off up to half', () => {
   assert.deepEqual(
-    [1, 2, 3, 4, 5, 6, 7].map((tried) => backOffMs(tried, RETRY, () => 0)),
+    [1, 2, 3, 4, 5, 6, 7].map((tried) => backoffMs(tried, RETRY, () => 0)),
     [500, 1000, 2000, 4000, 8000, 10_000, 10_000],
   );
   assert.equal(
-    backOffMs(1, RETRY, () => 1),
+    backoffMs(1, RETRY, () => 1),
     250,
   );
 });

@@ -24,10 +24,10 @@ const VALID = {
   },
 };
 
-/** What only a text can have: a value that was read from it no longer tells. */
+/** What only YAML can have: a value that was read from it no longer tells. */
 const OF_TEXT = /^yaml-|^quota-limit-inexact/;
 
-/** Without where the other one of two stands, which a text tells by line and a value by path. */
+/** Without where the other one of two stands, which YAML tells by line and a value by path. */
 function withoutTwin(rule: string): string {
   return rule.replace(/; it stands (?:on|at) [^;]* already$| \((?:line \d+|[^()]*\]|[^() ]*\.[^() ]*)\)$/, '');
 }

@@ -52,7 +52,7 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
   [
     'unmatched',
     [['unmatched', 'allow']],
-    ['policy: unmatched deny → allow: requests that match no API pass, ungated [widens access]'],
+    ['policy: unmatched deny → allow: requests that match no API pass, unchecked [widens access]'],
   ],
   [
     'key sources',
@@ -80,7 +80,7 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
       ['apis.pets.paths', ['/v1', '/v2']],
     ],
     [
-      'policy: unmatched deny → allow: requests that match no API pass, ungated [widens access]',
+      'policy: unmatched deny → allow: requests that match no API pass, unchecked [widens access]',
       'API pets: path /v2 added [narrows access]',
     ],
   ],
@@ -130,7 +130,7 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     ],
   ],
   [
-    'the first upstream, to which ungated requests go',
+    'the first upstream, to which unchecked requests go',
     [['upstreams', { v2: { url: 'http://127.0.0.1:9002' }, v1: { url: 'http://127.0.0.1:9001' } }]],
     [],
   ],
@@ -220,7 +220,7 @@ for (const [what, edits, expected] of table) {
 
 const RATE_LIMIT_SERVICE = { cluster: 'outbound|8081||ratelimit.tollgate.svc.cluster.local' };
 const HOURLY = { limit: 5000, window: 'hour', scope: 'mesh' };
-/** The policy with a quota of the whole mesh on both plans. */
+/** The policy with a mesh-wide quota on both plans. */
 const withMesh = (
   quota: object = HOURLY,
   rateLimitService: object | null = RATE_LIMIT_SERVICE,

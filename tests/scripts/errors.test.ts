@@ -76,7 +76,7 @@ test('what the machine says is told as it is; a mistake of ours shows its place'
     explain(new TypeError('x is undefined'), 'run').text,
     /^tollgate run: internal error\nTypeError: x is undefined\n {4}at /,
   );
-  assert.match(explain('a text', 'run').text, /^tollgate run: internal error\na text\n$/);
+  assert.match(explain('a string', 'run').text, /^tollgate run: internal error\na string\n$/);
 });
 
 test('nothing but the command line knows its errors, its output or its exit codes', () => {

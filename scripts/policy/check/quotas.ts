@@ -49,7 +49,7 @@ function refillNanoseconds(burst: number, limit: number, seconds: number): bigin
   return BigInt(burst) * ((BigInt(seconds) * NANOSECONDS + BigInt(limit) - 1n) / BigInt(limit));
 }
 
-/** Quotas of the whole mesh must be ones that the rate limit service can count. */
+/** Mesh-wide quotas must be ones that the rate limit service can count. */
 export function checkRateLimitService(root: PolicyDraft, report: Report): void {
   for (const plan of root.get('plans').entries) {
     const quotas = plan.get('quotas').entries;

@@ -27,7 +27,7 @@ export function orderedConfig(config: PluginConfig): PluginConfig {
   return ordered(config, '', false) as PluginConfig;
 }
 
-/** The same for a policy, by names in its mappings too. The first upstream has a meaning: ungated requests go there. */
+/** The same for a policy, by names in its mappings too. The first upstream has a meaning: unmatched requests go there. */
 export function orderedPolicy(policy: Policy): Policy {
   const { upstreams, ...rest } = ordered(policy, '', true) as Policy;
   const [first] = Object.keys(policy.upstreams);

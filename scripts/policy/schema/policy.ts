@@ -75,7 +75,7 @@ const when = z
       .refine((headers) => Object.keys(headers).length > 0, { error: 'must name a header' })
       .meta({
         description:
-          'Conditions on request headers; a text is short for { exact: text }. A header sent several times holds when one of its values does.',
+          'Conditions on request headers; a plain string is short for { exact: string }. A header sent several times meets a condition when one of its values does.',
       })
       .optional(),
     methods: filled(
@@ -170,7 +170,9 @@ const consumer = consumerFields
 export const policySchema = z
   .strictObject({
     policy: name("The policy's name; counters and metrics carry it."),
-    unmatched: allowOrDeny('What happens to requests that match no API. deny: 404 no_api. allow: they pass, ungated.'),
+    unmatched: allowOrDeny(
+      'What happens to requests that match no API. deny: 404 no_api. allow: they pass, unchecked.',
+    ),
     keySources: z
       .array(keySource)
       .min(1, { error: 'must hold a key source' })

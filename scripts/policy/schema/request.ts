@@ -144,7 +144,7 @@ const TOKEN = new RegExp(`^[A-Za-z0-9!#$%&'*+.^_\`|~-]{1,${MAX_NAME_BYTES}}$`);
 const REALM = new RegExp(`^(?! )[ !#-[\\]-~]{1,${MAX_NAME_BYTES}}(?<! )$`);
 
 export const HEADER_NAME_RULE = 'must be a header name in lower case';
-export const HEADER_VALUE_RULE = `must be a header value: no control characters, no blanks at its ends, at most ${MAX_VALUE_BYTES} bytes`;
+export const HEADER_VALUE_RULE = `must be a header value: no control characters, no spaces at its ends, at most ${MAX_VALUE_BYTES} bytes`;
 export const REALM_RULE = `must be 1 to ${MAX_NAME_BYTES} printable ASCII characters without '"' and "\\", and without spaces at the ends`;
 export const TOKEN_RULE = "must be a token: letters, digits and !#$%&'*+.^_`|~-";
 
@@ -222,7 +222,7 @@ export function changeableHeader() {
   return headerName().refine((name) => !isFraming(name), { error: 'must not be a header that frames the message' });
 }
 
-/** No control characters: Envoy answers 503 to a request whose header it cannot send. No blanks at the ends: HTTP drops them. */
+/** No control characters: Envoy answers 503 to a request whose header it cannot send. No spaces at the ends: HTTP drops them. */
 export function headerValue() {
   return z
     .string()
@@ -231,7 +231,7 @@ export function headerValue() {
     });
 }
 
-/** A text that stands in quotes as it is. */
+/** A string that stands in quotes as it is. */
 export function realm(description: string) {
   return z.string().regex(REALM, { error: REALM_RULE }).meta({ description });
 }

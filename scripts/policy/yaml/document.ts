@@ -74,7 +74,7 @@ export interface TextProblem {
   readonly found?: string;
 }
 
-/** A text, read as YAML. */
+/** A string, read as YAML. */
 export interface Document {
   /** Absent when the text is no YAML at all. */
   readonly root: Node | null;

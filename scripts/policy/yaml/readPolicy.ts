@@ -32,7 +32,7 @@ export interface ValidPolicy {
   readonly moreWarnings: number;
 }
 
-/** The policy in a text; throws PolicyProblems that names every problem when it has any. */
+/** The policy in YAML; throws PolicyProblems that names every problem when it has any. */
 export function validPolicy(text: string, fileName: string, nowSeconds?: number): ValidPolicy {
   const result = readPolicy(text, fileName, nowSeconds);
   if (result.policy === null) throw new PolicyProblems(result);
