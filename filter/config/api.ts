@@ -8,12 +8,9 @@ import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeRoute } from "./route";
 import { readAllow, readName, readPath } from "./rule";
+import { DEFAULT_ROUTE, MAX_HOST_BYTES, MAX_MOUNTS } from "./contract";
 import * as Field from "./field";
 
-const MAX_HOST_BYTES = 253;
-/** A request is held against them one after the other. */
-const MAX_MOUNTS = 4096;
-const DEFAULT = literal("default");
 const WILDCARD = literal("*.");
 
 export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
@@ -64,7 +61,7 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   api.id = counterId(API_ID, 0, name);
   api.firstRoute = firstRoute;
   api.routeCount = tables.routes.count - firstRoute;
-  api.defaultRoute = qualify(tables, name, DEFAULT);
+  api.defaultRoute = qualify(tables, name, DEFAULT_ROUTE);
   for (let i = firstRoute; i < tables.routes.count; i++) {
     const route = tables.routes.at(i);
     route.name = qualify(tables, name, route.name);

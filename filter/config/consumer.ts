@@ -5,10 +5,8 @@ import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { readConsumerName, readName } from "./rule";
-import { MAX_EXACT } from "./scalar";
+import { DIGEST_DIGITS, MAX_EXACT } from "./contract";
 import * as Field from "./field";
-
-const DIGEST_HEX_BYTES = 64;
 
 export function decodeConsumers(reader: Reader, tables: Tables, names: Names): void {
   if (!reader.beginArray()) return;
@@ -80,8 +78,8 @@ function decodeKey(reader: Reader, tables: Tables, consumer: i32): void {
 /** The message never repeats the value: somebody may have put the key itself there. */
 function readDigest(reader: Reader, to: usize): void {
   const text = reader.text(0, i32.MAX_VALUE);
-  let good = lengthOf(text) == DIGEST_HEX_BYTES;
-  for (let i = 0; i < DIGEST_HEX_BYTES && good; i += 2) {
+  let good = lengthOf(text) == DIGEST_DIGITS;
+  for (let i = 0; i < DIGEST_DIGITS && good; i += 2) {
     const high = hexDigit(byteAt(text, i));
     const low = hexDigit(byteAt(text, i + 1));
     good = high >= 0 && low >= 0;

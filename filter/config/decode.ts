@@ -8,6 +8,13 @@ import { Names } from "./names";
 import { decodePlan } from "./plan";
 import { Reader } from "./reader";
 import { readAllow, readHeaderName, readName, readRealm, readToken } from "./rule";
+import {
+  MAX_CLUSTER_BYTES,
+  MAX_DOMAIN_BYTES,
+  MAX_KEY_SOURCES,
+  MAX_TIMEOUT_MILLISECONDS,
+  TIMEOUT_MILLISECONDS,
+} from "./contract";
 import * as Field from "./field";
 
 /** The version of the plugin config that this module reads. */
@@ -94,7 +101,6 @@ function decodeVersion(reader: Reader): void {
   }
 }
 
-const MAX_KEY_SOURCES = 8;
 const BEARER = literal("bearer");
 const API_KEY = literal("apikey");
 const AUTHORIZATION_HEADER = literal("authorization");
@@ -142,12 +148,6 @@ function add(reader: Reader, tables: Tables, kind: KeySourceKind, name: View): v
   source.kind = kind;
   source.name = tables.texts.keep(name);
 }
-
-const MAX_CLUSTER_BYTES = 255;
-const MAX_DOMAIN_BYTES = 127;
-/** No request waits longer than this, whatever a config says. */
-const MAX_TIMEOUT_MILLISECONDS: i64 = 1000;
-const TIMEOUT_MILLISECONDS = 50;
 
 export function decodeRateLimitService(reader: Reader, tables: Tables): void {
   const rateLimitService = tables.rateLimitService;

@@ -5,12 +5,8 @@ import { Names } from "./names";
 import { decodeQuota, finishQuota } from "./quota";
 import { Reader } from "./reader";
 import { readName } from "./rule";
+import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import * as Field from "./field";
-
-/** Quotas of one plan; a request's answer names each of them. */
-export const MAX_QUOTAS = 8;
-/** Quotas of one plan that the rate limit service counts: each may cost a request a call. */
-const MAX_MESH_QUOTAS = 3;
 
 export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
   const plan = tables.plans.add();

@@ -5,30 +5,13 @@ import { Tables } from "../tables/tables";
 import { NANOSECONDS, ceilDivide, nominalSeconds } from "../time/window";
 import { Reader } from "./reader";
 import { readName } from "./rule";
-import { MAX_EXACT } from "./scalar";
+import { FAILURE_MODES, MAX_BUCKET_RATE_PER_SECOND, MAX_BURST, MAX_EXACT, MAX_REFILL_DAYS, WINDOWS } from "./contract";
 import * as Field from "./field";
 
-const MAX_BUCKET_RATE_PER_SECOND: i64 = 1_000_000;
-const MAX_BURST: i64 = 1_000_000_000;
-const MAX_REFILL_NANOSECONDS: i64 = 366 * 86400 * NANOSECONDS;
+const MAX_REFILL_NANOSECONDS: i64 = MAX_REFILL_DAYS * 86400 * NANOSECONDS;
 /** Bits of a meter's detail byte, beside its window's number: a bucket is no count, and the mesh's count is not this Envoy's. */
 const BUCKET_DETAIL: u8 = 0x80;
 const MESH_DETAIL: u8 = 0x40;
-/** In the order of WindowKind. */
-const WINDOWS: StaticArray<View> = [
-  literal("second"),
-  literal("minute"),
-  literal("hour"),
-  literal("day"),
-  literal("week"),
-  literal("month"),
-  literal("7d"),
-  literal("30d"),
-];
-const ENVOY = literal("envoy");
-const MESH = literal("mesh");
-/** In the order of FailureMode. */
-const MODES: StaticArray<View> = [Field.DENY, Field.ALLOW, literal("local-share")];
 
 export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): void {
   const index = tables.quotas.count;
@@ -58,10 +41,10 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): v
       quota.perApi = readChoice(reader, Field.CONSUMER, Field.API);
     } else if (reader.is(Field.SCOPE)) {
       seen = reader.mark(seen, 5);
-      if (readChoice(reader, ENVOY, MESH)) quota.kind = QuotaKind.Mesh;
+      if (readChoice(reader, Field.ENVOY, Field.MESH)) quota.kind = QuotaKind.Mesh;
     } else if (reader.is(Field.ON_UNAVAILABLE)) {
       seen = reader.mark(seen, 6);
-      quota.failureMode = <FailureMode>readWord(reader, MODES, literal("must be deny, allow or local-share"));
+      quota.failureMode = <FailureMode>readWord(reader, FAILURE_MODES, literal("must be deny, allow or local-share"));
     } else if (reader.is(Field.LOCAL_SHARE)) {
       seen = reader.mark(seen, 7);
       quota.localShare = reader.integer(1, MAX_EXACT);

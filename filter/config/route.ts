@@ -3,22 +3,8 @@ import { ConditionKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Reader } from "./reader";
 import { readConsumerName, readHeaderName, readHeaderValue, readName, readPath, readToken } from "./rule";
+import { DEFAULT_ROUTE, FRAMING_HEADERS, MAX_ROUTES, MAX_ROUTE_HEADERS } from "./contract";
 import * as Field from "./field";
-
-const MAX_ROUTES = 1024;
-/** Headers that a route may set, and as many that it may remove. */
-const MAX_HEADERS = 64;
-const DEFAULT = literal("default");
-const FRAMING: StaticArray<View> = [
-  literal("host"),
-  literal("content-length"),
-  literal("transfer-encoding"),
-  literal("connection"),
-  literal("te"),
-  literal("upgrade"),
-  literal("trailer"),
-  literal("keep-alive"),
-];
 
 export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): void {
   const index = tables.routes.count;
@@ -58,7 +44,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       route.firstSet = tables.headers.count;
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) {
-        if (i == MAX_HEADERS) reader.fail(literal("at most %d headers"), MAX_HEADERS);
+        if (i == MAX_ROUTE_HEADERS) reader.fail(literal("at most %d headers"), MAX_ROUTE_HEADERS);
         decodeSetHeader(reader, tables);
       }
       route.setCount = tables.headers.count - route.firstSet;
@@ -67,7 +53,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       route.firstRemove = tables.values.count;
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) {
-        if (i == MAX_HEADERS) reader.fail(literal("at most %d headers"), MAX_HEADERS);
+        if (i == MAX_ROUTE_HEADERS) reader.fail(literal("at most %d headers"), MAX_ROUTE_HEADERS);
         tables.values.add().value = tables.texts.keep(readChangeable(reader));
       }
       route.removeCount = tables.values.count - route.firstRemove;
@@ -81,7 +67,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
 
 function readRouteName(reader: Reader, tables: Tables, firstOfApi: i32, index: i32): View {
   const name = readName(reader);
-  if (equals(name, DEFAULT)) reader.fail(literal('the name "default" is the API\'s own'));
+  if (equals(name, DEFAULT_ROUTE)) reader.fail(literal('the name "default" is the API\'s own'));
   for (let i = firstOfApi; i < index; i++) {
     if (equals(tables.routes.at(i).name, name)) reader.fail(literal("a second route named %q"), name);
   }
@@ -162,8 +148,8 @@ function decodeSetHeader(reader: Reader, tables: Tables): void {
 /** A header that a route may change: not one that frames the message. */
 function readChangeable(reader: Reader): View {
   const name = readHeaderName(reader);
-  for (let i = 0; i < FRAMING.length; i++) {
-    if (equals(FRAMING[i], name)) reader.fail(literal("must not be a header that frames the message"));
+  for (let i = 0; i < FRAMING_HEADERS.length; i++) {
+    if (equals(FRAMING_HEADERS[i], name)) reader.fail(literal("must not be a header that frames the message"));
   }
   return name;
 }

@@ -1,13 +1,10 @@
 import { View, byteAt, equals, isTokenByte, lengthOf, literal, startsWith } from "../bytes/view";
 import { isPathCharacter } from "../request/path";
+import { MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_VALUE_BYTES, OWN_PREFIX } from "./contract";
 import { ALLOW, DENY } from "./field";
 import { Reader } from "./reader";
 
 /** Rules for single values of a plugin config. Each reads one value and refuses it with the rule's words. */
-const MAX_NAME_BYTES = 127;
-const MAX_VALUE_BYTES = 4096;
-const MAX_PATH_BYTES = 1024;
-const OWN_PREFIX = literal("x-tollgate-");
 
 /** Letters, digits, `.`, `_`, `@` and `-`: safe in headers, logs, and metric names. */
 export function readName(reader: Reader): View {

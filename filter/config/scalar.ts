@@ -1,10 +1,8 @@
 import { View, hexDigit, lengthOf, pointerOf } from "../bytes/view";
+import { MAX_EXACT } from "./contract";
 
 /** What `readInteger` gives for text that is no JSON number, no whole number, or too large to be exact. */
 export const INVALID_INTEGER: i64 = i64.MIN_VALUE;
-
-/** Largest whole number up to which every double is exact; Istio prints all numbers from doubles. */
-export const MAX_EXACT: i64 = 1 << 53;
 
 /** Where the last number that `readInteger` accepted ended. */
 export let integerEnd: usize = 0;

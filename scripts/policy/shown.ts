@@ -31,9 +31,14 @@ export function shownAt(value: unknown, path: Path, written?: { text: string; is
   if (typeof value === 'object' && value !== null) return 'a mapping';
   if (value === undefined || (value === null && written?.text === '')) return 'nothing';
   if (mayHoldKey(value, path)) return undefined;
-  const text = written?.text ?? (value === null ? 'null' : String(value as number));
+  const text = written?.text ?? textOf(value);
   // quotes would say that it stands in quotes
   return written?.isQuoted || typeof value === 'string' ? quote(text) : shortened(text);
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : 'null';
 }
 
 function mayHoldKey(value: unknown, path: Path): boolean {

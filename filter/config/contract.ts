@@ -1,0 +1,47 @@
+/* Generated from scripts/contract/table.ts; do not edit. `UPDATE_GOLDEN=1 npm test scripts` writes it. */
+import { View, literal } from "../bytes/view";
+import * as Field from "./field";
+
+export const DIGEST_DIGITS = 64;
+export const MAX_BUCKET_RATE_PER_SECOND: i64 = 1000000;
+export const MAX_BURST: i64 = 1000000000;
+export const MAX_CLUSTER_BYTES = 255;
+export const MAX_DOMAIN_BYTES = 127;
+export const MAX_EXACT: i64 = 9007199254740992;
+export const MAX_HOST_BYTES = 253;
+export const MAX_KEY_SOURCES = 8;
+export const MAX_MESH_QUOTAS = 3;
+export const MAX_MOUNTS = 4096;
+export const MAX_NAME_BYTES = 127;
+export const MAX_PATH_BYTES = 1024;
+export const MAX_QUOTAS = 8;
+export const MAX_REFILL_DAYS: i64 = 366;
+export const MAX_ROUTES = 1024;
+export const MAX_ROUTE_HEADERS = 64;
+export const MAX_TIMEOUT_MILLISECONDS: i64 = 1000;
+export const MAX_VALUE_BYTES = 4096;
+export const TIMEOUT_MILLISECONDS = 50;
+
+export const OWN_PREFIX = literal("x-tollgate-");
+export const DEFAULT_ROUTE = literal("default");
+export const WINDOWS: StaticArray<View> = [
+  literal("second"),
+  literal("minute"),
+  literal("hour"),
+  literal("day"),
+  literal("week"),
+  literal("month"),
+  literal("7d"),
+  literal("30d"),
+];
+export const FAILURE_MODES: StaticArray<View> = [Field.DENY, Field.ALLOW, literal("local-share")];
+export const FRAMING_HEADERS: StaticArray<View> = [
+  literal("host"),
+  literal("content-length"),
+  literal("transfer-encoding"),
+  literal("connection"),
+  literal("te"),
+  literal("upgrade"),
+  literal("trailer"),
+  literal("keep-alive"),
+];

@@ -1,0 +1,68 @@
+import * as table from '../contract/table.ts';
+
+/** Bounds that the module counts with in 64 bits. */
+const WIDE: ReadonlySet<string> = new Set([
+  'MAX_EXACT',
+  'MAX_BURST',
+  'MAX_BUCKET_RATE_PER_SECOND',
+  'MAX_REFILL_DAYS',
+  'MAX_TIMEOUT_MILLISECONDS',
+]);
+const NOTE =
+  '/* Generated from scripts/contract/table.ts; do not edit. `UPDATE_GOLDEN=1 npm test scripts` writes it. */';
+const MAX_LINE = 120;
+
+const FIELDS = Object.values(table.OBJECTS).flatMap((fields) => Object.entries<table.Field>(fields));
+const FIELD_WORDS: ReadonlySet<string> = new Set([
+  ...FIELDS.map(([name]) => name),
+  ...FIELDS.flatMap(([, { kind }]) =>
+    kind.type === 'word' && kind.words.length === 2 && kind.words !== table.SCHEMES ? kind.words : [],
+  ),
+]);
+
+/** What the guest's folder has of the table, by path: sources in AssemblyScript. */
+export function guestSources(): Readonly<Record<string, string>> {
+  return { 'filter/config/contract.ts': contractSource(), 'filter/config/field.ts': fieldSource() };
+}
+
+/** Bounds and words. */
+function contractSource(): string {
+  const bounds = Object.entries(table).filter(([, value]) => typeof value === 'number');
+  return `${NOTE}
+import { View, literal } from "../bytes/view";
+import * as Field from "./field";
+
+${bounds.map(([name, value]) => `export const ${name}${WIDE.has(name) ? ': i64' : ''} = ${String(value)};`).join('\n')}
+
+export const OWN_PREFIX = literal("${table.OWN_PREFIX}");
+export const DEFAULT_ROUTE = literal("${table.DEFAULT_ROUTE}");
+${listOf('WINDOWS', table.WINDOWS)}
+${listOf('FAILURE_MODES', table.FAILURE_MODES)}
+${listOf('FRAMING_HEADERS', table.FRAMING_HEADERS)}
+`;
+}
+
+function listOf(name: string, words: readonly string[]): string {
+  // a text stands once in the module where it has one constant
+  const items = words.map((word) => (FIELD_WORDS.has(word) ? `Field.${constantOf(word)}` : `literal("${word}")`));
+  const line = `export const ${name}: StaticArray<View> = [${items.join(', ')}];`;
+  if (line.length <= MAX_LINE) return line;
+  return `export const ${name}: StaticArray<View> = [\n${items.map((item) => `  ${item},\n`).join('')}];`;
+}
+
+/** Names of all fields, and the words of those that are a choice of two. */
+function fieldSource(): string {
+  return `${NOTE}
+import { literal } from "../bytes/view";
+
+${[...FIELD_WORDS].map((name) => `export const ${constantOf(name)} = literal("${name}");`).join('\n')}
+`;
+}
+
+/** What the module calls a field otherwise: ABSENT is no value at all there. */
+const CALLED: Readonly<Record<string, string>> = { absent: 'ABSENT_HEADER', timeoutMilliseconds: 'TIMEOUT' };
+
+/** forwardKey → FORWARD_KEY */
+function constantOf(name: string): string {
+  return CALLED[name] ?? name.replace(/[A-Z]/g, '_$&').toUpperCase();
+}
