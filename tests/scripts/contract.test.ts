@@ -1,5 +1,7 @@
 import { test } from 'node:test';
 import { guestSources } from '../../scripts/build/contract.ts';
+import type * as config from '../../scripts/contract/pluginConfig.ts';
+import type { Field, OBJECTS } from '../../scripts/contract/table.ts';
 import { matchesGolden } from './golden.ts';
 
 for (const [path, source] of Object.entries(guestSources())) {
@@ -7,3 +9,57 @@ for (const [path, source] of Object.entries(guestSources())) {
     matchesGolden(source, new URL(`../../${path}`, import.meta.url));
   });
 }
+
+type NamesOf<T> = T extends unknown ? keyof T : never;
+type NeededIn<F extends Record<string, Field>> = {
+  [K in keyof F]: F[K]['isRequired'] extends true ? K : never;
+}[keyof F];
+type NeededOf<T> = T extends unknown ? { [K in keyof T]-?: object extends Pick<T, K> ? never : K }[keyof T] : never;
+
+/** `true` for a type that has the table's fields and no other, and whose objects have all that the table requires. */
+type Agrees<T, F extends Record<string, Field>> = [NamesOf<T>] extends [keyof F]
+  ? [keyof F] extends [NamesOf<T>]
+    ? [NeededIn<F>] extends [NeededOf<T>]
+      ? true
+      : { missing: Exclude<NeededIn<F>, NeededOf<T>> }
+    : { missing: Exclude<keyof F, NamesOf<T>> }
+  : { unknown: Exclude<NamesOf<T>, keyof F> };
+
+type Item<T> = NonNullable<T> extends readonly (infer I)[] ? I : never;
+type Objects = typeof OBJECTS;
+type Types = {
+  config: config.PluginConfig;
+  keySource: config.KeySourceConfig;
+  rateLimitService: config.RateLimitServiceConfig;
+  api: config.ApiConfig;
+  route: config.RouteConfig;
+  headerCondition: config.HeaderConditionConfig;
+  setHeader: Item<config.RouteConfig['setHeaders']>;
+  plan: config.PlanConfig;
+  quota: config.QuotaConfig;
+  consumer: config.ConsumerConfig;
+  subscription: config.SubscriptionConfig;
+  ownLimit: Item<config.SubscriptionConfig['limits']>;
+  key: config.KeyConfig;
+};
+
+/** Compiles only while the types of the plugin config are the table's. */
+const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } = {
+  config: true,
+  keySource: true,
+  rateLimitService: true,
+  api: true,
+  route: true,
+  headerCondition: true,
+  setHeader: true,
+  plan: true,
+  quota: true,
+  consumer: true,
+  subscription: true,
+  ownLimit: true,
+  key: true,
+};
+
+test('the types of the plugin config have the fields of the table', () => {
+  for (const agrees of Object.values(agreement)) if (!agrees) throw new Error('cannot be');
+});

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { MAX_EXACT, OBJECTS, ONE_OF, type Field, type Kind, type ObjectName } from '../../scripts/contract/table.ts';
+import { acceptsConfig } from '../../scripts/host/index.ts';
+import { modulePath } from '../../scripts/build/module.ts';
+
+const skip = existsSync(modulePath) ? false : 'build/tollgate.wasm is not built';
+const wasm = skip === false ? readFileSync(modulePath) : null;
+
+type Value = Record<string, unknown>;
+
+const DIGEST = '0'.repeat(64);
+const CONFIG = { version: 1, policy: 'p', keySources: [{ header: 'x-key' }], apis: [], plans: [], consumers: [] };
+const SERVICE = { cluster: 'c', domain: 'd' };
+const PLAN = { name: 'b', quotas: [{ name: 'q', limit: 1, window: 'second' }] };
+const API = { name: 'a', paths: ['/'], plans: ['b'] };
+const withRoute = (route: Value): Value => ({
+  ...CONFIG,
+  plans: [PLAN],
+  consumers: [{ name: 'c' }],
+  apis: [{ ...API, routes: [route] }],
+});
+const withConsumer = (consumer: Value): Value => ({ ...CONFIG, plans: [PLAN], apis: [API], consumers: [consumer] });
+
+/** Each object with what it must have and nothing else, and a config around it in which it can stand. */
+const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value) => Value }>> = {
+  config: { least: CONFIG, within: (config) => config },
+  keySource: { least: { header: 'x-key' }, within: (source) => ({ ...CONFIG, keySources: [source] }) },
+  rateLimitService: { least: SERVICE, within: (rateLimitService) => ({ ...CONFIG, rateLimitService }) },
+  api: { least: { name: 'a', paths: ['/'] }, within: (api) => ({ ...CONFIG, plans: [PLAN], apis: [api] }) },
+  route: { least: { name: 'r' }, within: withRoute },
+  headerCondition: { least: { name: 'x', present: true }, within: (one) => withRoute({ name: 'r', headers: [one] }) },
+  setHeader: { least: { name: 'x', value: '' }, within: (one) => withRoute({ name: 'r', setHeaders: [one] }) },
+  plan: { least: { name: 'b' }, within: (plan) => ({ ...CONFIG, plans: [plan] }) },
+  quota: {
+    least: { name: 'q', limit: 1, window: 'second' },
+    within: (quota) => ({ ...CONFIG, rateLimitService: SERVICE, plans: [{ name: 'b', quotas: [quota] }] }),
+  },
+  consumer: { least: { name: 'c' }, within: withConsumer },
+  subscription: { least: { api: 'a', plan: 'b' }, within: (one) => withConsumer({ name: 'c', subscriptions: [one] }) },
+  ownLimit: {
+    least: { quota: 'q', limit: 1 },
+    within: (limit) => withConsumer({ name: 'c', subscriptions: [{ api: 'a', plan: 'b', limits: [limit] }] }),
+  },
+  key: { least: { id: 'k', digest: DIGEST }, within: (key) => withConsumer({ name: 'c', keys: [key] }) },
+};
+
+/** What a field needs beside it before it means anything. */
+const COMPANIONS: Readonly<Record<string, Value>> = {
+  'quota.burst': { limit: 1_000_000 },
+  'quota.onUnavailable': { scope: 'mesh' },
+  'quota.localShare': { scope: 'mesh', onUnavailable: 'local-share' },
+};
+
+/** The module's answer to an object with some fields instead of others: null when it takes it, or why not. */
+function answer(name: ObjectName, fields: Value): string | null {
+  const { least, within } = PLACES[name];
+  const choice = ONE_OF[name] ?? [];
+  const kept = Object.entries(least).filter(
+    ([field]) => !choice.includes(field) || !Object.keys(fields).some((other) => choice.includes(other)),
+  );
+  const result = acceptsConfig(wasm!, JSON.stringify(within({ ...Object.fromEntries(kept), ...fields })));
+  return result.accepted ? null : result.message;
+}
+
+/** True when a field's value was taken; a name that nothing has is another matter. */
+function isTaken(name: ObjectName, field: string, value: unknown): boolean {
+  const share = value === 'local-share' ? { localShare: 1 } : {};
+  const refusal = answer(name, { ...COMPANIONS[`${name}.${field}`], ...share, [field]: value });
+  return refusal === null || /no (?:plan|API|consumer|quota) named/.test(refusal);
+}
+
+/** Strings of a length that follow the field's own form. */
+function stringOf(field: string, bytes: number): string {
+  if (field === 'digest') return '0'.repeat(bytes);
+  return /path|Prefix/.test(field) ? `/${'a'.repeat(bytes)}`.slice(0, bytes) : 'a'.repeat(bytes);
+}
+
+/** Different items for a list. */
+function itemsOf(field: string, of: string, count: number): unknown[] {
+  return Array.from({ length: count }, (_, index) => {
+    const name = `${'abcdefghijklmnopqrstuvwxyz'[index % 26]!}${index}`;
+    if (of === 'string') return field === 'paths' ? `/${name}` : name;
+    if (of === 'keySource') return { header: name };
+    if (of === 'key') return { id: name, digest: String(index).padStart(64, '0') };
+    const { least } = PLACES[of as ObjectName];
+    return 'name' in least ? { ...least, name } : least;
+  });
+}
+
+/** A value that the module must take, and values beyond what it may. */
+function edgesOf(field: string, kind: Kind): { good: unknown[]; bad: unknown[] } {
+  switch (kind.type) {
+    case 'string':
+      return {
+        good: [stringOf(field, kind.least), stringOf(field, kind.most)],
+        bad: [stringOf(field, kind.most + 1), ...(kind.least > 0 ? [stringOf(field, kind.least - 1)] : [])],
+      };
+    case 'word':
+      return { good: [...kind.words], bad: ['', 'none', kind.words[0]!.toUpperCase() + 'x'] };
+    case 'integer':
+      return {
+        good: [kind.least, kind.most],
+        bad: [kind.least - 1, kind.most === MAX_EXACT ? 2 * MAX_EXACT : kind.most + 1, kind.least + 0.5],
+      };
+    case 'boolean':
+      return { good: [true], bad: [] };
+    case 'list': {
+      const most = kind.most ?? Math.max(kind.least, 1);
+      // plans of a route and an API are names of plans, so their lists are tried with the only one there is
+      const isOfNames = kind.of === 'string' && /^(?:plans|consumers)$/.test(field);
+      const lists = [kind.least, most].map((count) => itemsOf(field, kind.of, count));
+      return {
+        good: isOfNames ? [[], [field === 'plans' ? 'b' : 'c']] : lists,
+        bad: [
+          ...(kind.least > 0 ? [[]] : []),
+          ...(kind.most !== undefined ? [itemsOf(field, kind.of, kind.most + 1)] : []),
+        ],
+      };
+    }
+    case 'object':
+      return { good: [PLACES[kind.of as ObjectName].least], bad: [{}] };
+  }
+}
+
+const KINDS_OF_JSON: Readonly<Record<string, unknown>> = {
+  string: 'a',
+  number: 1,
+  boolean: true,
+  list: [],
+  object: {},
+  null: null,
+};
+const JSON_OF: Readonly<Record<Kind['type'], string>> = {
+  string: 'string',
+  word: 'string',
+  integer: 'number',
+  boolean: 'boolean',
+  list: 'list',
+  object: 'object',
+};
+
+for (const name of Object.keys(OBJECTS) as ObjectName[]) {
+  const fields = Object.entries<Field>(OBJECTS[name]);
+  const { least } = PLACES[name];
+
+  test(`the module takes a ${name} with what the table requires, and no other field`, { skip }, () => {
+    assert.equal(answer(name, {}), null);
+    assert.match(answer(name, { unheardOf: 1 })!, /unknown field|one kind|given twice/);
+    const choice = ONE_OF[name] ?? [];
+    for (const [field, { isRequired }] of fields) {
+      if (choice.includes(field)) continue;
+      assert.equal(field in least, isRequired, `${name}.${field} stands in the least ${name}`);
+      if (isRequired) assert.match(answer(name, { [field]: undefined })!, new RegExp(`needs the field "${field}"`));
+    }
+    if (choice.length > 0) {
+      const none = Object.fromEntries(choice.map((field) => [field, undefined]));
+      assert.notEqual(answer(name, none), null, 'none of a choice');
+      const [one, two] = choice.map((field) => [field, edgesOf(field, kindOf(name, field)).good[0]] as const);
+      assert.notEqual(answer(name, Object.fromEntries([one!, two!])), null, 'two of a choice');
+    }
+  });
+
+  for (const [field, { kind }] of fields) {
+    test(`the module and the table agree on ${name}.${field}`, { skip }, () => {
+      const { good, bad } = edgesOf(field, kind);
+      for (const value of good) assert.ok(isTaken(name, field, value), `takes ${shown(value)}`);
+      for (const value of bad) assert.ok(!isTaken(name, field, value), `refuses ${shown(value)}`);
+      for (const [type, value] of Object.entries(KINDS_OF_JSON))
+        if (type !== JSON_OF[kind.type]) assert.ok(!isTaken(name, field, value), `refuses ${type}`);
+    });
+  }
+}
+
+function kindOf(name: ObjectName, field: string): Kind {
+  return (OBJECTS[name] as Readonly<Record<string, Field>>)[field]!.kind;
+}
+
+function shown(value: unknown): string {
+  return JSON.stringify(value).slice(0, 80);
+}
