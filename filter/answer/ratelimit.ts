@@ -21,7 +21,7 @@ export function rateLimitPolicy(tables: Tables, plan: Plan, standings: usize): V
   return plan.policyText;
 }
 
-/** Only a new month and subscriptions with limits of their own make another text necessary. */
+/** Only a new month, or a subscription with limits of its own, needs another value. */
 function isCurrent(tables: Tables, plan: Plan, standings: usize): bool {
   for (let i = 0; i < plan.quotaCount; i++) {
     const quota = tables.quotas.at(plan.firstQuota + i);
@@ -48,10 +48,10 @@ function renew(tables: Tables, plan: Plan, standings: usize): void {
   plan.policyText = view(pointerOf(plan.policyText), lengthOf(text));
 }
 
-/** Most bytes that a quota takes in the text beside its name: `, "";q=999999999999999;w=4294967295`. */
+/** Bytes that a quota takes at most in the value, besides its name: `, "";q=999999999999999;w=4294967295`. */
 const MAX_ITEM_BYTES = 35;
 
-/** Makes room for the texts of all plans. */
+/** Makes room for the values of all plans. */
 export function keepPolicyTexts(tables: Tables): void {
   for (let i = 0; i < tables.plans.count; i++) {
     const plan = tables.plans.at(i);
@@ -62,7 +62,7 @@ export function keepPolicyTexts(tables: Tables): void {
   }
 }
 
-/** Only quotas whose standing is known are named; empty when none is. */
+/** Names only quotas whose standing is known; empty when there is none. */
 export function rateLimit(tables: Tables, plan: Plan, standings: usize): View {
   begin();
   let some = false;

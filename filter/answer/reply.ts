@@ -26,12 +26,12 @@ const BEARER_REALM = literal('Bearer realm="');
 const API_KEY_REALM = literal('ApiKey realm="');
 const QUOTE = literal('"');
 const RETRY_AFTER = literal("retry-after");
-/** Seconds to wait when nobody knows how many. */
+/** Seconds to wait when nobody knows how long it will take. */
 const SOON = literal("1");
 export const RATELIMIT = literal("ratelimit");
 export const RATELIMIT_POLICY = literal("ratelimit-policy");
 
-/** Body of a refusal: an RFC 9457 problem. All texts come from the reason's row or from names, so none needs escaping. */
+/** Body of a refusal: an RFC 9457 problem. All strings come from the reason's row or are names, so none needs escaping. */
 export function problemBody(tables: Tables | null): View {
   const reason = decision.reason;
   begin(512);

@@ -111,14 +111,14 @@ export function equalsLower(v: View, lower: View): bool {
 export function trim(v: View): View {
   let start = 0;
   let end = lengthOf(v);
-  while (start < end && isBlank(byteAt(v, start))) start++;
-  while (end > start && isBlank(byteAt(v, end - 1))) end--;
+  while (start < end && isSpace(byteAt(v, start))) start++;
+  while (end > start && isSpace(byteAt(v, end - 1))) end--;
   return slice(v, start, end);
 }
 
 // @ts-ignore: decorator
 @inline
-export function isBlank(byte: u8): bool {
+export function isSpace(byte: u8): bool {
   return byte == 0x20 || byte == 0x09;
 }
 

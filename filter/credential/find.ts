@@ -30,7 +30,7 @@ export let foundKey: View = ABSENT;
 /** Bit `i` is set when key source `i` held a value: the places to strip. */
 export let foundSources: u32 = 0;
 
-/** Bit `i` is set when key source `i` is a header that came under another spelling, too. */
+/** Bit `i` is set when key source `i` is a header that also came under another spelling. */
 export let otherSpellings: u32 = 0;
 /** Credentials in `Authorization`, whatever their scheme; counted where a source names one. */
 export let credentialCount: i32 = 0;
@@ -38,7 +38,7 @@ export let credentialCount: i32 = 0;
 let ambiguous: bool = false;
 let overlong: bool = false;
 
-/** Looks for a key in all sources of the policy. The same key in two places is one key; two different ones are none. */
+/** Looks for a key in all sources of the policy. The same key in two places is one key; two different keys are an error. */
 export function findKey(tables: Tables): Finding {
   foundKey = ABSENT;
   foundSources = 0;
@@ -112,7 +112,7 @@ function note(value: View, index: i32): void {
   else if (!equals(foundKey, value)) ambiguous = true;
 }
 
-/** Printable ASCII without blanks, at most 4096 bytes. */
+/** Printable ASCII without spaces, at most 4096 bytes. */
 function isWellFormed(key: View): bool {
   const length = lengthOf(key);
   if (length > MAX_KEY_BYTES) return false;

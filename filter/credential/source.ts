@@ -17,13 +17,13 @@ import {
 /** `Authorization` may hold the credentials of several schemes, on lines of their own or joined with commas. */
 export const AUTHORIZATION = literal("authorization");
 
-/** More than anybody sends; the longest lists are the parameters of one Digest or signature. */
+/** More than anybody sends: the longest lists are the parameters of one Digest or signature. */
 export const MAX_CREDENTIALS = 64;
 
 /**
- * `Bearer KEY`: the scheme in any case, blanks, the key. What follows the scheme's name, or an empty view when nothing does;
- * ABSENT for credentials of another scheme, which are somebody else's. Some servers take more than blanks for blanks, so
- * nothing but a longer name makes it another scheme.
+ * `Bearer KEY`: the scheme in any case, spaces, the key. Returns what follows the scheme's name, or an empty view when nothing
+ * does; ABSENT for credentials of another scheme, which are not ours. Some servers read other characters as spaces, so only a
+ * longer name makes it another scheme.
  */
 export function credentialsOf(credentials: View, scheme: View): View {
   const total = lengthOf(credentials);
@@ -41,7 +41,7 @@ export let pairValue: View = ABSENT;
 /** The whole pair as it stands, without its separator. */
 export let pair: View = ABSENT;
 
-/** Reads the pair at `from`; gives where the next one begins, or -1 when there is none at `from`. */
+/** Reads the pair at `from`; returns where the next one begins, or -1 when there is none at `from`. */
 export function nextPair(list: View, from: i32, separator: u8): i32 {
   const length = lengthOf(list);
   if (from > length || (from == length && from > 0) || length == 0) return -1;
@@ -54,7 +54,7 @@ export function nextPair(list: View, from: i32, separator: u8): i32 {
   return end + 1;
 }
 
-/** A query component with its escapes decoded (`+` stays: keys hold no blanks); a broken escape stays as it is. */
+/** A query component with its escapes decoded (`+` stays: keys hold no spaces); a broken escape stays as it is. */
 export function decodeComponent(text: View): View {
   if (indexOf(text, 0x25) < 0) return text;
   const length = lengthOf(text);

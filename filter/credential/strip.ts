@@ -18,7 +18,7 @@ import * as Request from "../request/request";
 
 const COOKIE = literal("cookie");
 
-/** Edits that take the key out of every header and cookie that held one. The query is the path's matter. */
+/** Adds edits that remove the key from every header and cookie that held one. The query is handled with the path. */
 export function stripHeaders(tables: Tables): void {
   let cookies = false;
   let authorization = false;
@@ -41,7 +41,7 @@ function stripHeader(name: View, index: i32): void {
   else removeHeader(name);
 }
 
-/** Takes the credentials of the policy's schemes out of the header; others stay as they are. */
+/** Removes the credentials of the policy's schemes from the header; others stay as they are. */
 function stripAuthorization(tables: Tables): void {
   begin();
   let some = false;
@@ -67,7 +67,7 @@ function isOfPolicy(tables: Tables, credentials: View): bool {
   return false;
 }
 
-/** False for commas and blanks alone. */
+/** False for nothing but commas and spaces. */
 function hasCredentials(list: View): bool {
   for (let i = 0, n = lengthOf(list); i < n; i++) {
     if (isTokenByte(byteAt(list, i))) return true;

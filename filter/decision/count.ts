@@ -3,7 +3,7 @@ import { Tables } from "../tables/tables";
 import { decision } from "./decision";
 import { isAllowed } from "./reason";
 
-/** Adds the decision to the tables' own counters, which the binding hands to the host now and then. */
+/** Adds the decision to the tables' own counters, which the binding passes to the host from time to time. */
 export function countDecision(tables: Tables): void {
   tables.reasonCounts[<i32>decision.reason]++;
   tables.uncounted = true;

@@ -21,7 +21,7 @@ const DIGEST: usize = memory.data(32, 8);
 /**
  * Decides the request whose facts `readHeaders` and `readRequest` hold: `decision` is the answer, the edits are the changes
  * to its headers when it goes on. Spends quota when, and only when, the request is allowed. When `decision.waits` is true
- * nothing is decided yet: the rate limit service must be asked (see quota/mesh), and the request is to be decided anew.
+ * nothing is decided yet: the rate limit service must be asked (see quota/mesh), and the request is to be decided again.
  */
 export function decide(tables: Tables, counters: Counters, nowNanoseconds: i64, patience: Patience): void {
   decision.reset();
@@ -33,7 +33,7 @@ export function decide(tables: Tables, counters: Counters, nowNanoseconds: i64, 
   if (editsOverflowed) decision.reason = Reason.InternalError;
 }
 
-/** Refuses the request just decided, which would have to wait where no more may. Nothing was spent on it. */
+/** Refuses the request just decided: it would have to wait, and no place is free. Nothing was spent on it. */
 export function refuseToWait(): void {
   decision.reason = Reason.TooManyWaiting;
   decision.waits = false;
@@ -69,7 +69,7 @@ function judge(tables: Tables, counters: Counters, now: i64): Reason {
   return subscribe(tables, counters, now);
 }
 
-/** Where no API names the host, a path may say what it likes, as long as it says no other host. */
+/** Where no API names the host, a path may be anything, as long as it cannot be read as another host. */
 function judgeWithoutPath(tables: Tables): Reason {
   if (servesHost(tables)) return Reason.InvalidPath;
   if (!tables.unmatchedAllowed) return Reason.NoApi;
@@ -119,7 +119,7 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
   return spend(tables, counters, number, now);
 }
 
-/** The subscription that names the API; without one the consumer's own plan counts. */
+/** The subscription that names the API; without one, the consumer's own plan applies. */
 function findSubscription(tables: Tables): i32 {
   const consumer = tables.consumers.at(decision.consumer);
   for (let i = consumer.firstSubscription; i < consumer.firstSubscription + consumer.subscriptionCount; i++) {

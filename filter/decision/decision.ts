@@ -8,7 +8,7 @@ export class Decision {
   api: i32 = NONE;
   offer: i32 = NONE;
   consumer: i32 = NONE;
-  /** Public id of the key that was used, also of one that was refused as revoked or expired. */
+  /** Public id of the key that was used, even if it was refused as revoked or expired. */
   keyId: View = ABSENT;
   plan: i32 = NONE;
   /** `<api>/<route>`, or ABSENT. */
@@ -22,7 +22,7 @@ export class Decision {
   retryAfterSeconds: i64 = 0;
   /** True when quotas were looked at, so that their standings can be shown. */
   hasStandings: bool = false;
-  /** True when the request must wait for the rate limit service; the reason is then none yet. */
+  /** True when the request must wait for the rate limit service; there is no reason yet. */
   waits: bool = false;
 
   reset(): void {

@@ -61,7 +61,7 @@ export function mayBeDecidedAlready(): bool {
   return decision.reason == Reason.Unmatched && foreignCount > 0 && editCount == foreignCount;
 }
 
-/** Headers of Tollgate that came from outside, and what would have ours dropped; those set below are replaced anyway. */
+/** Removes Tollgate's headers that came from outside, and whatever would have ours dropped; those set below are replaced anyway. */
 function removeForeignIdentity(): void {
   for (let i = 0; i < headerCount; i++) {
     const name = headerName(i);
@@ -95,8 +95,8 @@ function writeRouteHeaders(tables: Tables, route: Route): void {
 }
 
 /**
- * What is forwarded is what was judged: without dot segments and empty ones, and with the API's prefix as policies write
- * it; the rest in the caller's spelling. Rewritten if the route says so, without the key.
+ * Forwards what was judged: without dot segments and empty ones, with the API's prefix as the policy writes it and the rest in
+ * the caller's spelling. Rewritten if the route says so; without the key.
  */
 function writePath(tables: Tables, route: Route | null): void {
   const query = tables.forwardKey ? Request.query : strippedQuery(tables);
@@ -134,7 +134,7 @@ function writeUnmatchedPath(): void {
   setHeader(PATH, end());
 }
 
-/** A name with the root's dot and one without are the same to us, and two to some servers; so are spellings of an address. */
+/** A name with the root dot and one without are the same to us, but not to every server; so are spellings of an address. */
 function judgedAuthority(): View {
   begin(lengthOf(Request.authority));
   writeView(Request.host);

@@ -15,8 +15,8 @@ export class Keyring {
   }
 
   /**
-   * Makes the index over all keys. Gives NONE, or the number of a key whose digest another key has already; `twin` is
-   * then that other.
+   * Builds the index over all keys. Returns NONE, or the number of a key whose digest another key has already; `twin` is
+   * then that other key.
    */
   build(): i32 {
     const count = this.keys.count;

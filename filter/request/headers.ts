@@ -118,15 +118,15 @@ function areHyphens(xor: u64): bool {
 }
 
 /**
- * A header that came on several lines may come as one value: proxies join lines with commas, and Envoy does so with headers
+ * A header that was sent on several lines may arrive as one value: proxies join lines with commas, and Envoy does so with headers
  * that it knows. A comma in quotes separates as well: a quote may be opened on one line and closed on another.
  */
 export const COMMA: u8 = 0x2c;
 
-/** The part between two commas, with the blanks around it. */
+/** The part between two commas, with the spaces around it. */
 export let member: View = ABSENT;
 
-/** Reads the member at `from`; gives where the next one begins, or -1 when there is none at `from`. */
+/** Reads the member at `from`; returns where the next one begins, or -1 when there is none at `from`. */
 export function nextMember(list: View, from: i32): i32 {
   const length = lengthOf(list);
   if (from > length) return -1;
@@ -150,12 +150,12 @@ class Edit {
   kind: EditKind;
 }
 
-/** A route changes at most 128 headers; the rest is for headers of ours that a client sent. */
+/** A route changes at most 128 headers; the rest is room to remove Tollgate's headers that a client sent. */
 const MAX_EDITS = 512;
 const EDITS: usize = heap.alloc(MAX_EDITS * offsetof<Edit>());
 
 export let editCount: i32 = 0;
-/** True when not every edit found room: the request must not go on with the others. */
+/** True when there was no room for an edit: the request must not go on with only the others. */
 export let editsOverflowed: bool = false;
 
 export function clearEdits(): void {
@@ -176,7 +176,7 @@ export function removeSpellings(name: View): void {
   removeOthers(name, ABSENT);
 }
 
-/** Makes way for a header that is set: servers that know no difference might read another spelling in its place. */
+/** Removes other spellings of a header that is set: servers that do not tell them apart might read one of those instead. */
 export function removeOtherSpellings(name: View): void {
   removeOthers(name, name);
 }

@@ -3,7 +3,7 @@ import { ABSENT, View, byteAt, equalsLower, hexDigit, indexOf, lengthOf, lowerCa
 
 /**
  * The host of an `:authority`: a name of letters, digits, `-` and `_`, an IPv4 address of four numbers, or an IPv6 address in
- * brackets; then, if need be, the root's dot and a port. Whatever else servers take for a host is refused: user names,
+ * brackets; then, if need be, the root's dot and a port. Anything else that servers take for a host is refused: user names,
  * lists (Envoy joins two Host headers), escapes, empty labels, `127.1`.
  */
 const MAX_NAME_BYTES = 253;
@@ -15,7 +15,7 @@ const DOT: u8 = 0x2e;
 export let name: View = ABSENT;
 /** Where the port begins in the authority, with its colon. */
 export let portAt: i32 = 0;
-/** True when the name is spelt in another way than the authority, letters' case aside. */
+/** True when the name is spelt differently from the authority, apart from the case of letters. */
 export let isRespelt: bool = false;
 
 /** Reads an authority; false when it is refused. */
@@ -46,7 +46,7 @@ export function readHost(authority: View): bool {
   if (at == 0 || at > MAX_NAME_BYTES || !isPort(authority, isRespelt ? at + 1 : at)) return false;
   name = slice(authority, 0, at);
   if (upper) name = inLowerCase(name);
-  // Who reads a name that ends in a number reads an address.
+  // Servers read a name that ends in a number as an address.
   return <u32>byteAt(name, label) - 0x30 >= 10 || !isNumber(name, label) || isAddress4(name);
 }
 
@@ -120,7 +120,7 @@ function isAddress4(text: View): bool {
 const GROUP_COUNT = 8;
 const GROUPS: usize = memory.data(16, 2);
 
-/** The address between brackets in its short form, in brackets, or ABSENT when it is none. */
+/** The address between brackets in its short form, in brackets, or ABSENT when it is not an address. */
 export function readAddress(text: View): View {
   return parse(text) ? print() : ABSENT;
 }

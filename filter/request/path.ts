@@ -65,7 +65,7 @@ function resolve(path: View): void {
     if (kind == Segment.Empty) emptyAt = depth;
     else if (kind == Segment.Name) depth++;
     else if (kind == Segment.Parent) {
-      // Who joins slashes first removes a name here, who resolves first the empty segment.
+      // A server that joins slashes first removes a name here; one that resolves dots first removes the empty segment.
       if (depth == emptyAt) return;
       if (depth > 0) depth--;
       judgedEnd = parentOf(judgedStart, judgedEnd);
@@ -110,8 +110,8 @@ function readSegment(segment: usize, end: usize): Segment {
 }
 
 /**
- * Decodes escapes of characters that need none and of `;`, writes the others with upper-case digits; gives the end of what
- * it wrote at `to`, or 0 for what is refused.
+ * Decodes escapes of characters that need none and of `;`, writes the others with upper-case digits; returns the end of what
+ * it wrote at `to`, or 0 for a path that is refused.
  */
 function decode(from: usize, end: usize, to: usize): usize {
   let previous: u8 = 0;
@@ -140,7 +140,7 @@ function decode(from: usize, end: usize, to: usize): usize {
   return to;
 }
 
-/** True for the first two bytes of UTF-8 that is longer than it need be: a way to write `/` and `.` for lenient decoders. */
+/** True for the first two bytes of overlong UTF-8: a way to write `/` and `.` for lenient decoders. */
 function isOverlong(first: u8, second: u8): bool {
   if ((second & 0xc0) != 0x80) return false;
   return (first & 0xfe) == 0xc0 || (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);

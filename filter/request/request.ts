@@ -28,7 +28,7 @@ export let forwardedPath: View = ABSENT;
 export let authority: View = ABSENT;
 /** Its name or address, as policies write it. */
 export let host: View = ABSENT;
-/** False when the authority is none, or could be read as more than one host. */
+/** False when the authority is not a host, or could be read as more than one. */
 export let hasGoodHost: bool = false;
 
 /** Takes the facts from the headers that `readHeaders` read. */

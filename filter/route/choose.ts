@@ -1,4 +1,4 @@
-import { ABSENT, View, byteAt, equals, indexOf, isBlank, lengthOf, slice, startsWith } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, indexOf, isSpace, lengthOf, slice, startsWith } from "../bytes/view";
 import { decision } from "../decision/decision";
 import { Cover, cover, coveredLength } from "../match/cover";
 import { COMMA, findSpelling, headerValue } from "../request/headers";
@@ -6,7 +6,7 @@ import { ConditionKind, HeaderCondition, Route } from "../tables/record";
 import { Tables } from "../tables/tables";
 import * as Request from "../request/request";
 
-/** Members of one header that a condition looks at; a caller may send a header of commas. */
+/** Members of one header that a condition looks at, at most: a caller may send a header full of commas. */
 const MAX_MEMBERS = 64;
 
 /** Puts the first route whose conditions all hold into the decision, or the API's default. */
@@ -35,7 +35,7 @@ function holds(tables: Tables, route: Route): bool {
   return true;
 }
 
-/** Path parameters are looked through here: all readings of them lead to the same API. */
+/** Path parameters are ignored here: all ways to read them lead to the same API. */
 function liesUnder(path: View): bool {
   const found = cover(Request.path, path);
   return found == Cover.Exact || found == Cover.WithoutParameters;
@@ -55,7 +55,7 @@ function refersTo(tables: Tables, first: i32, count: i32, index: i32): bool {
   return false;
 }
 
-/** A header that came several times, on lines or with commas, holds when one of its values does. */
+/** A header that came several times, on several lines or with commas, meets a condition when one of its values does. */
 function headerHolds(tables: Tables, condition: HeaderCondition): bool {
   let at = findSpelling(condition.name);
   if (condition.kind == ConditionKind.Absent) return at < 0;
@@ -83,7 +83,7 @@ function holdsIn(value: View, wanted: View, prefix: bool): bool {
   for (let members = 0; members < MAX_MEMBERS; members++) {
     const comma = indexOf(value, COMMA, start);
     if (comma < 0 && start == 0) return false;
-    if (beginsRun(slice(value, skipBlanks(value, start), lengthOf(value)), wanted, prefix)) return true;
+    if (beginsRun(slice(value, skipSpaces(value, start), lengthOf(value)), wanted, prefix)) return true;
     if (comma < 0) return false;
     start = comma + 1;
   }
@@ -92,12 +92,12 @@ function holdsIn(value: View, wanted: View, prefix: bool): bool {
 
 function beginsRun(rest: View, wanted: View, prefix: bool): bool {
   if (!startsWith(rest, wanted)) return false;
-  const after = skipBlanks(rest, lengthOf(wanted));
+  const after = skipSpaces(rest, lengthOf(wanted));
   return prefix || after == lengthOf(rest) || byteAt(rest, after) == COMMA;
 }
 
-function skipBlanks(value: View, from: i32): i32 {
+function skipSpaces(value: View, from: i32): i32 {
   let at = from;
-  while (at < lengthOf(value) && isBlank(byteAt(value, at))) at++;
+  while (at < lengthOf(value) && isSpace(byteAt(value, at))) at++;
   return at;
 }
