@@ -63,7 +63,10 @@ const suites: Suite[] = [
   // What `npm pack` makes, as a stranger gets it.
   { ...nodeSuite('package', 1), prepare: preparePackage },
   // A real docker engine, on this machine's network and on one of its own.
-  { ...nodeSuite('docker', 1), prepare: () => prepareDocker(isAskedFor('docker'), report) },
+  {
+    ...nodeSuite('docker', 1),
+    prepare: async () => ({ ...(await prepareDocker(isAskedFor('docker'), report)), ...(await preparePackage()) }),
+  },
   // Real registries, and Istio's whole control plane.
   { ...nodeSuite('oci', 1), prepare: components('oci') },
   { ...nodeSuite('istio', 1), prepare: components('istio') },

@@ -21,10 +21,7 @@ export function writeImage(folder: string, { envoy, busybox }: { envoy: string; 
   for (const name of ['usr/local/bin', 'bin', 'etc/envoy', 'tmp']) mkdirSync(join(root, name), { recursive: true });
   chmodSync(join(root, 'tmp'), 0o1777);
   cpSync(envoy, join(root, 'usr/local/bin/envoy'));
-  for (const library of librariesOf(envoy)) {
-    mkdirSync(join(root, dirname(library)), { recursive: true });
-    copyFileSync(realpathSync(library), join(root, library));
-  }
+  copyLibraries(envoy, root);
   copyFileSync(realpathSync(busybox), join(root, 'bin/busybox'));
   for (const name of PROGRAMS) symlinkSync('busybox', join(root, 'bin', name));
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/:/bin/sh\nenvoy:x:101:101::/:/bin/sh\n');
@@ -44,6 +41,14 @@ export const IMPORT = [
   '--change',
   'ENV PATH=/usr/local/bin:/bin',
 ];
+
+/** What the program is linked with, at its place below `root`. */
+export function copyLibraries(program: string, root: string): void {
+  for (const library of librariesOf(program)) {
+    mkdirSync(join(root, dirname(library)), { recursive: true });
+    copyFileSync(realpathSync(library), join(root, library));
+  }
+}
 
 function librariesOf(program: string): string[] {
   const lines = execFileSync('ldd', [program], { encoding: 'utf8' }).split('\n');
