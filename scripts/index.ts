@@ -1,11 +1,17 @@
-/** The library: what docs/library.md describes. Each subject has a sub-path of its own too, with more in it. */
+/** The library: what docs/library.md goes through. Each subject has a sub-path of its own too, with more in it. */
 export {
+  checkPolicy,
   compilePolicy,
+  parsePolicy,
   readPolicy,
   validPolicy,
+  type Finding,
   type LoadResult,
+  type ParsedPolicy,
   type Policy,
+  type PluginConfig,
   type Problem,
   type ValidPolicy,
 } from './policy/index.ts';
-export type { PluginConfig } from './contract/pluginConfig.ts';
+export { emitResources, type EmitOptions, type EmittedFile } from './istio/index.ts';
+export { digestKey, inspectKey, issueKey, type IssuedKey } from './key/index.ts';

@@ -23,7 +23,8 @@ export interface Circumstances {
 
 /** Somebody who has installed the package, as an unprivileged user who may not write into it. */
 export class Stranger {
-  readonly user = process.getuid?.() === 0 ? NOBODY : {};
+  readonly user: { uid: number; gid: number } | { uid?: undefined; gid?: undefined } =
+    process.getuid?.() === 0 ? NOBODY : {};
 
   private constructor(
     /** All that is on this stranger's disk. */
