@@ -4,6 +4,7 @@ import type { Count } from '../harness/suite/count.ts';
 import { runSuite, type Suite } from '../harness/suite/run.ts';
 import { prepareDocker } from './docker/prepare.ts';
 import { preparePackage } from './package/prepare.ts';
+import { prepareWorkflows } from './workflows/prepare.ts';
 import { prepareMesh } from './istio/prepare.ts';
 import { prepareRateLimitService } from './rateLimitService/prepare.ts';
 import { OLDEST_WHEEL, wheel } from '../scripts/envoy/find.ts';
@@ -60,6 +61,8 @@ const suites: Suite[] = [
     ...nodeSuite('rateLimitService', 1),
     prepare: () => prepareRateLimitService(isAskedFor('rateLimitService'), report),
   },
+  // What GitHub runs, as far as that can be told without it.
+  { ...nodeSuite('workflows', 1), prepare: () => prepareWorkflows(isAskedFor('workflows'), report) },
   // What `npm pack` makes, as a stranger gets it.
   { ...nodeSuite('package', 1), prepare: preparePackage },
   // A real docker engine, on this machine's network and on one of its own.

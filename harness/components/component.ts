@@ -4,7 +4,8 @@ import { inPackage } from '../../scripts/file/packageRoot.ts';
 export interface GoComponent {
   readonly from: 'go';
   readonly name: string;
-  readonly module: 'istio' | 'kube' | 'kubectl' | 'crane' | 'ratelimit' | 'fortio' | 'extauthz' | 'compose';
+  readonly module:
+    'istio' | 'kube' | 'kubectl' | 'crane' | 'ratelimit' | 'fortio' | 'extauthz' | 'compose' | 'actionlint';
   readonly package: string;
   readonly tags?: string;
   /** Rough length of a first build on two cores, for a line to whoever waits. */
@@ -78,6 +79,14 @@ export const components = [
     package: 'github.com/docker/compose/v2/cmd',
     firstBuildSeconds: 150,
   },
+  {
+    from: 'go',
+    name: 'actionlint',
+    module: 'actionlint',
+    package: 'github.com/rhysd/actionlint/cmd/actionlint',
+    firstBuildSeconds: 15,
+  },
+  { from: 'debian', name: 'shellcheck', package: 'shellcheck' },
   { from: 'debian', name: 'wrk', package: 'wrk' },
   { from: 'debian', name: 'redis-server', package: 'redis-server' },
   { from: 'debian', name: 'etcd', package: 'etcd-server' },
@@ -94,10 +103,13 @@ export type ComponentName = (typeof components)[number]['name'];
 const BENCH_ONLY: readonly ComponentName[] = ['fortio', 'wrk', 'extauthz'];
 export const DOCKER_COMPONENTS = ['dockerd', 'docker-compose', 'busybox'] as const satisfies readonly ComponentName[];
 
+/** What workflows are read with. */
+export const WORKFLOW_COMPONENTS = ['actionlint', 'shellcheck'] as const satisfies readonly ComponentName[];
+
 /** What tests of registries and meshes need. */
 export const testComponentNames: readonly ComponentName[] = components
   .map(({ name }) => name)
-  .filter((name) => ![...BENCH_ONLY, ...DOCKER_COMPONENTS].includes(name));
+  .filter((name) => ![...BENCH_ONLY, ...DOCKER_COMPONENTS, ...WORKFLOW_COMPONENTS].includes(name));
 
 export const componentNames: readonly ComponentName[] = components.map(({ name }) => name);
 

@@ -8,6 +8,7 @@ import { inPackage, packageRoot } from '../../scripts/file/packageRoot.ts';
 export interface PackageJson {
   readonly name: string;
   readonly version: string;
+  readonly repository: { readonly url: string };
   readonly dependencies: Readonly<Record<string, string>>;
   readonly scripts: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;

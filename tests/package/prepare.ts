@@ -1,6 +1,9 @@
 import { pack } from './packed.ts';
 
-/** What `tests/all.ts` does before this suite: it packs once for all its files. */
+let tarball: string | null = null;
+
+/** What `tests/all.ts` does before suites that need the package: it packs once for all of them. */
 export async function preparePackage(): Promise<Record<string, string>> {
-  return { TOLLGATE_TARBALL: pack() };
+  tarball ??= pack();
+  return { TOLLGATE_TARBALL: tarball };
 }
