@@ -146,7 +146,7 @@ function decodeLimit(reader: Reader, tables: Tables): void {
   reader.need(seen, 1, Field.LIMIT);
 }
 
-/** Fewest bytes that a consumer, key, subscription or limit takes in a document, so that no text can claim more room. */
+/** Fewest bytes that a consumer, key, subscription or limit takes in a document, so that no document can claim more room. */
 const LEAST_CONSUMER_BYTES = 12;
 const LEAST_KEY_BYTES = 80;
 const LEAST_SUBSCRIPTION_BYTES = 20;
@@ -156,8 +156,8 @@ const LEAST_LIMIT_BYTES = 20;
 const MAX_FIELD_BYTES = 6;
 
 /**
- * Counts what is still to be read at `rest`, which begins with the consumers, and makes room for it all at once, what is
- * only for the moment last: tables that grew by doubling would leave holes as large as themselves. A field of the same name
+ * Counts what is still to be read at `rest`, which begins with the consumers, and makes room for all of it at once, for
+ * short-lived records last: tables that grow by doubling would leave holes as large as themselves. A field of the same name
  * elsewhere only makes the room larger.
  */
 export function makeRoom(rest: View, tables: Tables, names: Names): void {

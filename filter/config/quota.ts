@@ -9,7 +9,7 @@ import { FAILURE_MODES, MAX_BUCKET_RATE_PER_SECOND, MAX_BURST, MAX_EXACT, MAX_RE
 import * as Field from "./field";
 
 const MAX_REFILL_NANOSECONDS: i64 = MAX_REFILL_DAYS * 86400 * NANOSECONDS;
-/** Bits of a meter's detail byte, beside its window's number: a bucket is no count, and the mesh's count is not this Envoy's. */
+/** Bits of a meter's detail byte, beside its window's number: a bucket is not a count, and the count of the mesh is not this Envoy's. */
 const BUCKET_DETAIL: u8 = 0x80;
 const MESH_DETAIL: u8 = 0x40;
 
@@ -78,14 +78,14 @@ function setBucket(reader: Reader, quota: Quota): void {
   quota.kind = QuotaKind.Bucket;
 }
 
-/** Gives the quota its meter. The rate limit service counts each plan for itself, so its plan is part of a mesh quota's. */
+/** Gives the quota its meter. The rate limit service counts each plan separately, so the plan is part of a mesh-wide quota's meter. */
 export function finishQuota(quota: Quota, plan: View): void {
   const detail = <u8>quota.window;
   if (quota.kind == QuotaKind.Mesh) quota.meter = joinedId(METER_ID, detail | MESH_DETAIL, plan, SLASH, quota.name);
   else quota.meter = counterId(METER_ID, detail | (quota.kind == QuotaKind.Bucket ? BUCKET_DETAIL : 0), quota.name);
 }
 
-/** The number of the word that stands here. */
+/** The index of the word that the document has here. */
 function readWord(reader: Reader, words: StaticArray<View>, rule: View): i32 {
   const word = reader.text(1, 16);
   for (let i = 0; i < words.length; i++) {

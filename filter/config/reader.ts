@@ -7,7 +7,7 @@ const COLON = literal(": ");
 const TRUE = literal("true");
 const FALSE = literal("false");
 
-/** A text of one byte. */
+/** A string of one byte. */
 function single(byte: u8): View {
   const pointer = allocate(1);
   store<u8>(pointer, byte);
@@ -15,11 +15,11 @@ function single(byte: u8): View {
 }
 
 /**
- * A strict JSON reader that is told what to expect: the decoder asks for an object, a field, a text. So nothing is ever
- * skipped, nesting is only as deep as the decoder goes, and the first surprise is remembered with its place in the
+ * A strict JSON reader that is told what to expect: the decoder asks for an object, a field, a string. So nothing is ever
+ * skipped, nesting is only as deep as the decoder goes, and the first problem is remembered with its place in the
  * document. After a failure every call answers "no more", so decoders need no checks of their own.
  *
- * The reader unescapes texts in place: the document it is given is its own to overwrite.
+ * The reader unescapes strings in place, so it overwrites the document that it is given.
  */
 export class Reader {
   private readonly path: FieldPath = new FieldPath();
@@ -38,7 +38,7 @@ export class Reader {
     return this.problem != ABSENT;
   }
 
-  /** Remembers the first problem; `rule`, with its values put in, says what must hold at the present place. */
+  /** Remembers the first problem; `rule`, with its values filled in, says what must hold at this place. */
   fail(rule: View, a: u64 = 0, b: u64 = 0, c: u64 = 0, d: u64 = 0): void {
     if (this.failed) return;
     begin();
@@ -101,7 +101,7 @@ export class Reader {
 
   /** A string of `minBytes` to `maxBytes` bytes of UTF-8; valid until the document is freed. */
   text(minBytes: i32, maxBytes: i32): View {
-    this.blanks();
+    this.skipSpaces();
     if (!this.at(0x22)) {
       this.fail(literal("must be a text"));
       return ABSENT;
@@ -118,7 +118,7 @@ export class Reader {
 
   /** A whole number between `least` and `most` (at most 2^53), in any notation that JSON allows. */
   integer(least: i64, most: i64): i64 {
-    this.blanks();
+    this.skipSpaces();
     const value = readInteger(this.position, this.end);
     if (value == INVALID_INTEGER || value < least || value > most) {
       this.fail(literal("must be a whole number from %d to %d"), least, most);
@@ -129,20 +129,20 @@ export class Reader {
   }
 
   boolean(): bool {
-    this.blanks();
+    this.skipSpaces();
     if (this.word(TRUE)) return true;
     if (!this.word(FALSE)) this.fail(literal("must be true or false"));
     return false;
   }
 
-  /** Call after the outermost value: nothing but blanks may follow. */
+  /** Call after the outermost value: nothing but whitespace may follow. */
   finish(): void {
-    this.blanks();
+    this.skipSpaces();
     if (this.position < this.end) this.fail(literal("nothing may follow the config"));
   }
 
   private open(bracket: u8, rule: View): bool {
-    this.blanks();
+    this.skipSpaces();
     if (this.failed) return false;
     if (!this.at(bracket)) {
       this.fail(rule);
@@ -156,7 +156,7 @@ export class Reader {
 
   /** Passes the comma between members, or the closing bracket. */
   private separator(closing: u8): bool {
-    this.blanks();
+    this.skipSpaces();
     if (this.failed) return false;
     if (this.at(closing)) {
       this.position++;
@@ -170,7 +170,7 @@ export class Reader {
   }
 
   private expect(byte: u8): bool {
-    this.blanks();
+    this.skipSpaces();
     if (this.at(byte)) {
       this.position++;
       return true;
@@ -190,7 +190,7 @@ export class Reader {
     return this.position < this.end && load<u8>(this.position) == byte;
   }
 
-  private blanks(): void {
+  private skipSpaces(): void {
     while (this.position < this.end) {
       const byte = load<u8>(this.position);
       if (byte != 0x20 && byte != 0x0a && byte != 0x0d && byte != 0x09) return;
@@ -235,7 +235,7 @@ export class Reader {
 }
 
 const MAX_DEPTH = 16;
-/** Of a field name, which may be anything. */
+/** Bytes of a field name that a message shows, which may be anything. */
 const MAX_SHOWN_BYTES = 64;
 const INDEX: u64 = 1 << 63;
 

@@ -79,7 +79,7 @@ function decodeMethods(reader: Reader, tables: Tables): void {
   for (let i = 0; reader.nextItem(i); i++) tables.values.add().value = tables.texts.keep(readToken(reader));
 }
 
-/** Names of plans or of consumers; what is none of the policy's is found when they are resolved. */
+/** Names of plans or of consumers; names that the policy does not have are found when they are resolved. */
 function decodeReferences(reader: Reader, tables: Tables): i32 {
   let count = 0;
   reader.beginArray();

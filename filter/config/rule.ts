@@ -18,7 +18,7 @@ export function readName(reader: Reader): View {
   return name;
 }
 
-/** A consumer's name, with `%` and two digits for each byte that would be no part of one word in a header or a log. */
+/** A consumer's name, with `%` and two digits for each byte that would not be part of one word in a header or a log. */
 export function readConsumerName(reader: Reader): View {
   const name = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(name); i < n; i++) {
@@ -87,7 +87,7 @@ export function readHeaderValue(reader: Reader): View {
   return value;
 }
 
-/** Printable ASCII that stands in quotes as it is. */
+/** Printable ASCII that needs no escapes in quotes. */
 export function readRealm(reader: Reader): View {
   const realm = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(realm); i < n; i++) {
@@ -101,7 +101,7 @@ export function readRealm(reader: Reader): View {
 }
 
 /**
- * A path in the one spelling that judged requests have: begins with `/`, no empty or dot segments, no escapes. No patterns
+ * A path in the one spelling in which requests are judged: begins with `/`, no empty or dot segments, no escapes. No patterns
  * either: `/admin/*` and `/pets/:id` would cover nothing, and leave open what they were meant to close.
  */
 export function readPath(reader: Reader): View {

@@ -1,7 +1,7 @@
 import { View, hexDigit, lengthOf, pointerOf } from "../bytes/view";
 import { MAX_EXACT } from "./contract";
 
-/** What `readInteger` gives for text that is no JSON number, no whole number, or too large to be exact. */
+/** What `readInteger` returns for text that is not a JSON number, not a whole number, or too large to be exact. */
 export const INVALID_INTEGER: i64 = i64.MIN_VALUE;
 
 /** Where the last number that `readInteger` accepted ended. */
@@ -9,7 +9,7 @@ export let integerEnd: usize = 0;
 
 /**
  * Reads a JSON number whose value is whole, in any notation (`1000000`, `1e6`, `1.0E+06`), without rounding. Values beyond
- * 2^53 are refused, because the number that was meant may have been another.
+ * 2^53 are refused, because the number that was meant may be a different one.
  */
 export function readInteger(from: usize, end: usize): i64 {
   let at = from;
@@ -76,7 +76,7 @@ function scaled(value: u64, scale: i32, negative: bool): i64 {
 }
 
 /**
- * Decodes the JSON escape at `from` and writes it to `to` as UTF-8. Gives bytes read in the low 8 bits and bytes written
+ * Decodes the JSON escape at `from` and writes it to `to` as UTF-8. Returns the bytes read in the low 8 bits and the bytes written
  * above them; 0 for an escape that JSON or Unicode does not allow.
  */
 export function readEscape(from: usize, end: usize, to: usize): usize {

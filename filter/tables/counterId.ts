@@ -23,7 +23,7 @@ export function counterId(kind: u8, detail: u8, name: View): u64 {
   return load<u64>(DIGEST);
 }
 
-/** Stands in no name of a policy, so names joined by it stay apart. */
+/** Part of no name in a policy, so names joined by it stay distinct. */
 export const SLASH = literal("/");
 const JOINED: usize = memory.data(256, 8);
 
