@@ -77,8 +77,8 @@ function keep(streamId: u32, root: Root, account: Account): bool {
   const tables = root.tables;
   const counter = noted(bill.dryIndex);
   if (tables == null || !mayWait(counter.consumerId)) return false;
-  const now = currentTimeNanoseconds();
-  join(streamId, root.id, counter, now, now + <i64>tables.rateLimitService.timeoutMilliseconds * 1_000_000);
+  const timeoutNanoseconds = <i64>tables.rateLimitService.timeoutMilliseconds * 1_000_000;
+  join(streamId, root.id, counter, currentTimeNanoseconds(), timeoutNanoseconds);
   account.counters.service.tally.add(Count.Waits, 1);
   root.hurry();
   return true;

@@ -19,7 +19,8 @@ export class Waiter {
   rootId: u32;
   private padding: u32;
   sinceNanoseconds: i64;
-  untilNanoseconds: i64;
+  /** By the steady clock. */
+  deadlineNanoseconds: i64;
   /** A `Link` each: the places in its line, by deadline, and in its bucket. */
   lineLink: u64;
   deadlineLink: u64;
@@ -65,6 +66,20 @@ let looksLeft: i32 = 0;
 /** The first line of the round that had to be left waiting for another worker; 0 before. */
 let firstLeft: usize = 0;
 
+/** How far the steady clock is ahead of the host's, and where it stood last. */
+let aheadNanoseconds: i64 = 0;
+let steadyNanoseconds: i64 = 0;
+
+/**
+ * A clock that stands still when the host's is set back, and then goes on with it: deadlines stay in order, and nobody waits
+ * until the host's clock has caught up.
+ */
+function steady(now: i64): i64 {
+  aheadNanoseconds = max(aheadNanoseconds, steadyNanoseconds - now);
+  steadyNanoseconds = now + aheadNanoseconds;
+  return steadyNanoseconds;
+}
+
 export function beginRound(now: i64): void {
   roundNanoseconds = now;
   turnsLeft = MAX_TURNS;
@@ -78,7 +93,7 @@ export function beginRound(now: i64): void {
  */
 export function nextTurn(): Turn {
   const due = BY_DEADLINE.first;
-  if (turnsLeft > 0 && due != 0 && isDue(changetype<Waiter>(due))) {
+  if (turnsLeft > 0 && due != 0 && steady(roundNanoseconds) >= changetype<Waiter>(due).deadlineNanoseconds) {
     turnsLeft--;
     turnWaiter = changetype<Waiter>(due);
     return Turn.Due;
@@ -105,11 +120,6 @@ export function lookAtTurn(service: ServiceState | null): void {
   else if (!look(turnLine, service, roundNanoseconds) && firstLeft == 0) firstLeft = changetype<usize>(turnLine);
 }
 
-/** A clock that was set back makes everybody due. */
-function isDue(waiter: Waiter): bool {
-  return roundNanoseconds >= waiter.untilNanoseconds || roundNanoseconds < waiter.sinceNanoseconds;
-}
-
 /** What a request that is out of time goes by: were others quicker, does nobody answer, or could nobody ask? */
 export function patienceAtEnd(waiter: Waiter, service: ServiceState): Patience {
   const line = waiter.line;
@@ -130,13 +140,13 @@ export function mayWait(consumerId: u64): bool {
   return waitingOf(consumerId) * 2 < MAX_WAITERS - waiting;
 }
 
-/** Puts a paused stream at the end of the counter's line. */
-export function join(streamId: u32, rootId: u32, counter: Counter, sinceNanoseconds: i64, untilNanoseconds: i64): void {
+/** Puts a paused stream at the end of the counter's line; it may wait there for `timeoutNanoseconds` from now. */
+export function join(streamId: u32, rootId: u32, counter: Counter, now: i64, timeoutNanoseconds: i64): void {
   const waiter = changetype<Waiter>(pool.take());
   waiter.streamId = streamId;
   waiter.rootId = rootId;
-  waiter.sinceNanoseconds = sinceNanoseconds;
-  waiter.untilNanoseconds = untilNanoseconds;
+  waiter.sinceNanoseconds = now;
+  waiter.deadlineNanoseconds = steady(now) + timeoutNanoseconds;
   enter(waiter, openLine(counter, rootId));
   const bucket = bucketOf(streamId);
   insertAfter(bucket, bucket.last, changetype<usize>(waiter), BUCKET_LINK);
@@ -198,7 +208,7 @@ function exit(waiter: Waiter): void {
 /** Deadlines mostly come in order, so the place is at the end or near it. */
 function insertByDeadline(waiter: Waiter): void {
   let before = BY_DEADLINE.last;
-  while (before != 0 && changetype<Waiter>(before).untilNanoseconds > waiter.untilNanoseconds)
+  while (before != 0 && changetype<Waiter>(before).deadlineNanoseconds > waiter.deadlineNanoseconds)
     before = previousIn(before, DEADLINE_LINK);
   insertAfter(BY_DEADLINE, before, changetype<usize>(waiter), DEADLINE_LINK);
 }
