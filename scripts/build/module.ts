@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { BuildError } from './error.ts';
 import { inPackage, isCheckout, modulePath } from '../file/packageRoot.ts';
-import type { Ingredient } from './ingredients.ts';
+import type { Ingredient } from '../oci/sbom.ts';
 
 export { modulePath };
 

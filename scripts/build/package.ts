@@ -2,8 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { inPackage, packageRoot } from '../file/packageRoot.ts';
-import { cleanRevision } from '../oci/product.ts';
-import { installedIngredients } from './ingredients.ts';
+import { cleanRevision, installedIngredients } from './product.ts';
 import { currentModule, type ShippedModule } from './module.ts';
 
 /**

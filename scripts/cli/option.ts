@@ -1,4 +1,4 @@
-import { SBOM_FORMATS, type SbomFormat } from '../oci/sbom.ts';
+import { SBOM_FORMATS, type Annotations, type SbomFormat } from '../oci/index.ts';
 import { UsageError } from './command.ts';
 
 /** The value of a numeric option, or null when it is not given. */
@@ -24,4 +24,22 @@ export function sbomFormat(text: string | undefined): SbomFormat | undefined {
 
 function isFormat(text: string | undefined): text is SbomFormat {
   return SBOM_FORMATS.some((format) => format === text);
+}
+
+const KEY = /^[a-z0-9]+([./_-][a-z0-9]+)*$/;
+
+/** `--annotation KEY=VALUE`, several times. An empty value takes the annotation away. */
+export function withAnnotations(annotations: Annotations, given: readonly string[]): Annotations {
+  const result = { ...annotations };
+  for (const text of given) {
+    const at = text.indexOf('=');
+    const key = text.slice(0, Math.max(at, 0));
+    if (!KEY.test(key))
+      throw new UsageError(
+        `--annotation is KEY=VALUE with a key such as org.opencontainers.image.source; found "${text}"`,
+      );
+    if (at === text.length - 1) delete result[key];
+    else result[key] = text.slice(at + 1);
+  }
+  return result;
 }

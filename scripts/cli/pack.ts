@@ -1,8 +1,9 @@
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { UsageError, type Command, type Io } from './command.ts';
+import type { Command, Io } from './command.ts';
 import { packModule } from '../oci/index.ts';
 import { sbomFormat, withSbomFormat } from './option.ts';
+import { bundleOptions } from './packing.ts';
 import { checkTag } from '../oci/reference.ts';
 
 export const pack: Command = {
@@ -42,18 +43,15 @@ examples:
     });
     const { module, tag } = values;
     const sbom = sbomFormat(values.sbom);
-    if (sbom !== undefined && module !== undefined)
-      throw new UsageError("--sbom says what Tollgate's own module is made of; that is not known of --module");
     checkTag(tag);
-    const packed = await packModule({
+    const options = await bundleOptions({
       layout: values.artifact ? 'artifact' : 'image',
-      out: values.out,
-      tag,
+      module,
+      sbom,
       annotations: values.annotation,
       onBuild: () => io.err('compiling the module …\n'),
-      ...(module === undefined ? {} : { module }),
-      ...(sbom === undefined ? {} : { sbom }),
     });
+    const packed = await packModule({ ...options, out: values.out, tag });
     const path = relative(process.cwd(), packed.path) || '.';
     io.out(
       values.json

@@ -4,6 +4,7 @@ import type { Bundle } from '../oci/bundle.ts';
 import { type CredentialSource, givenCredential } from '../oci/credentials.ts';
 import { bundleModule, pushModule, type Pushed } from '../oci/index.ts';
 import { sbomFormat, withSbomFormat } from './option.ts';
+import { bundleOptions } from './packing.ts';
 import { Progress } from './progress.ts';
 import { readLayout } from '../oci/layout.ts';
 import { isHost, parseReference, type Reference } from '../oci/reference.ts';
@@ -140,13 +141,9 @@ async function bundleFor(
   onBuild: () => void,
 ): Promise<Bundle> {
   if (layout !== undefined) return readLayout(layout, reference.tag);
-  return bundleModule({
-    layout: artifact ? 'artifact' : 'image',
-    annotations,
-    onBuild,
-    ...(module === undefined ? {} : { module }),
-    ...(sbom === undefined ? {} : { sbom }),
-  });
+  return bundleModule(
+    await bundleOptions({ layout: artifact ? 'artifact' : 'image', module, sbom, annotations, onBuild }),
+  );
 }
 
 function describe({ uploaded, changed, tag, moved }: Pushed): string {

@@ -3,7 +3,7 @@ export class OciError extends Error {
   override readonly name: string = 'OciError';
 }
 
-/** A reference, tag or annotation that is not written as the specification has it. The message ends with what was found. */
+/** A reference or tag that is not written as the specification has it. The message ends with what was found. */
 export class InvalidReference extends OciError {
   override readonly name = 'InvalidReference';
 }

@@ -1,5 +1,3 @@
-import { currentModule } from '../build/module.ts';
-import { ownAnnotations, productOf, withGiven } from './product.ts';
 import type { Annotations, Bundle } from './bundle.ts';
 import { type CredentialSource, dockerCredential } from './credentials.ts';
 import { type Digest, endpoint, parseReference } from './reference.ts';
@@ -8,31 +6,32 @@ import { readLayout, writeLayout } from './layout.ts';
 import { pushBundle, type Pushed } from './push.ts';
 import type { Resolve } from './reach.ts';
 import { RETRY, type RetryPolicy } from './failure.ts';
-import { type SbomFormat, withSbom } from './sbom.ts';
+import { type Product, type SbomFormat, withSbom } from './sbom.ts';
 
 export { InvalidReference, OciError, RegistryError } from './error.ts';
 export type { LayoutKind } from './image.ts';
 export type { Pushed } from './push.ts';
-export { SBOM_FORMATS, type SbomFormat } from './sbom.ts';
+export type { Annotations, Bundle } from './bundle.ts';
+export type { Digest } from './reference.ts';
+export { SBOM_FORMATS, type Ingredient, type Product, type SbomFormat } from './sbom.ts';
 
 export interface BundleOptions {
   readonly layout: LayoutKind;
-  /** Another module than the one of this package. Nothing is known about it, so it gets no annotations and no SBOM. */
-  readonly module?: string;
-  readonly sbom?: SbomFormat;
-  /** `KEY=VALUE`, beside or instead of our own. */
-  readonly annotations?: readonly string[];
-  readonly onBuild?: () => void;
+  /** Path of the wasm file, which must be a proxy-wasm module. */
+  readonly module: string;
+  /** Of the manifest, such as `org.opencontainers.image.source`. */
+  readonly annotations?: Annotations;
+  /** Beside the image, as a referrer: an SBOM that says what the module is made of. */
+  readonly sbom?: { readonly format: SbomFormat; readonly product: Product };
 }
 
-/** The module as an image or artifact, in memory. The same module, commit and options give the same bytes. */
-export async function bundleModule(options: BundleOptions): Promise<Bundle> {
-  const { layout, module, sbom, annotations = [] } = options;
-  if (module !== undefined) return bundleOf(layout, await readWasm(module), withGiven({}, annotations));
-  const own: Annotations = withGiven(await ownAnnotations(), annotations);
-  const built = await currentModule(options.onBuild);
-  const bundle = bundleOf(layout, await readWasm(built.path), own);
-  return sbom === undefined ? bundle : withSbom(bundle, sbom, await productOf(built.sha256));
+/**
+ * A module as an image or artifact, in memory. The same module and options give the same bytes. Rejects with an OciError for
+ * a file that cannot be read or is no proxy-wasm module.
+ */
+export async function bundleModule({ layout, module, annotations = {}, sbom }: BundleOptions): Promise<Bundle> {
+  const bundle = bundleOf(layout, await readWasm(module), annotations);
+  return sbom === undefined ? bundle : withSbom(bundle, sbom.format, sbom.product);
 }
 
 export interface Packed {
@@ -45,7 +44,10 @@ export interface Packed {
   readonly referrers: readonly Digest[];
 }
 
-/** Writes the module as an OCI image layout to the folder `out`. */
+/**
+ * Writes a module as an OCI image layout to the folder `out`, which appears whole or not at all; a layout that is there is
+ * replaced. Rejects with an OciError when it cannot be written, or is a folder of something else.
+ */
 export async function packModule(
   options: BundleOptions & { readonly out: string; readonly tag?: string },
 ): Promise<Packed> {
@@ -80,7 +82,10 @@ export interface PushOptions {
   readonly note?: (text: string) => void;
 }
 
-/** Pushes a bundle to `oci://host/repository[:tag]`. */
+/**
+ * Pushes a bundle to `oci://host/repository[:tag]`: what the registry lacks of it, and the tag last. Throws InvalidReference for a
+ * target that is none; rejects with a RegistryError where the registry says no, and with another OciError for all else.
+ */
 export async function pushModule(target: string, bundle: Bundle, options: PushOptions): Promise<Pushed> {
   const reference = parseReference(target);
   const {
@@ -106,7 +111,7 @@ export async function pushModule(target: string, bundle: Bundle, options: PushOp
   });
 }
 
-/** Pushes the image in a layout on disk, with what refers to it. */
+/** Pushes the image in a layout on disk, with what refers to it, as `pushModule` does. */
 export async function pushLayout(target: string, folder: string, options: PushOptions): Promise<Pushed> {
   return pushModule(target, await readLayout(folder, parseReference(target).tag), options);
 }

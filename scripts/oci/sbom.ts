@@ -1,7 +1,27 @@
 import { createHash } from 'node:crypto';
 import { blob, type Bundle, EMPTY, jsonBlob, type Manifest, MANIFEST, plain } from './bundle.ts';
-import type { Ingredient, Role } from '../build/ingredients.ts';
-import type { Product } from './product.ts';
+
+/** A module, as an SBOM describes it. */
+export interface Product {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  /** Hex digest of the wasm file. */
+  readonly sha256: string;
+  readonly ingredients: readonly Ingredient[];
+}
+
+export interface Ingredient {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  /** Package URL: the name that databases of vulnerabilities use. */
+  readonly purl: string;
+  readonly role: Role;
+}
+
+/** `compiled`: its code is in the module. `declarations`: its sources are read, none of its code is in. `tool`: it worked on the module. */
+export type Role = 'compiled' | 'declarations' | 'tool';
 
 export const SBOM_FORMATS = ['cyclonedx', 'spdx'] as const;
 export type SbomFormat = (typeof SBOM_FORMATS)[number];

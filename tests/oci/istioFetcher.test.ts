@@ -10,6 +10,7 @@ import { component, lacking } from '../../harness/registry/component.ts';
 import { place } from '../../harness/registry/place.ts';
 import { program, succeed, type Ended } from '../../harness/registry/program.ts';
 import { RealRegistry } from '../../harness/registry/realRegistry.ts';
+import { bundleOptions } from '../../scripts/cli/packing.ts';
 
 /** The code with which Istio's agent fetches a module, as a program of its own. */
 const FETCHER = 'wasmfetch';
@@ -30,7 +31,11 @@ before(async () => {
   if (skip !== false) return;
   wasm = await currentModule();
   for (const layout of LAYOUTS)
-    pushed[layout] = await pushModule(here.target(`istio/${layout}:1.0`), await bundleModule({ layout }), { signal });
+    pushed[layout] = await pushModule(
+      here.target(`istio/${layout}:1.0`),
+      await bundleModule(await bundleOptions({ layout })),
+      { signal },
+    );
 });
 
 for (const layout of LAYOUTS) {
@@ -79,7 +84,7 @@ test('Istio refuses a reference whose digest is not there', { skip }, async () =
 test('an SBOM beside it changes nothing for Istio', { skip }, async () => {
   const { reference, digest } = await pushModule(
     here.target('istio/described:1.0'),
-    await bundleModule({ layout: 'image', sbom: 'cyclonedx' }),
+    await bundleModule(await bundleOptions({ layout: 'image', sbom: 'cyclonedx' })),
     { signal },
   );
   assert.equal(digest, pushed.image?.digest);
@@ -99,7 +104,7 @@ test(
     const { host } = guarded.registry;
     const { reference } = await pushModule(
       `oci://${host}/private/tollgate:1.0`,
-      await bundleModule({ layout: 'image' }),
+      await bundleModule(await bundleOptions({ layout: 'image' })),
       { signal, credentials: () => Promise.resolve(givenCredential('acme', 'secret')) },
     );
     const secret = (password: string): string => {

@@ -8,13 +8,14 @@ import { gunzipSync } from 'node:zlib';
 import { currentModule } from '../../scripts/build/module.ts';
 import { bundleModule } from '../../scripts/oci/index.ts';
 import { readLayout } from '../../scripts/oci/layout.ts';
-import { cleanRevision } from '../../scripts/oci/product.ts';
+import { cleanRevision } from '../../scripts/build/product.ts';
 import { pack } from '../../scripts/cli/pack.ts';
 import { packageRoot } from '../../scripts/file/packageRoot.ts';
 import { scratchFolder } from '../../harness/scratch.ts';
 import { lacking } from '../../harness/registry/component.ts';
 import { runCommand, type Run } from './runCommand.ts';
 import { moduleBytes, writeModule } from '../../harness/registry/wasmFixture.ts';
+import { bundleOptions } from '../../scripts/cli/packing.ts';
 
 const folder = scratchFolder();
 const module = writeModule(folder);
@@ -172,7 +173,10 @@ for (const [format, mediaType] of [
 
 test('the same module and options give the same bytes', async () => {
   for (const layout of ['image', 'artifact'] as const) {
-    const [one, two] = [await bundleModule({ layout, sbom: 'spdx' }), await bundleModule({ layout, sbom: 'spdx' })];
+    const [one, two] = [
+      await bundleModule(await bundleOptions({ layout, sbom: 'spdx' })),
+      await bundleModule(await bundleOptions({ layout, sbom: 'spdx' })),
+    ];
     assert.deepEqual(one, two);
   }
 });
@@ -181,7 +185,7 @@ test('a layout is read back as it was written', async () => {
   const layout = fresh();
   const options = { layout: 'artifact', sbom: 'cyclonedx' } as const;
   await packed('--artifact', '--sbom', '--out', layout);
-  const [read, made] = [await readLayout(layout), await bundleModule(options)];
+  const [read, made] = [await readLayout(layout), await bundleModule(await bundleOptions(options))];
   assert.deepEqual(read.manifest.descriptor.digest, made.manifest.descriptor.digest);
   assert.deepEqual(
     read.referrers.map(({ manifest }) => manifest.descriptor.digest),

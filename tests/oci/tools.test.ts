@@ -9,6 +9,7 @@ import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { component, lacking } from '../../harness/registry/component.ts';
 import { place } from '../../harness/registry/place.ts';
 import { succeed } from '../../harness/registry/program.ts';
+import { bundleOptions } from '../../scripts/cli/packing.ts';
 
 /** What others' tools say about what we write. */
 const here = await place();
@@ -21,7 +22,11 @@ let module: BuiltModule;
 before(async () => {
   module = await currentModule();
   for (const layout of LAYOUTS) {
-    packed[layout] = await packModule({ layout, out: join(folder, layout), tag: '1.0', sbom: 'cyclonedx' });
+    packed[layout] = await packModule({
+      ...(await bundleOptions({ layout, sbom: 'cyclonedx' })),
+      out: join(folder, layout),
+      tag: '1.0',
+    });
     if (skip === false) await pushLayout(here.target(`tools/${layout}:1.0`), packed[layout].path, { signal });
   }
 });
@@ -51,7 +56,10 @@ for (const layout of LAYOUTS) {
       };
       assert.equal(index.manifests[0]?.digest, packed[layout].digest);
       const raw = await succeed(component('skopeo'), ['inspect', '--raw', '--tls-verify=false', copied]);
-      assert.equal(raw, Buffer.from((await bundleModule({ layout })).manifest.bytes).toString('utf8'));
+      assert.equal(
+        raw,
+        Buffer.from((await bundleModule(await bundleOptions({ layout }))).manifest.bytes).toString('utf8'),
+      );
     },
   );
 }

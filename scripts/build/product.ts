@@ -1,19 +1,9 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { installedIngredients, type Ingredient } from '../build/ingredients.ts';
-import { shippedModule } from '../build/module.ts';
-import { InvalidReference } from './error.ts';
+import { createRequire } from 'node:module';
 import { inPackage, isCheckout, packageRoot } from '../file/packageRoot.ts';
+import type { Ingredient, Product, Role } from '../oci/sbom.ts';
 import { runToEnd } from '../program/run.ts';
-import type { Annotations } from './bundle.ts';
-
-export interface Product {
-  readonly name: string;
-  readonly version: string;
-  readonly license: string;
-  /** Hex digest of the wasm file. */
-  readonly sha256: string;
-  readonly ingredients: readonly Ingredient[];
-}
+import { shippedModule } from './module.ts';
 
 /** What the module of this package is made of: as installed here, or as it was when the package was made. */
 export async function productOf(sha256: string): Promise<Product> {
@@ -39,7 +29,7 @@ interface PackageJson {
 }
 
 /** What the image says about the module that this package builds. No time: the same input gives the same bytes. */
-export async function ownAnnotations(): Promise<Annotations> {
+export async function ownAnnotations(): Promise<Record<string, string>> {
   const about = await packageJson();
   const revision = isCheckout ? await cleanRevision(packageRoot) : (await shippedModule()).revision;
   const source = sourceOf(about);
@@ -56,24 +46,6 @@ export async function ownAnnotations(): Promise<Annotations> {
 function sourceOf({ repository }: PackageJson): string | null {
   const text = typeof repository === 'string' ? repository : repository?.url;
   return text === undefined ? null : text.replace(/^git\+/, '').replace(/\.git$/, '');
-}
-
-const KEY = /^[a-z0-9]+([./_-][a-z0-9]+)*$/;
-
-/** `--annotation KEY=VALUE`, several times. An empty value takes the annotation away. */
-export function withGiven(annotations: Annotations, given: readonly string[]): Annotations {
-  const result = { ...annotations };
-  for (const text of given) {
-    const at = text.indexOf('=');
-    const key = text.slice(0, Math.max(at, 0));
-    if (!KEY.test(key))
-      throw new InvalidReference(
-        `--annotation is KEY=VALUE with a key such as org.opencontainers.image.source; found "${text}"`,
-      );
-    if (at === text.length - 1) delete result[key];
-    else result[key] = text.slice(at + 1);
-  }
-  return result;
 }
 
 /**
@@ -95,4 +67,24 @@ async function git(folder: string, args: string[]): Promise<string | null> {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')));
   const { code, stdout } = await runToEnd('git', ['-C', folder, ...args], { env: { ...env, GIT_OPTIONAL_LOCKS: '0' } });
   return code === 0 ? stdout.trimEnd() : null;
+}
+
+const require = createRequire(import.meta.url);
+
+/** The module has few: the compiler brings its standard library along, host functions are declared by the SDK. */
+const ROLES: readonly (readonly [string, Role])[] = [
+  ['@solo-io/proxy-runtime', 'declarations'],
+  ['assemblyscript', 'compiled'],
+  ['binaryen', 'tool'],
+];
+
+/** What the module is made of, as installed in this checkout. */
+export async function installedIngredients(): Promise<Ingredient[]> {
+  return Promise.all(ROLES.map(([dependency, role]) => ingredient(dependency, role)));
+}
+
+async function ingredient(dependency: string, role: Role): Promise<Ingredient> {
+  const text = await readFile(require.resolve(`${dependency}/package.json`), 'utf8');
+  const { name, version, license } = JSON.parse(text) as { name: string; version: string; license: string };
+  return { name, version, license: license.trim(), purl: `pkg:npm/${name.replace('@', '%40')}@${version}`, role };
 }
