@@ -58,8 +58,9 @@ test('emits Istio resources', async () => {
 
 test('packs the module with its SBOM, to the digest that a checkout packs', async () => {
   const own = JSON.parse(await done('pack', '--json', '--sbom', 'spdx', '--out', 'layout')) as { digest: string };
+  const { bundleOptions } = await import('../../scripts/cli/packing.ts');
   const { bundleModule } = await import('../../scripts/oci/index.ts');
-  const there = await bundleModule({ layout: 'image', sbom: 'spdx' });
+  const there = await bundleModule(await bundleOptions({ layout: 'image', sbom: 'spdx' }));
   assert.equal(own.digest, there.manifest.descriptor.digest);
 });
 
