@@ -9,6 +9,7 @@ import { InvalidReference, OciError } from '../oci/error.ts';
 import { PolicyProblems } from '../policy/problem.ts';
 import { PolicyFileError } from '../policyFile/error.ts';
 import { isUsageError, Refusal } from './command.ts';
+import { unknownOption } from './meant.ts';
 
 /** 1: the answer is no, and the message says all there is to say. 2: wrong usage, with a pointer to `--help`. */
 type ExitCode = 1 | 2;
@@ -36,16 +37,25 @@ export interface Explanation {
   readonly code: ExitCode;
 }
 
-/** An error of the command `name` as people are told of it. The one place where errors become words and exit codes. */
-export function explain(error: unknown, name: string): Explanation {
+/**
+ * An error of the command `name`, which takes the options that stand in its `usage`, as people are told of it. The one place
+ * where errors become words and exit codes.
+ */
+export function explain(error: unknown, name: string, usage = ''): Explanation {
   switch (exitCodeOf(error)) {
     case 1:
       return { text: `${(error as Error).message}\n`, code: 1 };
     case 2:
-      return { text: `tollgate ${name}: ${(error as Error).message}; see tollgate ${name} --help\n`, code: 2 };
+      return { text: `tollgate ${name}: ${misused(error as Error, usage)}; see tollgate ${name} --help\n`, code: 2 };
     case null:
       return { text: `tollgate ${name}: ${unforeseen(error)}\n`, code: 1 };
   }
+}
+
+/** Node's words about an option that is not known advise how to pass it as an argument, which nobody means. */
+function misused({ message }: Error, usage: string): string {
+  const option = /^Unknown option '([^']+)'/.exec(message)?.[1];
+  return option === undefined ? message : unknownOption(option, usage);
 }
 
 /** Null: nobody foresaw the error. */

@@ -56,7 +56,8 @@ const commands: Record<string, { readonly summary: string; readonly load: () => 
 };
 
 function helpText(): string {
-  const rows = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`);
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const rows = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
   return `tollgate: API keys, quotas and header-based routing inside Envoy
 
 usage: tollgate COMMAND [OPTION…]
@@ -84,7 +85,8 @@ export async function main(args: string[], io: Io): Promise<number> {
   }
   const found = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (found === undefined) {
-    io.err(`tollgate: no command "${name}"; see tollgate --help\n`);
+    const { unknownCommand } = await import('./meant.ts');
+    io.err(`tollgate: ${unknownCommand(name, Object.keys(commands))}\n`);
     return 2;
   }
   const command = await found.load();
@@ -96,7 +98,7 @@ export async function main(args: string[], io: Io): Promise<number> {
     return await command.run(rest, io);
   } catch (error) {
     const { explain } = await import('./explain.ts');
-    const { text, code } = explain(error, name);
+    const { text, code } = explain(error, name, command.usage);
     io.err(text);
     return code;
   }

@@ -151,3 +151,40 @@ test('the example policy names its schema for editors', () => {
   const example = readFileSync(new URL('../../examples/petstore.policy.yaml', import.meta.url), 'utf8');
   assert.match(example, /^# yaml-language-server: \$schema=\.\.\/schema\/policy\.schema\.json\n/);
 });
+
+test('--help lists every command, its summary in one column, without loading any', async () => {
+  const { code, out } = await tollgate(['--help']);
+  assert.equal(code, 0);
+  const rows = out.split('\n').filter((line) => /^ {2}[a-z-]+ {2,}\S/.test(line));
+  assert.equal(rows.length, 12);
+  assert.equal(new Set(rows.map((line) => /^ {2}[a-z-]+ +/.exec(line)![0].length)).size, 1);
+  for (const line of out.split('\n')) assert.ok(line.length <= 125, line);
+});
+
+test('a mistyped or renamed command or option is told what was meant', async () => {
+  for (const [args, err] of [
+    [['ledger', 'x'], 'tollgate: the command is called rate-limit-service\n'],
+    [['chekc'], 'tollgate: no command "chekc" (did you mean check?); see tollgate --help\n'],
+    [
+      ['rateLimitService'],
+      'tollgate: no command "rateLimitService" (did you mean rate-limit-service?); see tollgate --help\n',
+    ],
+    [['frobnicate'], 'tollgate: no command "frobnicate"; see tollgate --help\n'],
+    [['constructor'], 'tollgate: no command "constructor"; see tollgate --help\n'],
+    [
+      ['run', '--ledger', 'a:1', 'x'],
+      'tollgate run: the option is called --rate-limit-service; see tollgate run --help\n',
+    ],
+    [['check', '--ledger', 'x'], 'tollgate check: unknown option --ledger; see tollgate check --help\n'],
+    [
+      ['run', '--prot', '1', 'x'],
+      'tollgate run: unknown option --prot (did you mean --port?); see tollgate run --help\n',
+    ],
+    [
+      ['check', '--jsn', 'x'],
+      'tollgate check: unknown option --jsn (did you mean --json?); see tollgate check --help\n',
+    ],
+    [['compile', '-p', 'x'], 'tollgate compile: unknown option -p; see tollgate compile --help\n'],
+  ] as const)
+    assert.deepEqual(await tollgate([...args]), { code: 2, out: '', err }, args.join(' '));
+});

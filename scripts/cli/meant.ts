@@ -1,0 +1,35 @@
+import { closestMatch } from 'leven';
+
+/** What was called otherwise in earlier versions. */
+const RENAMED: Readonly<Record<string, string>> = {
+  ledger: 'rate-limit-service',
+  '--ledger': '--rate-limit-service',
+};
+const MAX_TYPOS = 3;
+
+/** Why there is no such command, and which one was meant. */
+export function unknownCommand(name: string, known: readonly string[]): string {
+  return renamed(name, 'command', known) ?? `no command "${name}"${hint(name, known)}; see tollgate --help`;
+}
+
+/** Why a command has no such option, and which of those in its usage was meant. */
+export function unknownOption(option: string, usage: string): string {
+  const known = [...usage.matchAll(/(?:^ +(?:-\w, )?|\[)(--[a-z][a-z-]*)/gm)].map(([, name = '']) => name);
+  return renamed(option, 'option', known) ?? `unknown option ${option}${hint(option, known)}`;
+}
+
+function renamed(word: string, kind: string, known: readonly string[]): string | null {
+  const name = Object.hasOwn(RENAMED, word) ? RENAMED[word]! : null;
+  return name !== null && known.includes(name) ? `the ${kind} is called ${name}` : null;
+}
+
+function hint(word: string, known: readonly string[]): string {
+  const maxDistance = Math.min(MAX_TYPOS, Math.floor(squeezed(word).length / 2));
+  const meant = known.find((name) => squeezed(name) === squeezed(word)) ?? closestMatch(word, known, { maxDistance });
+  return meant === undefined ? '' : ` (did you mean ${meant}?)`;
+}
+
+/** `--rateLimitService` and `--rate-limit-service` alike. */
+function squeezed(word: string): string {
+  return word.replaceAll('-', '').toLowerCase();
+}
