@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { issue, type Issued } from '../policyFile/issue.ts';
-import { digestOf, inspectKey, unusableRule } from '../key/key.ts';
+import { digestKey, inspectKey } from '../key/index.ts';
 import { listKeys, printKeys } from './keyList.ts';
 import { promptForKey } from './prompt.ts';
 import { revoke } from '../policyFile/revoke.ts';
@@ -158,11 +158,10 @@ async function runDigest(args: string[], io: Io): Promise<number> {
   if (!values.prompt && process.stdin.isTTY)
     io.err('reading the key from the terminal, where it shows; --prompt hides it. Ctrl-D ends it\n');
   const key = values.prompt ? await promptForKey((question) => io.err(question)) : await keyOnStdin(io);
-  const rule = unusableRule(key);
-  if (rule !== null) throw new Refusal(rule);
+  const digest = digestKey(key);
   if (inspectKey(key) === 'mistyped')
     io.err('warning: the key begins with tg_ but its checksum is wrong; it may be mistyped or cut off\n');
-  io.out(`${digestOf(key)}\n`);
+  io.out(`${digest}\n`);
   return 0;
 }
 

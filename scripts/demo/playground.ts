@@ -3,7 +3,7 @@ import { dockerEnvoy } from '../docker/envoy.ts';
 import { findEnvoy } from '../envoy/find.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { PolicyServer, type Report } from '../envoy/policyServer.ts';
-import { digestOf, newKey } from '../key/key.ts';
+import { issueKey } from '../key/index.ts';
 import type { PluginConfig } from '../policy/index.ts';
 import { type Echo, startEcho } from '../upstream/echo.ts';
 
@@ -86,8 +86,8 @@ class DemoKeys {
   private issued(consumer: string): { id: string; digest: string; key: string } {
     const known = this.keys.get(consumer);
     if (known) return known;
-    const { id, key } = newKey();
-    const issued = { id, digest: digestOf(key).slice('sha256:'.length), key };
+    const { id, key, digest } = issueKey();
+    const issued = { id, digest: digest.slice('sha256:'.length), key };
     this.keys.set(consumer, issued);
     return issued;
   }

@@ -88,7 +88,9 @@ export async function replaceFile(
     await syncFolder(place.folder);
     return true;
   } catch (error) {
-    throw error instanceof FileError ? error : new FileError(`${place.file}: ${writeRule(error)}; nothing was written`);
+    // what `ready` throws is its caller's own
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    throw new FileError(`${place.file}: ${writeRule(error)}; nothing was written`, { cause: error });
   } finally {
     await rm(draft, { force: true }).catch(() => undefined);
   }

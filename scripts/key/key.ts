@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { base62, checksumOf, MAX_KEY_BYTES, SECRET_DIGITS } from '../contract/issuedKey.ts';
+import { KeyError } from './error.ts';
 
 export { inspectKey, MAX_KEY_BYTES } from '../contract/issuedKey.ts';
 
@@ -11,15 +12,21 @@ const ID_BITS = 46n;
 const KEY_BYTES = /^[!-~]*$/;
 
 export interface IssuedKey {
+  /** Public: it may stand in logs and policies. */
   readonly id: string;
+  /** The secret string that the consumer sends, `tg_ID_…`; it is nowhere else. */
   readonly key: string;
+  /** What a policy holds of it: `sha256:` and 64 lower-case hex digits. */
+  readonly digest: string;
 }
 
-/** A new key from the system's random numbers. */
-export function newKey(id: string = newId()): IssuedKey {
-  return { id, key: keyOf(id, randomBytes(SECRET_BYTES)) };
+/** A new key with 160 bits from the system's random numbers. `id`: as a policy takes it, random by default. */
+export function issueKey(id: string = newId()): IssuedKey {
+  const key = keyOf(id, randomBytes(SECRET_BYTES));
+  return { id, key, digest: digestKey(key) };
 }
 
+/** A random id of 8 letters and digits. */
 export function newId(): string {
   const bits = BigInt(`0x${randomBytes(6).toString('hex')}`);
   return base62(bits & ((1n << ID_BITS) - 1n), ID_DIGITS);
@@ -31,8 +38,13 @@ export function keyOf(id: string, secret: Uint8Array): string {
   return body + checksumOf(body);
 }
 
-/** What a policy holds of a key. */
-export function digestOf(key: string): string {
+/**
+ * What a policy holds of a key, of ours or of another system: `sha256:` and the hex SHA-256 of its bytes. Throws KeyError for a
+ * string that no caller could send.
+ */
+export function digestKey(key: string): string {
+  const rule = unusableRule(key);
+  if (rule !== null) throw new KeyError(rule);
   return `sha256:${createHash('sha256').update(key, 'utf8').digest('hex')}`;
 }
 

@@ -2,7 +2,7 @@ import { FileError } from '../file/error.ts';
 import { PolicyFileError } from './error.ts';
 import { PolicyProblems, type Policy } from '../policy/index.ts';
 import { entryOf, type Mapping } from '../policy/yaml/document.ts';
-import { digestOf, newId, newKey } from '../key/key.ts';
+import { issueKey, newId } from '../key/key.ts';
 import { append, appendToFilled, type Edit, layoutOf } from './splice.ts';
 import { editPolicyFile, type PolicyFile } from './change.ts';
 import type { Field, Member } from './render.ts';
@@ -76,12 +76,12 @@ function storedOf({ id, digest, from, until }: Issued): Stored {
 }
 
 function newlyIssued(policy: Policy, { consumer, id: wanted, from, until }: IssueRequest): Issued {
-  const { id, key } = newKey(wanted ?? freshId(policy));
+  const { id, key, digest } = issueKey(wanted ?? freshId(policy));
   return {
     consumer,
     key,
     id,
-    digest: digestOf(key),
+    digest,
     ...(from !== undefined && { from }),
     ...(until !== undefined && { until }),
   };

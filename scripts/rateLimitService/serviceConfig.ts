@@ -1,6 +1,13 @@
 import { dump } from 'js-yaml';
-import { domainOf, encodedConsumer, orderedPolicy, type Policy, type Quota } from '../policy/index.ts';
-import { ownLimits } from './ownLimit.ts';
+import {
+  domainOf,
+  encodedConsumer,
+  Holdings,
+  limitOf,
+  orderedPolicy,
+  type Policy,
+  type Quota,
+} from '../policy/index.ts';
 
 /**
  * The configuration of envoyproxy/ratelimit, as far as we need it. The module asks with the entries plan, quota, api (of a
@@ -22,6 +29,7 @@ interface Descriptor {
 /** Null for a policy without quotas of the whole mesh. The same policy gives the same bytes, in whatever order it is written. */
 export function serviceConfigOf(written: Policy): ServiceConfig | null {
   const policy = orderedPolicy(written);
+  const held = { policy, holdings: new Holdings(policy) };
   const descriptors = Object.entries(policy.plans).flatMap(([plan, { quotas }]): Descriptor[] => {
     const mesh = Object.entries(quotas).filter(([, { scope }]) => scope === 'mesh');
     if (mesh.length === 0) return [];
@@ -32,7 +40,7 @@ export function serviceConfigOf(written: Policy): ServiceConfig | null {
         descriptors: mesh.map(([name, quota]) => ({
           key: 'quota',
           value: name,
-          descriptors: countersOf(policy, plan, name, quota),
+          descriptors: countersOf(held, plan, name, quota),
         })),
       },
     ];
@@ -46,8 +54,13 @@ export function serviceConfigText(config: ServiceConfig, policy: string): string
   return `${header}\n${dump(config, { forceQuotes: true, quoteStyle: 'double', lineWidth: -1, noRefs: true })}`;
 }
 
-function countersOf(policy: Policy, plan: string, name: string, quota: Quota): Descriptor[] {
-  const own = ownLimits(policy, plan, name, quota);
+interface Held {
+  readonly policy: Policy;
+  readonly holdings: Holdings;
+}
+
+function countersOf(held: Held, plan: string, name: string, quota: Quota): Descriptor[] {
+  const own = ownLimits(held, plan, name, quota);
   if (quota.per === 'consumer') return consumersOf(quota, own.get(null));
   const apis = [...own].map(([api, limits]): Descriptor => ({
     key: 'api',
@@ -55,6 +68,29 @@ function countersOf(policy: Policy, plan: string, name: string, quota: Quota): D
     descriptors: consumersOf(quota, limits),
   }));
   return [{ key: 'api', descriptors: consumersOf(quota) }, ...apis];
+}
+
+/**
+ * Limits that consumers have for a quota of the mesh in place of the plan's: by consumer, under null; or under each API, for
+ * a quota that counts them apart. `check` has seen to it that one limit is meant where APIs are counted together.
+ */
+function ownLimits(
+  { policy, holdings }: Held,
+  plan: string,
+  name: string,
+  quota: Quota,
+): Map<string | null, Map<string, number>> {
+  const limits = new Map<string | null, Map<string, number>>();
+  for (const [consumer, holder] of Object.entries(policy.consumers)) {
+    for (const api of Object.keys(holder.subscriptions)) {
+      const holding = holdings.on(holder, api);
+      if (holding?.plan !== plan || limitOf(holding, name, quota.limit) === quota.limit) continue;
+      const place = quota.per === 'api' ? api : null;
+      const own = limits.get(place) ?? new Map<string, number>();
+      limits.set(place, own.set(consumer, limitOf(holding, name, quota.limit)));
+    }
+  }
+  return limits;
 }
 
 /** Every consumer has the plan's limit, but those with one of their own. */

@@ -175,7 +175,7 @@ test('a registry that stops half-way is a clear failure, and the next push sends
   };
   await assert.rejects(
     (await attempt('stopped:1', module)).pushed,
-    new RegExp(`^Error: ${here.proxy.host}: broke the connection \\(\\w+\\); gave up after 4 attempts$`),
+    new RegExp(`^OciError: ${here.proxy.host}: broke the connection \\(\\w+\\); gave up after 4 attempts$`),
   );
   await here.registry.start();
   assert.equal((await stored(here.registry.host, 'stopped', 'manifests/1')).status, 404);
@@ -207,7 +207,7 @@ test('a blob that changes on the way is refused by the registry, and no tag is s
   here.proxy.fault = (seen) => (isUpload(seen) ? { replaceBody: Buffer.from(seen.body).fill(1, 500, 501) } : undefined);
   await assert.rejects(
     (await attempt('changed:1', unseen(5000))).pushed,
-    new RegExp(`^Error: ${here.proxy.host}: upload of sha256:[0-9a-f]{64}: DIGEST_INVALID: .* \\(400\\)$`),
+    new RegExp(`^RegistryError: ${here.proxy.host}: upload of sha256:[0-9a-f]{64}: DIGEST_INVALID: .* \\(400\\)$`),
   );
   assert.equal((await stored(here.registry.host, 'changed', 'manifests/1')).status, 404);
 });

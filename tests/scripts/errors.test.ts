@@ -7,7 +7,7 @@ import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { tollgate } from './fakeIo.ts';
 
 /** Classes that never reach the command line: their callers make something else of them. */
-const INTERNAL = new Set(['NameTooLong', 'HostFault']);
+const INTERNAL = new Set(['NameTooLong', 'Stop', 'HostFault']);
 /** Wrong words of the user; of everything else the answer is no. */
 const USAGE = new Set(['UsageError', 'InvalidReference']);
 

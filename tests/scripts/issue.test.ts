@@ -3,7 +3,7 @@ import { chmodSync, lstatSync, readFileSync, readdirSync, statSync, symlinkSync 
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CORE_SCHEMA, load } from 'js-yaml';
-import { digestOf } from '../../scripts/key/key.ts';
+import { digestKey } from '../../scripts/key/key.ts';
 import { placeOf, replaceFile } from '../../scripts/file/replaceFile.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
@@ -150,7 +150,7 @@ for (const { name, before, after, options } of layouts) {
   test(`writes the digest into ${name}`, async () => {
     const { key, code, err, text } = await issueTo(before, options);
     assert.equal(code, 0, err);
-    assert.equal(text, after.replace('DIGEST', digestOf(key)));
+    assert.equal(text, after.replace('DIGEST', digestKey(key)));
   });
 }
 
@@ -176,7 +176,7 @@ test('--json prints consumer, id, key, digest and times', async () => {
   ]);
   const issued = JSON.parse(out) as Record<string, string>;
   assert.deepEqual(Object.keys(issued), ['consumer', 'key', 'id', 'digest', 'until']);
-  assert.equal(issued['digest'], digestOf(issued['key']!));
+  assert.equal(issued['digest'], digestKey(issued['key']!));
   assert.deepEqual((load(readFileSync(file, 'utf8'), { schema: CORE_SCHEMA }) as { consumers: unknown }).consumers, {
     acme: { keys: [{ id: issued['id'], digest: issued['digest'], until: '2999-01-01T00:00:00Z' }] },
   });

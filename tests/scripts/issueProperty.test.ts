@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { CORE_SCHEMA, load } from 'js-yaml';
-import { digestOf } from '../../scripts/key/key.ts';
+import { digestKey } from '../../scripts/key/key.ts';
 import { readPolicy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
@@ -156,7 +156,7 @@ test('issuing adds the key and changes nothing else, however the policy is writt
       const expected = read(before);
       const consumers = (expected.consumers ??= {});
       const entry = (consumers[consumer] ??= { plan: 'free' });
-      entry.keys = [...(entry.keys ?? []), { id: 'new', digest: digestOf(out.trimEnd()) }];
+      entry.keys = [...(entry.keys ?? []), { id: 'new', digest: digestKey(out.trimEnd()) }];
       assert.deepEqual(read(after), expected);
 
       const inserted =

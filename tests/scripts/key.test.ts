@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import * as zlib from 'node:zlib';
 import fc from 'fast-check';
 import { base62, crc32, fromBase62 } from '../../scripts/contract/issuedKey.ts';
-import { digestOf, inspectKey, keyOf, newKey, unusableRule } from '../../scripts/key/key.ts';
+import { digestKey, inspectKey, keyOf, issueKey, unusableRule } from '../../scripts/key/key.ts';
 
 test('CRC-32 gives the known values', () => {
   assert.equal(crc32(''), 0);
@@ -47,19 +47,20 @@ test('a key is tg_, id, _, 27 digits of secret and 6 of checksum over all before
 });
 
 test('new keys differ, have the format, and are digested as everybody digests', () => {
-  const keys = Array.from({ length: 200 }, () => newKey());
+  const keys = Array.from({ length: 200 }, () => issueKey());
   assert.equal(new Set(keys.map(({ key }) => key)).size, keys.length);
-  for (const { id, key } of keys) {
+  for (const { id, key, digest } of keys) {
+    assert.equal(digest, digestKey(key));
     assert.match(key, /^tg_[0-9A-Za-z]{8}_[0-9A-Za-z]{33}$/);
     assert.equal(key.slice(3, 11), id);
     assert.equal(inspectKey(key), 'valid');
     assert.equal(unusableRule(key), null);
-    assert.equal(digestOf(key), `sha256:${createHash('sha256').update(key).digest('hex')}`);
+    assert.equal(digestKey(key), `sha256:${createHash('sha256').update(key).digest('hex')}`);
   }
 });
 
 test('a key with one character changed is mistyped', () => {
-  const { key } = newKey('with_under.score');
+  const { key } = issueKey('with_under.score');
   assert.equal(inspectKey(key), 'valid');
   for (let at = 3; at < key.length; at++) {
     const other = key[at] === 'x' ? 'y' : 'x';
@@ -75,4 +76,5 @@ test('says why no caller could send a text as a key', () => {
   assert.equal(unusableRule('a b'), 'a key holds printable ASCII characters only, without blanks');
   assert.equal(unusableRule('schlüssel'), 'a key holds printable ASCII characters only, without blanks');
   assert.equal(unusableRule('x'.repeat(4096)), null);
+  assert.throws(() => digestKey('a b'), { name: 'KeyError', message: unusableRule('a b')! });
 });

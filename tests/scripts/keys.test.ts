@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { digestOf, newKey } from '../../scripts/key/key.ts';
+import { digestKey, issueKey } from '../../scripts/key/key.ts';
 import { listKeys } from '../../scripts/cli/keyList.ts';
 import { readLine } from '../../scripts/cli/prompt.ts';
 import { readPolicy } from '../../scripts/policy/index.ts';
@@ -111,7 +111,7 @@ test('digests a key from standard input, without its line break', async () => {
   for (const stdin of ['old-key', 'old-key\n', 'old-key\r\n']) {
     assert.deepEqual(await tollgate(['keys', 'digest'], { stdin }), {
       code: 0,
-      out: `${digestOf('old-key')}\n`,
+      out: `${digestKey('old-key')}\n`,
       err: '',
     });
   }
@@ -120,7 +120,7 @@ test('digests a key from standard input, without its line break', async () => {
 test('digests what Windows writes, or says what is wrong with it', async () => {
   assert.equal(
     (await tollgate(['keys', 'digest', '-'], { stdin: '\ufeffold-key\r\n' })).out,
-    `${digestOf('old-key')}\n`,
+    `${digestKey('old-key')}\n`,
   );
   const utf16 = await tollgate(['keys', 'digest'], { stdin: Buffer.from('\ufeffold-key\r\n', 'utf16le') });
   assert.deepEqual([utf16.code, utf16.out], [1, '']);
@@ -161,10 +161,10 @@ test('lists a policy from standard input, and changes none there', async () => {
 });
 
 test('warns of a key of our own that is mistyped', async () => {
-  const { key } = newKey();
+  const { key } = issueKey();
   assert.equal((await tollgate(['keys', 'digest'], { stdin: key })).err, '');
   const { code, out, err } = await tollgate(['keys', 'digest'], { stdin: key.slice(0, -1) });
-  assert.deepEqual([code, out], [0, `${digestOf(key.slice(0, -1))}\n`]);
+  assert.deepEqual([code, out], [0, `${digestKey(key.slice(0, -1))}\n`]);
   assert.equal(err, 'warning: the key begins with tg_ but its checksum is wrong; it may be mistyped or cut off\n');
 });
 
