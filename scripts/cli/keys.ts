@@ -1,13 +1,21 @@
 import { parseArgs } from 'node:util';
-import { Refusal, UsageError, type Command, type Io } from './command.ts';
-import { issue, type Issued } from '../policyFile/issue.ts';
-import { digestKey, inspectKey } from '../key/index.ts';
-import { listKeys, printKeys } from './keyList.ts';
-import { promptForKey } from './prompt.ts';
-import { revoke } from '../policyFile/revoke.ts';
 import { decode } from '../file/decode.ts';
 import { openPolicy } from '../file/openPolicy.ts';
-import { consumerNameRule, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE } from '../policy/index.ts';
+import { digestKey, inspectKey } from '../key/index.ts';
+import {
+  consumerNameRule,
+  epochSeconds,
+  type Key,
+  LABEL,
+  LABEL_RULE,
+  NAME,
+  NAME_RULE,
+  type Policy,
+} from '../policy/index.ts';
+import { issue, type Issued } from '../policyFile/issue.ts';
+import { revoke } from '../policyFile/revoke.ts';
+import { type Command, type Io, Refusal, UsageError } from './command.ts';
+import { promptForKey } from './prompt.ts';
 
 /** Far more than a key may have; what is beyond is no key. */
 const MAX_STDIN_BYTES = 65_536;
@@ -198,4 +206,54 @@ function onlyFile(positionals: readonly string[]): string {
 
 function must(condition: boolean, rule: string): void {
   if (!condition) throw new UsageError(rule);
+}
+
+type KeyState = 'active' | 'inactive' | 'expired' | 'revoked';
+
+interface ListedKey {
+  readonly consumer: string;
+  readonly id: string;
+  readonly state: KeyState;
+  readonly from?: string;
+  readonly until?: string;
+}
+
+/** All keys of a policy in its order, with their state at a time. */
+export function listKeys(policy: Policy, nowSeconds: number): ListedKey[] {
+  return Object.entries(policy.consumers).flatMap(([consumer, { keys }]) =>
+    keys.map((key) => ({
+      consumer,
+      id: key.id,
+      state: stateOf(key, nowSeconds),
+      ...(key.from !== undefined && { from: key.from }),
+      ...(key.until !== undefined && { until: key.until }),
+    })),
+  );
+}
+
+/** In the order in which the module judges: revoked, not yet begun, over. */
+function stateOf(key: Key, nowSeconds: number): KeyState {
+  if (key.revoked) return 'revoked';
+  if (key.from !== undefined && nowSeconds < epochSeconds(key.from)!) return 'inactive';
+  if (key.until !== undefined && nowSeconds >= epochSeconds(key.until)!) return 'expired';
+  return 'active';
+}
+
+const COLUMNS = ['consumer', 'id', 'state', 'from', 'until'] as const;
+
+/** A table with aligned columns. */
+function printKeys(keys: readonly ListedKey[]): string {
+  const rows = [
+    COLUMNS.map((column) => column.toUpperCase()),
+    ...keys.map((key) => COLUMNS.map((column) => key[column] ?? '-')),
+  ];
+  const widths = COLUMNS.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

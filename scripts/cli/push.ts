@@ -1,13 +1,12 @@
 import { parseArgs } from 'node:util';
-import { UsageError, type Command, type Io } from './command.ts';
 import type { Bundle } from '../oci/bundle.ts';
 import { type CredentialSource, givenCredential } from '../oci/credentials.ts';
-import { bundleModule, pushModule, type Pushed } from '../oci/index.ts';
-import { sbomFormat, withSbomFormat } from './option.ts';
-import { bundleOptions } from './packing.ts';
-import { Progress } from './progress.ts';
+import { bundleModule, type Pushed, pushModule } from '../oci/index.ts';
 import { readLayout } from '../oci/layout.ts';
 import { isHost, parseReference, type Reference } from '../oci/reference.ts';
+import { type Command, type Io, UsageError } from './command.ts';
+import { sbomFormat, withSbomFormat } from './option.ts';
+import { bundleOptions } from './packing.ts';
 
 /** Access tokens go up to some kilobytes. */
 const MAX_PASSWORD_BYTES = 65_536;
@@ -159,4 +158,38 @@ function describe({ uploaded, changed, tag, moved }: Pushed): string {
 
 function must(condition: boolean, rule: string): void {
   if (!condition) throw new UsageError(rule);
+}
+
+/** What takes longer is announced. */
+const LATE_MS = 2000;
+
+/** Says what is going on, once it has been going on for two seconds: a quick push stays quiet. */
+export class Progress {
+  private latest: string | null = null;
+  private late = false;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(private readonly print: (line: string) => void) {
+    this.timer = setTimeout(() => this.wake(), LATE_MS);
+    this.timer.unref();
+  }
+
+  say = (text: string): void => {
+    this.latest = text;
+    if (this.late) this.flush();
+  };
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  private wake(): void {
+    this.late = true;
+    this.flush();
+  }
+
+  private flush(): void {
+    if (this.latest !== null) this.print(this.latest);
+    this.latest = null;
+  }
 }

@@ -41,8 +41,8 @@ const LAYERS: Record<string, readonly string[]> = {
   ],
   scripts: [
     ...['contract', 'policy/problem', 'policy/shown', 'policy/schema', 'policy/compile', 'policy/check', 'policy/yaml'],
-    ...['policy', 'key', 'program', 'file', 'policyFile', 'host', 'build', 'upstream'],
-    ...['rateLimitService', 'envoy', 'istio', 'oci', 'build/package', 'docker', 'diff', 'demo', 'index', 'cli', 'bin'],
+    ...['policy', 'key', 'program', 'file', 'policyFile', 'host', 'oci', 'build', 'upstream'],
+    ...['rateLimitService', 'envoy', 'istio', 'build/package', 'docker', 'diff', 'demo', 'index', 'cli', 'bin'],
     'setup',
   ],
 };

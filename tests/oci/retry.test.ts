@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OciError, Transient } from '../../scripts/oci/error.ts';
-import { Progress } from '../../scripts/cli/progress.ts';
+import { Progress } from '../../scripts/cli/push.ts';
 import { backoffMs, RETRY, retryAfterMs, retrying, type RetryPolicy } from '../../scripts/oci/failure.ts';
 
 const quick: RetryPolicy = { attempts: 3, firstWaitMs: 1, longestWaitMs: 2, longestRetryAfterMs: 1000 };

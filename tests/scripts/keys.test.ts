@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { digestKey, issueKey } from '../../scripts/key/key.ts';
-import { listKeys } from '../../scripts/cli/keyList.ts';
+import { listKeys } from '../../scripts/cli/keys.ts';
 import { readLine } from '../../scripts/cli/prompt.ts';
 import { readPolicy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
