@@ -1,3 +1,4 @@
+import { Identity } from "../shared/shard";
 import { QuotaKind } from "../tables/record";
 import { NANOSECONDS } from "../time/window";
 
@@ -12,9 +13,7 @@ import { NANOSECONDS } from "../time/window";
  *   32  lease units     i64
  */
 @unmanaged
-export class Balance {
-  consumer: u64;
-  meter: u64;
+export class Balance extends Identity {
   /** Units leased and not spent. */
   left: i64;
   /** Units used of the limit when the counter last answered, those of this lease included. */
@@ -107,13 +106,13 @@ export class Balances {
   }
 
   /** The balance of a counter, of zeros if there was none. A meter is of one kind only. Valid until the next `reserve` or `sweep`. */
-  open(consumer: u64, meter: u64, kind: QuotaKind): Balance {
-    let slot = this.home(consumer, meter);
+  open(consumerId: u64, meter: u64, kind: QuotaKind): Balance {
+    let slot = this.home(consumerId, meter);
     while (true) {
       const balance = this.at(slot);
-      if (balance.consumer == consumer && balance.meter == meter) return balance;
+      if (balance.consumerId == consumerId && balance.meter == meter) return balance;
       if (isFree(balance)) {
-        balance.consumer = consumer;
+        balance.consumerId = consumerId;
         balance.meter = meter;
         balance.kind = kind;
         this.count++;
@@ -150,7 +149,7 @@ export class Balances {
     let slot = (gap + 1) & mask;
     while (!isFree(this.at(slot))) {
       const balance = this.at(slot);
-      const home = this.home(balance.consumer, balance.meter);
+      const home = this.home(balance.consumerId, balance.meter);
       // It may move when its home does not lie between the gap and itself.
       if (((slot - home) & mask) >= ((slot - gap) & mask)) {
         memory.copy(changetype<usize>(this.at(gap)), changetype<usize>(balance), BALANCE_BYTES);
@@ -177,7 +176,7 @@ export class Balances {
     for (let i: u32 = 0; i < capacity; i++) {
       const old = changetype<Balance>(base + <usize>i * BALANCE_BYTES);
       if (isFree(old)) continue;
-      let slot = this.home(old.consumer, old.meter);
+      let slot = this.home(old.consumerId, old.meter);
       while (!isFree(this.at(slot))) slot = (slot + 1) & (this.capacity - 1);
       memory.copy(changetype<usize>(this.at(slot)), changetype<usize>(old), BALANCE_BYTES);
     }
@@ -192,8 +191,8 @@ export class Balances {
 
   // @ts-ignore: decorator
   @inline
-  private home(consumer: u64, meter: u64): u32 {
-    return (<u32>(consumer ^ rotl<u64>(meter, 29))) & (this.capacity - 1);
+  private home(consumerId: u64, meter: u64): u32 {
+    return (<u32>(consumerId ^ rotl<u64>(meter, 29))) & (this.capacity - 1);
   }
 }
 
@@ -201,5 +200,5 @@ export class Balances {
 // @ts-ignore: decorator
 @inline
 function isFree(balance: Balance): bool {
-  return (balance.consumer | balance.meter) == 0;
+  return (balance.consumerId | balance.meter) == 0;
 }

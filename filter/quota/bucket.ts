@@ -46,7 +46,7 @@ export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64
   const depth = quota.burst * interval;
   const nowSeconds = now / NANOSECONDS;
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
-    const found = openCell(pool, balance.consumer, balance.meter, nowSeconds);
+    const found = openCell(pool, balance, nowSeconds);
     if (found == null) break;
     const cell = changetype<BucketCell>(found);
     const arrival = arrivalTime(cell, interval, now);
@@ -126,7 +126,7 @@ export function giveBack(pool: ShardStore, attempt: Attempt, cost: i64, now: i64
   const nanoseconds = cost * attempt.quota.intervalNanoseconds;
   balance.fullAtNanoseconds -= nanoseconds;
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
-    const cell = readCell(pool, balance.consumer, balance.meter);
+    const cell = readCell(pool, balance);
     if (cell == null) return;
     changetype<BucketCell>(cell).arrivalNanoseconds -= nanoseconds;
     if (writeCell(pool, now / NANOSECONDS) != WriteResult.Conflict) return;

@@ -112,7 +112,7 @@ function fallBack(counters: Counters, attempt: Attempt, bill: Bill, now: i64): C
   const meshed = attempt.balance;
   attempt.kind = QuotaKind.Local;
   attempt.limit = attempt.quota.localShare;
-  attempt.balance = counters.balances.open(meshed.consumer, meshed.meter ^ LOCAL_METER, QuotaKind.Local);
+  attempt.balance = counters.balances.open(meshed.consumerId, meshed.meter ^ LOCAL_METER, QuotaKind.Local);
   if (look(attempt, bill.cost, now)) return Charge.Enough;
   if (!isKnownEmpty(attempt, now)) return Local.acquire(counters.pool, attempt, bill, now);
   refuse(bill, attempt, refusedUntil(attempt), now);

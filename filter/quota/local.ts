@@ -88,7 +88,7 @@ export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64
   const nowSeconds = now / NANOSECONDS;
   const present = windowStart(attempt.quota.window, nowSeconds);
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
-    const found = openCell(pool, balance.consumer, balance.meter, nowSeconds);
+    const found = openCell(pool, balance, nowSeconds);
     if (found == null) return Charge.Unavailable;
     const cell = changetype<WindowCell>(found);
     const window = openWindow(cell, present, nowSeconds);
@@ -123,7 +123,7 @@ export function remaining(pool: ShardStore, attempt: Attempt, now: i64): i64 {
   const balance = attempt.balance;
   if (!attempt.isKnown) {
     const nowSeconds = now / NANOSECONDS;
-    const cell = readCell(pool, balance.consumer, balance.meter);
+    const cell = readCell(pool, balance);
     if (!wasRead()) return UNKNOWN;
     balance.usedUnits =
       cell == null
@@ -151,7 +151,7 @@ export function report(attempt: Attempt, now: i64): void {
 /** Gives units back that were leased and not spent. */
 export function giveBack(pool: ShardStore, balance: Balance, now: i64): void {
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
-    const cell = readCell(pool, balance.consumer, balance.meter);
+    const cell = readCell(pool, balance);
     if (cell == null) return;
     addUnits(changetype<WindowCell>(cell), asLocal(balance).windowSeconds, -balance.left);
     if (writeCell(pool, now / NANOSECONDS) != WriteResult.Conflict) return;

@@ -50,7 +50,7 @@ export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now
   const cost = bill.cost;
   if (balance.left >= cost) return Charge.Enough;
   const want = leaseSize(balance, cost, now);
-  switch (draw(service, balance.consumer, balance.meter, limit, cost - balance.left, want, now)) {
+  switch (draw(service, balance, limit, cost - balance.left, want, now)) {
     case Draw.Granted:
       if (drawn.untilNanoseconds != balance.endsAtNanoseconds) balance.left = 0;
       balance.endsAtNanoseconds = drawn.untilNanoseconds;
@@ -84,7 +84,7 @@ export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now
 function note(bill: Bill, attempt: Attempt, isDry: bool): void {
   if (isDry && bill.dryIndex == NONE) bill.dryIndex = bill.notedCount;
   const counter = noted(bill.notedCount++);
-  counter.consumerId = attempt.balance.consumer;
+  counter.consumerId = attempt.balance.consumerId;
   counter.meter = attempt.balance.meter;
   counter.limit = attempt.limit;
   counter.api = bill.api;
@@ -111,8 +111,7 @@ export function report(attempt: Attempt, now: i64): void {
 /** Gives units back to this Envoy's stock that were leased and not spent. */
 export function giveBack(service: ServiceState, balance: Balance, now: i64): void {
   const endsAt = asMesh(balance).endsAtNanoseconds;
-  if (putBack(service, balance.consumer, balance.meter, endsAt, balance.left, now))
-    service.tally.add(Count.ReturnedUnits, balance.left);
+  if (putBack(service, balance, endsAt, balance.left, now)) service.tally.add(Count.ReturnedUnits, balance.left);
 }
 
 /** Counts the failure modes that decided the request. */

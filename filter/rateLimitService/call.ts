@@ -1,4 +1,4 @@
-import { MAX_ATTEMPTS, WriteResult, openCell, readCell, writeCell } from "../shared/shard";
+import { Identity, MAX_ATTEMPTS, WriteResult, openCell, readCell, writeCell } from "../shared/shard";
 import { WindowKind } from "../tables/record";
 import { NANOSECONDS, nominalSeconds } from "../time/window";
 import { ServiceState } from "./service";
@@ -6,9 +6,7 @@ import { askSize, asStock, heldIn, isAsked, isLow, isPaused, isRefused, isUnknow
 
 /** A counter of the rate limit service, with the limit that holds, and its API, plan, quota and consumer by their positions in the tables. */
 @unmanaged
-export class Counter {
-  consumerId: u64;
-  meter: u64;
+export class Counter extends Identity {
   limit: i64;
   api: i32;
   plan: i32;
@@ -62,7 +60,7 @@ export function claim(service: ServiceState, counter: Counter, call: Call, deman
   if (call.count == MAX_CALL_COUNTERS) return Claim.Apart;
   const nowSeconds = now / NANOSECONDS;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const cell = openCell(service.stocks, counter.consumerId, counter.meter, nowSeconds);
+    const cell = openCell(service.stocks, counter, nowSeconds);
     if (cell == null) return Claim.Known;
     const stock = asStock(cell);
     const held = heldIn(stock, now);
@@ -101,7 +99,7 @@ export const enum Prospect {
 }
 
 export function prospect(service: ServiceState, counter: Counter, now: i64): Prospect {
-  const cell = readCell(service.stocks, counter.consumerId, counter.meter);
+  const cell = readCell(service.stocks, counter);
   if (cell == null) return Prospect.Try;
   const stock = asStock(cell);
   service.outage.hear(stock.answeredAtNanoseconds);
@@ -122,7 +120,7 @@ export function unclaim(service: ServiceState, call: Call, now: i64): void {
 
 function unclaimOne(service: ServiceState, counter: Counter, sentAt: i64, now: i64): void {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const cell = readCell(service.stocks, counter.consumerId, counter.meter);
+    const cell = readCell(service.stocks, counter);
     if (cell == null || asStock(cell).askedAtNanoseconds != sentAt) return;
     asStock(cell).askedAtNanoseconds = 0;
     if (writeCell(service.stocks, now / NANOSECONDS) != WriteResult.Conflict) return;

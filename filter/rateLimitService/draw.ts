@@ -1,4 +1,4 @@
-import { MAX_ATTEMPTS, WriteResult, readCell, wasRead, writeCell } from "../shared/shard";
+import { Identity, MAX_ATTEMPTS, WriteResult, readCell, wasRead, writeCell } from "../shared/shard";
 import { NANOSECONDS } from "../time/window";
 import { ServiceState } from "./service";
 import { asStock, heldIn, isAsked, isLow, isOpen, isPaused, isRefused, isUnknown, remainingIn } from "./stock";
@@ -34,21 +34,13 @@ class Drawn {
 export const drawn: Drawn = changetype<Drawn>(memory.data(offsetof<Drawn>(), 8));
 
 /** Takes up to `want` units, at least `need`, from this Envoy's stock of a counter; `drawn` says more. */
-export function draw(
-  service: ServiceState,
-  consumer: u64,
-  meter: u64,
-  limit: i64,
-  need: i64,
-  want: i64,
-  now: i64,
-): Draw {
+export function draw(service: ServiceState, counter: Identity, limit: i64, need: i64, want: i64, now: i64): Draw {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     drawn.units = 0;
     drawn.untilNanoseconds = 0;
     drawn.usedUnits = limit;
     drawn.runsLow = false;
-    const cell = readCell(service.stocks, consumer, meter);
+    const cell = readCell(service.stocks, counter);
     if (cell == null) return wasRead() ? Draw.Dry : Draw.Failed;
     const stock = asStock(cell);
     service.outage.hear(stock.answeredAtNanoseconds);
@@ -73,16 +65,16 @@ export function draw(
 }
 
 /** True when the service has said something about the counter since then, to whichever worker, or was not to be asked. */
-export function isAnswered(service: ServiceState, consumer: u64, meter: u64, since: i64): bool {
-  const cell = readCell(service.stocks, consumer, meter);
+export function isAnswered(service: ServiceState, counter: Identity, since: i64): bool {
+  const cell = readCell(service.stocks, counter);
   return cell != null && (asStock(cell).answeredAtNanoseconds >= since || isPaused(asStock(cell), since));
 }
 
 /** Puts units back that were drawn of the window that ends at `endsAt`; false when that is over, and the units are lost with it. */
-export function putBack(service: ServiceState, consumer: u64, meter: u64, endsAt: i64, units: i64, now: i64): bool {
+export function putBack(service: ServiceState, counter: Identity, endsAt: i64, units: i64, now: i64): bool {
   if (now >= endsAt) return false;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const cell = readCell(service.stocks, consumer, meter);
+    const cell = readCell(service.stocks, counter);
     if (cell == null || asStock(cell).endsAtNanoseconds != endsAt) return false;
     asStock(cell).held += units;
     const result = writeCell(service.stocks, now / NANOSECONDS);

@@ -67,7 +67,7 @@ function book(service: ServiceState, call: Call, counter: Counter, answer: Answe
   const ends = endOfWindow(service, call, counter, answer, now);
   let accepted: i64 = 0;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const cell = openCell(service.stocks, counter.consumerId, counter.meter, now / NANOSECONDS);
+    const cell = openCell(service.stocks, counter, now / NANOSECONDS);
     if (cell == null) return true;
     const stock = asStock(cell);
     if (stock.askedAtNanoseconds == call.sentAtNanoseconds) stock.askedAtNanoseconds = 0;

@@ -23,15 +23,19 @@ class ShardHeader {
 const MAGIC: u32 = 0x31504754;
 const HEADER_BYTES: i32 = <i32>offsetof<ShardHeader>();
 
-/**
- * What every kind of cell begins with: whose it is. It ends with the second after which it counts nothing any more. Everything
- * in between is zero in a new cell.
- */
+/** What tells a counter from all others: digests of the consumer's name and of what is counted (see tables/counterId). */
 @unmanaged
-export class Cell {
-  consumer: u64;
+export class Identity {
+  consumerId: u64;
   meter: u64;
 }
+
+/**
+ * What all kinds of cells have in common: they begin with the counter's identity, and end with the second after which they count
+ * nothing any more. Everything in between is zero in a new cell.
+ */
+@unmanaged
+export class Cell extends Identity {}
 
 /** A longer time between two writes may be silence, or a clock that jumped. */
 const MAX_SILENCE_SECONDS: i64 = 3600;
@@ -71,18 +75,18 @@ let shard: View = ABSENT;
 let shardNumber: u32 = 0;
 
 /** The counter's cell, or null when it has none or the store cannot be read (see `wasRead`). The caller may change it. */
-export function readCell(shards: ShardStore, consumer: u64, meter: u64): Cell | null {
-  shardNumber = (<u32>(consumer ^ rotl<u64>(meter, 17))) & (shards.shardCount - 1);
+export function readCell(shards: ShardStore, counter: Identity): Cell | null {
+  shardNumber = (<u32>(counter.consumerId ^ rotl<u64>(counter.meter, 17))) & (shards.shardCount - 1);
   const bytes = shards.read(shardNumber);
   shard = bytes != ABSENT && isShard(bytes, shards.cellBytes) ? bytes : ABSENT;
-  return shard == ABSENT ? null : findCell(shard, shards.cellBytes, consumer, meter);
+  return shard == ABSENT ? null : findCell(shard, shards.cellBytes, counter);
 }
 
 /** The counter's cell, made if it has none; null only when the store cannot be read. */
-export function openCell(shards: ShardStore, consumer: u64, meter: u64, nowSeconds: i64): Cell | null {
-  const cell = readCell(shards, consumer, meter);
+export function openCell(shards: ShardStore, counter: Identity, nowSeconds: i64): Cell | null {
+  const cell = readCell(shards, counter);
   if (cell != null || shard == ABSENT) return cell;
-  shard = addCell(shard, shards.cellBytes, consumer, meter, nowSeconds);
+  shard = addCell(shard, shards.cellBytes, counter, nowSeconds);
   return lastCell(shard, shards.cellBytes);
 }
 
@@ -115,11 +119,11 @@ export function isShard(bytes: View, cellBytes: i32): bool {
   );
 }
 
-export function findCell(shard: View, cellBytes: i32, consumer: u64, meter: u64): Cell | null {
+export function findCell(shard: View, cellBytes: i32, counter: Identity): Cell | null {
   const end = pointerOf(shard) + lengthOf(shard);
   for (let at = cellAt(shard, cellBytes, 0); at < end; at += cellBytes) {
     const cell = changetype<Cell>(at);
-    if (cell.consumer == consumer && cell.meter == meter) return cell;
+    if (cell.consumerId == counter.consumerId && cell.meter == counter.meter) return cell;
   }
   return null;
 }
@@ -145,10 +149,10 @@ function isOver(overAtSeconds: i64, nowSeconds: i64): bool {
 }
 
 /**
- * A copy of the shard with a new cell for the pair at its end, and without the cells that count nothing any more: this is how
+ * A copy of the shard with a new cell for the counter at its end, and without the cells that count nothing any more: this is how
  * their memory comes back.
  */
-export function addCell(shard: View, cellBytes: i32, consumer: u64, meter: u64, nowSeconds: i64): View {
+export function addCell(shard: View, cellBytes: i32, counter: Identity, nowSeconds: i64): View {
   const from = pointerOf(shard);
   const pointer = allocate(lengthOf(shard) + cellBytes);
   memory.copy(pointer, from, HEADER_BYTES);
@@ -163,8 +167,8 @@ export function addCell(shard: View, cellBytes: i32, consumer: u64, meter: u64, 
   }
   memory.fill(to, 0, cellBytes);
   const cell = changetype<Cell>(to);
-  cell.consumer = consumer;
-  cell.meter = meter;
+  cell.consumerId = counter.consumerId;
+  cell.meter = counter.meter;
   to += cellBytes;
   changetype<ShardHeader>(pointer).count = <u32>((to - pointer - HEADER_BYTES) / cellBytes);
   return view(pointer, <i32>(to - pointer));

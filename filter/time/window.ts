@@ -10,8 +10,6 @@ export const CLOCK_STEP_SECONDS: i64 = 60;
 export const LONGEST_WINDOW_NANOSECONDS: i64 = 32 * 86400 * NANOSECONDS;
 
 /** True when `time` lies ahead, by at most `most`: one that lies further ahead was noted before the clock was set back. */
-// @ts-ignore: decorator
-@inline
 export function isAhead(time: i64, now: i64, most: i64): bool {
   return now < time && time - now <= most;
 }

@@ -124,7 +124,7 @@ export function lookAtTurn(service: ServiceState | null): void {
 export function patienceAtEnd(waiter: Waiter, service: ServiceState): Patience {
   const line = waiter.line;
   const since = waiter.sinceNanoseconds;
-  if (isAnswered(service, line.consumerId, line.meter, since)) return Patience.Contended;
+  if (isAnswered(service, line, since)) return Patience.Contended;
   const outage = service.outage;
   if (line.state == LineState.ToAsk && !outage.isDown(roundNanoseconds)) return Patience.Wait;
   // One slow call is no outage while others are answered.

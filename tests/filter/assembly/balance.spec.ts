@@ -28,7 +28,7 @@ describe("balances", () => {
         const balance = balances.next(64);
         if (balance == null) break;
         if (random() % 3 == 0) {
-          kept.delete(balance.consumer);
+          kept.delete(balance.consumerId);
           balances.removeLast();
         }
       }
@@ -52,7 +52,7 @@ describe("balances", () => {
       while (true) {
         const balance = balances.next(1 << 20);
         if (balance == null) break;
-        if (balance.consumer > 100) balances.removeLast();
+        if (balance.consumerId > 100) balances.removeLast();
       }
       balances.shrink();
     }

@@ -3,10 +3,19 @@ import { lengthOf, View } from "../../../filter/bytes/view";
 import { BucketCell } from "../../../filter/quota/bucket";
 import { CELL_BYTES, WindowCell, addUnits, openWindow, usedIn } from "../../../filter/quota/local";
 import { STOCK_BYTES, Stock } from "../../../filter/rateLimitService/stock";
-import { addCell, emptyShard, findCell, isShard, lastCell, touch } from "../../../filter/shared/shard";
+import { Identity, addCell, emptyShard, findCell, isShard, lastCell, touch } from "../../../filter/shared/shard";
 
 const YEAR: i64 = 365 * 86400;
 const HOUR: i64 = 3600;
+
+const IDENTITY: Identity = changetype<Identity>(memory.data(offsetof<Identity>(), 8));
+
+/** An identity, until the next. */
+function counter(consumerId: u64, meter: u64): Identity {
+  IDENTITY.consumerId = consumerId;
+  IDENTITY.meter = meter;
+  return IDENTITY;
+}
 
 /** The cell that was added last. */
 function last(shard: View): WindowCell {
@@ -14,7 +23,7 @@ function last(shard: View): WindowCell {
 }
 
 function newCell(): WindowCell {
-  return last(addCell(emptyShard(), CELL_BYTES, 1, 2, 0));
+  return last(addCell(emptyShard(), CELL_BYTES, counter(1, 2), 0));
 }
 
 describe("cells", () => {
@@ -65,30 +74,30 @@ describe("shards", () => {
     let shard: View = emptyShard();
     for (let i = 1; i <= 5; i++) {
       touch(shard, 1000);
-      shard = addCell(shard, CELL_BYTES, i, 9, 1000);
+      shard = addCell(shard, CELL_BYTES, counter(i, 9), 1000);
       last(shard).overAtSeconds = i < 4 ? 1001 : 9000;
     }
     expect(isShard(shard, CELL_BYTES)).toBe(true);
     for (let now = 1000; now <= 5000; now += 500) touch(shard, now);
-    shard = addCell(shard, CELL_BYTES, 6, 9, 5000);
-    expect(findCell(shard, CELL_BYTES, 1, 9) == null).toBe(true);
-    expect(findCell(shard, CELL_BYTES, 4, 9) != null).toBe(true);
-    expect(findCell(shard, CELL_BYTES, 6, 9) != null).toBe(true);
+    shard = addCell(shard, CELL_BYTES, counter(6, 9), 5000);
+    expect(findCell(shard, CELL_BYTES, counter(1, 9)) == null).toBe(true);
+    expect(findCell(shard, CELL_BYTES, counter(4, 9)) != null).toBe(true);
+    expect(findCell(shard, CELL_BYTES, counter(6, 9)) != null).toBe(true);
     expect(lengthOf(shard)).toBe(24 + 3 * 56);
   });
 
   it("drops none while the clock is a year ahead for a moment, however many write then", () => {
-    let shard: View = addCell(emptyShard(), CELL_BYTES, 1, 9, 0);
+    let shard: View = addCell(emptyShard(), CELL_BYTES, counter(1, 9), 0);
     last(shard).overAtSeconds = 3600;
     for (let now = 0; now <= 300; now += 10) touch(shard, now);
     for (let i = 0; i < 40; i++) {
-      shard = addCell(shard, CELL_BYTES, i + 2, 9, YEAR + i);
+      shard = addCell(shard, CELL_BYTES, counter(i + 2, 9), YEAR + i);
       last(shard).overAtSeconds = YEAR + HOUR;
       touch(shard, YEAR + i);
     }
     touch(shard, 310);
-    shard = addCell(shard, CELL_BYTES, 100, 9, 311);
-    expect(findCell(shard, CELL_BYTES, 1, 9) != null).toBe(true);
+    shard = addCell(shard, CELL_BYTES, counter(100, 9), 311);
+    expect(findCell(shard, CELL_BYTES, counter(1, 9)) != null).toBe(true);
     resetArena();
   });
 });
