@@ -11,6 +11,8 @@ export interface MeshQuota {
   readonly onUnavailable?: 'allow' | 'deny' | 'local-share';
   readonly localShare?: number;
   readonly per?: 'api';
+  /** Makes it a token bucket, of the scope envoy. */
+  readonly burst?: number;
   /** Default mesh. */
   readonly scope?: 'envoy' | 'mesh';
 }
