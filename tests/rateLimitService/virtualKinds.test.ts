@@ -104,6 +104,58 @@ describe('quotas of several kinds', () => {
     });
   }
 
+  it('count a failure mode only for the requests that it decided', () => {
+    const known: MeshQuota = { name: 'known', limit: 2, window: 'hour' };
+    const unknown: MeshQuota = {
+      name: 'unknown',
+      limit: 8,
+      window: 'hour',
+      onUnavailable: 'local-share',
+      localShare: 8,
+    };
+    const consumers = ['acme', 'beta'];
+    const mesh = new VirtualMesh({ envoys: 1, workers: 1, quotas: [known], consumers });
+    mesh.load(meshConfig([known, unknown], { consumers }));
+    for (const consumer of ['beta', 'beta', 'beta', 'acme']) {
+      mesh.ask(0, 0, consumer);
+      mesh.pass(300);
+    }
+    // Acme waits for the first quota when the second has fallen back already; beta comes only as far as the first.
+    mesh.ask(0, 0, 'acme');
+    assert.equal(mesh.paused.size, 1);
+    mesh.ask(0, 0, 'beta');
+    mesh.pass(SETTLE_MS);
+    assert.deepEqual(mesh.outcomes, { allowed: 4, quota_exceeded: 2 });
+    assert.equal(mesh.metric('local_share'), 4);
+    mesh.assertSound();
+  });
+
+  it('refuse, or follow the failure mode, while shared data holds what is no shard', () => {
+    const outcome = { local: 'quota_unavailable', mesh: 'allowed', bucket: 'quota_unavailable' };
+    for (const kind of NAMES) {
+      const quota: MeshQuota = kind === 'mesh' ? { ...KINDS.mesh, onUnavailable: 'allow' } : KINDS[kind];
+      const mesh = new VirtualMesh({ envoys: 1, workers: 2, quotas: [KINDS.mesh] });
+      mesh.load(meshConfig([quota]));
+      const { sharedData } = mesh.hosts[0]!.process;
+      const shards = sharedData.keys().filter((key) => /\/\d+$/.test(key));
+      assert.ok(shards.length > 1000, `${shards.length} shards`);
+      for (const bytes of [
+        '',
+        'TGP1',
+        'TGP1 but no shard, and as long as one with a cell in it would be, or longer, or not so long',
+      ]) {
+        for (const key of shards) sharedData.set(key, Buffer.from(bytes), 0);
+        const before = mesh.outcome(outcome[kind]);
+        for (let i = 0; i < 10; i++) {
+          mesh.ask(0, i % 2);
+          mesh.pass(300);
+        }
+        assert.equal(mesh.outcome(outcome[kind]) - before, 10, `${kind}: ${JSON.stringify(mesh.outcomes)}`);
+      }
+      mesh.assertSound();
+    }
+  });
+
   it('forget nothing for one reading of the clock a year ahead', () => {
     for (const kind of NAMES) {
       const mesh = new VirtualMesh({ envoys: 1, workers: 2, quotas: [KINDS.mesh] });
