@@ -102,11 +102,12 @@ describe('calls under way', () => {
   });
 
   it('give way when the host gives their token to another call', () => {
-    const mesh = open();
+    const consumers = ['acme', 'other'];
+    const mesh = open({ consumers });
     mesh.rateLimitService.fault = () => null;
     mesh.ask(0);
     mesh.pass(5);
-    mesh.load(meshConfig(QUOTAS, { timeoutMs: TIMEOUT_MS, routes: ['r'] }));
+    mesh.load(meshConfig(QUOTAS, { consumers, timeoutMs: TIMEOUT_MS, routes: ['r'] }));
     mesh.hosts[0]!.retireAllButNewest();
     mesh.pass(TIMEOUT_MS + 5);
     assert.equal(vmOf(mesh).grpc.outstanding, 0, 'the host has dropped the call with its root');
@@ -114,7 +115,7 @@ describe('calls under way', () => {
     mesh.pass(400);
     setNextToken(vmOf(mesh), 1);
     const before = mesh.allowed;
-    const request = mesh.ask(0);
+    const request = mesh.ask(0, 0, 'other');
     mesh.pass(LATENCY_MS);
     assert.equal(request.waitedMs, LATENCY_MS, 'the answer is the new call’s');
     assert.equal(mesh.allowed, before + 1);
