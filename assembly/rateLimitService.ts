@@ -45,7 +45,7 @@ const FAILED = literal(
   "tollgate: policy %s: the rate limit service does not answer: gRPC status %d (%s); quotas with scope mesh go by onUnavailable",
 );
 const MALFORMED = literal(
-  "tollgate: policy %s: the rate limit service sent what is no answer to the question; quotas with scope mesh go by onUnavailable",
+  "tollgate: policy %s: the rate limit service sent an answer that does not fit the call; quotas with scope mesh go by onUnavailable",
 );
 const UNLIMITED = literal(
   "tollgate: policy %s: the rate limit service knows no limit for a quota with scope mesh, which goes by onUnavailable: does its configuration match (tollgate rate-limit-service)?",

@@ -229,7 +229,7 @@ export class Reader {
         this.position++;
       }
     }
-    this.fail(literal("must be JSON; a text is broken off or holds a bad escape"));
+    this.fail(literal("must be JSON; a string is cut off or has a bad escape"));
     return ABSENT;
   }
 }

@@ -171,7 +171,7 @@ const ROWS: StaticArray<u64> = [
   400,
   3,
   literal("Invalid host"),
-  literal("The host is none, or can be read in more than one way."),
+  literal("The host is not valid, or can be read in more than one way."),
   literal("tollgate_invalid_host"),
 ];
 

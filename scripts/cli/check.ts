@@ -12,7 +12,7 @@ import { unusable } from '../policy/problem.ts';
 const MAX_NAMED = 3;
 const MODULE = relative(packageRoot, modulePath);
 
-const usage = `tollgate check: tells everything that is wrong with policies
+const usage = `tollgate check: finds everything that is wrong with policies
 
 usage: tollgate check POLICY… [--json]
 

@@ -6,7 +6,7 @@ import { rolledOut } from '../diff/resource.ts';
 import { isReadTwice, openPolicy } from '../file/openPolicy.ts';
 import { compilePolicy, type Policy } from '../policy/index.ts';
 
-const usage = `tollgate diff: tells what a change of a policy means, before it is committed
+const usage = `tollgate diff: says what a change of a policy means, before it is committed
 
 usage: tollgate diff OLD NEW [--json] [--exit-code]
        tollgate diff --resource FILE NEW [--json] [--exit-code]

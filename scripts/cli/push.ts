@@ -29,7 +29,7 @@ Pushing again sends nothing. Lost connections and a busy registry (429, 5xx) are
   --allow-host HOST     the registry may send to this host for a token or an upload, wherever it is; several times. Without
                         that, credentials go to the registry's own host and domain only, and nobody on the internet
                         sends us to a private address
-  --plain-http          speak http without TLS; only loopback is spoken to like that by itself
+  --plain-http          use http without TLS; without this option, only for loopback
   --json                print {"reference", "digest", "tag", "moved", "uploaded", "changed", "referrers"} instead
 
 Credentials are docker's: auths, credHelpers and credsStore of $DOCKER_CONFIG/config.json or ~/.docker/config.json; the entry with

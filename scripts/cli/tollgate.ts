@@ -6,7 +6,7 @@ import { inPackage } from '../file/packageRoot.ts';
 /** Every command, in the order of a newcomer's day; loaded when it is asked for, so `--help` loads none. */
 const commands: Record<string, { readonly summary: string; readonly load: () => Promise<Command> }> = {
   check: {
-    summary: 'tell everything that is wrong with a policy, with file and line',
+    summary: 'find everything that is wrong with a policy, with file and line',
     load: async () => (await import('./check.ts')).check,
   },
   run: {
@@ -22,7 +22,7 @@ const commands: Record<string, { readonly summary: string; readonly load: () => 
     load: async () => (await import('./compile.ts')).compile,
   },
   diff: {
-    summary: 'tell what a change of a policy means, per consumer, API and quota',
+    summary: 'say what a change of a policy means, per consumer, API and quota',
     load: async () => (await import('./diff.ts')).diff,
   },
   'rate-limit-service': {

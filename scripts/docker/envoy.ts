@@ -132,7 +132,7 @@ async function tryContainer(plan: ContainerPlan, signal?: AbortSignal): Promise<
         reachesHere: plan.network === 'host' || (await reachesHere(container.published!.port, folder)),
       };
     } catch {
-      return { version: null, failure: reasonIn(lines) || 'it ended without a word' };
+      return { version: null, failure: reasonIn(lines) || 'it ended without a message' };
     } finally {
       signal?.removeEventListener('abort', stop);
       await child.stop();

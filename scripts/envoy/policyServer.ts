@@ -155,11 +155,11 @@ function rateLimitServiceNote(policy: Policy, rateLimitService: RateLimitService
   const modes = modesOf(policy);
   if (rateLimitService !== null)
     return policy.rateLimitService === undefined
-      ? ['the policy has no rate limit service, so nothing asks the one of --rate-limit-service']
+      ? ['the policy has no rateLimitService, so the one of --rate-limit-service is never asked']
       : [];
   if (modes.length === 0) return [];
   return [
-    `nobody counts for the whole mesh here (--rate-limit-service HOST:PORT names who does), so onUnavailable is in force: ${modes.join('; ')}`,
+    `there is no rate limit service here (--rate-limit-service HOST:PORT names one), so onUnavailable is in force: ${modes.join('; ')}`,
   ];
 }
 

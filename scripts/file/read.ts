@@ -76,7 +76,7 @@ function readRule(code: string | null, message: string): string {
     case 'EACCES':
       return 'may not be read: permission denied';
     case 'ELOOP':
-      return 'cannot be read: its links lead round in a circle';
+      return 'cannot be read: its links form a loop';
     case 'ENXIO':
       return 'cannot be read: a socket or device that is not there';
     default:

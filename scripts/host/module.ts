@@ -65,7 +65,7 @@ export function importSignatures(module: Uint8Array): Map<string, string> {
 
 function readTypes(reader: WasmReader): string[] {
   return reader.list(() => {
-    if (reader.byte() !== 0x60) throw new HostFault('module: a type that is no function');
+    if (reader.byte() !== 0x60) throw new HostFault('module: a type that is not a function');
     const parameters = reader.list(() => valueType(reader));
     const results = reader.list(() => valueType(reader));
     return `(${parameters.join(',')})->${results.join(',')}`;
@@ -76,7 +76,7 @@ function readImports(reader: WasmReader, types: string[]): Map<string, string> {
   const imports = new Map<string, string>();
   reader.list(() => {
     const name = `${reader.text()}.${reader.text()}`;
-    if (reader.byte() !== 0) throw new HostFault(`module: imports ${name}, which is no function`);
+    if (reader.byte() !== 0) throw new HostFault(`module: imports ${name}, which is not a function`);
     imports.set(name, types[reader.leb()] ?? '?');
   });
   return imports;

@@ -35,9 +35,7 @@ export async function planOf(
   const planned = files.map((emitted): PlannedFile => {
     const text = present.get(emitted.name);
     if (text !== undefined && emittedFrom(text) === null)
-      throw new EmitError(
-        `${join(folder, emitted.name)}: is there already and was not made by "tollgate emit"; move it away`,
-      );
+      throw new EmitError(`${join(folder, emitted.name)}: exists and was not made by "tollgate emit"; move it`);
     return {
       name: emitted.name,
       change: text === undefined ? 'new' : text === emitted.text ? 'unchanged' : 'changed',
@@ -56,7 +54,7 @@ async function mustBeFree(file: string): Promise<void> {
     () => true,
     () => false,
   );
-  if (isThere) throw new EmitError(`${file}: is there already and is no file; move it away`);
+  if (isThere) throw new EmitError(`${file}: exists and is not a file; move it`);
 }
 
 interface Staged {

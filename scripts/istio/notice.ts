@@ -34,15 +34,15 @@ function failOpen(policy: Policy, { failStrategy }: EmitOptions): string[] {
   const inside = places.filter((place) => !isEdge(place)).map(({ suffix }) => suffix);
   const modern = places.filter(({ target }) => target.gatewayApi?.kind === 'Gateway').map(({ suffix }) => suffix);
   return [
-    'FAIL_OPEN: where the image cannot be pulled or a VM has died, requests pass unjudged, without key, quota or plan; a proxy that has had no valid config yet answers 500',
+    'FAIL_OPEN: where the image cannot be pulled or a VM has died, requests pass unchecked, without key, quota or plan; a proxy that has had no valid config yet answers 500',
     ...(several && modern.length > 0
       ? [
-          `FAIL_OPEN: target ${modern.join(', ')}: unjudged requests are answered with 404, because an HTTPRoute can lead them to one upstream only and the APIs have several`,
+          `FAIL_OPEN: target ${modern.join(', ')}: unchecked requests get 404, because an HTTPRoute can send them to only one upstream and the APIs have several`,
         ]
       : []),
     ...(inside.length > 0
       ? [
-          `FAIL_OPEN: target ${inside.join(', ')}: unjudged requests keep what x-tollgate-… headers their callers wrote; only gateways take them off`,
+          `FAIL_OPEN: target ${inside.join(', ')}: unchecked requests keep whatever x-tollgate-… headers their callers wrote; only gateways remove them`,
         ]
       : []),
   ];
@@ -79,7 +79,7 @@ function gatewayAsServer({ targets }: Policy): string[] {
     if (!isNamed && !isSame) return [];
     const selector = labels.map(([label, value]) => `${label}: ${value}`).join(', ');
     return [
-      `target workload { ${selector} }: looks like a gateway, where Istio applies no plugin with mode SERVER, so nothing would be judged there; make it a target "gateway"`,
+      `target workload { ${selector} }: looks like a gateway, where Istio applies no plugin with mode SERVER, so nothing would be checked there; make it a target "gateway"`,
     ];
   });
 }
@@ -118,7 +118,7 @@ function grants(policy: Policy): string[] {
 function foreignRateLimitService(policy: Policy): string[] {
   if (serviceConfigOf(policy) === null || rateLimitServiceNamespace(policy) !== null) return [];
   return [
-    `rateLimitService: cluster ${policy.rateLimitService!.cluster} is no service of Kubernetes, so no ConfigMap is made for it; "tollgate rate-limit-service" prints the service's configuration`,
+    `rateLimitService: cluster ${policy.rateLimitService!.cluster} is not a Kubernetes service, so it gets no ConfigMap; "tollgate rate-limit-service" prints the service's configuration`,
   ];
 }
 

@@ -52,5 +52,5 @@ export function digestKey(key: string): string {
 export function unusableRule(key: string): string | null {
   if (key === '') return 'the key is empty';
   if (key.length > MAX_KEY_BYTES) return `a key has at most ${MAX_KEY_BYTES} characters`;
-  return KEY_BYTES.test(key) ? null : 'a key holds printable ASCII characters only, without blanks';
+  return KEY_BYTES.test(key) ? null : 'a key holds printable ASCII characters only, without spaces';
 }

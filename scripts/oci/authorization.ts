@@ -89,7 +89,7 @@ export class Authorizer {
     const text = parameters.get('realm') ?? '';
     const realm = URL.canParse(text) ? new URL(text) : null;
     if (realm === null || !['http:', 'https:'].includes(realm.protocol))
-      throw new OciError(`${host}: names a token service that is no address`);
+      throw new OciError(`${host}: names a token service that is not an address`);
     if (realm.protocol === 'http:' && !isPlain)
       throw new OciError(`${host}: wants credentials sent over plain http to ${realm.host}; that is refused`);
     if (credential !== null && !line.reach.mayHoldCredentials(realm))

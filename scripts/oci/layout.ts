@@ -32,7 +32,7 @@ const ENTRIES = new Set(['oci-layout', 'index.json', 'blobs']);
 export async function writeLayout(folder: string, bundle: Bundle, tag: string): Promise<void> {
   const old = await entriesOf(folder);
   if (old.length > 0 && (!old.includes('oci-layout') || old.some((name) => !ENTRIES.has(name)))) {
-    throw new OciError(`${folder}: holds something else than an image layout; nothing was written`);
+    throw new OciError(`${folder}: holds something other than an image layout; nothing was written`);
   }
   let scratch: string | null = null;
   try {

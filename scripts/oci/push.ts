@@ -147,7 +147,7 @@ async function addToList(registry: Registry, subject: Digest, referrer: Bundle):
   const there = await registry.manifest(tag);
   const list = there === null ? NOTHING : indexIn(there.bytes);
   if (list === null)
-    throw new OciError(`${registry.host}: the tag ${tag} is taken by something that is no list of referrers`);
+    throw new OciError(`${registry.host}: the tag ${tag} is taken by something that is not a list of referrers`);
   const descriptor = referrerDescriptor(referrer);
   if (list.manifests.some(({ digest }) => digest === descriptor.digest)) return false;
   await registry.putManifest(tag, jsonBlob(INDEX, { ...list, manifests: [...list.manifests, descriptor] }));

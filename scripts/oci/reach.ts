@@ -93,7 +93,7 @@ export class Reach {
     const where = address === bare(url.hostname) ? url.host : `${url.host} (${address})`;
     if (url.protocol === 'http:' && !this.options.plainHttp && zone !== 'loopback')
       throw new OciError(
-        `${this.host}: sends over plain http to ${where}; only loopback is spoken to like that, unless you say --plain-http`,
+        `${this.host}: sends over plain http to ${where}; plain http goes to loopback only, unless you say --plain-http`,
       );
     if (this.isAllowed(url) || this.isTrustedOwn(url) || this.zone === null) return;
     if (OPEN[this.zone].includes(zone)) return;

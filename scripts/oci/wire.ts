@@ -56,7 +56,7 @@ export async function send(request: WireRequest, line: Line): Promise<Answer> {
 
 /** The address that a `Location` names; one that leaves https is refused, because what is sent there could be read on the way. */
 export function follow(from: URL, location: string): URL {
-  if (!URL.canParse(location, from.href)) throw new OciError(`${from.host}: sends a location that is no address`);
+  if (!URL.canParse(location, from.href)) throw new OciError(`${from.host}: sends a location that is not an address`);
   const to = new URL(location, from);
   to.hash = '';
   if (to.protocol !== 'https:' && !(to.protocol === 'http:' && from.protocol === 'http:'))

@@ -15,7 +15,7 @@ export interface Finished {
 const NOT_STARTED: Readonly<Record<string, string>> = {
   ENOENT: 'not found',
   EACCES: 'may not be executed',
-  ENOEXEC: 'is no program of this machine',
+  ENOEXEC: 'is not a program for this machine',
 };
 
 /** Runs a program to its end and never throws for its failure: a program that is not there is a `Finished` with code null. */

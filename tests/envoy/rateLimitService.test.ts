@@ -91,13 +91,13 @@ describe("the rate limit service's cluster", () => {
 
 describe('what run says of mesh-wide quotas', () => {
   const says =
-    'nobody counts for the whole mesh here (--rate-limit-service HOST:PORT names who does), so onUnavailable is in force: local share of 500 for free/hourly, gold/hourly; deny for gold/daily';
+    'there is no rate limit service here (--rate-limit-service HOST:PORT names one), so onUnavailable is in force: local share of 500 for free/hourly, gold/hourly; deny for gold/daily';
 
   it('is one line about the failure modes when nobody counts', () => {
     assert.deepEqual(notesOf(policyOf(MESH), null), [says]);
     assert.deepEqual(notesOf(policyOf(MESH), ADDRESS), []);
     assert.deepEqual(notesOf(policyOf('policy: p\nupstreams: { a: { url: "http://a" } }\n'), ADDRESS), [
-      'the policy has no rate limit service, so nothing asks the one of --rate-limit-service',
+      'the policy has no rateLimitService, so the one of --rate-limit-service is never asked',
     ]);
   });
 

@@ -161,8 +161,12 @@ test('bearer: a busy token service is asked again', { skip }, async () => {
 const challenges: [string, string, RegExp][] = [
   ['an authentication of another kind', 'Negotiate', /wants an authentication that is neither Basic nor Bearer/],
   ['no challenge at all', '', /wants an authentication that is neither Basic nor Bearer/],
-  ['a token service that is no address', 'Bearer realm="nowhere"', /names a token service that is no address/],
-  ['a token service that is a file', 'Bearer realm="file:///etc/passwd"', /names a token service that is no address/],
+  ['a token service that is no address', 'Bearer realm="nowhere"', /names a token service that is not an address/],
+  [
+    'a token service that is a file',
+    'Bearer realm="file:///etc/passwd"',
+    /names a token service that is not an address/,
+  ],
 ];
 for (const [name, challenge, message] of challenges) {
   test(`refuses ${name}`, { skip }, async () => {

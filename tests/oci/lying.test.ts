@@ -259,7 +259,7 @@ for (const [name, body] of lists) {
           { ...bundle, referrers: [await unseen((fill) => writeModule(folder, 10, fill))] },
           null,
         );
-        assert.match(error, /the tag sha256-[0-9a-f]{64} is taken by something that is no list of referrers$/);
+        assert.match(error, /the tag sha256-[0-9a-f]{64} is taken by something that is not a list of referrers$/);
       },
     );
   });
@@ -367,7 +367,7 @@ for (const location of [
       registryThat(({ method }, response) => void (method === 'POST' && response.writeHead(202, { location }).end())),
       async (host) => {
         const { error, notes } = await outcome(`oci://${host}/x:1`, bundle, null);
-        assert.match(error, /sends a location that is no address$|; that is refused$/);
+        assert.match(error, /sends a location that is not an address$|; that is refused$/);
         assert.deepEqual(
           notes.filter((note) => note.includes('trying again')),
           [],

@@ -210,7 +210,7 @@ test('a layout that is there is replaced; any other folder is left alone', async
     writeFileSync(join(other, name), '{}');
     const { code, err } = await packed('--module', module, '--out', other);
     assert.equal(code, 1);
-    assert.equal(err, `${other}: holds something else than an image layout; nothing was written\n`);
+    assert.equal(err, `${other}: holds something other than an image layout; nothing was written\n`);
     assert.deepEqual(readdirSync(other).sort(), ['mine', name].sort());
   }
   assert.match((await packed('--module', module, '--out', module)).err, /: is a file\n$/);

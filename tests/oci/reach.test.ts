@@ -217,7 +217,7 @@ test('plain http goes to loopback only, whatever the name says, and --allow-host
     await refuses(
       reach,
       'http://registry.localhost/v2/',
-      /sends over plain http to registry\.localhost \(8\.8\.8\.8\); only loopback is spoken to like that, unless you say --plain-http$/,
+      /sends over plain http to registry\.localhost \(8\.8\.8\.8\); plain http goes to loopback only, unless you say --plain-http$/,
     );
     await refuses(reach, 'http://auth.example.com/', /plain http/);
     await refuses(reach, 'http://10.0.0.1/', /plain http/);

@@ -100,7 +100,7 @@ describe('tollgate run with mesh-wide quotas', { skip: found.skip }, () => {
     assert.doesNotMatch(tool!.err, /onUnavailable/);
     await writeFile(file, policy());
     await tool!.says(
-      /nobody counts for the whole mesh here \(--rate-limit-service HOST:PORT names who does\), so onUnavailable is in force: deny for gold\/daily\n/,
+      /there is no rate limit service here \(--rate-limit-service HOST:PORT names one\), so onUnavailable is in force: deny for gold\/daily\n/,
     );
     await eventually(
       async () => ((await statuses(port, 1))[0] === 200 ? null : true),

@@ -295,7 +295,7 @@ const meshTable: [what: string, old: Edit[], next: Edit[], expected: string[]][]
       'rateLimitService: cluster outbound|8081||ratelimit.tollgate.svc.cluster.local → ratelimit: counts are those that the service there has [counters start anew]',
       'rateLimitService: domain shop → store [counters start anew]',
       'rateLimitService: a request waits up to 1000 ms (was: 50 ms)',
-      'rateLimitService: now counts months of the calendar: the service must run with USE_CALENDAR_MONTH_RATE_LIMIT=true',
+      'rateLimitService: now counts calendar months: the service must run with USE_CALENDAR_MONTH_RATE_LIMIT=true',
     ],
   ],
 ];

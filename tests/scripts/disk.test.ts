@@ -167,7 +167,7 @@ test('a link that stands where emit would write is left alone; pack writes throu
   symlinkSync(elsewhere, join(out, name!));
   const ended = await tollgate(emit(out));
   assert.equal(ended.code, 1);
-  assert.match(ended.err, /: is there already and is no file; move it away\n$/);
+  assert.match(ended.err, /: exists and is not a file; move it\n$/);
   assert.equal(readFileSync(elsewhere, 'utf8'), 'mine');
   assert.deepEqual(readdirSync(out), [name]);
   assert.equal((await tollgate(pack(join(folder, 'releases')))).code, 0);

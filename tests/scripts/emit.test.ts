@@ -462,10 +462,7 @@ test('emit refuses to replace a file that it did not write', async () => {
   ]);
   assert.deepEqual(
     [code, err],
-    [
-      1,
-      `${out}/3-wasmplugin.shop.tollgate-shop-sidecars.yaml: is there already and was not made by "tollgate emit"; move it away\n`,
-    ],
+    [1, `${out}/3-wasmplugin.shop.tollgate-shop-sidecars.yaml: exists and was not made by "tollgate emit"; move it\n`],
   );
   assert.equal(readFileSync(join(out, '3-wasmplugin.shop.tollgate-shop-sidecars.yaml'), 'utf8'), 'mine: true\n');
 });
@@ -494,7 +491,7 @@ test('emit warns of what the resources do not show', async () => {
   assert.equal(await warnings({}), '');
   assert.match(
     await warnings({}, '--fail-strategy', 'FAIL_OPEN'),
-    /^tollgate: warning: FAIL_OPEN: where the image cannot be pulled .* requests pass unjudged/,
+    /^tollgate: warning: FAIL_OPEN: where the image cannot be pulled .* requests pass unchecked/,
   );
   assert.match(
     await warnings({ targets: ['namespace: istio-system'] }),
@@ -503,7 +500,7 @@ test('emit warns of what the resources do not show', async () => {
   const served = (selector: string, ...more: string[]): Promise<string> =>
     warnings({ targets: [`workload: { namespace: istio-system, selector: ${selector} }`, ...more] });
   const gateway =
-    /^tollgate: warning: target workload \{ .* \}: looks like a gateway, where Istio applies no plugin with mode SERVER, so nothing would be judged there; make it a target "gateway"\n$/;
+    /^tollgate: warning: target workload \{ .* \}: looks like a gateway, where Istio applies no plugin with mode SERVER, so nothing would be checked there; make it a target "gateway"\n$/;
   for (const selector of [
     '{ istio: ingressgateway }',
     '{ app: istio-ingress }',

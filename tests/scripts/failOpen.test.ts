@@ -99,15 +99,15 @@ test('the warning says what passes, per target', async () => {
     (await tollgate(['emit', '-', '--image', IMAGE, '-o', '-', '--fail-strategy', 'FAIL_OPEN'], { stdin: source })).err;
   assert.equal(
     await warnings(text(GATEWAY)),
-    'tollgate: warning: FAIL_OPEN: where the image cannot be pulled or a VM has died, requests pass unjudged, without key, quota or plan; a proxy that has had no valid config yet answers 500\n',
+    'tollgate: warning: FAIL_OPEN: where the image cannot be pulled or a VM has died, requests pass unchecked, without key, quota or plan; a proxy that has had no valid config yet answers 500\n',
   );
   assert.match(
     await warnings(text(MODERN)),
-    /FAIL_OPEN: target gateway-gw: unjudged requests are answered with 404, because an HTTPRoute can lead them to one upstream only/,
+    /FAIL_OPEN: target gateway-gw: unchecked requests get 404, because an HTTPRoute can send them to only one upstream/,
   );
   assert.doesNotMatch(await warnings(text(MODERN, 'v1')), /answered with 404/);
   assert.match(
     await warnings(text(`${GATEWAY}, { namespace: shop }`)),
-    /FAIL_OPEN: target sidecars: unjudged requests keep what x-tollgate-… headers their callers wrote/,
+    /FAIL_OPEN: target sidecars: unchecked requests keep whatever x-tollgate-… headers their callers wrote/,
   );
 });

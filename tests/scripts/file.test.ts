@@ -41,7 +41,7 @@ test('reads files up to their bound, whatever the system says of their size', as
   mkdirSync(join(folder, 'folder'));
   assert.equal(await reasonOf(join(folder, 'folder')), 'must be a file; found a folder');
   symlinkSync('loop', join(folder, 'loop'));
-  assert.equal(await reasonOf(join(folder, 'loop')), 'cannot be read: its links lead round in a circle');
+  assert.equal(await reasonOf(join(folder, 'loop')), 'cannot be read: its links form a loop');
 });
 
 test('reads of an endless device no more than the bound', { skip: process.platform === 'win32' }, async () => {

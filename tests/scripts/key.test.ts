@@ -73,8 +73,8 @@ test('a key with one character changed is mistyped', () => {
 test('says why no caller could send a text as a key', () => {
   assert.equal(unusableRule(''), 'the key is empty');
   assert.equal(unusableRule('x'.repeat(4097)), 'a key has at most 4096 characters');
-  assert.equal(unusableRule('a b'), 'a key holds printable ASCII characters only, without blanks');
-  assert.equal(unusableRule('schlüssel'), 'a key holds printable ASCII characters only, without blanks');
+  assert.equal(unusableRule('a b'), 'a key holds printable ASCII characters only, without spaces');
+  assert.equal(unusableRule('schlüssel'), 'a key holds printable ASCII characters only, without spaces');
   assert.equal(unusableRule('x'.repeat(4096)), null);
   assert.throws(() => digestKey('a b'), { name: 'KeyError', message: unusableRule('a b')! });
 });

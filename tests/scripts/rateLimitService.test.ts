@@ -183,7 +183,7 @@ test('emit says so where the rate limit service is no service of Kubernetes', as
     assert.equal(out.includes('kind: "ConfigMap"'), isKubernetes, cluster);
     assert.equal(
       err.includes(
-        `warning: rateLimitService: cluster ${cluster} is no service of Kubernetes, so no ConfigMap is made for it; "tollgate rate-limit-service" prints`,
+        `warning: rateLimitService: cluster ${cluster} is not a Kubernetes service, so it gets no ConfigMap; "tollgate rate-limit-service" prints`,
       ),
       !isKubernetes,
       cluster,

@@ -166,7 +166,7 @@ const retries = z.strictObject({
     .string()
     .refine((text) => text.split(',').every((word) => RETRY_ON.has(word) || isStatus(word)), { error: RETRY_ON_RULE })
     .meta({
-      description: "When to try again: Envoy's words and HTTP statuses, with commas between them.",
+      description: "When to retry: Envoy's conditions and HTTP statuses, separated by commas.",
       examples: ['5xx,connect-failure'],
     })
     .optional(),
@@ -181,10 +181,10 @@ export const upstream = z
     services: filled(
       weighted,
       'must hold a service',
-      'Several destinations in the mesh, by weight; in place of service.',
+      'Several destinations in the mesh, by weight; instead of service.',
     ).optional(),
     timeout: duration('Time that a request may take in the mesh, all attempts together.').optional(),
-    retries: retries.meta({ description: 'What the mesh does with requests that fail.' }).optional(),
+    retries: retries.meta({ description: 'How the mesh retries requests that fail.' }).optional(),
   })
   .refine(({ url, service, services }) => url !== undefined || service !== undefined || services !== undefined, {
     error: ADDRESS_RULE,

@@ -28,7 +28,7 @@ export const quota = z.strictObject({
   limit: limit('Requests per window, 1 to 2^53.'),
   window: z.enum(WINDOWS).meta({
     description:
-      'What the limit is counted over, on the calendar in UTC; weeks begin on Monday. 7d and 30d: so many days, counted from 1970-01-01.',
+      'What the limit is counted over, on the calendar in UTC; weeks begin on Monday. 7d and 30d: that many days, counted from 1970-01-01.',
   }),
   burst: wholeFrom(
     1,
@@ -38,7 +38,7 @@ export const quota = z.strictObject({
   per: z
     .enum(['consumer', 'api'])
     .default('consumer')
-    .meta({ description: 'consumer: one counter for all APIs. api: a counter of its own on each API.' }),
+    .meta({ description: 'consumer: one counter for all APIs. api: one counter for each API.' }),
   scope: z
     .enum(['envoy', 'mesh'])
     .default('envoy')
@@ -83,7 +83,7 @@ export const rateLimitService = z.strictObject({
     .default(`${TIMEOUT_MILLISECONDS}ms`)
     .meta({ description: 'How long a request may wait for the service: 1ms to 1000ms.' }),
   calendarMonths: z.boolean({ error: 'must be true or false' }).default(false).meta({
-    description: 'true: the service runs with USE_CALENDAR_MONTH_RATE_LIMIT, so its months are those of the calendar.',
+    description: 'true: the service runs with USE_CALENDAR_MONTH_RATE_LIMIT, so it counts calendar months.',
   }),
 });
 

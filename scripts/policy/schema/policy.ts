@@ -125,7 +125,7 @@ const api = z.strictObject({
   plans: listed(name('A plan.'), 'Plans that the API offers.'),
   anonymous: allowOrDeny('allow: a request without any key passes, without identity and quotas.'),
   preflight: allowOrDeny('allow: a CORS preflight passes without a key.'),
-  upstream: name('Where requests go that no route takes: the route "default".').optional(),
+  upstream: name('Where requests go if no route takes them: the route "default".').optional(),
   routes: z
     .array(route)
     .max(MAX_ROUTES, { error: `must hold at most ${MAX_ROUTES} routes` })
@@ -140,7 +140,7 @@ const subscription = z.strictObject({
   until: time('The subscription ends at this time.').optional(),
   paused: flag('true: requests are refused until it is false again.'),
   limits: z
-    .record(name('A quota of the plan.'), limit("The limit in place of the plan's."))
+    .record(name('A quota of the plan.'), limit("The limit that replaces the plan's."))
     .meta({ description: 'Limits for this consumer, by quota.' })
     .optional(),
 });
@@ -150,7 +150,7 @@ const key = z.strictObject({
   digest: z
     .string({ error: DIGEST_RULE })
     .regex(new RegExp(`^sha256:[0-9a-f]{${DIGEST_DIGITS}}$`), { error: DIGEST_RULE })
-    .meta({ description: "sha256: and the 64 hex digits of the key's SHA-256. The key itself never stands here." }),
+    .meta({ description: "sha256: and the 64 hex digits of the key's SHA-256. The key itself is never here." }),
   from: time('The key works from this time on.').optional(),
   until: time('The key works until this time.').optional(),
   revoked: flag('true: the key no longer works.'),
@@ -158,7 +158,7 @@ const key = z.strictObject({
 
 const consumerFields = z.strictObject({
   plan: name('Short for: this plan on every API that offers it.').optional(),
-  subscriptions: named(name('An API.'), subscription, 'Plans by API; each wins over "plan".'),
+  subscriptions: named(name('An API.'), subscription, 'Plans by API; each takes precedence over "plan".'),
   keys: listed(key, 'Keys of the consumer, by digest.'),
 });
 type ConsumerFields = z.output<typeof consumerFields>;
@@ -180,9 +180,7 @@ export const policySchema = z
       .default([{ header: 'x-api-key' }])
       .meta({ description: 'Where a key may be, in order.' }),
     forwardKey: flag('true: the upstream sees the key.'),
-    realm: realm(
-      'What a 401 asks for a key for: the realm in www-authenticate. Default: the name of the API.',
-    ).optional(),
+    realm: realm('The realm in the www-authenticate header of a 401. Default: the name of the API.').optional(),
     targets,
     rateLimitService: rateLimitService
       .meta({ description: 'The rate limit service that counts quotas with "scope: mesh".' })
