@@ -63,43 +63,17 @@ export class Region {
 /** An index that points nowhere. */
 export const NONE: i32 = -1;
 
-/**
- * A growable array of plain records, laid one after the other. `T` is an @unmanaged class; `at` returns a pointer to the
- * record in place, valid until the next `add`.
- */
-export class Rows<T> {
-  private base: usize = 0;
+/** What rows of every kind have in common; it knows its records by their size alone, so that its code is there once. */
+class Storage {
+  protected base: usize = 0;
   private capacity: i32 = 0;
   count: i32 = 0;
 
-  // @ts-ignore: decorator
-  @inline
-  at(index: i32): T {
-    return changetype<T>(this.base + <usize>index * offsetof<T>());
-  }
-
-  /** A new record of zero bytes at the end. */
-  add(): T {
-    if (this.count == this.capacity) this.grow();
-    const record = this.base + <usize>this.count * offsetof<T>();
-    memory.fill(record, 0, offsetof<T>());
-    this.count++;
-    return changetype<T>(record);
-  }
+  constructor(private readonly recordBytes: usize) {}
 
   /** Makes room for `count` records in all, so that adding them moves nothing. */
   reserve(count: i32): void {
     if (count > this.capacity) this.resize(count);
-  }
-
-  private grow(): void {
-    this.resize(max(4, this.capacity * 2));
-  }
-
-  private resize(capacity: i32): void {
-    this.capacity = capacity;
-    const bytes = <usize>this.capacity * offsetof<T>();
-    this.base = this.base == 0 ? heap.alloc(bytes) : heap.realloc(this.base, bytes);
   }
 
   /** Gives back the unused end once nothing more is added. */
@@ -114,6 +88,43 @@ export class Rows<T> {
     this.base = 0;
     this.capacity = 0;
     this.count = 0;
+  }
+
+  /** Address of a new record of zero bytes at the end. */
+  protected append(): usize {
+    if (this.count == this.capacity) this.resize(max(4, this.capacity * 2));
+    const record = this.base + <usize>this.count * this.recordBytes;
+    memory.fill(record, 0, this.recordBytes);
+    this.count++;
+    return record;
+  }
+
+  private resize(capacity: i32): void {
+    this.capacity = capacity;
+    const bytes = <usize>capacity * this.recordBytes;
+    this.base = this.base == 0 ? heap.alloc(bytes) : heap.realloc(this.base, bytes);
+  }
+}
+
+/**
+ * A growable array of plain records, laid one after the other. `T` is an @unmanaged class; `at` returns a pointer to the
+ * record in place, valid until the next `add`.
+ */
+export class Rows<T> extends Storage {
+  constructor() {
+    super(offsetof<T>());
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  at(index: i32): T {
+    return changetype<T>(this.base + <usize>index * offsetof<T>());
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  add(): T {
+    return changetype<T>(this.append());
   }
 }
 

@@ -159,6 +159,11 @@ export function hexDigit(byte: u8): i32 {
   return letter < 6 ? <i32>letter + 10 : -1;
 }
 
+/** A hash of FNV-1a with its bits mixed once more, as `Slots` takes it. */
+export function spread(hash: u32): u32 {
+  return (hash * 0x9e3779b1) ^ (hash >> 15);
+}
+
 /** True for a character of an RFC 9110 token: header names, methods, authentication schemes. */
 export function isTokenByte(byte: u8): bool {
   if ((byte | 0x20) - 0x61 < 26 || byte - 0x30 < 10) return true;

@@ -2,7 +2,6 @@ import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { ABSENT, View, byteAt, equals, lengthOf, literal, slice, startsWith } from "../bytes/view";
 import { name as hostName, readHost as readAuthority } from "../request/host";
 import { API_ID, counterId } from "../tables/counterId";
-import { HostKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
@@ -19,40 +18,32 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   const hosts: View[] = [];
   const paths: View[] = [];
   let name: View = ABSENT;
-  let seen: u32 = 0;
   const firstRoute = tables.routes.count;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.NAME)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.NAME, 0)) {
       name = readName(reader);
       if (!reader.failed && !names.apis.add(name)) reader.fail(literal("a second API named %q"), name);
-    } else if (reader.is(Field.PATHS)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.PATHS, 1)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) paths.push(readPath(reader));
-    } else if (reader.is(Field.HOSTS)) {
-      seen = reader.mark(seen, 2);
+    } else if (reader.takes(Field.HOSTS, 2)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) hosts.push(readHost(reader));
       if (hosts.length == 0) reader.fail(literal("needs a host; leave the field out for any host"));
-    } else if (reader.is(Field.PLANS)) {
-      seen = reader.mark(seen, 3);
+    } else if (reader.takes(Field.PLANS, 3)) {
       decodeOffers(reader, tables, index);
-    } else if (reader.is(Field.ANONYMOUS)) {
-      seen = reader.mark(seen, 4);
+    } else if (reader.takes(Field.ANONYMOUS, 4)) {
       tables.apis.at(index).anonymous = readAllow(reader);
-    } else if (reader.is(Field.PREFLIGHT)) {
-      seen = reader.mark(seen, 5);
+    } else if (reader.takes(Field.PREFLIGHT, 5)) {
       tables.apis.at(index).preflight = readAllow(reader);
-    } else if (reader.is(Field.ROUTES)) {
-      seen = reader.mark(seen, 6);
+    } else if (reader.takes(Field.ROUTES, 6)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodeRoute(reader, tables, firstRoute);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.NAME);
-  reader.need(seen, 1, Field.PATHS);
+  reader.needs(0, Field.NAME);
+  reader.needs(1, Field.PATHS);
   if (reader.failed) return;
   if (paths.length == 0) reader.fail(literal("needs a path"));
 
@@ -116,21 +107,16 @@ function readHost(reader: Reader): View {
 function addMounts(reader: Reader, tables: Tables, api: i32, hosts: View[], paths: View[]): void {
   if (hosts.length == 0) hosts.push(ABSENT);
   for (let h = 0; h < hosts.length; h++) {
-    const host = hosts[h];
-    const kind = host == ABSENT ? HostKind.Any : byteAt(host, 0) == 0x2a ? HostKind.Wildcard : HostKind.Exact;
-    // A wildcard keeps its dot: "*.example.com" is the suffix ".example.com".
-    const text =
-      kind == HostKind.Any
-        ? ABSENT
-        : tables.texts.keep(kind == HostKind.Wildcard ? slice(host, 1, lengthOf(host)) : host);
+    let host = hosts[h];
+    if (host != ABSENT) {
+      // A wildcard keeps its dot: "*.example.com" is the end ".example.com".
+      if (byteAt(host, 0) == 0x2a) host = slice(host, 1, lengthOf(host));
+      host = tables.texts.keep(host);
+    }
     for (let p = 0; p < paths.length; p++) {
-      if (tables.mounts.count == MAX_MOUNTS)
+      if (tables.mounts.rows.count == MAX_MOUNTS)
         return reader.fail(literal("at most %d pairs of host and path in all"), MAX_MOUNTS);
-      const mount = tables.mounts.add();
-      mount.host = text;
-      mount.hostKind = kind;
-      mount.path = tables.texts.keep(paths[p]);
-      mount.api = api;
+      tables.mounts.add(host, tables.texts.keep(paths[p]), api);
     }
   }
 }

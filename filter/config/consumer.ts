@@ -19,60 +19,49 @@ function decodeConsumer(reader: Reader, tables: Tables, names: Names): void {
   const consumer = tables.consumers.add();
   consumer.plan = NONE;
   consumer.firstSubscription = tables.subscriptions.count;
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.NAME)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.NAME, 0)) {
       const name = readConsumerName(reader);
       if (!reader.failed && !names.consumers.add(name)) reader.fail(literal("a second consumer named %q"), name);
       consumer.nameText = tables.texts.keepName(name);
       consumer.id = counterId(CONSUMER_ID, 0, name);
-    } else if (reader.is(Field.PLAN)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.PLAN, 1)) {
       consumer.plan = nameInPlace(readName(reader));
-    } else if (reader.is(Field.SUBSCRIPTIONS)) {
-      seen = reader.mark(seen, 2);
+    } else if (reader.takes(Field.SUBSCRIPTIONS, 2)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodeSubscription(reader, tables, consumer.firstSubscription);
-    } else if (reader.is(Field.KEYS)) {
-      seen = reader.mark(seen, 3);
+    } else if (reader.takes(Field.KEYS, 3)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodeKey(reader, tables, index);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.NAME);
+  reader.needs(0, Field.NAME);
   consumer.subscriptionCount = tables.subscriptions.count - consumer.firstSubscription;
 }
 
 function decodeKey(reader: Reader, tables: Tables, consumer: i32): void {
   const key = tables.keyring.keys.add();
   key.consumer = consumer;
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.ID)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.ID, 0)) {
       key.idText = tables.texts.keepName(readName(reader));
-    } else if (reader.is(Field.DIGEST)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.DIGEST, 1)) {
       readDigest(reader, changetype<usize>(key));
-    } else if (reader.is(Field.FROM)) {
-      seen = reader.mark(seen, 2);
+    } else if (reader.takes(Field.FROM, 2)) {
       key.term = tables.ownTerm(key.term);
       tables.terms.at(key.term).from = reader.integer(0, MAX_EXACT);
-    } else if (reader.is(Field.UNTIL)) {
-      seen = reader.mark(seen, 3);
+    } else if (reader.takes(Field.UNTIL, 3)) {
       key.term = tables.ownTerm(key.term);
       tables.terms.at(key.term).until = reader.integer(0, MAX_EXACT);
-    } else if (reader.is(Field.REVOKED)) {
-      seen = reader.mark(seen, 4);
+    } else if (reader.takes(Field.REVOKED, 4)) {
       key.term = tables.ownTerm(key.term);
       tables.terms.at(key.term).suspended = reader.boolean();
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.ID);
-  reader.need(seen, 1, Field.DIGEST);
+  reader.needs(0, Field.ID);
+  reader.needs(1, Field.DIGEST);
 }
 
 /** The message never repeats the value: somebody may have put the key itself there. */
@@ -92,58 +81,48 @@ export function decodeSubscription(reader: Reader, tables: Tables, firstOfConsum
   const index = tables.subscriptions.count;
   const subscription = tables.subscriptions.add();
   subscription.firstLimit = tables.limits.count;
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.API)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.API, 0)) {
       const api = readName(reader);
       for (let i = firstOfConsumer; i < index; i++) {
         if (equals(viewOf(tables.subscriptions.at(i).api), api))
           reader.fail(literal("a second subscription to this API"));
       }
       subscription.api = nameInPlace(api);
-    } else if (reader.is(Field.PLAN)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.PLAN, 1)) {
       subscription.plan = nameInPlace(readName(reader));
-    } else if (reader.is(Field.FROM)) {
-      seen = reader.mark(seen, 2);
+    } else if (reader.takes(Field.FROM, 2)) {
       subscription.term = tables.ownTerm(subscription.term);
       tables.terms.at(subscription.term).from = reader.integer(0, MAX_EXACT);
-    } else if (reader.is(Field.UNTIL)) {
-      seen = reader.mark(seen, 3);
+    } else if (reader.takes(Field.UNTIL, 3)) {
       subscription.term = tables.ownTerm(subscription.term);
       tables.terms.at(subscription.term).until = reader.integer(0, MAX_EXACT);
-    } else if (reader.is(Field.PAUSED)) {
-      seen = reader.mark(seen, 4);
+    } else if (reader.takes(Field.PAUSED, 4)) {
       subscription.term = tables.ownTerm(subscription.term);
       tables.terms.at(subscription.term).suspended = reader.boolean();
-    } else if (reader.is(Field.LIMITS)) {
-      seen = reader.mark(seen, 5);
+    } else if (reader.takes(Field.LIMITS, 5)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodeLimit(reader, tables);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.API);
-  reader.need(seen, 1, Field.PLAN);
+  reader.needs(0, Field.API);
+  reader.needs(1, Field.PLAN);
   subscription.limitCount = tables.limits.count - subscription.firstLimit;
 }
 
 function decodeLimit(reader: Reader, tables: Tables): void {
   const replacement = tables.limits.add();
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.QUOTA)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.QUOTA, 0)) {
       replacement.quota = nameInPlace(readName(reader));
-    } else if (reader.is(Field.LIMIT)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.LIMIT, 1)) {
       replacement.limit = reader.integer(1, MAX_EXACT);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.QUOTA);
-  reader.need(seen, 1, Field.LIMIT);
+  reader.needs(0, Field.QUOTA);
+  reader.needs(1, Field.LIMIT);
 }
 
 /** Fewest bytes that a consumer, key, subscription or limit takes in a document, so that no document can claim more room. */

@@ -49,49 +49,38 @@ export function decodeConfig(document: usize, length: i32): Decoded {
 }
 
 function decodeRoot(reader: Reader, tables: Tables, names: Names): void {
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.VERSION)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.VERSION, 0)) {
       decodeVersion(reader);
-    } else if (reader.is(Field.POLICY)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.POLICY, 1)) {
       tables.policy = tables.texts.keep(readName(reader));
-    } else if (reader.is(Field.APIS)) {
-      seen = reader.mark(seen, 2);
+    } else if (reader.takes(Field.APIS, 2)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodeApi(reader, tables, names);
-    } else if (reader.is(Field.PLANS)) {
-      seen = reader.mark(seen, 3);
+    } else if (reader.takes(Field.PLANS, 3)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodePlan(reader, tables, names);
-    } else if (reader.is(Field.CONSUMERS)) {
-      seen = reader.mark(seen, 4);
+    } else if (reader.takes(Field.CONSUMERS, 4)) {
       decodeConsumers(reader, tables, names);
-    } else if (reader.is(Field.KEY_SOURCES)) {
-      seen = reader.mark(seen, 5);
+    } else if (reader.takes(Field.KEY_SOURCES, 5)) {
       decodeKeySources(reader, tables);
-    } else if (reader.is(Field.UNMATCHED)) {
-      seen = reader.mark(seen, 6);
+    } else if (reader.takes(Field.UNMATCHED, 6)) {
       tables.unmatchedAllowed = readAllow(reader);
-    } else if (reader.is(Field.FORWARD_KEY)) {
-      seen = reader.mark(seen, 7);
+    } else if (reader.takes(Field.FORWARD_KEY, 7)) {
       tables.forwardKey = reader.boolean();
-    } else if (reader.is(Field.RATE_LIMIT_SERVICE)) {
-      seen = reader.mark(seen, 8);
+    } else if (reader.takes(Field.RATE_LIMIT_SERVICE, 8)) {
       decodeRateLimitService(reader, tables);
-    } else if (reader.is(Field.REALM)) {
-      seen = reader.mark(seen, 9);
+    } else if (reader.takes(Field.REALM, 9)) {
       tables.realm = tables.texts.keep(readRealm(reader));
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.VERSION);
-  reader.need(seen, 1, Field.POLICY);
-  reader.need(seen, 2, Field.APIS);
-  reader.need(seen, 3, Field.PLANS);
-  reader.need(seen, 4, Field.CONSUMERS);
-  reader.need(seen, 5, Field.KEY_SOURCES);
+  reader.needs(0, Field.VERSION);
+  reader.needs(1, Field.POLICY);
+  reader.needs(2, Field.APIS);
+  reader.needs(3, Field.PLANS);
+  reader.needs(4, Field.CONSUMERS);
+  reader.needs(5, Field.KEY_SOURCES);
 }
 
 function decodeVersion(reader: Reader): void {
@@ -152,20 +141,16 @@ function add(reader: Reader, tables: Tables, kind: KeySourceKind, name: View): v
 export function decodeRateLimitService(reader: Reader, tables: Tables): void {
   const rateLimitService = tables.rateLimitService;
   rateLimitService.timeoutMilliseconds = TIMEOUT_MILLISECONDS;
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.CLUSTER)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.CLUSTER, 0)) {
       rateLimitService.cluster = tables.texts.keep(reader.text(1, MAX_CLUSTER_BYTES));
-    } else if (reader.is(Field.DOMAIN)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.DOMAIN, 1)) {
       rateLimitService.domain = tables.texts.keep(reader.text(1, MAX_DOMAIN_BYTES));
-    } else if (reader.is(Field.TIMEOUT)) {
-      seen = reader.mark(seen, 2);
+    } else if (reader.takes(Field.TIMEOUT, 2)) {
       rateLimitService.timeoutMilliseconds = <i32>reader.integer(1, MAX_TIMEOUT_MILLISECONDS);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.CLUSTER);
-  reader.need(seen, 1, Field.DOMAIN);
+  reader.needs(0, Field.CLUSTER);
+  reader.needs(1, Field.DOMAIN);
 }

@@ -1,8 +1,8 @@
 import { NONE } from "../bytes/rows";
 import { keepPolicyTexts } from "../answer/ratelimit";
 import { begin, end, writeFormat } from "../bytes/arena";
-import { ABSENT, View, equals, lengthOf, literal, viewOf } from "../bytes/view";
-import { Mount, QuotaKind } from "../tables/record";
+import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
+import { QuotaKind } from "../tables/record";
 import { Tables, findOffer } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
@@ -18,7 +18,7 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
   needRateLimitService(reader, tables);
   names.free();
   if (reader.failed) return;
-  sortMounts(tables);
+  tables.mounts.build();
   keepPolicyTexts(tables);
   buildKeyring(reader, tables);
 }
@@ -130,29 +130,6 @@ function refuse(reader: Reader, consumer: i32, index: i32, rule: View, name: Vie
   writeFormat(rule, name);
   reader.fail(literal("consumers[%d].subscriptions[%d].%s"), consumer, index, end());
   return false;
-}
-
-/** Exact hosts, then wildcards from the longest, then any host; under one host the longest path first. */
-function sortMounts(tables: Tables): void {
-  const mounts = tables.mounts;
-  for (let i = 1; i < mounts.count; i++) {
-    for (let k = i; k > 0 && before(mounts.at(k), mounts.at(k - 1)); k--) swap(mounts.at(k), mounts.at(k - 1));
-  }
-}
-
-function before(a: Mount, b: Mount): bool {
-  if (a.hostKind != b.hostKind) return a.hostKind > b.hostKind;
-  if (lengthOf(a.host) != lengthOf(b.host)) return lengthOf(a.host) > lengthOf(b.host);
-  return lengthOf(a.path) > lengthOf(b.path);
-}
-
-function swap(a: Mount, b: Mount): void {
-  const size = <i32>offsetof<Mount>();
-  for (let i = 0; i < size; i += 8) {
-    const kept = load<u64>(changetype<usize>(a) + i);
-    store<u64>(changetype<usize>(a) + i, load<u64>(changetype<usize>(b) + i));
-    store<u64>(changetype<usize>(b) + i, kept);
-  }
 }
 
 function buildKeyring(reader: Reader, tables: Tables): void {

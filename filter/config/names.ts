@@ -1,5 +1,5 @@
 import { NONE, Rows, Slots } from "../bytes/rows";
-import { Name, View, equals, lengthOf, nameInPlace, pointerOf, viewOf } from "../bytes/view";
+import { Name, View, equals, lengthOf, nameInPlace, pointerOf, spread, viewOf } from "../bytes/view";
 
 /** Names that a config has defined so far, for finding duplicates and resolving references. */
 export class Names {
@@ -63,5 +63,5 @@ export class NameIndex {
 function hash(name: View): u32 {
   let hash: u32 = 0x811c9dc5;
   for (let i = 0, n = lengthOf(name); i < n; i++) hash = (hash ^ load<u8>(pointerOf(name) + i)) * 0x01000193;
-  return (hash * 0x9e3779b1) ^ (hash >> 15);
+  return spread(hash);
 }

@@ -11,16 +11,13 @@ import * as Field from "./field";
 export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
   const plan = tables.plans.add();
   plan.firstQuota = tables.quotas.count;
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.NAME)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.NAME, 0)) {
       const name = readName(reader);
       if (!reader.failed && !names.plans.add(name)) reader.fail(literal("a second plan named %q"), name);
       plan.name = tables.texts.keep(name);
-    } else if (reader.is(Field.QUOTAS)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.QUOTAS, 1)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) {
         if (i == MAX_QUOTAS) reader.fail(literal("at most %d quotas to a plan"), MAX_QUOTAS);
@@ -28,7 +25,7 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
       }
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.NAME);
+  reader.needs(0, Field.NAME);
   plan.quotaCount = tables.quotas.count - plan.firstQuota;
   if (!reader.failed) finishQuotas(reader, tables, plan);
 }

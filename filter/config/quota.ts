@@ -16,43 +16,34 @@ const MESH_DETAIL: u8 = 0x40;
 export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): void {
   const index = tables.quotas.count;
   const quota = tables.quotas.add();
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.NAME)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.NAME, 0)) {
       quota.name = tables.texts.keep(readName(reader));
       for (let i = firstOfPlan; i < index; i++) {
         if (equals(tables.quotas.at(i).name, quota.name)) reader.fail(literal("a second quota named %q"), quota.name);
       }
-    } else if (reader.is(Field.LIMIT)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.LIMIT, 1)) {
       quota.limit = reader.integer(1, MAX_EXACT);
-    } else if (reader.is(Field.WINDOW)) {
-      seen = reader.mark(seen, 2);
+    } else if (reader.takes(Field.WINDOW, 2)) {
       quota.window = <WindowKind>(
         readWord(reader, WINDOWS, literal("must be second, minute, hour, day, week, month, 7d or 30d"))
       );
-    } else if (reader.is(Field.BURST)) {
-      seen = reader.mark(seen, 3);
+    } else if (reader.takes(Field.BURST, 3)) {
       quota.burst = reader.integer(1, MAX_BURST);
-    } else if (reader.is(Field.PER)) {
-      seen = reader.mark(seen, 4);
+    } else if (reader.takes(Field.PER, 4)) {
       quota.perApi = readChoice(reader, Field.CONSUMER, Field.API);
-    } else if (reader.is(Field.SCOPE)) {
-      seen = reader.mark(seen, 5);
+    } else if (reader.takes(Field.SCOPE, 5)) {
       if (readChoice(reader, Field.ENVOY, Field.MESH)) quota.kind = QuotaKind.Mesh;
-    } else if (reader.is(Field.ON_UNAVAILABLE)) {
-      seen = reader.mark(seen, 6);
+    } else if (reader.takes(Field.ON_UNAVAILABLE, 6)) {
       quota.failureMode = <FailureMode>readWord(reader, FAILURE_MODES, literal("must be deny, allow or local-share"));
-    } else if (reader.is(Field.LOCAL_SHARE)) {
-      seen = reader.mark(seen, 7);
+    } else if (reader.takes(Field.LOCAL_SHARE, 7)) {
       quota.localShare = reader.integer(1, MAX_EXACT);
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.NAME);
-  reader.need(seen, 1, Field.LIMIT);
-  reader.need(seen, 2, Field.WINDOW);
+  reader.needs(0, Field.NAME);
+  reader.needs(1, Field.LIMIT);
+  reader.needs(2, Field.WINDOW);
   if (!reader.failed) checkQuota(reader, quota);
 }
 

@@ -80,23 +80,33 @@ export class Reader {
     return view(this.position, <i32>(this.end - this.position));
   }
 
+  /** True when the present field has this name; `number` is its own among the object's fields. One that came before is refused. */
+  takes(name: View, number: u32): bool {
+    if (!this.is(name)) return false;
+    this.once(number);
+    return true;
+  }
+
+  once(number: u32): void {
+    if (this.path.mark(number)) this.fail(literal("given twice"));
+  }
+
+  /** True when the object that has just ended had the field. */
+  has(number: u32): bool {
+    return this.path.isMarked(number);
+  }
+
+  /** Refuses an object that has just ended without a field it must have. */
+  needs(number: u32, name: View): void {
+    if (!this.has(number)) this.fail(literal("needs the field %q"), name);
+  }
+
   is(name: View): bool {
     return equals(this.field, name);
   }
 
   unknownField(): void {
     this.fail(literal("unknown field"));
-  }
-
-  /** `seen` with the bit of the present field added; a field that came before is refused. */
-  mark(seen: u32, bit: u32): u32 {
-    if ((seen >> bit) & 1) this.fail(literal("given twice"));
-    return seen | (1 << bit);
-  }
-
-  /** Refuses an object that ended without a field it must have. */
-  need(seen: u32, bit: u32, field: View): void {
-    if (!((seen >> bit) & 1)) this.fail(literal("needs the field %q"), field);
   }
 
   /** A string of `minBytes` to `maxBytes` bytes of UTF-8; valid until the document is freed. */
@@ -234,6 +244,7 @@ export class Reader {
   }
 }
 
+/** More than any decoder opens: a document cannot make it deeper. */
 const MAX_DEPTH = 16;
 /** Bytes of a field name that a message shows, which may be anything. */
 const MAX_SHOWN_BYTES = 64;
@@ -242,10 +253,13 @@ const INDEX: u64 = 1 << 63;
 /** Where in the plugin config the reader stands, e.g. `apis[0].routes[1].name`; written only for a problem. */
 export class FieldPath {
   private segments: StaticArray<u64> = new StaticArray<u64>(MAX_DEPTH);
+  /** For each open object, and the one that has just ended, the numbers of the fields that it has had. */
+  private readonly marks: StaticArray<u32> = new StaticArray<u32>(MAX_DEPTH);
   private depth: i32 = 0;
 
   push(): void {
-    if (this.depth < MAX_DEPTH) this.segments[this.depth] = ABSENT;
+    unchecked((this.segments[this.depth] = ABSENT));
+    unchecked((this.marks[this.depth] = 0));
     this.depth++;
   }
 
@@ -254,18 +268,30 @@ export class FieldPath {
   }
 
   setField(name: View): void {
-    if (this.depth <= MAX_DEPTH) this.segments[this.depth - 1] = name;
+    unchecked((this.segments[this.depth - 1] = name));
   }
 
   setIndex(index: i32): void {
-    if (this.depth <= MAX_DEPTH) this.segments[this.depth - 1] = INDEX | (<u64>index);
+    unchecked((this.segments[this.depth - 1] = INDEX | (<u64>index)));
+  }
+
+  /** Marks a field of the innermost open object; true when it was marked before. */
+  mark(number: u32): bool {
+    const before = unchecked(this.marks[this.depth - 1]);
+    unchecked((this.marks[this.depth - 1] = before | (1 << number)));
+    return ((before >> number) & 1) != 0;
+  }
+
+  /** True for a field of the object that has just ended. */
+  isMarked(number: u32): bool {
+    return ((unchecked(this.marks[this.depth]) >> number) & 1) != 0;
   }
 
   /** Appends the place to the text being written; false when it is the document itself. */
   write(): bool {
     let some = false;
-    for (let i = 0, n = min(this.depth, MAX_DEPTH); i < n; i++) {
-      const segment = this.segments[i];
+    for (let i = 0, n = this.depth; i < n; i++) {
+      const segment = unchecked(this.segments[i]);
       if (segment == ABSENT) continue;
       if (segment & INDEX) writeFormat(literal("[%d]"), <i32>segment);
       else {

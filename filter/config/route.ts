@@ -10,37 +10,29 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
   const index = tables.routes.count;
   if (index - firstOfApi == MAX_ROUTES) reader.fail(literal("at most %d routes"), MAX_ROUTES);
   tables.routes.add();
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
     const route = tables.routes.at(index);
-    if (reader.is(Field.NAME)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.NAME, 0)) {
       route.name = readRouteName(reader, tables, firstOfApi, index);
-    } else if (reader.is(Field.HEADERS)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.HEADERS, 1)) {
       route.firstCondition = tables.conditions.count;
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodeCondition(reader, tables);
       route.conditionCount = tables.conditions.count - route.firstCondition;
-    } else if (reader.is(Field.METHODS)) {
-      seen = reader.mark(seen, 2);
+    } else if (reader.takes(Field.METHODS, 2)) {
       route.firstMethod = tables.values.count;
       decodeMethods(reader, tables);
       route.methodCount = tables.values.count - route.firstMethod;
-    } else if (reader.is(Field.PATH)) {
-      seen = reader.mark(seen, 3);
+    } else if (reader.takes(Field.PATH, 3)) {
       route.path = tables.texts.keep(readPath(reader));
-    } else if (reader.is(Field.PLANS)) {
-      seen = reader.mark(seen, 4);
+    } else if (reader.takes(Field.PLANS, 4)) {
       route.firstPlan = tables.references.count;
       route.planCount = decodeReferences(reader, tables);
-    } else if (reader.is(Field.CONSUMERS)) {
-      seen = reader.mark(seen, 5);
+    } else if (reader.takes(Field.CONSUMERS, 5)) {
       route.firstConsumer = tables.references.count;
       route.consumerCount = decodeReferences(reader, tables);
-    } else if (reader.is(Field.SET_HEADERS)) {
-      seen = reader.mark(seen, 6);
+    } else if (reader.takes(Field.SET_HEADERS, 6)) {
       route.firstSet = tables.headers.count;
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) {
@@ -48,8 +40,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
         decodeSetHeader(reader, tables);
       }
       route.setCount = tables.headers.count - route.firstSet;
-    } else if (reader.is(Field.REMOVE_HEADERS)) {
-      seen = reader.mark(seen, 7);
+    } else if (reader.takes(Field.REMOVE_HEADERS, 7)) {
       route.firstRemove = tables.values.count;
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) {
@@ -57,12 +48,11 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
         tables.values.add().value = tables.texts.keep(readChangeable(reader));
       }
       route.removeCount = tables.values.count - route.firstRemove;
-    } else if (reader.is(Field.REWRITE_PREFIX)) {
-      seen = reader.mark(seen, 8);
+    } else if (reader.takes(Field.REWRITE_PREFIX, 8)) {
       route.rewritePrefix = tables.texts.keep(readPath(reader));
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.NAME);
+  reader.needs(0, Field.NAME);
 }
 
 function readRouteName(reader: Reader, tables: Tables, firstOfApi: i32, index: i32): View {
@@ -94,15 +84,13 @@ function decodeReferences(reader: Reader, tables: Tables): i32 {
 function decodeCondition(reader: Reader, tables: Tables): void {
   const condition = tables.conditions.add();
   condition.firstValue = tables.values.count;
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.NAME)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.NAME, 0)) {
       condition.name = tables.texts.keep(readHeaderName(reader));
       continue;
     }
-    seen = reader.mark(seen, 1);
+    reader.once(1);
     if (reader.is(Field.EXACT)) condition.kind = readOne(reader, tables, ConditionKind.Exact);
     else if (reader.is(Field.PREFIX)) condition.kind = readOne(reader, tables, ConditionKind.Prefix);
     else if (reader.is(Field.PRESENT)) condition.kind = readTrue(reader, ConditionKind.Present);
@@ -113,8 +101,8 @@ function decodeCondition(reader: Reader, tables: Tables): void {
       for (let i = 0; reader.nextItem(i); i++) tables.values.add().value = tables.texts.keep(readHeaderValue(reader));
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.NAME);
-  if (!(seen & 2)) reader.fail(literal("needs one of exact, prefix, oneOf, present, absent"));
+  reader.needs(0, Field.NAME);
+  if (!reader.has(1)) reader.fail(literal("needs one of exact, prefix, oneOf, present, absent"));
   condition.valueCount = tables.values.count - condition.firstValue;
 }
 
@@ -130,19 +118,16 @@ function readTrue(reader: Reader, kind: ConditionKind): ConditionKind {
 
 function decodeSetHeader(reader: Reader, tables: Tables): void {
   const header = tables.headers.add();
-  let seen: u32 = 0;
   reader.beginObject();
   while (reader.nextField()) {
-    if (reader.is(Field.NAME)) {
-      seen = reader.mark(seen, 0);
+    if (reader.takes(Field.NAME, 0)) {
       header.name = tables.texts.keep(readChangeable(reader));
-    } else if (reader.is(Field.VALUE)) {
-      seen = reader.mark(seen, 1);
+    } else if (reader.takes(Field.VALUE, 1)) {
       header.value = tables.texts.keep(readHeaderValue(reader));
     } else reader.unknownField();
   }
-  reader.need(seen, 0, Field.NAME);
-  reader.need(seen, 1, Field.VALUE);
+  reader.needs(0, Field.NAME);
+  reader.needs(1, Field.VALUE);
 }
 
 /** A header that a route may change: not one that frames the message. */

@@ -2,7 +2,7 @@ import { NONE } from "../bytes/rows";
 import { sha256 } from "../bytes/sha256";
 import { ABSENT, lengthOf, pointerOf } from "../bytes/view";
 import { Finding, findKey, foundKey } from "../credential/find";
-import { coveredBytes, isDoubtful, matchApi, servesHost } from "../match/api";
+import { coveredBytes, isDoubtful, matchApi } from "../match/api";
 import { Charge, Patience, bill } from "../quota/attempt";
 import { charge } from "../quota/charge";
 import { Counters } from "../quota/counters";
@@ -43,7 +43,7 @@ export function refuseToWait(): void {
 function judge(tables: Tables, counters: Counters, now: i64): Reason {
   if (!Request.hasGoodHost) return Reason.InvalidHost;
   if (Request.path == ABSENT) return judgeWithoutPath(tables);
-  decision.api = matchApi(tables);
+  decision.api = matchApi(tables.mounts, Request.host, Request.path);
   if (decision.api == NONE) {
     if (!tables.unmatchedAllowed) return Reason.NoApi;
     return isDoubtful ? Reason.InvalidPath : Reason.Unmatched;
@@ -71,7 +71,7 @@ function judge(tables: Tables, counters: Counters, now: i64): Reason {
 
 /** Where no API names the host, a path may be anything, as long as it cannot be read as another host. */
 function judgeWithoutPath(tables: Tables): Reason {
-  if (servesHost(tables)) return Reason.InvalidPath;
+  if (tables.mounts.hostOf(Request.host) != null) return Reason.InvalidPath;
   if (!tables.unmatchedAllowed) return Reason.NoApi;
   return Request.pathMayNameHost() ? Reason.InvalidPath : Reason.Unmatched;
 }

@@ -1,4 +1,4 @@
-import { View, byteAt, lengthOf, lowerCase } from "../bytes/view";
+import { View, byteAt, lengthOf, lowerCase, pointerOf, slice } from "../bytes/view";
 
 /**
  * How a prefix covers a path. Loosely: only for servers that drop path parameters (`/v1;a=b`), or what stands behind an
@@ -14,51 +14,81 @@ export const enum Cover {
 const PERCENT: u8 = 0x25;
 const SLASH: u8 = 0x2f;
 const SEMICOLON: u8 = 0x3b;
+/** What letters of the two cases differ in. */
+const CASE: u8 = 0x20;
 
 /** Bytes of the path that the prefix covered, its parameters included; always whole segments. */
 export let coveredLength: i32 = 0;
+/** Where in the path `follow` has come to. */
+export let reached: i32 = 0;
 
 /** Holds a judged path against a prefix, segment by segment. */
 export function cover(path: View, prefix: View): Cover {
-  let length = lengthOf(prefix);
-  // A prefix means the same with and without a slash at its end; "/" covers everything.
-  if (byteAt(prefix, length - 1) == SLASH) length--;
+  const run = withoutSlash(prefix);
+  reached = 0;
+  const passed = lengthOf(run) == 0 ? Cover.Exact : follow(path, 0, run, Cover.Exact);
+  return passed == Cover.None ? Cover.None : endCover(path, reached, passed);
+}
+
+/** A prefix means the same with and without a slash at its end; "/" covers everything. */
+export function withoutSlash(path: View): View {
+  const last = lengthOf(path) - 1;
+  return byteAt(path, last) == SLASH ? slice(path, 0, last) : path;
+}
+
+/**
+ * Holds the path from `from` on, where it has a slash, against a run of segments, of which the last may be a part of the path's;
+ * `passed` is how it came there.
+ */
+export function follow(path: View, from: i32, run: View, passed: Cover): Cover {
+  const length = lengthOf(run);
+  const same = min(length, lengthOf(path) - from);
+  const there = pointerOf(path) + from;
+  const here = pointerOf(run);
+  let i = 1;
+  while (i < same && load<u8>(here + i) == load<u8>(there + i)) i++;
+  reached = from + i;
+  if (i == length) return passed;
+  if (i < same && (load<u8>(here + i) ^ load<u8>(there + i)) != CASE && load<u8>(here + i) != SLASH) return Cover.None;
+  return followLoosely(path, run, i, passed);
+}
+
+function followLoosely(path: View, run: View, from: i32, passed: Cover): Cover {
   const total = lengthOf(path);
-  let result = Cover.Exact;
-  let at = 0;
-  for (let i = 0; i < length; i++) {
-    const byte = byteAt(prefix, i);
-    if (at < total && byteAt(path, at) == byte) {
-      at++;
+  for (let i = from, length = lengthOf(run); i < length; i++) {
+    const byte = byteAt(run, i);
+    if (reached < total && byteAt(path, reached) == byte) {
+      reached++;
       continue;
     }
     if (byte == SLASH) {
-      const after = skipParameters(path, at);
-      if (after == at || after == total) return Cover.None;
-      if (result == Cover.Exact) result = Cover.WithoutParameters;
-      at = after + 1;
+      const after = skipParameters(path, reached);
+      if (after == reached || after == total) return Cover.None;
+      if (passed == Cover.Exact) passed = Cover.WithoutParameters;
+      reached = after + 1;
     } else {
-      if (at == total || lowerCase(byteAt(path, at)) != lowerCase(byte)) return Cover.None;
-      result = Cover.Loose;
-      at++;
+      if (reached == total || lowerCase(byteAt(path, reached)) != lowerCase(byte)) return Cover.None;
+      passed = Cover.Loose;
+      reached++;
     }
   }
-  return ends(path, at, result);
+  return passed;
 }
 
 /** What becomes of a match up to `at`: a segment must end there. */
-function ends(path: View, at: i32, result: Cover): Cover {
+export function endCover(path: View, at: i32, passed: Cover): Cover {
   const total = lengthOf(path);
   coveredLength = at;
-  if (at == total || byteAt(path, at) == SLASH) return result;
+  if (at == total || byteAt(path, at) == SLASH) return passed;
   coveredLength = skipParameters(path, at);
-  if (coveredLength > at) return result == Cover.Exact ? Cover.WithoutParameters : result;
+  if (coveredLength > at) return passed == Cover.Exact ? Cover.WithoutParameters : passed;
   if (!isEscapedDelimiter(path, at)) return Cover.None;
   coveredLength = total;
   return Cover.Loose;
 }
 
-function skipParameters(path: View, at: i32): i32 {
+/** The end of the parameters at `at`, or `at` when there are none. */
+export function skipParameters(path: View, at: i32): i32 {
   const total = lengthOf(path);
   if (at < total && byteAt(path, at) == SEMICOLON) {
     while (at < total && byteAt(path, at) != SLASH) at++;

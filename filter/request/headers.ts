@@ -60,7 +60,7 @@ export function headerValue(index: i32): View {
 export function findHeader(name: View, from: i32 = 0): i32 {
   const length = <u32>lengthOf(name);
   for (let i = from; i < headerCount; i++) {
-    if (nameLength(i) == length && equals(headerName(i), name)) return i;
+    if (load<u32>(entries + <usize>i * ENTRY_BYTES, 4) == length && equals(headerName(i), name)) return i;
   }
   return -1;
 }
@@ -68,16 +68,12 @@ export function findHeader(name: View, from: i32 = 0): i32 {
 /** The same for either spelling of the name: many servers read `x_api_key` as `x-api-key`. */
 export function findSpelling(name: View, from: i32 = 0): i32 {
   const length = <u32>lengthOf(name);
-  for (let i = from; i < headerCount; i++) {
-    if (nameLength(i) == length && isSpelling(headerName(i), name)) return i;
+  const end = entries + <usize>headerCount * ENTRY_BYTES;
+  for (let entry = entries + <usize>from * ENTRY_BYTES; entry < end; entry += ENTRY_BYTES) {
+    if (load<u32>(entry, 4) == length && isSpelling(load<u64>(entry), name))
+      return <i32>((entry - entries) / ENTRY_BYTES);
   }
   return -1;
-}
-
-// @ts-ignore: decorator
-@inline
-function nameLength(index: i32): u32 {
-  return load<u32>(entries + <usize>index * ENTRY_BYTES, 4);
 }
 
 /** Value of the first header called `name`, or ABSENT. */

@@ -43,7 +43,8 @@ export function readHost(authority: View): bool {
     else if (byte == COLON) break;
     else if (<u32>byte - 0x30 >= 10 && byte != 0x2d && byte != 0x5f) return false;
   }
-  if (at == 0 || at > MAX_NAME_BYTES || !isPort(authority, isRespelt ? at + 1 : at)) return false;
+  portAt = isRespelt ? at + 1 : at;
+  if (at == 0 || at > MAX_NAME_BYTES || (portAt < length && !isPort(authority))) return false;
   name = slice(authority, 0, at);
   if (upper) name = inLowerCase(name);
   // Servers read a name that ends in a number as an address.
@@ -52,17 +53,17 @@ export function readHost(authority: View): bool {
 
 function readBracketed(authority: View): bool {
   const bracket = indexOf(authority, 0x5d);
-  if (bracket < 0 || !isPort(authority, bracket + 1)) return false;
+  portAt = bracket + 1;
+  if (bracket < 0 || (portAt < lengthOf(authority) && !isPort(authority))) return false;
   name = readAddress(slice(authority, 1, bracket));
   isRespelt = name != ABSENT && !equalsLower(slice(authority, 0, bracket + 1), name);
   return name != ABSENT;
 }
 
-/** True for nothing, or a colon and a port; RFC 3986 lets the number be empty. */
-function isPort(authority: View, from: i32): bool {
-  portAt = from;
+/** True when the rest from `portAt` on is a colon and a port; RFC 3986 lets the number be empty. */
+function isPort(authority: View): bool {
+  const from = portAt;
   const length = lengthOf(authority);
-  if (from == length) return true;
   if (byteAt(authority, from) != COLON || length - from > 6) return false;
   let port = 0;
   for (let i = from + 1; i < length; i++) {

@@ -31,15 +31,17 @@ export function readPath(path: View): void {
   forwarded = path;
 }
 
+/** A bit for each character below 64 that calls for a closer look: controls, blank, `#`, `%`, `;`. */
+const SUSPECT: u64 = 0x08000029_ffffffff;
+
 /** True when no byte calls for a closer look: no escape, no `//`, `/.`, `;`, and only printable ASCII. */
 function isPlain(path: View): bool {
   let previous: u8 = 0;
-  for (let i = 0, n = lengthOf(path); i < n; i++) {
-    const byte = byteAt(path, i);
+  for (let at = pointerOf(path), end = at + lengthOf(path); at < end; at++) {
+    const byte = load<u8>(at);
     // Letters first: they are most of any path.
     if (<u32>(byte | 0x20) - 0x61 >= 26) {
-      if (byte <= 0x20 || byte >= 0x7f || byte == PERCENT || byte == 0x5c || byte == 0x23 || byte == SEMICOLON)
-        return false;
+      if (byte < 64 ? (SUSPECT >> byte) & 1 : byte >= 0x7f || byte == 0x5c) return false;
       if (previous == SLASH && (byte == SLASH || byte == DOT)) return false;
     }
     previous = byte;

@@ -9,11 +9,6 @@ export const enum KeySourceKind {
   Query,
   Cookie,
 }
-export const enum HostKind {
-  Any,
-  Wildcard,
-  Exact,
-}
 export const enum ConditionKind {
   Exact,
   Prefix,
@@ -69,15 +64,6 @@ export class Api {
   preflight: bool;
   /** The route that holds when no other does: `<api>/default`. */
   defaultRoute: View;
-}
-
-/** One host and path prefix under which an API is found. */
-@unmanaged
-export class Mount {
-  host: View;
-  path: View;
-  hostKind: HostKind;
-  api: i32;
 }
 
 /** A plan that an API offers, with the counters of this pair since the last flush. */

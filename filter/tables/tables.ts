@@ -1,6 +1,7 @@
 import { NONE, Region, Rows } from "../bytes/rows";
 import { ABSENT, View } from "../bytes/view";
 import { REASON_COUNT } from "../decision/reason";
+import { Mounts } from "../match/mounts";
 import { Keyring } from "../keyring/keyring";
 import {
   ALWAYS,
@@ -10,7 +11,6 @@ import {
   HeaderField,
   KeySource,
   LimitOverride,
-  Mount,
   Offer,
   Plan,
   Quota,
@@ -35,8 +35,7 @@ export class Tables {
   readonly texts: Region = new Region();
   readonly keySources: Rows<KeySource> = new Rows<KeySource>();
   readonly apis: Rows<Api> = new Rows<Api>();
-  /** Most specific first: the first that matches is the API's. */
-  readonly mounts: Rows<Mount> = new Rows<Mount>();
+  readonly mounts: Mounts = new Mounts();
   readonly offers: Rows<Offer> = new Rows<Offer>();
   readonly routes: Rows<Route> = new Rows<Route>();
   readonly conditions: Rows<HeaderCondition> = new Rows<HeaderCondition>();

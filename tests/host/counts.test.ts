@@ -122,4 +122,27 @@ describe('the exact cost of a decision', () => {
       `${few.instructions} and ${many.instructions} instructions`,
     );
   });
+
+  it('is the same with one API and with 4,096, on one host and on one each', (t) => {
+    const costs = [1, 100, 4096].flatMap((count) =>
+      (['path', 'host'] as const).map((by) => {
+        const host = new Host(module);
+        const api = (i: number): object => ({
+          name: `api-${i}`,
+          hosts: [by === 'path' ? 'api.example.com' : i === count >> 1 ? 'api.example.com' : `api-${i}.example.com`],
+          paths: [by === 'host' || i === count >> 1 ? '/v1' : `/service-${i}/v1`],
+          plans: ['free'],
+        });
+        const apis = Array.from({ length: count }, (_, i) => api(i));
+        assert.ok(host.load(JSON.stringify({ ...pluginConfig([]), apis })), host.logs().join('\n'));
+        host.request(withKey(KEY));
+        let text: string | undefined;
+        const cost = costOf(host, () => (text = host.request(withKey(KEY)).filterState.get('wasm.tollgate')));
+        assert.match(text ?? '', new RegExp(`^reason=allowed api=api-${count >> 1} `));
+        t.diagnostic(`${count} by ${by}: ${cost.instructions} instructions`);
+        return cost.instructions;
+      }),
+    );
+    assert.ok(Math.max(...costs) - Math.min(...costs) < 1000, costs.join(', '));
+  });
 });
