@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import type { Count } from '../harness/suite/count.ts';
 import { runSuite, type Suite } from '../harness/suite/run.ts';
 import { prepareDocker } from './docker/prepare.ts';
-import { preparePackage } from './package/prepare.ts';
+import { preparePackage, prepareStranger } from './package/prepare.ts';
 import { prepareWorkflows } from './workflows/prepare.ts';
 import { prepareMesh } from './istio/prepare.ts';
 import { prepareRateLimitService } from './rateLimitService/prepare.ts';
@@ -64,7 +64,7 @@ const suites: Suite[] = [
   // What GitHub runs, as far as that can be told without it.
   { ...nodeSuite('workflows', 1), prepare: () => prepareWorkflows(isAskedFor('workflows'), report) },
   // What `npm pack` makes, as a stranger gets it.
-  { ...nodeSuite('package', 1), prepare: preparePackage },
+  { ...nodeSuite('package', 1), prepare: () => prepareStranger(isAskedFor('package'), report) },
   // A real docker engine, on this machine's network and on one of its own.
   {
     ...nodeSuite('docker', 1),

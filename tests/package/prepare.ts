@@ -1,3 +1,4 @@
+import { fetchNodes } from './node.ts';
 import { pack } from './packed.ts';
 
 let tarball: string | null = null;
@@ -6,4 +7,13 @@ let tarball: string | null = null;
 export async function preparePackage(): Promise<Record<string, string>> {
   tarball ??= pack();
   return { TOLLGATE_TARBALL: tarball };
+}
+
+/** For the package's own suite, asked for by name or in CI, other versions of Node.js too. */
+export async function prepareStranger(
+  fetch: boolean,
+  progress: (line: string) => void,
+): Promise<Record<string, string>> {
+  if (fetch) fetchNodes(progress);
+  return preparePackage();
 }
