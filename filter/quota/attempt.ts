@@ -15,7 +15,7 @@ export class Standing {
 /** What this VM has not asked about in the present window. */
 export const UNKNOWN: i64 = -1;
 
-/** Quotas of a plan at most. */
+/** As many as a plan may have quotas. */
 export const MAX_STANDINGS = 8;
 const STANDINGS: usize = memory.data(MAX_STANDINGS * offsetof<Standing>(), 8);
 

@@ -105,7 +105,10 @@ export class Balances {
     else if (<u32>(this.count + more) * 4 > this.capacity * 3) this.resize(this.capacity * 2);
   }
 
-  /** The balance of a counter, of zeros if there was none. A meter is of one kind only. Valid until the next `reserve` or `sweep`. */
+  /**
+   * The balance of a counter, of zeros if there was none. A meter is of one kind only. Valid until the next `reserve` or
+   * sweep.
+   */
   open(consumerId: u64, meter: u64, kind: QuotaKind): Balance {
     let slot = this.home(consumerId, meter);
     while (true) {

@@ -118,7 +118,10 @@ export function refusedUntil(attempt: Attempt): i64 {
   return asLocal(attempt.balance).windowEndSeconds * NANOSECONDS;
 }
 
-/** Units that the counter and this balance still have; UNKNOWN when the pool cannot be read. Asks once in a window, and charges nothing. */
+/**
+ * Units that the counter and this balance still have; UNKNOWN when the pool cannot be read. Reads the pool once in a window, and
+ * charges nothing.
+ */
 export function remaining(pool: ShardStore, attempt: Attempt, now: i64): i64 {
   const balance = attempt.balance;
   if (!attempt.isKnown) {

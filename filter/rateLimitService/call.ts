@@ -4,7 +4,10 @@ import { NANOSECONDS, nominalSeconds } from "../time/window";
 import { ServiceState } from "./service";
 import { askSize, asStock, heldIn, isAsked, isLow, isPaused, isRefused, isUnknown } from "./stock";
 
-/** A counter of the rate limit service, with the limit that holds, and its API, plan, quota and consumer by their positions in the tables. */
+/**
+ * A counter of the rate limit service, with the limit that holds. Its API, plan and consumer are positions in the tables of the
+ * root that asks.
+ */
 @unmanaged
 export class Counter extends Identity {
   limit: i64;

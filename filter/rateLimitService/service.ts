@@ -53,7 +53,8 @@ export class Outage {
 
   /** The call that began at `sentAt` has failed, or somebody has waited for it too long. */
   noteFailure(sentAt: i64, now: i64): void {
-    // A call that is given up after later ones were answered says nothing about now; a clock that was set back, nothing about order.
+    // A call that is given up after later ones were answered says nothing about the present. (Times ahead of the clock say
+    // nothing about the order: the clock was set back.)
     if (sentAt < this.answeredAtNanoseconds && this.answeredAtNanoseconds <= now) return;
     // Calls that were under way together fail together: that is one failure.
     if (this.failures > 0 && sentAt < this.failedAtNanoseconds) return;

@@ -123,7 +123,7 @@ const BUSY_UNITS: i64 = 8;
 /** While this much remains for all, one unit more in each Envoy does not matter, and even a quiet caller need not wait. */
 const PLENTY_UNITS: i64 = 1024;
 
-/** Units to ask for when `demand` requests want some, at least 1. `limit` is the policy's, for as long as the service has not said its own. */
+/** Units to ask for when `demand` requests want some, at least 1. `limit` is the policy's; the service's own may be smaller. */
 export function askSize(stock: Stock, held: i64, limit: i64, demand: i64, now: i64): i64 {
   const remaining = remainingIn(stock, now);
   // A new window begins whole; nobody has been refused yet.
