@@ -25,7 +25,7 @@ export {
   unclaim,
 } from "./rateLimitService/call";
 export { grpcService, messageOf } from "./rateLimitService/message";
-export { Verdict as AnswerVerdict } from "./rateLimitService/answer";
+export { AnswerVerdict } from "./rateLimitService/answer";
 export { fail, settle } from "./rateLimitService/settle";
 export { Count, COUNT_COUNT, ServiceState, Tally } from "./rateLimitService/service";
 export { Line, cannotAsk, fillCall, lineToAsk, linesToAsk, wake } from "./waiting/line";

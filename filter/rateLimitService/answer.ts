@@ -10,7 +10,7 @@ import { MAX_CALL_COUNTERS } from "./call";
  * The statuses stand in the order of the descriptors that were asked for. The bytes come from outside: every length is checked
  * and unknown fields are skipped. If any part of the message does not fit the question, no part of it counts.
  */
-export const enum Verdict {
+export const enum AnswerVerdict {
   /** The units were counted, and there were enough. */
   Granted,
   Refused,
@@ -34,7 +34,7 @@ export class Answer {
   remaining: i64;
   /** Seconds to the window's end, rounded up by the service; 0 when it does not say. */
   resetSeconds: i64;
-  verdict: Verdict;
+  verdict: AnswerVerdict;
   private padding: u32;
 }
 
@@ -140,9 +140,9 @@ export function readAnswer(bytes: View, count: i32): void {
 
 /** A status without a limit grants nothing. */
 function conclude(answer: Answer, broken: bool): void {
-  if (broken) answer.verdict = Verdict.Malformed;
+  if (broken) answer.verdict = AnswerVerdict.Malformed;
   else if (answer.limit == 0)
-    answer.verdict = answer.verdict == Verdict.Refused ? Verdict.Malformed : Verdict.Unlimited;
+    answer.verdict = answer.verdict == AnswerVerdict.Refused ? AnswerVerdict.Malformed : AnswerVerdict.Unlimited;
 }
 
 /** True when the status says "over limit". */
@@ -156,7 +156,7 @@ function readStatus(fields: Fields, answer: Answer): bool {
   }
   if (answer.remaining > answer.limit) answer.remaining = answer.limit;
   if (answer.resetSeconds > MAX_RESET_SECONDS || (code != OK && code != OVER_LIMIT)) fields.broken = true;
-  answer.verdict = code == OVER_LIMIT ? Verdict.Refused : Verdict.Granted;
+  answer.verdict = code == OVER_LIMIT ? AnswerVerdict.Refused : AnswerVerdict.Granted;
   return code == OVER_LIMIT;
 }
 

@@ -3,7 +3,7 @@ import { View } from "../bytes/view";
 import { MAX_ATTEMPTS, WriteResult, openCell, writeCell } from "../shared/shard";
 import { WindowKind } from "../tables/record";
 import { NANOSECONDS, nominalSeconds, windowEnd, windowStart } from "../time/window";
-import { Answer, Verdict, answerAt, readAnswer } from "./answer";
+import { Answer, AnswerVerdict, answerAt, readAnswer } from "./answer";
 import { Call, Counter, counterOf, unclaim } from "./call";
 import { Count, ServiceState } from "./service";
 import { Stock, WHOLE_SHARE, asStock, isOpen } from "./stock";
@@ -29,11 +29,11 @@ const SINGLE_NANOSECONDS: i64 = 60 * NANOSECONDS;
 const SAME_END_NANOSECONDS: i64 = (3 * NANOSECONDS) / 2;
 
 /** Books the answer to a call. Only what the answer says explicitly is a grant. Resets the arena once the answer is read. */
-export function settle(service: ServiceState, call: Call, bytes: View, now: i64): Verdict {
+export function settle(service: ServiceState, call: Call, bytes: View, now: i64): AnswerVerdict {
   readAnswer(bytes, call.count);
-  let worst = Verdict.Granted;
+  let worst = AnswerVerdict.Granted;
   for (let i = 0; i < call.count; i++) worst = max(worst, answerAt(i).verdict);
-  if (worst == Verdict.Malformed) {
+  if (worst == AnswerVerdict.Malformed) {
     service.tally.add(Count.Failed, 1);
     giveUp(service, call, now);
     return worst;
@@ -41,7 +41,7 @@ export function settle(service: ServiceState, call: Call, bytes: View, now: i64)
   let known = false;
   for (let i = 0; i < call.count; i++) {
     resetArena();
-    if (!book(service, call, counterOf(call, i), answerAt(i), now)) worst = Verdict.Unlimited;
+    if (!book(service, call, counterOf(call, i), answerAt(i), now)) worst = AnswerVerdict.Unlimited;
     else known = true;
   }
   if (known) service.outage.noteAnswer(now);
@@ -71,19 +71,19 @@ function book(service: ServiceState, call: Call, counter: Counter, answer: Answe
     if (cell == null) return true;
     const stock = asStock(cell);
     if (stock.askedAtNanoseconds == call.sentAtNanoseconds) stock.askedAtNanoseconds = 0;
-    if (answer.verdict == Verdict.Unlimited) forgo(stock, now);
+    if (answer.verdict == AnswerVerdict.Unlimited) forgo(stock, now);
     else if (ends <= now) comeAgain(stock, counter, answer, now);
     else {
       openUntil(stock, ends, counter.window, now);
       accepted = addGranted(service, stock, call, answer, now);
-      if (answer.verdict == Verdict.Refused) noteRefusal(service, stock, counter, now);
+      if (answer.verdict == AnswerVerdict.Refused) noteRefusal(service, stock, counter, now);
     }
     stock.overAtSeconds = max(now, stock.endsAtNanoseconds) / NANOSECONDS + 1;
     const result = writeCell(service.stocks, now / NANOSECONDS);
     if (result == WriteResult.Failed) return true;
     if (result == WriteResult.Stored) break;
   }
-  if (answer.verdict == Verdict.Refused) service.tally.add(Count.Refused, 1);
+  if (answer.verdict == AnswerVerdict.Refused) service.tally.add(Count.Refused, 1);
   else if (accepted > 0) service.tally.add(Count.GrantedUnits, accepted);
   else if (ends > now) {
     service.tally.add(Count.Unlimited, 1);
@@ -114,7 +114,7 @@ function comeAgain(stock: Stock, counter: Counter, answer: Answer, now: i64): vo
   const until = now + max(SHORTEST_PAUSE_NANOSECONDS, min(since, LONGEST_PAUSE_NANOSECONDS));
   stock.answeredAtNanoseconds = now;
   stock.limit = answer.limit;
-  if (answer.verdict == Verdict.Refused) {
+  if (answer.verdict == AnswerVerdict.Refused) {
     stock.refusedForLimit = counter.limit;
     stock.refusedUntilNanoseconds = until;
   } else stock.pausedUntilNanoseconds = until;
@@ -149,8 +149,8 @@ function addGranted(service: ServiceState, stock: Stock, call: Call, answer: Ans
   // A count that has fallen has begun anew: the service lost its memory.
   const risen = used >= stock.used ? used - stock.used : used;
   const isCounted = risen >= call.units;
-  if (answer.verdict == Verdict.Granted && !isCounted) service.singleUntilNanoseconds = now + SINGLE_NANOSECONDS;
-  const accepted = answer.verdict != Verdict.Granted ? 0 : isCounted ? call.units : min<i64>(1, risen);
+  if (answer.verdict == AnswerVerdict.Granted && !isCounted) service.singleUntilNanoseconds = now + SINGLE_NANOSECONDS;
+  const accepted = answer.verdict != AnswerVerdict.Granted ? 0 : isCounted ? call.units : min<i64>(1, risen);
   const tookMilliseconds = (now - stock.answeredAtNanoseconds) / 1_000_000;
   stock.declinePerSecond =
     stock.used > 0 && tookMilliseconds > 0 ? min(((risen - accepted) * 1000) / tookMilliseconds, MAX_DECLINE) : 0;

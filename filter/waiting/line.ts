@@ -38,9 +38,11 @@ export class Line extends Counter {
   bucketLink: u64;
 }
 
-/** One more than there are waiters: a waiter that changes lines opens the new one first. */
-const MAX_LINES = 1025;
-const BUCKET_COUNT = 256;
+/** Requests that may wait in a VM. */
+export const MAX_WAITERS = 1024;
+/** A waiter that changes lines opens the new one first. */
+const MAX_LINES = MAX_WAITERS + 1;
+const BUCKET_COUNT: u32 = 256;
 const STATE_LINK: usize = offsetof<Line>("stateLink");
 const BUCKET_LINK: usize = offsetof<Line>("bucketLink");
 

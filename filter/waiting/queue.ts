@@ -4,7 +4,19 @@ import { isAnswered } from "../rateLimitService/draw";
 import { ServiceState } from "../rateLimitService/service";
 import { NONE } from "../bytes/rows";
 import { CHAIN_BYTES, Chain, Pool, insertAfter, nextIn, previousIn, remove } from "./chain";
-import { Line, LineState, closeLine, firstOf, learn, look, openLine, setState, waitersOf, waitingOf } from "./line";
+import {
+  Line,
+  LineState,
+  MAX_WAITERS,
+  closeLine,
+  firstOf,
+  learn,
+  look,
+  openLine,
+  setState,
+  waitersOf,
+  waitingOf,
+} from "./line";
 
 /**
  * Requests that wait for the rate limit service. Each stands in the line of the counter that its decision found dry, among all by its
@@ -39,7 +51,6 @@ export const enum Turn {
   Ready,
 }
 
-const MAX_WAITERS = 1024;
 /** The host carries replies out after the callback, one inside the other, and about 350 would exceed its stack. */
 const MAX_TURNS = 32;
 /** Each look reads shared data. */
@@ -51,7 +62,7 @@ const BUCKET_LINK: usize = offsetof<Waiter>("bucketLink");
 
 const pool: Pool = new Pool(MAX_WAITERS, offsetof<Waiter>());
 const BY_DEADLINE: Chain = changetype<Chain>(memory.data(CHAIN_BYTES, 8));
-const BUCKETS: usize = memory.data(256 * CHAIN_BYTES, 8);
+const BUCKETS: usize = memory.data(BUCKET_COUNT * CHAIN_BYTES, 8);
 
 /** Requests that wait in this VM. */
 export let waiting: i32 = 0;
