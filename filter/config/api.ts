@@ -1,12 +1,12 @@
 import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { ABSENT, View, byteAt, equals, lengthOf, literal, slice, startsWith } from "../bytes/view";
-import { name as hostName, readHost as readAuthority } from "../request/host";
+import { name as hostName, readHost } from "../request/host";
 import { API_ID, counterId } from "../tables/counterId";
 import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeRoute } from "./route";
-import { readAllow, readName, readPath } from "./rule";
+import { readAllow, readName, readPrefix } from "./rule";
 import { DEFAULT_ROUTE, MAX_HOST_BYTES, MAX_MOUNTS } from "./contract";
 import * as Field from "./field";
 
@@ -26,10 +26,10 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
       if (!reader.failed && !names.apis.add(name)) reader.fail(literal("a second API named %q"), name);
     } else if (reader.takes(Field.PATHS, 1)) {
       reader.beginArray();
-      for (let i = 0; reader.nextItem(i); i++) paths.push(readPath(reader));
+      for (let i = 0; reader.nextItem(i); i++) paths.push(readPrefix(reader));
     } else if (reader.takes(Field.HOSTS, 2)) {
       reader.beginArray();
-      for (let i = 0; reader.nextItem(i); i++) hosts.push(readHost(reader));
+      for (let i = 0; reader.nextItem(i); i++) hosts.push(readHostOrWildcard(reader));
       if (hosts.length == 0) reader.fail(literal("needs a host; leave the field out for any host"));
     } else if (reader.takes(Field.PLANS, 3)) {
       decodeOffers(reader, tables, index);
@@ -86,14 +86,14 @@ function decodeOffers(reader: Reader, tables: Tables, api: i32): void {
 }
 
 /** A host in the spelling that requests are compared in, or `*.` and a domain. */
-function readHost(reader: Reader): View {
+function readHostOrWildcard(reader: Reader): View {
   const host = reader.text(1, MAX_HOST_BYTES);
   const length = lengthOf(host);
   const isWildcard = startsWith(host, WILDCARD);
   const domain = isWildcard ? slice(host, lengthOf(WILDCARD), length) : host;
   if (
     lengthOf(domain) == 0 ||
-    !readAuthority(domain) ||
+    !readHost(domain) ||
     !equals(hostName, domain) ||
     (isWildcard && byteAt(domain, 0) == 0x5b)
   ) {

@@ -2,7 +2,7 @@ import { View, equals, literal } from "../bytes/view";
 import { ConditionKind } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { Reader } from "./reader";
-import { readConsumerName, readHeaderName, readHeaderValue, readName, readPath, readToken } from "./rule";
+import { readConsumerName, readHeaderName, readHeaderValue, readName, readPrefix, readToken } from "./rule";
 import { DEFAULT_ROUTE, FRAMING_HEADERS, MAX_ROUTES, MAX_ROUTE_HEADERS } from "./contract";
 import * as Field from "./field";
 
@@ -25,7 +25,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       decodeMethods(reader, tables);
       route.methodCount = tables.values.count - route.firstMethod;
     } else if (reader.takes(Field.PATH, 3)) {
-      route.path = tables.texts.keep(readPath(reader));
+      route.path = tables.texts.keep(readPrefix(reader));
     } else if (reader.takes(Field.PLANS, 4)) {
       route.firstPlan = tables.references.count;
       route.planCount = decodeReferences(reader, tables);
@@ -49,7 +49,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       }
       route.removeCount = tables.values.count - route.firstRemove;
     } else if (reader.takes(Field.REWRITE_PREFIX, 8)) {
-      route.rewritePrefix = tables.texts.keep(readPath(reader));
+      route.rewritePrefix = tables.texts.keep(readPrefix(reader));
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);

@@ -104,7 +104,7 @@ export function readRealm(reader: Reader): View {
  * A path in the one spelling in which requests are judged: begins with `/`, no empty or dot segments, no escapes. No patterns
  * either: `/admin/*` and `/pets/:id` would cover nothing, and leave open what they were meant to close.
  */
-export function readPath(reader: Reader): View {
+export function readPrefix(reader: Reader): View {
   const path = reader.text(1, MAX_PATH_BYTES);
   if (reader.failed) return path;
   let good = byteAt(path, 0) == 0x2f;

@@ -51,6 +51,29 @@ describe('metrics', () => {
     assert.equal(host.process.metrics.counter('tollgate.petstore.reason.allowed'), 2);
   });
 
+  it('keep what was counted before an edit, also when its offers stand elsewhere afterwards', () => {
+    const host = openHost();
+    host.request([...START, ['x-api-key', KEY]]);
+    host.request(START);
+    const config = pluginConfig(QUOTAS);
+    const first = { name: 'another', paths: ['/another'], plans: ['free'], routes: [] };
+    assert.ok(host.load(JSON.stringify({ ...config, apis: [first, ...config.apis] })), host.logs('error').join());
+    host.request([...START, ['x-api-key', KEY]]);
+    host.request([
+      [':authority', 'a.test'],
+      [':path', '/another'],
+      [':method', 'GET'],
+      ['x-api-key', KEY],
+    ]);
+    assert.ok(host.load(JSON.stringify(config)), host.logs('error').join());
+    host.pass(1000);
+    const count = (name: string): number => host.process.metrics.counter(`tollgate.petstore.${name}`);
+    assert.equal(count('reason.allowed'), 3);
+    assert.equal(count('reason.missing_api_key'), 1);
+    assert.equal(count('api.petstore.plan.free.allowed'), 2);
+    assert.equal(count('api.another.plan.free.allowed'), 1);
+  });
+
   it('are as many for a thousand consumers as for one', () => {
     const names = [1, 1000].map((consumers) => {
       const host = openHost(consumers);
