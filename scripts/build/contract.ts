@@ -27,12 +27,14 @@ export function guestSources(): Readonly<Record<string, string>> {
 
 /** Bounds and words. */
 function contractSource(): string {
-  const bounds = Object.entries(table).filter(([, value]) => typeof value === 'number');
+  const bounds = Object.entries<unknown>(table).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number',
+  );
   return `${NOTE}
 import { View, literal } from "../bytes/view";
 import * as Field from "./field";
 
-${bounds.map(([name, value]) => `export const ${name}${WIDE.has(name) ? ': i64' : ''} = ${String(value)};`).join('\n')}
+${bounds.map(([name, value]) => `export const ${name}${WIDE.has(name) ? ': i64' : ''} = ${value};`).join('\n')}
 
 export const OWN_PREFIX = literal("${table.OWN_PREFIX}");
 export const DEFAULT_ROUTE = literal("${table.DEFAULT_ROUTE}");

@@ -1,15 +1,13 @@
-import type { ConsumerConfig, PluginConfig, SubscriptionConfig } from '../policy/index.ts';
+import type { ConsumerConfig, Holding, KeyConfig, PluginConfig } from '../policy/index.ts';
 import { counted, type Difference, type Effect } from './difference.ts';
-import type { Holdings } from './holding.ts';
-import { keyDifferences, periodChanges } from './keyDiff.ts';
-import { quotaChanges, quotasOf } from './quota.ts';
+import { quotaChanges, quotasOf, type ConfigHoldings, type Held } from './planDiff.ts';
 
 /** What differs for each consumer: what it holds on which API, and its keys. */
 export function consumerDifferences(
   old: PluginConfig,
   next: PluginConfig,
-  before: Holdings,
-  after: Holdings,
+  before: ConfigHoldings,
+  after: ConfigHoldings,
 ): Difference[] {
   const [known, present] = [
     new Map(old.consumers.map((consumer) => [consumer.name, consumer])),
@@ -61,8 +59,8 @@ function take(
   return former;
 }
 
-function added(after: Holdings, consumer: ConsumerConfig): Difference {
-  const holdings = after.all(consumer).map(({ api, plan }) => `plan ${plan} on ${api}`);
+function added(after: ConfigHoldings, consumer: ConsumerConfig): Difference {
+  const holdings = after.all(after.grantee(consumer.name)).map(({ api, plan }) => `plan ${plan} on ${api}`);
   const keys = consumer.keys ?? [];
   const text = `added with ${[...(holdings.length === 0 ? ['no plan'] : holdings), counted(keys.length, 'key')].join(', ')}`;
   return {
@@ -73,7 +71,7 @@ function added(after: Holdings, consumer: ConsumerConfig): Difference {
 }
 
 /** APIs at which a plan is offered now and was not, or the other way round. */
-function changedOffers(before: Holdings, after: Holdings): (plan: string) => readonly string[] {
+function changedOffers(before: ConfigHoldings, after: ConfigHoldings): (plan: string) => readonly string[] {
   const known = new Map<string, readonly string[]>();
   return (plan) => {
     if (!known.has(plan)) {
@@ -86,8 +84,8 @@ function changedOffers(before: Holdings, after: Holdings): (plan: string) => rea
 
 /** APIs on which a consumer may hold something else than before. A plan that it keeps changes nothing where it is offered as before. */
 function concernedApis(
-  before: Holdings,
-  after: Holdings,
+  before: ConfigHoldings,
+  after: ConfigHoldings,
   old: ConsumerConfig,
   next: ConsumerConfig,
   changed: (plan: string) => readonly string[],
@@ -98,19 +96,23 @@ function concernedApis(
         ? []
         : changed(next.plan)
       : [...before.offering(old.plan), ...after.offering(next.plan)];
-  const apis = new Set([...before.subscriptionsOf(old).keys(), ...after.subscriptionsOf(next).keys(), ...ofPlans]);
+  const apis = new Set([
+    ...Object.keys(before.grantee(old.name).subscriptions),
+    ...Object.keys(after.grantee(next.name).subscriptions),
+    ...ofPlans,
+  ]);
   return [...apis].sort();
 }
 
 function holdingDifferences(
-  before: Holdings,
-  after: Holdings,
+  before: ConfigHoldings,
+  after: ConfigHoldings,
   old: ConsumerConfig,
   next: ConsumerConfig,
   changed: (plan: string) => readonly string[],
 ): Difference[] {
   return concernedApis(before, after, old, next, changed).flatMap((api) => {
-    const [former, current] = [before.on(old, api), after.on(next, api)];
+    const [former, current] = [before.on(before.grantee(old.name), api), after.on(after.grantee(next.name), api)];
     // an API that came or went says so itself
     if (!after.has(api) || (former === null && !before.has(api))) return [];
     const say = (text: string, effects: readonly Effect[]): Difference => ({
@@ -131,16 +133,16 @@ function holdingDifferences(
 }
 
 function subscriptionChanges(
-  before: Holdings,
-  after: Holdings,
-  former: SubscriptionConfig,
-  current: SubscriptionConfig,
+  before: ConfigHoldings,
+  after: ConfigHoldings,
+  former: Holding<Held>,
+  current: Holding<Held>,
 ): { text: string; effects: readonly Effect[] }[] {
   const changes: { text: string; effects: readonly Effect[] }[] = [];
   if (former.plan !== current.plan) {
     const quotas = quotaChanges(
-      quotasOf(before.plans.get(former.plan), former.limits),
-      quotasOf(after.plans.get(current.plan), current.limits),
+      quotasOf(before.plans.get(former.plan), former),
+      quotasOf(after.plans.get(current.plan), current),
       true,
     );
     const detail = quotas.map(({ text }) => text).join('; ');
@@ -151,7 +153,7 @@ function subscriptionChanges(
   } else {
     // the plan's own change is said of the plan; here only what the consumer's own limits change
     const own = after.plans.get(current.plan);
-    for (const { text, effects } of quotaChanges(quotasOf(own, former.limits), quotasOf(own, current.limits)))
+    for (const { text, effects } of quotaChanges(quotasOf(own, former), quotasOf(own, current)))
       changes.push({ text: `own limit: ${text}`, effects });
   }
   if (former.paused !== current.paused)
@@ -163,4 +165,77 @@ function subscriptionChanges(
   for (const { text, effects } of periodChanges(former, current))
     changes.push({ text: `subscription ${text}`, effects });
   return changes;
+}
+
+interface Period {
+  readonly from?: number | undefined;
+  readonly until?: number | undefined;
+}
+
+/** What differs in when something begins and ends. */
+function periodChanges(old: Period, next: Period): { text: string; effects: readonly Effect[] }[] {
+  const changes: { text: string; effects: readonly Effect[] }[] = [];
+  if (old.from !== next.from) {
+    changes.push({
+      text:
+        next.from === undefined
+          ? `works at once (was: from ${time(old.from!)})`
+          : `begins ${time(next.from)} (was: ${old.from === undefined ? 'at once' : time(old.from)})`,
+      effects: [(next.from ?? 0) < (old.from ?? 0) ? 'widens' : 'narrows'],
+    });
+  }
+  if (old.until !== next.until) {
+    changes.push({
+      text:
+        next.until === undefined
+          ? `no longer ends (was: ${time(old.until!)})`
+          : `ends ${time(next.until)} (was: ${old.until === undefined ? 'never' : time(old.until)})`,
+      effects: [(next.until ?? Infinity) > (old.until ?? Infinity) ? 'widens' : 'narrows'],
+    });
+  }
+  return changes;
+}
+
+/** What differs in a consumer's keys. A key is its digest; the id is only its name. */
+function keyDifferences(consumer: string, old: readonly KeyConfig[], next: readonly KeyConfig[]): Difference[] {
+  const say = (id: string, text: string, effects: readonly Effect[]): Difference => ({
+    subject: `consumer ${consumer}`,
+    text: `key ${id} ${text}`,
+    effects,
+  });
+  const before = new Map(old.map((key) => [key.digest, key]));
+  const after = new Set(next.map(({ digest }) => digest));
+  return [
+    ...next.flatMap((key) => {
+      const former = before.get(key.digest);
+      if (former === undefined)
+        return [say(key.id, `added${periodText(key)}${key.revoked ? ', revoked' : ''}`, key.revoked ? [] : ['widens'])];
+      return keyChanges(former, key).map(({ text, effects }) => say(key.id, text, effects));
+    }),
+    ...old
+      .filter(({ digest }) => !after.has(digest))
+      .map(({ id, revoked }) => say(id, 'removed', revoked ? [] : ['narrows'])),
+  ];
+}
+
+function keyChanges(old: KeyConfig, next: KeyConfig): { text: string; effects: readonly Effect[] }[] {
+  return [
+    ...(old.id === next.id ? [] : [{ text: `is the former ${old.id}`, effects: [] }]),
+    ...(old.revoked === next.revoked
+      ? []
+      : [
+          next.revoked
+            ? { text: 'revoked', effects: ['narrows'] as const }
+            : { text: 'no longer revoked', effects: ['widens'] as const },
+        ]),
+    ...periodChanges(old, next),
+  ];
+}
+
+function periodText({ from, until }: Period): string {
+  return `${from === undefined ? '' : `, begins ${time(from)}`}${until === undefined ? '' : `, ends ${time(until)}`}`;
+}
+
+function time(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }

@@ -2,17 +2,15 @@ import { compilePolicy, orderedPolicy, type PluginConfig, type Policy } from '..
 import { apiDifferences } from './apiDiff.ts';
 import { consumerDifferences } from './consumerDiff.ts';
 import type { Difference } from './difference.ts';
-import { Holdings } from './holding.ts';
-import { calendarDifferences, rateLimitServiceDifferences } from './rateLimitServiceDiff.ts';
 import { meshDifferences } from './meshDiff.ts';
-import { planDifferences } from './planDiff.ts';
-import { policyDifferences } from './policyDiff.ts';
+import { ConfigHoldings, planDifferences } from './planDiff.ts';
+import { calendarDifferences, policyDifferences, rateLimitServiceDifferences } from './policyDiff.ts';
 
 export { counted, printDifference, type Difference, type Effect } from './difference.ts';
 
 /** What a change means, from the whole to the single: policy, rate limit service, APIs, plans, consumers. */
 export function configDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
-  const [before, after] = [new Holdings(old), new Holdings(next)];
+  const [before, after] = [new ConfigHoldings(old), new ConfigHoldings(next)];
   return [
     ...policyDifferences(old, next),
     ...rateLimitServiceDifferences(old.rateLimitService, next.rateLimitService),

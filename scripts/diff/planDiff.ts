@@ -1,14 +1,22 @@
-import type { PluginConfig } from '../policy/index.ts';
-import type { Difference } from './difference.ts';
-import { Holdings } from './holding.ts';
-import { quotaChanges } from './quota.ts';
+import {
+  Holdings,
+  isSameInAnyOrder,
+  limitOf,
+  type ConsumerConfig,
+  type Grantee,
+  type PlanConfig,
+  type PluginConfig,
+  type QuotaConfig,
+  type SubscriptionConfig,
+} from '../policy/index.ts';
+import { grouped, listChange, type Difference, type Effect } from './difference.ts';
 
 /** What differs in the plans, and for whom. */
 export function planDifferences(
   old: PluginConfig,
   next: PluginConfig,
-  before: Holdings,
-  after: Holdings,
+  before: ConfigHoldings,
+  after: ConfigHoldings,
 ): Difference[] {
   return [
     ...next.plans.flatMap(({ name, quotas = [] }): Difference[] => {
@@ -36,7 +44,208 @@ export function planDifferences(
 }
 
 /** Who held the plan and still does. A change of a limit is none for consumers that have a limit of their own. */
-function concerned(before: Holdings, after: Holdings, plan: string, quota: string | undefined): string[] {
+function concerned(before: ConfigHoldings, after: ConfigHoldings, plan: string, quota: string | undefined): string[] {
   const former = new Set(before.holdersOf(plan));
   return (quota === undefined ? after.holdersOf(plan) : after.boundBy(plan, quota)).filter((name) => former.has(name));
+}
+
+export interface QuotaChange {
+  readonly text: string;
+  readonly effects: readonly Effect[];
+  /** The quota that both have and that consumers may have a limit of their own for. */
+  readonly quota?: string;
+}
+
+/** `10 a second`, `5 a second with a burst of 20`, `10,000 in 30 days for each API over the whole mesh` */
+export function quotaText({ limit, window, burst, per, scope }: QuotaConfig): string {
+  const span = /^\d/.test(window) ? `in ${window.slice(0, -1)} days` : `${window === 'hour' ? 'an' : 'a'} ${window}`;
+  return `${grouped(limit)} ${span}${burst === undefined ? '' : ` with a burst of ${grouped(burst)}`}${per === 'api' ? ' for each API' : ''}${scope === 'mesh' ? ' over the whole mesh' : ''}`;
+}
+
+/**
+ * How a plan's quotas differ, or those of two plans. A counter is known by the quota's name, window and kind: what changes
+ * one of them begins at zero. The rate limit service also knows it by the plan.
+ */
+export function quotaChanges(
+  old: readonly QuotaConfig[],
+  next: readonly QuotaConfig[],
+  isOtherPlan = false,
+): QuotaChange[] {
+  const { added, removed } = listChange(
+    old.map(({ name }) => name),
+    next.map(({ name }) => name),
+  );
+  const get = (quotas: readonly QuotaConfig[], name: string): QuotaConfig =>
+    quotas.find((quota) => quota.name === name)!;
+  const renamed = new Map<string, string>();
+  for (const name of removed) {
+    const twin = added.find(
+      (other) =>
+        ![...renamed.values()].includes(other) &&
+        isSameInAnyOrder({ ...get(next, other), name: '' }, { ...get(old, name), name: '' }),
+    );
+    if (twin !== undefined) renamed.set(name, twin);
+  }
+  const isRenamed = (name: string): boolean => renamed.has(name) || [...renamed.values()].includes(name);
+  return [
+    ...next
+      .filter(({ name }) => !added.includes(name))
+      .flatMap((quota) =>
+        [...change(get(old, quota.name), quota, isOtherPlan), ...failureModeChange(get(old, quota.name), quota)].map(
+          (changed) => ({ ...changed, quota: quota.name }),
+        ),
+      ),
+    ...[...renamed].map(([from, to]): QuotaChange => ({
+      text: `quota ${from} is now called ${to}`,
+      effects: ['restarts'],
+    })),
+    ...added
+      .filter((name) => !isRenamed(name))
+      .map((name): QuotaChange => ({
+        text: `quota ${name} added: ${quotaText(get(next, name))}`,
+        effects: ['narrows'],
+      })),
+    ...removed
+      .filter((name) => !isRenamed(name))
+      .map((name): QuotaChange => ({
+        text: `quota ${name} removed: was ${quotaText(get(old, name))}`,
+        effects: ['widens'],
+      })),
+    ...(old.length > 0 && next.length === 0 ? [{ text: 'no quota is left: unlimited', effects: [] }] : []),
+  ];
+}
+
+function change(old: QuotaConfig, next: QuotaConfig, isOtherPlan: boolean): QuotaChange[] {
+  if (old.scope !== next.scope) {
+    // what each Envoy counted for itself, all of them have in common now; or the other way round
+    return [
+      {
+        text: `${next.name} ${scopeText(old)} → ${scopeText(next)}`,
+        effects: ['restarts', next.scope === 'mesh' ? 'narrows' : 'widens'],
+      },
+    ];
+  }
+  if (isOtherPlan && next.scope === 'mesh') {
+    const text =
+      quotaText(old) === quotaText(next)
+        ? `${next.name} of the whole mesh is counted anew`
+        : `${next.name} ${quotaText(old)} → ${quotaText(next)}`;
+    return [{ text, effects: ['restarts'] }];
+  }
+  if (counting(old) === counting(next)) return [];
+  const isBucket = (quota: QuotaConfig): boolean => quota.burst !== undefined;
+  if (old.window !== next.window || old.per !== next.per || isBucket(old) !== isBucket(next)) {
+    return [{ text: `${next.name} ${quotaText(old)} → ${quotaText(next)}`, effects: ['restarts'] }];
+  }
+  if (old.burst === next.burst)
+    return [
+      {
+        text: `${next.name} ${grouped(old.limit)} → ${grouped(next.limit)}`,
+        effects: [old.limit < next.limit ? 'widens' : 'narrows'],
+      },
+    ];
+  const sizes: Effect[] = [old.limit, old.burst!].map((size, index): Effect =>
+    size <= [next.limit, next.burst!][index]! ? 'widens' : 'narrows',
+  );
+  const effects: Effect[] = old.limit === next.limit ? [sizes[1]!] : [...new Set(sizes)];
+  return [{ text: `${next.name} ${quotaText(old)} → ${quotaText(next)}`, effects }];
+}
+
+/** What is counted, without what happens when nobody can count. */
+function counting({ limit, window, burst, per }: QuotaConfig): string {
+  return JSON.stringify([limit, window, burst, per]);
+}
+
+function scopeText(quota: QuotaConfig): string {
+  return `${quotaText(quota)}${quota.scope === 'mesh' ? '' : ' in each Envoy'}`;
+}
+
+/** From what lets nothing pass to what lets all pass. */
+const FAILURE_MODES = ['deny', 'local-share', 'allow'] as const;
+
+function failureModeChange(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
+  if (old.scope !== 'mesh' || next.scope !== 'mesh' || failureText(old) === failureText(next)) return [];
+  const rank = ({ onUnavailable, localShare = 0 }: QuotaConfig): number =>
+    FAILURE_MODES.indexOf(onUnavailable ?? 'deny') + localShare / 2 ** 54;
+  return [
+    {
+      text: `${next.name} while the rate limit service does not answer: ${failureText(old)} → ${failureText(next)}`,
+      effects: [rank(old) < rank(next) ? 'widens' : 'narrows'],
+    },
+  ];
+}
+
+function failureText({ onUnavailable, localShare }: QuotaConfig): string {
+  return localShare === undefined ? (onUnavailable ?? 'deny') : `local share of ${grouped(localShare)}`;
+}
+
+/** The quotas of a plan as a subscription's own limits make them. */
+export function quotasOf(
+  plan: PlanConfig | undefined,
+  held: { readonly limits?: Readonly<Record<string, number>> | undefined } = {},
+): QuotaConfig[] {
+  return (plan?.quotas ?? []).map((quota) => ({
+    ...quota,
+    limit: limitOf(held, quota.name, quota.limit),
+  }));
+}
+
+/** A subscription of a plugin config, with its own limits by quota. */
+export interface Held extends Omit<SubscriptionConfig, 'limits'> {
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
+/** Who holds which plan in a plugin config. */
+export class ConfigHoldings extends Holdings<Held> {
+  readonly plans: ReadonlyMap<string, PlanConfig>;
+  readonly #grantees: ReadonlyMap<string, Grantee<Held>>;
+  #holders: Map<string, string[]> | null = null;
+
+  constructor({ apis, plans, consumers }: PluginConfig) {
+    super({ apis: Object.fromEntries(apis.map((api) => [api.name, api])) });
+    this.plans = new Map(plans.map((plan) => [plan.name, plan]));
+    this.#grantees = new Map(consumers.map((consumer) => [consumer.name, granteeOf(consumer)]));
+  }
+
+  grantee(consumer: string): Grantee<Held> {
+    return this.#grantees.get(consumer)!;
+  }
+
+  /** Consumers that hold a plan somewhere. */
+  holdersOf(plan: string): readonly string[] {
+    this.#holders ??= this.#findHolders();
+    return this.#holders.get(plan) ?? [];
+  }
+
+  /** Consumers that hold a plan somewhere with the plan's own limit for a quota. */
+  boundBy(plan: string, quota: string): string[] {
+    return this.holdersOf(plan).filter((consumer) =>
+      this.distinct(this.grantee(consumer)).some(
+        (holding) => holding.plan === plan && !Object.hasOwn(holding.limits ?? {}, quota),
+      ),
+    );
+  }
+
+  #findHolders(): Map<string, string[]> {
+    const holders = new Map<string, string[]>();
+    for (const [consumer, grantee] of this.#grantees) {
+      for (const plan of new Set(this.distinct(grantee).map(({ plan }) => plan))) {
+        const names = holders.get(plan);
+        if (names === undefined) holders.set(plan, [consumer]);
+        else names.push(consumer);
+      }
+    }
+    return holders;
+  }
+}
+
+function granteeOf({ plan, subscriptions = [] }: ConsumerConfig): Grantee<Held> {
+  const held = subscriptions.map(({ limits, ...subscription }): [string, Held] => [
+    subscription.api,
+    {
+      ...subscription,
+      ...(limits && { limits: Object.fromEntries(limits.map(({ quota, limit }) => [quota, limit])) }),
+    },
+  ]);
+  return { plan, subscriptions: Object.fromEntries(held) };
 }

@@ -1,7 +1,13 @@
-import { isSameInAnyOrder, type KeySourceConfig, type PluginConfig } from '../policy/index.ts';
-import { listChange, type Difference } from './difference.ts';
+import {
+  isSameInAnyOrder,
+  type KeySourceConfig,
+  type PluginConfig,
+  type Policy,
+  type RateLimitServiceConfig,
+} from '../policy/index.ts';
+import { listChange, type Difference, type Effect } from './difference.ts';
 
-const SUBJECT = 'policy';
+const POLICY = 'policy';
 
 /** What differs in the policy itself. */
 export function policyDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
@@ -17,7 +23,7 @@ export function policyDifferences(old: PluginConfig, next: PluginConfig): Differ
 function nameChange(old: PluginConfig, next: PluginConfig): Difference[] {
   return old.policy === next.policy
     ? []
-    : [{ subject: SUBJECT, text: `is now called ${next.policy} (was ${old.policy})`, effects: ['restarts'] }];
+    : [{ subject: POLICY, text: `is now called ${next.policy} (was ${old.policy})`, effects: ['restarts'] }];
 }
 
 function unmatchedChange(old: PluginConfig, next: PluginConfig): Difference[] {
@@ -25,13 +31,13 @@ function unmatchedChange(old: PluginConfig, next: PluginConfig): Difference[] {
   if (next.unmatched === 'allow')
     return [
       {
-        subject: SUBJECT,
+        subject: POLICY,
         text: 'unmatched deny → allow: requests that match no API pass, unchecked',
         effects: ['widens'],
       },
     ];
   return [
-    { subject: SUBJECT, text: 'unmatched allow → deny: requests that match no API are refused', effects: ['narrows'] },
+    { subject: POLICY, text: 'unmatched allow → deny: requests that match no API are refused', effects: ['narrows'] },
   ];
 }
 
@@ -39,19 +45,19 @@ function keySourceChange(old: PluginConfig, next: PluginConfig): Difference[] {
   const { added, removed } = listChange(old.keySources.map(sourceText), next.keySources.map(sourceText));
   const differences: Difference[] = [
     ...added.map((source): Difference => ({
-      subject: SUBJECT,
+      subject: POLICY,
       text: `keys are also taken from ${source}`,
       effects: [],
     })),
     ...removed.map((source): Difference => ({
-      subject: SUBJECT,
+      subject: POLICY,
       text: `keys are no longer taken from ${source}`,
       effects: ['narrows'],
     })),
   ];
   return differences.length > 0 || isSameInAnyOrder({ keySources: old.keySources }, { keySources: next.keySources })
     ? differences
-    : [{ subject: SUBJECT, text: 'key sources in another order', effects: [] }];
+    : [{ subject: POLICY, text: 'key sources in another order', effects: [] }];
 }
 
 function sourceText(source: KeySourceConfig): string {
@@ -63,7 +69,7 @@ function forwardKeyChange(old: PluginConfig, next: PluginConfig): Difference[] {
   if (old.forwardKey === next.forwardKey) return [];
   return [
     {
-      subject: SUBJECT,
+      subject: POLICY,
       text: next.forwardKey ? 'upstreams now see the key' : 'upstreams no longer see the key',
       effects: [],
     },
@@ -74,9 +80,57 @@ function realmChange(old: PluginConfig, next: PluginConfig): Difference[] {
   if (old.realm === next.realm) return [];
   return [
     {
-      subject: SUBJECT,
+      subject: POLICY,
       text: `a 401 now names the realm ${next.realm === undefined ? 'of the API' : JSON.stringify(next.realm)}`,
       effects: [],
     },
   ];
+}
+
+const SERVICE = 'rateLimitService';
+
+/** What differs in where mesh-wide quotas are counted. */
+export function rateLimitServiceDifferences(
+  old: RateLimitServiceConfig | undefined,
+  next: RateLimitServiceConfig | undefined,
+): Difference[] {
+  if (old === undefined || next === undefined) {
+    if (old === next) return [];
+    return [
+      {
+        subject: SERVICE,
+        text: next === undefined ? `removed: was ${serviceText(old!)}` : `added: ${serviceText(next)}`,
+        effects: [],
+      },
+    ];
+  }
+  const say = (text: string, ...effects: Effect[]): Difference => ({ subject: SERVICE, text, effects });
+  return [
+    ...(old.cluster === next.cluster
+      ? []
+      : [say(`cluster ${old.cluster} → ${next.cluster}: counts are those that the service there has`, 'restarts')]),
+    ...(old.domain === next.domain ? [] : [say(`domain ${old.domain} → ${next.domain}`, 'restarts')]),
+    ...(old.timeoutMilliseconds === next.timeoutMilliseconds
+      ? []
+      : [say(`a request waits up to ${next.timeoutMilliseconds} ms (was: ${old.timeoutMilliseconds} ms)`)]),
+  ];
+}
+
+/** Of two policies; quotas that are counted otherwise say so themselves. */
+export function calendarDifferences(old: Policy, next: Policy): Difference[] {
+  const [before, after] = [old.rateLimitService?.calendarMonths, next.rateLimitService?.calendarMonths];
+  if (before === undefined || after === undefined || before === after) return [];
+  return [
+    {
+      subject: SERVICE,
+      text: after
+        ? 'now counts months of the calendar: the service must run with USE_CALENDAR_MONTH_RATE_LIMIT=true'
+        : 'no longer counts months of the calendar: the service must run without USE_CALENDAR_MONTH_RATE_LIMIT',
+      effects: [],
+    },
+  ];
+}
+
+function serviceText({ cluster, domain, timeoutMilliseconds }: RateLimitServiceConfig): string {
+  return `cluster ${cluster}, domain ${domain}, a request waits up to ${timeoutMilliseconds} ms`;
 }

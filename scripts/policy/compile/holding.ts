@@ -17,11 +17,11 @@ export interface Subscribed {
   readonly limits?: Readonly<Record<string, number>> | undefined;
 }
 
-/** What a consumer has on an API: its subscription, or what its own plan is short for. */
-export type Holding<S extends Subscribed = Subscribed> = { readonly api: string } & (S | Subscribed);
+/** What a consumer has on an API: its subscription, or what its own plan is short for, which has nothing but the plan. */
+export type Holding<S extends Subscribed = Subscribed> = { readonly api: string; readonly plan: string } & Partial<S>;
 
 /** Requests per window that a holding has of a quota: the subscription's own limit, or the plan's. */
-export function limitOf({ limits }: Subscribed, quota: string, ofPlan: number): number {
+export function limitOf({ limits }: Partial<Subscribed>, quota: string, ofPlan: number): number {
   return limits !== undefined && Object.hasOwn(limits, quota) ? limits[quota]! : ofPlan;
 }
 
@@ -57,7 +57,7 @@ export class Holdings<S extends Subscribed = Subscribed> {
     if (!this.has(api)) return null;
     if (Object.hasOwn(consumer.subscriptions, api)) return { ...consumer.subscriptions[api]!, api };
     const { plan } = consumer;
-    return plan !== undefined && this.#offers.get(api)!.has(plan) ? { api, plan } : null;
+    return plan !== undefined && this.#offers.get(api)!.has(plan) ? ({ api, plan } as Holding<S>) : null;
   }
 
   /** Everything that a consumer holds, in the order of the policy's APIs. */
