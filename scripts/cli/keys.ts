@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { decode } from '../file/decode.ts';
+import { decode } from '../file/read.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { digestKey, inspectKey } from '../key/index.ts';
 import {

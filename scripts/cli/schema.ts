@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Command } from './command.ts';
 import { printTo } from './output.ts';
-import { jsonSchemaText } from '../policy/schema/jsonSchema.ts';
+import { jsonSchemaText } from '../policy/schema/policy.ts';
 
 const usage = `tollgate schema: prints the JSON Schema of a policy, for editors
 

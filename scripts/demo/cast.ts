@@ -1,5 +1,5 @@
 import { burstLine, curlLine, curlLines, hostOf } from '../envoy/curl.ts';
-import type { PluginConfig } from '../policy/index.ts';
+import { ConfigHoldings, type PluginConfig } from '../policy/index.ts';
 import type { Playground } from './playground.ts';
 
 /** The most requests that the tour makes in one second. */
@@ -64,9 +64,10 @@ function headerOf(condition: NonNullable<ConfigRoute['headers']>[number]): [stri
 type Quotas = NonNullable<PluginConfig['plans'][number]['quotas']>;
 
 function holders(config: PluginConfig): { consumer: string; plan: string; quotas: Quotas }[] {
-  return config.consumers.flatMap((consumer) => {
-    const plan = config.plans.find(({ name }) => name === (consumer.subscriptions?.[0]?.plan ?? consumer.plan));
-    return plan ? [{ consumer: consumer.name, plan: plan.name, quotas: plan.quotas ?? [] }] : [];
+  const holdings = new ConfigHoldings(config);
+  return config.consumers.flatMap(({ name: consumer }) => {
+    const plan = holdings.plans.get(holdings.distinct(holdings.grantee(consumer))[0]?.plan ?? '');
+    return plan ? [{ consumer, plan: plan.name, quotas: plan.quotas ?? [] }] : [];
   });
 }
 

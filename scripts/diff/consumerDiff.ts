@@ -1,6 +1,6 @@
-import type { ConsumerConfig, Holding, KeyConfig, PluginConfig } from '../policy/index.ts';
+import type { ConfigHoldings, ConsumerConfig, Held, Holding, KeyConfig, PluginConfig } from '../policy/index.ts';
 import { counted, type Difference, type Effect } from './difference.ts';
-import { quotaChanges, quotasOf, type ConfigHoldings, type Held } from './planDiff.ts';
+import { quotaChanges, quotasOf } from './planDiff.ts';
 
 /** What differs for each consumer: what it holds on which API, and its keys. */
 export function consumerDifferences(

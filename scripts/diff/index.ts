@@ -1,9 +1,9 @@
-import { compilePolicy, orderedPolicy, type PluginConfig, type Policy } from '../policy/index.ts';
+import { compilePolicy, ConfigHoldings, orderedPolicy, type PluginConfig, type Policy } from '../policy/index.ts';
 import { apiDifferences } from './apiDiff.ts';
 import { consumerDifferences } from './consumerDiff.ts';
 import type { Difference } from './difference.ts';
 import { meshDifferences } from './meshDiff.ts';
-import { ConfigHoldings, planDifferences } from './planDiff.ts';
+import { planDifferences } from './planDiff.ts';
 import { calendarDifferences, policyDifferences, rateLimitServiceDifferences } from './policyDiff.ts';
 
 export { counted, printDifference, type Difference, type Effect } from './difference.ts';

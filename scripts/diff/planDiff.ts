@@ -1,13 +1,10 @@
 import {
-  Holdings,
   isSameInAnyOrder,
   limitOf,
-  type ConsumerConfig,
-  type Grantee,
+  type ConfigHoldings,
   type PlanConfig,
   type PluginConfig,
   type QuotaConfig,
-  type SubscriptionConfig,
 } from '../policy/index.ts';
 import { grouped, listChange, type Difference, type Effect } from './difference.ts';
 
@@ -188,64 +185,4 @@ export function quotasOf(
     ...quota,
     limit: limitOf(held, quota.name, quota.limit),
   }));
-}
-
-/** A subscription of a plugin config, with its own limits by quota. */
-export interface Held extends Omit<SubscriptionConfig, 'limits'> {
-  readonly limits?: Readonly<Record<string, number>>;
-}
-
-/** Who holds which plan in a plugin config. */
-export class ConfigHoldings extends Holdings<Held> {
-  readonly plans: ReadonlyMap<string, PlanConfig>;
-  readonly #grantees: ReadonlyMap<string, Grantee<Held>>;
-  #holders: Map<string, string[]> | null = null;
-
-  constructor({ apis, plans, consumers }: PluginConfig) {
-    super({ apis: Object.fromEntries(apis.map((api) => [api.name, api])) });
-    this.plans = new Map(plans.map((plan) => [plan.name, plan]));
-    this.#grantees = new Map(consumers.map((consumer) => [consumer.name, granteeOf(consumer)]));
-  }
-
-  grantee(consumer: string): Grantee<Held> {
-    return this.#grantees.get(consumer)!;
-  }
-
-  /** Consumers that hold a plan somewhere. */
-  holdersOf(plan: string): readonly string[] {
-    this.#holders ??= this.#findHolders();
-    return this.#holders.get(plan) ?? [];
-  }
-
-  /** Consumers that hold a plan somewhere with the plan's own limit for a quota. */
-  boundBy(plan: string, quota: string): string[] {
-    return this.holdersOf(plan).filter((consumer) =>
-      this.distinct(this.grantee(consumer)).some(
-        (holding) => holding.plan === plan && !Object.hasOwn(holding.limits ?? {}, quota),
-      ),
-    );
-  }
-
-  #findHolders(): Map<string, string[]> {
-    const holders = new Map<string, string[]>();
-    for (const [consumer, grantee] of this.#grantees) {
-      for (const plan of new Set(this.distinct(grantee).map(({ plan }) => plan))) {
-        const names = holders.get(plan);
-        if (names === undefined) holders.set(plan, [consumer]);
-        else names.push(consumer);
-      }
-    }
-    return holders;
-  }
-}
-
-function granteeOf({ plan, subscriptions = [] }: ConsumerConfig): Grantee<Held> {
-  const held = subscriptions.map(({ limits, ...subscription }): [string, Held] => [
-    subscription.api,
-    {
-      ...subscription,
-      ...(limits && { limits: Object.fromEntries(limits.map(({ quota, limit }) => [quota, limit])) }),
-    },
-  ]);
-  return { plan, subscriptions: Object.fromEntries(held) };
 }

@@ -1,8 +1,7 @@
 import { CORE_SCHEMA, loadAll } from 'js-yaml';
 import { z } from 'zod';
 import { DiffError } from './error.ts';
-import { readBounded } from '../file/read.ts';
-import { decode } from '../file/decode.ts';
+import { decode, readBounded } from '../file/read.ts';
 import { inputName, type Stdin } from '../file/openPolicy.ts';
 import { isSameInAnyOrder, orderedConfig, type PluginConfig } from '../policy/index.ts';
 

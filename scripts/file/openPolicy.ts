@@ -1,7 +1,6 @@
-import { decode } from './decode.ts';
 import { Unreadable } from './error.ts';
-import { readBounded } from './read.ts';
-import { MAX_POLICY_BYTES } from '../policy/check/plain.ts';
+import { decode, readBounded } from './read.ts';
+import { MAX_POLICY_BYTES } from '../policy/check/checkPolicy.ts';
 import { validPolicy, type ValidPolicy } from '../policy/yaml/readPolicy.ts';
 import { unusable } from '../policy/problem.ts';
 

@@ -6,8 +6,7 @@
  *   readPolicy(text)     the same for YAML or JSON text, with line and column
  *   compilePolicy        what the module reads
  */
-export { checkPolicy, parsePolicy, type Finding, type ParsedPolicy } from './check/checkPolicy.ts';
-export { MAX_POLICY_BYTES } from './check/plain.ts';
+export { checkPolicy, MAX_POLICY_BYTES, parsePolicy, type Finding, type ParsedPolicy } from './check/checkPolicy.ts';
 export { readPolicy, validPolicy, type LoadResult, type ValidPolicy } from './yaml/readPolicy.ts';
 export {
   PolicyProblems,
@@ -19,14 +18,22 @@ export {
 } from './problem.ts';
 export { printPath } from './shown.ts';
 
-export { compilePolicy, domainOf } from './compile/compile.ts';
-export { isSameInAnyOrder, orderedConfig, orderedPolicy } from './compile/order.ts';
-export { Holdings, limitOf, type Grantee, type Grants, type Holding, type Subscribed } from './compile/holding.ts';
+export { compilePolicy, domainOf, isSameInAnyOrder, orderedConfig, orderedPolicy } from './compile/compile.ts';
+export {
+  ConfigHoldings,
+  Holdings,
+  limitOf,
+  type Grantee,
+  type Held,
+  type Grants,
+  type Holding,
+  type Subscribed,
+} from './compile/holding.ts';
 export type * from '../contract/pluginConfig.ts';
 
-export { jsonSchema } from './schema/jsonSchema.ts';
 export { destinationsOf, type Destination, type Target, type Upstream } from './schema/mesh.ts';
 export {
+  jsonSchema,
   policySchema,
   type Api,
   type Consumer,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';
+import { jsonSchemaText } from '../../scripts/policy/schema/policy.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { compilePolicy, printProblem, readPolicy, type LoadResult } from '../../scripts/policy/index.ts';
 import { loadPolicy } from './loadPolicy.ts';
-import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';
+import { jsonSchemaText } from '../../scripts/policy/schema/policy.ts';
 
 const PAGE = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8');
 

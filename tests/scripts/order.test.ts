@@ -7,8 +7,8 @@ import { policiesDifferences, printDifference } from '../../scripts/diff/index.t
 import { emitResources } from '../../scripts/istio/index.ts';
 import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
-import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';
-import { ORDERED_LISTS } from '../../scripts/policy/compile/order.ts';
+import { jsonSchemaText } from '../../scripts/policy/schema/policy.ts';
+import { ORDERED_LISTS } from '../../scripts/policy/compile/compile.ts';
 
 const IMAGE = `oci://registry.example/tollgate@sha256:${'a'.repeat(64)}`;
 const POLICIES = [

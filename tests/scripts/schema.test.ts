@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { z } from 'zod';
-import { jsonSchemaText } from '../../scripts/policy/schema/jsonSchema.ts';
+import { jsonSchemaText } from '../../scripts/policy/schema/policy.ts';
 import { matchesGolden } from './golden.ts';
 
 const schema = JSON.parse(jsonSchemaText()) as z.core.JSONSchema.JSONSchema;

@@ -1,3 +1,5 @@
+import type { ConsumerConfig, PlanConfig, PluginConfig, SubscriptionConfig } from '../../contract/pluginConfig.ts';
+
 /** What decides who has which plan where. A Policy is one; so is what can be read of a draft or of a plugin config. */
 export interface Grants<S extends Subscribed = Subscribed> {
   readonly apis: Readonly<Record<string, { readonly plans: readonly string[] }>>;
@@ -75,6 +77,62 @@ export class Holdings<S extends Subscribed = Subscribed> {
     const apis = new Set([...Object.keys(consumer.subscriptions).filter((api) => this.has(api)), ...ofPlan]);
     return [...apis].sort((a, b) => this.#ranks.get(a)! - this.#ranks.get(b)!).map((api) => this.on(consumer, api)!);
   }
+}
+
+/** A subscription of a plugin config, with its own limits by quota. */
+export interface Held extends Omit<SubscriptionConfig, 'limits'> {
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
+/** Who holds which plan in a plugin config. */
+export class ConfigHoldings extends Holdings<Held> {
+  readonly plans: ReadonlyMap<string, PlanConfig>;
+  readonly #grantees: ReadonlyMap<string, Grantee<Held>>;
+  #holders: Map<string, string[]> | null = null;
+
+  constructor({ apis, plans, consumers }: PluginConfig) {
+    super({ apis: Object.fromEntries(apis.map((api) => [api.name, api])) });
+    this.plans = new Map(plans.map((plan) => [plan.name, plan]));
+    this.#grantees = new Map(consumers.map((consumer) => [consumer.name, granteeOf(consumer)]));
+  }
+
+  grantee(consumer: string): Grantee<Held> {
+    return this.#grantees.get(consumer)!;
+  }
+
+  /** Consumers that hold a plan somewhere. */
+  holdersOf(plan: string): readonly string[] {
+    this.#holders ??= this.#findHolders();
+    return this.#holders.get(plan) ?? [];
+  }
+
+  /** Consumers that hold a plan somewhere with the plan's own limit for a quota. */
+  boundBy(plan: string, quota: string): string[] {
+    return this.holdersOf(plan).filter((consumer) =>
+      this.distinct(this.grantee(consumer)).some(
+        (holding) => holding.plan === plan && !Object.hasOwn(holding.limits ?? {}, quota),
+      ),
+    );
+  }
+
+  #findHolders(): Map<string, string[]> {
+    const holders = new Map<string, string[]>();
+    for (const [consumer, grantee] of this.#grantees) {
+      for (const plan of new Set(this.distinct(grantee).map(({ plan }) => plan))) append(holders, plan, consumer);
+    }
+    return holders;
+  }
+}
+
+function granteeOf({ plan, subscriptions = [] }: ConsumerConfig): Grantee<Held> {
+  const held = subscriptions.map(({ limits, ...subscription }): [string, Held] => [
+    subscription.api,
+    {
+      ...subscription,
+      ...(limits && { limits: Object.fromEntries(limits.map(({ quota, limit }) => [quota, limit])) }),
+    },
+  ]);
+  return { plan, subscriptions: Object.fromEntries(held) };
 }
 
 function append(lists: Map<string, string[]>, name: string, item: string): void {

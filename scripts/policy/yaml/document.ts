@@ -17,7 +17,7 @@ import {
   type SequenceEvent,
 } from 'js-yaml';
 import { MAX_EXACT } from '../../contract/table.ts';
-import { DEPTH_RULE, FIELD_LENGTH_RULE, MAX_DEPTH, MAX_FIELD_CHARACTERS, PROTO_REMARK } from '../check/plain.ts';
+import { DEPTH_RULE, FIELD_LENGTH_RULE, MAX_DEPTH, MAX_FIELD_CHARACTERS, PROTO_REMARK } from '../check/checkPolicy.ts';
 import { isSafeName, type Path } from '../shown.ts';
 import { indentRule, Lines, skipTrivia } from './text.ts';
 

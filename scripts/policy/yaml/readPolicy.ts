@@ -1,6 +1,5 @@
-import { judge, safeRule } from '../check/checkPolicy.ts';
+import { judge, MAX_POLICY_BYTES, safeRule } from '../check/checkPolicy.ts';
 import { withTwin, type Remark } from '../check/draft.ts';
-import { MAX_POLICY_BYTES } from '../check/plain.ts';
 import { PolicyProblems, type Problem } from '../problem.ts';
 import type { Policy } from '../schema/policy.ts';
 import { censor, LEAK_RULE, leaksIn, printPath, shownAt } from '../shown.ts';
