@@ -111,21 +111,3 @@ function unitOf({ window }: Quota): string {
   if (window === '7d') return 'week';
   return window === '30d' ? 'month' : window;
 }
-
-/**
- * Limits that consumers have for a quota of the mesh in place of the plan's: by consumer, under null; or under each API, for
- * a quota that counts them apart. `check` has seen to it that one limit is meant where APIs are counted together.
- */
-function ownLimits(policy: Policy, plan: string, name: string, quota: Quota): Map<string | null, Map<string, number>> {
-  const limits = new Map<string | null, Map<string, number>>();
-  const holdings = new Holdings(policy);
-  for (const [consumer, grantee] of Object.entries(policy.consumers)) {
-    for (const holding of holdings.distinct(grantee)) {
-      const limit = limitOf(holding, name, quota.limit);
-      if (holding.plan !== plan || limit === quota.limit) continue;
-      const place = quota.per === 'api' ? holding.api : null;
-      limits.set(place, (limits.get(place) ?? new Map<string, number>()).set(consumer, limit));
-    }
-  }
-  return limits;
-}
