@@ -124,8 +124,8 @@ export function calendarDifferences(old: Policy, next: Policy): Difference[] {
     {
       subject: SERVICE,
       text: after
-        ? 'now counts months of the calendar: the service must run with USE_CALENDAR_MONTH_RATE_LIMIT=true'
-        : 'no longer counts months of the calendar: the service must run without USE_CALENDAR_MONTH_RATE_LIMIT',
+        ? 'now counts calendar months: the service must run with USE_CALENDAR_MONTH_RATE_LIMIT=true'
+        : 'no longer counts calendar months: the service must run without USE_CALENDAR_MONTH_RATE_LIMIT',
       effects: [],
     },
   ];
