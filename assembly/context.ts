@@ -88,7 +88,7 @@ export class Stream {
   rootId: u32;
   /** The plan whose standings follow, or NONE. */
   plan: i32;
-  private padding: u32;
+  padding: u32;
 }
 
 const HEADER_BYTES: usize = 16;

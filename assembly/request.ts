@@ -106,7 +106,7 @@ function decideFor(root: Root, tables: Tables, patience: Patience): void {
 }
 
 function applyEdits(): bool {
-  let good = true;
+  let good: bool = true;
   for (let i = 0; i < editCount; i++) {
     if (editKind(i) == EditKind.Set) good = replaceHeader(HeaderMap.Request, editName(i), editValue(i)) && good;
     else good = removeHeader(HeaderMap.Request, editName(i)) && good;

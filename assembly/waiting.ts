@@ -53,7 +53,7 @@ const PAUSE_NANOSECONDS: i64 = 500_000;
 const MAX_ASKS = 32;
 
 /** The last round sent replies and thus began no call: the next tick begins calls before it sends more replies. */
-let callsFirst = false;
+let callsFirst: bool = false;
 
 /**
  * Does what the decision about a new request leaves to do: a place in a line if it must wait, and calls for counters that are dry or run

@@ -116,7 +116,7 @@ const QUOTE: u8 = 0x22;
  */
 export function writeFormat(pattern: View, a: u64 = 0, b: u64 = 0, c: u64 = 0, d: u64 = 0): void {
   let value = 0;
-  for (let i = 0, length = lengthOf(pattern); i < length; i++) {
+  for (let i = 0, n = lengthOf(pattern); i < n; i++) {
     const byte = load<u8>(pointerOf(pattern) + i);
     if (byte != PERCENT) {
       writeByte(byte);

@@ -61,7 +61,7 @@ export class NameIndex {
 
 /** FNV-1a, mixed once more: names come from the policy's author; a bad spread only costs time. */
 function hash(name: View): u32 {
-  let hash: u32 = 0x811c9dc5;
-  for (let i = 0, n = lengthOf(name); i < n; i++) hash = (hash ^ load<u8>(pointerOf(name) + i)) * 0x01000193;
-  return spread(hash);
+  let mixed: u32 = 0x811c9dc5;
+  for (let i = 0, n = lengthOf(name); i < n; i++) mixed = (mixed ^ load<u8>(pointerOf(name) + i)) * 0x01000193;
+  return spread(mixed);
 }

@@ -31,7 +31,7 @@ export class Reader {
 
   constructor(
     private position: usize,
-    private readonly end: usize,
+    private readonly documentEnd: usize,
   ) {}
 
   get failed(): bool {
@@ -77,7 +77,7 @@ export class Reader {
 
   /** The part of the document that is still to be read. */
   rest(): View {
-    return view(this.position, <i32>(this.end - this.position));
+    return view(this.position, <i32>(this.documentEnd - this.position));
   }
 
   /** True when the present field has this name; `number` is its own among the object's fields. One that came before is refused. */
@@ -129,7 +129,7 @@ export class Reader {
   /** A whole number between `least` and `most` (at most 2^53), in any notation that JSON allows. */
   integer(least: i64, most: i64): i64 {
     this.skipSpaces();
-    const value = readInteger(this.position, this.end);
+    const value = readInteger(this.position, this.documentEnd);
     if (value == INVALID_INTEGER || value < least || value > most) {
       this.fail(literal("must be a whole number from %d to %d"), least, most);
       return least;
@@ -148,7 +148,7 @@ export class Reader {
   /** Call after the outermost value: nothing but whitespace may follow. */
   finish(): void {
     this.skipSpaces();
-    if (this.position < this.end) this.fail(literal("nothing may follow the config"));
+    if (this.position < this.documentEnd) this.fail(literal("nothing may follow the config"));
   }
 
   private open(bracket: u8, rule: View): bool {
@@ -186,7 +186,7 @@ export class Reader {
       return true;
     }
     this.fail(
-      this.position == this.end
+      this.position == this.documentEnd
         ? literal("must be JSON; expected '%s' before the end")
         : literal("must be JSON; expected '%s'"),
       single(byte),
@@ -197,11 +197,11 @@ export class Reader {
   // @ts-ignore: decorator
   @inline
   private at(byte: u8): bool {
-    return this.position < this.end && load<u8>(this.position) == byte;
+    return this.position < this.documentEnd && load<u8>(this.position) == byte;
   }
 
   private skipSpaces(): void {
-    while (this.position < this.end) {
+    while (this.position < this.documentEnd) {
       const byte = load<u8>(this.position);
       if (byte != 0x20 && byte != 0x0a && byte != 0x0d && byte != 0x09) return;
       this.position++;
@@ -219,7 +219,7 @@ export class Reader {
     if (!this.expect(0x22)) return ABSENT;
     const start = this.position;
     let to = start;
-    while (this.position < this.end) {
+    while (this.position < this.documentEnd) {
       const byte = load<u8>(this.position);
       if (byte == 0x22) {
         this.position++;
@@ -230,7 +230,7 @@ export class Reader {
       }
       if (byte < 0x20) break;
       if (byte == 0x5c) {
-        const used = readEscape(this.position, this.end, to);
+        const used = readEscape(this.position, this.documentEnd, to);
         if (used == 0) break;
         this.position += used & 0xff;
         to += used >> 8;

@@ -107,7 +107,7 @@ export function readRealm(reader: Reader): View {
 export function readPrefix(reader: Reader): View {
   const path = reader.text(1, MAX_PATH_BYTES);
   if (reader.failed) return path;
-  let good = byteAt(path, 0) == 0x2f;
+  let good: bool = byteAt(path, 0) == 0x2f;
   for (let i = 0, n = lengthOf(path); i < n && good; i++) {
     const byte = byteAt(path, i);
     good = byte == 0x2f ? i + 1 == n || isSegmentStart(path, i + 1) : isPathCharacter(byte) && byte != 0x2a;

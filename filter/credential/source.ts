@@ -1,4 +1,4 @@
-import { allocate, end } from "../bytes/arena";
+import { allocate } from "../bytes/arena";
 import {
   ABSENT,
   View,

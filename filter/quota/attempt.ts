@@ -38,7 +38,7 @@ export class Attempt {
   fallback: i32;
   /** False while nobody has been asked in the present window. */
   isKnown: bool;
-  private padding: u32;
+  padding: u32;
 }
 
 const ATTEMPTS: usize = memory.data(MAX_STANDINGS * offsetof<Attempt>(), 8);
@@ -107,9 +107,9 @@ export const bill: Bill = changetype<Bill>(memory.data(offsetof<Bill>(), 8));
  * Notes that a quota has refused until then. The quota with the longest wait gives the reply its name and its time: the reply
  * would mislead if it named another.
  */
-export function refuse(bill: Bill, attempt: Attempt, untilNanoseconds: i64, now: i64): void {
+export function refuse(to: Bill, attempt: Attempt, untilNanoseconds: i64, now: i64): void {
   const wait = max<i64>(1, ceilSeconds(untilNanoseconds - now));
-  if (wait <= bill.retryAfterSeconds) return;
-  bill.exceeded = indexOf(attempt);
-  bill.retryAfterSeconds = wait;
+  if (wait <= to.retryAfterSeconds) return;
+  to.exceeded = indexOf(attempt);
+  to.retryAfterSeconds = wait;
 }

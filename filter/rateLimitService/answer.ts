@@ -35,7 +35,7 @@ export class Answer {
   /** Seconds to the window's end, rounded up by the service; 0 when it does not say. */
   resetSeconds: i64;
   verdict: AnswerVerdict;
-  private padding: u32;
+  padding: u32;
 }
 
 const ANSWERS: usize = memory.data(MAX_CALL_COUNTERS * offsetof<Answer>(), 8);

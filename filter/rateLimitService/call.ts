@@ -17,7 +17,7 @@ export class Counter extends Identity {
   quota: i32;
   consumer: i32;
   window: WindowKind;
-  private padding: u32;
+  padding: u32;
 }
 
 /** Counters that one call may ask for. */

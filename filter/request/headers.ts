@@ -29,15 +29,15 @@ export function readHeaders(pairs: View): bool {
   let entry = allocate(<usize>count * ENTRY_BYTES);
   entries = entry;
   for (let sizes = base + 4; sizes < sizesEnd; sizes += 8) {
-    const nameLength = load<u32>(sizes);
-    const valueLength = load<u32>(sizes, 4);
-    if (<u64>nameLength + <u64>valueLength + 2 > <u64>(end - at)) return false;
+    const nameBytes = load<u32>(sizes);
+    const valueBytes = load<u32>(sizes, 4);
+    if (<u64>nameBytes + <u64>valueBytes + 2 > <u64>(end - at)) return false;
     store<u32>(entry, at);
-    store<u32>(entry, nameLength, 4);
-    at += nameLength + 1;
+    store<u32>(entry, nameBytes, 4);
+    at += nameBytes + 1;
     store<u32>(entry, at, 8);
-    store<u32>(entry, valueLength, 12);
-    at += valueLength + 1;
+    store<u32>(entry, valueBytes, 12);
+    at += valueBytes + 1;
     entry += ENTRY_BYTES;
   }
   headerCount = <i32>count;

@@ -1,6 +1,6 @@
 import { ABSENT, View, byteAt, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
 import { findHeader, firstValue } from "./headers";
-import { name, readHost } from "./host";
+import { name as hostName, readHost } from "./host";
 import { forwarded, judged, readPath } from "./path";
 
 const METHOD = literal(":method");
@@ -45,7 +45,7 @@ export function readRequest(): void {
   forwardedPath = forwarded;
   authority = firstValue(AUTHORITY);
   hasGoodHost = readHost(authority);
-  host = name;
+  host = hostName;
 }
 
 /**

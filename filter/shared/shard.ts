@@ -71,34 +71,34 @@ export const enum WriteResult {
 export const MAX_ATTEMPTS = 256;
 
 /** The shard of the cell at hand, between its read and its write. */
-let shard: View = ABSENT;
+let inHand: View = ABSENT;
 let shardNumber: u32 = 0;
 
 /** The counter's cell, or null when it has none or the store cannot be read (see `wasRead`). The caller may change it. */
 export function readCell(shards: ShardStore, counter: Identity): Cell | null {
   shardNumber = (<u32>(counter.consumerId ^ rotl<u64>(counter.meter, 17))) & (shards.shardCount - 1);
   const bytes = shards.read(shardNumber);
-  shard = bytes != ABSENT && isShard(bytes, shards.cellBytes) ? bytes : ABSENT;
-  return shard == ABSENT ? null : findCell(shard, shards.cellBytes, counter);
+  inHand = bytes != ABSENT && isShard(bytes, shards.cellBytes) ? bytes : ABSENT;
+  return inHand == ABSENT ? null : findCell(inHand, shards.cellBytes, counter);
 }
 
 /** The counter's cell, made if it has none; null only when the store cannot be read. */
 export function openCell(shards: ShardStore, counter: Identity, nowSeconds: i64): Cell | null {
   const cell = readCell(shards, counter);
-  if (cell != null || shard == ABSENT) return cell;
-  shard = addCell(shard, shards.cellBytes, counter, nowSeconds);
-  return lastCell(shard, shards.cellBytes);
+  if (cell != null || inHand == ABSENT) return cell;
+  inHand = addCell(inHand, shards.cellBytes, counter, nowSeconds);
+  return lastCell(inHand, shards.cellBytes);
 }
 
 /** True when the last read found a shard. */
 export function wasRead(): bool {
-  return shard != ABSENT;
+  return inHand != ABSENT;
 }
 
 /** Writes the shard of the last read cell, with its changes. */
 export function writeCell(shards: ShardStore, nowSeconds: i64): WriteResult {
-  touch(shard, nowSeconds);
-  return shards.write(shardNumber, shard);
+  touch(inHand, nowSeconds);
+  return shards.write(shardNumber, inHand);
 }
 
 /** A shard without cells. */

@@ -29,7 +29,7 @@ export class Waiter {
   line: Line;
   streamId: u32;
   rootId: u32;
-  private padding: u32;
+  padding: u32;
   sinceNanoseconds: i64;
   /** By the steady clock. */
   deadlineNanoseconds: i64;

@@ -23,22 +23,3 @@ test('assembly/ makes no policy decision: it names reasons only for failures of 
   }
   assert.deepEqual([...reasons].sort(), ['InternalError', 'NotConfigured']);
 });
-
-test('guest sources import nothing that they do not use', async () => {
-  const unused: string[] = [];
-  for (const folder of ['filter', 'assembly', 'tests/filter/assembly']) {
-    const names = (await readdir(join(packageRoot, folder), { recursive: true })).filter(
-      (name) => name.endsWith('.ts') && name !== 'index.ts',
-    );
-    for (const name of names) {
-      const text = await readFile(join(packageRoot, folder, name), 'utf8');
-      const body = text.replace(/^import[^;]*;/gm, '');
-      for (const match of text.matchAll(/^import \{([^}]*)\}/gm)) {
-        for (const item of (match[1] ?? '').split(',').map((part) => part.trim().split(' as ').pop() ?? '')) {
-          if (item !== '' && !new RegExp(`\\b${item}\\b`).test(body)) unused.push(`${folder}/${name}: ${item}`);
-        }
-      }
-    }
-  }
-  assert.deepEqual(unused, []);
-});
