@@ -84,6 +84,11 @@ export class Vm {
     return BigInt((this.exports[name] as { value: number | bigint }).value);
   }
 
+  /** Names of all that the module exports. */
+  exported(): string[] {
+    return Object.keys(this.exports);
+  }
+
   allocateId(): number {
     return this.nextContextId++;
   }

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkWalk, requestWalk } from '../../harness/walks.ts';
+
+/** Files that one has to read who follows a policy, or a request, through the code. These numbers may only fall. */
+const MOST_OF_A_CHECK = 52;
+const MOST_OF_A_REQUEST = 41;
+
+test('one check of a policy loads no more files than it has to', async (t) => {
+  const files = await checkWalk();
+  t.diagnostic(`${files.length} files`);
+  assert.ok(files.includes('scripts/cli/check.ts') && files.includes('scripts/host/vm.ts'), files.join('\n'));
+  assert.ok(files.length <= MOST_OF_A_CHECK, files.join('\n'));
+  // a check needs no Envoy, no registry and no cluster
+  assert.deepEqual(
+    files.filter((file) => /^scripts\/(envoy|oci|istio|docker|diff|demo|key|policyFile|upstream)\//.test(file)),
+    [],
+  );
+});
+
+test('one request runs through no more files than it has to', async (t) => {
+  const files = await requestWalk();
+  t.diagnostic(`${files.length} files`);
+  assert.ok(files.includes('filter/decision/decide.ts') && files.includes('assembly/request.ts'), files.join('\n'));
+  assert.ok(files.length <= MOST_OF_A_REQUEST, files.join('\n'));
+  // nothing of the mesh's quotas runs for a policy without them
+  assert.deepEqual(
+    files.filter((file) => /rateLimitService|quota\/(mesh|bucket)/.test(file)),
+    [],
+  );
+});
