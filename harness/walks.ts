@@ -74,7 +74,7 @@ const MARK = 'ran ';
 
 /** What binaryen has and its types leave out. */
 const { Function: functionOf } = binaryen as unknown as {
-  Function(reference: number): { getBody(): number; setBody(body: number): void };
+  Function: (reference: number) => { getBody(): number; setBody(body: number): void };
 };
 
 /** `filter/decision/decide/decide` is a function of `filter/decision/decide.ts`; the compiler's library belongs to nobody. */
