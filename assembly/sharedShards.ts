@@ -134,7 +134,7 @@ export function scanStocks(stocks: SharedShards, gauge: u32, now: i64): void {
   if (stored && next == 0) setGauge(gauge, held);
 }
 
-/** A new key holds a text, which means: from the beginning. */
+/** A new key holds a string, which means: from the beginning. */
 function readState(kept: View): void {
   memory.fill(STATE, 0, STATE_BYTES);
   if (lengthOf(kept) == STATE_BYTES && load<u32>(pointerOf(kept), 8) % SHARDS_AT_ONCE == 0)

@@ -1,7 +1,7 @@
 import { View, lengthOf, pointerOf, slice, view } from "./view";
 
 /**
- * Scratch memory of one callback: bytes that the host returns, and texts built for it. Allocation bumps a pointer;
+ * Scratch memory of one callback: bytes that the host returns, and strings built for it. Allocation bumps a pointer;
  * `resetArena` at the start of a callback frees everything at once. What does not fit gets a block of its own from the
  * heap, freed by the same reset.
  */
@@ -50,7 +50,7 @@ const MAX_DIGITS: usize = 20;
 const DIGITS: usize = memory.data(20, 4);
 
 /**
- * Appends bytes to a text in the arena. One text at a time: `begin`, then writes, then `end`, which gives the text.
+ * Appends bytes to a string in the arena. One text at a time: `begin`, then writes, then `end`, which gives the text.
  * The buffer doubles when full, so no length has to be known before.
  */
 let start: usize = 0;
@@ -111,7 +111,7 @@ const PERCENT: u8 = 0x25;
 const QUOTE: u8 = 0x22;
 
 /**
- * Appends `pattern` to the text that is being written, with up to four values put in: `%d` a number, `%s` a text, `%q` a name
+ * Appends `pattern` to the text that is being written, with up to four values put in: `%d` a number, `%s` a string, `%q` a name
  * between quotes, of which only the beginning is shown.
  */
 export function writeFormat(pattern: View, a: u64 = 0, b: u64 = 0, c: u64 = 0, d: u64 = 0): void {

@@ -2,7 +2,7 @@ import { Name, View, lengthOf, pointerOf, view } from "./view";
 
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/** Texts that live as long as one set of tables: copied in one by one, freed together. Pointers never move. */
+/** Strings that live as long as one set of tables: copied in one by one, freed together. Pointers never move. */
 export class Region {
   private chunk: usize = 0;
   private next: usize = 0;
@@ -32,7 +32,7 @@ export class Region {
     return pointer;
   }
 
-  /** Makes room for texts of `bytes` bytes in all. */
+  /** Makes room for strings of `bytes` bytes in all. */
   reserve(bytes: usize): void {
     if (bytes > this.end - this.next) this.addChunk(bytes);
   }

@@ -20,7 +20,7 @@ import * as Field from "./field";
 /** The version of the plugin config that this module reads. */
 export const CONFIG_VERSION: i64 = 1;
 
-/** What came of a plugin config: tables, or the first problem in it, as a text in the arena. */
+/** What came of a plugin config: tables, or the first problem in it, as a string in the arena. */
 export class Decoded {
   constructor(
     readonly tables: Tables | null,

@@ -23,7 +23,7 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
   buildKeyring(reader, tables);
 }
 
-/** Quotas of the mesh are counted somewhere. */
+/** Mesh-wide quotas are counted somewhere. */
 function needRateLimitService(reader: Reader, tables: Tables): void {
   if (tables.rateLimitService.cluster != ABSENT) return;
   for (let i = 0; i < tables.quotas.count; i++) {

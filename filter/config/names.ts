@@ -31,7 +31,7 @@ export class NameIndex {
     this.index(count);
   }
 
-  /** Adds the name of the next record, a text of the document. False when another record has it already. */
+  /** Adds the name of the next record, a string of the document. False when another record has it already. */
   add(name: View): bool {
     if (this.find(name) != NONE) return false;
     if (this.entries.count >= this.slots.capacity) this.index(max(16, this.slots.capacity * 2));

@@ -113,7 +113,7 @@ export class Reader {
   text(minBytes: i32, maxBytes: i32): View {
     this.skipSpaces();
     if (!this.at(0x22)) {
-      this.fail(literal("must be a text"));
+      this.fail(literal("must be a string"));
       return ABSENT;
     }
     const text = this.string();

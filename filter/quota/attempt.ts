@@ -51,7 +51,7 @@ export function attemptAt(index: i32): Attempt {
 }
 
 /** Number of the attempt's quota within its plan. */
-export function indexOf(attempt: Attempt): i32 {
+export function quotaNumberOf(attempt: Attempt): i32 {
   return <i32>((changetype<usize>(attempt) - ATTEMPTS) / offsetof<Attempt>());
 }
 
@@ -110,6 +110,6 @@ export const bill: Bill = changetype<Bill>(memory.data(offsetof<Bill>(), 8));
 export function refuse(to: Bill, attempt: Attempt, untilNanoseconds: i64, now: i64): void {
   const wait = max<i64>(1, ceilSeconds(untilNanoseconds - now));
   if (wait <= to.retryAfterSeconds) return;
-  to.exceeded = indexOf(attempt);
+  to.exceeded = quotaNumberOf(attempt);
   to.retryAfterSeconds = wait;
 }

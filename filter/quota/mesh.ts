@@ -4,7 +4,7 @@ import { Count, ServiceState, Tally } from "../rateLimitService/service";
 import { NONE } from "../bytes/rows";
 import { FailureMode, QuotaKind } from "../tables/record";
 import { LONGEST_WINDOW_NANOSECONDS, ceilSeconds, isAhead, nominalSeconds } from "../time/window";
-import { Attempt, Bill, Charge, MAX_STANDINGS, Patience, UNKNOWN, attemptAt, indexOf, refuse } from "./attempt";
+import { Attempt, Bill, Charge, MAX_STANDINGS, Patience, UNKNOWN, attemptAt, quotaNumberOf, refuse } from "./attempt";
 import { Balance, EMPTY_NANOSECONDS, forget, leaseSize, noteLease, setEmpty } from "./balance";
 
 /**
@@ -89,7 +89,7 @@ function note(bill: Bill, attempt: Attempt, isDry: bool): void {
   counter.limit = attempt.limit;
   counter.api = bill.api;
   counter.plan = bill.plan;
-  counter.quota = indexOf(attempt);
+  counter.quota = quotaNumberOf(attempt);
   counter.consumer = bill.consumer;
   counter.window = attempt.quota.window;
 }

@@ -31,7 +31,7 @@ export function readPath(path: View): void {
   forwarded = path;
 }
 
-/** A bit for each character below 64 that calls for a closer look: controls, blank, `#`, `%`, `;`. */
+/** A bit for each character below 64 that calls for a closer look: controls, space, `#`, `%`, `;`. */
 const SUSPECT: u64 = 0x08000029_ffffffff;
 
 /** True when no byte calls for a closer look: no escape, no `//`, `/.`, `;`, and only printable ASCII. */

@@ -97,7 +97,7 @@ export class Route {
   removeCount: i32;
 }
 
-/** A condition on one request header; its values are a run in `Tables.texts`. */
+/** A condition on one request header; its values are a run in `Tables.values`. */
 @unmanaged
 export class HeaderCondition {
   name: View;

@@ -22,7 +22,7 @@ import {
 } from "./record";
 
 /**
- * A decoded plugin config: records that point to each other by index, texts in a region. Built whole, then only read
+ * A decoded plugin config: records that point to each other by index, strings in a region. Built whole, then only read
  * (counters aside), then freed as a whole.
  */
 export class Tables {
@@ -104,7 +104,7 @@ export function findOffer(tables: Tables, api: i32, plan: i32): i32 {
   return NONE;
 }
 
-/** Where the quotas of the mesh are counted: a service that speaks Envoy's rate limit protocol. */
+/** Where mesh-wide quotas are counted: a service that speaks Envoy's rate limit protocol. */
 export class RateLimitServiceSettings {
   /** Envoy's cluster of the service, or ABSENT without a rate limit service. */
   cluster: View = ABSENT;

@@ -4,7 +4,7 @@ import { describe } from '../envoy/accessLog.ts';
 import { curlLines } from '../envoy/curl.ts';
 import { dockerEnvoy } from '../docker/envoy.ts';
 import { findEnvoy, type FoundEnvoy } from '../envoy/find.ts';
-import { notesOf, PolicyServer, type Report, untilStopped } from '../envoy/policyServer.ts';
+import { notesOf, PolicyServer, type Announcer, untilStopped } from '../envoy/policyServer.ts';
 import { wholeNumber } from './option.ts';
 import { type Overrides, type RateLimitServiceAddress, snapshotOf } from '../envoy/snapshot.ts';
 import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './port.ts';
@@ -204,7 +204,7 @@ async function chosenEnvoy(
   return findEnvoy({ progress, signal, ...(options.envoyPath === undefined ? {} : { path: options.envoyPath }) });
 }
 
-function reportTo(io: Io, json: boolean): Report {
+function reportTo(io: Io, json: boolean): Announcer {
   return {
     access: (entry) => io.out(`${json ? JSON.stringify(entry) : describe(entry)}\n`),
     notice: (text) => io.err(`tollgate: ${text}\n`),

@@ -1,7 +1,7 @@
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 import { burstLine, curlLine } from '../envoy/curl.ts';
 
-export interface Answer {
+export interface CurlAnswer {
   status: number;
   reason: string;
   headers: IncomingHttpHeaders;
@@ -17,7 +17,7 @@ export class Caller {
     readonly host: string | null,
   ) {}
 
-  get(path: string, headers: Record<string, string>): Promise<Answer> {
+  get(path: string, headers: Record<string, string>): Promise<CurlAnswer> {
     return new Promise((resolve, reject) => {
       const all = this.host === null ? headers : { host: this.host, ...headers };
       const sent = request(
@@ -53,11 +53,11 @@ export class Caller {
   }
 
   /** Calls made within one second of the clock; on a machine that stalls, made again until they are. */
-  async withinOneSecond(count: number, path: string, headers: Record<string, string>): Promise<Answer[]> {
+  async withinOneSecond(count: number, path: string, headers: Record<string, string>): Promise<CurlAnswer[]> {
     for (;;) {
       await startOfSecond();
       const second = Math.floor(Date.now() / 1000);
-      const answers: Answer[] = [];
+      const answers: CurlAnswer[] = [];
       for (let i = 0; i < count; i++) answers.push(await this.get(path, headers));
       if (Math.floor(Date.now() / 1000) === second) return answers;
     }
@@ -69,7 +69,7 @@ export class Caller {
 }
 
 /** The lines of an answer that a reader of the tour should see. */
-export function important(answer: Answer): string[] {
+export function important(answer: CurlAnswer): string[] {
   const shown = ['content-type', 'www-authenticate', 'retry-after', 'ratelimit-policy', 'ratelimit', 'x-upstream'];
   const lines = shown
     .filter((name) => answer.headers[name] !== undefined)

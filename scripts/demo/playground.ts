@@ -2,7 +2,7 @@ import { currentModule } from '../build/module.ts';
 import { dockerEnvoy } from '../docker/envoy.ts';
 import { findEnvoy } from '../envoy/find.ts';
 import { openPolicy } from '../file/openPolicy.ts';
-import { PolicyServer, type Report } from '../envoy/policyServer.ts';
+import { PolicyServer, type Announcer } from '../envoy/policyServer.ts';
 import { issueKey } from '../key/index.ts';
 import type { PluginConfig } from '../policy/index.ts';
 import { type Echo, startEcho } from '../upstream/echo.ts';
@@ -31,7 +31,7 @@ export class Playground {
     private readonly echoes: readonly Echo[],
   ) {}
 
-  static async open(options: PlaygroundOptions, report: Report, { progress, signal }: Course): Promise<Playground> {
+  static async open(options: PlaygroundOptions, report: Announcer, { progress, signal }: Course): Promise<Playground> {
     const { policy } = await openPolicy(options.file);
     const envoy = await (options.docker ? dockerEnvoy : findEnvoy)({ progress, signal });
     const { path } = await currentModule(() => progress('building the module'));

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { styleText } from 'node:util';
-import { Caller, important, type Answer } from './call.ts';
+import { Caller, important, type CurlAnswer } from './call.ts';
 import type { Cast } from './cast.ts';
 import type { Playground } from './playground.ts';
 
@@ -175,14 +175,14 @@ export class Tour {
     return this.stage.cast.keyHeader(this.stage.playground.keys.of(consumer));
   }
 
-  private async call(headers: Record<string, string>): Promise<Answer> {
+  private async call(headers: Record<string, string>): Promise<CurlAnswer> {
     this.audience.out(`   $ ${this.caller.curl(this.stage.cast.path, headers)}\n`);
     const answer = await this.caller.get(this.stage.cast.path, headers);
     this.show(answer);
     return answer;
   }
 
-  private show(answer: Answer): void {
+  private show(answer: CurlAnswer): void {
     for (const line of important(answer)) this.audience.out(`     ${line}\n`);
   }
 
@@ -202,24 +202,24 @@ export class Tour {
   }
 }
 
-function refused(answer: Answer, status: number, reason: string): Check {
+function refused(answer: CurlAnswer, status: number, reason: string): Check {
   return [
     `${status} application/problem+json, reason ${reason}`,
     answer.status === status && problemOf(answer)['reason'] === reason,
   ];
 }
 
-function problemOf(answer: Answer): Record<string, unknown> {
+function problemOf(answer: CurlAnswer): Record<string, unknown> {
   return answer.headers['content-type'] === 'application/problem+json'
     ? (JSON.parse(answer.body) as Record<string, unknown>)
     : {};
 }
 
 /** The request headers that the echo upstream saw. */
-function seenHeaders(answer: Answer): Record<string, string> {
+function seenHeaders(answer: CurlAnswer): Record<string, string> {
   return answer.status === 200 ? (JSON.parse(answer.body) as { headers: Record<string, string> }).headers : {};
 }
 
-function remaining(answer: Answer, quota: string): number {
+function remaining(answer: CurlAnswer, quota: string): number {
   return Number(new RegExp(`"${quota}";r=(\\d+)`).exec(String(answer.headers['ratelimit']))?.[1] ?? Number.NaN);
 }

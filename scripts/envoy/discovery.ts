@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Container } from './process.ts';
 import { FILES, STAT_PREFIX } from './bootstrap.ts';
 import { clustersOf, extensionOf, PLUGIN, ROUTE_TABLE, routeTableOf } from './resource.ts';
-import type { Snapshot, Upstream } from './snapshot.ts';
+import type { Snapshot, LocalUpstream } from './snapshot.ts';
 
 /** Envoy's admin interface on loopback, as far as it is needed. */
 export class Admin {
@@ -48,10 +48,10 @@ export class Admin {
   }
 }
 
-export type Kind = keyof typeof FILES;
+export type ResourceKind = keyof typeof FILES;
 
 /** Where Envoy counts what it made of each file. */
-const STATS: Record<Kind, string> = {
+const STATS: Record<ResourceKind, string> = {
   clusters: 'cluster_manager.cds',
   routes: `http.${STAT_PREFIX}.rds.${ROUTE_TABLE}`,
   extension: `extension_config_discovery.http_filter.${PLUGIN}`,
@@ -60,7 +60,7 @@ const POLL_MS = 5;
 
 /** The configuration files that a running Envoy watches. */
 export class Discovery {
-  private readonly written = new Map<Kind, string>();
+  private readonly written = new Map<ResourceKind, string>();
   private version = 0;
 
   /** `module`: path of the wasm file as Envoy sees it. `container`: what Envoy runs in, or null. */
@@ -72,7 +72,7 @@ export class Discovery {
   ) {}
 
   /** Writes one kind of resource, whole, if it changed; resolves to the version to wait for, or null when nothing changed. */
-  async write(kind: Kind, snapshot: Snapshot): Promise<string | null> {
+  async write(kind: ResourceKind, snapshot: Snapshot): Promise<string | null> {
     const resources = JSON.stringify(this.resources(kind, snapshot));
     if (this.written.get(kind) === resources) return null;
     const version = String(++this.version);
@@ -84,7 +84,7 @@ export class Discovery {
     return version;
   }
 
-  private resources(kind: Kind, snapshot: Snapshot): object[] {
+  private resources(kind: ResourceKind, snapshot: Snapshot): object[] {
     if (kind === 'clusters') return clustersOf(this.reached(snapshot));
     if (kind === 'routes') return [routeTableOf(snapshot)];
     return [extensionOf(snapshot.pluginConfig, this.module, snapshot.vmId)];
@@ -92,18 +92,18 @@ export class Discovery {
 
   private reached({ upstreams, rateLimitServices }: Snapshot): Pick<Snapshot, 'upstreams' | 'rateLimitServices'> {
     const { container } = this;
-    const reached = (of: readonly Upstream[]): Upstream[] =>
+    const reached = (of: readonly LocalUpstream[]): LocalUpstream[] =>
       of.map((upstream) => ({ ...upstream, host: container?.reached(upstream.host) ?? upstream.host }));
     return { upstreams: reached(upstreams), rateLimitServices: reached(rateLimitServices) };
   }
 
   /** How often Envoy refused a file of that kind; to be read before writing. */
-  async refusals(kind: Kind, admin: Admin): Promise<number> {
+  async refusals(kind: ResourceKind, admin: Admin): Promise<number> {
     return refusalsIn(await admin.stats(`^${escape(STATS[kind])}\\.`), kind);
   }
 
   /** True once Envoy took that version, false when it refused one more than `refusals`. */
-  async taken(kind: Kind, version: string, refusals: number, admin: Admin): Promise<boolean> {
+  async taken(kind: ResourceKind, version: string, refusals: number, admin: Admin): Promise<boolean> {
     const deadline = Date.now() + this.timeoutMs;
     for (;;) {
       const stats = await admin.stats(`^(${escape(STATS[kind])}\\.|cluster_manager\\.warming)`);
@@ -117,7 +117,7 @@ export class Discovery {
   }
 }
 
-function refusalsIn(stats: Map<string, string>, kind: Kind): number {
+function refusalsIn(stats: Map<string, string>, kind: ResourceKind): number {
   return (
     Number(stats.get(`${STATS[kind]}.update_rejected`) ?? 0) + Number(stats.get(`${STATS[kind]}.update_failure`) ?? 0)
   );

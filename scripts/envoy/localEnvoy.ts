@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EnvoyError } from './error.ts';
 import { parseEntry, type AccessEntry } from './accessLog.ts';
-import { Admin, Discovery, type Kind } from './discovery.ts';
+import { Admin, Discovery, type ResourceKind } from './discovery.ts';
 import { bootstrap, type BootstrapOptions } from './bootstrap.ts';
 import type { FoundEnvoy } from './find.ts';
 import { EnvoyProcess, type Container } from './process.ts';
@@ -46,7 +46,7 @@ export class LocalEnvoy {
     await copyFile(options.module, module);
     const container = (await options.envoy.container?.(folder, options)) ?? null;
     const discovery = new Discovery(folder, module, timeoutMs, container);
-    const versions = new Map<Kind, string | null>();
+    const versions = new Map<ResourceKind, string | null>();
     for (const kind of ['clusters', 'routes', 'extension'] as const)
       versions.set(kind, await discovery.write(kind, snapshot));
     await writeFile(
@@ -103,7 +103,7 @@ export class LocalEnvoy {
     await this.put('clusters', next);
   }
 
-  private async put(kind: Kind, snapshot: Snapshot): Promise<void> {
+  private async put(kind: ResourceKind, snapshot: Snapshot): Promise<void> {
     const logged = this.log.length;
     const refusals = await this.discovery.refusals(kind, this.admin);
     const version = await this.discovery.write(kind, snapshot);

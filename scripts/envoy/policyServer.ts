@@ -8,7 +8,7 @@ import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
 import { type Overrides, type RateLimitServiceAddress, snapshotOf } from './snapshot.ts';
 
 /** What the server tells about itself while it runs. */
-export interface Report {
+export interface Announcer {
   access(entry: AccessEntry): void;
   /** An edit is in force, or was refused and why. */
   notice(text: string): void;
@@ -36,7 +36,7 @@ export class PolicyServer {
 
   private constructor(
     private readonly options: PolicyServerOptions,
-    private readonly report: Report,
+    private readonly report: Announcer,
     readonly envoy: LocalEnvoy,
     private loaded: Loaded,
     text: string,
@@ -49,7 +49,7 @@ export class PolicyServer {
   }
 
   /** Rejects with PolicyProblems when the policy has problems, with EnvoyError when Envoy does not take it. */
-  static async start(options: PolicyServerOptions, report: Report): Promise<PolicyServer> {
+  static async start(options: PolicyServerOptions, report: Announcer): Promise<PolicyServer> {
     const text = options.text ?? (await policyText(options.file));
     const loaded = load(text, options);
     // what Envoy logs while it takes or refuses a configuration is part of the answer, not news

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Snapshot, Upstream } from './snapshot.ts';
+import type { Snapshot, LocalUpstream } from './snapshot.ts';
 
 /** Everything that a snapshot leads to. */
 export function clustersOf({
@@ -13,7 +13,7 @@ export function clustersOf({
 const RATE_LIMIT_SERVICE_CONNECT_TIMEOUT = '0.25s';
 
 /** Envoy's Cluster of a rate limit service, which speaks gRPC and so HTTP/2 without being asked. */
-function rateLimitServiceClusterOf(rateLimitService: Upstream): object {
+function rateLimitServiceClusterOf(rateLimitService: LocalUpstream): object {
   return {
     ...clusterOf(rateLimitService),
     connect_timeout: RATE_LIMIT_SERVICE_CONNECT_TIMEOUT,
@@ -30,7 +30,7 @@ function rateLimitServiceClusterOf(rateLimitService: Upstream): object {
  * Envoy's Cluster of an upstream. Upstreams speak HTTP/1.1. Of a host name all addresses are tried in turn (`localhost` may
  * mean ::1 or 127.0.0.1, and a server often listens on one of them only), and it is resolved again as its DNS answer expires.
  */
-export function clusterOf(upstream: Upstream): object {
+export function clusterOf(upstream: LocalUpstream): object {
   return {
     '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
     name: upstream.name,

@@ -3,9 +3,9 @@ import { parseUpstream } from '../policy/index.ts';
 
 /** What one Envoy serves at a time: everything that is generated from a policy, in our words. */
 export interface Snapshot {
-  readonly upstreams: readonly Upstream[];
+  readonly upstreams: readonly LocalUpstream[];
   /** Services that count for the whole mesh, as the policy names them: one at most, but for the moment of an edit. */
-  readonly rateLimitServices: readonly Upstream[];
+  readonly rateLimitServices: readonly LocalUpstream[];
   readonly routes: readonly Route[];
   /** Upstream of requests that match no API; null: they are refused. */
   readonly ungated: string | null;
@@ -15,7 +15,7 @@ export interface Snapshot {
   readonly vmId?: string;
 }
 
-export interface Upstream {
+export interface LocalUpstream {
   readonly name: string;
   readonly host: string;
   readonly port: number;
@@ -66,7 +66,7 @@ export interface RoutedPolicy {
 export type Overrides = ReadonlyMap<string, string>;
 
 /** Where on this machine the policy's rate limit service is. */
-export type RateLimitServiceAddress = Omit<Upstream, 'name'>;
+export type RateLimitServiceAddress = Omit<LocalUpstream, 'name'>;
 
 /**
  * What Envoy serves for a policy. `unmatched: allow` needs somewhere to go: the first upstream, as a sidecar has only one.
@@ -94,7 +94,7 @@ export function snapshotOf(
 }
 
 /** Without an address there is no such cluster: the module finds that nobody answers, and does what the quotas say. */
-function rateLimitServicesOf(policy: RoutedPolicy, address: RateLimitServiceAddress | null): Upstream[] {
+function rateLimitServicesOf(policy: RoutedPolicy, address: RateLimitServiceAddress | null): LocalUpstream[] {
   if (policy.rateLimitService === undefined || address === null) return [];
   const { cluster } = policy.rateLimitService;
   if (Object.hasOwn(policy.upstreams ?? {}, cluster))
@@ -104,7 +104,7 @@ function rateLimitServicesOf(policy: RoutedPolicy, address: RateLimitServiceAddr
   return [{ name: cluster, ...address }];
 }
 
-function upstreamsOf(policy: RoutedPolicy, overrides: Overrides): Upstream[] {
+function upstreamsOf(policy: RoutedPolicy, overrides: Overrides): LocalUpstream[] {
   return Object.entries(policy.upstreams ?? {}).map(([name, { url }]) => upstream(name, address(name, url, overrides)));
 }
 
@@ -118,7 +118,7 @@ function address(name: string, url: string | undefined, overrides: Overrides): s
   return text;
 }
 
-function upstream(name: string, text: string): Upstream {
+function upstream(name: string, text: string): LocalUpstream {
   const address = parseUpstream(text);
   if (address === null) throw new EnvoyError(`upstream ${name}: a URL is http://HOST:PORT; found "${text}"`);
   return { name, ...address };

@@ -21,7 +21,7 @@ export function writeRule(error: unknown): string {
 }
 
 /** Where a file really is, behind its links, and what the files beside it are called that belong to an edit of it. */
-export interface Place {
+export interface FilePlace {
   /** As the user wrote it, for messages. */
   readonly file: string;
   readonly target: string;
@@ -34,7 +34,7 @@ export interface Place {
 const DRAFT_SUFFIX = '.tmp';
 
 /** The place of a file that may be edited; rejects with a FileError for one that may not. */
-export async function placeOf(file: string): Promise<Place> {
+export async function placeOf(file: string): Promise<FilePlace> {
   const target = await realpath(file).catch((error: NodeJS.ErrnoException) => {
     throw new FileError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : writeRule(error)}`);
   });
@@ -49,7 +49,7 @@ export async function placeOf(file: string): Promise<Place> {
 }
 
 /** A path for a draft that no other process uses. */
-function newDraft({ folder, draftPrefix }: Place): string {
+function newDraft({ folder, draftPrefix }: FilePlace): string {
   return join(folder, `${draftPrefix}${randomBytes(8).toString('hex')}${DRAFT_SUFFIX}`);
 }
 
@@ -73,7 +73,7 @@ interface Replacement {
  * killed process left is deleted by the next. An editor knows nothing of drafts: for it, 3 and 4 lie microseconds apart.
  */
 export async function replaceFile(
-  place: Place,
+  place: FilePlace,
   { before, after, ready }: Replacement,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -96,12 +96,12 @@ export async function replaceFile(
   }
 }
 
-function refuseWhenStopped({ file }: Place, signal: AbortSignal): void {
+function refuseWhenStopped({ file }: FilePlace, signal: AbortSignal): void {
   if (signal.aborted) throw new FileError(`${file}: stopped; nothing was written`);
 }
 
 /** A file with the target's owner and mode: a reader that lost its right to the policy would be as bad as one that gained it. */
-async function writeLike(place: Place, draft: string, text: string): Promise<void> {
+async function writeLike(place: FilePlace, draft: string, text: string): Promise<void> {
   const wanted = await stat(place.target);
   const handle = await open(draft, 'wx', 0o600);
   try {
@@ -123,7 +123,7 @@ async function writeLike(place: Place, draft: string, text: string): Promise<voi
   }
 }
 
-async function deleteOtherDrafts({ folder, draftPrefix }: Place, own: string): Promise<void> {
+async function deleteOtherDrafts({ folder, draftPrefix }: FilePlace, own: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
     if (name.startsWith(draftPrefix) && name.endsWith(DRAFT_SUFFIX) && path !== own) await rm(path, { force: true });
@@ -131,7 +131,7 @@ async function deleteOtherDrafts({ folder, draftPrefix }: Place, own: string): P
 }
 
 /** Without a pause between its steps, so that an editor has no time to save between them. */
-function renameIfSame({ file, target }: Place, draft: string, before: string, after: string): boolean {
+function renameIfSame({ file, target }: FilePlace, draft: string, before: string, after: string): boolean {
   try {
     if (realpathSync(file) !== target || !readFileSync(target).equals(Buffer.from(before))) return false;
     renameSync(draft, target);

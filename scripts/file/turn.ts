@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { FileError } from './error.ts';
-import { type Place, writeRule } from './replaceFile.ts';
+import { type FilePlace, writeRule } from './replaceFile.ts';
 
 /** A lock that stays the same for so long belongs to a process that was killed on another machine, or hangs. */
 const PATIENCE_MS = 5_000;
@@ -12,7 +12,7 @@ const PAUSE_MS = 10;
  * Does the work while no other process has its turn at the same file. A lock file says whose turn it is. It is only good
  * manners: one that was left behind is broken, and who wrongly loses a turn is kept from harm by `replaceFile`.
  */
-export async function inTurn<T>(place: Place, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+export async function inTurn<T>(place: FilePlace, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const holder = `${hostname()} ${process.pid} ${randomBytes(8).toString('hex')}`;
   await take(place, holder, signal);
   try {
@@ -22,7 +22,7 @@ export async function inTurn<T>(place: Place, signal: AbortSignal, work: () => P
   }
 }
 
-async function take(place: Place, holder: string, signal: AbortSignal): Promise<void> {
+async function take(place: FilePlace, holder: string, signal: AbortSignal): Promise<void> {
   let seen: { holder: string | null; sinceMs: number } = { holder: null, sinceMs: performance.now() };
   while (!(await create(place, holder))) {
     if (signal.aborted) throw new FileError(`${place.file}: stopped; nothing was written`);
@@ -35,7 +35,7 @@ async function take(place: Place, holder: string, signal: AbortSignal): Promise<
 }
 
 /** False when there is a lock already. */
-async function create(place: Place, holder: string): Promise<boolean> {
+async function create(place: FilePlace, holder: string): Promise<boolean> {
   try {
     const handle = await open(place.lock, 'wx', 0o600);
     try {

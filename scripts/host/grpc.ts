@@ -114,7 +114,7 @@ export function grpcCalls(vm: Vm): HostFunctions {
     ) => {
       const root = (vm.effective ?? vm.current)?.root;
       if (root === undefined) return vm.misuse('grpc_call without a context', Result.badArgument);
-      const cluster = clusterOf(vm.memory.read(service, serviceSize, 'grpc_call: service'));
+      const cluster = grpcClusterOf(vm.memory.read(service, serviceSize, 'grpc_call: service'));
       // A bare cluster name works in Envoy as long as it is no protobuf by accident.
       if (cluster === null) return vm.misuse('grpc_call with no GrpcService', Result.parseFailure);
       if (timeoutMs === 0)
@@ -153,7 +153,7 @@ const LENGTH_DELIMITED = 2;
  * The cluster named by a serialized GrpcService, or null when the bytes are something else, or when the calls would have an
  * authority that HTTP/2 servers refuse: without one of its own, Envoy sends the cluster's name.
  */
-export function clusterOf(service: Buffer): string | null {
+export function grpcClusterOf(service: Buffer): string | null {
   const envoyGrpc = fieldsOf(service)?.get(ENVOY_GRPC);
   const fields = envoyGrpc && fieldsOf(envoyGrpc);
   const name = fields?.get(CLUSTER_NAME)?.toString('latin1') ?? '';

@@ -1,6 +1,6 @@
 import type { Backend } from './grpc.ts';
 import { type Plugin, type Root, Stream } from './stream.ts';
-import { type Exchange, OpenRequest, type Upstream, closed } from './openRequest.ts';
+import { type Exchange, OpenRequest, type UpstreamAnswer, closed } from './openRequest.ts';
 import type { Pair } from './headers.ts';
 import { type LogLine, Process } from './process.ts';
 import type { Timeline } from './timeline.ts';
@@ -25,7 +25,7 @@ export interface HostOptions {
   /** False leaves out the main thread's VM, which takes configurations and ticks but sees no request. */
   readonly mainThread?: boolean;
   /** Response headers of the upstream. */
-  readonly upstream?: Upstream;
+  readonly upstream?: UpstreamAnswer;
 }
 
 interface RequestOptions {
@@ -47,7 +47,7 @@ export class Host {
   /** Configurations that still serve or drain, oldest first. */
   readonly generations: Generation[] = [];
   private readonly pluginName: string;
-  private readonly upstream: Upstream;
+  private readonly upstream: UpstreamAnswer;
   private loaded = 0;
 
   constructor(

@@ -16,6 +16,6 @@ export { acceptsConfig, Host, type Answer, type Generation, type HostOptions } f
 export { loadModule, type WasmModule } from './module.ts';
 export { HostFault } from './abi.ts';
 export { HeaderMap, type Pair } from './headers.ts';
-export { decisionOf, type Decision, type Exchange, type OpenRequest, type Upstream } from './openRequest.ts';
+export { decisionOf, type Decision, type Exchange, type OpenRequest, type UpstreamAnswer } from './openRequest.ts';
 export type { Backend, GrpcAnswer, GrpcCall } from './grpc.ts';
 export type { LogLine, Process } from './process.ts';

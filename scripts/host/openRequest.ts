@@ -38,7 +38,7 @@ export function decisionOf({ filterState }: Pick<Exchange, 'filterState'>): Deci
   return Object.fromEntries(fields) as unknown as Decision;
 }
 
-export type Upstream = (request: HeaderMap) => Pair[];
+export type UpstreamAnswer = (request: HeaderMap) => Pair[];
 
 /** Between Envoy's own answer and the end of its stream. */
 const ANSWERED_MS = 20;
@@ -59,7 +59,7 @@ export class OpenRequest {
     private readonly vm: Vm,
     root: Root,
     headers: readonly Pair[],
-    private readonly upstream: Upstream,
+    private readonly upstream: UpstreamAnswer,
     private readonly onEnd: (request: OpenRequest) => void = () => {},
   ) {
     this.startedMs = vm.process.clock.elapsed;

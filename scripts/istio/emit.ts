@@ -4,7 +4,7 @@ import { serviceConfigOf, serviceConfigText } from '../rateLimitService/serviceC
 import { guardOf, isEdge, openRulesOf } from './failOpen.ts';
 import type { Former } from './former.ts';
 import { httpRoutesOf } from './httpRoute.ts';
-import { type Place, placesOf } from './place.ts';
+import { type MeshPlace, placesOf } from './place.ts';
 import { type EmitOptions, pluginOf } from './plugin.ts';
 import { checkSize, metadata, type Resource, storedBytes, yamlOf } from './resource.ts';
 import { routeKindOf, type RoutingTable, routingTableOf } from './routing.ts';
@@ -80,7 +80,7 @@ function rateLimitServiceOf(policy: Policy, { only }: EmitOptions): Resource[] {
   return configMap === null || (only !== undefined && !only.includes(RATE_LIMIT_SERVICE)) ? [] : [configMap];
 }
 
-function chosen(policy: Policy, only: readonly string[] | undefined): Place[] {
+function chosen(policy: Policy, only: readonly string[] | undefined): MeshPlace[] {
   const places = placesOf(policy);
   const known = [
     ...places.map(({ suffix }) => suffix),
@@ -92,7 +92,13 @@ function chosen(policy: Policy, only: readonly string[] | undefined): Place[] {
   return only === undefined ? places : places.filter(({ suffix }) => only.includes(suffix));
 }
 
-function routesOf(policy: Policy, table: RoutingTable, place: Place, options: EmitOptions, former: Former): Resource[] {
+function routesOf(
+  policy: Policy,
+  table: RoutingTable,
+  place: MeshPlace,
+  options: EmitOptions,
+  former: Former,
+): Resource[] {
   const kind = routeKindOf(place, options.routes);
   if (kind === null || table.rules.length === 0) return [];
   const open = options.failStrategy === 'FAIL_OPEN' ? openRulesOf(policy) : [];

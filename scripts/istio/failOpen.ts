@@ -1,5 +1,5 @@
 import { destinationsOf, type Api, type Policy, type Upstream } from '../policy/index.ts';
-import type { Place } from './place.ts';
+import type { MeshPlace } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 
 /**
@@ -59,7 +59,7 @@ const MUTATION = 'type.googleapis.com/envoy.extensions.http.early_header_mutatio
  * Takes our headers from what comes into a gateway, whether or not there is a module. Early: Envoy chooses the route before its
  * filters run, and only a module that runs has it choose again.
  */
-export function guardOf(policy: string, place: Place): Resource {
+export function guardOf(policy: string, place: MeshPlace): Resource {
   const { selector, targetRefs } = place;
   // servers that read - and _ alike would take one for the other
   const mutations = [{ remove_on_match: { key_matcher: { safe_regex: { regex: 'x[-_]tollgate[-_].*' } } } }];
@@ -95,6 +95,6 @@ export function guardOf(policy: string, place: Place): Resource {
 }
 
 /** Whether a place is the edge, where our headers can only be forged: elsewhere a gateway may have written them. */
-export function isEdge({ target }: Place): boolean {
+export function isEdge({ target }: MeshPlace): boolean {
   return target.gateway !== undefined || target.gatewayApi?.kind === 'Gateway';
 }

@@ -11,11 +11,11 @@ import { emittedFrom } from './resource.ts';
 /** More than the YAML of what etcd takes. */
 const MAX_EMITTED_BYTES = 8 * 1024 * 1024;
 
-export type Change = 'new' | 'changed' | 'unchanged' | 'stale';
+export type FileChange = 'new' | 'changed' | 'unchanged' | 'stale';
 
 export interface PlannedFile {
   readonly name: string;
-  readonly change: Change;
+  readonly change: FileChange;
   /** Null for a stale file. */
   readonly emitted: EmittedFile | null;
 }

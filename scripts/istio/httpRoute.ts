@@ -3,7 +3,7 @@ import { destinationsOf, type Destination, type Upstream } from '../policy/index
 import { kubernetesService } from './virtualService.ts';
 import type { OpenRule } from './failOpen.ts';
 import { formerHttpRoutes, type Former } from './former.ts';
-import type { Place } from './place.ts';
+import type { MeshPlace } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 import { ROUTE_HEADER, type RoutingTable } from './routing.ts';
 
@@ -16,7 +16,7 @@ const MAX_HOSTNAMES = 16;
 export function httpRoutesOf(
   policy: string,
   table: RoutingTable,
-  place: Place,
+  place: MeshPlace,
   former: Former = [],
   open: readonly OpenRule[] = [],
 ): Resource[] {
@@ -37,7 +37,7 @@ export function httpRoutesOf(
   }));
 }
 
-function parentsOf({ target }: Place): object[] {
+function parentsOf({ target }: MeshPlace): object[] {
   const { kind, name, services = [] } = target.gatewayApi!;
   if (kind === 'Gateway') return [{ group: 'gateway.networking.k8s.io', kind, name }];
   return (kind === 'Service' ? [name] : services).map((service) => ({ group: '', kind: 'Service', name: service }));
@@ -56,7 +56,12 @@ function rulesOf({ rules }: RoutingTable, namespace: string): object[] {
 }
 
 /** Routes that an earlier table had, those with one destination together. */
-function formerRules(policy: string, { rules }: RoutingTable, { suffix, namespace }: Place, former: Former): object[] {
+function formerRules(
+  policy: string,
+  { rules }: RoutingTable,
+  { suffix, namespace }: MeshPlace,
+  former: Former,
+): object[] {
   const gone = formerHttpRoutes(
     former,
     metadata(policy, suffix, namespace).name,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Policy, Target } from '../policy/index.ts';
 
 /** Where one plugin resource goes and which requests it sees. */
-export interface Place {
+export interface MeshPlace {
   readonly target: Target;
   /** Last part of the resource's name, the same as long as the target means the same. */
   readonly suffix: string;
@@ -15,9 +15,9 @@ export interface Place {
 const MAX_SUFFIX = 63;
 
 /** The places of a policy's targets, in their order. */
-export function placesOf(policy: Policy): Place[] {
+export function placesOf(policy: Policy): MeshPlace[] {
   const places = policy.targets.map(placeOf);
-  const isShared = ({ suffix, namespace }: Place): boolean =>
+  const isShared = ({ suffix, namespace }: MeshPlace): boolean =>
     places.filter((other) => other.suffix === suffix && other.namespace === namespace).length > 1;
   return places.map((place) =>
     isShared(place) ? { ...place, suffix: `${place.suffix}-${digestOf(place.target)}` } : place,
@@ -25,7 +25,7 @@ export function placesOf(policy: Policy): Place[] {
 }
 
 /** The listeners of a gateway are clients of what is behind it: Istio never applies a plugin with mode SERVER there. */
-function placeOf(target: Target): Place {
+function placeOf(target: Target): MeshPlace {
   if (target.namespace !== undefined)
     return { target, suffix: 'sidecars', namespace: target.namespace, match: [{ mode: 'SERVER' }] };
   if (target.gateway) {

@@ -1,6 +1,6 @@
 import { EmitError } from './error.ts';
 import type { PluginConfig } from '../policy/index.ts';
-import type { Place } from './place.ts';
+import type { MeshPlace } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 
 export type PluginKind = 'WasmPlugin' | 'TrafficExtension';
@@ -19,7 +19,7 @@ export interface EmitOptions {
   readonly routes?: RouteKind | undefined;
   /** Name of the Secret with which the image is pulled. */
   readonly pullSecret?: string | undefined;
-  /** Place among other plugins of the same phase, the highest first. Default: 10. */
+  /** MeshPlace among other plugins of the same phase, the highest first. Default: 10. */
   readonly priority?: number | undefined;
   /** Only these targets (or `rate limit service`), by the last part of their resources' names; default: all. */
   readonly only?: readonly string[] | undefined;
@@ -33,7 +33,7 @@ const DEFAULT_FAIL_STRATEGY: FailStrategy = 'FAIL_RELOAD';
 const AFTER_THE_TABLE = { 'argocd.argoproj.io/sync-wave': '1' } as const;
 
 /** The resource that puts the module with this config in one place. Nothing is left to a default that Istio may change. */
-export function pluginOf(config: PluginConfig, place: Place, options: EmitOptions): Resource {
+export function pluginOf(config: PluginConfig, place: MeshPlace, options: EmitOptions): Resource {
   const { selector, targetRefs, match } = place;
   const filter = {
     url: options.image,

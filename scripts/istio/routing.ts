@@ -1,7 +1,7 @@
 import { EmitError } from './error.ts';
 import { destinationsOf, type Policy, type Upstream } from '../policy/index.ts';
 import type { RouteKind } from './plugin.ts';
-import type { Place } from './place.ts';
+import type { MeshPlace } from './place.ts';
 
 export const ROUTE_HEADER = 'x-tollgate-route';
 
@@ -47,7 +47,7 @@ export function routingTableOf(policy: Policy): RoutingTable | null {
  * Which routing table a place can read; null for a server's sidecar, which only hands requests to its own application.
  * A gateway of the Gateway API and a waypoint read HTTPRoutes, a classic gateway VirtualServices.
  */
-export function routeKindOf({ target, suffix }: Place, wanted: RouteKind | undefined): RouteKind | null {
+export function routeKindOf({ target, suffix }: MeshPlace, wanted: RouteKind | undefined): RouteKind | null {
   if (target.namespace !== undefined || target.workload?.mode === 'SERVER') return null;
   const kind = target.gatewayApi ? 'HTTPRoute' : 'VirtualService';
   if (wanted !== undefined && wanted !== kind)

@@ -1,7 +1,7 @@
 import { type Destination, destinationsOf, type Policy, type Upstream } from '../policy/index.ts';
 import { openMatches, type OpenRule } from './failOpen.ts';
 import { type Former, formerSubsets, formerVirtualRoutes } from './former.ts';
-import type { Place } from './place.ts';
+import type { MeshPlace } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 import { ROUTE_HEADER, type RoutingTable, type Rule } from './routing.ts';
 
@@ -9,7 +9,7 @@ import { ROUTE_HEADER, type RoutingTable, type Rule } from './routing.ts';
 export function virtualServicesOf(
   policy: string,
   table: RoutingTable,
-  place: Place,
+  place: MeshPlace,
   former: Former = [],
   open: readonly OpenRule[] = [],
 ): Resource[] {

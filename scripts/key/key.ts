@@ -48,7 +48,7 @@ export function digestKey(key: string): string {
   return `sha256:${createHash('sha256').update(key, 'utf8').digest('hex')}`;
 }
 
-/** Why no caller could ever send this text as a key, or null. */
+/** Why no caller could ever send this string as a key, or null. */
 export function unusableRule(key: string): string | null {
   if (key === '') return 'the key is empty';
   if (key.length > MAX_KEY_BYTES) return `a key has at most ${MAX_KEY_BYTES} characters`;

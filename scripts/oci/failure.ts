@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OciError, PlainHttp, RegistryError, Transient, Unreachable } from './error.ts';
-import type { Answer } from './wire.ts';
+import type { RegistryAnswer } from './wire.ts';
 
 export interface RetryPolicy {
   /** How often something is tried in all. */
@@ -90,13 +90,13 @@ const MAX_SHOWN = 300;
 const TRANSIENT = new Set([408, 429, 500, 502, 503, 504]);
 
 /** True for an answer that may be another one in a while. */
-export function mayPass({ status }: Answer): boolean {
+export function mayPass({ status }: RegistryAnswer): boolean {
   return TRANSIENT.has(status);
 }
 
 /** An answer that is not the hoped-for one, as an error: transient for those that may pass. */
 export async function failureOf(
-  answer: Answer,
+  answer: RegistryAnswer,
   what: string,
   redact: (text: string) => string,
   expected: readonly number[] = [],

@@ -1,5 +1,5 @@
 import { OciError, PlainHttp, Transient, Unreachable } from './error.ts';
-import { type Answer, send, type WireRequest } from './wire.ts';
+import { type RegistryAnswer, send, type WireRequest } from './wire.ts';
 import { Authorizer } from './authorization.ts';
 import { blob, type Blob, DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST } from './bundle.ts';
 import type { CredentialSource } from './credentials.ts';
@@ -79,7 +79,7 @@ export class Registry {
   }
 
   /** Sends with authorization, once more after a challenge; any status that is not `accepted` is an error about `what`. */
-  async ask(what: string, request: WireRequest, accepted: readonly number[]): Promise<Answer> {
+  async ask(what: string, request: WireRequest, accepted: readonly number[]): Promise<RegistryAnswer> {
     let answer = await this.send(request);
     if (this.isChallenge(answer)) {
       await answer.discard();
@@ -97,7 +97,7 @@ export class Registry {
   }
 
   /** HEAD has no room for the registry's reason; a GET of the same has. */
-  private async worded(request: WireRequest, answer: Answer): Promise<Answer> {
+  private async worded(request: WireRequest, answer: RegistryAnswer): Promise<RegistryAnswer> {
     if (request.method !== 'HEAD' || mayPass(answer)) return answer;
     const worded = await this.send({ ...request, method: 'GET' });
     if (worded.status === answer.status) return worded;
@@ -106,7 +106,7 @@ export class Registry {
   }
 
   /** Asks for the head of something; with GET, whose body nobody reads, at a registry without HEAD. */
-  private async askHead(what: string, url: URL, headers: Readonly<Record<string, string>>): Promise<Answer> {
+  private async askHead(what: string, url: URL, headers: Readonly<Record<string, string>>): Promise<RegistryAnswer> {
     if (this.knowsHead) {
       const answer = await this.ask(what, { method: 'HEAD', url, headers }, [200, 404, ...NO_HEAD]);
       if (!NO_HEAD.includes(answer.status)) return answer;
@@ -183,15 +183,15 @@ export class Registry {
   }
 
   /** Only the registry itself may ask for its credentials, not a host that it redirects to. */
-  private isChallenge({ status, url }: Answer): boolean {
+  private isChallenge({ status, url }: RegistryAnswer): boolean {
     return status === 401 && url.origin === this.base.origin;
   }
 
-  private async authorize(challenged: Answer): Promise<void> {
+  private async authorize(challenged: RegistryAnswer): Promise<void> {
     this.authorization = await this.authorizer.answer(challenged.header('www-authenticate'));
   }
 
-  private send(request: WireRequest): Promise<Answer> {
+  private send(request: WireRequest): Promise<RegistryAnswer> {
     return send(
       { ...request, authorization: this.authorizationFor(request.url) },
       { reach: this.reach, signal: this.options.signal },
@@ -206,7 +206,7 @@ export class Registry {
 
 interface Greeting {
   readonly protocol: string;
-  readonly answer: Answer;
+  readonly answer: RegistryAnswer;
 }
 
 /** The first request goes without credentials, so trying TLS or not gives nothing away. Only loopback is tried without. */

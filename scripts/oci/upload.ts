@@ -1,5 +1,5 @@
 import { OciError, RegistryError, Transient } from './error.ts';
-import { type Answer, follow } from './wire.ts';
+import { type RegistryAnswer, follow } from './wire.ts';
 import type { Blob } from './bundle.ts';
 import type { Registry } from './registry.ts';
 
@@ -101,7 +101,7 @@ function withDigest(location: URL, digest: string): URL {
   return new URL(`${location.href}${location.search === '' ? '?' : '&'}digest=${encodeURIComponent(digest)}`);
 }
 
-function locationOf(registry: Registry, answer: Answer): URL {
+function locationOf(registry: Registry, answer: RegistryAnswer): URL {
   const location = answer.header('location');
   if (location === null) throw new OciError(`${registry.host}: started an upload without saying where`);
   return follow(answer.url, location);

@@ -33,7 +33,7 @@ const DIRECT = { 'http:': new PlainAgent({ keepAlive: true }), 'https:': new Tls
  * One request over HTTP. Redirects are followed with the body, as far as the registry's reach goes; credentials stay with the
  * host that they are for, and a redirect from https to http is refused. Failures that may pass are `Transient`.
  */
-export async function send(request: WireRequest, line: Line): Promise<Answer> {
+export async function send(request: WireRequest, line: Line): Promise<RegistryAnswer> {
   let { url, authorization = null } = request;
   for (let redirects = 0; ; redirects++) {
     const answer = await once({ ...request, url, authorization }, line);
@@ -64,7 +64,7 @@ export function follow(from: URL, location: string): URL {
   return to;
 }
 
-async function once(request: WireRequest, { reach, signal }: Line): Promise<Answer> {
+async function once(request: WireRequest, { reach, signal }: Line): Promise<RegistryAnswer> {
   const { url, body } = request;
   const approach = reach.approach(url);
   const patienceMs = Math.ceil(ANSWER_MS + (body?.length ?? 0) / SLOWEST_BYTES_PER_MS);
@@ -83,7 +83,7 @@ function exchange(
   { method, url, headers = {}, authorization, body }: WireRequest,
   { lookup, met }: Approach,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<RegistryAnswer> {
   return new Promise((resolve, reject) => {
     const options = {
       method,
@@ -100,7 +100,7 @@ function exchange(
     sent.on('error', reject);
     sent.on('response', (message) => {
       met(message.socket);
-      resolve(new Answer(url, message));
+      resolve(new RegistryAnswer(url, message));
     });
     sent.end(body);
   });
@@ -110,7 +110,7 @@ const MAX_DISCARDED_BYTES = 64 * 1024;
 const DISCARD_MS = 1000;
 
 /** An answer whose head has come. Its body is read with a limit: what comes from outside has no say in how much memory it takes. */
-export class Answer {
+export class RegistryAnswer {
   constructor(
     readonly url: URL,
     private readonly message: IncomingMessage,

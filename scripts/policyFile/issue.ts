@@ -5,7 +5,7 @@ import { entryOf, type Mapping } from '../policy/yaml/document.ts';
 import { issueKey, newId } from '../key/key.ts';
 import { append, appendToFilled, type Edit, layoutOf } from './splice.ts';
 import { editPolicyFile, type PolicyFile } from './change.ts';
-import type { Field, Member } from './render.ts';
+import type { RenderedField, Member } from './render.ts';
 
 export interface IssueRequest {
   readonly consumer: string;
@@ -112,10 +112,14 @@ function freshId(policy: Policy): string {
 }
 
 /** The smallest edit: a key to the list, a list to the consumer, a consumer to the policy. */
-function editsFor({ text, root }: PolicyFile, { consumer, plan }: IssueRequest, fields: readonly Field[]): Edit[] {
+function editsFor(
+  { text, root }: PolicyFile,
+  { consumer, plan }: IssueRequest,
+  fields: readonly RenderedField[],
+): Edit[] {
   const layout = layoutOf(text, root);
   const key: Member = { item: { fields } };
-  const keys: Field = ['keys', { items: [{ fields }] }];
+  const keys: RenderedField = ['keys', { items: [{ fields }] }];
   const consumersEntry = entryOf(root, 'consumers');
   if (consumersEntry === undefined) {
     return [
@@ -133,7 +137,7 @@ function editsFor({ text, root }: PolicyFile, { consumer, plan }: IssueRequest, 
   return append(text, { owner: consumerEntry.value as Mapping, entry: keysEntry }, key, layout);
 }
 
-function newConsumer(name: string, plan: string | undefined, keys: Field): Field {
+function newConsumer(name: string, plan: string | undefined, keys: RenderedField): RenderedField {
   return [name, { fields: plan === undefined ? [keys] : [['plan', plan], keys] }];
 }
 

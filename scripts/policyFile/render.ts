@@ -1,11 +1,12 @@
 import { plainScalar } from '../policy/yaml/document.ts';
 
 /** A small YAML value to write into a policy. */
-export type Value = string | true | { readonly fields: readonly Field[] } | { readonly items: readonly Value[] };
-export type Field = readonly [name: string, value: Value];
+export type Value =
+  string | true | { readonly fields: readonly RenderedField[] } | { readonly items: readonly Value[] };
+export type RenderedField = readonly [name: string, value: Value];
 
 /** What is added to a list or to a mapping. */
-export type Member = { readonly item: Value } | { readonly field: Field };
+export type Member = { readonly item: Value } | { readonly field: RenderedField };
 
 export interface BlockStyle {
   /** Columns by which a mapping stands to the right of the field that holds it, and likewise a list. */
@@ -26,7 +27,7 @@ export function renderBlock(member: Member, indent: number, style: BlockStyle): 
   return lines.map((line) => ' '.repeat(indent) + line);
 }
 
-function blockField([name, value]: Field, style: BlockStyle): string[] {
+function blockField([name, value]: RenderedField, style: BlockStyle): string[] {
   const key = scalar(name, false);
   if (typeof value !== 'object') return [`${key}: ${flowValue(value, false)}`];
   const [inner, step] =
@@ -43,7 +44,7 @@ function blockItem(value: Value, style: BlockStyle): string[] {
     .map((line, index) => (index === 0 ? '- ' : '  ') + line);
 }
 
-function flowField([name, value]: Field, json: boolean): string {
+function flowField([name, value]: RenderedField, json: boolean): string {
   return `${scalar(name, json)}: ${flowValue(value, json)}`;
 }
 

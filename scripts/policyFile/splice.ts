@@ -2,7 +2,7 @@ import type { Entry, List, Mapping, Node } from '../policy/yaml/document.ts';
 import { endOfLine, startOfLine } from '../policy/yaml/text.ts';
 import { type BlockStyle, type Member, renderBlock, renderFlow } from './render.ts';
 
-/** A change of a text: at `offset`, `remove` characters give way to `insert`. */
+/** A change of a string: at `offset`, `remove` characters give way to `insert`. */
 export interface Edit {
   readonly offset: number;
   readonly remove: number;
@@ -93,9 +93,9 @@ function styleOf(node: Node, layout: Layout): BlockStyle {
 /** Into `[]`, `{}`, or after the colon of a field in braces. */
 function fillInFlow(text: string, { keyEnd, value: node }: Entry, member: Member, json: boolean): Edit {
   const content = renderFlow(member, json);
-  const blank = json || 'item' in member ? '' : ' ';
-  if (node.kind !== 'scalar') return { offset: node.start + 1, remove: 0, insert: blank + content + blank };
-  const whole = 'item' in member ? `[${content}]` : `{${blank}${content}${blank}}`;
+  const space = json || 'item' in member ? '' : ' ';
+  if (node.kind !== 'scalar') return { offset: node.start + 1, remove: 0, insert: space + content + space };
+  const whole = 'item' in member ? `[${content}]` : `{${space}${content}${space}}`;
   const colon = text.slice(keyEnd, node.start).includes(':') ? '' : ':';
   return {
     offset: node.start,

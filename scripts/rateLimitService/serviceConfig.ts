@@ -26,7 +26,7 @@ interface Descriptor {
   readonly descriptors?: readonly Descriptor[];
 }
 
-/** Null for a policy without quotas of the whole mesh. The same policy gives the same bytes, in whatever order it is written. */
+/** Null for a policy without mesh-wide quotas. The same policy gives the same bytes, in whatever order it is written. */
 export function serviceConfigOf(written: Policy): ServiceConfig | null {
   const policy = orderedPolicy(written);
   const held = { policy, holdings: new Holdings(policy) };
@@ -48,7 +48,7 @@ export function serviceConfigOf(written: Policy): ServiceConfig | null {
   return descriptors.length === 0 ? null : { domain: domainOf(policy), descriptors };
 }
 
-/** All texts are quoted, as in every resource of ours: a plan may be called `no`, a consumer `1e3`. */
+/** All strings are quoted, as in every resource of ours: a plan may be called `no`, a consumer `1e3`. */
 export function serviceConfigText(config: ServiceConfig, policy: string): string {
   const header = `# Configuration of the rate limit service for the policy "${policy}". Edit the policy instead.`;
   return `${header}\n${dump(config, { forceQuotes: true, quoteStyle: 'double', lineWidth: -1, noRefs: true })}`;
@@ -71,7 +71,7 @@ function countersOf(held: Held, plan: string, name: string, quota: Quota): Descr
 }
 
 /**
- * Limits that consumers have for a quota of the mesh in place of the plan's: by consumer, under null; or under each API, for
+ * Limits that consumers have for a mesh-wide quota in place of the plan's: by consumer, under null; or under each API, for
  * a quota that counts them apart. `check` has seen to it that one limit is meant where APIs are counted together.
  */
 function ownLimits(

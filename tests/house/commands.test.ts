@@ -17,6 +17,7 @@ const FOREIGN = new Set([
   '--rereloop',
   '--runtime', // asc
   '--raw', // skopeo
+  '--read-only', // docker
 ]);
 
 const help = (await tollgate(['--help'])).out;

@@ -70,7 +70,7 @@ test('a key with one character changed is mistyped', () => {
   assert.equal(inspectKey('sk_live_abc'), 'foreign');
 });
 
-test('says why no caller could send a text as a key', () => {
+test('says why no caller could send a string as a key', () => {
   assert.equal(unusableRule(''), 'the key is empty');
   assert.equal(unusableRule('x'.repeat(4097)), 'a key has at most 4096 characters');
   assert.equal(unusableRule('a b'), 'a key holds printable ASCII characters only, without spaces');
