@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { componentsFolder } from '../../harness/components/folder.ts';
+import { npm } from './packed.ts';
 
 /** The oldest that the package says it runs on, and two of the newer lines. */
 export const VERSIONS = ['20.12.0', '22.20.0', '24.9.0'] as const;
@@ -26,7 +27,7 @@ export function fetchNodes(progress: (line: string) => void): void {
     try {
       progress(`Node.js ${version}: fetching`);
       const name = `node-${process.platform}-${process.arch}@${version}`;
-      execFileSync('npm', ['pack', '--silent', '--pack-destination', scratch, name], { stdio: 'ignore' });
+      npm(['pack', '--silent', '--pack-destination', scratch, name], scratch);
       const [tarball] = readdirSync(scratch);
       execFileSync('tar', ['-xzf', join(scratch, tarball!), '-C', scratch]);
       renameSync(join(scratch, 'package'), folderOf(version));

@@ -46,10 +46,13 @@ export function install(tarball: string, folder: string): string {
   return join(folder, 'node_modules', ...about.name.split('/'));
 }
 
-function npm(args: string[], cwd: string): void {
+export function npm(args: string[], cwd: string): void {
   // the npm of a test run tells its children about itself
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
-  execFileSync('npm', args, { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  // the npm that runs this, not the old one that a test tool brings into node_modules/.bin
+  const own = process.env['npm_execpath'];
+  const [command, ...first] = own ? [process.execPath, own] : ['npm'];
+  execFileSync(command!, [...first, ...args], { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** Every file below a folder with its mode and digest: two that are equal hold the same, byte for byte. */
