@@ -82,7 +82,7 @@ describe('tollgate run with mesh-wide quotas', { skip: found.skip }, () => {
     assert.ok(service.calls.length > 0);
     assert.doesNotMatch(tool!.err, /onUnavailable/);
     await writeFile(file, policy({ limit: 1000, cluster: 'other' }));
-    await tool!.says(/in force: rate limit service changed/);
+    await tool!.says(/in force: rateLimitService changed/);
     const before = service.calls.length;
     // leases of the old cluster are spent first
     await eventually(
