@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Pair } from '../../scripts/host/headers.ts';
+import type { Pair } from '../../scripts/host/stream.ts';
 import type { WasmModule } from '../../scripts/host/module.ts';
 import { BULK_BYTES, INSTRUCTIONS } from '../../harness/count/counted.ts';
 import { BareHost } from './bareHost.ts';

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
-import { modulePath } from '../build/module.ts';
-import { packageRoot } from '../file/packageRoot.ts';
+import { modulePath, packageRoot } from '../file/packageRoot.ts';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { inputName, isReadTwice, openPolicy, type Stdin } from '../file/openPolicy.ts';
 import { compilePolicy, PolicyProblems, printWarnings, type Policy, type ValidPolicy } from '../policy/index.ts';
@@ -81,7 +80,7 @@ class ModuleAnswers {
     const wasm = await (this.wasm ??= this.read());
     if (wasm === null) return result;
     // Only now: a policy with problems needs no host.
-    const { acceptsConfig } = await import('../host/index.ts');
+    const { acceptsConfig } = await import('../host/vm.ts');
     const answer = this.answerOf(() => acceptsConfig(wasm, JSON.stringify(compilePolicy(result.policy))));
     if (answer.accepted) return result;
     return unusable(file, `compiles to a config that the module refuses: ${answer.message}`);

@@ -1,3 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, chown, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
 /** What a command may do to the outside world: print, read standard input, and learn that the user wants to stop. */
 export interface Io {
   out(text: string): void;
@@ -33,4 +37,87 @@ export function isUsageError(error: unknown): boolean {
 /** The answer is no: exit 1, the message printed as it is, no stack trace. Of the command line alone, too. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
+}
+
+/**
+ * Standard output of the process. A reader that went away (`tollgate check … | head -1`) does not change what a command
+ * does or answers; anything else that keeps us from writing is said once, and makes the exit code 1.
+ */
+export class Output {
+  private error: NodeJS.ErrnoException | null = null;
+
+  /** `onClosed` hears that nothing can be written any more, and why; null when the reader went away. */
+  constructor(
+    private readonly stream: NodeJS.WritableStream,
+    private readonly onClosed: (rule: string | null) => void,
+  ) {
+    stream.on('error', (error: NodeJS.ErrnoException) => this.close(error));
+  }
+
+  write(text: string): void {
+    if (this.error === null) this.stream.write(text);
+  }
+
+  /** Resolves once the system has taken the text; rejects when it does not. */
+  deliver(text: string): Promise<void> {
+    if (this.error !== null) return Promise.reject(this.error);
+    return new Promise((resolve, reject) => {
+      this.stream.write(text, (error) => {
+        if (!error) return resolve();
+        this.close(error);
+        reject(error);
+      });
+    });
+  }
+
+  /** The exit code of a command that ended with `code`. */
+  exitCode(code: number): number {
+    return code === 0 && this.hasLost ? 1 : code;
+  }
+
+  private get hasLost(): boolean {
+    return this.error !== null && this.error.code !== 'EPIPE';
+  }
+
+  private close(error: NodeJS.ErrnoException): void {
+    if (this.error !== null) return;
+    this.error = error;
+    this.onClosed(this.hasLost ? `cannot write to standard output: ${error.code ?? error.message}` : null);
+    // For words that were still on their way when the command had ended.
+    if (this.hasLost) process.exitCode ||= 1;
+  }
+}
+
+/**
+ * Prints a command's result: to standard output without a file or with `-`, otherwise into the file. Unlike a shell's `>`,
+ * which empties the file before the command begins, and which some shells write in UTF-16, the file holds the old text or the
+ * whole new one, in UTF-8.
+ */
+export async function printTo(file: string | undefined, text: string, io: Io): Promise<void> {
+  if (file === undefined || file === '-') return io.out(text);
+  try {
+    await replace(file, text);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(`${file}: cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+  }
+}
+
+async function replace(file: string, text: string): Promise<void> {
+  const old = await stat(file).catch(() => null);
+  if (old?.isDirectory()) throw new Refusal(`${file}: is a folder; name a file`);
+  // a pipe or a device, such as /dev/stdout, is written to and not replaced
+  if (old !== null && !old.isFile()) return writeFile(file, text);
+  const target = old === null ? file : await realpath(file);
+  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await writeFile(temporary, text, { flag: 'wx' });
+    if (old !== null) {
+      await chown(temporary, old.uid, old.gid).catch(() => undefined);
+      await chmod(temporary, old.mode & 0o7777);
+    }
+    await rename(temporary, target);
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }

@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UsageError, type Command } from './command.ts';
-import { printTo } from './output.ts';
+import { UsageError, type Command, printTo } from './command.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { compilePolicy, printWarnings } from '../policy/index.ts';
 

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
-import { Refusal, UsageError, type Command } from './command.ts';
+import { Refusal, UsageError, type Command, printTo } from './command.ts';
 import { serviceConfigOf, serviceConfigText } from '../rateLimitService/serviceConfig.ts';
-import { printTo } from './output.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { printWarnings } from '../policy/index.ts';
 

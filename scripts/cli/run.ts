@@ -9,9 +9,8 @@ import { wholeNumber } from './option.ts';
 import { type Overrides, type RateLimitServiceAddress, snapshotOf } from '../envoy/snapshot.ts';
 import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './port.ts';
 import { staticBootstrap, type StaticOptions } from '../envoy/bootstrap.ts';
-import { UsageError, type Command, type Io } from './command.ts';
+import { UsageError, type Command, type Io, printTo } from './command.ts';
 import { currentModule, modulePath } from '../build/module.ts';
-import { printTo } from './output.ts';
 import { inputName, policyText } from '../file/openPolicy.ts';
 import { compilePolicy, parseUpstream, printWarnings, validPolicy, type Policy } from '../policy/index.ts';
 

@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Command } from './command.ts';
-import { printTo } from './output.ts';
+import { type Command, printTo } from './command.ts';
 import { jsonSchemaText } from '../policy/schema/policy.ts';
 
 const usage = `tollgate schema: prints the JSON Schema of a policy, for editors

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { Refusal, type Command, type Io } from './command.ts';
-import { Output } from './output.ts';
+import { Refusal, type Command, type Io, Output } from './command.ts';
 import { inPackage } from '../file/packageRoot.ts';
 
 /** Every command, in the order of a newcomer's day; loaded when it is asked for, so `--help` loads none. */

@@ -1,5 +1,4 @@
-import { Unreadable } from './error.ts';
-import { decode, readBounded } from './read.ts';
+import { decode, readBounded, Unreadable } from './read.ts';
 import { MAX_POLICY_BYTES } from '../policy/check/checkPolicy.ts';
 import { validPolicy, type ValidPolicy } from '../policy/yaml/readPolicy.ts';
 import { unusable } from '../policy/problem.ts';

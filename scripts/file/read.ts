@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Unreadable } from './error.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 /** A pipe that nobody has open for writing by then is one that nobody will write into. */
@@ -11,6 +10,18 @@ const POLL_MILLISECONDS = 10;
 interface Kind {
   readonly isFile: boolean;
   readonly isPipe: boolean;
+}
+
+/** Why a file cannot be read, in words: the part of a message after its name. `code`: the system's word, if it has one. */
+export class Unreadable extends Error {
+  override readonly name = 'Unreadable';
+
+  constructor(
+    message: string,
+    readonly code: string | null = null,
+  ) {
+    super(message);
+  }
 }
 
 /**
@@ -83,6 +94,7 @@ function readRule(code: string | null, message: string): string {
       return `cannot be read: ${code ?? message}`;
   }
 }
+
 /** The text of bytes in UTF-8, with its byte order mark if it has one; or the rule that they break, and the line. */
 export function decode(
   bytes: Uint8Array,

@@ -2,7 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants, readFileSync, realpathSync, renameSync } from 'node:fs';
 import { access, open, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { FileError } from './error.ts';
+
+/** A file of the user's cannot be put in its place. The message begins with the file's name; whatever failed, the file is as it was. */
+export class FileError extends Error {
+  override readonly name: string = 'FileError';
+}
 
 const RULES: Readonly<Record<string, string>> = {
   EACCES: 'permission denied; it is replaced by a new file, so its folder must be writable too',

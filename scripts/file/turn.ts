@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { FileError } from './error.ts';
-import { type FilePlace, writeRule } from './replaceFile.ts';
+import { FileError, type FilePlace, writeRule } from './replaceFile.ts';
 
 /** A lock that stays the same for so long belongs to a process that was killed on another machine, or hangs. */
 const PATIENCE_MS = 5_000;

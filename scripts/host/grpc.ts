@@ -1,9 +1,6 @@
-import { parsePairs } from './memory.ts';
-import type { Pair } from './headers.ts';
-import { GrpcStatus, Result } from './abi.ts';
-import type { Root } from './stream.ts';
+import { parsePairs, GrpcStatus, Result, type HostFunctions } from './abi.ts';
+import type { Pair, Root } from './stream.ts';
 import type { Vm } from './vm.ts';
-import type { HostFunctions } from './abi.ts';
 
 /** A unary gRPC call that a guest made. */
 export interface GrpcCall {

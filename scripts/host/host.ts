@@ -1,11 +1,9 @@
 import type { Backend } from './grpc.ts';
-import { type Plugin, type Root, Stream } from './stream.ts';
+import { type Plugin, type Root, Stream, type Pair } from './stream.ts';
 import { type Exchange, OpenRequest, type UpstreamAnswer, closed } from './openRequest.ts';
-import type { Pair } from './headers.ts';
-import { type LogLine, Process } from './process.ts';
-import type { Timeline } from './timeline.ts';
+import { type LogLine, Process, type Timeline } from './process.ts';
 import { Vm } from './vm.ts';
-import { loadModule, type WasmModule } from './module.ts';
+import type { WasmModule } from './module.ts';
 
 /** One configuration in force or draining, and its root in each VM that has it. */
 export interface Generation {
@@ -154,20 +152,4 @@ export class Host {
   private timers(): [Vm, Root][] {
     return this.vms.flatMap((vm) => [...vm.roots.values()].map((root): [Vm, Root] => [vm, root]));
   }
-}
-
-/** The module's answer to a plugin config: taken, or refused with the line that it logs. */
-export type Answer = { readonly accepted: true } | { readonly accepted: false; readonly message: string };
-
-/**
- * Asks a module whether it takes a plugin config (JSON), by giving it one in a VM of its own. `message` names the field, such
- * as `plugin config: apis[0].paths: must …`, without a secret. Throws a HostFault when the wasm is no module for this host.
- */
-export function acceptsConfig(wasm: Uint8Array, config: Uint8Array | string): Answer {
-  const process = new Process(Date.now());
-  const vm = new Vm(loadModule(wasm), process, 'question');
-  const plugin: Plugin = { name: 'tollgate', rootId: 'tollgate', configuration: Buffer.from(config) };
-  if (vm.startRoot(plugin) !== null) return { accepted: true };
-  const message = process.faults.at(-1) ?? process.logs.at(-1)?.message ?? 'no reason given';
-  return { accepted: false, message: message.replace(/^tollgate: /, '') };
 }

@@ -12,10 +12,11 @@
  * Header names and values are byte strings (latin1: a character is a byte); time is milliseconds since 1970. What a real host
  * would answer with silence or a crash is a fault: `host.faults` holds them.
  */
-export { acceptsConfig, Host, type Answer, type Generation, type HostOptions } from './host.ts';
+export { Host, type Generation, type HostOptions } from './host.ts';
 export { loadModule, type WasmModule } from './module.ts';
 export { HostFault } from './abi.ts';
-export { HeaderMap, type Pair } from './headers.ts';
+export { HeaderMap, type Pair } from './stream.ts';
 export { decisionOf, type Decision, type Exchange, type OpenRequest, type UpstreamAnswer } from './openRequest.ts';
 export type { Backend, GrpcAnswer, GrpcCall } from './grpc.ts';
 export type { LogLine, Process } from './process.ts';
+export { acceptsConfig, type Answer } from './vm.ts';

@@ -1,6 +1,5 @@
-import { HeaderMap, type Pair } from './headers.ts';
+import { HeaderMap, type Pair, type Context, type LocalResponse, type Root, Stream } from './stream.ts';
 import { ACTION_CONTINUE, NO_GRPC_STATUS } from './abi.ts';
-import { type Context, type LocalResponse, type Root, Stream } from './stream.ts';
 import type { Vm } from './vm.ts';
 
 /** A request that has ended, and what became of it. */

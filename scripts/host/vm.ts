@@ -1,11 +1,9 @@
-import { HostFault, PARAMETERS, Result, type HostFunction, type HostFunctions } from './abi.ts';
-import { grpcCalls, GrpcClient } from './grpc.ts';
-import { GuestMemory } from './memory.ts';
-import { headerCalls, replyCalls } from './streamCalls.ts';
-import { sharedDataCalls, systemCalls } from './systemCalls.ts';
+import { GuestMemory, HostFault, Result } from './abi.ts';
+import { GrpcClient } from './grpc.ts';
+import { linkImports } from './calls.ts';
 import { type Context, type Plugin, type Root, type Stream, newRoot } from './stream.ts';
-import type { Process } from './process.ts';
-import { wasm, type WasmImports, type WasmMemory, type WasmModule } from './module.ts';
+import { Process } from './process.ts';
+import { loadModule, wasm, type WasmMemory, type WasmModule } from './module.ts';
 
 type GuestFunction = (...args: number[]) => number | undefined;
 
@@ -265,24 +263,18 @@ export class Vm {
   }
 }
 
-/** The whole ABI bound to a VM: observed, restricted where a host restricts it, pointers unsigned. */
-function linkImports(vm: Vm): WasmImports {
-  const functions: HostFunctions = {
-    ...headerCalls(vm),
-    ...replyCalls(vm),
-    ...grpcCalls(vm),
-    ...sharedDataCalls(vm),
-    ...systemCalls(vm),
-  };
-  const env: Record<string, HostFunction> = {};
-  for (const name of Object.keys(PARAMETERS)) {
-    const call = functions[name] ?? (() => Result.unimplemented);
-    env[`proxy_${name}`] = (...args) => {
-      if (vm.restricted && name !== 'log') throw new HostFault(`proxy_${name}: called where only log may be`);
-      vm.observer?.called(`proxy_${name}`);
-      for (let i = 0; i < args.length; i++) if (typeof args[i] === 'number') args[i] = args[i]! >>> 0;
-      return call(...args);
-    };
-  }
-  return { env };
+/** The module's answer to a plugin config: taken, or refused with the line that it logs. */
+export type Answer = { readonly accepted: true } | { readonly accepted: false; readonly message: string };
+
+/**
+ * Asks a module whether it takes a plugin config (JSON), by giving it one in a VM of its own. `message` names the field, such
+ * as `plugin config: apis[0].paths: must …`, without a secret. Throws a HostFault when the wasm is no module for this host.
+ */
+export function acceptsConfig(wasm: Uint8Array, config: Uint8Array | string): Answer {
+  const process = new Process(Date.now());
+  const vm = new Vm(loadModule(wasm), process, 'question');
+  const plugin: Plugin = { name: 'tollgate', rootId: 'tollgate', configuration: Buffer.from(config) };
+  if (vm.startRoot(plugin) !== null) return { accepted: true };
+  const message = process.faults.at(-1) ?? process.logs.at(-1)?.message ?? 'no reason given';
+  return { accepted: false, message: message.replace(/^tollgate: /, '') };
 }

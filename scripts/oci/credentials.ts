@@ -3,8 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { OciError } from './error.ts';
-import { Unreadable } from '../file/error.ts';
-import { readBounded } from '../file/read.ts';
+import { readBounded, Unreadable } from '../file/read.ts';
 import { isToken } from './authorization.ts';
 import { credentialKey, type Reference } from './reference.ts';
 

@@ -3,8 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { OciError } from './error.ts';
 import { makeFolder } from '../file/makeFolder.ts';
-import { Unreadable } from '../file/error.ts';
-import { readBounded } from '../file/read.ts';
+import { readBounded, Unreadable } from '../file/read.ts';
 import {
   type Blob,
   type Bundle,

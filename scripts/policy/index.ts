@@ -16,7 +16,7 @@ export {
   type Problem,
   type ProblemList,
 } from './problem.ts';
-export { printPath } from './shown.ts';
+export { printPath } from './problem.ts';
 
 export { compilePolicy, domainOf, isSameInAnyOrder, orderedConfig, orderedPolicy } from './compile/compile.ts';
 export {

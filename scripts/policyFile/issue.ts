@@ -1,4 +1,4 @@
-import { FileError } from '../file/error.ts';
+import { FileError } from '../file/replaceFile.ts';
 import { PolicyFileError } from './error.ts';
 import { PolicyProblems, type Policy } from '../policy/index.ts';
 import { entryOf, type Mapping } from '../policy/yaml/document.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { JOINED, joinHeaders, type Pair } from '../../scripts/host/headers.ts';
+import { JOINED, joinHeaders, type Pair } from '../../scripts/host/stream.ts';
 import { available } from '../../harness/envoy/available.ts';
 import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
 import { sendHttp2 } from '../../harness/envoy/http2Client.ts';

@@ -1,6 +1,6 @@
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
-import { HeaderMap } from '../../scripts/host/headers.ts';
+import { HeaderMap } from '../../scripts/host/stream.ts';
 import { isGrpc, localReply } from '../../scripts/host/openRequest.ts';
 import { requestPairs } from '../host/requests.ts';
 import { policyConfig } from '../host/policyConfig.ts';

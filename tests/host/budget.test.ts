@@ -5,7 +5,7 @@ import { KEY, pluginConfig } from '../../harness/config.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { loadModule } from '../../scripts/host/module.ts';
 import { modulePath } from '../../scripts/build/module.ts';
-import type { Pair } from '../../scripts/host/headers.ts';
+import type { Pair } from '../../scripts/host/stream.ts';
 
 /** What one request may cost at most, whatever the machine. */
 const MOST = { valueReturning: 1, hostCalls: 9, entries: 5 };

@@ -4,7 +4,7 @@ import { matchesGolden } from '../scripts/golden.ts';
 import { KEY, pluginConfig, type PluginConfig, type Quota } from '../../harness/config.ts';
 import { costOf, loadCounted, type Cost } from '../../harness/count/cost.ts';
 import { Host } from '../../scripts/host/host.ts';
-import type { Pair } from '../../scripts/host/headers.ts';
+import type { Pair } from '../../scripts/host/stream.ts';
 
 /** Requests at ten thousand a second, until leases have grown to that rate. */
 const WARM_UP = 20_000;

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import type { Backend, GrpcCall } from '../../scripts/host/grpc.ts';
 import { guest } from './guest.ts';
 import { Host } from '../../scripts/host/host.ts';
-import type { Pair } from '../../scripts/host/headers.ts';
-import { Timeline } from '../../scripts/host/timeline.ts';
+import type { Pair } from '../../scripts/host/stream.ts';
+import { Timeline } from '../../scripts/host/process.ts';
 import type { WasmModule } from '../../scripts/host/module.ts';
 
 const REQUEST: Pair[] = [

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { meterOf } from '../../harness/count/meter.ts';
-import { Result } from '../../scripts/host/abi.ts';
+import { Result, parsePairs, serializePairs } from '../../scripts/host/abi.ts';
 import { guest } from './guest.ts';
-import { HeaderMap, type Pair } from '../../scripts/host/headers.ts';
+import { HeaderMap, type Pair } from '../../scripts/host/stream.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { localReply } from '../../scripts/host/openRequest.ts';
-import { parsePairs, serializePairs } from '../../scripts/host/memory.ts';
 import { SharedData } from '../../scripts/host/process.ts';
 
 const REQUEST: Pair[] = [

@@ -3,7 +3,7 @@ import { keyOf, pluginConfig, type Quota } from '../../harness/config.ts';
 import { type Generation, Host } from '../../scripts/host/host.ts';
 import { loadModule } from '../../scripts/host/module.ts';
 import { modulePath } from '../../scripts/build/module.ts';
-import type { Pair } from '../../scripts/host/headers.ts';
+import type { Pair } from '../../scripts/host/stream.ts';
 
 export const module = loadModule(modulePath);
 export const START_MS = Date.UTC(2026, 0, 15, 12, 10);

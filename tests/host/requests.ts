@@ -1,5 +1,5 @@
 import type { WireRequest } from '../cases/wire.ts';
-import { joinHeaders, withoutNominated, type Pair } from '../../scripts/host/headers.ts';
+import { joinHeaders, withoutNominated, type Pair } from '../../scripts/host/stream.ts';
 
 /** A request's header map in Envoy's order: authority, path, method, scheme, then the rest; a further host joins the first. */
 export function requestPairs(request: WireRequest): Pair[] {

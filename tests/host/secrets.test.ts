@@ -5,7 +5,7 @@ import { KEY, keyOf, pluginConfig } from '../../harness/config.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { loadModule } from '../../scripts/host/module.ts';
 import { modulePath } from '../../scripts/build/module.ts';
-import type { Pair } from '../../scripts/host/headers.ts';
+import type { Pair } from '../../scripts/host/stream.ts';
 
 const UNKNOWN = 'no-such-key-at-all';
 const WHOLE = 'sixty-four-kilobytes-'.repeat(3200);

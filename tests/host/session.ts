@@ -1,6 +1,6 @@
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
-import { type HeaderMap, isUpgrade, type Pair } from '../../scripts/host/headers.ts';
+import { type HeaderMap, isUpgrade, type Pair } from '../../scripts/host/stream.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { decisionOf, type Exchange } from '../../scripts/host/openRequest.ts';
 import { loadModule } from '../../scripts/host/module.ts';

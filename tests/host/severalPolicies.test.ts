@@ -3,9 +3,8 @@ import { test } from 'node:test';
 import { pluginConfig } from '../../harness/config.ts';
 import { loadModule } from '../../scripts/host/module.ts';
 import { modulePath } from '../../scripts/build/module.ts';
-import type { Pair } from '../../scripts/host/headers.ts';
+import { type Pair, Stream } from '../../scripts/host/stream.ts';
 import { Process } from '../../scripts/host/process.ts';
-import { Stream } from '../../scripts/host/stream.ts';
 import { Vm } from '../../scripts/host/vm.ts';
 
 const CONFIG = { ...pluginConfig([{ name: 'q', limit: 10, window: 'hour' }]), unmatched: 'allow' };

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KEY, pluginConfig } from '../../harness/config.ts';
-import { HeaderMap } from '../../scripts/host/headers.ts';
+import { HeaderMap, Stream } from '../../scripts/host/stream.ts';
 import { loadModule } from '../../scripts/host/module.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { Process } from '../../scripts/host/process.ts';
-import { Stream } from '../../scripts/host/stream.ts';
 import { Vm } from '../../scripts/host/vm.ts';
 
 test('headers of Tollgate do not pass in trailers', () => {

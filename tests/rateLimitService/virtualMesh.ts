@@ -4,8 +4,8 @@ import { Host } from '../../scripts/host/host.ts';
 import { loadModule } from '../../scripts/host/module.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { decisionOf, type OpenRequest } from '../../scripts/host/openRequest.ts';
-import type { Pair } from '../../scripts/host/headers.ts';
-import { Timeline } from '../../scripts/host/timeline.ts';
+import type { Pair } from '../../scripts/host/stream.ts';
+import { Timeline } from '../../scripts/host/process.ts';
 import {
   keyOf,
   meshConfig,

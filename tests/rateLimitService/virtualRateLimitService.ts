@@ -1,6 +1,6 @@
 import type { Backend, GrpcCall } from '../../scripts/host/grpc.ts';
 import type { Random } from '../../harness/random.ts';
-import type { Timeline } from '../../scripts/host/timeline.ts';
+import type { Timeline } from '../../scripts/host/process.ts';
 import { RateLimitServiceModel, type Rule } from '../../harness/rateLimitService/rateLimitServiceModel.ts';
 import { CLUSTER } from '../../harness/rateLimitService/meshPolicy.ts';
 import { decodeAsk, METHOD, SERVICE } from '../../harness/rateLimitService/protocol.ts';

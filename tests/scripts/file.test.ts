@@ -4,8 +4,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { once } from 'node:events';
-import { Unreadable } from '../../scripts/file/error.ts';
-import { readBounded } from '../../scripts/file/read.ts';
+import { readBounded, Unreadable } from '../../scripts/file/read.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 import { tollgate } from './fakeIo.ts';
 

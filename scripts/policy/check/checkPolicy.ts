@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { policySchema, type Policy } from '../schema/policy.ts';
-import { censor, censorSegment, LEAK_RULE, leaksIn, type Path } from '../shown.ts';
+import { censor, censorSegment, LEAK_RULE, leaksIn, type Path } from '../problem.ts';
 import { checkConsumers, checkNames } from './consumers.ts';
 import { Draft, pathOfTwin, Report, withTwin, type Remark } from './draft.ts';
 import { defaultRule, remarksOf } from './issues.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { policySchema } from '../schema/policy.ts';
-import { printPath, quote, shownAt, type Path } from '../shown.ts';
+import { printPath, quote, shownAt, type Path } from '../problem.ts';
 
 /** A policy as it is written: defaults may be missing, short forms stand for long ones. */
 export type WrittenPolicy = z.input<typeof policySchema>;

@@ -1,7 +1,7 @@
 import { closestMatch } from 'leven';
 import type { z } from 'zod';
 import { policySchema } from '../schema/policy.ts';
-import { isSafeName, quote, shownAt, type Path } from '../shown.ts';
+import { isSafeName, quote, shownAt, type Path } from '../problem.ts';
 import type { Remark } from './draft.ts';
 
 /** More names than this are counted, not listed. */

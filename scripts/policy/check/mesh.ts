@@ -1,6 +1,6 @@
 import { durationMs } from '../schema/value.ts';
 import { RETRY_STATUSES } from '../schema/mesh.ts';
-import { printPath } from '../shown.ts';
+import { printPath } from '../problem.ts';
 import type { DestinationDraft, Place, PolicyDraft, Report, TargetDraft, UpstreamDraft } from './draft.ts';
 
 /** What the fields for Istio say together: targets given once, upstreams that the mesh can reach, weights that add up. */

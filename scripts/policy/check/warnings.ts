@@ -1,7 +1,7 @@
 import type { Holdings } from '../compile/holding.ts';
 import { looksLikePattern, looksLikeTemplate } from '../schema/request.ts';
 import { epochSeconds } from '../schema/value.ts';
-import { quote } from '../shown.ts';
+import { quote } from '../problem.ts';
 import { granteeIn, holdingsIn } from './consumers.ts';
 import type { ConsumerDraft, PolicyDraft, Report, RouteDraft } from './draft.ts';
 import { hasMeshScope } from './quotas.ts';

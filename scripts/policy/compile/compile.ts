@@ -12,17 +12,18 @@ import type {
   SubscriptionConfig,
   Window,
 } from '../../contract/pluginConfig.ts';
-import { localShareOf, timeoutMilliseconds } from '../schema/plan.ts';
-import type {
-  Api,
-  Consumer,
-  HeaderCondition,
-  Key,
-  Plan,
-  Policy,
-  Quota,
-  Route,
-  Subscription,
+import {
+  localShareOf,
+  timeoutMilliseconds,
+  type Api,
+  type Consumer,
+  type HeaderCondition,
+  type Key,
+  type Plan,
+  type Policy,
+  type Quota,
+  type Route,
+  type Subscription,
 } from '../schema/policy.ts';
 import { encodedConsumer, epochSeconds } from '../schema/value.ts';
 

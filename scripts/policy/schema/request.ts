@@ -8,7 +8,7 @@ import {
   MAX_VALUE_BYTES,
   OWN_PREFIX,
 } from '../../contract/table.ts';
-import { quote } from '../shown.ts';
+import { quote } from '../problem.ts';
 
 /** What servers read as an IPv4 address, also where it is `127.1` or `0x7f000001`. */
 const ENDS_IN_NUMBER = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;

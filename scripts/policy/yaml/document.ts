@@ -18,7 +18,7 @@ import {
 } from 'js-yaml';
 import { MAX_EXACT } from '../../contract/table.ts';
 import { DEPTH_RULE, FIELD_LENGTH_RULE, MAX_DEPTH, MAX_FIELD_CHARACTERS, PROTO_REMARK } from '../check/checkPolicy.ts';
-import { isSafeName, type Path } from '../shown.ts';
+import { isSafeName, type Path } from '../problem.ts';
 import { indentRule, Lines, skipTrivia } from './text.ts';
 
 /** A YAML value with its place in the text. Offsets count UTF-16 units; `end` is exclusive and includes quotes and brackets. */

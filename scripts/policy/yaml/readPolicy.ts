@@ -1,8 +1,7 @@
 import { judge, MAX_POLICY_BYTES, safeRule } from '../check/checkPolicy.ts';
 import { withTwin, type Remark } from '../check/draft.ts';
-import { PolicyProblems, type Problem } from '../problem.ts';
+import { PolicyProblems, type Problem, censor, LEAK_RULE, leaksIn, printPath, shownAt } from '../problem.ts';
 import type { Policy } from '../schema/policy.ts';
-import { censor, LEAK_RULE, leaksIn, printPath, shownAt } from '../shown.ts';
 import { EMPTY_RULE, entryOf, readDocument, type Node, type TextProblem } from './document.ts';
 import { Lines } from './text.ts';
 
