@@ -1,4 +1,4 @@
-import { allocate, forgetWaiter, resetArena } from "../filter/index";
+import { allocate, bill, forgetWaiter, resetArena, waiting } from "../filter/index";
 import { onGrpcClose, onGrpcReceive } from "./callout";
 import { endStream, findRoot, openRoot, openStream } from "./context";
 import { closePolicy, configure, onTick } from "./policy";
@@ -58,7 +58,9 @@ export function proxy_on_grpc_close(rootId: u32, token: u32, status: u32): void 
 
 export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   resetArena();
-  return attend(id, onRequestHeaders(id)) == Verdict.Allow ? CONTINUE : STOP_ITERATION;
+  let verdict = onRequestHeaders(id);
+  if (bill.notedCount > 0) verdict = attend(id, verdict);
+  return verdict == Verdict.Allow ? CONTINUE : STOP_ITERATION;
 }
 
 export function proxy_on_request_trailers(id: u32, trailerCount: u32): u32 {
@@ -70,15 +72,16 @@ export function proxy_on_request_trailers(id: u32, trailerCount: u32): u32 {
 export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   resetArena();
   // A request that waits has no response of ours: the host has answered it, and lets nobody continue it.
-  forgetWaiter(id);
+  if (waiting > 0) forgetWaiter(id);
   onResponseHeaders(id);
   return 0;
 }
 
 /** The end of a stream or of a root. The host keeps its context for a while, but takes no call about it any more. */
 export function proxy_on_delete(id: u32): void {
-  forgetWaiter(id);
-  if (endStream(id) || !closePolicy(id)) return;
+  if (waiting > 0) forgetWaiter(id);
+  if (endStream(id) || findRoot(id) == null) return;
+  closePolicy(id);
   // Every object in use hangs on a global.
   __collect();
 }

@@ -56,12 +56,12 @@ const MAX_ASKS = 32;
 let callsFirst: bool = false;
 
 /**
- * Does what the decision about a new request leaves to do: a place in a line if it must wait, and calls for counters that are dry or run
- * low. Returns what becomes of the request.
+ * Does what the decision about a new request leaves to do where counters were noted: a place in a line if it must wait, and calls for
+ * counters that are dry or run low. Returns what becomes of the request.
  */
 export function attend(streamId: u32, verdict: Verdict): Verdict {
   // What is noted is of an earlier request unless this one came to the quotas of its plan.
-  if (verdict == Verdict.Deny || bill.notedCount == 0 || decision.plan == NONE) return verdict;
+  if (verdict == Verdict.Deny || decision.plan == NONE) return verdict;
   const stream = findStream(streamId);
   const root: Root | null = stream == null ? null : findRoot(stream.rootId);
   const account: Account | null = root == null ? null : root.account;

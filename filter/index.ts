@@ -9,7 +9,8 @@ export { Tables } from "./tables/tables";
 export { NONE } from "./bytes/rows";
 export { counterId } from "./tables/counterId";
 export { MAX_STANDINGS, Patience, Standing, bill, standings } from "./quota/attempt";
-export { Counters, sweep } from "./quota/counters";
+export { Counters } from "./quota/charge";
+export { sweep } from "./quota/sweep";
 export { CELL_BYTES, SHARD_COUNT } from "./quota/local";
 export { noted } from "./quota/mesh";
 export { ShardStore, WriteResult, emptyShard, isShard } from "./shared/shard";
@@ -64,6 +65,12 @@ export {
   titleOf,
 } from "./decision/reason";
 export { countDecision } from "./decision/count";
-export { problemBody, replyPairs, RATELIMIT, RATELIMIT_POLICY } from "./answer/reply";
-export { rateLimit, rateLimitPolicy } from "./answer/ratelimit";
-export { logText } from "./answer/log";
+export {
+  problemBody,
+  replyPairs,
+  RATELIMIT,
+  RATELIMIT_POLICY,
+  rateLimit,
+  rateLimitPolicy,
+  logText,
+} from "./answer/reply";

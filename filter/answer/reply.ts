@@ -1,12 +1,11 @@
 import { NONE } from "../bytes/rows";
-import { allocate, begin, end, writeNumber, writeView } from "../bytes/arena";
+import { allocate, begin, end, writeByte, writeNumber, writeView } from "../bytes/arena";
 import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { decision } from "../decision/decision";
 import { Reason, codeOf, detailOf, statusOf, titleOf } from "../decision/reason";
-import { standings } from "../quota/attempt";
-import { KeySourceKind } from "../tables/record";
 import { Tables } from "../tables/tables";
-import { rateLimit, rateLimitPolicy } from "./ratelimit";
+import { Standing, UNKNOWN, standings } from "../quota/attempt";
+import { KeySourceKind, Plan } from "../tables/record";
 
 const TYPE_OPEN = literal('{"type":"urn:tollgate:reason:');
 const TITLE = literal('","title":"');
@@ -132,4 +131,127 @@ function nameAt(index: i32): View {
 
 function valueAt(index: i32): View {
   return load<u64>(PAIRS + <usize>index * 16, 8);
+}
+
+const SEPARATOR = literal(", ");
+const LIMIT = literal(";q=");
+const WINDOW = literal(";w=");
+const REMAINING = literal(";r=");
+const RESET = literal(";t=");
+/** Integers of structured fields have at most 15 digits (RFC 8941, 3.3.1); a limit may have 16. */
+const MAX_INTEGER: i64 = 999_999_999_999_999;
+
+/**
+ * The structured fields of draft-ietf-httpapi-ratelimit-headers-10:
+ * `ratelimit-policy: "per-second";q=10;w=1` and `ratelimit: "per-second";r=9;t=1`, one item for each quota of the plan.
+ */
+export function rateLimitPolicy(tables: Tables, plan: Plan, kept: usize): View {
+  if (!isCurrent(tables, plan, kept)) renew(tables, plan, kept);
+  return plan.policyText;
+}
+
+/** Only a new month, or a subscription with limits of its own, needs another value. */
+function isCurrent(tables: Tables, plan: Plan, kept: usize): bool {
+  for (let i = 0; i < plan.quotaCount; i++) {
+    const quota = tables.quotas.at(plan.firstQuota + i);
+    const state = standingAt(kept, i);
+    if (quota.textLimit != state.limit || quota.textWindowSeconds != state.windowSeconds) return false;
+  }
+  return true;
+}
+
+function renew(tables: Tables, plan: Plan, kept: usize): void {
+  begin();
+  for (let i = 0; i < plan.quotaCount; i++) {
+    const quota = tables.quotas.at(plan.firstQuota + i);
+    const state = standingAt(kept, i);
+    quota.textLimit = state.limit;
+    quota.textWindowSeconds = state.windowSeconds;
+    if (i > 0) writeSeparator();
+    writeQuoted(quota.name);
+    writeParameter(LIMIT, state.limit);
+    writeParameter(WINDOW, state.windowSeconds);
+  }
+  const text = end();
+  memory.copy(pointerOf(plan.policyText), pointerOf(text), lengthOf(text));
+  plan.policyText = view(pointerOf(plan.policyText), lengthOf(text));
+}
+
+/** Bytes that a quota takes at most in the value, besides its name: `, "";q=999999999999999;w=4294967295`. */
+const MAX_ITEM_BYTES = 35;
+
+/** Makes room for the values of all plans. */
+export function keepPolicyTexts(tables: Tables): void {
+  for (let i = 0; i < tables.plans.count; i++) {
+    const plan = tables.plans.at(i);
+    let bytes = 0;
+    for (let q = 0; q < plan.quotaCount; q++)
+      bytes += MAX_ITEM_BYTES + lengthOf(tables.quotas.at(plan.firstQuota + q).name);
+    plan.policyText = view(tables.texts.allocate(bytes), 0);
+  }
+}
+
+/** Names only quotas whose standing is known; empty when there is none. */
+export function rateLimit(tables: Tables, plan: Plan, kept: usize): View {
+  begin();
+  let some = false;
+  for (let i = 0; i < plan.quotaCount; i++) {
+    const state = standingAt(kept, i);
+    if (state.remaining == UNKNOWN) continue;
+    if (some) writeSeparator();
+    some = true;
+    writeQuoted(tables.quotas.at(plan.firstQuota + i).name);
+    writeParameter(REMAINING, state.remaining);
+    writeParameter(RESET, state.resetSeconds);
+  }
+  return end();
+}
+
+// @ts-ignore: decorator
+@inline
+function standingAt(kept: usize, index: i32): Standing {
+  return changetype<Standing>(kept + <usize>index * offsetof<Standing>());
+}
+
+function writeSeparator(): void {
+  writeView(SEPARATOR);
+}
+
+/** Names hold no quotes and no backslashes. */
+function writeQuoted(name: View): void {
+  writeByte(0x22);
+  writeView(name);
+  writeByte(0x22);
+}
+
+function writeParameter(start: View, value: i64): void {
+  writeView(start);
+  writeNumber(min(value, MAX_INTEGER));
+}
+
+const LOG_REASON = literal("reason=");
+const LOG_API = literal(" api=");
+const LOG_ROUTE = literal(" route=");
+const LOG_CONSUMER = literal(" consumer=");
+const LOG_KEY = literal(" key=");
+const LOG_PLAN = literal(" plan=");
+
+/** What access logs show of the decision: names and public ids only, so nothing in it is secret or needs quoting. */
+export function logText(tables: Tables | null): View {
+  begin(256);
+  writeView(LOG_REASON);
+  writeView(codeOf(decision.reason));
+  if (tables == null) return end();
+  if (decision.api != NONE) writeLogged(LOG_API, tables.apis.at(decision.api).name);
+  writeLogged(LOG_ROUTE, decision.route);
+  if (decision.consumer != NONE) writeLogged(LOG_CONSUMER, tables.consumers.at(decision.consumer).name);
+  writeLogged(LOG_KEY, decision.keyId);
+  if (decision.plan != NONE) writeLogged(LOG_PLAN, tables.plans.at(decision.plan).name);
+  return end();
+}
+
+function writeLogged(label: View, value: View): void {
+  if (value == ABSENT) return;
+  writeView(label);
+  writeView(value);
 }

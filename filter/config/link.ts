@@ -1,5 +1,5 @@
 import { NONE } from "../bytes/rows";
-import { keepPolicyTexts } from "../answer/ratelimit";
+import { keepPolicyTexts } from "../answer/reply";
 import { begin, end, writeFormat } from "../bytes/arena";
 import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
 import { QuotaKind } from "../tables/record";

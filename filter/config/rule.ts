@@ -1,5 +1,5 @@
 import { View, byteAt, equals, isTokenByte, lengthOf, literal, startsWith } from "../bytes/view";
-import { isPathCharacter } from "../request/path";
+import { isPathCharacter } from "../request/request";
 import { MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_VALUE_BYTES, OWN_PREFIX } from "./contract";
 import { ALLOW, DENY } from "./field";
 import { Reader } from "./reader";

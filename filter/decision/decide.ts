@@ -1,11 +1,10 @@
 import { NONE } from "../bytes/rows";
 import { sha256 } from "../bytes/sha256";
 import { ABSENT, lengthOf, pointerOf } from "../bytes/view";
-import { Finding, findKey, foundKey } from "../credential/find";
+import { Finding, findKey, foundKey } from "../credential/key";
 import { coveredBytes, isDoubtful, matchApi } from "../match/api";
 import { Charge, Patience, bill } from "../quota/attempt";
-import { charge } from "../quota/charge";
-import { Counters } from "../quota/counters";
+import { Counters, charge } from "../quota/charge";
 import { clearEdits, editsOverflowed } from "../request/headers";
 import { isPreflight } from "../request/request";
 import { chooseRoute } from "../route/choose";

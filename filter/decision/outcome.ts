@@ -1,24 +1,23 @@
 import { NONE } from "../bytes/rows";
 import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { ABSENT, View, byteAt, equals, equalsLower, lengthOf, literal, slice, startsWith, trim } from "../bytes/view";
-import { stripHeaders, strippedQuery } from "../credential/strip";
+import { stripHeaders, strippedQuery } from "../credential/key";
 import { coveredBytes, hostIsServed } from "../match/api";
 import {
   COMMA,
+  dropHeader,
   editCount,
   headerCount,
   headerName,
   headerValue,
   member,
   nextMember,
-  removeHeader,
   removeOtherSpellings,
   removeSpellings,
   setHeader,
 } from "../request/headers";
 import { isRespelt, portAt } from "../request/host";
-import { forwardedLength } from "../request/path";
-import { isOwnHeader } from "../request/request";
+import { forwardedLength, isOwnHeader } from "../request/request";
 import { Route } from "../tables/record";
 import { Tables } from "../tables/tables";
 import { decision } from "./decision";
@@ -68,7 +67,7 @@ function removeForeignIdentity(): void {
     // A NUL follows every name, so an empty one has a first byte too.
     const first = byteAt(name, 0);
     if (first == 0x78) {
-      if (isOwnHeader(name) && !isReplaced(name)) removeHeader(name);
+      if (isOwnHeader(name) && !isReplaced(name)) dropHeader(name);
     } else if (first == 0x63) {
       if (isConnection(name) && decision.reason != Reason.Unmatched) forgetNominations(headerValue(i));
     }
@@ -181,7 +180,7 @@ function writeOptions(list: View): void {
     some = true;
   }
   if (some) setHeader(CONNECTION, end());
-  else removeHeader(CONNECTION);
+  else dropHeader(CONNECTION);
 }
 
 function isOption(option: View): bool {

@@ -1,8 +1,7 @@
 import { Cell, MAX_ATTEMPTS, ShardStore, WriteResult, openCell, readCell, writeCell } from "../shared/shard";
 import { Quota } from "../tables/record";
 import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilDivide, ceilSeconds, nominalSeconds } from "../time/window";
-import { Attempt, Bill, Charge, UNKNOWN, refuse } from "./attempt";
-import { Balance, setEmpty } from "./balance";
+import { Attempt, Balance, Bill, Charge, UNKNOWN, refuse, setEmpty } from "./attempt";
 
 /**
  * A token bucket of this Envoy, by the generic cell rate algorithm (ITU-T I.371): one number, the arrival time, says when the

@@ -1,12 +1,146 @@
-import { NONE } from "../bytes/rows";
+import { ServiceState } from "../rateLimitService/service";
+import { ShardStore } from "../shared/shard";
 import { Consumer, FailureMode, Plan, QuotaKind, Subscription } from "../tables/record";
-import { Tables } from "../tables/tables";
-import { Attempt, Bill, Charge, attemptAt, refuse, standingAt } from "./attempt";
-import { isEmpty } from "./balance";
-import * as Bucket from "./bucket";
-import { Counters } from "./counters";
+import { Attempt, Balance, Bill, Charge, attemptAt, isEmpty, refuse, standingAt } from "./attempt";
 import * as Local from "./local";
 import * as Mesh from "./mesh";
+import { NONE } from "../bytes/rows";
+import { Tables } from "../tables/tables";
+import * as Bucket from "./bucket";
+
+/** Each kind of quota adds at most two numbers of its own. */
+const BALANCE_BYTES: usize = offsetof<Balance>() + 2 * sizeof<i64>();
+
+const FIRST_CAPACITY: u32 = 64;
+
+/**
+ * The balances of one policy in one VM: an open-addressing table by counter, which lives through policy edits. Sweeps
+ * remove what is idle, and it shrinks, so it is as large as the counters in use.
+ */
+export class Balances {
+  private base: usize = 0;
+  private capacity: u32 = 0;
+  private sweepAt: u32 = 0;
+  count: i32 = 0;
+
+  /** Makes room for `more` new balances, so that `open` moves nothing. */
+  reserve(more: i32): void {
+    if (this.capacity == 0) this.resize(FIRST_CAPACITY);
+    else if (<u32>(this.count + more) * 4 > this.capacity * 3) this.resize(this.capacity * 2);
+  }
+
+  /**
+   * The balance of a counter, of zeros if there was none. A meter is of one kind only. Valid until the next `reserve` or
+   * sweep.
+   */
+  open(consumerId: u64, meter: u64, kind: QuotaKind): Balance {
+    let slot = this.home(consumerId, meter);
+    while (true) {
+      const balance = this.at(slot);
+      if (balance.consumerId == consumerId && balance.meter == meter) return balance;
+      if (isFree(balance)) {
+        balance.consumerId = consumerId;
+        balance.meter = meter;
+        balance.kind = kind;
+        this.count++;
+        return balance;
+      }
+      slot = (slot + 1) & (this.capacity - 1);
+    }
+  }
+
+  /** The next used balance of the round, or null at the round's end or after `steps` slots. */
+  next(steps: i32): Balance | null {
+    if (this.sweepAt >= this.capacity) this.sweepAt = 0;
+    for (let i = 0; i < steps && this.sweepAt < this.capacity; i++) {
+      const balance = this.at(this.sweepAt++);
+      if (!isFree(balance)) return balance;
+    }
+    return null;
+  }
+
+  /** Slots of the table, used or free. */
+  get slots(): u32 {
+    return this.capacity;
+  }
+
+  /** Slots not yet looked at in this round. */
+  get roundLeft(): i32 {
+    return <i32>(this.capacity - this.sweepAt);
+  }
+
+  /** Removes the balance that `next` gave last and closes the gap in its chain. */
+  removeLast(): void {
+    let gap = this.sweepAt - 1;
+    const mask = this.capacity - 1;
+    let slot = (gap + 1) & mask;
+    while (!isFree(this.at(slot))) {
+      const balance = this.at(slot);
+      const home = this.home(balance.consumerId, balance.meter);
+      // It may move when its home does not lie between the gap and itself.
+      if (((slot - home) & mask) >= ((slot - gap) & mask)) {
+        memory.copy(changetype<usize>(this.at(gap)), changetype<usize>(balance), BALANCE_BYTES);
+        gap = slot;
+      }
+      slot = (slot + 1) & mask;
+    }
+    memory.fill(changetype<usize>(this.at(gap)), 0, BALANCE_BYTES);
+    this.count--;
+  }
+
+  /** Gives memory back when an eighth of the table would do; to be called at a round's end. */
+  shrink(): void {
+    if (this.capacity > FIRST_CAPACITY && <u32>this.count * 8 < this.capacity) this.resize(this.capacity / 2);
+  }
+
+  private resize(newCapacity: u32): void {
+    const base = this.base;
+    const capacity = this.capacity;
+    this.capacity = newCapacity;
+    this.base = heap.alloc(<usize>this.capacity * BALANCE_BYTES);
+    this.sweepAt = 0;
+    memory.fill(this.base, 0, <usize>this.capacity * BALANCE_BYTES);
+    for (let i: u32 = 0; i < capacity; i++) {
+      const old = changetype<Balance>(base + <usize>i * BALANCE_BYTES);
+      if (isFree(old)) continue;
+      let slot = this.home(old.consumerId, old.meter);
+      while (!isFree(this.at(slot))) slot = (slot + 1) & (this.capacity - 1);
+      memory.copy(changetype<usize>(this.at(slot)), changetype<usize>(old), BALANCE_BYTES);
+    }
+    if (base != 0) heap.free(base);
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  private at(slot: u32): Balance {
+    return changetype<Balance>(this.base + <usize>slot * BALANCE_BYTES);
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  private home(consumerId: u64, meter: u64): u32 {
+    return (<u32>(consumerId ^ rotl<u64>(meter, 29))) & (this.capacity - 1);
+  }
+}
+
+/** Ids are digests: two zeros do not happen. */
+// @ts-ignore: decorator
+@inline
+function isFree(balance: Balance): bool {
+  return (balance.consumerId | balance.meter) == 0;
+}
+
+/** Everything that one policy counts in this VM: its balances, this Envoy's pool, and the rate limit service with its stocks. */
+export class Counters {
+  readonly balances: Balances = new Balances();
+  readonly service: ServiceState;
+  constructor(
+    readonly pool: ShardStore,
+    stocks: ShardStore,
+  ) {
+    this.service = new ServiceState(stocks);
+  }
+}
 
 /**
  * Charges a request to all quotas of its plan, or to none. First every balance is looked at; only when none is known to be

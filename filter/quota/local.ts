@@ -1,7 +1,18 @@
 import { Cell, MAX_ATTEMPTS, ShardStore, WriteResult, openCell, readCell, wasRead, writeCell } from "../shared/shard";
 import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilSeconds, windowEnd, windowStart } from "../time/window";
-import { Attempt, Bill, Charge, UNKNOWN, refuse } from "./attempt";
-import { Balance, EMPTY_NANOSECONDS, forget, leaseSize, noteLease, setEmpty } from "./balance";
+import {
+  Attempt,
+  Balance,
+  Bill,
+  Charge,
+  EMPTY_NANOSECONDS,
+  UNKNOWN,
+  forget,
+  leaseSize,
+  noteLease,
+  refuse,
+  setEmpty,
+} from "./attempt";
 
 /**
  * A quota that this Envoy counts per window, for itself. Its counter is a cell in the pool. The cell remembers two windows, the

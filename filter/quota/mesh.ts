@@ -4,8 +4,23 @@ import { Count, ServiceState, Tally } from "../rateLimitService/service";
 import { NONE } from "../bytes/rows";
 import { FailureMode, QuotaKind } from "../tables/record";
 import { LONGEST_WINDOW_NANOSECONDS, ceilSeconds, isAhead, nominalSeconds } from "../time/window";
-import { Attempt, Bill, Charge, MAX_STANDINGS, Patience, UNKNOWN, attemptAt, quotaNumberOf, refuse } from "./attempt";
-import { Balance, EMPTY_NANOSECONDS, forget, leaseSize, noteLease, setEmpty } from "./balance";
+import {
+  Attempt,
+  Balance,
+  Bill,
+  Charge,
+  EMPTY_NANOSECONDS,
+  MAX_STANDINGS,
+  Patience,
+  UNKNOWN,
+  attemptAt,
+  forget,
+  leaseSize,
+  noteLease,
+  quotaNumberOf,
+  refuse,
+  setEmpty,
+} from "./attempt";
 
 /**
  * A mesh-wide quota: the rate limit service counts it for all Envoys. Its balance is filled from this Envoy's stock of what

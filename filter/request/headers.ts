@@ -163,7 +163,7 @@ export function setHeader(name: View, value: View): void {
   add(EditKind.Set, name, value);
 }
 
-export function removeHeader(name: View): void {
+export function dropHeader(name: View): void {
   add(EditKind.Remove, name, ABSENT);
 }
 
@@ -182,7 +182,7 @@ function removeOthers(name: View, kept: View): void {
   for (let i = findSpelling(name); i >= 0; i = findSpelling(name, i + 1)) {
     const spelling = headerName(i);
     if (equals(spelling, kept) || equals(spelling, last)) continue;
-    removeHeader(spelling);
+    dropHeader(spelling);
     last = spelling;
   }
 }

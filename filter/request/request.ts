@@ -1,7 +1,21 @@
-import { ABSENT, View, byteAt, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
+import { allocate } from "../bytes/arena";
+import {
+  ABSENT,
+  View,
+  byteAt,
+  equals,
+  hexDigit,
+  indexOf,
+  lengthOf,
+  literal,
+  lowerCase,
+  pointerOf,
+  slice,
+  startsWith,
+  view,
+} from "../bytes/view";
 import { findHeader, firstValue } from "./headers";
 import { name as hostName, readHost } from "./host";
-import { forwarded, judged, readPath } from "./path";
 
 const METHOD = literal(":method");
 const PATH = literal(":path");
@@ -21,10 +35,6 @@ export let target: View = ABSENT;
 export let rawPath: View = ABSENT;
 /** With its `?`, or empty. */
 export let query: View = ABSENT;
-/** In the form that policies are written in, or ABSENT when the path is refused. */
-export let path: View = ABSENT;
-/** The same segments as the caller wrote them. */
-export let forwardedPath: View = ABSENT;
 export let authority: View = ABSENT;
 /** Its name or address, as policies write it. */
 export let host: View = ABSENT;
@@ -41,8 +51,6 @@ export function readRequest(): void {
   rawPath = slice(target, 0, pathEnd);
   query = slice(target, pathEnd, length);
   readPath(rawPath);
-  path = judged;
-  forwardedPath = forwarded;
   authority = firstValue(AUTHORITY);
   hasGoodHost = readHost(authority);
   host = hostName;
@@ -86,4 +94,212 @@ export function isOwnHeader(name: View): bool {
     if ((byte == 0x5f ? 0x2d : byte) != byteAt(OWN_PREFIX, i)) return false;
   }
   return true;
+}
+
+/**
+ * A path in two forms. The judged one is what policies are written in: no `.` and `..`, no empty segments, no escape of a
+ * character that needs none (RFC 3986, 6.2.2). The forwarded one has the same segments as the caller wrote them: `%2B` is
+ * data, and signatures cover it. An upstream may read a path more generously than we do, so what is known to be read in
+ * two ways is refused: escaped slashes, backslashes and NULs, `..;x`, `/;x/`, `//..`, overlong UTF-8, control characters.
+ */
+const PERCENT: u8 = 0x25;
+const SLASH: u8 = 0x2f;
+const DOT: u8 = 0x2e;
+const SEMICOLON: u8 = 0x3b;
+/** Of a path without empty segments. */
+const NOWHERE: i32 = -1;
+
+/**
+ * The judged form, and the forwarded one; ABSENT, both of them, for a path that is refused. Both are the path's own bytes when
+ * nothing changes.
+ */
+export let path: View = ABSENT;
+export let forwardedPath: View = ABSENT;
+
+/** Ends of the two forms while they are written. */
+let judgedEnd: usize = 0;
+let forwardedEnd: usize = 0;
+
+export function readPath(raw: View): void {
+  path = ABSENT;
+  forwardedPath = ABSENT;
+  if (lengthOf(raw) == 0 || byteAt(raw, 0) != SLASH) return;
+  if (!isPlain(raw)) return resolve(raw);
+  path = raw;
+  forwardedPath = raw;
+}
+
+/** A bit for each character below 64 that calls for a closer look: controls, space, `#`, `%`, `;`. */
+const SUSPECT: u64 = 0x08000029_ffffffff;
+
+/** True when no byte calls for a closer look: no escape, no `//`, `/.`, `;`, and only printable ASCII. */
+function isPlain(raw: View): bool {
+  let previous: u8 = 0;
+  for (let at = pointerOf(raw), end = at + lengthOf(raw); at < end; at++) {
+    const byte = load<u8>(at);
+    // Letters first: they are most of any path.
+    if (<u32>(byte | 0x20) - 0x61 >= 26) {
+      if (byte < 64 ? (SUSPECT >> byte) & 1 : byte >= 0x7f || byte == 0x5c) return false;
+      if (previous == SLASH && (byte == SLASH || byte == DOT)) return false;
+    }
+    previous = byte;
+  }
+  return true;
+}
+
+/** Writes both forms, segment by segment. A trailing slash stays. */
+function resolve(raw: View): void {
+  const judgedStart = allocate(lengthOf(raw));
+  const forwardedStart = allocate(lengthOf(raw));
+  judgedEnd = judgedStart;
+  forwardedEnd = forwardedStart;
+  const end = pointerOf(raw) + lengthOf(raw);
+  let depth = 0;
+  let emptyAt = NOWHERE;
+  let at = pointerOf(raw);
+  while (at < end) {
+    const segment = ++at;
+    while (at < end && load<u8>(at) != SLASH) at++;
+    const kind = readSegment(segment, at);
+    if (kind == Segment.Refused) return;
+    if (kind == Segment.Empty) emptyAt = depth;
+    else if (kind == Segment.Name) depth++;
+    else if (kind == Segment.Parent) {
+      // A server that joins slashes first removes a name here; one that resolves dots first removes the empty segment.
+      if (depth == emptyAt) return;
+      if (depth > 0) depth--;
+      judgedEnd = parentOf(judgedStart, judgedEnd);
+      forwardedEnd = parentOf(forwardedStart, forwardedEnd);
+    }
+    if (at == end && kind != Segment.Name) {
+      store<u8>(judgedEnd++, SLASH);
+      store<u8>(forwardedEnd++, SLASH);
+    }
+  }
+  path = view(judgedStart, <i32>(judgedEnd - judgedStart));
+  forwardedPath = view(forwardedStart, <i32>(forwardedEnd - forwardedStart));
+}
+
+const enum Segment {
+  Refused,
+  Empty,
+  Current,
+  Parent,
+  Name,
+}
+
+/** Appends the segment to both forms if it is a name. */
+function readSegment(segment: usize, end: usize): Segment {
+  if (segment == end) return Segment.Empty;
+  const decoded = judgedEnd + 1;
+  const decodedEnd = decode(segment, end, decoded);
+  if (decodedEnd == 0) return Segment.Refused;
+  // Nothing but path parameters: a servlet container drops the segment, others keep it.
+  if (load<u8>(decoded) == SEMICOLON) return Segment.Refused;
+  const dots = leadingDots(decoded, decodedEnd);
+  if (dots == 1 || dots == 2) {
+    if (decoded + dots < decodedEnd) return Segment.Refused;
+    return dots == 1 ? Segment.Current : Segment.Parent;
+  }
+  store<u8>(judgedEnd, SLASH);
+  judgedEnd = decodedEnd;
+  store<u8>(forwardedEnd, SLASH);
+  memory.copy(forwardedEnd + 1, segment, end - segment);
+  forwardedEnd += 1 + end - segment;
+  return Segment.Name;
+}
+
+/**
+ * Decodes escapes of characters that need none and of `;`, writes the others with upper-case digits; returns the end of what
+ * it wrote at `to`, or 0 for a path that is refused.
+ */
+function decode(from: usize, end: usize, to: usize): usize {
+  let previous: u8 = 0;
+  for (let at = from; at < end; at++) {
+    let byte = load<u8>(at);
+    if (byte != PERCENT) {
+      if (byte <= 0x20 || byte == 0x7f || byte == 0x5c || byte == 0x23 || isOverlong(previous, byte)) return 0;
+      store<u8>(to++, byte);
+    } else {
+      const high = at + 2 < end ? hexDigit(load<u8>(at, 1)) : -1;
+      const low = high < 0 ? -1 : hexDigit(load<u8>(at, 2));
+      if (low < 0) return 0;
+      byte = <u8>((high << 4) | low);
+      if (byte < 0x20 || byte == SLASH || byte == 0x5c || byte == 0x7f || isOverlong(previous, byte)) return 0;
+      at += 2;
+      if (isPathCharacter(byte) || byte == SEMICOLON) store<u8>(to++, byte);
+      else {
+        store<u8>(to, PERCENT);
+        store<u8>(to, upperHex(high), 1);
+        store<u8>(to, upperHex(low), 2);
+        to += 3;
+      }
+    }
+    previous = byte;
+  }
+  return to;
+}
+
+/** True for the first two bytes of overlong UTF-8: a way to write `/` and `.` for lenient decoders. */
+function isOverlong(first: u8, second: u8): bool {
+  if ((second & 0xc0) != 0x80) return false;
+  return (first & 0xfe) == 0xc0 || (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+}
+
+/** Where the form ends without its last segment. */
+function parentOf(start: usize, end: usize): usize {
+  while (end > start && load<u8>(--end) != SLASH) {}
+  return end;
+}
+
+/** Number of dots when the segment is dots alone, or dots and a path parameter (`..;x`); otherwise 0. */
+function leadingDots(segment: usize, end: usize): i32 {
+  let at = segment;
+  while (at < end && load<u8>(at) == DOT) at++;
+  return at == end || load<u8>(at) == SEMICOLON ? <i32>(at - segment) : 0;
+}
+
+/**
+ * Characters that mean the same in a path segment with and without an escape: RFC 3986 pchar, `;` aside. Policies are written
+ * in these alone, so that no prefix of theirs has a second spelling.
+ */
+export function isPathCharacter(byte: u8): bool {
+  if (lowerCase(byte) - 0x61 < 26 || byte - 0x30 < 10) return true;
+  switch (byte) {
+    case 0x21:
+    case 0x24:
+    case 0x26:
+    case 0x27:
+    case 0x28:
+    case 0x29:
+    case 0x2a:
+    case 0x2b:
+    case 0x2c:
+    case 0x2d:
+    case 0x2e:
+    case 0x3a:
+    case 0x3d:
+    case 0x40:
+    case 0x5f:
+    case 0x7e:
+      return true;
+  }
+  return false;
+}
+
+function upperHex(digit: i32): u8 {
+  return <u8>(digit < 10 ? 0x30 + digit : 0x37 + digit);
+}
+
+/** Bytes of the forwarded form that hold the same segments as the first `judgedBytes` of the judged one. */
+export function forwardedLength(judgedBytes: i32): i32 {
+  if (path == forwardedPath) return judgedBytes;
+  let slashes = 0;
+  for (let i = 0; i < judgedBytes; i++) {
+    if (byteAt(path, i) == SLASH) slashes++;
+  }
+  for (let i = 0, n = lengthOf(forwardedPath); i < n; i++) {
+    if (byteAt(forwardedPath, i) == SLASH && slashes-- == 0) return i;
+  }
+  return lengthOf(forwardedPath);
 }

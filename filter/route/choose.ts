@@ -1,6 +1,6 @@
 import { ABSENT, View, byteAt, equals, indexOf, isSpace, lengthOf, slice, startsWith } from "../bytes/view";
 import { decision } from "../decision/decision";
-import { Cover, cover, coveredLength } from "../match/cover";
+import { Cover, cover, coveredLength } from "../match/trie";
 import { COMMA, findSpelling, headerValue } from "../request/headers";
 import { ConditionKind, HeaderCondition, Route } from "../tables/record";
 import { Tables } from "../tables/tables";

@@ -1,7 +1,7 @@
 import { NONE, Region, Rows } from "../bytes/rows";
 import { ABSENT, View } from "../bytes/view";
 import { REASON_COUNT } from "../decision/reason";
-import { Mounts } from "../match/mounts";
+import { Mounts } from "../match/api";
 import { Keyring } from "../keyring/keyring";
 import {
   ALWAYS,

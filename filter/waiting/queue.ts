@@ -185,9 +185,8 @@ export function leave(waiter: Waiter): void {
   waiting--;
 }
 
-/** The stream has ended or has been answered: if it waits, it waits no more. */
+/** The stream has ended or has been answered: if it waits, it waits no more. To be asked only while somebody waits. */
 export function forgetWaiter(streamId: u32): void {
-  if (waiting == 0) return;
   let at = bucketOf(streamId).first;
   while (at != 0 && changetype<Waiter>(at).streamId != streamId) at = nextIn(at, BUCKET_LINK);
   if (at != 0) leave(changetype<Waiter>(at));

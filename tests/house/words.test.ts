@@ -204,7 +204,6 @@ const SAME_NAMES: Readonly<Record<string, string>> = {
   report: 'one of the few functions that every kind of quota has',
   look: 'looks at what is known: of a quota before it is charged, of a line before its turn',
   readPath: 'reads a path into the form that paths are compared in: from a request, and from a plugin config',
-  removeHeader: 'removes a header: as an edit, and at the host',
 };
 
 for (const folders of [['filter/', 'assembly/'], ['scripts/']]) {

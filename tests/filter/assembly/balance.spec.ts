@@ -1,4 +1,4 @@
-import { Balances } from "../../../filter/quota/balance";
+import { Balances } from "../../../filter/quota/charge";
 import { QuotaKind } from "../../../filter/tables/record";
 
 /** A small generator of its own, so that a failure can be repeated (SplitMix64). */

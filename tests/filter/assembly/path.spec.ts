@@ -1,25 +1,25 @@
 import { ABSENT, View, lengthOf, literal, pointerOf } from "../../../filter/bytes/view";
-import { Cover, cover, coveredLength } from "../../../filter/match/cover";
+import { Cover, cover, coveredLength } from "../../../filter/match/trie";
 import { isRespelt, name, portAt, readHost } from "../../../filter/request/host";
-import { forwarded, forwardedLength, judged, readPath } from "../../../filter/request/path";
+import { forwardedLength, forwardedPath, path, readPath } from "../../../filter/request/request";
 
 function toString(v: View): string {
   return String.UTF8.decodeUnsafe(pointerOf(v), lengthOf(v));
 }
 
-function judgedForm(path: string): string {
-  readPath(literal(path));
-  return judged == ABSENT ? "refused" : toString(judged);
+function judgedForm(raw: string): string {
+  readPath(literal(raw));
+  return path == ABSENT ? "refused" : toString(path);
 }
 
-function forwardedForm(path: string): string {
-  readPath(literal(path));
-  return forwarded == ABSENT ? "refused" : toString(forwarded);
+function forwardedForm(raw: string): string {
+  readPath(literal(raw));
+  return forwardedPath == ABSENT ? "refused" : toString(forwardedPath);
 }
 
 /** Bytes that the prefix covers, and how loosely. */
-function covered(path: string, prefix: string): string {
-  const found = cover(literal(path), literal(prefix));
+function covered(raw: string, prefix: string): string {
+  const found = cover(literal(raw), literal(prefix));
   if (found == Cover.None) return "none";
   return (
     coveredLength.toString() +
@@ -69,12 +69,12 @@ describe("paths", () => {
 
   it("finds the same segments in both forms", () => {
     readPath(literal("/x/../%76%31//p%65ts/%2B"));
-    expect(toString(judged)).toBe("/v1/pets/+");
-    expect(toString(forwarded)).toBe("/%76%31/p%65ts/%2B");
+    expect(toString(path)).toBe("/v1/pets/+");
+    expect(toString(forwardedPath)).toBe("/%76%31/p%65ts/%2B");
     expect(forwardedLength(0)).toBe(0);
     expect(forwardedLength(3)).toBe(7);
     expect(forwardedLength(8)).toBe(14);
-    expect(forwardedLength(10)).toBe(lengthOf(forwarded));
+    expect(forwardedLength(10)).toBe(lengthOf(forwardedPath));
     readPath(literal("/v1/pets"));
     expect(forwardedLength(3)).toBe(3);
   });

@@ -1,22 +1,9 @@
 import { resetArena } from "../bytes/arena";
-import { ServiceState } from "../rateLimitService/service";
-import { ShardStore } from "../shared/shard";
 import { QuotaKind } from "../tables/record";
-import { Balance, Balances } from "./balance";
+import { Balance } from "./attempt";
+import { Counters } from "./charge";
 import * as Local from "./local";
 import * as Mesh from "./mesh";
-
-/** Everything that one policy counts in this VM: its balances, this Envoy's pool, and the rate limit service with its stocks. */
-export class Counters {
-  readonly balances: Balances = new Balances();
-  readonly service: ServiceState;
-  constructor(
-    readonly pool: ShardStore,
-    stocks: ShardStore,
-  ) {
-    this.service = new ServiceState(stocks);
-  }
-}
 
 /** What one sweep does at most: slots looked at (about a millisecond) and leases given back (each two host calls). */
 const SWEEP_SLOTS = 65536;
