@@ -24,7 +24,11 @@ const FOLDER = 'harness/suite';
 /** Runs a suite, its output as it comes; resolves to what came of it. */
 export async function runSuite(suite: Suite, out: (chunk: string | Buffer) => void): Promise<Count> {
   out(`\n== ${suite.name} ==\n`);
-  const environment = (await suite.prepare?.()) ?? {};
+  const environment = await prepared(suite);
+  if (environment instanceof Error) {
+    out(`${environment.message}\n== ${suite.name}: could not be prepared: 0 passed, 1 failed, 0 skipped, 0 s ==\n`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
   if ('skip' in environment) {
     out(`skipped: ${environment.skip}\n`);
     return { passed: 0, failed: 0, skipped: 1 };
@@ -44,6 +48,15 @@ export async function runSuite(suite: Suite, out: (chunk: string | Buffer) => vo
     return count;
   } finally {
     await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** An error is the suite's failure, and the suites after it run all the same. */
+async function prepared({ prepare }: Suite): Promise<Record<string, string> | { skip: string } | Error> {
+  try {
+    return (await prepare?.()) ?? {};
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 

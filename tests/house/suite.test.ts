@@ -52,6 +52,17 @@ describe('a suite is counted from events', () => {
     await counts({ file: `test('skipped', { skip: true }, () => {});` }, { passed: 0, failed: 1, skipped: 1 });
   });
 
+  it('a suite that cannot be prepared has failed, and says why', async () => {
+    let output = '';
+    const prepare = (): Promise<{ skip: string }> => Promise.reject(new Error('no disk'));
+    const count = await runSuite(
+      { name: 'trial', runner: 'node', args: [], prepare },
+      (chunk) => void (output += chunk),
+    );
+    assert.deepEqual(count, { passed: 0, failed: 1, skipped: 0 });
+    assert.match(output, /no disk/);
+  });
+
   it('a cancelled test has failed', async () => {
     const file = `${OK} test('too long', { timeout: 50 }, () => new Promise((done) => setTimeout(done, 5000)));`;
     await counts({ file }, { passed: 1, failed: 1, skipped: 0 });
