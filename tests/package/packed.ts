@@ -52,7 +52,7 @@ export function npm(args: string[], cwd: string): void {
   // the npm that runs this, not the old one that a test tool brings into node_modules/.bin
   const own = process.env['npm_execpath'];
   const [command, ...first] = own ? [process.execPath, own] : ['npm'];
-  execFileSync(command!, [...first, ...args], { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(command, [...first, ...args], { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** Every file below a folder with its mode and digest: two that are equal hold the same, byte for byte. */
