@@ -1,13 +1,12 @@
 import type { z } from 'zod';
 import { policySchema, type Policy } from '../schema/policy.ts';
 import { censor, censorSegment, LEAK_RULE, leaksIn, type Path } from '../problem.ts';
-import { checkConsumers, checkNames } from './consumers.ts';
-import { Draft, pathOfTwin, Report, withTwin, type Remark } from './draft.ts';
+import { checkConsumers, checkNames, holdingsIn, warnOfPlan, warnOfTimes, warnOfUnusedApis } from './consumers.ts';
+import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
 import { defaultRule, remarksOf } from './issues.ts';
 import { checkRouting, checkTargets } from './mesh.ts';
-import { checkQuotas, checkRateLimitService } from './quotas.ts';
-import { checkHeaders, checkPlaces, checkRoutes } from './routes.ts';
-import { warn } from './warnings.ts';
+import { checkQuotas, checkRateLimitService, warnOfSharedCounters, warnOfUnusedRateLimitService } from './quotas.ts';
+import { checkHeaders, checkPlaces, checkRoutes, warnOfPatterns } from './routes.ts';
 
 const MAX_RULE_CHARACTERS = 2000;
 const MAX_JUDGED = 10_000;
@@ -106,6 +105,23 @@ export function judge(value: unknown, nowSeconds: number): Judged {
   const warnings = new Report('warning');
   warn(root, nowSeconds, warnings);
   return { policy, remarks: warnings.remarks, isWhole };
+}
+
+/** What is valid and yet hardly meant. Runs on policies without problems. */
+function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
+  const holdings = holdingsIn(root);
+  if (root.get('apis').entries.length === 0) report.add(root, 'has no API, so there is nothing to call', null);
+  warnOfUnusedApis(root, report);
+  warnOfUnusedRateLimitService(root, report);
+  for (const api of root.get('apis').entries)
+    for (const route of api.get('routes').items) warnOfPatterns(route, report);
+  for (const consumer of root.get('consumers').entries) {
+    if (consumer.get('keys').items.length === 0)
+      report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
+    warnOfTimes(consumer, nowSeconds, report);
+    warnOfPlan(holdings, consumer, report);
+    warnOfSharedCounters(root, holdings, consumer, report);
+  }
 }
 
 interface Parsed {

@@ -180,6 +180,35 @@ function keyName(key: KeyDraft): string {
   return id === undefined ? 'a key' : `key ${quote(id)}`;
 }
 
+export function warnOfUnusedApis(root: PolicyDraft, report: Report): void {
+  const subscribed = new Set<string>();
+  const plans = new Set<string>();
+  for (const consumer of root.get('consumers').entries) {
+    for (const subscription of consumer.get('subscriptions').entries)
+      if (subscription.given) subscribed.add(subscription.key);
+    const plan = consumer.get('plan').string;
+    if (plan !== undefined) plans.add(plan);
+  }
+  for (const api of root.get('apis').entries) {
+    const isUsed = subscribed.has(api.key) || api.get('plans').strings.some((plan) => plans.has(plan));
+    if (!isUsed && api.get('anonymous').string !== 'allow')
+      report.add(api, 'has no consumer: nobody holds a plan that it offers', null);
+  }
+}
+
+export function warnOfTimes(consumer: ConsumerDraft, nowSeconds: number, report: Report): void {
+  for (const place of [...consumer.get('keys').items, ...consumer.get('subscriptions').entries]) {
+    const until = place.get('until');
+    const seconds = epochSeconds(until.string ?? '');
+    if (seconds !== null && seconds <= nowSeconds) report.add(until, 'lies in the past', until.string);
+  }
+}
+
+export function warnOfPlan(holdings: Holdings, consumer: ConsumerDraft, report: Report): void {
+  const plan = consumer.get('plan');
+  if (plan.given && holdings.offering(plan.string).length === 0) report.add(plan, 'is a plan that no API offers');
+}
+
 /** Plans that each API offers, as far as they can be read. */
 export function offeredPlans(root: PolicyDraft): (api: string) => Names {
   const known = new Map<string, Names>();

@@ -2,6 +2,7 @@ import { MAX_BUCKET_RATE_PER_SECOND, MAX_BURST, MAX_MESH_QUOTAS, MAX_REFILL_DAYS
 import { limitOf, type Holding, type Holdings } from '../compile/holding.ts';
 import type { Window } from '../../contract/pluginConfig.ts';
 import { BUCKET_SECONDS, MAX_MESH_LIMIT } from '../schema/policy.ts';
+import { quote } from '../problem.ts';
 import { granteeIn, holdingsIn } from './consumers.ts';
 import type { ConsumerDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';
 
@@ -164,6 +165,44 @@ class OwnLimits {
       if (holding.plan === plan && !different.has(limit)) different.set(limit, { api: holding.api, limit });
     }
     return different;
+  }
+}
+
+export function warnOfUnusedRateLimitService(root: PolicyDraft, report: Report): void {
+  const isUsed = root.get('plans').entries.some((plan) => plan.get('quotas').entries.some(hasMeshScope));
+  if (root.get('rateLimitService').given && !isUsed)
+    report.add(root.get('rateLimitService'), 'counts nothing: no quota has "scope: mesh"', null);
+}
+
+/**
+ * Counters of an Envoy belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from
+ * one counter. The rate limit service keeps plans apart.
+ */
+export function warnOfSharedCounters(
+  root: PolicyDraft,
+  holdings: Holdings,
+  consumer: ConsumerDraft,
+  report: Report,
+): void {
+  const held = holdings.distinct(granteeIn(consumer));
+  if (held.every(({ plan }) => plan === held[0]!.plan)) return;
+  const counters = new Map<string, { plan: string; api: string }>();
+  const told = new Set<string>();
+  for (const { api, plan } of held) {
+    for (const quota of root.get('plans').named(plan).get('quotas').entries) {
+      if (quota.get('per').string === 'api' || hasMeshScope(quota)) continue;
+      const counter = JSON.stringify([quota.key, quota.get('window').string, quota.get('burst').given]);
+      const other = counters.get(counter);
+      counters.set(counter, other ?? { plan, api });
+      if (other === undefined || other.plan === plan || told.has(counter)) continue;
+      told.add(counter);
+      const where = `${quote(other.plan)} on ${other.api} and ${quote(plan)} on ${api}`;
+      report.add(
+        consumer,
+        `has plans that share the counter of quota ${quote(quota.key)}: ${where}; rename one or make it "per: api"`,
+        null,
+      );
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { MAX_MOUNTS, MAX_PATH_BYTES, MAX_ROUTES } from '../../contract/table.ts';
-import { bare, covers, spelling } from '../schema/request.ts';
+import { bare, covers, looksLikePattern, looksLikeTemplate, spelling } from '../schema/request.ts';
 import { printPath } from '../problem.ts';
 import { offeredPlans } from './consumers.ts';
 import { Names, type ConditionDraft, type Place, type PolicyDraft, type Report, type RouteDraft } from './draft.ts';
@@ -228,4 +228,22 @@ function headerFollows(earlier: HeaderTest, later: HeaderTest | undefined): bool
     return true;
   }
   return earlier.values !== null && later.values !== null && isWithin(later.values, earlier.values);
+}
+
+/** Values of headers, which the module takes to the letter. */
+export function warnOfPatterns(route: RouteDraft, report: Report): void {
+  for (const condition of route.get('when').get('headers').entries) {
+    for (const value of [condition, condition.get('exact'), condition.get('prefix'), ...condition.get('oneOf').items]) {
+      if (value.string !== undefined && looksLikePattern(value.string))
+        report.add(
+          value,
+          'is compared as it stands; for a beginning there is "prefix", for any value "present: true"',
+          null,
+        );
+    }
+  }
+  for (const header of route.get('setHeaders').entries) {
+    if (header.string !== undefined && looksLikeTemplate(header.string))
+      report.add(header, 'is sent as it stands; there are no variables', null);
+  }
 }
