@@ -57,7 +57,7 @@ describe('a suite is counted from events', () => {
     const prepare = (): Promise<{ skip: string }> => Promise.reject(new Error('no disk'));
     const count = await runSuite(
       { name: 'trial', runner: 'node', args: [], prepare },
-      (chunk) => void (output += chunk),
+      (chunk) => void (output += String(chunk)),
     );
     assert.deepEqual(count, { passed: 0, failed: 1, skipped: 0 });
     assert.match(output, /no disk/);
