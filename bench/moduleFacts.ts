@@ -1,7 +1,7 @@
 import { currentModule } from '../scripts/build/module.ts';
 import { pluginConfig } from '../harness/config.ts';
 import { Process } from '../scripts/host/process.ts';
-import { loadModule } from '../scripts/host/module.ts';
+import { loadModule } from '../scripts/host/abi.ts';
 import { Vm } from '../scripts/host/vm.ts';
 import { ENDLESS } from './identity.ts';
 import { median } from './statistic.ts';

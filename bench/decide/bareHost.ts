@@ -1,6 +1,5 @@
-import { serializePairs } from '../../scripts/host/abi.ts';
+import { serializePairs, type WasmMemory, type WasmModule, wasm } from '../../scripts/host/abi.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
-import { type WasmMemory, type WasmModule, wasm } from '../../scripts/host/module.ts';
 
 /** What a request goes through in a worker. */
 interface Guest {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { counted } from '../../harness/count/counted.ts';
-import { wasm } from '../../scripts/host/module.ts';
+import { wasm } from '../../scripts/host/abi.ts';
 import { currentModule } from '../../scripts/build/module.ts';
 import { line, median, spread } from './fit.ts';
 import { withLiftedLimit } from './liftedLimit.ts';

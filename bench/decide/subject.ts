@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Pair } from '../../scripts/host/stream.ts';
-import type { WasmModule } from '../../scripts/host/module.ts';
+import type { WasmModule } from '../../scripts/host/abi.ts';
 import { BULK_BYTES, INSTRUCTIONS } from '../../harness/count/counted.ts';
 import { BareHost } from './bareHost.ts';
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { meterOf } from './meter.ts';
 import { BULK_BYTES, INSTRUCTIONS, counted } from './counted.ts';
 import type { Host } from '../../scripts/host/host.ts';
-import { type WasmModule, wasm } from '../../scripts/host/module.ts';
+import { type WasmModule, wasm } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 
 /** What something cost the module in a worker: exact, and the same on every machine. */

@@ -1,5 +1,5 @@
 import { passInstruction } from './instruction.ts';
-import { WasmReader } from '../../scripts/host/module.ts';
+import { WasmReader } from '../../scripts/host/abi.ts';
 
 /*
  * A copy of a module that counts the instructions it executes: exactly, and the same on every machine. In front of each run

@@ -1,5 +1,4 @@
-import { HostFault } from '../../scripts/host/abi.ts';
-import type { WasmReader } from '../../scripts/host/module.ts';
+import { HostFault, type WasmReader } from '../../scripts/host/abi.ts';
 
 /** What an instruction means for the counting of instructions. */
 export type Kind = 'plain' | 'marker' | 'bulk' | 'nextBegins' | 'markerThenNextBegins';

@@ -5,7 +5,7 @@ import { modulePath, packageRoot } from '../file/packageRoot.ts';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { inputName, isReadTwice, openPolicy, type Stdin } from '../file/openPolicy.ts';
 import { compilePolicy, PolicyProblems, printWarnings, type Policy, type ValidPolicy } from '../policy/index.ts';
-import { unusable } from '../policy/problem.ts';
+import { unusable } from '../policy/yaml/readPolicy.ts';
 
 /** More names than this are counted. */
 const MAX_NAMED = 3;

@@ -7,7 +7,7 @@ import { FileError } from '../file/replaceFile.ts';
 import { EmitError } from '../istio/error.ts';
 import { KeyError } from '../key/error.ts';
 import { InvalidReference, OciError } from '../oci/error.ts';
-import { PolicyProblems } from '../policy/problem.ts';
+import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
 import { PolicyFileError } from '../policyFile/error.ts';
 import { isUsageError, Refusal } from './command.ts';
 import { unknownOption } from './meant.ts';

@@ -1,7 +1,6 @@
 import { decode, readBounded, Unreadable } from './read.ts';
-import { MAX_POLICY_BYTES } from '../policy/check/checkPolicy.ts';
-import { validPolicy, type ValidPolicy } from '../policy/yaml/readPolicy.ts';
-import { unusable } from '../policy/problem.ts';
+import { MAX_POLICY_BYTES } from '../policy/check/draft.ts';
+import { validPolicy, type ValidPolicy, unusable } from '../policy/yaml/readPolicy.ts';
 
 /** Standard input to its end; rejects when that is longer than `mostBytes`. */
 export type Stdin = (mostBytes: number) => Promise<Uint8Array>;

@@ -12,9 +12,9 @@ import {
   writePairs,
   type HostFunction,
   type HostFunctions,
+  type WasmImports,
 } from './abi.ts';
 import { grpcCalls } from './grpc.ts';
-import type { WasmImports } from './module.ts';
 import type { HeaderMap } from './stream.ts';
 import type { Vm } from './vm.ts';
 

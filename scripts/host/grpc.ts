@@ -1,6 +1,6 @@
 import { parsePairs, GrpcStatus, Result, type HostFunctions } from './abi.ts';
-import type { Pair, Root } from './stream.ts';
-import type { Vm } from './vm.ts';
+import type { Pair } from './stream.ts';
+import type { Root, Vm } from './vm.ts';
 
 /** A unary gRPC call that a guest made. */
 export interface GrpcCall {

@@ -1,9 +1,9 @@
 import type { Backend } from './grpc.ts';
-import { type Plugin, type Root, Stream, type Pair } from './stream.ts';
+import { type Plugin, type Root, Vm } from './vm.ts';
+import { Stream, type Pair } from './stream.ts';
 import { type Exchange, OpenRequest, type UpstreamAnswer, closed } from './openRequest.ts';
 import { type LogLine, Process, type Timeline } from './process.ts';
-import { Vm } from './vm.ts';
-import type { WasmModule } from './module.ts';
+import type { WasmModule } from './abi.ts';
 
 /** One configuration in force or draining, and its root in each VM that has it. */
 export interface Generation {

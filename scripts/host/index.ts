@@ -13,7 +13,7 @@
  * would answer with silence or a crash is a fault: `host.faults` holds them.
  */
 export { Host, type Generation, type HostOptions } from './host.ts';
-export { loadModule, type WasmModule } from './module.ts';
+export { loadModule, type WasmModule } from './abi.ts';
 export { HostFault } from './abi.ts';
 export { HeaderMap, type Pair } from './stream.ts';
 export { decisionOf, type Decision, type Exchange, type OpenRequest, type UpstreamAnswer } from './openRequest.ts';

@@ -1,6 +1,6 @@
-import { HeaderMap, type Pair, type Context, type LocalResponse, type Root, Stream } from './stream.ts';
+import { HeaderMap, type Pair, type LocalResponse, Stream } from './stream.ts';
+import type { Context, Root, Vm } from './vm.ts';
 import { ACTION_CONTINUE, NO_GRPC_STATUS } from './abi.ts';
-import type { Vm } from './vm.ts';
 
 /** A request that has ended, and what became of it. */
 export interface Exchange {

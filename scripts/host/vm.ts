@@ -1,9 +1,8 @@
-import { GuestMemory, HostFault, Result } from './abi.ts';
+import { GuestMemory, HostFault, Result, loadModule, wasm, type WasmMemory, type WasmModule } from './abi.ts';
 import { GrpcClient } from './grpc.ts';
 import { linkImports } from './calls.ts';
-import { type Context, type Plugin, type Root, type Stream, newRoot } from './stream.ts';
+import type { Stream } from './stream.ts';
 import { Process } from './process.ts';
-import { loadModule, wasm, type WasmMemory, type WasmModule } from './module.ts';
 
 type GuestFunction = (...args: number[]) => number | undefined;
 
@@ -11,6 +10,39 @@ type GuestFunction = (...args: number[]) => number | undefined;
 const LINGER_MS = 5;
 /** Effects of one callback that may nest: each reply enters the VM again inside the last. In Envoy V8's stack ends at about 350. */
 const MOST_NESTED = 64;
+
+/** A plugin as configured: Istio sets root id and name to the same text and leaves the VM id empty. */
+export interface Plugin {
+  readonly name: string;
+  readonly rootId: string;
+  readonly configuration: Buffer;
+}
+
+/**
+ * A root (stream is null) or a request's context, by the id the guest knows. A stream's context outlives the stream: Envoy
+ * deletes it a little later, and until then takes it as effective context, although nothing of the stream is left.
+ */
+export interface Context {
+  readonly id: number;
+  readonly root: Root;
+  readonly stream: Stream | null;
+  ended: boolean;
+}
+
+export interface Root {
+  readonly id: number;
+  readonly plugin: Plugin;
+  tickPeriodMs: number;
+  /** On the process's elapsed time. */
+  nextTickMs: number;
+  streams: number;
+  /** No configuration uses it any more; it goes with its last stream. */
+  retiring: boolean;
+}
+
+export function newRoot(id: number, plugin: Plugin): Root {
+  return { id, plugin, tickPeriodMs: 0, nextTickMs: Infinity, streams: 0, retiring: false };
+}
 
 /** What crosses the border between host and guest. */
 export interface Observer {

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { base62, checksumOf, MAX_KEY_BYTES, SECRET_DIGITS } from '../contract/issuedKey.ts';
+import { base62, checksumOf, MAX_KEY_BYTES, SECRET_DIGITS } from '../policy/secret.ts';
 import { KeyError } from './error.ts';
 
-export { inspectKey, MAX_KEY_BYTES } from '../contract/issuedKey.ts';
+export { inspectKey, MAX_KEY_BYTES } from '../policy/secret.ts';
 
 const ID_DIGITS = 8;
 const SECRET_BYTES = 20;

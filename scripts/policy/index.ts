@@ -6,17 +6,21 @@
  *   readPolicy(text)     the same for YAML or JSON text, with line and column
  *   compilePolicy        what the module reads
  */
-export { checkPolicy, MAX_POLICY_BYTES, parsePolicy, type Finding, type ParsedPolicy } from './check/checkPolicy.ts';
-export { readPolicy, validPolicy, type LoadResult, type ValidPolicy } from './yaml/readPolicy.ts';
+export { checkPolicy, parsePolicy, type Finding, type ParsedPolicy } from './check/checkPolicy.ts';
+export { MAX_POLICY_BYTES } from './check/draft.ts';
 export {
   PolicyProblems,
   printProblem,
   printProblems,
   printWarnings,
+  readPolicy,
+  validPolicy,
+  type LoadResult,
   type Problem,
   type ProblemList,
-} from './problem.ts';
-export { printPath } from './problem.ts';
+  type ValidPolicy,
+} from './yaml/readPolicy.ts';
+export { printPath } from './secret.ts';
 
 export { compilePolicy, domainOf, isSameInAnyOrder, orderedConfig, orderedPolicy } from './compile/compile.ts';
 export {
@@ -45,5 +49,5 @@ export {
   type Route,
   type Subscription,
 } from './schema/policy.ts';
-export { parseUpstream } from './schema/request.ts';
+export { parseUpstream } from './schema/value.ts';
 export { consumerNameRule, encodedConsumer, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE } from './schema/value.ts';

@@ -1,5 +1,4 @@
-import type { Entry, List, Mapping, Node } from '../policy/yaml/document.ts';
-import { endOfLine, startOfLine } from '../policy/yaml/text.ts';
+import { type Entry, type List, type Mapping, type Node, endOfLine, startOfLine } from '../policy/yaml/document.ts';
 import { type BlockStyle, type Member, renderBlock, renderFlow } from './render.ts';
 
 /** A change of a string: at `offset`, `remove` characters give way to `insert`. */

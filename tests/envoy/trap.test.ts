@@ -4,7 +4,7 @@ import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { modulePath } from '../../scripts/build/module.ts';
-import { wasm } from '../../scripts/host/module.ts';
+import { wasm } from '../../scripts/host/abi.ts';
 import { waitFor } from '../../harness/mesh/wait.ts';
 import { available } from '../../harness/envoy/available.ts';
 import { testPolicy } from '../../harness/envoy/testPolicy.ts';

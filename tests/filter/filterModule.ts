@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { serializePairs } from '../../scripts/host/abi.ts';
+import { serializePairs, type WasmMemory, type WasmModule, wasm } from '../../scripts/host/abi.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
-import { type WasmMemory, type WasmModule, wasm } from '../../scripts/host/module.ts';
 
 export const FILTER_MODULE = new URL('../../build/filter-test.wasm', import.meta.url);
 

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { compileModule } from '../../scripts/build/compile.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { Random } from '../../harness/random.ts';
-import { type WasmMemory, type WasmModule, wasm } from '../../scripts/host/module.ts';
+import { type WasmMemory, type WasmModule, wasm } from '../../scripts/host/abi.ts';
 
 const STEPS = 20_000;
 const MOST_BYTES = 5000;

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { format, resolveConfig } from 'prettier';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { REASONS } from '../cases/reason.ts';
-import { type WasmMemory, wasm } from '../../scripts/host/module.ts';
+import { type WasmMemory, wasm } from '../../scripts/host/abi.ts';
 import { loadFilter } from './filterModule.ts';
 
 interface Row {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import binaryen from 'binaryen';
 import { BULK_BYTES, INSTRUCTIONS, counted } from '../../harness/count/counted.ts';
-import { wasm } from '../../scripts/host/module.ts';
+import { wasm } from '../../scripts/host/abi.ts';
 
 interface Counted {
   readonly [INSTRUCTIONS]: { value: bigint };

@@ -5,7 +5,7 @@ import { guest } from './guest.ts';
 import { Host } from '../../scripts/host/host.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 import { Timeline } from '../../scripts/host/process.ts';
-import type { WasmModule } from '../../scripts/host/module.ts';
+import type { WasmModule } from '../../scripts/host/abi.ts';
 
 const REQUEST: Pair[] = [
   [':authority', 'a.test'],

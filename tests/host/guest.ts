@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import binaryen from 'binaryen';
-import { type WasmModule, loadModule } from '../../scripts/host/module.ts';
+import { type WasmModule, loadModule } from '../../scripts/host/abi.ts';
 
 /** A guest written by hand: imports first, then functions; memory, malloc and the ABI's mark are there. */
 export function guest(imports: string, functions: string): WasmModule {

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BAD_CONFIGS, fullConfig } from './badConfigs.ts';
 import { KEY, keyOf, pluginConfig } from '../../harness/config.ts';
-import type { Plugin, Pair } from '../../scripts/host/stream.ts';
+import { type Plugin, Vm } from '../../scripts/host/vm.ts';
+import type { Pair } from '../../scripts/host/stream.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { Process } from '../../scripts/host/process.ts';
 import { Random } from '../../harness/random.ts';
-import { Vm } from '../../scripts/host/vm.ts';
 
 const module = loadModule(modulePath);
 const QUOTAS = [{ name: 'q', limit: 1_000_000, window: 'hour' }];

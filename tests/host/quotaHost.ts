@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { keyOf, pluginConfig, type Quota } from '../../harness/config.ts';
 import { type Generation, Host } from '../../scripts/host/host.ts';
-import { loadModule } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 

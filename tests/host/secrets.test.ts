@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { meterOf } from '../../harness/count/meter.ts';
 import { KEY, keyOf, pluginConfig } from '../../harness/config.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 

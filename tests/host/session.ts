@@ -3,7 +3,7 @@ import type { WireRequest } from '../cases/wire.ts';
 import { type HeaderMap, isUpgrade, type Pair } from '../../scripts/host/stream.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { decisionOf, type Exchange } from '../../scripts/host/openRequest.ts';
-import { loadModule } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { policyConfig } from './policyConfig.ts';
 import { requestPairs } from './requests.ts';

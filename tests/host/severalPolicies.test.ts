@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pluginConfig } from '../../harness/config.ts';
-import { loadModule } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { type Pair, Stream } from '../../scripts/host/stream.ts';
 import { Process } from '../../scripts/host/process.ts';

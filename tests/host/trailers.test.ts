@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KEY, pluginConfig } from '../../harness/config.ts';
 import { HeaderMap, Stream } from '../../scripts/host/stream.ts';
-import { loadModule } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { Process } from '../../scripts/host/process.ts';
 import { Vm } from '../../scripts/host/vm.ts';

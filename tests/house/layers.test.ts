@@ -40,7 +40,7 @@ const LAYERS: Record<string, readonly string[]> = {
     ...['waiting', 'policy', 'index'],
   ],
   scripts: [
-    ...['contract', 'policy/problem', 'policy/schema', 'policy/compile', 'policy/check', 'policy/yaml'],
+    ...['contract', 'policy/secret', 'policy/schema', 'policy/compile', 'policy/check', 'policy/yaml'],
     ...['policy', 'key', 'program', 'file', 'policyFile', 'host', 'oci', 'build', 'upstream'],
     ...['rateLimitService', 'envoy', 'istio', 'build/package', 'docker', 'diff', 'demo', 'index', 'cli', 'bin'],
     'setup',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { buildModule, compileModule } from '../../scripts/build/compile.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
-import { wasm } from '../../scripts/host/module.ts';
+import { wasm } from '../../scripts/host/abi.ts';
 
 let scratch = '';
 before(async () => {

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { availableComponents } from '../../harness/components/available.ts';
 import { documents, KubeError, type KubeObject } from '../../harness/mesh/kubeClient.ts';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { compilePolicy, readPolicy } from '../../scripts/policy/index.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { loadModule } from '../../scripts/host/module.ts';
+import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 
 const skip = existsSync(modulePath) ? false : 'build/tollgate.wasm is not built';

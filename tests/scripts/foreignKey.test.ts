@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { printProblem, readPolicy } from '../../scripts/policy/index.ts';
-import { censor } from '../../scripts/policy/problem.ts';
+import { censor } from '../../scripts/policy/secret.ts';
 import { tollgate } from './fakeIo.ts';
 
 /** Keys as other makers' systems give them out, and as people paste them into the wrong place. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import * as zlib from 'node:zlib';
 import fc from 'fast-check';
-import { base62, crc32, fromBase62 } from '../../scripts/contract/issuedKey.ts';
+import { base62, crc32, fromBase62 } from '../../scripts/policy/secret.ts';
 import { digestKey, inspectKey, keyOf, issueKey, unusableRule } from '../../scripts/key/key.ts';
 
 test('CRC-32 gives the known values', () => {

@@ -1,6 +1,5 @@
 import * as file from '../../scripts/file/openPolicy.ts';
-import { PolicyProblems } from '../../scripts/policy/problem.ts';
-import type { LoadResult } from '../../scripts/policy/yaml/readPolicy.ts';
+import { PolicyProblems, type LoadResult } from '../../scripts/policy/yaml/readPolicy.ts';
 
 /** A policy file as `openPolicy` opens it, with problems in the result. */
 export async function loadPolicy(name: string): Promise<LoadResult> {

@@ -1,9 +1,9 @@
+import { closestMatch } from 'leven';
 import type { z } from 'zod';
 import { policySchema, type Policy } from '../schema/policy.ts';
-import { censor, censorSegment, LEAK_RULE, leaksIn, type Path } from '../problem.ts';
+import { censor, censorSegment, isSafeName, quote, shownAt, type Path } from '../secret.ts';
+import { Draft, pathOfTwin, plainCopy, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
 import { checkConsumers, checkNames, holdingsIn, warnOfPlan, warnOfTimes, warnOfUnusedApis } from './consumers.ts';
-import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
-import { defaultRule, remarksOf } from './issues.ts';
 import { checkRouting, checkTargets } from './mesh.ts';
 import { checkQuotas, checkRateLimitService, warnOfSharedCounters, warnOfUnusedRateLimitService } from './quotas.ts';
 import { checkHeaders, checkPlaces, checkRoutes, warnOfPatterns } from './routes.ts';
@@ -154,136 +154,182 @@ function firstOf(value: unknown, most: number): unknown {
   );
 }
 
-/** Deepest nesting of a policy; a real one goes to 10. */
-export const MAX_DEPTH = 24;
-/** Longer than any name that means something: a Kubernetes label has 317 characters. */
-export const MAX_FIELD_CHARACTERS = 512;
-/** More than any gateway would take as a plugin config; refused before it is judged. */
-export const MAX_POLICY_BYTES = 4 * 1024 * 1024;
-/** Remarks about what is no plain value, until the rest is no longer looked at. */
-const MAX_REMARKS = 100;
+/** More names than this are counted, not listed. */
+const MAX_LISTED = 8;
+/** A field that differs from a known one by no more is a misspelling of it. */
+const MAX_TYPOS = 2;
+/** Fields of the policy that had another name before. */
+const RENAMED: Readonly<Record<string, string>> = { ledger: 'rateLimitService' };
 
-export const DEPTH_RULE = `must not nest deeper than ${MAX_DEPTH} levels`;
-export const FIELD_LENGTH_RULE = `must have field names of at most ${MAX_FIELD_CHARACTERS} characters`;
-export const PROTO_REMARK = { rule: 'must have no field of this name', found: '"__proto__"' } as const;
-const PLAIN_RULE =
-  'must be a plain value, as JSON has it: null, true or false, a number, a string, a list or a mapping';
-const SIZE_RULE = `must have at most ${MAX_POLICY_BYTES} characters, all names and values together`;
+type Issue = z.core.$ZodIssue;
 
-/** A value as JSON could hold it, and what could not be taken over. */
-interface PlainCopy {
-  readonly value: unknown;
-  readonly remarks: readonly Remark[];
-  /** False where copying ended early: what is there of the value says nothing. */
-  readonly isWhole: boolean;
+/** What zod found wrong with a value, in our words. One remark to a place: the first is the plainest. */
+export function remarksOf(issues: readonly Issue[], root: unknown): Remark[] {
+  const places = new Set<string>();
+  return explainAll(issues, [], root).filter(({ path, field }) => {
+    const place = JSON.stringify([path, field]);
+    return !places.has(place) && places.add(place);
+  });
 }
 
-/**
- * A copy of a value that is nothing but data: whatever traps, getters, cycles, holes or prototypes the value has are met here
- * once, and nowhere after. Mappings of the copy have no prototype, so that no name means anything to JavaScript.
- */
-function plainCopy(value: unknown): PlainCopy {
-  const copier = new Copier();
-  try {
-    return { value: copier.copy(value, [], 0), remarks: copier.remarks, isWhole: true };
-  } catch (error) {
-    if (!(error instanceof Stop)) throw error;
-    return { value: null, remarks: copier.remarks, isWhole: false };
+/** Of a mapping with unknown fields, nothing is said about the number of its fields. */
+function explainAll(issues: readonly Issue[], base: Path, root: unknown): Remark[] {
+  const place = (issue: Issue): string => JSON.stringify(issue.path);
+  const surprising = new Set(issues.filter((issue) => issue.code === 'unrecognized_keys').map(place));
+  return issues
+    .filter((issue) => issue.code !== 'custom' || !surprising.has(place(issue)))
+    .flatMap((issue) => explain(issue, base, root));
+}
+
+function explain(issue: Issue, base: Path, root: unknown): Remark[] {
+  const path = [...base, ...(issue.path as Path)];
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return unknownFields(issue.keys, path);
+    case 'invalid_key':
+      return explain(issue.issues[0]!, path, root).map(({ path, rule, severity }) => ({
+        path,
+        rule,
+        severity,
+        found: quote(String(path.at(-1))),
+      }));
+    case 'invalid_union':
+      return explainUnion(issue, path, root);
+    default:
+      return [remark(issue, path, root)];
   }
 }
 
-/** Nothing more is worth looking at. */
-class Stop extends Error {}
+function remark(issue: Issue, path: Path, root: unknown): Remark {
+  const severity = 'error';
+  const { value, missing, depth } = locate(root, path);
+  if (missing !== null)
+    return { path: path.slice(0, depth), rule: `must have the field "${missing}"`, severity, field: missing };
+  // A wrong kind of value says so before any rule about its content.
+  if (issue.code === 'invalid_type')
+    return { path, rule: typeRule(issue, value), severity, found: shownAt(value, path), showsValue: true };
+  const isPlain = typeof value !== 'object' || value === null;
+  const found = isPlain ? shownAt(value, path) : contentOf(value);
+  return { path, rule: issue.message, severity, found, showsValue: isPlain };
+}
 
-class Copier {
-  readonly remarks: Remark[] = [];
-  #characters = 0;
+/** Of a mapping its fields, of a list its length. */
+function contentOf(value: object): string {
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `${value.length}`;
+  const names = Object.keys(value);
+  if (names.length === 0) return 'an empty mapping';
+  return names.length <= MAX_LISTED && names.every(isSafeName) ? names.map(quote).join(', ') : `${names.length}`;
+}
 
-  copy(value: unknown, path: Path, depth: number): unknown {
-    this.#spend(1, path);
-    switch (typeof value) {
-      case 'string':
-        this.#spend(value.length, path);
-        if (leaksIn(value).length > 0) this.#remark(path, LEAK_RULE);
-        return value;
-      case 'boolean':
-      case 'number':
-        return value;
-      case 'undefined':
-        return null;
-      case 'object':
-        return value === null ? null : this.#attempt(value, path, depth);
-      default:
-        return this.#refuse(path, `a ${typeof value}`);
-    }
+/** Quotes are what people get wrong: text that reads as a number without them, and numbers inside them. */
+function typeRule({ message, expected }: Extract<Issue, { code: 'invalid_type' }>, value: unknown): string {
+  if (expected === 'number')
+    return typeof value === 'string' && /^[-+.\d]/.test(value) && !Number.isNaN(Number(value))
+      ? `${message}, without quotes`
+      : message;
+  if (message !== '') return message;
+  return isScalar(value) ? 'must be a string; put it in quotes' : 'must be a string';
+}
+
+function isScalar(value: unknown): boolean {
+  return value !== undefined && value !== null && typeof value !== 'object';
+}
+
+function unknownFields(fields: readonly string[], path: Path): Remark[] {
+  const known = fieldsAt(path);
+  const rule = `must have no other fields than ${known.join(', ')}`;
+  return fields.map((field) => {
+    const common = { path, severity: 'error', field } as const;
+    if (!isSafeName(field)) return { ...common, rule };
+    const hint = hintFor(field, known, path);
+    return hint === null
+      ? { ...common, rule, found: quote(field) }
+      : { ...common, rule: `unknown field "${field}"; ${hint}` };
+  });
+}
+
+function hintFor(field: string, known: readonly string[], path: Path): string | null {
+  if (path.length === 0 && Object.hasOwn(RENAMED, field)) return `it is called "${RENAMED[field]}" now`;
+  const short = Math.min(MAX_TYPOS, Math.floor(field.length / 3));
+  const meant =
+    known.find((name) => name.toLowerCase() === field.toLowerCase()) ??
+    closestMatch(field, known, { maxDistance: short });
+  return meant === undefined ? null : `did you mean "${meant}"?`;
+}
+
+/** A value that may be short or long is judged by the form it was given in. */
+function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path, root: unknown): Remark[] {
+  const form = issue.errors.find(
+    (issues) => !issues.some((inner) => inner.code === 'invalid_type' && inner.path.length === 0),
+  );
+  if (form !== undefined) return explainAll(form, path, root);
+  const { value } = locate(root, path);
+  const rule = isScalar(value) ? 'must be a string (put it in quotes) or a mapping' : 'must be a string or a mapping';
+  return [{ path, rule, severity: 'error', found: shownAt(value, path), showsValue: true }];
+}
+
+/** Messages of a schema that says nothing of its own. */
+export function defaultRule(issue: z.core.$ZodRawIssue): string {
+  if (issue.code === 'invalid_value')
+    return `must be ${alternatives((issue.values as unknown[]).map((value) => `"${String(value)}"`))}`;
+  if (issue.code !== 'invalid_type') return `must be valid (${issue.code})`;
+  switch (issue.expected) {
+    case 'object':
+    case 'record':
+      return 'must be a mapping';
+    case 'array':
+      return 'must be a list';
+    // Which of the two it is depends on the value.
+    case 'string':
+      return '';
+    default:
+      return `must be a ${issue.expected}`;
   }
+}
 
-  /** A proxy may throw at every touch. */
-  #attempt(value: object, path: Path, depth: number): unknown {
-    try {
-      return this.#collection(value, path, depth);
-    } catch (error) {
-      if (error instanceof Stop) throw error;
-      return this.#refuse(path, 'an object that cannot be read');
-    }
-  }
+function alternatives(values: readonly string[]): string {
+  return values.length < 2 ? values.join('') : `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+}
 
-  #collection(value: object, path: Path, depth: number): unknown {
-    if (depth === MAX_DEPTH) return this.#stop(path, DEPTH_RULE);
-    if (Array.isArray(value)) return this.#list(value, path, depth);
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
-      return this.#refuse(path, 'an object of a class');
-    return this.#mapping(value, path, depth);
+/** Where a path leads; the name of the field that is not there, and how deep the path holds. */
+function locate(root: unknown, path: Path): { value: unknown; missing: string | null; depth: number } {
+  let value = root;
+  for (const [depth, segment] of path.entries()) {
+    if (typeof value !== 'object' || value === null) break;
+    if (!Object.hasOwn(value, segment)) return { value, missing: String(segment), depth };
+    value = (value as Record<string | number, unknown>)[segment];
   }
+  return { value, missing: null, depth: path.length };
+}
 
-  #list(value: readonly unknown[], path: Path, depth: number): unknown[] {
-    const { length } = value;
-    this.#spend(length, path);
-    return Array.from({ length }, (_, index) => this.#member(value, index, [...path, index], depth) ?? null);
-  }
+/** Names of the fields that the mapping at a path may have; none where it takes any name. */
+function fieldsAt(path: Path): string[] {
+  let schemas: z.core.$ZodType[] = [policySchema];
+  for (const segment of path) schemas = schemas.flatMap(inside).flatMap((schema) => memberOf(schema, segment));
+  return schemas.flatMap(inside).flatMap((schema) => Object.keys((schema as z.ZodObject)._zod.def.shape ?? {}));
+}
 
-  #mapping(value: object, path: Path, depth: number): unknown {
-    const copy: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-    for (const name of Object.keys(value)) {
-      this.#spend(name.length, path);
-      if (name.length > MAX_FIELD_CHARACTERS) return this.#stop(path, FIELD_LENGTH_RULE);
-      if (leaksIn(name).length > 0) this.#remark(path, LEAK_RULE);
-      if (name === '__proto__') {
-        this.#remark(path, PROTO_REMARK.rule, PROTO_REMARK.found);
-        continue;
-      }
-      const member = this.#member(value, name, [...path, name], depth);
-      if (member !== undefined) copy[name] = member;
-    }
-    return copy;
+/** The schemas inside those that only add something: a default, a transformation, a choice. */
+function inside(schema: z.core.$ZodType): z.core.$ZodType[] {
+  const def = (schema as z.core.$ZodTypes)._zod.def;
+  switch (def.type) {
+    case 'optional':
+    case 'nullable':
+    case 'default':
+      return inside(def.innerType);
+    case 'pipe':
+      return inside(def.in);
+    case 'union':
+      return def.options.flatMap(inside);
+    default:
+      return [schema];
   }
+}
 
-  /** What stands under a name or an index; undefined as in JSON: nothing. A getter is not asked. */
-  #member(value: object, name: string | number, path: Path, depth: number): unknown {
-    const descriptor = Object.getOwnPropertyDescriptor(value, name);
-    if (descriptor !== undefined && !('value' in descriptor)) return this.#refuse(path, 'a getter');
-    const member: unknown = descriptor?.value;
-    return member === undefined ? undefined : this.copy(member, path, depth + 1);
-  }
-
-  #spend(characters: number, path: Path): void {
-    this.#characters += characters;
-    if (this.#characters > MAX_POLICY_BYTES) this.#stop(path.slice(0, 1), SIZE_RULE);
-  }
-
-  #refuse(path: Path, found: string): null {
-    this.#remark(path, PLAIN_RULE, found);
-    return null;
-  }
-
-  #remark(path: Path, rule: string, found?: string): void {
-    this.remarks.push({ path, rule, severity: 'error', ...(found !== undefined && { found }) });
-    if (this.remarks.length >= MAX_REMARKS) throw new Stop();
-  }
-
-  #stop(path: Path, rule: string): never {
-    this.remarks.push({ path, rule, severity: 'error' });
-    throw new Stop();
-  }
+function memberOf(schema: z.core.$ZodType, segment: string | number): z.core.$ZodType[] {
+  const def = (schema as z.core.$ZodTypes)._zod.def;
+  if (def.type === 'array') return [def.element];
+  if (def.type === 'record') return [def.valueType];
+  const member = def.type === 'object' && Object.hasOwn(def.shape, segment) ? def.shape[segment] : undefined;
+  return member === undefined ? [] : [member];
 }

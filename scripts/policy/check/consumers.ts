@@ -1,7 +1,7 @@
 import { DEFAULT_ROUTE } from '../../contract/table.ts';
 import { Holdings, type Grantee } from '../compile/holding.ts';
 import { epochSeconds } from '../schema/value.ts';
-import { quote } from '../problem.ts';
+import { quote } from '../secret.ts';
 import {
   Names,
   type ConsumerDraft,

@@ -1,6 +1,5 @@
-import { durationMs } from '../schema/value.ts';
-import { RETRY_STATUSES } from '../schema/mesh.ts';
-import { printPath } from '../problem.ts';
+import { durationMs, RETRY_STATUSES } from '../schema/mesh.ts';
+import { printPath } from '../secret.ts';
 import type { DestinationDraft, Place, PolicyDraft, Report, TargetDraft, UpstreamDraft } from './draft.ts';
 
 /** What the fields for Istio say together: targets given once, upstreams that the mesh can reach, weights that add up. */

@@ -2,7 +2,7 @@ import { MAX_BUCKET_RATE_PER_SECOND, MAX_BURST, MAX_MESH_QUOTAS, MAX_REFILL_DAYS
 import { limitOf, type Holding, type Holdings } from '../compile/holding.ts';
 import type { Window } from '../../contract/pluginConfig.ts';
 import { BUCKET_SECONDS, MAX_MESH_LIMIT } from '../schema/policy.ts';
-import { quote } from '../problem.ts';
+import { quote } from '../secret.ts';
 import { granteeIn, holdingsIn } from './consumers.ts';
 import type { ConsumerDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';
 

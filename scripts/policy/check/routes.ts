@@ -1,6 +1,6 @@
 import { MAX_MOUNTS, MAX_PATH_BYTES, MAX_ROUTES } from '../../contract/table.ts';
-import { bare, covers, looksLikePattern, looksLikeTemplate, spelling } from '../schema/request.ts';
-import { printPath } from '../problem.ts';
+import { bare, covers, looksLikePattern, looksLikeTemplate, spelling } from '../schema/value.ts';
+import { printPath } from '../secret.ts';
 import { offeredPlans } from './consumers.ts';
 import { Names, type ConditionDraft, type Place, type PolicyDraft, type Report, type RouteDraft } from './draft.ts';
 

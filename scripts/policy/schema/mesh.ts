@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
-import { duration, filled, listed, wholeFrom } from './value.ts';
-import { upstreamUrl } from './request.ts';
+import { filled, listed, wholeFrom, upstreamUrl } from './value.ts';
 
 const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
@@ -158,6 +157,22 @@ const weighted = z.strictObject({
   ...destinationFields,
   weight: wholeFrom(0, 1_000_000, 'Share of the requests, relative to the sum of all weights.'),
 });
+
+const DURATION_RULE = 'must be a time such as 500ms, 5s or 1m: a whole number above 0 and its unit (ms, s, m, h)';
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+export function duration(description: string) {
+  return z
+    .string()
+    .regex(/^[1-9][0-9]{0,4}(?:ms|s|m|h)$/, { error: DURATION_RULE })
+    .meta({ description, examples: ['5s'] });
+}
+
+/** Milliseconds of a duration, or null for what is none. */
+export function durationMs(text: string): number | null {
+  const match = /^(\d+)(ms|s|m|h)$/.exec(text);
+  return match === null ? null : Number(match[1]) * UNIT_MS[match[2]!]!;
+}
 
 const retries = z.strictObject({
   attempts: wholeFrom(0, 100, 'How often a failed request is sent again; 0: never.'),

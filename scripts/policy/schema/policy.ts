@@ -16,9 +16,15 @@ import {
   TIMEOUT_MILLISECONDS,
   WINDOWS,
 } from '../../contract/table.ts';
-import { consumerName, durationMs, filled, label, listed, name, named, time, wholeFrom } from './value.ts';
-import { targets, upstream } from './mesh.ts';
 import {
+  consumerName,
+  filled,
+  label,
+  listed,
+  name,
+  named,
+  time,
+  wholeFrom,
   changeableHeader,
   headerName,
   headerValue,
@@ -29,7 +35,8 @@ import {
   pathPrefix,
   realm,
   token,
-} from './request.ts';
+} from './value.ts';
+import { durationMs, targets, upstream } from './mesh.ts';
 
 /** Lengths of the windows in which a bucket may fill; weeks and months are for counting only. */
 export const BUCKET_SECONDS: Readonly<Partial<Record<Window, number>>> = {
