@@ -25,12 +25,12 @@ const BEARER_REALM = literal('Bearer realm="');
 const API_KEY_REALM = literal('ApiKey realm="');
 const QUOTE = literal('"');
 const RETRY_AFTER = literal("retry-after");
-/** Seconds to wait when nobody knows how long it will take. */
+/** Seconds until a retry when the time is not known. */
 const SOON = literal("1");
 export const RATELIMIT = literal("ratelimit");
 export const RATELIMIT_POLICY = literal("ratelimit-policy");
 
-/** Body of a refusal: an RFC 9457 problem. All strings come from the reason's row or are names, so none needs escaping. */
+/** Body of a refusal: an RFC 9457 problem. All strings are constants of the reason or names, so none needs escaping. */
 export function problemBody(tables: Tables | null): View {
   const reason = decision.reason;
   begin(512);
@@ -52,7 +52,7 @@ export function problemBody(tables: Tables | null): View {
   return end();
 }
 
-/** Headers of a refusal, serialised for the host. `grpc` leaves the content type to the host. */
+/** Headers of a refusal, serialised for the host. With `grpc` the host sets the content type. */
 export function replyPairs(tables: Tables | null, grpc: bool): View {
   beginPairs();
   if (!grpc) addPair(CONTENT_TYPE, PROBLEM_JSON);
@@ -72,7 +72,7 @@ export function replyPairs(tables: Tables | null, grpc: bool): View {
   return endPairs();
 }
 
-/** The challenge that RFC 9110 wants with a 401, in the scheme that the policy names first. */
+/** The challenge that RFC 9110 requires with a 401, for the policy's first key source. */
 function challenge(tables: Tables): View {
   const first = tables.keySources.at(0);
   const bearer = first.kind == KeySourceKind.Authorization && equalsLower(first.name, BEARER);
@@ -88,7 +88,7 @@ function realmOf(tables: Tables): View {
   return decision.api == NONE ? tables.policy : tables.apis.at(decision.api).name;
 }
 
-/** Header pairs serialised for the host, in the form that `filter/request/headers` reads. */
+/** Header pairs to serialise for the host, in the format that `filter/request/headers` reads. */
 const MAX_PAIRS = 16;
 const PAIRS: usize = memory.data(MAX_PAIRS * 16, 8);
 
@@ -138,7 +138,7 @@ const LIMIT = literal(";q=");
 const WINDOW = literal(";w=");
 const REMAINING = literal(";r=");
 const RESET = literal(";t=");
-/** Integers of structured fields have at most 15 digits (RFC 8941, 3.3.1); a limit may have 16. */
+/** Integers in structured fields have at most 15 digits (RFC 8941, 3.3.1); a limit may have 16. */
 const MAX_INTEGER: i64 = 999_999_999_999_999;
 
 /**
@@ -150,7 +150,7 @@ export function rateLimitPolicy(tables: Tables, plan: Plan, kept: usize): View {
   return plan.policyText;
 }
 
-/** Only a new month, or a subscription with limits of its own, needs another value. */
+/** The cached value is rarely out of date: a month of another length, or a subscription with limit overrides. */
 function isCurrent(tables: Tables, plan: Plan, kept: usize): bool {
   for (let i = 0; i < plan.quotaCount; i++) {
     const quota = tables.quotas.at(plan.firstQuota + i);
@@ -177,10 +177,10 @@ function renew(tables: Tables, plan: Plan, kept: usize): void {
   plan.policyText = view(pointerOf(plan.policyText), lengthOf(text));
 }
 
-/** Bytes that a quota takes at most in the value, besides its name: `, "";q=999999999999999;w=4294967295`. */
+/** The most bytes of a quota in the value, without its name: `, "";q=999999999999999;w=4294967295`. */
 const MAX_ITEM_BYTES = 35;
 
-/** Makes room for the values of all plans. */
+/** Allocates room for the values of all plans. */
 export function keepPolicyTexts(tables: Tables): void {
   for (let i = 0; i < tables.plans.count; i++) {
     const plan = tables.plans.at(i);
@@ -191,7 +191,7 @@ export function keepPolicyTexts(tables: Tables): void {
   }
 }
 
-/** Names only quotas whose standing is known; empty when there is none. */
+/** The `ratelimit` value, with only the quotas whose remainder is known; empty when there is none. */
 export function rateLimit(tables: Tables, plan: Plan, kept: usize): View {
   begin();
   let some = false;
@@ -236,7 +236,7 @@ const LOG_CONSUMER = literal(" consumer=");
 const LOG_KEY = literal(" key=");
 const LOG_PLAN = literal(" plan=");
 
-/** What access logs show of the decision: names and public ids only, so nothing in it is secret or needs quoting. */
+/** What access logs show of the decision: only names and public ids, so nothing is secret and nothing needs quoting. */
 export function logText(tables: Tables | null): View {
   begin(256);
   writeView(LOG_REASON);

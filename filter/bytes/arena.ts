@@ -2,8 +2,8 @@ import { View, lengthOf, pointerOf, slice, view } from "./view";
 
 /**
  * Scratch memory of one callback: bytes that the host returns, and strings built for it. Allocation bumps a pointer;
- * `resetArena` at the start of a callback frees everything at once. What does not fit gets a block of its own from the
- * heap, freed by the same reset.
+ * `resetArena` at the start of a callback frees everything at once. What does not fit gets its own block from the heap, which the
+ * same reset frees.
  */
 const ARENA_BYTES: usize = 64 * 1024;
 
@@ -36,22 +36,22 @@ export function resetArena(): void {
 }
 
 /**
- * A block for a large value that is soon gone again, such as a plugin config: at the memory's end, so that what is made of
- * the value lies below.
+ * A block for a large, short-lived value such as a plugin config: at the end of memory, so that what is built from the value lies
+ * below it and no hole stays when it is freed.
  */
 function allocateHigh(bytes: usize): usize {
-  // The heap of the module has this function; the one that unit tests run on does not.
+  // The module's own heap has this function; the heap that unit tests run on does not.
   // @ts-ignore: builtin
   return isDefined(__alloc_high) ? __alloc_high(bytes) : heap.alloc(bytes);
 }
 
 const MAX_DIGITS: usize = 20;
-/** Digits of a number, made from the last. */
+/** Digits of a number, written from the last to the first. */
 const DIGITS: usize = memory.data(20, 4);
 
 /**
- * Appends bytes to a string in the arena. One text at a time: `begin`, then writes, then `end`, which gives the text.
- * The buffer doubles when full, so no length has to be known before.
+ * Builds a string in the arena, one at a time: `begin`, then writes, then `end`, which returns it. The buffer doubles when full, so
+ * the length need not be known in advance.
  */
 let start: usize = 0;
 let length: i32 = 0;
@@ -105,14 +105,14 @@ export function writeNumber(value: i64): void {
   writeView(view(at, <i32>(DIGITS + MAX_DIGITS - at)));
 }
 
-/** Of a name in a message; it may be anything. */
+/** How much of a name a message shows; the name comes from outside and may be long. */
 const MAX_SHOWN_BYTES = 64;
 const PERCENT: u8 = 0x25;
 const QUOTE: u8 = 0x22;
 
 /**
- * Appends `pattern` to the text that is being written, with up to four values put in: `%d` a number, `%s` a string, `%q` a name
- * between quotes, of which only the beginning is shown.
+ * Appends `pattern` to the string that is being built, with up to four values inserted: `%d` a number, `%s` a string, `%q` a quoted
+ * name, shortened if it is long.
  */
 export function writeFormat(pattern: View, a: u64 = 0, b: u64 = 0, c: u64 = 0, d: u64 = 0): void {
   let value = 0;
@@ -138,7 +138,7 @@ function writeValue(kind: u8, value: u64): void {
   }
 }
 
-/** The beginning of a name, with a sign that it goes on. */
+/** A name, cut off with an ellipsis if it is long. */
 export function writeShown(name: View): void {
   writeView(slice(name, 0, min(lengthOf(name), MAX_SHOWN_BYTES)));
   if (lengthOf(name) <= MAX_SHOWN_BYTES) return;

@@ -2,7 +2,7 @@ import { Name, View, lengthOf, pointerOf, view } from "./view";
 
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/** Strings that live as long as one set of tables: copied in one by one, freed together. Pointers never move. */
+/** Memory for strings and records that live as long as one set of tables and are freed together. Nothing in it moves. */
 export class Region {
   private chunk: usize = 0;
   private next: usize = 0;
@@ -32,7 +32,7 @@ export class Region {
     return pointer;
   }
 
-  /** Makes room for strings of `bytes` bytes in all. */
+  /** Makes room for `bytes` bytes in total. */
   reserve(bytes: usize): void {
     if (bytes > this.end - this.next) this.addChunk(bytes);
   }
@@ -60,10 +60,10 @@ export class Region {
   }
 }
 
-/** An index that points nowhere. */
+/** The absent index. */
 export const NONE: i32 = -1;
 
-/** What rows of every kind have in common; it knows its records by their size alone, so that its code is there once. */
+/** What all `Rows` have in common. It knows only the size of its records, so its code is compiled once, not per record type. */
 class Storage {
   protected base: usize = 0;
   private capacity: i32 = 0;
@@ -71,12 +71,12 @@ class Storage {
 
   constructor(private readonly recordBytes: usize) {}
 
-  /** Makes room for `count` records in all, so that adding them moves nothing. */
+  /** Makes room for `count` records in total, so that adding them moves nothing. */
   reserve(count: i32): void {
     if (count > this.capacity) this.resize(count);
   }
 
-  /** Gives back the unused end once nothing more is added. */
+  /** Frees unused capacity; to be called once nothing more is added. */
   shrink(): void {
     if (this.count == this.capacity) return;
     if (this.count == 0) this.free();
@@ -90,7 +90,7 @@ class Storage {
     this.count = 0;
   }
 
-  /** Address of a new record of zero bytes at the end. */
+  /** Address of a new, zeroed record at the end. */
   protected append(): usize {
     if (this.count == this.capacity) this.resize(max(4, this.capacity * 2));
     const record = this.base + <usize>this.count * this.recordBytes;
@@ -107,8 +107,8 @@ class Storage {
 }
 
 /**
- * A growable array of plain records, laid one after the other. `T` is an @unmanaged class; `at` returns a pointer to the
- * record in place, valid until the next `add`.
+ * A growable array of contiguous records. `T` is an @unmanaged class; `at` returns a pointer to the record in place, valid until
+ * the next `add`.
  */
 export class Rows<T> extends Storage {
   constructor() {
@@ -129,12 +129,12 @@ export class Rows<T> extends Storage {
 }
 
 /**
- * Numbers of records by a hash of what they are found by: open addressing, at most two thirds full.
+ * A hash index: record numbers by the hash of the records' key. Open addressing, at most two thirds full.
  *
  *   a slot:  tag (the hash's last bits) │ number + 1; all zero is free
  *
- * Slots of other records show by their tags, so that a search reads a record only when it is, but for rare chance, the right
- * one. Sixteen slots share a cache line, and a chain seldom leaves it.
+ * The tags rule out nearly all slots of other records, so a search rarely reads a wrong record. Sixteen slots share a cache line,
+ * and a probe sequence seldom leaves it.
  */
 export class Slots {
   private base: usize = 0;
@@ -154,7 +154,7 @@ export class Slots {
     memory.fill(this.base, 0, <usize>this.size * 4);
   }
 
-  /** The first record that may have this hash, or NONE; `next` gives the others. */
+  /** The number of the first record that may have this hash, or NONE; `next` returns the others. */
   first(hash: u32): i32 {
     if (this.size == 0) return NONE;
     this.cursor = this.home(hash);
@@ -201,7 +201,7 @@ export class Slots {
     if (++this.cursor == this.size) this.cursor = 0;
   }
 
-  /** The hash's first bits, spread over a size that is no power of two. */
+  /** The hash's first bits, scaled to the size, which need not be a power of two. */
   // @ts-ignore: decorator
   @inline
   private home(hash: u32): u32 {

@@ -1,6 +1,6 @@
 /**
- * SHA-256 (FIPS 180-4) of one run of bytes. Message schedule, padding and state live in static memory: nothing is
- * allocated, and only one hash is computed at a time.
+ * SHA-256 (FIPS 180-4) of a byte string. Message schedule, padding and state are in static memory, so nothing is allocated, and
+ * only one hash is computed at a time.
  */
 const K: usize = memory.data<u32>([
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
@@ -61,7 +61,7 @@ function compress(block: usize): void {
   let g = load<u32>(STATE, 24);
   let h = load<u32>(STATE, 28);
   let t: u32;
-  // Eight rounds at a time: after eight, the names a to h are back where they were, and nothing has to be moved.
+  // Eight rounds at a time: after eight, the variables a to h are back in their places, so none has to be moved.
   for (let i = 0; i < 256; i += 32) {
     const k = K + i;
     const w = SCHEDULE + i;

@@ -1,7 +1,6 @@
 /**
- * A run of bytes that somebody else owns: pointer in the low 32 bits, length in the high 32.
- * Plain u64, so that passing one around allocates nothing. `ABSENT` is no bytes at all; a pointer with length 0 is an
- * empty value.
+ * Bytes that are owned elsewhere: the pointer in the low 32 bits, the length in the high 32. A plain u64, so that passing one
+ * around allocates nothing. `ABSENT` means no value; a pointer with length 0 is an empty value.
  */
 export type View = u64;
 
@@ -44,7 +43,7 @@ export function equals(a: View, b: View): bool {
   return length == lengthOf(b) && sameBytes(pointerOf(a), pointerOf(b), length);
 }
 
-/** Eight bytes at a time; the last eight may overlap those before. */
+/** Compares eight bytes at a time; the last eight may overlap those before. */
 function sameBytes(a: usize, b: usize, length: i32): bool {
   if (length < 8) {
     for (let i = 0; i < length; i++) {
@@ -78,7 +77,7 @@ export function indexOf(v: View, byte: u8, from: i32 = 0): i32 {
   const base = pointerOf(v);
   const length = lengthOf(v);
   let i = from;
-  // Eight bytes at a time: the lowest byte that is zero after the xor is the first that is equal.
+  // Eight bytes at a time: the lowest byte that is zero after the xor is the first match.
   const pattern = <u64>byte * ONES;
   for (; i + 8 <= length; i += 8) {
     const differences = load<u64>(base + i) ^ pattern;
@@ -122,7 +121,7 @@ export function isSpace(byte: u8): bool {
   return byte == 0x20 || byte == 0x09;
 }
 
-/** Copies the UTF-8 bytes of a constant to memory that is never freed; for globals only. */
+/** The UTF-8 bytes of a constant, in memory that is never freed; for globals only. */
 export function literal(text: string): View {
   const length = <i32>String.UTF8.byteLength(text);
   const pointer = heap.alloc(max(length, 1));
@@ -131,7 +130,7 @@ export function literal(text: string): View {
 }
 
 /**
- * A name of at most 255 bytes by one pointer, for records that there are many of.
+ * A name of at most 255 bytes as one pointer, which halves its size in records of which there are many.
  *
  *   length (1) │ bytes
  */
@@ -142,8 +141,8 @@ export function viewOf(name: Name): View {
 }
 
 /**
- * The text between quotes at `v` as a name, without a copy: its length goes over the opening quote, which nobody reads
- * again. 0 for ABSENT.
+ * The string between quotes at `v` as a name, without a copy: its length overwrites the opening quote, which is not read again. 0
+ * for ABSENT.
  */
 export function nameInPlace(v: View): Name {
   if (v == ABSENT) return 0;
@@ -159,7 +158,7 @@ export function hexDigit(byte: u8): i32 {
   return letter < 6 ? <i32>letter + 10 : -1;
 }
 
-/** A hash of FNV-1a with its bits mixed once more, as `Slots` takes it. */
+/** Mixes the bits of an FNV-1a hash once more, because `Slots` uses the first bits and the last. */
 export function spread(hash: u32): u32 {
   return (hash * 0x9e3779b1) ^ (hash >> 15);
 }

@@ -26,7 +26,7 @@ import {
 import * as Request from "../request/request";
 import { begin, end, writeByte, writeView } from "../bytes/arena";
 
-/** Room for a signed token; a longer value is refused without being hashed. */
+/** Enough for a signed token; a longer value is refused without being hashed. */
 const MAX_KEY_BYTES = 4096;
 
 const COOKIE = literal("cookie");
@@ -38,14 +38,14 @@ export const enum Finding {
   Malformed,
 }
 
-/** The key that was found; meaningful for `Finding.Found`. */
+/** The key that was found; meaningful only after `Finding.Found`. */
 export let foundKey: View = ABSENT;
-/** Bit `i` is set when key source `i` held a value: the places to strip. */
+/** Bit `i` is set when key source `i` held a value, which must not reach the upstream. */
 export let foundSources: u32 = 0;
 
-/** Bit `i` is set when key source `i` is a header that also came under another spelling. */
+/** Bit `i` is set when key source `i` is a header that was also sent in another spelling. */
 export let otherSpellings: u32 = 0;
-/** Credentials in `Authorization`, whatever their scheme; counted where a source names one. */
+/** Number of credentials in `Authorization`, of whatever scheme; set only when a key source is an `Authorization` scheme. */
 export let credentialCount: i32 = 0;
 
 let ambiguous: bool = false;
@@ -131,7 +131,7 @@ function isWellFormed(key: View): bool {
   if (length > MAX_KEY_BYTES) return false;
   const stop = pointerOf(key) + length;
   let at = pointerOf(key);
-  // Eight bytes at a time: what is too small borrows, what is too large carries, into the byte's first bit.
+  // Eight bytes at a time: subtracting 0x21 sets the top bit of a byte below it, and adding 1 sets that of 0x7f.
   for (; at + 8 <= stop; at += 8) {
     const bytes = load<u64>(at);
     if ((bytes | (bytes - 0x21 * ONES) | (bytes + ONES)) & (ONES << 7)) return false;
@@ -142,7 +142,7 @@ function isWellFormed(key: View): bool {
   return true;
 }
 
-/** Adds edits that remove the key from every header and cookie that held one. The query is handled with the path. */
+/** Adds edits that remove the key from every header and cookie that held one. The query is edited with the path. */
 export function stripHeaders(tables: Tables): void {
   let cookies = false;
   let authorization = false;
@@ -191,7 +191,7 @@ function isOfPolicy(tables: Tables, credentials: View): bool {
   return false;
 }
 
-/** False for nothing but commas and spaces. */
+/** False when the list has only commas and spaces. */
 function hasCredentials(list: View): bool {
   for (let i = 0, n = lengthOf(list); i < n; i++) {
     if (isTokenByte(byteAt(list, i))) return true;
@@ -199,7 +199,7 @@ function hasCredentials(list: View): bool {
   return false;
 }
 
-/** The other cookies, in one header. */
+/** Keeps the other cookies, in one header. */
 function stripCookies(tables: Tables): void {
   begin();
   let some = false;
@@ -219,7 +219,7 @@ function stripCookies(tables: Tables): void {
   else dropHeader(COOKIE);
 }
 
-/** The query without the parameters that hold keys; the others stay byte for byte. */
+/** The query without the parameters that hold keys; the others are unchanged byte for byte. */
 export function strippedQuery(tables: Tables): View {
   const query = Request.query;
   if (!hasQuerySource(tables)) return query;

@@ -14,16 +14,16 @@ import {
   view,
 } from "../bytes/view";
 
-/** `Authorization` may hold the credentials of several schemes, on lines of their own or joined with commas. */
+/** `Authorization` may hold credentials of several schemes, on separate lines or joined with commas. */
 export const AUTHORIZATION = literal("authorization");
 
-/** More than anybody sends: the longest lists are the parameters of one Digest or signature. */
+/** More than clients send: the longest lists are the comma-separated parameters of one Digest or signature. */
 export const MAX_CREDENTIALS = 64;
 
 /**
- * `Bearer KEY`: the scheme in any case, spaces, the key. Returns what follows the scheme's name, or an empty view when nothing
- * does; ABSENT for credentials of another scheme, which are not ours. Some servers read other characters as spaces, so only a
- * longer name makes it another scheme.
+ * Reads `Bearer KEY`: the scheme in any case, spaces, the key. Returns what follows the scheme's name, which may be empty; ABSENT
+ * for credentials of another scheme. Some servers treat other characters as spaces, so any character that cannot be part of a
+ * scheme's name ends it.
  */
 export function credentialsOf(credentials: View, scheme: View): View {
   const total = lengthOf(credentials);
@@ -35,10 +35,10 @@ export function credentialsOf(credentials: View, scheme: View): View {
   return trim(slice(credentials, after, total));
 }
 
-/** `name=value` pairs of a query (`&`) or a cookie header (`;`), one after the other. */
+/** The `name=value` pair of a query (`&`) or cookie header (`;`) that `nextPair` read. */
 export let pairName: View = ABSENT;
 export let pairValue: View = ABSENT;
-/** The whole pair as it stands, without its separator. */
+/** The whole pair as it is written, without its separator. */
 export let pair: View = ABSENT;
 
 /** Reads the pair at `from`; returns where the next one begins, or -1 when there is none at `from`. */
@@ -54,7 +54,7 @@ export function nextPair(list: View, from: i32, separator: u8): i32 {
   return end + 1;
 }
 
-/** A query component with its escapes decoded (`+` stays: keys hold no spaces); a broken escape stays as it is. */
+/** A query component with its escapes decoded. `+` stays, because keys have no spaces; so does an invalid escape. */
 export function decodeComponent(text: View): View {
   if (indexOf(text, 0x25) < 0) return text;
   const length = lengthOf(text);

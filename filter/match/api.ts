@@ -5,27 +5,27 @@ import { Cover, Node, Trie, coveredLength, endCover, follow, reached, skipParame
 /** One host and path prefix under which an API is found. */
 @unmanaged
 export class Mount {
-  /** A host's name; the end of one, from a dot on (`.example.com`); ABSENT for any host. */
+  /** A host name; a suffix that begins with a dot (`.example.com`); or ABSENT for any host. */
   host: View;
   path: View;
   api: i32;
-  /** The next mount of the same host and path, if an author has it twice. */
+  /** The next mount with the same host and path, if the policy repeats one. */
   next: i32;
 }
 
-/** A host that mounts name. */
+/** A host, or host suffix, that some mount has. */
 @unmanaged
 export class Host {
   name: View;
-  /** The next wider host that covers all that this one does: the longest of those, and at last any host. */
+  /** The most specific of the hosts that cover this one; at the end of the chain, any host. */
   wider: Host | null;
-  /** Where its paths begin. */
+  /** The root of its paths in the trie. */
   root: Node;
 }
 
 const DOT: u8 = 0x2e;
 
-/** Where the APIs of a policy are found: hosts by name, from the most specific to the widest, and a trie of paths below each. */
+/** Where the APIs of a policy are found: hosts by name, from the most specific to the widest, each with a trie of paths. */
 export class Mounts {
   readonly rows: Rows<Mount> = new Rows<Mount>();
   readonly trie: Trie = new Trie();
@@ -34,7 +34,7 @@ export class Mounts {
   private hostCount: i32 = 0;
   private readonly names: Slots = new Slots();
   private anyHost: Host | null = null;
-  /** Hash of the whole name that was last looked at. */
+  /** Hash of the whole name that `widerThan` looked at last. */
   private hash: u32 = 0;
 
   add(host: View, path: View, api: i32): void {
@@ -45,7 +45,7 @@ export class Mounts {
     mount.next = NONE;
   }
 
-  /** To be called once all mounts are known, and before anything is looked for. */
+  /** To be called once all mounts are added, before the first lookup. */
   build(): void {
     const count = this.rows.count;
     this.room.reserve(<usize>count * offsetof<Host>());
@@ -59,7 +59,7 @@ export class Mounts {
     }
   }
 
-  /** The most specific host that covers `name`, or null. Others that do are wider than it. */
+  /** The most specific host that covers `name`, or null. Its `wider` chain has all others that do. */
   hostOf(name: View): Host | null {
     if (this.hostCount == 1) return covers(this.hostAt(0).name, name) ? this.hostAt(0) : null;
     const wider = this.widerThan(name);
@@ -67,7 +67,7 @@ export class Mounts {
     return exact == null ? wider : exact;
   }
 
-  /** True for a mount that counts before another one of the same host. */
+  /** True when mount `a` takes precedence over mount `b` of the same host: the longer path, then the earlier one. */
   isBefore(a: i32, b: i32): bool {
     const difference = lengthOf(this.rows.at(a).path) - lengthOf(this.rows.at(b).path);
     return difference == 0 ? a < b : difference > 0;
@@ -94,7 +94,7 @@ export class Mounts {
     before.next = number;
   }
 
-  /** The host of this name; made if there is none. */
+  /** The host with this name, created if there is none. */
   private open(name: View): Host {
     this.widerThan(name);
     const known = name == ABSENT ? this.anyHost : this.find(name);
@@ -115,7 +115,7 @@ export class Mounts {
     return changetype<Host>(this.base + <usize>number * offsetof<Host>());
   }
 
-  /** The host of the longest end of the name, from a dot behind its first byte; or any host. Leaves the name's hash: FNV-1a. */
+  /** The host with the longest proper suffix of the name that begins with a dot, or any host. Sets `hash` (FNV-1a) for `find`. */
   private widerThan(name: View): Host | null {
     let found = this.anyHost;
     let hash: u32 = 0x811c9dc5;
@@ -132,7 +132,7 @@ export class Mounts {
     return found;
   }
 
-  /** The host of this name, of which `hash` is the hash. */
+  /** The host with exactly this name, whose hash is in `hash`; or null. */
   private find(name: View): Host | null {
     for (let number = this.names.first(this.hash); number != NONE; number = this.names.next()) {
       if (equals(this.hostAt(number).name, name)) return this.hostAt(number);
@@ -145,16 +145,16 @@ function covers(host: View, name: View): bool {
   return host == ABSENT || equals(host, name) || (byteAt(host, 0) == DOT && endsWith(name, host));
 }
 
-/** Bytes of the judged path that the matched API's prefix covers. */
+/** Bytes of the normalised path that the matched API's prefix covers. */
 export let coveredBytes: i32 = 0;
 /** True when some API names the host, or any host. */
 export let hostIsServed: bool = false;
-/** True when a more generous reader of the path would find another API, or one where we find none. */
+/** True when a more lenient server would read the path as another API's, or as an API's where it matches none here. */
 export let isDoubtful: bool = false;
 
 const SLASH: u8 = 0x2f;
 
-/** The API at a host and judged path, or NONE: of the most specific host that has a prefix of the path, and there of the longest. */
+/** The API at a host and normalised path, or NONE: the longest prefix at the most specific host that has one for the path. */
 export function matchApi(mounts: Mounts, name: View, path: View): i32 {
   isDoubtful = false;
   let host: Host | null = mounts.hostOf(name);
@@ -163,7 +163,7 @@ export function matchApi(mounts: Mounts, name: View, path: View): i32 {
     matchBelow(mounts, host.root, path);
     if (exactMount != NONE) {
       const api = mounts.rows.at(exactMount).api;
-      // A prefix as long in other case is another API by its author's will.
+      // A prefix of the same length that differs only in case is another API on purpose.
       if (isDoubtful && (looseApi == api || looseLength <= coveredBytes)) isDoubtful = false;
       return api;
     }
@@ -172,14 +172,14 @@ export function matchApi(mounts: Mounts, name: View, path: View): i32 {
   return NONE;
 }
 
-/** The longest prefix so far that covers the path as it is written. */
+/** The longest prefix so far that covers the path exactly as it is written. */
 let exactMount: i32 = NONE;
-/** Some prefix covers the path only for a more generous reader. */
+/** True when some prefix covers the path only for a more lenient server. */
 let hasLoose: bool = false;
-/** Such prefixes are what is wanted now. */
+/** True during the second pass, which collects those prefixes. */
 let isNoting: bool = false;
 
-/** Looks for the exact prefix first: which of the loose ones count depends on it. They are as rare as odd paths. */
+/** Finds the exact prefix first, because it decides which loose ones matter; a second pass is as rare as such paths are. */
 function matchBelow(mounts: Mounts, root: Node, path: View): void {
   // The root's own prefix is "/", which covers everything.
   exactMount = root.mount;
@@ -194,17 +194,17 @@ function matchBelow(mounts: Mounts, root: Node, path: View): void {
   isNoting = false;
 }
 
-/** Goes down from a node and from those that are alike, which are few or none; so the recursion is as deep as the trie at most. */
+/** Descends from a node and from its siblings with the same key, of which there are few or none. Recursion is as deep as the trie. */
 function descendAll(mounts: Mounts, first: Node, path: View, at: i32, passed: Cover): void {
-  let other: Node | null = first.alike;
+  let other: Node | null = first.sameKey;
   while (other != null) {
     descend(mounts, other, path, at, passed);
-    other = other.alike;
+    other = other.sameKey;
   }
   descend(mounts, first, path, at, passed);
 }
 
-/** Holds the path, which has a slash at `at`, against a node's run, and goes on below it. */
+/** Compares the path, from the slash at `at`, with a node's run, and goes on below the node. */
 function descend(mounts: Mounts, node: Node, path: View, at: i32, passed: Cover): void {
   while (true) {
     passed = follow(path, at, node.run, passed);
@@ -219,7 +219,7 @@ function descend(mounts: Mounts, node: Node, path: View, at: i32, passed: Cover)
     }
     const next = mounts.trie.branch(node, path, at);
     if (next == null) return;
-    if (next.alike != null) return descendAll(mounts, next, path, at, passed);
+    if (next.sameKey != null) return descendAll(mounts, next, path, at, passed);
     node = next;
   }
 }
@@ -234,11 +234,11 @@ function arrive(mounts: Mounts, first: i32, found: Cover): void {
   }
 }
 
-/** What a more generous reader would have found so far: the API, NONE when it is several, and the longest prefix. */
+/** What a more lenient server would have found so far: the API (NONE for several) and the longest prefix. */
 let looseApi: i32 = NONE;
 let looseLength: i32 = 0;
 
-/** Takes note of those mounts that count before the exact one. */
+/** Notes those mounts that would take precedence over the exact one. */
 function noteLoose(mounts: Mounts, first: i32): void {
   for (let number = first; number != NONE; number = mounts.rows.at(number).next) {
     if (exactMount != NONE && !mounts.isBefore(number, exactMount)) return;

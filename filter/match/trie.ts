@@ -2,8 +2,8 @@ import { View, byteAt, lengthOf, lowerCase, pointerOf, slice, spread } from "../
 import { NONE, Region, Slots } from "../bytes/rows";
 
 /**
- * How a prefix covers a path. Loosely: only for servers that drop path parameters (`/v1;a=b`), or what stands behind an
- * escaped `?` or `#`, or that ignore case.
+ * How a prefix covers a path. All but `Exact` do so only for lenient servers: those that drop path parameters (`/v1;a=b`), or
+ * (`Loose`) ignore case or end the path at an escaped `?` or `#`.
  */
 export const enum Cover {
   None,
@@ -15,15 +15,15 @@ export const enum Cover {
 const PERCENT: u8 = 0x25;
 const SLASH: u8 = 0x2f;
 const SEMICOLON: u8 = 0x3b;
-/** What letters of the two cases differ in. */
+/** The bit in which upper and lower case letters differ. */
 const CASE: u8 = 0x20;
 
-/** Bytes of the path that the prefix covered, its parameters included; always whole segments. */
+/** Bytes of the path that the prefix covered, path parameters included; always whole segments. */
 export let coveredLength: i32 = 0;
-/** Where in the path `follow` has come to. */
+/** How far into the path `follow` has got. */
 export let reached: i32 = 0;
 
-/** Holds a judged path against a prefix, segment by segment. */
+/** Compares a normalised path with a prefix, segment by segment. */
 export function cover(path: View, prefix: View): Cover {
   const run = withoutSlash(prefix);
   reached = 0;
@@ -31,15 +31,15 @@ export function cover(path: View, prefix: View): Cover {
   return passed == Cover.None ? Cover.None : endCover(path, reached, passed);
 }
 
-/** A prefix means the same with and without a slash at its end; "/" covers everything. */
+/** The prefix without a trailing slash, which makes no difference; "/" becomes empty and covers everything. */
 export function withoutSlash(path: View): View {
   const last = lengthOf(path) - 1;
   return byteAt(path, last) == SLASH ? slice(path, 0, last) : path;
 }
 
 /**
- * Holds the path from `from` on, where it has a slash, against a run of segments, of which the last may be a part of the path's;
- * `passed` is how it came there.
+ * Compares the path, from the slash at `from`, with a run of segments. The run's last segment may be only the beginning of the
+ * path's, which `endCover` checks. `passed` is how the prefix covers the path up to `from`.
  */
 export function follow(path: View, from: i32, run: View, passed: Cover): Cover {
   const length = lengthOf(run);
@@ -76,7 +76,7 @@ function followLoosely(path: View, run: View, from: i32, passed: Cover): Cover {
   return passed;
 }
 
-/** What becomes of a match up to `at`: a segment must end there. */
+/** How a prefix that has matched up to `at` covers the path: a segment must end there. */
 export function endCover(path: View, at: i32, passed: Cover): Cover {
   const total = lengthOf(path);
   coveredLength = at;
@@ -88,7 +88,7 @@ export function endCover(path: View, at: i32, passed: Cover): Cover {
   return Cover.Loose;
 }
 
-/** The end of the parameters at `at`, or `at` when there are none. */
+/** The end of the path parameters at `at`, or `at` when there are none. */
 export function skipParameters(path: View, at: i32): i32 {
   const total = lengthOf(path);
   if (at < total && byteAt(path, at) == SEMICOLON) {
@@ -97,7 +97,7 @@ export function skipParameters(path: View, at: i32): i32 {
   return at;
 }
 
-/** `%3F` or `%23`: for who decodes a path and then reads it anew, the path ends there. */
+/** True for `%3F` and `%23`: for a server that decodes a path and parses it again, the path ends there. */
 function isEscapedDelimiter(path: View, at: i32): bool {
   if (at + 2 >= lengthOf(path) || byteAt(path, at) != PERCENT) return false;
   const high = byteAt(path, at + 1);
@@ -106,32 +106,32 @@ function isEscapedDelimiter(path: View, at: i32): bool {
 }
 
 /**
- * Paths of a policy, segment by segment. A node stands for a run of segments that no path leaves halfway, so there are at most
- * two nodes to a path, however long it is:
+ * The paths of a policy, as a radix tree over segments. A node stands for a run of segments within which no path branches or ends,
+ * so there are at most two nodes per path, however long it is:
  *
  *   /v1/pets  /v1/pets/dogs  /v1/users/admin         root ── /v1 ─┬─ /pets ── /dogs
  *                                                                 └─ /users/admin
  *
- * Children are found by a hash of their first segment without regard to case. Those with one hash are tried one after the other:
- * `/Pets` and `/pets`, or, by rare chance, two that have nothing in common. So a hash never decides; only bytes do.
+ * Children are found by a case-insensitive hash of their first segment. Siblings with the same hash are tried one after the other:
+ * `/Pets` and `/pets`, or two unrelated ones that happen to collide. The hash only selects candidates; bytes decide.
  */
 @unmanaged
 export class Node {
-  /** Whole segments as the policy writes them, each behind its slash; empty for a root. */
+  /** Whole segments as the policy writes them, each with its leading slash; empty for a root. */
   run: View;
   /** The first of its children. */
   child: Node | null;
-  /** The next child of the same parent with the same key. */
-  alike: Node | null;
-  /** Children with different keys. */
+  /** The next sibling with the same key. */
+  sameKey: Node | null;
+  /** The number of different keys among its children. */
   keyCount: i32;
-  /** The first of the mounts here, or NONE. */
+  /** The first mount at this path, or NONE. */
   mount: i32;
   /** Hash of the first segment. */
   key: u32;
-  /** The number that its children know their parent by, and that by which it knows its own. */
-  family: i32;
-  parentFamily: i32;
+  /** What its children have as `parentId`: a split leaves it to the node that gets the children. */
+  id: i32;
+  parentId: i32;
 }
 
 export class Trie {
@@ -139,24 +139,24 @@ export class Trie {
   private base: usize = 0;
   private count: i32 = 0;
   private readonly slots: Slots = new Slots();
-  /** Bytes of the longest path; no longer segment is anybody's. */
+  /** Bytes of the longest path: a longer segment matches nothing, so it is not hashed to its end. */
   private longest: i32 = 0;
 
-  /** Makes room for `count` paths, each below a root of its own. */
+  /** Makes room for `count` paths, each of which may have its own root. */
   reserve(count: i32): void {
     this.room.reserve(<usize>count * 3 * offsetof<Node>());
     this.base = this.room.allocate(0);
     this.slots.reset(count * 3);
   }
 
-  /** The node of a path without a slash at its end, below `root`; made if there is none. */
+  /** The node below `root` of a path without a trailing slash, created if there is none. */
   open(root: Node, path: View): Node {
     this.longest = max(this.longest, lengthOf(path));
     let node = root;
     for (let rest = path; lengthOf(rest) > 0;) {
       const first = this.find(node, rest, 0);
       let child = first;
-      while (child != null && sharedSegments(child.run, rest) == 0) child = child.alike;
+      while (child != null && sharedSegments(child.run, rest) == 0) child = child.sameKey;
       if (child == null) return this.grow(node, first, rest);
       const shared = sharedSegments(child.run, rest);
       if (shared < lengthOf(child.run)) this.split(child, shared);
@@ -167,7 +167,7 @@ export class Trie {
   }
 
   /**
-   * The first of the children by which the path may go on at `at`, where it has a slash; the others are those that are alike.
+   * The first child that may match the path from the slash at `at`; the others follow by `sameKey`.
    */
   // @ts-ignore: decorator
   @inline
@@ -175,12 +175,12 @@ export class Trie {
     return node.keyCount < 2 ? node.child : this.find(node, path, at);
   }
 
-  /** A node without relations. */
+  /** A new node without parent, children or mounts. */
   add(): Node {
     const node = changetype<Node>(this.room.allocate(offsetof<Node>()));
     memory.fill(changetype<usize>(node), 0, offsetof<Node>());
     node.mount = NONE;
-    node.family = this.count++;
+    node.id = this.count++;
     return node;
   }
 
@@ -193,31 +193,31 @@ export class Trie {
     const key = this.keyOf(parent, path, at);
     for (let number = this.slots.first(key); number != NONE; number = this.slots.next()) {
       const node = changetype<Node>(this.base + <usize>number * offsetof<Node>());
-      if (node.key == key && node.parentFamily == parent.family) return node;
+      if (node.key == key && node.parentId == parent.id) return node;
     }
     return null;
   }
 
-  /** A child for the rest of a path; `first` is the first of those with its key. */
+  /** A new child for the rest of a path; `first` is the first child with the same key, or null. */
   private grow(parent: Node, first: Node | null, run: View): Node {
     const node = this.add();
     if (parent.child == null) parent.child = node;
     if (first == null) parent.keyCount++;
     else {
-      node.alike = first.alike;
-      first.alike = node;
+      node.sameKey = first.sameKey;
+      first.sameKey = node;
     }
     this.join(node, parent, run, first == null);
     return node;
   }
 
-  /** Cuts a node's run after `length` bytes: what was below it comes below a new node for the rest. */
+  /** Cuts a node's run after `length` bytes: a new child takes the rest of the run, the children and the mounts. */
   private split(node: Node, length: i32): void {
     const lower = this.add();
-    const family = lower.family;
+    const id = lower.id;
     memory.copy(changetype<usize>(lower), changetype<usize>(node), offsetof<Node>());
-    lower.alike = null;
-    node.family = family;
+    lower.sameKey = null;
+    node.id = id;
     node.child = lower;
     node.keyCount = 1;
     node.mount = NONE;
@@ -227,17 +227,16 @@ export class Trie {
 
   private join(node: Node, parent: Node, run: View, isFirst: bool): void {
     node.run = run;
-    node.parentFamily = parent.family;
+    node.parentId = parent.id;
     node.key = this.keyOf(parent, run, 0);
     if (isFirst) this.slots.put(node.key, <i32>((changetype<usize>(node) - this.base) / offsetof<Node>()));
   }
 
   /**
-   * Hash of the segment behind the slash at `at`, without its parameters and what it has escaped, which no segment of a policy
-   * has; FNV-1a.
+   * FNV-1a hash of the segment after the slash at `at`, up to its first path parameter or escape: no segment of a policy has either.
    */
   private keyOf(parent: Node, path: View, at: i32): u32 {
-    let hash = spread(parent.family);
+    let hash = spread(parent.id);
     for (let i = at + 1, end = min(lengthOf(path), at + this.longest); i < end; i++) {
       const byte = byteAt(path, i);
       if (byte == SLASH || byte == SEMICOLON || byte == PERCENT) break;
@@ -247,7 +246,7 @@ export class Trie {
   }
 }
 
-/** Bytes of the whole segments with which both begin. */
+/** Bytes of the whole segments that both paths begin with. */
 function sharedSegments(a: View, b: View): i32 {
   const length = min(lengthOf(a), lengthOf(b));
   let shared = 0;

@@ -1,25 +1,25 @@
 /**
- * The heap, in place of AssemblyScript's own (`scripts/build/heap.mjs` sees to that): wasm memory never shrinks, so it takes the
- * lowest free block that fits, and grows by what is missing, where the other doubles the memory.
+ * The module's heap, which `scripts/build/heap.mjs` puts in place of AssemblyScript's own. Wasm memory never shrinks, so this heap
+ * takes the lowest free block that fits and grows memory only by what is missing; AssemblyScript's doubles it.
  *
  *   block in use   size │ flags (4)   payload
  *   free block     size │ flags (4)   next (4)   previous (4)   …   address of the block (4)
  *
- * `size` is the payload's, 12 and a multiple of 16, so that payloads lie on 16 bytes; the flags are its low bits. Free blocks of
- * 2^n bytes and more, but fewer than 2^(n+1), are in list n. A block in use of no bytes ends the memory.
+ * `size` is the payload's: a multiple of 16, plus 12, so that payloads are aligned to 16 bytes; the flags are its low bits. Free
+ * blocks of at least 2^n but fewer than 2^(n+1) bytes are in list n. An empty block in use marks the end of memory.
  */
 const HEADER_BYTES: usize = 4;
 const LEAST_BYTES: usize = 12;
 const MOST_BYTES: usize = 0x3fffffff;
 const FREE: usize = 1;
-/** The block to the left is free: its address lies in front of this one. */
+/** The block to the left is free, and the word before this block holds its address. */
 const LEFT_FREE: usize = 2;
 const FLAGS: usize = FREE | LEFT_FREE;
 const LIST_COUNT: usize = 32;
 
 // @ts-ignore: decorator
 @lazy const LISTS: usize = memory.data(LIST_COUNT * 4, 4);
-/** The block of no bytes; 0 before the first allocation. */
+/** The empty block at the end; 0 before the first allocation. */
 // @ts-ignore: decorator
 @lazy let end: usize = 0;
 
@@ -33,8 +33,8 @@ export function __alloc(bytes: usize): usize {
 }
 
 /**
- * Like `__alloc`, but from the end of the highest free block, where large values come and go. Memory that must grow for one
- * grows by a sixteenth more, so that the next one, a little larger, finds room in the same place.
+ * Like `__alloc`, but from the end of the highest free block, which is kept for large, short-lived values. When memory must grow,
+ * it grows by a sixteenth more than needed, so that the next, slightly larger value fits in the same place.
  */
 // @ts-ignore: decorator
 @global @unsafe
@@ -91,7 +91,7 @@ export function __free(payload: usize): void {
   link(block, size);
 }
 
-/** Size of a block for so many bytes. */
+/** The size of a block for a payload of `bytes`. */
 function sizeFor(bytes: usize): usize {
   if (bytes > MOST_BYTES) unreachable();
   return max(LEAST_BYTES, ((bytes + HEADER_BYTES + 15) & ~15) - HEADER_BYTES);
@@ -115,7 +115,7 @@ function listOf(size: usize): usize {
   return LISTS + ((31 - clz(size)) << 2);
 }
 
-/** The free block with the lowest address, or the highest, that has room for `size` bytes; 0 when none has. */
+/** The lowest (or highest) free block with room for `size` bytes; 0 when there is none. */
 function find(size: usize, highest: bool): usize {
   let found: usize = 0;
   for (let list = listOf(size); list < LISTS + LIST_COUNT * 4; list += 4) {
@@ -126,7 +126,7 @@ function find(size: usize, highest: bool): usize {
   return found;
 }
 
-/** A free block of at least `size` bytes, taken out of its list; of `fresh` bytes when memory must grow for it. */
+/** A free block of at least `size` bytes, removed from its list; when memory must grow for it, one of `fresh` bytes. */
 function open(size: usize, highest: bool, fresh: usize): usize {
   if (end == 0) begin();
   let block = find(size, highest);
@@ -135,7 +135,7 @@ function open(size: usize, highest: bool, fresh: usize): usize {
   return block;
 }
 
-/** Marks the first `size` bytes of a block of `room` bytes, in no list, as used, and frees the rest if it makes a block. */
+/** Marks the first `size` bytes of a block of `room` bytes, which is in no list, as used; frees the rest if a block fits there. */
 function use(block: usize, room: usize, size: usize): void {
   const flags = load<usize>(block) & LEFT_FREE;
   if (room - size >= HEADER_BYTES + LEAST_BYTES) {
@@ -150,7 +150,7 @@ function use(block: usize, room: usize, size: usize): void {
   }
 }
 
-/** Makes a block free and puts it into its list; its neighbours are in use. */
+/** Marks a block as free and adds it to its list. Its neighbours must be in use. */
 function link(block: usize, size: usize): void {
   const list = listOf(size);
   const next = load<usize>(list);
@@ -172,7 +172,7 @@ function unlink(block: usize): void {
   else store<usize>(listOf(sizeOf(block)), next);
 }
 
-/** A block of no bytes at the heap's beginning, which `grow` moves up to the memory's end. */
+/** Puts the empty end block at the start of the heap; `extend` moves it to the end of memory. */
 function begin(): void {
   end = ((__heap_base + HEADER_BYTES + 15) & ~15) - HEADER_BYTES;
   if (end + HEADER_BYTES > (<usize>memory.size()) << 16 && memory.grow(1) < 0) unreachable();
@@ -180,7 +180,7 @@ function begin(): void {
   if (((<usize>memory.size()) << 16) - end >= 2 * HEADER_BYTES + LEAST_BYTES) extend();
 }
 
-/** A free block of at least `size` bytes at the memory's end. */
+/** Grows memory until a free block of at least `size` bytes lies at its end. */
 function grow(size: usize): usize {
   const free = load<usize>(end) & LEFT_FREE ? HEADER_BYTES + sizeOf(load<usize>(end - HEADER_BYTES)) : 0;
   const missing = size + HEADER_BYTES - free;

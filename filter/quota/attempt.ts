@@ -3,8 +3,8 @@ import { Quota, QuotaKind } from "../tables/record";
 import { NANOSECONDS, ceilSeconds } from "../time/window";
 
 /**
- * A balance: what this VM knows of one counter, and its lease. `left` units may be spent without asking, as far as the limit
- * allows: another plan with a higher limit may share the counter, or an edit may have lowered it.
+ * A balance: what this VM knows about one counter, and its lease. `left` units may be spent without asking, but only up to the
+ * limit: another plan with a higher limit may share the counter, or an edit may have lowered it.
  *
  *   0   consumer id     u64      40  leased at     i64 ns  64  empty until  i64 ns
  *   8   meter id        u64      48  empty for     i64     72  idle sweeps  i32
@@ -16,22 +16,22 @@ import { NANOSECONDS, ceilSeconds } from "../time/window";
 export class Balance extends Identity {
   /** Units leased and not spent. */
   left: i64;
-  /** Units used of the limit when the counter last answered, those of this lease included. */
+  /** Units of the limit that were used when the counter was last read, this lease included. */
   usedUnits: i64;
   /** Units of the last lease. */
   leaseUnits: i64;
   leasedAtNanoseconds: i64;
-  /** What the last answer "empty" was given for: it says nothing about another limit. 0 without one. */
+  /** The limit for which the counter was last found empty, which says nothing about another limit. 0 if it was not. */
   emptyFor: i64;
   emptySinceNanoseconds: i64;
   /** When the counter may be asked again. */
   emptyUntilNanoseconds: i64;
-  /** Sweeps since units were last leased or spent. */
+  /** Sweeps since the last lease or spend. */
   idleSweeps: i32;
   kind: QuotaKind;
 }
 
-/** How long "empty" is believed: leases of others may have come back since. */
+/** How long a counter counts as empty without being read again: other workers may have given leases back since. */
 export const EMPTY_NANOSECONDS: i64 = NANOSECONDS / 4;
 
 export function setEmpty(balance: Balance, emptyFor: i64, now: i64, until: i64): void {
@@ -40,29 +40,29 @@ export function setEmpty(balance: Balance, emptyFor: i64, now: i64, until: i64):
   balance.emptyUntilNanoseconds = until;
 }
 
-/** True while the counter need not be asked again. */
+/** True while the counter is known to be empty and need not be read again. */
 export function isEmpty(balance: Balance, emptyFor: i64, now: i64): bool {
   if (balance.emptyFor != emptyFor) return false;
-  // Before the answer was given: the clock has been set back, and nothing is known.
+  // A `now` before the reading means that the clock was set back, so nothing is known.
   return now >= balance.emptySinceNanoseconds && now < balance.emptyUntilNanoseconds;
 }
 
-/** Another window has begun: nothing is known of it. */
+/** Resets the balance for a window that nothing is known about. */
 export function forget(balance: Balance): void {
   balance.left = 0;
   balance.emptyFor = 0;
 }
 
 /*
- * A lease covers what the VM used of the counter in the last quarter second, at most twice the lease before it and at most
- * a small part of what remains; so it is 1 near the limit and for quiet consumers.
+ * A lease covers what this VM used of the counter in the last quarter second, but at most twice the previous lease and at most
+ * a small part of what remains. So it is one unit near the limit and for quiet consumers.
  */
 const LEASE_NANOSECONDS: i64 = NANOSECONDS / 4;
 const MAX_LEASE: i64 = 1 << 20;
-/** A lease that lasted longer says nothing about the present rate. */
+/** A lease that lasted longer than this says nothing about the current rate. */
 const MAX_LASTED_NANOSECONDS: i64 = 3600 * NANOSECONDS;
 
-/** Units to ask for, given how fast the last lease went. */
+/** Units to ask for, given how quickly the last lease was used up. */
 export function leaseSize(balance: Balance, cost: i64, now: i64): i64 {
   const spent = balance.leaseUnits;
   if (spent <= 0) return cost;
@@ -75,7 +75,7 @@ export function leaseSize(balance: Balance, cost: i64, now: i64): i64 {
   return max(cost, min(doubled, used));
 }
 
-/** Books a lease of `units`, 0 of them when the counter has refused. */
+/** Records a lease of `units`, or of 0 when the counter has nothing left. */
 export function noteLease(balance: Balance, units: i64, usedUnits: i64, now: i64): void {
   balance.left += units;
   balance.usedUnits = usedUnits;
@@ -84,7 +84,7 @@ export function noteLease(balance: Balance, units: i64, usedUnits: i64, now: i64
   balance.idleSweeps = 0;
 }
 
-/** What is known of one quota after a request, for the answer. */
+/** What is known about one quota after a request, for the response headers. */
 @unmanaged
 export class Standing {
   limit: i64;
@@ -94,31 +94,31 @@ export class Standing {
   windowSeconds: u32;
 }
 
-/** What this VM has not asked about in the present window. */
+/** The remainder of a counter that this VM has not read in the current window. */
 export const UNKNOWN: i64 = -1;
 
 /** As many as a plan may have quotas. */
 export const MAX_STANDINGS = 8;
 const STANDINGS: usize = memory.data(MAX_STANDINGS * offsetof<Standing>(), 8);
 
-/** The standings of the last charge, one after the other in the plan's order. */
+/** The standings of the last charge, contiguous and in the order of the plan's quotas. */
 export function standings(): usize {
   return STANDINGS;
 }
 
-/** The request at hand at one quota of its plan: where it looks for units, and what it finds. Reused for every request. */
+/** The current request's attempt to charge one quota of its plan: where it looks for units and what it finds. Reused. */
 @unmanaged
 export class Attempt {
-  /** The limit that holds for the request's subscription. */
+  /** The limit that applies to the request's subscription. */
   limit: i64;
   quota: Quota;
   balance: Balance;
   standing: Standing;
   /** How this attempt is counted: the quota's kind, or Local when a mesh quota falls back on its local share. */
   kind: QuotaKind;
-  /** The failure mode that decided, or NONE while the quota was counted. Kept for mesh quotas only. */
+  /** The failure mode that decided, or NONE if the quota was counted. Set for mesh quotas only. */
   fallback: i32;
-  /** False while nobody has been asked in the present window. */
+  /** False until the counter has been read in the current window. */
   isKnown: bool;
   padding: u32;
 }
@@ -132,7 +132,7 @@ export function attemptAt(index: i32): Attempt {
   return changetype<Attempt>(ATTEMPTS + <usize>index * offsetof<Attempt>());
 }
 
-/** Number of the attempt's quota within its plan. */
+/** The index of the attempt's quota within its plan. */
 export function quotaNumberOf(attempt: Attempt): i32 {
   return <i32>((changetype<usize>(attempt) - ATTEMPTS) / offsetof<Attempt>());
 }
@@ -144,25 +144,25 @@ export function standingAt(index: i32): Standing {
   return changetype<Standing>(STANDINGS + <usize>index * offsetof<Standing>());
 }
 
-/** What came of a charge, or of an attempt. */
+/** The result of a charge, or of one attempt. */
 export const enum Charge {
   Enough,
   Exceeded,
   Unavailable,
-  /** Nothing is spent; the rate limit service must be asked, and the request decided again. */
+  /** Nothing has been spent: the rate limit service must be asked first, and the request decided again. */
   Wait,
 }
 
-/** What a request does about a mesh quota that is dry in this Envoy. */
+/** What a request does about a mesh quota for which this Envoy holds too few units. */
 export const enum Patience {
   Wait,
-  /** It has waited, and the service does answer, but others were quicker: it is told to come again in a second. */
+  /** It has waited and the service does answer, but other requests took the units: it is told to retry in a second. */
   Contended,
   /** It has waited for an answer that did not come: the quota's failure mode decides. */
   Unanswered,
 }
 
-/** The request to charge, by positions in the tables, and what came of it. */
+/** The request to charge, by indexes into the tables, and the outcome. */
 @unmanaged
 export class Bill {
   cost: i64;
@@ -171,23 +171,23 @@ export class Bill {
   api: i32;
   plan: i32;
   consumer: i32;
-  /** Position of the subscription, or NONE. */
+  /** Index of the subscription, or NONE. */
   subscription: i32;
   patience: Patience;
-  /** Number of the quota that refused, within its plan, or NONE. */
+  /** Index within the plan of the quota that refused, or NONE. */
   exceeded: i32;
-  /** Counters that the rate limit service should be asked about: those found dry or running low. */
+  /** How many counters the rate limit service should be asked about: those that are empty here or running low. */
   notedCount: i32;
-  /** Number of the noted counter to wait for, or NONE. */
+  /** Index of the noted counter to wait for, or NONE. */
   dryIndex: i32;
 }
 
-/** The bill of the request at hand. One record, reused for every request. */
+/** The bill of the current request. One record, reused for every request. */
 export const bill: Bill = changetype<Bill>(memory.data(offsetof<Bill>(), 8));
 
 /**
- * Notes that a quota has refused until then. The quota with the longest wait gives the reply its name and its time: the reply
- * would mislead if it named another.
+ * Records that a quota refuses until `untilNanoseconds`. The reply names the quota with the longest wait and its `retry-after`:
+ * a caller who retried any earlier would be refused again.
  */
 export function refuse(to: Bill, attempt: Attempt, untilNanoseconds: i64, now: i64): void {
   const wait = max<i64>(1, ceilSeconds(untilNanoseconds - now));

@@ -5,8 +5,8 @@ import { Attempt, Balance, Bill, Charge, UNKNOWN, refuse, setEmpty } from "./att
 
 /**
  * A token bucket of this Envoy, by the generic cell rate algorithm (ITU-T I.371): one number, the arrival time, says when the
- * bucket is full again. A token moves it by the interval; it may be at most `burst` intervals ahead. A token is taken from the
- * pool for each request: tokens held in leases would let more than `burst` through at once.
+ * bucket will be full again. Each token moves it ahead by one interval, up to `burst` intervals ahead of now. Every request takes
+ * its tokens from the pool: tokens held in leases would let more than `burst` through at once.
  *
  * The same 56 bytes as a window's cell:
  *
@@ -27,7 +27,7 @@ export class BucketCell extends Cell {
 
 @unmanaged
 class BucketBalance extends Balance {
-  /** When the bucket is full again; 0 while nobody has been asked. */
+  /** When the bucket will be full again; 0 until the cell has been read. */
   fullAtNanoseconds: i64;
 }
 
@@ -56,7 +56,7 @@ export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64
       refuse(bill, attempt, next - depth, now);
       return Charge.Exceeded;
     }
-    // Time that jumps ahead of a full bucket is kept beside the older time: it may have been a wild reading.
+    // When the clock has moved past the arrival time, the old time is kept as well: the reading may be wildly wrong.
     if (isSet(cell.arrivalNanoseconds) && arrival > cell.arrivalNanoseconds)
       cell.olderArrivalNanoseconds = cell.arrivalNanoseconds;
     cell.arrivalNanoseconds = next;
@@ -73,14 +73,14 @@ export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64
 }
 
 /**
- * The bucket's present arrival time, in intervals of the quota that asks: tokens that were used under another limit still
- * count. A time that no present clock can have made gives way to the one before.
+ * The bucket's current arrival time, in intervals of the quota that asks: tokens that were used under another limit still
+ * count. A time too far ahead to come from a correct clock is replaced by the one before it.
  */
 function arrivalTime(cell: BucketCell, interval: i64, now: i64): i64 {
   const latest = now + cell.depthNanoseconds + CLOCK_STEP_SECONDS * NANOSECONDS;
   const present = cell.arrivalNanoseconds;
   const older = cell.olderArrivalNanoseconds;
-  // The larger of the two that can be: the other was computed with a clock far ahead, or far back.
+  // The larger of the plausible ones: the other was computed while the clock was far ahead or far behind.
   if (present > latest || (older > present && older <= latest)) {
     cell.arrivalNanoseconds = older > latest ? 0 : older;
     cell.olderArrivalNanoseconds = present;
@@ -96,17 +96,17 @@ function isSet(arrival: i64): bool {
   return arrival > 0;
 }
 
-/** What "empty" was answered for: an edit of the limit or the burst asks again. */
+/** Tells one limit and burst from another, so that after an edit the cell is read again. */
 export function identity(quota: Quota): i64 {
   return quota.burst ^ (quota.intervalNanoseconds << 20);
 }
 
-/** When there are tokens for the refused request, in nanoseconds. */
+/** When there will be enough tokens for the refused request, in nanoseconds. */
 export function refusedUntil(attempt: Attempt): i64 {
   return attempt.balance.emptyUntilNanoseconds;
 }
 
-/** A bucket's limit is its size; it resets when it is full again. */
+/** A bucket reports its size as the limit, and the time until it is full as the reset. */
 export function report(attempt: Attempt, now: i64): void {
   const fullAt = asBucket(attempt.balance).fullAtNanoseconds;
   const quota = attempt.quota;
@@ -115,11 +115,11 @@ export function report(attempt: Attempt, now: i64): void {
   standing.limit = quota.burst;
   standing.remaining = fullAt == 0 ? UNKNOWN : max<i64>(0, quota.burst - ceilDivide(wait, quota.intervalNanoseconds));
   standing.windowSeconds = <u32>ceilDivide(quota.burst * nominalSeconds(quota.window), quota.limit);
-  // The interval was rounded up by less than a nanosecond for each token; that must not make another second.
+  // The interval was rounded up by less than a nanosecond per token, which must not add a second.
   standing.resetSeconds = <u32>ceilSeconds(max<i64>(0, wait - quota.burst));
 }
 
-/** Puts a request's tokens back: a later bucket of its plan has refused. */
+/** Puts a request's tokens back because a later bucket of its plan has refused. */
 export function giveBack(pool: ShardStore, attempt: Attempt, cost: i64, now: i64): void {
   const balance = asBucket(attempt.balance);
   const nanoseconds = cost * attempt.quota.intervalNanoseconds;

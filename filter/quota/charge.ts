@@ -8,14 +8,14 @@ import { NONE } from "../bytes/rows";
 import { Tables } from "../tables/tables";
 import * as Bucket from "./bucket";
 
-/** Each kind of quota adds at most two numbers of its own. */
+/** Each kind of quota adds at most two numbers of its own to the record. */
 const BALANCE_BYTES: usize = offsetof<Balance>() + 2 * sizeof<i64>();
 
 const FIRST_CAPACITY: u32 = 64;
 
 /**
- * The balances of one policy in one VM: an open-addressing table by counter, which lives through policy edits. Sweeps
- * remove what is idle, and it shrinks, so it is as large as the counters in use.
+ * The balances of one policy in one VM: a hash table by counter (open addressing) that survives policy edits. Sweeps remove
+ * idle balances and the table shrinks, so its size follows the number of counters in use.
  */
 export class Balances {
   private base: usize = 0;
@@ -23,15 +23,15 @@ export class Balances {
   private sweepAt: u32 = 0;
   count: i32 = 0;
 
-  /** Makes room for `more` new balances, so that `open` moves nothing. */
+  /** Makes room for `more` new balances, so that `open` does not move any. */
   reserve(more: i32): void {
     if (this.capacity == 0) this.resize(FIRST_CAPACITY);
     else if (<u32>(this.count + more) * 4 > this.capacity * 3) this.resize(this.capacity * 2);
   }
 
   /**
-   * The balance of a counter, of zeros if there was none. A meter is of one kind only. Valid until the next `reserve` or
-   * sweep.
+   * The balance of a counter; a new one is all zeros. A meter belongs to one kind of quota only. Valid until the next `reserve`
+   * or sweep.
    */
   open(consumerId: u64, meter: u64, kind: QuotaKind): Balance {
     let slot = this.home(consumerId, meter);
@@ -49,7 +49,7 @@ export class Balances {
     }
   }
 
-  /** The next used balance of the round, or null at the round's end or after `steps` slots. */
+  /** The next balance in this round over the table, or null after `steps` slots or at the end of the round. */
   next(steps: i32): Balance | null {
     if (this.sweepAt >= this.capacity) this.sweepAt = 0;
     for (let i = 0; i < steps && this.sweepAt < this.capacity; i++) {
@@ -59,7 +59,7 @@ export class Balances {
     return null;
   }
 
-  /** Slots of the table, used or free. */
+  /** Size of the table in slots, used or free. */
   get slots(): u32 {
     return this.capacity;
   }
@@ -69,7 +69,7 @@ export class Balances {
     return <i32>(this.capacity - this.sweepAt);
   }
 
-  /** Removes the balance that `next` gave last and closes the gap in its chain. */
+  /** Removes the balance that `next` returned last and closes the gap in its probe sequence. */
   removeLast(): void {
     let gap = this.sweepAt - 1;
     const mask = this.capacity - 1;
@@ -77,7 +77,7 @@ export class Balances {
     while (!isFree(this.at(slot))) {
       const balance = this.at(slot);
       const home = this.home(balance.consumerId, balance.meter);
-      // It may move when its home does not lie between the gap and itself.
+      // It may move unless its home slot lies between the gap and itself.
       if (((slot - home) & mask) >= ((slot - gap) & mask)) {
         memory.copy(changetype<usize>(this.at(gap)), changetype<usize>(balance), BALANCE_BYTES);
         gap = slot;
@@ -88,7 +88,7 @@ export class Balances {
     this.count--;
   }
 
-  /** Gives memory back when an eighth of the table would do; to be called at a round's end. */
+  /** Halves the table when less than an eighth of it is used; to be called at the end of a round. */
   shrink(): void {
     if (this.capacity > FIRST_CAPACITY && <u32>this.count * 8 < this.capacity) this.resize(this.capacity / 2);
   }
@@ -123,7 +123,7 @@ export class Balances {
   }
 }
 
-/** Ids are digests: two zeros do not happen. */
+/** Ids are digests, so both of them are never 0. */
 // @ts-ignore: decorator
 @inline
 function isFree(balance: Balance): bool {
@@ -143,8 +143,8 @@ export class Counters {
 }
 
 /**
- * Charges a request to all quotas of its plan, or to none. First every balance is looked at; only when none is known to be
- * empty are leases taken for those that need one; only when all have enough is any of them spent.
+ * Charges a request to all quotas of its plan, or to none. First it looks at every balance. If none is known to be empty, it
+ * takes leases for those that need one. Units are spent only once every quota has enough.
  */
 export function charge(tables: Tables, counters: Counters, bill: Bill, now: i64): Charge {
   bill.exceeded = NONE;
@@ -153,7 +153,7 @@ export function charge(tables: Tables, counters: Counters, bill: Bill, now: i64)
   bill.dryIndex = NONE;
   const plan = tables.plans.at(bill.plan);
   const consumer = tables.consumers.at(bill.consumer);
-  // Twice: a mesh quota may fall back on a local balance.
+  // Two per quota: a mesh quota may fall back on a local balance.
   counters.balances.reserve(plan.quotaCount * 2);
   let enough = true;
   for (let i = 0; i < plan.quotaCount; i++) {
@@ -189,7 +189,7 @@ function begin(tables: Tables, counters: Counters, plan: Plan, consumer: Consume
       : limitOf(tables, tables.subscriptions.at(bill.subscription), plan.firstQuota + index, quota.limit);
 }
 
-/** The limit that the subscription gives the quota, or else the plan's. */
+/** The subscription's override of the quota's limit, or else the plan's limit. */
 function limitOf(tables: Tables, subscription: Subscription, quotaIndex: i32, planLimit: i64): i64 {
   for (let i = subscription.firstLimit; i < subscription.firstLimit + subscription.limitCount; i++) {
     const replacement = tables.limits.at(i);
@@ -199,8 +199,8 @@ function limitOf(tables: Tables, subscription: Subscription, quotaIndex: i32, pl
 }
 
 /**
- * Acquires what balances lack, one kind after the other: this Envoy's leases first, then those from the rate limit service,
- * which may mean to wait. Tokens are taken for good, so buckets come last.
+ * Acquires what the balances lack, one kind of quota after the other: leases from this Envoy's pool first, then units from the
+ * rate limit service, for which the request may have to wait. Tokens are spent as soon as they are taken, so buckets come last.
  */
 function acquire(counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
   let result = acquireAll(QuotaKind.Local, counters, plan, bill, now);
@@ -210,7 +210,7 @@ function acquire(counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
   return result;
 }
 
-/** All quotas of a kind. Where one makes the request wait the others are acquired all the same, so it waits once. */
+/** Acquires for all quotas of a kind. When one makes the request wait, the others are acquired too, so that it waits only once. */
 function acquireAll(kind: QuotaKind, counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
   let result = Charge.Enough;
   for (let i = 0; i < plan.quotaCount; i++) {
@@ -233,7 +233,7 @@ function acquireOne(counters: Counters, attempt: Attempt, bill: Bill, now: i64):
   return result == Charge.Unavailable ? fallBack(counters, attempt, bill, now) : result;
 }
 
-/** Tells the counter of a local share from the rate limit service's. */
+/** Distinguishes the counter of a local share from the mesh-wide one. */
 const LOCAL_METER: u64 = 0x6c6f63616c;
 
 /** The rate limit service does not answer: the quota's failure mode decides. */
@@ -253,7 +253,7 @@ function fallBack(counters: Counters, attempt: Attempt, bill: Bill, now: i64): C
   return Charge.Exceeded;
 }
 
-/** A later bucket refused: the tokens of the buckets before it go back. */
+/** Puts the tokens of earlier buckets back after a later one has refused. */
 function returnTokens(counters: Counters, before: i32, cost: i64, now: i64): void {
   for (let i = 0; i < before; i++) {
     const attempt = attemptAt(i);
@@ -262,9 +262,9 @@ function returnTokens(counters: Counters, before: i32, cost: i64, now: i64): voi
 }
 
 /**
- * A quota has refused: what about the others? The answer names all of them, and the caller should wait for the last. A
- * quota that this VM has not asked about in its window is looked up once; nothing is charged, and the rate limit service is
- * not called.
+ * Checks the other local quotas after one has refused: the response reports all quotas, and the caller should wait for the last
+ * of them. A counter that this VM has not read in the current window is read once; nothing is charged, and the rate limit service
+ * is not called.
  */
 function lookAtOthers(counters: Counters, plan: Plan, bill: Bill, now: i64): void {
   for (let i = 0; i < plan.quotaCount; i++) {
@@ -275,24 +275,24 @@ function lookAtOthers(counters: Counters, plan: Plan, bill: Bill, now: i64): voi
   }
 }
 
-/** The one place where units are spent: every quota of an allowed request comes by, whatever its kind. */
+/** The only place where units are spent, for every quota of an allowed request, whatever its kind. */
 function spend(attempt: Attempt, cost: i64): void {
   const balance = attempt.balance;
-  // Only spending keeps a lease: a refused request must not hold units back from other workers.
+  // Only spending keeps a lease alive: refused requests must not keep its units from other workers.
   balance.idleSweeps = 0;
-  // A bucket's token left the pool when it was taken, and what a failure mode lets through is not counted: both have none.
+  // Nothing is left for a bucket, whose token was spent when it was taken, nor where a failure mode allows without counting.
   if (balance.left >= cost) balance.left -= cost;
 }
 
-/* What the kinds do each in their own way. */
+/* Dispatch by kind of quota. */
 
-/** Lets go of a lease whose window is over; true when what is left will do. */
+/** Drops a lease whose window is over; true when what is left is enough. */
 function look(attempt: Attempt, cost: i64, now: i64): bool {
   if (attempt.kind == QuotaKind.Local) return Local.look(attempt, cost, now);
   return attempt.kind == QuotaKind.Mesh && Mesh.look(attempt, cost, now);
 }
 
-/** True while the counter need not be asked again. */
+/** True while the counter is known to be empty and need not be read again. */
 function isKnownEmpty(attempt: Attempt, now: i64): bool {
   const emptyFor = attempt.kind == QuotaKind.Bucket ? Bucket.identity(attempt.quota) : attempt.limit;
   return isEmpty(attempt.balance, emptyFor, now);

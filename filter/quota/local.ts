@@ -15,9 +15,9 @@ import {
 } from "./attempt";
 
 /**
- * A quota that this Envoy counts per window, for itself. Its counter is a cell in the pool. The cell remembers two windows, the
- * newest and the one before, so that a clock that is set back, or read wildly wrong once, finds the count it left. A window is
- * named by its first second.
+ * A quota that this Envoy counts per window, by itself. Its counter is a cell in the pool. The cell keeps the counts of two
+ * windows, the newest and the one before it, so that no count is lost when the clock is set back or one reading is wildly wrong.
+ * A window is identified by its first second.
  *
  *   0  consumer id   u64      24  used           i64    units charged in the newest window
  *   8  meter id      u64      32  older window   i64 s
@@ -33,17 +33,17 @@ export class WindowCell extends Cell {
   overAtSeconds: i64;
 }
 
-/** Bytes of a cell, and shards of a pool: fixed for ever. */
+/** Bytes per cell and shards per pool: these may never change (see `ShardStore`). */
 export const CELL_BYTES: i32 = <i32>offsetof<WindowCell>();
 export const SHARD_COUNT: u32 = 1024;
 
-/** Part of what remains in the pool that one lease may take at most. */
+/** One lease takes at most this fraction (1/16) of what remains in the pool. */
 const LARGEST_PART: i64 = 16;
 
 
 @unmanaged
 class LocalBalance extends Balance {
-  /** The window of the lease, and the second after it. */
+  /** The lease's window, and its end: the first second after it. */
   windowSeconds: i64;
   windowEndSeconds: i64;
 }
@@ -54,7 +54,7 @@ function asLocal(balance: Balance): LocalBalance {
   return changetype<LocalBalance>(balance);
 }
 
-/** Lets go of a lease whose window is over; true when what is left will do. */
+/** Drops a lease whose window is over; true when what is left is enough. */
 export function look(attempt: Attempt, cost: i64, now: i64): bool {
   const balance = asLocal(attempt.balance);
   const nowSeconds = now / NANOSECONDS;
@@ -65,13 +65,13 @@ export function look(attempt: Attempt, cost: i64, now: i64): bool {
 
 function changeWindow(attempt: Attempt, nowSeconds: i64): void {
   const balance = asLocal(attempt.balance);
-  // A clock set back by a little spends what is left of the newer window (see openWindow).
+  // After a small step back of the clock, requests go on spending from the newer window (see openWindow).
   if (nowSeconds < balance.windowSeconds && balance.windowSeconds - nowSeconds <= CLOCK_STEP_SECONDS) return;
   setWindow(attempt, windowStart(attempt.quota.window, nowSeconds));
   attempt.isKnown = false;
 }
 
-/** What is left of another window is no good. */
+/** Moves the balance to another window; units left over from the old one are dropped. */
 function setWindow(attempt: Attempt, windowSeconds: i64): void {
   const balance = asLocal(attempt.balance);
   forget(balance);
@@ -79,21 +79,21 @@ function setWindow(attempt: Attempt, windowSeconds: i64): void {
   balance.windowEndSeconds = windowEnd(attempt.quota.window, windowSeconds);
 }
 
-/** True when units at hand fit under the limit: what all have used, less what is still unspent here. */
+/** True when there are units left here and spending them stays within the limit: used by all, less what is unspent here. */
 function maySpend(balance: Balance, limit: i64, cost: i64): bool {
   return balance.left >= cost && balance.usedUnits - balance.left + cost <= limit;
 }
 
 /**
- * Takes a lease if the balance does not do: up to as much as the pace wants, at least what the request needs. It is charged
- * in the pool before anybody spends it, so the limit holds whatever becomes of the lease.
+ * Takes a lease if the balance is not enough: at least what the request needs, at most what the recent rate calls for. The lease
+ * is charged in the pool before any of it is spent, so the limit holds whatever happens to the lease.
  */
 export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64): Charge {
   const balance = asLocal(attempt.balance);
   const limit = attempt.limit;
   const cost = bill.cost;
   if (maySpend(balance, limit, cost)) return Charge.Enough;
-  // Units that were leased under a higher limit do not count here.
+  // Units leased under a higher limit cannot be used under this one.
   const need = balance.left >= cost ? cost : cost - balance.left;
   const want = leaseSize(balance, cost, now);
   const nowSeconds = now / NANOSECONDS;
@@ -130,8 +130,8 @@ export function refusedUntil(attempt: Attempt): i64 {
 }
 
 /**
- * Units that the counter and this balance still have; UNKNOWN when the pool cannot be read. Reads the pool once in a window, and
- * charges nothing.
+ * Units left in the counter and in this balance; UNKNOWN when the pool cannot be read. Reads the pool at most once per window
+ * and charges nothing.
  */
 export function remaining(pool: ShardStore, attempt: Attempt, now: i64): i64 {
   const balance = attempt.balance;
@@ -148,7 +148,7 @@ export function remaining(pool: ShardStore, attempt: Attempt, now: i64): i64 {
   return attempt.limit - balance.usedUnits + balance.left;
 }
 
-/** Opening the window changes only this copy of the cell, which is not stored. */
+/** Opening the window changes only this copy of the cell, which is never stored. */
 function usedAt(cell: WindowCell, window: i64, nowSeconds: i64): i64 {
   return usedIn(cell, openWindow(cell, window, nowSeconds));
 }
@@ -162,7 +162,7 @@ export function report(attempt: Attempt, now: i64): void {
   standing.resetSeconds = <u32>max<i64>(0, ceilSeconds(balance.windowEndSeconds * NANOSECONDS - now));
 }
 
-/** Gives units back that were leased and not spent. */
+/** Returns units to the pool that were leased and not spent. */
 export function giveBack(pool: ShardStore, balance: Balance, now: i64): void {
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
     const cell = readCell(pool, balance);
@@ -173,13 +173,13 @@ export function giveBack(pool: ShardStore, balance: Balance, now: i64): void {
 }
 
 /**
- * The window to charge when the clock says `window`: usually that one, but the cell's newest when the clock has been set
- * back by a little, so that a closed window is not opened again with a fresh count. Makes the cell ready for it.
+ * The window to charge when the clock says `window`: usually that one, but the cell's newest when the clock was set back by a
+ * little, so that a closed window does not start again from zero. Prepares the cell for it.
  */
 export function openWindow(cell: WindowCell, window: i64, nowSeconds: i64): i64 {
   if (window == cell.windowSeconds || window == cell.olderWindowSeconds) return window;
   if (window < cell.windowSeconds && cell.windowSeconds - nowSeconds <= CLOCK_STEP_SECONDS) return cell.windowSeconds;
-  // A newer window; or the clock is, or was, far off. Either way the one left may be asked for again.
+  // Either a new window begins, or the clock is or was far off and may return to the window it left: keep that one's count.
   cell.olderWindowSeconds = cell.windowSeconds;
   cell.olderUsed = cell.used;
   cell.windowSeconds = window;
@@ -191,7 +191,7 @@ export function usedIn(cell: WindowCell, window: i64): i64 {
   return window == cell.windowSeconds ? cell.used : window == cell.olderWindowSeconds ? cell.olderUsed : 0;
 }
 
-/** Adds `units`, or takes them back when negative; a window that is no longer remembered is left alone. */
+/** Adds `units`, which may be negative, to a window's count; does nothing if the cell no longer has that window. */
 export function addUnits(cell: WindowCell, window: i64, units: i64): void {
   if (window == cell.windowSeconds) cell.used = max(<i64>0, cell.used + units);
   else if (window == cell.olderWindowSeconds) cell.olderUsed = max(<i64>0, cell.olderUsed + units);

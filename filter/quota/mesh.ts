@@ -23,8 +23,8 @@ import {
 } from "./attempt";
 
 /**
- * A mesh-wide quota: the rate limit service counts it for all Envoys. Its balance is filled from this Envoy's stock of what
- * the service has granted; a request that finds the stock dry waits until the service has been asked.
+ * A mesh-wide quota: the rate limit service counts it for all Envoys. Its balance is filled from this Envoy's stock of units that
+ * the service has granted; a request that finds the stock empty waits until the service has answered.
  */
 @unmanaged
 class MeshBalance extends Balance {
@@ -40,12 +40,12 @@ function asMesh(balance: Balance): MeshBalance {
 
 const NOTED: usize = memory.data(MAX_STANDINGS * offsetof<Counter>(), 8);
 
-/** A counter that the last charge found dry or running low; `bill` says how many there are. */
+/** A counter that the last charge found empty or running low; `bill.notedCount` says how many there are. */
 export function noted(index: i32): Counter {
   return changetype<Counter>(NOTED + <usize>index * offsetof<Counter>());
 }
 
-/** Lets go of a lease whose window is over; true when what is left will do. */
+/** Drops a lease whose window is over; true when what is left is enough. */
 export function look(attempt: Attempt, cost: i64, now: i64): bool {
   const balance = asMesh(attempt.balance);
   attempt.fallback = NONE;
@@ -54,11 +54,11 @@ export function look(attempt: Attempt, cost: i64, now: i64): bool {
     balance.endsAtNanoseconds = 0;
     forget(balance);
   }
-  // The service has seen to it that all units at hand fit under the limit.
+  // No check against the limit: the service grants only units that are within it.
   return balance.left >= cost;
 }
 
-/** Takes a lease from this Envoy's stock if the balance does not do. Unavailable: the quota's failure mode is to decide. */
+/** Takes a lease from this Envoy's stock if the balance is not enough. Unavailable means that the failure mode must decide. */
 export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now: i64): Charge {
   const balance = asMesh(attempt.balance);
   const limit = attempt.limit;
@@ -87,7 +87,7 @@ export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now
         return Charge.Wait;
       }
       attempt.isKnown = false;
-      // There may be units again in a second.
+      // The service may have granted more units in a second.
       refuse(bill, attempt, now, now);
       return Charge.Exceeded;
     default:
@@ -95,7 +95,7 @@ export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now
   }
 }
 
-/** Notes that the service should be asked about the counter. The first that is dry is the one that the request waits for. */
+/** Notes that the service should be asked about the counter. The request waits for the first one that is empty. */
 function note(bill: Bill, attempt: Attempt, isDry: bool): void {
   if (isDry && bill.dryIndex == NONE) bill.dryIndex = bill.notedCount;
   const counter = noted(bill.notedCount++);
@@ -123,13 +123,13 @@ export function report(attempt: Attempt, now: i64): void {
   standing.resetSeconds = <u32>max<i64>(0, ceilSeconds(balance.endsAtNanoseconds - now));
 }
 
-/** Gives units back to this Envoy's stock that were leased and not spent. */
+/** Returns units to this Envoy's stock that were leased and not spent. */
 export function giveBack(service: ServiceState, balance: Balance, now: i64): void {
   const endsAt = asMesh(balance).endsAtNanoseconds;
   if (putBack(service, balance, endsAt, balance.left, now)) service.tally.add(Count.ReturnedUnits, balance.left);
 }
 
-/** Counts the failure modes that decided the request. */
+/** Counts, for metrics, the failure modes that decided the request. */
 export function countFailureModes(tally: Tally, quotaCount: i32, result: Charge): void {
   for (let i = 0; i < quotaCount; i++) {
     const attempt = attemptAt(i);

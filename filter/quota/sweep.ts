@@ -5,15 +5,15 @@ import { Counters } from "./charge";
 import * as Local from "./local";
 import * as Mesh from "./mesh";
 
-/** What one sweep does at most: slots looked at (about a millisecond) and leases given back (each two host calls). */
+/** Bounds of one sweep: slots visited (about a millisecond) and leases given back (two host calls each). */
 const SWEEP_SLOTS = 65536;
 const SWEEP_RETURNS = 256;
 /** Sweeps without use after which an empty balance is forgotten. */
 const FORGET_SWEEPS = 240;
 
 /**
- * One step of the sweep: gives leases back that nobody spent from between two sweeps, and forgets idle balances. Bounded
- * work, to be called on every tick, and with nothing of value in the arena, which is reset as it goes.
+ * One step of the sweep: gives back leases that were not spent from since the last sweep, and removes idle balances. The work is
+ * bounded. To be called on every tick, with nothing of value in the arena, which it resets.
  */
 export function sweep(counters: Counters, nowNanoseconds: i64): void {
   const balances = counters.balances;
@@ -38,7 +38,7 @@ export function sweep(counters: Counters, nowNanoseconds: i64): void {
   }
 }
 
-/** Gives back all that is left. A bucket's balance holds nothing. */
+/** Gives back every unit of the lease. A bucket's balance holds none. */
 function giveBack(counters: Counters, balance: Balance, now: i64): void {
   if (balance.kind == QuotaKind.Mesh) Mesh.giveBack(counters.service, balance, now);
   else Local.giveBack(counters.pool, balance, now);

@@ -7,8 +7,8 @@ import { MAX_CALL_COUNTERS } from "./call";
  *   RateLimitResponse   1 overall_code  2 statuses
  *   DescriptorStatus    1 code  2 current_limit { 1 requests_per_unit  2 unit }  3 limit_remaining  4 duration_until_reset { 1 seconds }
  *
- * The statuses stand in the order of the descriptors that were asked for. The bytes come from outside: every length is checked
- * and unknown fields are skipped. If any part of the message does not fit the question, no part of it counts.
+ * Statuses come in the order of the request's descriptors. The bytes come from outside, so every length is checked, and unknown
+ * fields are skipped. If any part of the message does not match the request, the whole message is rejected.
  */
 export const enum AnswerVerdict {
   /** The units were counted, and there were enough. */
@@ -16,23 +16,23 @@ export const enum AnswerVerdict {
   Refused,
   /** The service knows no limit for the counter: nothing was counted. */
   Unlimited,
-  /** Not an answer to what was asked. */
+  /** The message does not match the request or cannot be read. */
   Malformed,
 }
 
 const OK: u64 = 1;
 const OVER_LIMIT: u64 = 2;
-/** The largest number that is believed; no limit is larger. */
+/** Larger numbers are rejected: no limit is larger. */
 const MAX_NUMBER: u64 = 1 << 53;
-/** The longest window is a year. */
+/** Longer times are rejected: the service's longest window is a year. */
 const MAX_RESET_SECONDS: i64 = 366 * 86400;
 
-/** What the last answer read says of one counter. */
+/** What the last answer says about one counter. */
 @unmanaged
 export class Answer {
   limit: i64;
   remaining: i64;
-  /** Seconds to the window's end, rounded up by the service; 0 when it does not say. */
+  /** Seconds until the window ends, rounded up by the service; 0 when the answer does not say. */
   resetSeconds: i64;
   verdict: AnswerVerdict;
   padding: u32;
@@ -40,7 +40,7 @@ export class Answer {
 
 const ANSWERS: usize = memory.data(MAX_CALL_COUNTERS * offsetof<Answer>(), 8);
 
-/** What the last answer says of the call's counter `index`. */
+/** What the last answer says about the call's counter `index`. */
 export function answerAt(index: i32): Answer {
   return changetype<Answer>(ANSWERS + <usize>index * offsetof<Answer>());
 }
@@ -111,12 +111,12 @@ class Fields {
   }
 }
 
-/** One for each depth, made once: reading allocates nothing. */
+/** One reader per nesting depth, made once, so that reading allocates nothing. */
 const RESPONSE: Fields = new Fields();
 const STATUS: Fields = new Fields();
 const INNER: Fields = new Fields();
 
-/** Reads the answer to a call with `count` counters; `answerAt` has what it says of each. */
+/** Reads the answer to a call with `count` counters; `answerAt` then gives what it says about each. */
 export function readAnswer(bytes: View, count: i32): void {
   memory.fill(ANSWERS, 0, MAX_CALL_COUNTERS * offsetof<Answer>());
   const fields = RESPONSE.open(pointerOf(bytes), lengthOf(bytes));
@@ -133,7 +133,7 @@ export function readAnswer(bytes: View, count: i32): void {
     }
   }
   if (fields.broken || overall != (over ? OVER_LIMIT : OK)) broken = true;
-  // Some services answer without any status: that says nothing about any counter.
+  // Some services answer without any statuses, which says nothing about any counter but is not malformed.
   if (statuses != count && statuses > 0) broken = true;
   for (let i = 0; i < count; i++) conclude(answerAt(i), broken);
 }
@@ -160,7 +160,7 @@ function readStatus(fields: Fields, answer: Answer): bool {
   return code == OVER_LIMIT;
 }
 
-/** Field 1 of a message within: a limit's number of requests, a duration's seconds. */
+/** Field 1 of a nested message: a limit's number of requests, or a duration's seconds. */
 function readNumber(outer: Fields): i64 {
   const fields = INNER.open(outer.start, outer.length);
   let number: i64 = 0;

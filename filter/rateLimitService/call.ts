@@ -5,58 +5,58 @@ import { ServiceState } from "./service";
 import { askSize, asStock, heldIn, isAsked, isLow, isPaused, isRefused, isUnknown } from "./stock";
 
 /**
- * A counter of the rate limit service, with the limit that holds. Its API, plan and consumer are positions in the tables of the
- * root that asks.
+ * A counter of the rate limit service, with the limit that applies. API, plan and consumer are indexes into the tables of the
+ * root that makes the call.
  */
 @unmanaged
 export class Counter extends Identity {
   limit: i64;
   api: i32;
   plan: i32;
-  /** Number of the quota within its plan. */
+  /** Index of the quota within its plan. */
   quota: i32;
   consumer: i32;
   window: WindowKind;
   padding: u32;
 }
 
-/** Counters that one call may ask for. */
+/** The most counters in one call. */
 export const MAX_CALL_COUNTERS = 16;
 
-/** What a call to the rate limit service asks for: the same number of units of each of the counters that follow the record. */
+/** A call to the rate limit service. It asks for the same number of units of each of the counters, which follow the record. */
 @unmanaged
 export class Call {
   units: i64;
-  /** When the first counter was claimed for it; the claims bear this time. */
+  /** When its counters were claimed, all at once: their stocks carry the same time in `askedAtNanoseconds`. */
   sentAtNanoseconds: i64;
   count: i32;
 }
 
 const HEADER_BYTES: usize = (offsetof<Call>() + 7) & ~7;
 
-/** Bytes of a call with its counters, which follow it. */
+/** Bytes of a call and the counters that follow it. */
 export const CALL_BYTES: usize = HEADER_BYTES + MAX_CALL_COUNTERS * offsetof<Counter>();
 
 export function counterOf(call: Call, index: i32): Counter {
   return changetype<Counter>(changetype<usize>(call) + HEADER_BYTES + <usize>index * offsetof<Counter>());
 }
 
-/** What became of an attempt to ask for more of a counter. */
+/** The result of trying to add a counter to a call. */
 export const enum Claim {
   /** The counter is part of the call. */
   Made,
-  /** It wants a call of its own: this one is full, or asks for another number of units. */
+  /** It needs another call: this one is full, or asks for a different number of units. */
   Apart,
-  /** Somebody in this Envoy asks for it already, or it is not yet time to. */
+  /** A call of this Envoy already asks for it, or it is paused. */
   Asked,
-  /** There is something to go by: units, a refusal, or the failure mode of a service that does not answer. */
+  /** No call is needed to decide: there are units, a refusal, or an outage, in which the failure mode applies. */
   Known,
 }
 
 /**
- * Adds a counter that `demand` requests want to a call that is being made, and makes this VM the one that asks for it. An Envoy
- * has one call at a time for a counter, because an answer says how much the next may ask for. The first counter of a call
- * decides how many units the call asks for.
+ * Adds a counter that `demand` requests want to a call that is being prepared, and claims it for this VM. An Envoy makes one call
+ * at a time for a counter, because each answer says how much the next call may ask for. The first counter of a call decides how
+ * many units it asks for.
  */
 export function claim(service: ServiceState, counter: Counter, call: Call, demand: i64, now: i64): Claim {
   if (service.outage.isDown(now)) return Claim.Known;
@@ -70,7 +70,7 @@ export function claim(service: ServiceState, counter: Counter, call: Call, deman
     if (isAsked(stock, now, service.callLifetimeNanoseconds) || isPaused(stock, now)) return Claim.Asked;
     if (isRefused(stock, counter.limit, now) || isUnknown(stock, now) || (held > 0 && !isLow(stock, held, now)))
       return Claim.Known;
-    // A trial after an outage may be lost too, so it asks for one unit.
+    // The answer to a trial call may be lost as well, and its units with it, so it asks for one.
     const isSingle = service.outage.failures > 0 || now < service.singleUntilNanoseconds;
     const units = isSingle ? 1 : askSize(stock, held, counter.limit, demand, now);
     if (call.count > 0 && units != call.units) return Claim.Apart;
@@ -94,29 +94,31 @@ function add(call: Call, counter: Counter, units: i64, now: i64): void {
   call.count++;
 }
 
-/** What a request that waits for another worker's answer about a counter has reason to do now. */
-export const enum Prospect {
-  None,
+/** What a request should do next that waits for another worker's call about its counter. */
+export const enum NextStep {
+  Wait,
+  /** No call is under way any more: make one. */
   Ask,
-  Try,
+  /** Something is known about the counter: decide the request again. */
+  Retry,
 }
 
-export function prospect(service: ServiceState, counter: Counter, now: i64): Prospect {
+export function nextStep(service: ServiceState, counter: Counter, now: i64): NextStep {
   const cell = readCell(service.stocks, counter);
-  if (cell == null) return Prospect.Try;
+  if (cell == null) return NextStep.Retry;
   const stock = asStock(cell);
-  service.outage.hear(stock.answeredAtNanoseconds);
+  service.outage.noteAnswerElsewhere(stock.answeredAtNanoseconds);
   if (
     service.outage.isDown(now) ||
     heldIn(stock, now) > 0 ||
     isRefused(stock, counter.limit, now) ||
     isUnknown(stock, now)
   )
-    return Prospect.Try;
-  return isAsked(stock, now, service.callLifetimeNanoseconds) || isPaused(stock, now) ? Prospect.None : Prospect.Ask;
+    return NextStep.Retry;
+  return isAsked(stock, now, service.callLifetimeNanoseconds) || isPaused(stock, now) ? NextStep.Wait : NextStep.Ask;
 }
 
-/** Lets others ask: the call has failed, or may never be answered. */
+/** Releases the call's counters for other calls: this one has failed or may never be answered. */
 export function unclaim(service: ServiceState, call: Call, now: i64): void {
   for (let i = 0; i < call.count; i++) unclaimOne(service, counterOf(call, i), call.sentAtNanoseconds, now);
 }

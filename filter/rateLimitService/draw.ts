@@ -3,37 +3,37 @@ import { NANOSECONDS } from "../time/window";
 import { ServiceState } from "./service";
 import { asStock, heldIn, isAsked, isLow, isOpen, isPaused, isRefused, isUnknown, remainingIn } from "./stock";
 
-/** Part of the stock that one worker may take at most. */
+/** One worker takes at most this fraction (1/4) of the stock, unless a request needs more. */
 const LARGEST_PART: i64 = 4;
 
-/** What came of an attempt to draw. */
+/** The result of `draw`. */
 export const enum Draw {
-  /** The stocks cannot be read or written: nothing is known, and nothing was taken. */
+  /** The stock cannot be read or written: nothing is known and nothing was taken. */
   Failed,
   Granted,
   /** The service has said that nothing is left. */
   Refused,
-  /** The service has said that it knows no limit for the counter. */
+  /** The service has said that it has no limit for the counter. */
   Unlimited,
-  /** Too little is here, and the service has said nothing about it. */
+  /** The stock holds too little, and the service has not said whether there is more. */
   Dry,
 }
 
-/** What the last `draw` took and learnt. One record, reused. */
+/** What the last `draw` took and found out. One record, reused. */
 @unmanaged
 class Drawn {
   units: i64;
-  /** End of the units' window, or of the refusal when no window is open; 0 when nothing is known. */
+  /** End of the window that the units belong to, or of the refusal when no window is open; 0 when nothing is known. */
   untilNanoseconds: i64;
-  /** Units used of the limit, those drawn included: all but what is left in the stock and at the service. */
+  /** Units of the limit that are used, these included: the limit less what is left in the stock and at the service. */
   usedUnits: i64;
-  /** True when the next grant should be asked for, although the draw found enough. */
+  /** True when the next grant should be requested although this draw found enough. */
   runsLow: bool;
 }
 
 export const drawn: Drawn = changetype<Drawn>(memory.data(offsetof<Drawn>(), 8));
 
-/** Takes up to `want` units, at least `need`, from this Envoy's stock of a counter; `drawn` says more. */
+/** Takes at least `need` and up to `want` units from this Envoy's stock of a counter; `drawn` has the details. */
 export function draw(service: ServiceState, counter: Identity, limit: i64, need: i64, want: i64, now: i64): Draw {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     drawn.units = 0;
@@ -43,7 +43,7 @@ export function draw(service: ServiceState, counter: Identity, limit: i64, need:
     const cell = readCell(service.stocks, counter);
     if (cell == null) return wasRead() ? Draw.Dry : Draw.Failed;
     const stock = asStock(cell);
-    service.outage.hear(stock.answeredAtNanoseconds);
+    service.outage.noteAnswerElsewhere(stock.answeredAtNanoseconds);
     const held = heldIn(stock, now);
     const units = held < need ? 0 : max(need, min(want, held / LARGEST_PART));
     const left = held - units;
@@ -64,13 +64,13 @@ export function draw(service: ServiceState, counter: Identity, limit: i64, need:
   return Draw.Failed;
 }
 
-/** True when the service has said something about the counter since then, to whichever worker, or was not to be asked. */
+/** True when the service has answered any worker about the counter since `since`, or the counter was paused then. */
 export function isAnswered(service: ServiceState, counter: Identity, since: i64): bool {
   const cell = readCell(service.stocks, counter);
   return cell != null && (asStock(cell).answeredAtNanoseconds >= since || isPaused(asStock(cell), since));
 }
 
-/** Puts units back that were drawn of the window that ends at `endsAt`; false when that is over, and the units are lost with it. */
+/** Puts back units drawn from the window that ends at `endsAt`; false when it is over and the units have expired. */
 export function putBack(service: ServiceState, counter: Identity, endsAt: i64, units: i64, now: i64): bool {
   if (now >= endsAt) return false;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {

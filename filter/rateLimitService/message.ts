@@ -4,14 +4,14 @@ import { RateLimitServiceSettings, Tables } from "../tables/tables";
 import { Call, Counter, counterOf } from "./call";
 
 /**
- * What is said to the rate limit service, in protobuf:
+ * The request to the rate limit service, in protobuf:
  * https://github.com/envoyproxy/envoy/blob/main/api/envoy/service/ratelimit/v3/rls.proto
  *
  *   RateLimitRequest      1 domain      2 descriptors  3 hits_addend
  *   RateLimitDescriptor   1 entries { 1 key  2 value }
  *   GrpcService           1 envoy_grpc { 1 cluster_name  2 authority }
  *
- * The descriptor goes from the plan to the consumer, so that the service's configuration names plans and quotas only.
+ * Descriptor entries are ordered from plan to consumer, so that the service's configuration has to name only plans and quotas.
  */
 const LENGTH_DELIMITED: u8 = 2;
 const VARINT: u8 = 0;
@@ -20,7 +20,7 @@ const QUOTA = literal("quota");
 const API = literal("api");
 const CONSUMER = literal("consumer");
 
-/** Asks for the call's units of each of its counters; the answers come in the same order. */
+/** The RateLimitRequest for a call; the statuses of the answer come in the order of its counters. */
 export function messageOf(tables: Tables, call: Call): View {
   begin(512);
   writeText(1, tables.rateLimitService.domain);
@@ -48,7 +48,7 @@ function writeDescriptor(tables: Tables, counter: Counter): void {
   writeEntry(CONSUMER, consumer);
 }
 
-/** Names the cluster to call. A bare name would do in most cases, but some names are protobuf by accident. */
+/** The GrpcService that names the cluster. A bare name would mostly do, but some names happen to parse as protobuf. */
 export function grpcService(rateLimitService: RateLimitServiceSettings): View {
   const authority = authorityOf(rateLimitService.cluster);
   begin(64);
@@ -61,8 +61,9 @@ export function grpcService(rateLimitService: RateLimitServiceSettings): View {
 }
 
 /**
- * The host in Istio's `outbound|PORT|SUBSET|HOST`, and any other name as it is. Envoy would send the whole name for want of
- * another authority, and HTTP/2 servers, a sidecar in front of the service among them, refuse one with a `|` or `/` in it.
+ * The host in Istio's `outbound|PORT|SUBSET|HOST`; of any other name, the name itself with `-` in place of characters that a host
+ * cannot have. By default Envoy would send the cluster's name as the authority, and HTTP/2 servers, such as a sidecar in front of
+ * the service, refuse one that contains `|` or `/`.
  */
 function authorityOf(cluster: View): View {
   let from = 0;
@@ -105,7 +106,7 @@ function textBytes(text: View): i32 {
   return fieldBytes(lengthOf(text));
 }
 
-/** Bytes of a field with so many bytes in it: tag, length, content. Names are bounded, so a length takes two bytes at most. */
+/** Bytes of a field whose content has `bytes` bytes: tag, length, content. Names are bounded, so the length takes at most two. */
 function fieldBytes(bytes: i32): i32 {
   return 1 + (bytes < 128 ? 1 : 2) + bytes;
 }

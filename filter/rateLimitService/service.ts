@@ -6,12 +6,12 @@ export class ServiceState {
   readonly outage: Outage = new Outage();
   readonly clock: ServiceClock = new ServiceClock();
   readonly tally: Tally = new Tally();
-  /** A call without an answer after this long was lost with its VM or its root. Longer than the timeout of a call. */
+  /** A call without an answer after this time was lost with its VM or root. Longer than a call's timeout. */
   callLifetimeNanoseconds: i64 = 6 * NANOSECONDS;
-  /** Until then the service is asked for single units: it counts calls, not units. */
+  /** Until then each call asks for one unit, because the service was found to count calls instead of units. */
   singleUntilNanoseconds: i64 = 0;
   constructor(
-    /** What the service has granted to this Envoy. */
+    /** Units that the service has granted to this Envoy. */
     readonly stocks: ShardStore,
   ) {}
 }
@@ -20,13 +20,13 @@ export class ServiceState {
 const FIRST_BACKOFF_NANOSECONDS: i64 = NANOSECONDS / 10;
 const MAX_DOUBLINGS = 7;
 const MAX_BACKOFF_NANOSECONDS: i64 = 10 * NANOSECONDS;
-/** How long a trial may go unanswered; the host ends calls earlier. */
+/** How long a trial call may go unanswered; the host ends calls earlier. */
 const TRIAL_NANOSECONDS: i64 = 10 * NANOSECONDS;
 
 /**
- * Whether the rate limit service answers this VM. After a failed call none is made for a while: exponential backoff up to ten
- * seconds, with jitter of up to a half, so that Envoys that lost the service together do not come back together. Then one call
- * is the trial; other requests follow their failure modes until it has been answered.
+ * Whether the rate limit service answers this VM. After a failed call, no call is made for a while: exponential backoff up to ten
+ * seconds, less a random part of up to half, so that Envoys that lost the service at the same moment do not all return at once.
+ * Then one trial call is made, and quotas follow their failure modes until it has been answered.
  */
 export class Outage {
   /** Failures in a row; 0 while the service answers. */
@@ -34,11 +34,11 @@ export class Outage {
   private failedAtNanoseconds: i64 = 0;
   private retryAtNanoseconds: i64 = 0;
   private trialUntilNanoseconds: i64 = 0;
-  /** When any call of this VM was last answered. */
+  /** When the service last answered, as far as this VM knows. */
   answeredAtNanoseconds: i64 = 0;
   private seed: u64 = 0;
 
-  /** True while the service is not to be called, and no request may be made to wait for it. */
+  /** True while the service must not be called and no request may wait for it. */
   isDown(now: i64): bool {
     if (this.failures == 0) return false;
     return (
@@ -51,12 +51,12 @@ export class Outage {
     if (this.failures > 0) this.trialUntilNanoseconds = now + TRIAL_NANOSECONDS;
   }
 
-  /** The call that began at `sentAt` has failed, or somebody has waited for it too long. */
+  /** The call that was sent at `sentAt` has failed, or a request has waited for it too long. */
   noteFailure(sentAt: i64, now: i64): void {
-    // A call that is given up after later ones were answered says nothing about the present. (Times ahead of the clock say
-    // nothing about the order: the clock was set back.)
+    // If a later call has been answered, this failure says nothing about the present. (An answer that seems to lie in the future
+    // says nothing about the order: the clock was set back.)
     if (sentAt < this.answeredAtNanoseconds && this.answeredAtNanoseconds <= now) return;
-    // Calls that were under way together fail together: that is one failure.
+    // Calls that were under way at the same time fail together and count as one failure.
     if (this.failures > 0 && sentAt < this.failedAtNanoseconds) return;
     this.failures = min(this.failures + 1, MAX_DOUBLINGS + 1);
     const backoff = min(FIRST_BACKOFF_NANOSECONDS << (this.failures - 1), MAX_BACKOFF_NANOSECONDS);
@@ -71,17 +71,17 @@ export class Outage {
     this.trialUntilNanoseconds = 0;
   }
 
-  /** The trial under way may never be answered: another may be made at once. */
+  /** The trial call may never be answered, so another may be made at once. */
   forgetTrial(): void {
     this.trialUntilNanoseconds = 0;
   }
 
-  /** Some worker of this Envoy had an answer then. */
-  hear(answeredAt: i64): void {
+  /** Another worker of this Envoy may have got an answer at `answeredAt`, which ends the outage here as well. */
+  noteAnswerElsewhere(answeredAt: i64): void {
     if (this.failures > 0 && answeredAt > this.failedAtNanoseconds) this.noteAnswer(answeredAt);
   }
 
-  /** SplitMix64, stirred by the time, which differs between Envoys by nanoseconds. */
+  /** SplitMix64, with the time mixed into the state: it differs between Envoys by nanoseconds. */
   random(now: i64): u64 {
     this.seed += 0x9e3779b97f4a7c15 ^ (<u64>now);
     let z = this.seed;
@@ -91,15 +91,15 @@ export class Outage {
   }
 }
 
-/** Clocks further apart are not compared: a window of a minute would not tell one minute from the next. */
+/** Larger differences are not measured: with windows of a minute, one minute could be taken for the next. */
 const MAX_APART_NANOSECONDS: i64 = 25 * NANOSECONDS;
-/** Clocks drift, and are set: the bounds widen by a thousandth of the time that passes. */
+/** Clocks drift and are adjusted, so the bounds widen by 1/1000 of the time that passes. */
 const DRIFT: i64 = 1000;
 
 /**
- * How long after the ends of this Envoy's windows those of the rate limit service come, as far as its answers tell. Each answer
- * says in whole seconds, rounded up, how long the window goes on, counted from some moment between the call and the answer.
- * So each gives a lower and an upper bound, and together they narrow down to about the time that a call takes.
+ * How much later the rate limit service's windows end than this Envoy's, estimated from its answers. Each answer gives the
+ * window's remaining time in whole seconds, rounded up, as of some moment between the call and the answer. That is a lower and
+ * an upper bound for the difference; over several answers they narrow down to about the duration of a call.
  *
  * The clocks count as equal until an answer contradicts that.
  */
@@ -108,13 +108,13 @@ export class ServiceClock {
   private mostNanoseconds: i64 = MAX_APART_NANOSECONDS;
   private learntAtNanoseconds: i64 = 0;
 
-  /** An answer says that its window ends at least, and at most, this long after ours; false when that is too far to tell. */
+  /** Takes an answer's lower and upper bound for the difference; false when they are too large to be used. */
   learn(least: i64, most: i64, now: i64): bool {
     if (least < -MAX_APART_NANOSECONDS || most > MAX_APART_NANOSECONDS) return false;
     const widened = abs(now - this.learntAtNanoseconds) / DRIFT;
     const low = max(this.leastNanoseconds - widened, least);
     const high = min(this.mostNanoseconds + widened, most);
-    // Bounds that exclude each other: one of the clocks was set.
+    // Bounds that exclude each other mean that one of the clocks was set.
     const fits = low < high;
     this.leastNanoseconds = fits ? low : least;
     this.mostNanoseconds = fits ? high : most;
@@ -122,13 +122,13 @@ export class ServiceClock {
     return true;
   }
 
-  /** The earliest time, by our clock, at which a window that ends at `end` for us is over on both sides. */
+  /** When a window that ends at `end` by this Envoy's clock may first be over at the service, by this Envoy's clock. */
   endOf(end: i64): i64 {
     return this.leastNanoseconds <= 0 && this.mostNanoseconds >= 0 ? end : end + this.leastNanoseconds;
   }
 }
 
-/** What is counted about a policy's rate limit service in this VM; the binding hands it to the host now and then. */
+/** What is counted about a policy's rate limit service in this VM; the binding passes it on to the host's metrics on ticks. */
 export const enum Count {
   /** Calls, and the units they asked for. */
   Asked,
@@ -136,13 +136,13 @@ export const enum Count {
   GrantedUnits,
   /** Calls answered with "over limit". */
   Refused,
-  /** Calls without an answer, or with one that cannot be read. */
+  /** Calls without an answer, or with a malformed one. */
   Failed,
   /** Answers that name no limit: the service does not know the quota. */
   Unlimited,
   /** Units that idle workers gave back to their Envoy's stock. */
   ReturnedUnits,
-  /** Requests that waited, for how long in all, and those that waited in vain. */
+  /** Requests that waited, their total waiting time, and those that waited until their timeout. */
   Waits,
   WaitMilliseconds,
   WaitTimeouts,
@@ -156,7 +156,7 @@ export const COUNT_COUNT: i32 = 13;
 
 export class Tally {
   readonly counts: StaticArray<u64> = new StaticArray<u64>(COUNT_COUNT);
-  /** True while something waits to be handed on. */
+  /** True while there are counts that the host has not been given. */
   pending: bool = false;
 
   add(count: Count, by: i64): void {

@@ -8,27 +8,27 @@ import { Call, Counter, counterOf, unclaim } from "./call";
 import { Count, ServiceState } from "./service";
 import { Stock, WHOLE_SHARE, asStock, isOpen } from "./stock";
 
-/** A faster decline makes no difference, and products with a time stay far below 2^63. */
+/** Enough for any real rate, and low enough that products with a time stay far below 2^63. */
 const MAX_DECLINE: i64 = 1 << 32;
 /**
- * A refusal is believed this long at most: somebody may have raised the limit at the service. The random part keeps Envoys that
- * were refused together from asking again together.
+ * A refusal holds for at most this long, because the limit at the service may have been raised. The random part keeps Envoys that
+ * were refused at the same moment from all asking again at once.
  */
 const REFUSAL_NANOSECONDS: i64 = 30 * NANOSECONDS;
 const REFUSAL_SPREAD_NANOSECONDS: u64 = 10 * <u64>NANOSECONDS;
-/** How long a counter that the service does not know is not asked for: the service's configuration may be on its way. */
+/** How long no call is made for a counter that the service does not know: its new configuration may be on its way. */
 const UNKNOWN_NANOSECONDS: i64 = 5 * NANOSECONDS;
-/** A service that has answered within this time is there. */
+/** A service that has answered within this time is up. */
 const ANSWERED_NANOSECONDS: i64 = 10 * NANOSECONDS;
-/** Pauses while the clocks disagree about the window. */
+/** Bounds of the pause while the two clocks disagree about the window. */
 const SHORTEST_PAUSE_NANOSECONDS: i64 = NANOSECONDS / 200;
 const LONGEST_PAUSE_NANOSECONDS: i64 = NANOSECONDS;
-/** How long a service is asked for single units after it has counted fewer than it was asked for. */
+/** For how long each call asks for one unit after the service has counted fewer units than it was asked for. */
 const SINGLE_NANOSECONDS: i64 = 60 * NANOSECONDS;
-/** Ends that differ by no more belong to the same window, known to the second; windows of a second are told apart. */
+/** Ends that differ by less belong to the same window: answers are exact only to the second. Half a second for windows of one. */
 const SAME_END_NANOSECONDS: i64 = (3 * NANOSECONDS) / 2;
 
-/** Books the answer to a call. Only what the answer says explicitly is a grant. Resets the arena once the answer is read. */
+/** Records the answer to a call. Only what the answer grants explicitly counts. Resets the arena once the answer is read. */
 export function settle(service: ServiceState, call: Call, bytes: View, now: i64): AnswerVerdict {
   readAnswer(bytes, call.count);
   let worst = AnswerVerdict.Granted;
@@ -45,13 +45,13 @@ export function settle(service: ServiceState, call: Call, bytes: View, now: i64)
     else known = true;
   }
   if (known) service.outage.noteAnswer(now);
-  // A service that does not know one quota may well answer for the others: that alone is no outage.
+  // A service that does not know one quota may still answer for others, so that alone is no outage.
   else if (now - service.outage.answeredAtNanoseconds > ANSWERED_NANOSECONDS)
     service.outage.noteFailure(call.sentAtNanoseconds, now);
   return worst;
 }
 
-/** Books that a call has ended without an answer. The service may have counted the units: then they are lost. */
+/** Records that a call has ended without an answer. If the service has counted the units, they are lost. */
 export function fail(service: ServiceState, call: Call, now: i64): void {
   service.tally.add(Count.Failed, 1);
   giveUp(service, call, now);
@@ -62,7 +62,7 @@ function giveUp(service: ServiceState, call: Call, now: i64): void {
   unclaim(service, call, now);
 }
 
-/** Books the answer about one counter; false when the service does not know it. */
+/** Records the answer about one counter; false when the service does not know it. */
 function book(service: ServiceState, call: Call, counter: Counter, answer: Answer, now: i64): bool {
   const ends = endOfWindow(service, call, counter, answer, now);
   let accepted: i64 = 0;
@@ -71,8 +71,8 @@ function book(service: ServiceState, call: Call, counter: Counter, answer: Answe
     if (cell == null) return true;
     const stock = asStock(cell);
     if (stock.askedAtNanoseconds == call.sentAtNanoseconds) stock.askedAtNanoseconds = 0;
-    if (answer.verdict == AnswerVerdict.Unlimited) forgo(stock, now);
-    else if (ends <= now) comeAgain(stock, counter, answer, now);
+    if (answer.verdict == AnswerVerdict.Unlimited) noteUnknown(stock, now);
+    else if (ends <= now) notePastWindow(stock, counter, answer, now);
     else {
       openUntil(stock, ends, counter.window, now);
       accepted = addGranted(service, stock, call, answer, now);
@@ -92,25 +92,25 @@ function book(service: ServiceState, call: Call, counter: Counter, answer: Answe
   return true;
 }
 
-/** The service knows no limit for the counter: for a while the quota's failure mode decides, without a call for each request. */
-function forgo(stock: Stock, now: i64): void {
+/** The service has no limit for the counter: for a while the quota's failure mode decides, without further calls. */
+function noteUnknown(stock: Stock, now: i64): void {
   stock.refusedForLimit = 0;
   stock.refusedUntilNanoseconds = now + UNKNOWN_NANOSECONDS;
 }
 
 /**
- * The answer is about a window that may be over: near its end, the clocks of the service and of this Envoy disagree about which
- * window it is. The units granted cannot be used, and a refusal says nothing about the next window. The pause before the next
- * call is as long as the time since the window's end by this Envoy's clock, so a few calls bridge any difference.
+ * The answer is about a window that may be over: near the end of a window, the service's clock and this Envoy's can disagree about
+ * which one it is. The units granted cannot be used, and a refusal says nothing about the next window. The pause before the next
+ * call equals the time since the window ended by this Envoy's clock, so it doubles, and a few calls bridge any difference.
  */
-function comeAgain(stock: Stock, counter: Counter, answer: Answer, now: i64): void {
+function notePastWindow(stock: Stock, counter: Counter, answer: Answer, now: i64): void {
   let since = now - stock.endsAtNanoseconds;
   if (since > LONGEST_PAUSE_NANOSECONDS * 2) {
     stock.endsAtNanoseconds = now;
     stock.held = 0;
     since = 0;
   }
-  // Units of a window that has opened meanwhile stay: this answer is late, and not about them.
+  // If a new window has opened in the meantime, its units stay: this late answer is not about them.
   const until = now + max(SHORTEST_PAUSE_NANOSECONDS, min(since, LONGEST_PAUSE_NANOSECONDS));
   stock.answeredAtNanoseconds = now;
   stock.limit = answer.limit;
@@ -120,14 +120,14 @@ function comeAgain(stock: Stock, counter: Counter, answer: Answer, now: i64): vo
   } else stock.pausedUntilNanoseconds = until;
 }
 
-/** The service has refused: nothing is left in the window. */
+/** Nothing is left in the window: the refusal holds until it ends, or until it is time to ask again. */
 function noteRefusal(service: ServiceState, stock: Stock, counter: Counter, now: i64): void {
   const spread = <i64>(service.outage.random(now) % REFUSAL_SPREAD_NANOSECONDS);
   stock.refusedForLimit = counter.limit;
   stock.refusedUntilNanoseconds = min(stock.endsAtNanoseconds, now + REFUSAL_NANOSECONDS + spread);
 }
 
-/** Makes the stock ready for the window that ends at `endsAt`: it holds nothing of another window. */
+/** Prepares the stock for the window that ends at `endsAt`; units of another window are dropped. */
 function openUntil(stock: Stock, endsAt: i64, window: WindowKind, now: i64): void {
   const apart = endsAt - stock.endsAtNanoseconds;
   const most = min(SAME_END_NANOSECONDS, (nominalSeconds(window) * NANOSECONDS) / 2);
@@ -140,13 +140,12 @@ function openUntil(stock: Stock, endsAt: i64, window: WindowKind, now: i64): voi
 }
 
 /**
- * Adds the units that the answer grants to the stock; how many. The service's own count must have risen by at least as many.
- * If it has not, the service ignores how many units a call asks for and counts one: then one unit is taken, and for a while
- * each call asks for one.
+ * Adds the granted units to the stock and returns how many. The service's own count must have risen by at least as many. If it
+ * has not, the service counts calls instead of units: then at most one unit is accepted, and for a while each call asks for one.
  */
 function addGranted(service: ServiceState, stock: Stock, call: Call, answer: Answer, now: i64): i64 {
   const used = answer.limit - answer.remaining;
-  // A count that has fallen has begun anew: the service lost its memory.
+  // A count that has fallen was reset: the service has lost its data.
   const risen = used >= stock.used ? used - stock.used : used;
   const isCounted = risen >= call.units;
   if (answer.verdict == AnswerVerdict.Granted && !isCounted) service.singleUntilNanoseconds = now + SINGLE_NANOSECONDS;
@@ -160,13 +159,13 @@ function addGranted(service: ServiceState, stock: Stock, call: Call, answer: Ans
   stock.granted += accepted;
   stock.share = max<i64>(1, min(WHOLE_SHARE, share(stock.granted, used)));
   stock.answeredAtNanoseconds = now;
-  stock.heldThen = stock.held;
+  stock.heldAfterGrant = stock.held;
   if (accepted > 0) stock.lastUnits = accepted;
   return accepted;
 }
 
 function share(granted: i64, used: i64): i64 {
-  // Halved until the product fits: counts go up to 2^53.
+  // Halved until the product fits into 64 bits: counts go up to 2^53.
   while (granted > 1 << 40) {
     granted >>= 1;
     used >>= 1;
@@ -175,10 +174,10 @@ function share(granted: i64, used: i64): i64 {
 }
 
 /**
- * When the window of the answer ends, or a little before; now or earlier when no time is left in which its units could safely
- * be used. The service says how long the window goes on in whole seconds, rounded up, counted from some moment between the
- * call and the answer. So the end lies between two times. If a window of this Envoy's clock ends between them, that end is
- * taken, as exact as the clocks are known to agree; if none does, the uncertain second is given up.
+ * When the answer's window ends, or a little before; a time up to `now` means that its units cannot safely be used any more. The
+ * service gives the remaining time in whole seconds, rounded up, as of some moment between the call and the answer, so the
+ * end lies between two times. If a window ends between them by this Envoy's clock, that is the end, corrected by the known
+ * difference between the clocks. If none does, the earlier time is used, which gives up the uncertain second.
  */
 function endOfWindow(service: ServiceState, call: Call, counter: Counter, answer: Answer, now: i64): i64 {
   const earliest = call.sentAtNanoseconds + (answer.resetSeconds - 1) * NANOSECONDS;
@@ -190,19 +189,19 @@ function endOfWindow(service: ServiceState, call: Call, counter: Counter, answer
     if (service.clock.learn(earliest - end, latest - end, now)) return max(earliest, service.clock.endOf(end));
     return min(earliest, now + nominalSeconds(counter.window) * NANOSECONDS);
   }
-  // When the window changed during the call and both ends fit, the units may belong to the window that is over: they are lost.
+  // When the window changed during the call and both ends fit, the units may belong to the past window, so they are given up.
   if (before > earliest && before <= latest) return before;
   const after = ownEnd(counter.window, now);
   if (after > earliest && after <= latest) return after;
   return min(earliest, now + nominalSeconds(counter.window) * NANOSECONDS);
 }
 
-/** Windows that every service counts alike, and that are long enough to tell one from the next. */
+/** Windows that every service aligns in the same way, and that are long enough to tell one from the next. */
 function isAligned(window: WindowKind): bool {
   return window == WindowKind.Minute || window == WindowKind.Hour || window == WindowKind.Day;
 }
 
-/** The window's boundary by this Envoy's clock that lies closest to `time`. */
+/** The window boundary closest to `time` by this Envoy's clock. */
 function nearestEnd(window: WindowKind, time: i64): i64 {
   const start = windowStart(window, time / NANOSECONDS);
   const end = windowEnd(window, start) * NANOSECONDS;

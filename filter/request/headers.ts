@@ -2,20 +2,20 @@ import { allocate } from "../bytes/arena";
 import { ABSENT, ONES, View, equals, indexOf, lengthOf, pointerOf, slice } from "../bytes/view";
 
 /**
- * The request's headers as the host gives them in one piece:
+ * The request's headers, as the host serialises them:
  *
  *   u32 n │ n × (u32 name length, u32 value length) │ name NUL value NUL …
  *
- * Names are in lower case, pseudo headers included; a header that came twice is there twice.
+ * Names are in lower case and include pseudo-headers; a header that was sent twice appears twice.
  */
 const ENTRY_BYTES: usize = 16;
 
-/** A view of the name and one of the value of each header. */
+/** Two views per header: its name and its value. */
 let entries: usize = 0;
-/** Headers in the list. */
+/** Number of headers. */
 export let headerCount: i32 = 0;
 
-/** Reads the list; false, with no headers, when the bytes are not one. The views point into `pairs`. */
+/** Reads the list; false, and no headers, when it is malformed. The views point into `pairs`. */
 export function readHeaders(pairs: View): bool {
   headerCount = 0;
   const base = pointerOf(pairs);
@@ -65,7 +65,7 @@ export function findHeader(name: View, from: i32 = 0): i32 {
   return -1;
 }
 
-/** The same for either spelling of the name: many servers read `x_api_key` as `x-api-key`. */
+/** Like `findHeader`, with `-` and `_` the same: many servers read `x_api_key` as `x-api-key`. */
 export function findSpelling(name: View, from: i32 = 0): i32 {
   const length = <u32>lengthOf(name);
   const end = entries + <usize>headerCount * ENTRY_BYTES;
@@ -82,11 +82,11 @@ export function firstValue(name: View): View {
   return index < 0 ? ABSENT : headerValue(index);
 }
 
-/** What differs between `-` (0x2d) and `_` (0x5f), and between no other two characters of header names in lower case. */
+/** The xor of `-` (0x2d) and `_` (0x5f), and of no other two characters of lower-case header names. */
 const DIFFERENCE: u64 = 0x72;
 const LOWEST_BIT_OF_DIFFERENCE = 1;
 
-/** True when two header names in lower case are the same but for `-` and `_`. */
+/** True when two lower-case header names are the same apart from `-` and `_`. */
 export function isSpelling(a: View, b: View): bool {
   const length = lengthOf(a);
   if (length != lengthOf(b)) return false;
@@ -114,12 +114,12 @@ function areHyphens(xor: u64): bool {
 }
 
 /**
- * A header that was sent on several lines may arrive as one value: proxies join lines with commas, and Envoy does so with headers
- * that it knows. A comma in quotes separates as well: a quote may be opened on one line and closed on another.
+ * A header that was sent on several lines may arrive as one value: proxies join lines with commas, and Envoy does so for headers
+ * that it knows. A comma inside quotes separates too, because a quote may open on one line and close on another.
  */
 export const COMMA: u8 = 0x2c;
 
-/** The part between two commas, with the spaces around it. */
+/** The list member that `nextMember` read, with the spaces around it. */
 export let member: View = ABSENT;
 
 /** Reads the member at `from`; returns where the next one begins, or -1 when there is none at `from`. */
@@ -132,7 +132,7 @@ export function nextMember(list: View, from: i32): i32 {
   return end + 1;
 }
 
-/** Changes to the request's headers, in order. `set` replaces every value a header has. */
+/** Changes to the request's headers, in order. `Set` replaces all values of a header. */
 export const enum EditKind {
   Set,
   Remove,
@@ -146,12 +146,12 @@ class Edit {
   kind: EditKind;
 }
 
-/** A route changes at most 128 headers; the rest is room to remove Tollgate's headers that a client sent. */
+/** A route changes at most 128 headers; the rest is for removing `x-tollgate-` headers that a client sent. */
 const MAX_EDITS = 512;
 const EDITS: usize = heap.alloc(MAX_EDITS * offsetof<Edit>());
 
 export let editCount: i32 = 0;
-/** True when there was no room for an edit: the request must not go on with only the others. */
+/** True when there was no room for an edit: then the request must be refused, because the edits are incomplete. */
 export let editsOverflowed: bool = false;
 
 export function clearEdits(): void {
@@ -167,12 +167,12 @@ export function dropHeader(name: View): void {
   add(EditKind.Remove, name, ABSENT);
 }
 
-/** Removes the header under each spelling that it came in. */
+/** Removes the header in every spelling in which it was sent. */
 export function removeSpellings(name: View): void {
   removeOthers(name, ABSENT);
 }
 
-/** Removes other spellings of a header that is set: servers that do not tell them apart might read one of those instead. */
+/** Removes other spellings of a header that is set: a server that does not tell them apart might read one of those instead. */
 export function removeOtherSpellings(name: View): void {
   removeOthers(name, name);
 }

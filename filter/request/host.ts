@@ -3,19 +3,19 @@ import { ABSENT, View, byteAt, equalsLower, hexDigit, indexOf, lengthOf, lowerCa
 
 /**
  * The host of an `:authority`: a name of letters, digits, `-` and `_`, an IPv4 address of four numbers, or an IPv6 address in
- * brackets; then, if need be, the root's dot and a port. Anything else that servers take for a host is refused: user names,
- * lists (Envoy joins two Host headers), escapes, empty labels, `127.1`.
+ * brackets; optionally followed by the root's dot and a port. Anything else that some server would accept as a host is refused:
+ * user names, lists (Envoy joins two Host headers), escapes, empty labels, `127.1`.
  */
 const MAX_NAME_BYTES = 253;
 const MAX_PORT = 65535;
 const COLON: u8 = 0x3a;
 const DOT: u8 = 0x2e;
 
-/** Lower case, without port and without the root's dot; an IPv6 address in its short form. Empty when none is given. */
+/** The name in lower case, without port and root's dot; an IPv6 address in its short form. Empty when none is given. */
 export let name: View = ABSENT;
-/** Where the port begins in the authority, with its colon. */
+/** Where the port, with its colon, begins in the authority. */
 export let portAt: i32 = 0;
-/** True when the name is spelt differently from the authority, apart from the case of letters. */
+/** True when `name` differs from the authority in more than the case of letters. */
 export let isRespelt: bool = false;
 
 /** Reads an authority; false when it is refused. */
@@ -33,7 +33,7 @@ export function readHost(authority: View): bool {
     if (<u32>byte - 0x61 < 26) continue;
     if (byte == DOT) {
       if (label == at) return false;
-      // The last dot may be the root's.
+      // A trailing dot is the root's.
       if (at + 1 < length && byteAt(authority, at + 1) != COLON) label = at + 1;
       else {
         isRespelt = true;
@@ -47,7 +47,7 @@ export function readHost(authority: View): bool {
   if (at == 0 || at > MAX_NAME_BYTES || (portAt < length && !isPort(authority))) return false;
   name = slice(authority, 0, at);
   if (upper) name = inLowerCase(name);
-  // Servers read a name that ends in a number as an address.
+  // Servers take a name whose last label is a number for an address.
   return <u32>byteAt(name, label) - 0x30 >= 10 || !isNumber(name, label) || isAddress4(name);
 }
 
@@ -81,7 +81,7 @@ function inLowerCase(text: View): View {
   return view(lower, length);
 }
 
-/** True for digits, and for `0x` and hex digits, from `from` to the end. */
+/** True when the rest from `from` on is decimal digits, or `0x` and hex digits. */
 function isNumber(text: View, from: i32): bool {
   const length = lengthOf(text);
   const hex = from + 1 < length && byteAt(text, from) == 0x30 && byteAt(text, from + 1) == 0x78;
@@ -115,8 +115,8 @@ function isAddress4(text: View): bool {
 }
 
 /**
- * IPv6 addresses (RFC 4291, 2.2): many spellings, so they are compared in one, the short form of RFC 5952 as the URL
- * standard prints it.
+ * IPv6 addresses (RFC 4291, 2.2) have many spellings, so they are compared in one: the short form of RFC 5952, as the URL standard
+ * prints it.
  */
 const GROUP_COUNT = 8;
 const GROUPS: usize = memory.data(16, 2);
@@ -169,7 +169,7 @@ function parse(text: View): bool {
   return true;
 }
 
-/** Reads the last four bytes, written as an IPv4 address, into two groups. */
+/** Reads the last four bytes of an address, written as an IPv4 address, into two groups. */
 function parseDotted(text: View, from: i32, group: i32): bool {
   const length = lengthOf(text);
   let at = from;
@@ -204,7 +204,7 @@ function print(): View {
   return end();
 }
 
-/** The longest run of zero groups, the first of several; none that is one group long. */
+/** The longest run of at least two zero groups; the first one if several are as long. */
 let gapStart: i32 = -1;
 let gapLength: i32 = 0;
 

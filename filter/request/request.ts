@@ -28,20 +28,20 @@ const CONTENT_TYPE = literal("content-type");
 const GRPC = literal("application/grpc");
 const OWN_PREFIX = literal("x-tollgate-");
 
-/** Facts about the request at hand, read from its headers once. */
+/** Facts about the current request, read from its headers once. */
 export let method: View = ABSENT;
-/** As it came; ABSENT for a CONNECT without one. */
+/** `:path` as it was sent; ABSENT for a CONNECT without one. */
 export let target: View = ABSENT;
 export let rawPath: View = ABSENT;
-/** With its `?`, or empty. */
+/** The query with its `?`, or empty. */
 export let query: View = ABSENT;
 export let authority: View = ABSENT;
-/** Its name or address, as policies write it. */
+/** The authority's name or address, as policies write it. */
 export let host: View = ABSENT;
-/** False when the authority is not a host, or could be read as more than one. */
+/** False when the authority is not a host or is ambiguous. */
 export let hasGoodHost: bool = false;
 
-/** Takes the facts from the headers that `readHeaders` read. */
+/** Reads the facts from the headers that `readHeaders` has read. */
 export function readRequest(): void {
   method = firstValue(METHOD);
   target = firstValue(PATH);
@@ -57,8 +57,8 @@ export function readRequest(): void {
 }
 
 /**
- * True when some servers read a host out of the path: `//host/…`, `/\\host`, `http://host`. Those that resolve it as a
- * relative reference (Node's `new URL`, browsers' rules) drop tabs and line ends on the way.
+ * True when some servers would find a host in the path: `//host/…`, `/\\host`, `http://host`. Those that resolve it as a relative
+ * reference (Node's `new URL`, browsers) also drop tabs and line breaks first.
  */
 export function pathMayNameHost(): bool {
   const length = lengthOf(rawPath);
@@ -69,7 +69,7 @@ export function pathMayNameHost(): bool {
   return second == 0x2f || second == 0x5c || second <= 0x20;
 }
 
-/** True for a CORS preflight (Fetch standard): OPTIONS with an origin and the method that is asked for. */
+/** True for a CORS preflight (Fetch standard): OPTIONS with `Origin` and `Access-Control-Request-Method`. */
 export function isPreflight(): bool {
   return equals(method, OPTIONS) && findHeader(ORIGIN) >= 0 && findHeader(REQUESTED_METHOD) >= 0;
 }
@@ -83,8 +83,8 @@ export function isGrpc(): bool {
 }
 
 /**
- * True for a header that only Tollgate may set: `x-tollgate-…`. An underscore counts as a hyphen, because many servers
- * cannot tell them apart.
+ * True for a header that only Tollgate may set: `x-tollgate-…`. An underscore counts as a hyphen, because many servers do not
+ * tell them apart.
  */
 export function isOwnHeader(name: View): bool {
   const length = lengthOf(OWN_PREFIX);
@@ -97,27 +97,28 @@ export function isOwnHeader(name: View): bool {
 }
 
 /**
- * A path in two forms. The judged one is what policies are written in: no `.` and `..`, no empty segments, no escape of a
- * character that needs none (RFC 3986, 6.2.2). The forwarded one has the same segments as the caller wrote them: `%2B` is
- * data, and signatures cover it. An upstream may read a path more generously than we do, so what is known to be read in
- * two ways is refused: escaped slashes, backslashes and NULs, `..;x`, `/;x/`, `//..`, overlong UTF-8, control characters.
+ * A path in two forms. The normalised one is the form in which policies are written: no `.` and `..`, no empty segments, no escape
+ * of a character that needs none (RFC 3986, 6.2.2). The forwarded one has the same segments, spelled as the caller wrote them,
+ * because `%2B` is data and signatures cover it. An upstream may be more lenient than this reader, so paths that servers are known
+ * to read in different ways are refused: escaped slashes, backslashes and NULs, `..;x`, `/;x/`, `//..`, overlong UTF-8, control
+ * characters.
  */
 const PERCENT: u8 = 0x25;
 const SLASH: u8 = 0x2f;
 const DOT: u8 = 0x2e;
 const SEMICOLON: u8 = 0x3b;
-/** Of a path without empty segments. */
+/** `emptyAt` of a path without empty segments. */
 const NOWHERE: i32 = -1;
 
 /**
- * The judged form, and the forwarded one; ABSENT, both of them, for a path that is refused. Both are the path's own bytes when
- * nothing changes.
+ * The normalised and the forwarded form; both ABSENT for a path that is refused. Both are the path's own bytes when nothing
+ * changes.
  */
 export let path: View = ABSENT;
 export let forwardedPath: View = ABSENT;
 
-/** Ends of the two forms while they are written. */
-let judgedEnd: usize = 0;
+/** Ends of the two forms while they are being written. */
+let normalisedEnd: usize = 0;
 let forwardedEnd: usize = 0;
 
 export function readPath(raw: View): void {
@@ -129,15 +130,15 @@ export function readPath(raw: View): void {
   forwardedPath = raw;
 }
 
-/** A bit for each character below 64 that calls for a closer look: controls, space, `#`, `%`, `;`. */
+/** One bit for each character below 64 that a plain path must not have: controls, space, `#`, `%`, `;`. */
 const SUSPECT: u64 = 0x08000029_ffffffff;
 
-/** True when no byte calls for a closer look: no escape, no `//`, `/.`, `;`, and only printable ASCII. */
+/** True when both forms are the path itself: no escape, no `//`, `/.` or `;`, and only printable ASCII. */
 function isPlain(raw: View): bool {
   let previous: u8 = 0;
   for (let at = pointerOf(raw), end = at + lengthOf(raw); at < end; at++) {
     const byte = load<u8>(at);
-    // Letters first: they are most of any path.
+    // Letters first: most bytes of a path are letters.
     if (<u32>(byte | 0x20) - 0x61 >= 26) {
       if (byte < 64 ? (SUSPECT >> byte) & 1 : byte >= 0x7f || byte == 0x5c) return false;
       if (previous == SLASH && (byte == SLASH || byte == DOT)) return false;
@@ -147,11 +148,11 @@ function isPlain(raw: View): bool {
   return true;
 }
 
-/** Writes both forms, segment by segment. A trailing slash stays. */
+/** Writes both forms, segment by segment. A trailing slash is kept. */
 function resolve(raw: View): void {
-  const judgedStart = allocate(lengthOf(raw));
+  const normalisedStart = allocate(lengthOf(raw));
   const forwardedStart = allocate(lengthOf(raw));
-  judgedEnd = judgedStart;
+  normalisedEnd = normalisedStart;
   forwardedEnd = forwardedStart;
   const end = pointerOf(raw) + lengthOf(raw);
   let depth = 0;
@@ -165,18 +166,18 @@ function resolve(raw: View): void {
     if (kind == Segment.Empty) emptyAt = depth;
     else if (kind == Segment.Name) depth++;
     else if (kind == Segment.Parent) {
-      // A server that joins slashes first removes a name here; one that resolves dots first removes the empty segment.
+      // A server that merges slashes first would remove a name here; one that resolves dots first, the empty segment.
       if (depth == emptyAt) return;
       if (depth > 0) depth--;
-      judgedEnd = parentOf(judgedStart, judgedEnd);
+      normalisedEnd = parentOf(normalisedStart, normalisedEnd);
       forwardedEnd = parentOf(forwardedStart, forwardedEnd);
     }
     if (at == end && kind != Segment.Name) {
-      store<u8>(judgedEnd++, SLASH);
+      store<u8>(normalisedEnd++, SLASH);
       store<u8>(forwardedEnd++, SLASH);
     }
   }
-  path = view(judgedStart, <i32>(judgedEnd - judgedStart));
+  path = view(normalisedStart, <i32>(normalisedEnd - normalisedStart));
   forwardedPath = view(forwardedStart, <i32>(forwardedEnd - forwardedStart));
 }
 
@@ -188,21 +189,21 @@ const enum Segment {
   Name,
 }
 
-/** Appends the segment to both forms if it is a name. */
+/** Classifies a segment and appends it to both forms if it is a name. */
 function readSegment(segment: usize, end: usize): Segment {
   if (segment == end) return Segment.Empty;
-  const decoded = judgedEnd + 1;
+  const decoded = normalisedEnd + 1;
   const decodedEnd = decode(segment, end, decoded);
   if (decodedEnd == 0) return Segment.Refused;
-  // Nothing but path parameters: a servlet container drops the segment, others keep it.
+  // Only path parameters: a servlet container drops such a segment, other servers keep it.
   if (load<u8>(decoded) == SEMICOLON) return Segment.Refused;
   const dots = leadingDots(decoded, decodedEnd);
   if (dots == 1 || dots == 2) {
     if (decoded + dots < decodedEnd) return Segment.Refused;
     return dots == 1 ? Segment.Current : Segment.Parent;
   }
-  store<u8>(judgedEnd, SLASH);
-  judgedEnd = decodedEnd;
+  store<u8>(normalisedEnd, SLASH);
+  normalisedEnd = decodedEnd;
   store<u8>(forwardedEnd, SLASH);
   memory.copy(forwardedEnd + 1, segment, end - segment);
   forwardedEnd += 1 + end - segment;
@@ -210,8 +211,8 @@ function readSegment(segment: usize, end: usize): Segment {
 }
 
 /**
- * Decodes escapes of characters that need none and of `;`, writes the others with upper-case digits; returns the end of what
- * it wrote at `to`, or 0 for a path that is refused.
+ * Decodes escapes of `;` and of characters that need none, and writes other escapes with upper-case digits. Returns the end of
+ * what it wrote at `to`, or 0 for a path that is refused.
  */
 function decode(from: usize, end: usize, to: usize): usize {
   let previous: u8 = 0;
@@ -240,19 +241,19 @@ function decode(from: usize, end: usize, to: usize): usize {
   return to;
 }
 
-/** True for the first two bytes of overlong UTF-8: a way to write `/` and `.` for lenient decoders. */
+/** True for the first two bytes of an overlong UTF-8 sequence, with which `/` and `.` can be smuggled past lenient decoders. */
 function isOverlong(first: u8, second: u8): bool {
   if ((second & 0xc0) != 0x80) return false;
   return (first & 0xfe) == 0xc0 || (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
 }
 
-/** Where the form ends without its last segment. */
+/** The form's end without its last segment. */
 function parentOf(start: usize, end: usize): usize {
   while (end > start && load<u8>(--end) != SLASH) {}
   return end;
 }
 
-/** Number of dots when the segment is dots alone, or dots and a path parameter (`..;x`); otherwise 0. */
+/** The number of dots when the segment is only dots, or dots and a path parameter (`..;x`); otherwise 0. */
 function leadingDots(segment: usize, end: usize): i32 {
   let at = segment;
   while (at < end && load<u8>(at) == DOT) at++;
@@ -260,8 +261,8 @@ function leadingDots(segment: usize, end: usize): i32 {
 }
 
 /**
- * Characters that mean the same in a path segment with and without an escape: RFC 3986 pchar, `;` aside. Policies are written
- * in these alone, so that no prefix of theirs has a second spelling.
+ * Characters that mean the same in a path segment escaped and unescaped: RFC 3986 pchar except `;`. Paths in policies consist only
+ * of these, so that none has a second spelling.
  */
 export function isPathCharacter(byte: u8): bool {
   if (lowerCase(byte) - 0x61 < 26 || byte - 0x30 < 10) return true;
@@ -291,11 +292,11 @@ function upperHex(digit: i32): u8 {
   return <u8>(digit < 10 ? 0x30 + digit : 0x37 + digit);
 }
 
-/** Bytes of the forwarded form that hold the same segments as the first `judgedBytes` of the judged one. */
-export function forwardedLength(judgedBytes: i32): i32 {
-  if (path == forwardedPath) return judgedBytes;
+/** Bytes of the forwarded form with the same segments as the first `normalisedBytes` of the normalised form. */
+export function forwardedLength(normalisedBytes: i32): i32 {
+  if (path == forwardedPath) return normalisedBytes;
   let slashes = 0;
-  for (let i = 0; i < judgedBytes; i++) {
+  for (let i = 0; i < normalisedBytes; i++) {
     if (byteAt(path, i) == SLASH) slashes++;
   }
   for (let i = 0, n = lengthOf(forwardedPath); i < n; i++) {

@@ -6,10 +6,10 @@ import { ConditionKind, HeaderCondition, Route } from "../tables/record";
 import { Tables } from "../tables/tables";
 import * as Request from "../request/request";
 
-/** Members of one header that a condition looks at, at most: a caller may send a header full of commas. */
+/** The most list members of one header that a condition looks at, because a caller may send a header full of commas. */
 const MAX_MEMBERS = 64;
 
-/** Puts the first route whose conditions all hold into the decision, or the API's default. */
+/** Sets the decision's route: the first route whose conditions all hold, or the API's default. */
 export function chooseRoute(tables: Tables): void {
   const api = tables.apis.at(decision.api);
   decision.route = api.defaultRoute;
@@ -35,7 +35,7 @@ function holds(tables: Tables, route: Route): bool {
   return true;
 }
 
-/** Path parameters are ignored here: all ways to read them lead to the same API. */
+/** Path parameters are ignored: by now it is certain that the path leads to the same API with and without them. */
 function liesUnder(path: View): bool {
   const found = cover(Request.path, path);
   return found == Cover.Exact || found == Cover.WithoutParameters;
@@ -55,7 +55,7 @@ function refersTo(tables: Tables, first: i32, count: i32, index: i32): bool {
   return false;
 }
 
-/** A header that came several times, on several lines or with commas, meets a condition when one of its values does. */
+/** A header with several values, on several lines or joined with commas, meets a condition when one of the values does. */
 function headerHolds(tables: Tables, condition: HeaderCondition): bool {
   let at = findSpelling(condition.name);
   if (condition.kind == ConditionKind.Absent) return at < 0;
@@ -74,8 +74,8 @@ function valueHolds(tables: Tables, condition: HeaderCondition, value: View): bo
 }
 
 /**
- * True when the value is what is wanted, or begins with it; or when a run of its members does, for lines that were joined.
- * A run, because what was one line may hold commas itself, as dates and the names of browsers do.
+ * True when the whole value, or a run of its comma-separated members, equals `wanted` or begins with it: several header lines may
+ * have been joined with commas. A run of members, because one line may contain commas itself, as dates and user agents do.
  */
 function holdsIn(value: View, wanted: View, prefix: bool): bool {
   if (prefix ? startsWith(value, wanted) : equals(value, wanted)) return true;

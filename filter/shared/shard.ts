@@ -3,14 +3,14 @@ import { ABSENT, View, view, pointerOf, lengthOf } from "../bytes/view";
 import { CLOCK_STEP_SECONDS } from "../time/window";
 
 /**
- * Cells in memory that other threads read and write too. Keys of the host's shared data can never be deleted, so many cells
- * lie under one key, in a shard:
+ * Cells in memory that is shared with other threads. Keys of the host's shared data can never be deleted, so many cells share one
+ * key, as a shard:
  *
  *   0  "TGP1"   u32      8   seen          i64 s   time of the last write
  *   4  count    u32      16  steady since  i64 s   time of the first write after the clock last jumped
  *                        24  cells         count × the store's cell size
  *
- * Modules of different versions share an Envoy while one replaces the other, so no layout here may change.
+ * While one version of the module replaces another, both run in the same Envoy on the same data, so this layout may never change.
  */
 @unmanaged
 class ShardHeader {
@@ -23,7 +23,7 @@ class ShardHeader {
 const MAGIC: u32 = 0x31504754;
 const HEADER_BYTES: i32 = <i32>offsetof<ShardHeader>();
 
-/** What tells a counter from all others: digests of the consumer's name and of what is counted (see tables/counterId). */
+/** What identifies a counter: digests of the consumer's name and of what is counted (see tables/counterId). */
 @unmanaged
 export class Identity {
   consumerId: u64;
@@ -31,20 +31,20 @@ export class Identity {
 }
 
 /**
- * What all kinds of cells have in common: they begin with the counter's identity, and end with the second after which they count
- * nothing any more. Everything in between is zero in a new cell.
+ * What all kinds of cells have in common: they begin with the counter's identity and end with the second after which the cell no
+ * longer matters. Everything in between is zero in a new cell.
  */
 @unmanaged
 export class Cell extends Identity {}
 
-/** A longer time between two writes may be silence, or a clock that jumped. */
+/** A longer gap between two writes means either that nothing happened or that the clock jumped. */
 const MAX_SILENCE_SECONDS: i64 = 3600;
-/** How long the clock must have gone on evenly before cells are removed by it. */
+/** How long the clock must have run steadily before expired cells are removed. */
 const STEADY_SECONDS: i64 = 60;
 
 /**
- * Where shards are kept: read whole, and written with compare-and-swap. The binding implements it over the host's shared data,
- * tests over plain memory. The number of shards and the size of a cell are fixed for ever: others would lose every counter.
+ * Where shards are kept: read as a whole, and written with compare-and-swap. The binding implements it over the host's shared
+ * data, tests over plain memory. The number of shards and the size of a cell may never change: every counter would be lost.
  */
 export abstract class ShardStore {
   /** `shardCount` is a power of two. */
@@ -53,24 +53,24 @@ export abstract class ShardStore {
     readonly cellBytes: i32,
   ) {}
 
-  /** The shard's bytes, the caller's to change until the next callback, or ABSENT when it cannot be read. */
+  /** A copy of the shard that the caller may change, valid until the next callback; ABSENT when it cannot be read. */
   abstract read(shard: u32): View;
 
-  /** Stores the shard if nobody has since it was read. */
+  /** Stores the shard unless another thread has stored it since it was read. */
   abstract write(shard: u32, bytes: View): WriteResult;
 }
 
 export const enum WriteResult {
   Stored,
-  /** Another thread was quicker: read again. */
+  /** Another thread has stored the shard in the meantime: read it again. */
   Conflict,
   Failed,
 }
 
-/** How often a cell is read again after a conflict; more of them mean that the store is broken. */
+/** How often an update is tried after conflicts; more of them would mean that the store is broken. */
 export const MAX_ATTEMPTS = 256;
 
-/** The shard of the cell at hand, between its read and its write. */
+/** The shard of the cell that is being updated, between its read and its write. */
 let inHand: View = ABSENT;
 let shardNumber: u32 = 0;
 
@@ -95,7 +95,7 @@ export function wasRead(): bool {
   return inHand != ABSENT;
 }
 
-/** Writes the shard of the last read cell, with its changes. */
+/** Writes the shard of the cell that was read last, with the caller's changes. */
 export function writeCell(shards: ShardStore, nowSeconds: i64): WriteResult {
   touch(inHand, nowSeconds);
   return shards.write(shardNumber, inHand);
@@ -128,7 +128,7 @@ export function findCell(shard: View, cellBytes: i32, counter: Identity): Cell |
   return null;
 }
 
-/** Marks the time of the write that follows. */
+/** Records the time of the write that follows. */
 export function touch(shard: View, nowSeconds: i64): void {
   const header = headerOf(shard);
   if (hasJumped(header, nowSeconds)) header.steadySinceSeconds = nowSeconds;
@@ -141,16 +141,16 @@ function hasJumped(header: ShardHeader, nowSeconds: i64): bool {
 }
 
 /**
- * Whether a cell may be removed. A clock that is wrong by less than the silence makes no live cell look so old; one that is
- * wrong by more has jumped, and then nothing is removed until it has gone on evenly for a while.
+ * Whether a cell may be removed. A clock that is wrong by less than MAX_SILENCE_SECONDS does not make a live cell look this old;
+ * one that is wrong by more has jumped, and then nothing is removed until it has run steadily for a while.
  */
 function isOver(overAtSeconds: i64, nowSeconds: i64): bool {
   return overAtSeconds + MAX_SILENCE_SECONDS + CLOCK_STEP_SECONDS < nowSeconds;
 }
 
 /**
- * A copy of the shard with a new cell for the counter at its end, and without the cells that count nothing any more: this is how
- * their memory comes back.
+ * A copy of the shard with a new cell for the counter at its end and without expired cells, which is how their memory is
+ * reclaimed.
  */
 export function addCell(shard: View, cellBytes: i32, counter: Identity, nowSeconds: i64): View {
   const from = pointerOf(shard);
@@ -174,7 +174,7 @@ export function addCell(shard: View, cellBytes: i32, counter: Identity, nowSecon
   return view(pointer, <i32>(to - pointer));
 }
 
-/** The cell that `addCell` put last. */
+/** The cell that `addCell` appended. */
 export function lastCell(shard: View, cellBytes: i32): Cell {
   return changetype<Cell>(pointerOf(shard) + lengthOf(shard) - cellBytes);
 }

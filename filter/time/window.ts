@@ -1,15 +1,15 @@
 import { WindowKind } from "../tables/record";
 
-/** Nanoseconds in a second. The host tells the time in nanoseconds since the epoch; windows are counted in seconds. */
+/** Nanoseconds in a second. The host's clock gives nanoseconds since the epoch; windows are in seconds. */
 export const NANOSECONDS: i64 = 1_000_000_000;
 
-/** How far the clock may be set back without a new window being opened for it. */
+/** How far the clock may be set back without a closed window being opened again. */
 export const CLOCK_STEP_SECONDS: i64 = 60;
 
 /** No window ends further ahead than this. */
 export const LONGEST_WINDOW_NANOSECONDS: i64 = 32 * 86400 * NANOSECONDS;
 
-/** True when `time` lies ahead, by at most `most`: one that lies further ahead was noted before the clock was set back. */
+/** True when `time` is in the future, by at most `most`: one further ahead was noted before the clock was set back. */
 export function isAhead(time: i64, now: i64, most: i64): bool {
   return now < time && time - now <= most;
 }
@@ -24,14 +24,14 @@ export function ceilDivide(value: i64, by: i64): i64 {
 }
 
 /**
- * Windows on the calendar in UTC. A window is named by the second it starts at, so its number can be compared, stored
- * and checked against any clock. Weeks start on Monday (ISO 8601), months on the first.
+ * Calendar windows in UTC. A window is identified by its first second, which can be stored, compared and checked against any
+ * clock. Weeks start on Monday (ISO 8601), months on the first.
  */
 const DAY: i64 = 86400;
 /** 1970-01-01 was a Thursday: three days after a Monday. */
 const WEEK_SHIFT: i64 = 3 * DAY;
 
-/** Length of the window, for a month of 30 days. */
+/** Length of the window in seconds; a month counts as 30 days. */
 export function nominalSeconds(kind: WindowKind): i64 {
   switch (kind) {
     case WindowKind.Second:
@@ -50,7 +50,7 @@ export function nominalSeconds(kind: WindowKind): i64 {
   }
 }
 
-/** First second of the window that holds `second`. */
+/** First second of the window that contains `second`. */
 export function windowStart(kind: WindowKind, second: i64): i64 {
   if (kind == WindowKind.Month) return monthStart(second);
   const length = nominalSeconds(kind);
@@ -58,9 +58,9 @@ export function windowStart(kind: WindowKind, second: i64): i64 {
   return floorDivide(second + shift, length) * length - shift;
 }
 
-/** First second after the window that starts at `start`. */
+/** First second after the window that begins at `start`. */
 export function windowEnd(kind: WindowKind, start: i64): i64 {
-  // 31 days and a bit after the first lies in the next month, whatever the month.
+  // 31.5 days after the first always lies in the next month.
   return kind == WindowKind.Month ? monthStart(start + 31 * DAY + DAY / 2) : start + nominalSeconds(kind);
 }
 
@@ -69,7 +69,7 @@ function floorDivide(a: i64, b: i64): i64 {
   return a % b < 0 ? quotient - 1 : quotient;
 }
 
-/** The month's first day by Howard Hinnant's civil calendar (days counted in years that begin in March). */
+/** The first day of the month, by Howard Hinnant's civil-calendar algorithm (years begin in March). */
 function monthStart(second: i64): i64 {
   const days = floorDivide(second, DAY);
   const shifted = days + 719468;

@@ -1,10 +1,10 @@
 /**
- * Records that stand in chains, doubly linked, so that one joins and leaves in constant time. A record may be in several chains of
- * different kinds: for each kind it has a `Link`, at an offset that all of its functions are told.
+ * Intrusive doubly linked lists: records join and leave in constant time. A record may be in chains of several kinds; it has one
+ * `Link` for each kind, and callers pass that link's offset within the record.
  */
 @unmanaged
 export class Chain {
-  /** Addresses of records; 0 in an empty chain, which is thus one of zero bytes. */
+  /** Addresses of records, or 0: an empty chain is all zero bytes. */
   first: usize;
   last: usize;
 }
@@ -32,7 +32,7 @@ export function previousIn(record: usize, offset: usize): usize {
   return linkOf(record, offset).previous;
 }
 
-/** Puts a record behind another one of the chain; 0 puts it first. */
+/** Inserts a record after `other`, or at the front when `other` is 0. */
 export function insertAfter(chain: Chain, other: usize, record: usize, offset: usize): void {
   const next = other == 0 ? chain.first : nextIn(other, offset);
   const link = linkOf(record, offset);
@@ -54,8 +54,8 @@ export function remove(chain: Chain, record: usize, offset: usize): void {
 }
 
 /**
- * A fixed number of records, taken and given back one by one. The memory is there from the first `take` on and stays, so nothing is
- * allocated while requests wait. A free record holds the address of the next one in its first four bytes.
+ * A fixed number of records, taken and given back one by one. The memory is allocated by the first `take` and kept, so nothing more is
+ * allocated while requests wait. A free record holds the address of the next free one in its first four bytes.
  */
 export class Pool {
   private isOpen: bool = false;
@@ -66,7 +66,7 @@ export class Pool {
     private readonly recordBytes: usize,
   ) {}
 
-  /** Address of a record of zero bytes, or 0 when all are in use. */
+  /** Address of a zeroed record, or 0 when all are in use. */
   take(): usize {
     if (!this.isOpen) this.open();
     const record = this.free;

@@ -1,46 +1,46 @@
 import { resetArena } from "../bytes/arena";
-import { Call, Claim, Counter, Prospect, claim, counterOf, prospect } from "../rateLimitService/call";
+import { Call, Claim, Counter, NextStep, claim, counterOf, nextStep } from "../rateLimitService/call";
 import { ServiceState } from "../rateLimitService/service";
 import { NONE } from "../bytes/rows";
 import { CHAIN_BYTES, Chain, Pool, insertAfter, nextIn, remove } from "./chain";
 
 /**
- * What the requests in a line wait for. A decision that finds the counter dry again sends its line back to `ToAsk`.
+ * What the requests in a line wait for. A decision that finds no units again sends its line back to `ToAsk`.
  *
  *   ToAsk ── in a call of this VM ──▶ Asked ── answered, failed or released ──▶ Ready
- *     │ ▲ somebody else asks                                                      ▲ ▲
- *     │ └───── nobody asks any more ──┐                                           │ │
- *     ├───────────────────────────▶ Elsewhere ── something has come of it ────────┘ │
- *     └── there is something to go by already, or the tables are new ───────────────┘
+ *     │ ▲                                                                         ▲ ▲
+ *     │ └──── that call is over ──────┐                                           │ │
+ *     ├─ another worker asks ────▶ Elsewhere ── its answer has come ──────────────┘ │
+ *     └── enough is known already, or the tables are gone ──────────────────────────┘
  */
 export const enum LineState {
-  /** A call that has yet to begin. */
+  /** A call that has not begun yet. */
   ToAsk,
-  /** The answer to a call of this VM, which makes the line ready: it is in no chain of a state. */
+  /** The answer to a call of this VM, which makes the line ready. Such lines are in no state's chain. */
   Asked,
-  /** The answer to another worker's call, which this VM does not hear of: it has to look. */
+  /** The answer to another worker's call. This VM is not notified of it, so it has to look at shared data. */
   Elsewhere,
-  /** Its turn: something may have changed. */
+  /** Nothing: its first request can be decided again. */
   Ready,
 }
 
-/** The requests that wait for one counter in this VM, in the order in which they came. */
+/** The requests of this VM that wait for one counter, in order of arrival. */
 @unmanaged
 export class Line extends Counter {
-  /** The root whose tables the counter's positions are of, and which calls for it. `plan` is NONE once those tables are gone. */
+  /** The root that makes calls for it, and whose tables the counter's indexes refer to. `plan` is NONE once those are gone. */
   rootId: u32;
   state: LineState;
   count: i32;
-  /** A `Chain`: its waiters. */
+  /** A `Chain` of its waiters. */
   waiters: u64;
-  /** A `Link` each: the place among the lines of its state, and in its bucket. */
+  /** A `Link` each: among the lines of the same state, and in its hash bucket. */
   stateLink: u64;
   bucketLink: u64;
 }
 
 /** Requests that may wait in a VM. */
 export const MAX_WAITERS = 1024;
-/** A waiter that changes lines opens the new one first. */
+/** One more than waiters: a waiter that changes lines opens the new line before it leaves the old one. */
 const MAX_LINES = MAX_WAITERS + 1;
 const BUCKET_COUNT: u32 = 256;
 const STATE_LINK: usize = offsetof<Line>("stateLink");
@@ -50,14 +50,14 @@ const pool: Pool = new Pool(MAX_LINES, offsetof<Line>());
 const STATES: usize = memory.data(4 * CHAIN_BYTES, 8);
 const BUCKETS: usize = memory.data(BUCKET_COUNT * CHAIN_BYTES, 8);
 
-/** Lines for which a call has yet to begin. */
+/** Lines for which a call has not begun yet. */
 export let linesToAsk: i32 = 0;
 
 function chainOf(state: LineState): Chain {
   return changetype<Chain>(STATES + <usize>state * CHAIN_BYTES);
 }
 
-/** By consumer alone, so that the lines of one consumer are in one bucket. */
+/** Hashed by consumer alone, so that all lines of a consumer are in one bucket. */
 function bucketOf(consumerId: u64): Chain {
   return changetype<Chain>(BUCKETS + <usize>((<u32>consumerId) & (BUCKET_COUNT - 1)) * CHAIN_BYTES);
 }
@@ -66,12 +66,12 @@ export function waitersOf(line: Line): Chain {
   return changetype<Chain>(changetype<usize>(line) + offsetof<Line>("waiters"));
 }
 
-/** The line of that state that has been in it for longest, or null. */
+/** The line that has been in the state for the longest time, or null. */
 export function firstOf(state: LineState): Line | null {
   return changetype<Line | null>(chainOf(state).first);
 }
 
-/** The line that has waited longest for a call to begin, or null. */
+/** The line that has waited for a call for the longest time, or null. */
 export function lineToAsk(): Line | null {
   return firstOf(LineState.ToAsk);
 }
@@ -84,7 +84,7 @@ function findLine(consumerId: u64, meter: u64): Line | null {
   return null;
 }
 
-/** How many requests of a consumer wait, whatever they wait for. */
+/** The number of a consumer's requests that wait, for whichever counter. */
 export function waitingOf(consumerId: u64): i32 {
   let count = 0;
   for (let at = bucketOf(consumerId).first; at != 0; at = nextIn(at, BUCKET_LINK)) {
@@ -93,32 +93,32 @@ export function waitingOf(consumerId: u64): i32 {
   return count;
 }
 
-/** The line of a counter; a new one has to ask. There are as many lines as there may be waiters, and one. */
+/** The line of a counter; a new one starts in `ToAsk`. The pool cannot run out: it has one line more than there may be waiters. */
 export function openLine(counter: Counter, rootId: u32): Line {
   const known = findLine(counter.consumerId, counter.meter);
   if (known != null) return known;
   const line = changetype<Line>(pool.take());
-  learn(line, counter, rootId);
+  update(line, counter, rootId);
   enter(line, LineState.ToAsk);
   const bucket = bucketOf(counter.consumerId);
   insertAfter(bucket, bucket.last, changetype<usize>(line), BUCKET_LINK);
   return line;
 }
 
-/** The counter's positions as the newest decision knows them. */
-export function learn(line: Line, counter: Counter, rootId: u32): void {
+/** Takes over the counter's limit and indexes from the latest decision. */
+export function update(line: Line, counter: Counter, rootId: u32): void {
   memory.copy(changetype<usize>(line), changetype<usize>(counter), offsetof<Counter>());
   line.rootId = rootId;
 }
 
-/** Nobody is left in it. */
+/** To be called once no waiter is left in the line. */
 export function closeLine(line: Line): void {
   exit(line);
   remove(bucketOf(line.consumerId), changetype<usize>(line), BUCKET_LINK);
   pool.giveBack(changetype<usize>(line));
 }
 
-/** Puts the line last among those of a state, also when it is of that state already. */
+/** Moves the line to the end of a state's chain, even if it is in that state already. */
 export function setState(line: Line, state: LineState): void {
   exit(line);
   enter(line, state);
@@ -136,14 +136,14 @@ function exit(line: Line): void {
   if (line.state == LineState.ToAsk) linesToAsk--;
 }
 
-/** The line cannot ask: its positions are of tables that are gone. Its first is to be decided by those in force. */
+/** The line's tables are gone, so no call can be made for it: its first request is decided again with the tables in force. */
 export function cannotAsk(line: Line): void {
   setState(line, LineState.Ready);
 }
 
 /**
- * Fills a call with the counters of the lines of one root that have to ask, until one wants a call of its own; how many lines it took
- * care of. Resets the arena: what a claim reads of shared data is large.
+ * Adds to a call the counters of one root's lines in `ToAsk`, until one needs another call; returns how many lines left that state.
+ * Resets the arena, because each claim reads a whole shard.
  */
 export function fillCall(call: Call, service: ServiceState, rootId: u32, maxLines: i32, now: i64): i32 {
   let count = 0;
@@ -162,15 +162,18 @@ export function fillCall(call: Call, service: ServiceState, rootId: u32, maxLine
   return count;
 }
 
-/** Looks whether another worker's answer has come for a line; false when there is still nothing but to wait for it. */
+/** Looks whether another worker's answer for a line has come; false when it must wait on. */
 export function look(line: Line, service: ServiceState, now: i64): bool {
   resetArena();
-  const seen = prospect(service, line, now);
-  setState(line, seen == Prospect.Try ? LineState.Ready : seen == Prospect.Ask ? LineState.ToAsk : LineState.Elsewhere);
-  return seen != Prospect.None;
+  const next = nextStep(service, line, now);
+  setState(
+    line,
+    next == NextStep.Retry ? LineState.Ready : next == NextStep.Ask ? LineState.ToAsk : LineState.Elsewhere,
+  );
+  return next != NextStep.Wait;
 }
 
-/** A call has ended, or nobody may count on it any more: it is the turn of the lines whose counters it has asked for. */
+/** Makes the lines of a call's counters ready: the call has ended, or may never be answered. */
 export function wake(call: Call): void {
   for (let i = 0; i < call.count; i++) {
     const line = findLine(counterOf(call, i).consumerId, counterOf(call, i).meter);

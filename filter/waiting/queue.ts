@@ -10,19 +10,19 @@ import {
   MAX_WAITERS,
   closeLine,
   firstOf,
-  learn,
   look,
   openLine,
   setState,
+  update,
   waitersOf,
   waitingOf,
 } from "./line";
 
 /**
- * Requests that wait for the rate limit service. Each stands in the line of the counter that its decision found dry, among all by its
- * deadline, and in a bucket by its stream. All of it is bounded, and so is the time that any step takes.
+ * Requests that wait for the rate limit service. Each is in the line of the counter for which its decision found no units, in the list
+ * of all waiters by deadline, and in a hash bucket by stream. Memory is bounded, and so is the time that any step takes.
  *
- * A callback of the host is a round: the queue says whose turn it is, and why, until enough has been done for one callback.
+ * Each callback of the host plays one round: the queue says whose turn it is, and why, until the callback has done enough.
  */
 @unmanaged
 export class Waiter {
@@ -31,9 +31,9 @@ export class Waiter {
   rootId: u32;
   padding: u32;
   sinceNanoseconds: i64;
-  /** By the steady clock. */
+  /** On the steady clock (see `steady`). */
   deadlineNanoseconds: i64;
-  /** A `Link` each: the places in its line, by deadline, and in its bucket. */
+  /** A `Link` each: in its line, by deadline, and in its hash bucket. */
   lineLink: u64;
   deadlineLink: u64;
   bucketLink: u64;
@@ -43,17 +43,17 @@ export class Waiter {
 export const enum Turn {
   /** The round is over. */
   None,
-  /** `turnWaiter` has waited for as long as it may. */
+  /** `turnWaiter` has reached its deadline. */
   Due,
-  /** `turnLine` waits for another worker's answer: it is to be looked at. */
+  /** `turnLine` waits for another worker's answer: look whether it has come. */
   Look,
-  /** Something may have changed for `turnWaiter`, the first of its line. */
+  /** `turnWaiter`, the first of its line, can be decided again. */
   Ready,
 }
 
-/** The host carries replies out after the callback, one inside the other, and about 350 would exceed its stack. */
+/** The host sends the replies after the callback, by nested calls, and about 350 of them would overflow its stack. */
 const MAX_TURNS = 32;
-/** Each look reads shared data. */
+/** Each look reads a shard of shared data. */
 const MAX_LOOKS = 16;
 const BUCKET_COUNT: u32 = 256;
 const LINE_LINK: usize = offsetof<Waiter>("lineLink");
@@ -67,23 +67,23 @@ const BUCKETS: usize = memory.data(BUCKET_COUNT * CHAIN_BYTES, 8);
 /** Requests that wait in this VM. */
 export let waiting: i32 = 0;
 
-/** Whom the last turn is about. */
+/** The waiter or line that the last turn is about. */
 export let turnWaiter: Waiter = changetype<Waiter>(0);
 export let turnLine: Line = changetype<Line>(0);
 
 let roundNanoseconds: i64 = 0;
 let turnsLeft: i32 = 0;
 let looksLeft: i32 = 0;
-/** The first line of the round that had to be left waiting for another worker; 0 before. */
+/** The first line of this round that goes on waiting for another worker; 0 if there is none yet. */
 let firstLeft: usize = 0;
 
-/** How far the steady clock is ahead of the host's, and where it stood last. */
+/** How far the steady clock is ahead of the host's, and its last reading. */
 let aheadNanoseconds: i64 = 0;
 let steadyNanoseconds: i64 = 0;
 
 /**
- * A clock that stands still when the host's is set back, and then goes on with it: deadlines stay in order, and nobody waits
- * until the host's clock has caught up.
+ * A clock that never goes back: when the host's clock is set back, it pauses and then goes on at the host's rate. So deadlines stay
+ * in order, and no request waits until the host's clock has caught up.
  */
 function steady(now: i64): i64 {
   aheadNanoseconds = max(aheadNanoseconds, steadyNanoseconds - now);
@@ -99,8 +99,8 @@ export function beginRound(now: i64): void {
 }
 
 /**
- * Who is next: those out of time, then lines to be looked at, then the first of each line that is ready, lines taking turns. Whoever's
- * turn it was must `leave` or `stay`, or be looked at, before the next is asked for.
+ * Whose turn is next: requests past their deadline, then lines to look at, then the first request of each ready line, round-robin over
+ * the lines. Before the next turn, the waiter must `leave` or `stay`, and the line must be looked at.
  */
 export function nextTurn(): Turn {
   const due = BY_DEADLINE.first;
@@ -110,7 +110,7 @@ export function nextTurn(): Turn {
     return Turn.Due;
   }
   const elsewhere = firstOf(LineState.Elsewhere);
-  // Once round is enough.
+  // One pass over these lines is enough.
   if (looksLeft > 0 && elsewhere != null && changetype<usize>(elsewhere) != firstLeft) {
     looksLeft--;
     turnLine = elsewhere;
@@ -125,33 +125,33 @@ export function nextTurn(): Turn {
   return Turn.Ready;
 }
 
-/** Looks at `turnLine`; without a service, because its root is gone, it is its first waiter's turn. */
+/** Looks at `turnLine`. Without a service, because its root is gone, the line becomes ready. */
 export function lookAtTurn(service: ServiceState | null): void {
   if (service == null) setState(turnLine, LineState.Ready);
   else if (!look(turnLine, service, roundNanoseconds) && firstLeft == 0) firstLeft = changetype<usize>(turnLine);
 }
 
-/** What a request that is out of time goes by: were others quicker, does nobody answer, or could nobody ask? */
+/** How a request at its deadline is decided: other requests took the units, nobody answered, or no call could be made. */
 export function patienceAtEnd(waiter: Waiter, service: ServiceState): Patience {
   const line = waiter.line;
   const since = waiter.sinceNanoseconds;
   if (isAnswered(service, line, since)) return Patience.Contended;
   const outage = service.outage;
   if (line.state == LineState.ToAsk && !outage.isDown(roundNanoseconds)) return Patience.Wait;
-  // One slow call is no outage while others are answered.
+  // One slow call is no outage while other calls are answered.
   if (outage.answeredAtNanoseconds < since) outage.noteFailure(since, roundNanoseconds);
   return Patience.Unanswered;
 }
 
 /**
- * True when one more request of the consumer may wait. A consumer may fill half of what is free, so however many one has
- * waiting, there is room for another's first.
+ * True when one more request of the consumer may wait. A consumer may fill half of the free places, so however many requests one
+ * consumer sends, there is room for the next consumer.
  */
 export function mayWait(consumerId: u64): bool {
   return waitingOf(consumerId) * 2 < MAX_WAITERS - waiting;
 }
 
-/** Puts a paused stream at the end of the counter's line; it may wait there for `timeoutNanoseconds` from now. */
+/** Appends a paused stream to the counter's line; it may wait for `timeoutNanoseconds` from now. */
 export function join(streamId: u32, rootId: u32, counter: Counter, now: i64, timeoutNanoseconds: i64): void {
   const waiter = changetype<Waiter>(pool.take());
   waiter.streamId = streamId;
@@ -165,18 +165,18 @@ export function join(streamId: u32, rootId: u32, counter: Counter, now: i64, tim
   waiting++;
 }
 
-/** The request waits on, now for this counter, which may be another one than before; it keeps its deadline. */
+/** The request goes on waiting, perhaps for another counter than before; its deadline stays. */
 export function stay(waiter: Waiter, counter: Counter): void {
   const line = openLine(counter, waiter.rootId);
   if (line != waiter.line) {
     exit(waiter);
     enter(waiter, line);
   }
-  learn(line, counter, waiter.rootId);
+  update(line, counter, waiter.rootId);
   if (line.state == LineState.Ready) setState(line, LineState.ToAsk);
 }
 
-/** The request waits no more. */
+/** The request stops waiting. */
 export function leave(waiter: Waiter): void {
   exit(waiter);
   remove(BY_DEADLINE, changetype<usize>(waiter), DEADLINE_LINK);
@@ -185,14 +185,14 @@ export function leave(waiter: Waiter): void {
   waiting--;
 }
 
-/** The stream has ended or has been answered: if it waits, it waits no more. To be asked only while somebody waits. */
+/** Removes a stream that has ended or been answered, if it waits. To be called only while some request waits. */
 export function forgetWaiter(streamId: u32): void {
   let at = bucketOf(streamId).first;
   while (at != 0 && changetype<Waiter>(at).streamId != streamId) at = nextIn(at, BUCKET_LINK);
   if (at != 0) leave(changetype<Waiter>(at));
 }
 
-/** Tables of a root go: its lines are decided anew, by whatever is in force then. */
+/** A root's tables are being freed: requests in its lines are decided again, by the tables that are in force then. */
 export function forgetPositions(rootId: u32): void {
   for (let at = BY_DEADLINE.first; at != 0; at = nextIn(at, DEADLINE_LINK)) {
     const line = changetype<Waiter>(at).line;
@@ -215,7 +215,7 @@ function exit(waiter: Waiter): void {
   if (--line.count == 0) closeLine(line);
 }
 
-/** Deadlines mostly come in order, so the place is at the end or near it. */
+/** Searches from the end, because deadlines mostly come in order. */
 function insertByDeadline(waiter: Waiter): void {
   let before = BY_DEADLINE.last;
   while (before != 0 && changetype<Waiter>(before).deadlineNanoseconds > waiter.deadlineNanoseconds)
