@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
@@ -65,7 +65,7 @@ for (const [index, [, title = '', , printed]] of blocks.entries()) {
 }
 
 test('the types of the root and of the pure sub-paths are whole, and need none of Node, but URL from anywhere', () => {
-  const source = ['', '/policy', '/contract', '/key', '/istio']
+  const source = ['', '/policy', '/contract', '/key', '/diff', '/envoy', '/istio']
     .map((path, index) => `import * as library${index} from '${about.name}${path}';\nvoid library${index};\n`)
     .join('');
   writeFileSync(join(project, 'pure.mts'), source);
@@ -80,6 +80,17 @@ test('every sub-path can be imported, and no file beside them', () => {
   writeFileSync(join(project, 'inner.mjs'), `await import('${about.name}/dist/cli/tollgate.js');\n`);
   const inner = spawnSync(process.execPath, ['inner.mjs'], { cwd: project, encoding: 'utf8' });
   assert.match(inner.stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED/);
+});
+
+test('every library is a sub-path: a folder with an index', () => {
+  const libraries = readdirSync(inPackage('scripts')).filter((name) =>
+    existsSync(inPackage('scripts', name, 'index.ts')),
+  );
+  assert.ok(libraries.length >= 7, libraries.join());
+  assert.deepEqual(
+    libraries.filter((name) => !Object.hasOwn(about.exports, `./${name}`)),
+    [],
+  );
 });
 
 test('docs/library.md names every sub-path', () => {
