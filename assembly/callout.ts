@@ -1,25 +1,24 @@
 import { NONE } from "../filter/index";
 
 /**
- * Calls to the outside that are under way. The host names a call by a token and answers it in a callback of the root that made it,
- * at some time or, when that root is gone, never. Here a token leads to whoever waits for the answer, and a call that nobody
- * answers ends all the same.
+ * Calls to other services that are under way. The host identifies a call by a token and answers it in a callback of the root that
+ * made it, or never if that root is gone. This file maps tokens to the owners of calls, and ends calls that are never answered.
  *
- * A call has a slot for as long as it is under way, and its owner keeps under the slot's number what it has asked.
+ * A call has a slot while it is under way; its owner keeps the call's contents under the slot's number.
  */
 export const MAX_CALLS = 64;
-/** What an owner is told in place of a status when nobody has ended the call: its time is over. */
+/** Given to an owner in place of a status when the call was given up because its lifetime is over. */
 export const NO_STATUS: u32 = 0xffffffff;
 
-/** Whom the answers to some calls are for. It must live for as long as the VM. */
+/** Makes calls and gets their answers. Must live as long as the VM, because slots hold its bare address. */
 export abstract class CallOwner {
-  /** The answer has come, `size` bytes of it: the host has it until the callback ends. */
+  /** The answer has come and has `size` bytes; the host keeps it until the callback ends. */
   abstract onAnswer(slot: i32, size: u32): void;
 
   /** The call has ended without an answer, with a status or NO_STATUS. */
   abstract onFailure(slot: i32, status: u32): void;
 
-  /** The root is gone or replaced, and the answer may go with it: others may ask anew. If it comes, it is an answer all the same. */
+  /** The root is gone or replaced, so the answer may never come: other calls may ask again. If it does come, it still counts. */
   abstract onRelease(slot: i32): void;
 }
 
@@ -37,7 +36,7 @@ class Callout {
 
 const CALLS: usize = memory.data(MAX_CALLS * offsetof<Callout>(), 8);
 
-/** Calls under way, released ones among them. */
+/** Number of calls under way, including released ones. */
 export let callsUnderWay: i32 = 0;
 export let lastBegunAtNanoseconds: i64 = 0;
 
@@ -45,7 +44,7 @@ function callAt(slot: i32): Callout {
   return changetype<Callout>(CALLS + <usize>slot * offsetof<Callout>());
 }
 
-/** A slot for one more call, or NONE while all are under way. It is the caller's until the callback ends, or `beginCall`. */
+/** A slot for one more call, or NONE when all are in use. The caller may use it until the callback ends or `beginCall` takes it. */
 export function freeSlot(): i32 {
   for (let slot = 0; slot < MAX_CALLS; slot++) {
     if (callAt(slot).owner == 0) return slot;
@@ -53,7 +52,7 @@ export function freeSlot(): i32 {
   return NONE;
 }
 
-/** The host has taken the call and given it a token. Whoever had that token before is not answered any more. */
+/** Registers a call that the host has accepted, with its token. An older call with the same token is given up. */
 export function beginCall(
   slot: i32,
   token: u32,
@@ -62,8 +61,8 @@ export function beginCall(
   sentAtNanoseconds: i64,
   lifetimeNanoseconds: i64,
 ): void {
-  const former = findCall(token);
-  if (former != NONE) giveUp(former);
+  const previous = findCall(token);
+  if (previous != NONE) giveUp(previous);
   const call = callAt(slot);
   call.sentAtNanoseconds = sentAtNanoseconds;
   call.lifetimeNanoseconds = lifetimeNanoseconds;
@@ -75,7 +74,7 @@ export function beginCall(
   lastBegunAtNanoseconds = sentAtNanoseconds;
 }
 
-/** The answer to a call. An unknown token is of a call that has been given up, or that never began. */
+/** Passes an answer to the call's owner. An unknown token belongs to a call that was given up or never registered. */
 export function onGrpcReceive(token: u32, size: u32): void {
   const slot = findCall(token);
   if (slot == NONE) return;
@@ -83,7 +82,7 @@ export function onGrpcReceive(token: u32, size: u32): void {
   free(slot);
 }
 
-/** A call has ended without an answer. */
+/** Tells the owner that its call has ended without an answer. */
 export function onGrpcClose(token: u32, status: u32): void {
   const slot = findCall(token);
   if (slot == NONE) return;
@@ -91,7 +90,7 @@ export function onGrpcClose(token: u32, status: u32): void {
   free(slot);
 }
 
-/** Releases the calls of a root, and those of an owner. */
+/** Releases the calls of a root and those of an owner. */
 export function releaseCalls(rootId: u32, owner: CallOwner | null): void {
   for (let slot = 0; slot < MAX_CALLS; slot++) {
     const call = callAt(slot);
@@ -102,7 +101,7 @@ export function releaseCalls(rootId: u32, owner: CallOwner | null): void {
   }
 }
 
-/** Gives up calls that the host should have ended. A clock that was set back ends them all. */
+/** Gives up calls that the host should have ended by now. When the clock was set back, gives up all of them. */
 export function expireCalls(now: i64): void {
   if (callsUnderWay == 0) return;
   for (let slot = 0; slot < MAX_CALLS; slot++) {

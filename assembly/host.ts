@@ -20,9 +20,9 @@ import {
 } from "@solo-io/proxy-runtime/assembly/imports";
 
 /**
- * Every call to the host, with its status looked at once. Values arrive in memory that our exported `malloc` gives, which
- * is the arena: they are valid until the callback ends. The host's own declarations come from the SDK's package, but for
- * `proxy_grpc_call`, which it declares without ABI 0.2.1's initial metadata: a host refuses to load such a module.
+ * All calls to the host; this file alone looks at their status. The host writes values to memory from our exported `malloc`, which
+ * is the arena, so they are valid until the callback ends. Declarations come from the SDK's package except for `proxy_grpc_call`,
+ * which it declares without the initial metadata of ABI 0.2.1: a host refuses to load such a module.
  */
 // @ts-ignore: decorator
 @external("env", "proxy_grpc_call")
@@ -65,7 +65,7 @@ const GAUGE = 1;
 /** "Not a gRPC reply": -1 as the host's unsigned parameter. */
 export const NO_GRPC_STATUS: u32 = 0xffffffff;
 
-/** Out-parameters: pointer, size, cas, time, metric id. */
+/** Out-parameters: pointer, size, compare-and-swap number, time, metric id, token. */
 const OUT_POINTER: usize = memory.data(4, 8);
 const OUT_SIZE: usize = memory.data(4, 8);
 const OUT_CAS: usize = memory.data(4, 8);
@@ -83,7 +83,7 @@ export function currentTimeNanoseconds(): i64 {
   return load<i64>(OUT_TIME);
 }
 
-/** All headers of a map in one piece, or ABSENT. */
+/** All headers of a map, serialised, or ABSENT. */
 export function headerPairs(map: HeaderMap): View {
   clearOut();
   return outView(proxy_get_header_map_pairs(map, OUT_POINTER, OUT_SIZE));
@@ -100,7 +100,7 @@ export function removeHeader(map: HeaderMap, name: View): bool {
   return proxy_remove_header_map_value(map, pointerOf(name), lengthOf(name)) == Status.Ok;
 }
 
-/** Answers the caller in place of the upstream, once the callback has returned. */
+/** Replies to the caller instead of the upstream, once the callback has returned. */
 export function sendReply(status: u32, details: View, body: View, pairs: View, grpcStatus: u32): bool {
   return (
     proxy_send_local_response(
@@ -116,24 +116,24 @@ export function sendReply(status: u32, details: View, body: View, pairs: View, g
   );
 }
 
-/** True when some module in this Envoy has set the filter state `wasm.<name>` of the stream; clients cannot. */
+/** True when a module in this Envoy has set the stream's filter state `wasm.<name>`; clients cannot set it. */
 export function hasFilterState(name: View): bool {
   clearOut();
   return proxy_get_property(pointerOf(name), lengthOf(name), OUT_POINTER, OUT_SIZE) == Status.Ok;
 }
 
-/** Filter state `wasm.<name>` of the stream, for access logs. */
+/** Sets the stream's filter state `wasm.<name>`, for access logs. */
 export function setFilterState(name: View, value: View): void {
   proxy_set_property(pointerOf(name), lengthOf(name), pointerOf(value), lengthOf(value));
 }
 
-/** The plugin configuration, its bytes the module's own to overwrite, or ABSENT when empty. */
+/** A copy of the plugin configuration, which the module may overwrite, or ABSENT when empty. */
 export function pluginConfiguration(size: u32): View {
   clearOut();
   return outView(proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, OUT_POINTER, OUT_SIZE));
 }
 
-/** Compare-and-swap number that came with the last shared value. */
+/** The compare-and-swap number of the shared value that was read last. */
 export function lastCas(): u32 {
   return load<u32>(OUT_CAS);
 }
@@ -144,7 +144,7 @@ export function sharedData(key: View): View {
   return outView(proxy_get_shared_data(pointerOf(key), lengthOf(key), OUT_POINTER, OUT_SIZE, OUT_CAS));
 }
 
-/** `cas` 0 stores in any case, which is right only for a key that nobody else uses yet. */
+/** Stores a shared value if its compare-and-swap number is still `cas`. 0 stores unconditionally: only for a key not yet in use. */
 export function setSharedData(key: View, value: View, cas: u32): Status {
   return proxy_set_shared_data(pointerOf(key), lengthOf(key), pointerOf(value), lengthOf(value), cas);
 }
@@ -153,7 +153,7 @@ export function setTickPeriod(milliseconds: u32): void {
   proxy_set_tick_period_milliseconds(milliseconds);
 }
 
-/** Id of the counter called `name` in this VM, or 0 when the host has none to give. */
+/** Id of the counter metric `name`, or 0 when the host refuses it. */
 export function defineCounter(name: View): u32 {
   return defineMetric(COUNTER, name);
 }
@@ -169,7 +169,7 @@ function defineMetric(kind: u32, name: View): u32 {
     : 0;
 }
 
-/** The host takes only increments above 0. */
+/** Increments a counter metric; the host accepts only increments above 0. */
 export function incrementCounter(metric: u32, by: u64): void {
   if (metric != 0 && by > 0) proxy_increment_metric(metric, by);
 }
@@ -183,7 +183,7 @@ export function addToGauge(metric: u32, by: i64): void {
   if (metric != 0) proxy_increment_metric(metric, by);
 }
 
-/** Starts a unary gRPC call of the root context; its token, or 0 when it could not begin. */
+/** Starts a unary gRPC call of the root context; returns its token, or 0 on failure. */
 export function grpcCall(service: View, serviceName: View, method: View, message: View, timeoutMilliseconds: u32): u32 {
   store<u32>(OUT_TOKEN, 0);
   const status = proxy_grpc_call(
@@ -203,18 +203,18 @@ export function grpcCall(service: View, serviceName: View, method: View, message
   return status == Status.Ok ? load<u32>(OUT_TOKEN) : 0;
 }
 
-/** The first `size` bytes of the gRPC message that has come, or ABSENT. */
+/** The first `size` bytes of the gRPC message received, or ABSENT. */
 export function grpcMessage(size: u32): View {
   clearOut();
   return outView(proxy_get_buffer_bytes(GRPC_RECEIVE_BUFFER, 0, size, OUT_POINTER, OUT_SIZE));
 }
 
-/** Makes host calls be about another stream, or about a root; false when it is gone. */
+/** Makes further host calls apply to another stream or root; false when it is gone. */
 export function setEffectiveContext(id: u32): bool {
   return proxy_set_effective_context(id) == Status.Ok;
 }
 
-/** Lets the paused request of the present context go on, once the callback has returned. */
+/** Resumes the paused request of the current context, once the callback has returned. */
 export function continueRequest(): void {
   proxy_continue_stream(REQUEST_STREAM);
 }
@@ -233,8 +233,8 @@ const CRITICAL = 5;
 const IMPOSSIBLE = literal("tollgate: the module found itself in an impossible state and stops");
 
 /**
- * What the compiler calls for a failed check inside AssemblyScript's own library. Nothing in this module gets here on any
- * input; if it does all the same, the log says so before the VM ends.
+ * Called by compiled code when a check inside AssemblyScript's library fails. No input of this module leads here; should it happen
+ * all the same, the log says so before the VM dies.
  */
 export function abort(message: string | null, file: string | null, line: u32, column: u32): void {
   proxy_log(CRITICAL, pointerOf(IMPOSSIBLE), lengthOf(IMPOSSIBLE));

@@ -3,15 +3,15 @@ import { onGrpcClose, onGrpcReceive } from "./callout";
 import { endStream, findRoot, openRoot, openStream } from "./context";
 import { closePolicy, configure, onTick } from "./policy";
 import { Verdict, onRequestHeaders, onRequestTrailers, onResponseHeaders } from "./request";
-import { attend, resumeAnswered } from "./waiting";
+import { followUp, resumeAnswered } from "./waiting";
 
 /** What a header callback tells the host to do next. */
 const CONTINUE: u32 = 0;
 const STOP_ITERATION: u32 = 1;
 
 /**
- * The callbacks of proxy-wasm ABI 0.2.1 that the module exports. Those it does not export (`proxy_on_done`, `proxy_on_log` and the
- * bodies) would each cost an entry into the VM per request.
+ * The callbacks of proxy-wasm ABI 0.2.1 that the module exports. Others (`proxy_on_done`, `proxy_on_log`, those for bodies) are left out
+ * because each would cost an entry into the VM per request.
  */
 export function proxy_abi_version_0_2_1(): void {}
 
@@ -32,7 +32,7 @@ export function proxy_on_context_create(id: u32, parentId: u32): void {
 export function proxy_on_configure(rootId: u32, size: u32): u32 {
   resetArena();
   const done = configure(rootId, size);
-  // No managed object is held by the stack here; what is in use hangs on globals.
+  // The collector may run here: every object in use is reachable from globals, and none only from the stack.
   __collect();
   return done ? 1 : 0;
 }
@@ -43,7 +43,7 @@ export function proxy_on_tick(rootId: u32): void {
   if (root != null) onTick(root);
 }
 
-/** The answer to a call to the outside, or its end without one. */
+/** The answer to a gRPC call. */
 export function proxy_on_grpc_receive(rootId: u32, token: u32, size: u32): void {
   resetArena();
   onGrpcReceive(token, size);
@@ -59,7 +59,7 @@ export function proxy_on_grpc_close(rootId: u32, token: u32, status: u32): void 
 export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   resetArena();
   let verdict = onRequestHeaders(id);
-  if (bill.notedCount > 0) verdict = attend(id, verdict);
+  if (bill.notedCount > 0) verdict = followUp(id, verdict);
   return verdict == Verdict.Allow ? CONTINUE : STOP_ITERATION;
 }
 
@@ -71,17 +71,17 @@ export function proxy_on_request_trailers(id: u32, trailerCount: u32): u32 {
 
 export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   resetArena();
-  // A request that waits has no response of ours: the host has answered it, and lets nobody continue it.
+  // If this stream still waits, the host itself has answered it, and it can no longer be continued.
   if (waiting > 0) forgetWaiter(id);
   onResponseHeaders(id);
   return 0;
 }
 
-/** The end of a stream or of a root. The host keeps its context for a while, but takes no call about it any more. */
+/** The end of a stream or root. The host keeps its context for a while, but no call about it is allowed any more. */
 export function proxy_on_delete(id: u32): void {
   if (waiting > 0) forgetWaiter(id);
   if (endStream(id) || findRoot(id) == null) return;
   closePolicy(id);
-  // Every object in use hangs on a global.
+  // As in proxy_on_configure: every object in use is reachable from globals.
   __collect();
 }

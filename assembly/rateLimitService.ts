@@ -25,20 +25,20 @@ import { RateLimitServiceMetrics } from "./metrics";
 import { SharedShards, scanStocks } from "./sharedShards";
 
 /**
- * What one policy says to its rate limit service, and what it makes of the answers: Envoy's rate limit protocol, in calls of the root
- * context. Which counters a call asks for is chosen elsewhere (see waiting).
+ * One policy's calls to its rate limit service and what follows from the answers: Envoy's rate limit protocol over gRPC, in calls of
+ * the root context. `waiting` chooses the counters of each call.
  */
 const SERVICE = literal("envoy.service.ratelimit.v3.RateLimitService");
 const METHOD = literal("ShouldRateLimit");
-/** A longer answer is none. */
+/** A longer answer counts as malformed. */
 const MAX_ANSWER_BYTES: u32 = 4096;
-/** A call may take so many times as long as a request waits for it: what it brings late is not lost. */
+/** A call may take this many times as long as a request waits for it, so that units granted late are not lost. */
 const CALL_TIMEOUTS = 10;
 const MIN_CALL_MILLISECONDS = 200;
 const MAX_CALL_MILLISECONDS = 5000;
-/** The host ends a call when its timeout is over; when the root is gone, nobody does. */
+/** The host ends a call at its timeout, unless the call's root is gone; then the module gives it up this much later. */
 const LIFETIME_MARGIN_MILLISECONDS = 1000;
-/** Between two lines in the log that say that the service does not answer. */
+/** The shortest time between two log lines that report a failing service. */
 const QUIET_NANOSECONDS: i64 = 30_000_000_000;
 
 const FAILED = literal(
@@ -72,23 +72,23 @@ const GRPC_STATUS: StaticArray<View> = [
   literal("unauthenticated"),
 ];
 
-/** What each call under way asks for, by its slot; there once some policy has a rate limit service. */
-let asks: usize = 0;
+/** The calls under way, by slot; allocated once a policy has a rate limit service. */
+let calls: usize = 0;
 
-function askAt(slot: i32): Call {
-  return changetype<Call>(asks + <usize>slot * CALL_BYTES);
+function callAt(slot: i32): Call {
+  return changetype<Call>(calls + <usize>slot * CALL_BYTES);
 }
 
-/** A call without counters yet, in a slot that is free. */
+/** A call without counters, in a free slot. */
 export function emptyCall(slot: i32): Call {
-  const call = askAt(slot);
+  const call = callAt(slot);
   call.count = 0;
   return call;
 }
 
 export class RateLimitService extends CallOwner {
   private readonly metrics: RateLimitServiceMetrics;
-  /** The log's last line about the service says that it does not do its work. */
+  /** True when the last log line about the service reports that it fails. */
   private isReportedDown: bool = false;
   private reportedAtNanoseconds: i64 = 0;
 
@@ -98,19 +98,19 @@ export class RateLimitService extends CallOwner {
   ) {
     super();
     this.metrics = new RateLimitServiceMetrics(policy);
-    if (asks == 0) asks = heap.alloc(<usize>MAX_CALLS * CALL_BYTES);
+    if (calls == 0) calls = heap.alloc(<usize>MAX_CALLS * CALL_BYTES);
   }
 
-  /** A new root is in force. What calls of the former one are under way for may be asked for anew: their answers may go with it. */
+  /** A new root is in force. Calls of the old root may never be answered, so their counters are released for new calls. */
   open(tables: Tables): void {
     const lifetimeMilliseconds = callTimeoutMilliseconds(tables) + LIFETIME_MARGIN_MILLISECONDS;
     this.service.callLifetimeNanoseconds = <i64>lifetimeMilliseconds * 1_000_000;
     releaseCalls(0, this);
   }
 
-  /** Sends the call in a slot, which has counters. A callback that sends a reply must not: the host does not take both. */
+  /** Sends the call in a slot. Must not be called in a callback that sends a reply: the host does not accept both. */
   send(tables: Tables, rootId: u32, slot: i32): void {
-    const call = askAt(slot);
+    const call = callAt(slot);
     this.service.tally.add(Count.Asked, 1);
     this.service.tally.add(Count.AskedUnits, call.units * call.count);
     resetArena();
@@ -123,19 +123,19 @@ export class RateLimitService extends CallOwner {
       callTimeoutMilliseconds(tables),
     );
     if (token != 0) beginCall(slot, token, rootId, this, call.sentAtNanoseconds, this.service.callLifetimeNanoseconds);
-    else this.lose(slot, currentTimeNanoseconds());
+    else this.fail(slot, currentTimeNanoseconds());
   }
 
   onAnswer(slot: i32, size: u32): void {
     const message = size > MAX_ANSWER_BYTES ? ABSENT : grpcMessage(size);
     const now = currentTimeNanoseconds();
-    this.reportAnswer(settle(this.service, askAt(slot), message, now), now);
-    wake(askAt(slot));
+    this.reportAnswer(settle(this.service, callAt(slot), message, now), now);
+    wake(callAt(slot));
   }
 
   onFailure(slot: i32, status: u32): void {
     const now = currentTimeNanoseconds();
-    this.lose(slot, now);
+    this.fail(slot, now);
     if (status == NO_STATUS) return;
     const name = GRPC_STATUS[status < <u32>GRPC_STATUS.length ? status : 2];
     this.reportDown(FAILED, status, name, now);
@@ -143,24 +143,24 @@ export class RateLimitService extends CallOwner {
 
   onRelease(slot: i32): void {
     resetArena();
-    unclaim(this.service, askAt(slot), currentTimeNanoseconds());
+    unclaim(this.service, callAt(slot), currentTimeNanoseconds());
     this.service.outage.forgetTrial();
-    wake(askAt(slot));
+    wake(callAt(slot));
   }
 
-  /** To be called on ticks: metrics are handed to the host. */
+  /** To be called on ticks: passes metrics on to the host. */
   tend(stocks: SharedShards, now: i64): void {
     this.metrics.flush(this.service);
     scanStocks(stocks, this.metrics.held, now);
   }
 
-  private lose(slot: i32, now: i64): void {
+  private fail(slot: i32, now: i64): void {
     resetArena();
-    fail(this.service, askAt(slot), now);
-    wake(askAt(slot));
+    fail(this.service, callAt(slot), now);
+    wake(callAt(slot));
   }
 
-  /** One line in the log when the service stops doing its work, and one when it does it again; never one for each call. */
+  /** Logs one line when the service begins to fail and one when it works again, never one per call. */
   private reportAnswer(verdict: AnswerVerdict, now: i64): void {
     if (verdict == AnswerVerdict.Malformed) this.reportDown(MALFORMED, 0, ABSENT, now);
     else if (verdict == AnswerVerdict.Unlimited) this.reportDown(UNLIMITED, 0, ABSENT, now);

@@ -23,14 +23,14 @@ import { Status, lastCas, setGauge, setSharedData, sharedData } from "./host";
 
 const PREFIX = literal("tollgate/1/");
 const READY = literal("ready");
-/** What follows the policy's name in the keys of its pool and of its stocks. */
+/** What follows the policy's name in the keys of pool and stocks. */
 const POOL = literal("/");
 const STOCKS = literal("/stock/");
 
 /**
- * Shards of one policy in the host's shared data: `tollgate/1/<policy>/<shard>` for its pool, `tollgate/1/<policy>/stock/<shard>`
- * for its stocks. The set of keys never changes, because the host cannot delete one, and they are made before any request,
- * because the host lets two creators both win.
+ * One policy's shards in the host's shared data: `tollgate/1/<policy>/<shard>` for its pool, `tollgate/1/<policy>/stock/<shard>` for
+ * its stocks. The set of keys is fixed, because the host cannot delete keys. They are created before any request, because when
+ * two threads create the same key, the host lets both succeed.
  */
 export class SharedShards extends ShardStore {
   constructor(
@@ -57,8 +57,8 @@ export class SharedShards extends ShardStore {
   }
 
   /**
-   * Makes the shards that are not there. Called while the policy is configured: the main thread's VM comes first, so
-   * worker threads find them all. Resets the arena. False when the host does not keep what it is given.
+   * Creates missing shards while the policy is configured. The main thread's VM is configured first, so worker threads find them
+   * all. Resets the arena. False when the host does not store them.
    */
   create(): bool {
     if (sharedData(this.readyKey()) != ABSENT) return true;
@@ -77,7 +77,7 @@ export class SharedShards extends ShardStore {
     return end();
   }
 
-  /** Its value is the module's to use (see scanStocks), once the shards are there. */
+  /** Exists once all shards do; after that, its value is free for other use (see scanStocks). */
   readyKey(): View {
     this.beginKey();
     writeView(READY);
@@ -101,10 +101,10 @@ export function stocksOf(policy: View): SharedShards {
 }
 
 /**
- * The gauge of what this Envoy holds from the rate limit service: the sum over all stocks, a few shards at a tick, by whichever VM comes
- * first. Where the round stands is kept under the stocks' "ready" key, so the VMs go round together:
+ * Keeps the gauge of units that this Envoy holds from the rate limit service: the sum over all stocks, a few shards per tick, by
+ * whichever VM ticks first. The state of the scan is kept under the stocks' "ready" key, so that the VMs share one scan:
  *
- *   0  looked at  i64 ns     8  next shard  u32     16  held so far  i64
+ *   0  last step  i64 ns     8  next shard  u32     16  held so far  i64
  */
 const STATE_BYTES = 24;
 const SHARDS_AT_ONCE: u32 = 16;
@@ -134,7 +134,7 @@ export function scanStocks(stocks: SharedShards, gauge: u32, now: i64): void {
   if (stored && next == 0) setGauge(gauge, held);
 }
 
-/** A new key holds a string, which means: from the beginning. */
+/** Zeros for a new key, which holds a string instead of a state: the scan begins at the first shard. */
 function readState(kept: View): void {
   memory.fill(STATE, 0, STATE_BYTES);
   if (lengthOf(kept) == STATE_BYTES && load<u32>(pointerOf(kept), 8) % SHARDS_AT_ONCE == 0)

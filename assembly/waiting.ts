@@ -37,43 +37,43 @@ import { RateLimitService, emptyCall } from "./rateLimitService";
 import { Verdict, decideAgain, turnAway } from "./request";
 
 /**
- * Requests that wait for the rate limit service. The queue in filter/waiting keeps them and says whose turn it is; here they are decided
- * anew and go on, and calls begin for the lines that have to ask. A callback may send replies or begin calls, but not both: the host
- * does not take it. So what one callback leaves undone is left to the next tick, and ticks come fast while somebody waits.
+ * Requests that wait for the rate limit service. The queue in filter/waiting keeps them and says whose turn it is; this file decides
+ * them again, resumes them, and begins calls for lines in `ToAsk`. The host does not accept both replies and calls in one
+ * callback, so the other half is left to the next tick; ticks come every 2 ms while requests wait.
  */
 
-/** While fewer calls are under way, a request that finds its counter dry has a call begun at once; later ones share calls. */
+/** While fewer calls are under way, a request that finds no units gets a call at once; otherwise requests share calls. */
 const FEW_CALLS = 8;
 /**
- * With more, the pause between two calls grows with the calls under way, so that a slow service is asked for more in each call before
- * the slots run out. A call that is full does not wait for the pause to end.
+ * With more, the pause between two calls grows with the number of calls under way, so that a slow service gets fewer and larger
+ * calls before the slots run out. A full call does not wait for the pause to end.
  */
 const PAUSE_NANOSECONDS: i64 = 500_000;
-/** Lines that one callback calls for at most. */
+/** The most lines that calls are made for in one callback. */
 const MAX_ASKS = 32;
 
-/** The last round sent replies and thus began no call: the next tick begins calls before it sends more replies. */
+/** The last round sent replies and so began no calls: the next tick begins calls before it sends more replies. */
 let callsFirst: bool = false;
 
 /**
- * Does what the decision about a new request leaves to do where counters were noted: a place in a line if it must wait, and calls for
- * counters that are dry or run low. Returns what becomes of the request.
+ * Follows up on the counters that a new request's decision noted: queues the request if it must wait, and begins calls for counters
+ * that are empty or run low. Returns the verdict, which is Deny when there is no room to wait.
  */
-export function attend(streamId: u32, verdict: Verdict): Verdict {
-  // What is noted is of an earlier request unless this one came to the quotas of its plan.
+export function followUp(streamId: u32, verdict: Verdict): Verdict {
+  // The noted counters are an earlier request's if this one was decided before the quotas.
   if (verdict == Verdict.Deny || decision.plan == NONE) return verdict;
   const stream = findStream(streamId);
   const root: Root | null = stream == null ? null : findRoot(stream.rootId);
   const account: Account | null = root == null ? null : root.account;
   if (root == null || account == null) return verdict;
-  if (verdict == Verdict.Wait && !keep(streamId, root, account)) return turnAway(streamId, root.id);
+  if (verdict == Verdict.Wait && !enqueue(streamId, root, account)) return turnAway(streamId, root.id);
   for (let i = 0; i < bill.notedCount; i++) if (i != bill.dryIndex) askAhead(root, account, noted(i));
   if (verdict == Verdict.Wait && callsUnderWay < FEW_CALLS) askForLines();
   return verdict;
 }
 
-/** Puts the paused stream into the line of the counter that its decision found dry; false when there is no room for one more. */
-function keep(streamId: u32, root: Root, account: Account): bool {
+/** Puts the paused stream into the line of the counter that has no units; false when there is no room for one more. */
+function enqueue(streamId: u32, root: Root, account: Account): bool {
   const tables = root.tables;
   const counter = noted(bill.dryIndex);
   if (tables == null || !mayWait(counter.consumerId)) return false;
@@ -84,7 +84,7 @@ function keep(streamId: u32, root: Root, account: Account): bool {
   return true;
 }
 
-/** Asks for more of a counter that runs low, unless somebody does already. */
+/** Asks for more of a counter that runs low, unless a call already does. */
 function askAhead(root: Root, account: Account, counter: Counter): void {
   const tables = root.tables;
   const service = account.rateLimitService;
@@ -95,7 +95,7 @@ function askAhead(root: Root, account: Account, counter: Counter): void {
     service.send(tables, root.id, slot);
 }
 
-/** Begins calls for lines that have to ask, with as many lines in one call as ask for the same number of units. */
+/** Begins calls for lines in `ToAsk`. Lines that need the same number of units share a call. */
 function askForLines(): void {
   let asks = MAX_ASKS;
   while (asks > 0) {
@@ -125,14 +125,14 @@ function isTooSoon(): bool {
   return since >= 0 && since < PAUSE_NANOSECONDS * callsUnderWay;
 }
 
-/** An answer has come, or a tick: those whose turn it is are decided anew. */
+/** After an answer or on a tick: decides again the requests whose turn it is. */
 export function resumeAnswered(): void {
   if (waiting == 0) return;
-  callsFirst = playRound();
+  callsFirst = runRound();
   if (!callsFirst) askForLines();
 }
 
-/** What a tick does for those who wait; true while there are some. */
+/** What a tick does for waiting requests; true while there are any. */
 export function resumeWaiting(): bool {
   if (waiting == 0) return false;
   if (callsFirst && lineToAsk() != null) {
@@ -142,8 +142,8 @@ export function resumeWaiting(): bool {
   return true;
 }
 
-/** Gives everybody whom the queue names their turn; true when a reply was sent. */
-function playRound(): bool {
+/** Takes all turns of a round; true when a reply was sent. */
+function runRound(): bool {
   const now = currentTimeNanoseconds();
   let replied = false;
   beginRound(now);
@@ -156,7 +156,7 @@ function playRound(): bool {
   return replied;
 }
 
-/** Decides a waiting request anew and lets it go on, unless it is to wait longer. */
+/** Decides a waiting request again, and resumes or refuses it unless it must wait on. */
 function decide(waiter: Waiter, isDue: bool, now: i64): Verdict {
   resetArena();
   const streamId = waiter.streamId;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** A plugin config as `compile` writes it; what tests below the policy hand to the module. */
+/** A plugin config as `compile` writes it, for tests that start below the policy. */
 export interface PluginConfig {
   version: number;
   policy: string;
@@ -21,7 +21,7 @@ export interface Quota {
 
 export const KEY = 'acme-secret-key';
 
-/** One API with one route, one plan with the quotas given, and as many consumers as asked, `KEY-0`, `KEY-1` … beyond the first. */
+/** One API with one route, one plan with the given quotas, and as many consumers as asked for: `KEY-0`, `KEY-1` … after the first. */
 export function pluginConfig(
   quotas: Quota[],
   options: { policy?: string; consumers?: number; routes?: object[] } = {},

@@ -1,4 +1,4 @@
-/** A small seeded generator (mulberry32): a failing test names its seed and can be run again. */
+/** A small seeded generator (mulberry32): a failing test names its seed, so the failure can be reproduced. */
 export class Random {
   constructor(private state: number) {}
 

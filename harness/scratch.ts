@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 
-/** A folder of the test file's own, gone at its end. */
+/** A temporary folder for one test file, removed at its end. */
 export function scratchFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-test-'));
   after(() => rmSync(folder, { recursive: true, force: true }));

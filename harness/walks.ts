@@ -10,8 +10,8 @@ import { decisionOf, Host, loadModule, type Pair } from '../scripts/host/index.t
 import { KEY, pluginConfig } from './config.ts';
 
 /*
- * How many files somebody reads who follows one check of a policy, or one request: `node --import tsx harness/walks.ts` prints
- * them. What an `@inline` function does belongs to the file that it is put into.
+ * The files that a reader goes through to follow one check of a policy, or one request: `node --import tsx harness/walks.ts` prints
+ * them. An `@inline` function counts for the file that it is inlined into.
  */
 
 const run = promisify(execFile);
@@ -25,7 +25,7 @@ async function withScratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
-/** The project's own files that `tollgate check` of the example loads, as V8 tells them. */
+/** The project's own files that `tollgate check` of the example loads, as V8 reports them. */
 export function checkWalk(): Promise<string[]> {
   return withScratch(async (folder) => {
     await run(process.execPath, [inPackage('scripts', 'bin.mjs'), 'check', 'examples/petstore.policy.yaml'], {
@@ -44,7 +44,7 @@ export function checkWalk(): Promise<string[]> {
   });
 }
 
-/** The guest's files of which a function runs for one allowed request: key in a header, local quotas, a route by header. */
+/** The module's files of which a function runs for one allowed request: key in a header, local quotas, a route by header. */
 export function requestWalk(): Promise<string[]> {
   return withScratch(async (folder) => {
     const host = new Host(loadModule(await traced(join(folder, 'debug.wasm'))), { workers: 1, mainThread: false });
@@ -72,18 +72,18 @@ export function requestWalk(): Promise<string[]> {
 
 const MARK = 'ran ';
 
-/** What binaryen has and its types leave out. */
+/** What binaryen exports and its types leave out. */
 const { Function: functionOf } = binaryen as unknown as {
   Function: (reference: number) => { getBody(): number; setBody(body: number): void };
 };
 
-/** `filter/decision/decide/decide` is a function of `filter/decision/decide.ts`; the compiler's library belongs to nobody. */
+/** `filter/decision/decide/decide` is a function of `filter/decision/decide.ts`; functions of the compiler's library are left out. */
 function fileOf(name: string): string {
   const path = /^((?:filter|assembly)\/[\w/]+)\//.exec(name.replace(/[#<(~|:].*$/, ''))?.[1];
   return path === undefined ? '' : `${path}.ts`;
 }
 
-/** The module without optimization, in which every function counts its calls in a global that it exports. */
+/** The module compiled without optimization, with every function counting its calls in an exported global. */
 async function traced(path: string): Promise<Uint8Array> {
   const asc = join('node_modules', 'assemblyscript', 'bin', 'asc.js');
   const transforms = ['heap', 'literal'].flatMap((name) => ['--transform', `./scripts/build/${name}.mjs`]);

@@ -1,12 +1,12 @@
 import { type ComponentName } from './component.ts';
 import { findComponent } from './find.ts';
 
-/** Paths of components by name, or why a suite that needs them cannot run here. */
+/** The components' paths by name, or why a suite that needs them cannot run here. */
 export type Available<N extends ComponentName> = { paths: Record<N, string>; skip: false } | { skip: string };
 
 /**
- * The components that a suite needs. It never builds: that takes minutes and is asked for with `npm run test:istio`. Without
- * one of them the suite is skipped and says so; with CI=true that is a failure, because nobody would read it.
+ * The components that a suite needs. This never builds them: that takes minutes, and `npm run test:istio` does it. Without one of
+ * them the suite is skipped and says so; with CI=true that is a failure, because nobody would notice the skip.
  */
 export async function availableComponents<N extends ComponentName>(names: readonly N[]): Promise<Available<N>> {
   const found = await Promise.all(names.map(async (name) => [name, await findComponent(name)] as const));

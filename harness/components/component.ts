@@ -8,7 +8,7 @@ export interface GoComponent {
     'istio' | 'kube' | 'kubectl' | 'crane' | 'ratelimit' | 'fortio' | 'extauthz' | 'compose' | 'actionlint';
   readonly package: string;
   readonly tags?: string;
-  /** Rough length of a first build on two cores, for a line to whoever waits. */
+  /** Rough duration of a first build on two cores, to tell the user. */
   readonly firstBuildSeconds: number;
 }
 
@@ -21,7 +21,7 @@ export interface DebianComponent {
 
 export type Component = GoComponent | DebianComponent;
 
-/** Everything real that Tollgate's neighbours are tested with; Envoy comes from scripts/envoy. */
+/** All real programs that Tollgate is tested with, except Envoy, which comes from scripts/envoy. */
 export const components = [
   {
     from: 'go',
@@ -103,7 +103,7 @@ export type ComponentName = (typeof components)[number]['name'];
 const BENCH_ONLY: readonly ComponentName[] = ['fortio', 'wrk', 'extauthz'];
 export const DOCKER_COMPONENTS = ['dockerd', 'docker-compose', 'busybox'] as const satisfies readonly ComponentName[];
 
-/** What workflows are read with. */
+/** What the tests of workflows need. */
 export const WORKFLOW_COMPONENTS = ['actionlint', 'shellcheck'] as const satisfies readonly ComponentName[];
 
 /** What tests of registries and meshes need. */

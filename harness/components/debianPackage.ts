@@ -1,18 +1,18 @@
 import { existsSync } from 'node:fs';
 import { runToEnd } from '../../scripts/program/run.ts';
 
-/** Installs Debian packages; null, or why it could not. */
+/** Installs Debian packages; returns null, or why that failed. */
 export async function installPackages(packages: readonly string[]): Promise<string | null> {
   const yourself = `install it yourself: apt-get install ${packages.join(' ')}`;
   if (!existsSync('/usr/bin/apt-get'))
     return `no apt-get here; put the programs on PATH or into $TOLLGATE_COMPONENTS (packages ${packages.join(', ')})`;
   if (process.getuid?.() !== 0) return `not root; ${yourself}`;
-  // etcd and the registry are services: on a machine that runs services, starting them is for its owner to decide
+  // etcd and the registry would be started as services, which only the owner of a machine with services may decide
   if (existsSync('/run/systemd/system') && process.env['CI'] !== 'true')
     return `the packages would start services; ${yourself}`;
   const install = ['install', '-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300', ...packages];
   if ((await aptGet(install)) === null) return null;
-  // an image's package lists are often missing or old
+  // container images often have no package lists, or old ones
   return (await aptGet(['update', '-qq'])) ?? (await aptGet(install));
 }
 

@@ -5,8 +5,8 @@ import { binary } from './folder.ts';
 import { isCurrent } from './goBuild.ts';
 
 /**
- * Where a component is, or null: the folder `$TOLLGATE_COMPONENTS` first, whose programs are taken as they are; then, for a
- * Go component, the cache folder if it was built from the present lock; for a Debian one, PATH.
+ * The path of a component, or null. First the folder `$TOLLGATE_COMPONENTS`, whose programs are used as they are; then, for a Go
+ * component, the cache folder, if it was built from the current lock file; for a Debian one, PATH.
  */
 export async function findComponent(name: ComponentName, env: NodeJS.ProcessEnv = process.env): Promise<string | null> {
   const given = env.TOLLGATE_COMPONENTS ? await inFolders([env.TOLLGATE_COMPONENTS], name) : null;

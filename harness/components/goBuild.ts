@@ -5,14 +5,14 @@ import { runToEnd } from '../../scripts/program/run.ts';
 import { moduleFolder, type GoComponent } from './component.ts';
 import { binary, stampFile } from './folder.ts';
 
-/** Sources of our own that a component is built from, beside what go.mod pins. */
+/** This repository's sources that a component is built from, in addition to what go.mod pins. */
 const OWN_SOURCES: Record<string, string[]> = {
   wasmfetch: ['wasmfetch/main.go'],
   extauthz: ['main.go'],
   kubectl: ['main.go'],
 };
 
-/** What a component would be built from now: another stamp than the one kept with the binary means build again. */
+/** What a component would be built from now. If it differs from the stamp beside the binary, the binary is built again. */
 export async function stampOf(component: GoComponent): Promise<string> {
   const hash = createHash('sha256');
   for (const name of ['go.mod', 'go.sum', ...(OWN_SOURCES[component.name] ?? [])])
@@ -25,7 +25,7 @@ export async function isCurrent(component: GoComponent, env: NodeJS.ProcessEnv =
   return kept !== null && kept === (await stampOf(component));
 }
 
-/** Builds into the cache folder; null, or why it could not. The binary and its stamp appear whole or not at all. */
+/** Builds into the cache folder; returns null, or why that failed. Binary and stamp appear complete or not at all. */
 export async function goBuild(component: GoComponent): Promise<string | null> {
   const output = binary(component.name);
   const scratch = `${output}.${process.pid}`;
@@ -41,7 +41,7 @@ export async function goBuild(component: GoComponent): Promise<string | null> {
       component.package,
     ]);
     if (failure !== null) return failure;
-    // without the old stamp first, a build that ends between the two renames would pass an old stamp on to a new binary
+    // the old stamp goes first: otherwise a build that dies between the two renames would leave it beside the new binary
     await rm(stampFile(component.name), { force: true });
     await rename(scratch, output);
     await writeFile(`${scratch}.stamp`, stamp);
@@ -54,7 +54,7 @@ export async function goBuild(component: GoComponent): Promise<string | null> {
 
 async function flags({ module, tags }: GoComponent): Promise<string[]> {
   const link = ['-s', '-w', ...(module === 'kube' ? await kubeVersion() : [])];
-  // a stamp of our own repository's commit would link everything anew after each commit
+  // with this repository's commit in the binary, everything would be linked again after each commit
   return ['-buildvcs=false', ...(tags === undefined ? [] : ['-tags', tags]), '-ldflags', link.join(' ')];
 }
 
@@ -68,7 +68,7 @@ async function kubeVersion(): Promise<string[]> {
   return [set('gitVersion', line.trim().split(' ')[1]!), set('gitMajor', major!), set('gitMinor', minor!)];
 }
 
-/** The unpacked sources of Istio, its CRDs and bootstrap template among them. Throws when Go or the module is not to be had. */
+/** The unpacked sources of Istio, which include its CRDs and bootstrap template. Throws without Go, or without the module. */
 export async function istioSource(): Promise<string> {
   const { code, stdout, stderr } = await runToEnd(
     'go',

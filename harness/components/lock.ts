@@ -6,9 +6,9 @@ const POLL_MS = 500;
 const EMPTY_MS = 10_000;
 
 /**
- * Runs `work` while no other process of this machine does so under the same lock file, which holds the process id of its
- * owner. It saves doubled work, no more: builds also stay whole without it, so the moment in which two could both find a
- * dead owner's lock does no harm.
+ * Runs `work` while no other process on this machine does so under the same lock file, which holds its owner's process id. The
+ * lock only avoids duplicate work; builds are safe without it, so it does no harm that two processes may take over a dead
+ * owner's lock at the same moment.
  */
 export async function underLock<T>(path: string, waiting: (owner: number) => void, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
@@ -39,7 +39,7 @@ async function take(path: string): Promise<boolean> {
   }
 }
 
-/** The living owner (0 while it has not written its id), or null when it is dead or has let go. */
+/** The living owner's process id (0 while it has not written it), or null when it is dead or has released the lock. */
 async function ownerOf(path: string): Promise<number | null> {
   const [text, file] = await Promise.all([readFile(path, 'utf8').catch(() => ''), stat(path).catch(() => null)]);
   if (text === '') return file !== null && Date.now() - file.mtimeMs < EMPTY_MS ? 0 : null;

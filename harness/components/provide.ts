@@ -10,7 +10,7 @@ export type Progress = (line: string) => void;
 
 const STILL_MS = 60_000;
 
-/** Builds and installs what is missing of `names`; resolves to what could not be had, with the reasons. */
+/** Builds and installs those of `names` that are missing; resolves to those that failed, with the reasons. */
 export async function provide(
   names: readonly ComponentName[],
   progress: Progress,
@@ -21,7 +21,7 @@ export async function provide(
     lock,
     (owner) => progress(`another build (process ${owner}) is under way; waiting for it`),
     async () => {
-      // whoever had the lock before may have built it all
+      // the previous owner of the lock may have built everything
       const wanted = await missing(names);
       const failures = new Map<ComponentName, string>();
       await provideDebian(

@@ -5,7 +5,7 @@ import type { Host } from '../../scripts/host/host.ts';
 import { type WasmModule, wasm } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 
-/** What something cost the module in a worker: exact, and the same on every machine. */
+/** What some work cost the module in a worker: exact, and the same on every machine. */
 export interface Cost {
   readonly hostCalls: Record<string, number>;
   /** Host calls that came back into the module for memory. */

@@ -2,13 +2,13 @@ import { passInstruction } from './instruction.ts';
 import { WasmReader } from '../../scripts/host/abi.ts';
 
 /*
- * A copy of a module that counts the instructions it executes: exactly, and the same on every machine. In front of each run
- * of instructions stands an addition of their number to a global:
+ * A copy of a module that counts the instructions it executes: exactly, and the same on every machine. Each run of instructions is
+ * preceded by code that adds their number to a global:
  *
  *   global.get I · i64.const <instructions of the run> · i64.add · global.set I
  *
- * `memory.copy` and `memory.fill` are one instruction however much they move, so their bytes are counted apart. All else of
- * the module stays as it is, byte for byte: what is counted is what Envoy runs.
+ * `memory.copy` and `memory.fill` are one instruction however much they move, so their bytes are counted separately. Everything
+ * else stays byte for byte the same: what is counted is what Envoy runs.
  */
 export const INSTRUCTIONS = 'counted instructions';
 export const BULK_BYTES = 'counted bulk bytes';
@@ -59,7 +59,7 @@ function readSections(module: Uint8Array): Map<number, Uint8Array> {
   return sections;
 }
 
-/** The section of data counts, 12, stands in front of the code. */
+/** The data count section, 12, comes before the code section. */
 function order(id: number): number {
   return id === 12 ? CODE - 0.5 : id;
 }
@@ -139,7 +139,7 @@ function leb(value: number): number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];
 }
 
-/** Of a value that is not negative. */
+/** LEB128 of a value that is not negative. */
 function signedLeb(value: number): number[] {
   return value < 0x40 ? [value] : [(value & 0x7f) | 0x80, ...signedLeb(value >>> 7)];
 }

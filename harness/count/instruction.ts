@@ -1,12 +1,11 @@
 import { HostFault, type WasmReader } from '../../scripts/host/abi.ts';
 
-/** What an instruction means for the counting of instructions. */
+/** What an instruction means for the count. */
 export type Kind = 'plain' | 'marker' | 'bulk' | 'nextBegins' | 'markerThenNextBegins';
 
 /*
- * A run is a stretch of instructions that are executed one after the other or not at all. It ends where control may leave
- * (`br_if`, `if`) or come in (`loop`, `end`, `else`). `block`, `loop`, `else` and `end` are marks for the validator, to which
- * no machine code belongs: they are not counted.
+ * A run (a basic block) is a sequence of instructions that are all executed or not at all. It ends where control may leave
+ * (`br_if`, `if`) or enter (`loop`, `end`, `else`). `block`, `loop`, `else` and `end` produce no machine code and are not counted.
  */
 const MARKERS = new Set([0x01, 0x02]);
 const MARKERS_BEFORE_RUN = new Set([0x03, 0x05, 0x0b]);
@@ -14,7 +13,7 @@ const BEFORE_RUN = new Set([0x00, 0x04, 0x0c, 0x0d, 0x0e, 0x0f]);
 const MEMORY_COPY = 10;
 const MEMORY_FILL = 11;
 
-/** Passes one instruction with what belongs to it, of WebAssembly 2.0 with SIMD. */
+/** Skips one instruction with its immediates: WebAssembly 2.0 with SIMD. */
 export function passInstruction(reader: WasmReader): Kind {
   const opcode = reader.byte();
   if (opcode === 0xfc) return passBulk(reader);

@@ -1,15 +1,15 @@
 import type { Observer, Vm } from '../../scripts/host/vm.ts';
 
-/** What crossed the border between host and guest: the exact costs, whatever the machine. */
+/** What crossed the boundary between host and module: exact costs, the same on every machine. */
 export class Meter implements Observer {
   hostCalls = 0;
-  /** Host calls that re-entered the guest through malloc. */
+  /** Host calls that re-entered the module through malloc. */
   valueReturning = 0;
-  /** Calls into the guest's exports, malloc included. */
+  /** Calls of the module's exports, malloc included. */
   entries = 0;
   bytesToGuest = 0;
   bytesFromGuest = 0;
-  /** Calls by function, those that were made. */
+  /** Calls by function; only functions that were called. */
   readonly calls = new Map<string, number>();
 
   entered(): void {
@@ -39,7 +39,7 @@ export class Meter implements Observer {
     this.calls.clear();
   }
 
-  /** One line a test can print. */
+  /** One line for a test to print. */
   describe(): string {
     const names = [...this.calls].map(([name, count]) => (count === 1 ? name : `${name} ×${count}`));
     return (
@@ -49,7 +49,7 @@ export class Meter implements Observer {
   }
 }
 
-/** The meter of a VM, which counts from the first time that somebody asks for it. */
+/** The meter of a VM; counting starts when it is first requested. */
 export function meterOf(vm: Vm): Meter {
   if (vm.observer instanceof Meter) return vm.observer;
   const meter = new Meter();

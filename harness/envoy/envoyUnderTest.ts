@@ -10,7 +10,7 @@ export interface TestOptions extends Partial<Pick<LocalEnvoyOptions, 'concurrenc
   upstreamPerName?: boolean;
 }
 
-/** An Envoy with echo upstreams; whatever URLs the policy names, requests end at the echoes. */
+/** An Envoy with echo upstreams: requests end at the echoes, whatever URLs the policy names. */
 export class EnvoyUnderTest {
   readonly entries: AccessEntry[] = [];
   readonly accessLines: string[] = [];
@@ -32,7 +32,7 @@ export class EnvoyUnderTest {
       concurrency: options.concurrency ?? 2,
       port: 0,
       adminPort: 0,
-      // above what the filter must meet itself: a key of 64 KB
+      // more than the filter must handle itself: a key of 64 KB
       maxRequestHeadersKb: 96,
       accessLogFlushMs: 1,
       ...(options.connectionManager === undefined ? {} : { connectionManager: options.connectionManager }),
@@ -69,7 +69,7 @@ export class EnvoyUnderTest {
     await this.envoy.apply(await this.snapshot(policy));
   }
 
-  /** The entry at that place of the access log, which comes a moment after the reply. */
+  /** The access log's entry at that index, which is written a moment after the reply. */
   async entry(index: number, timeoutMs = 2000): Promise<AccessEntry> {
     const deadline = Date.now() + timeoutMs;
     while (this.entries.length <= index) {

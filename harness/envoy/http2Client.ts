@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 
 /*
  * Just enough of HTTP/2 (RFC 9113) to send header lists that Node's own client refuses to send, such as a repeated
- * `authorization`: one connection, one request, every header as a literal that enters no table (RFC 7541, 6.2.2).
+ * `authorization`: one connection, one request, every header as a literal without indexing (RFC 7541, 6.2.2).
  */
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
@@ -14,7 +14,7 @@ const GOAWAY = 7;
 const END_STREAM_AND_HEADERS = 5;
 const TIMEOUT_MS = 5000;
 
-/** Sends one request; true once the peer has answered it with headers, false when it refused to. */
+/** Sends one request; true once the peer has answered with headers, false when it resets the stream or the connection. */
 export function sendHttp2(port: number, headers: readonly (readonly [string, string])[]): Promise<boolean> {
   return new Promise((resolve, reject) => {
     let received: Buffer = Buffer.alloc(0);
@@ -39,7 +39,7 @@ export function sendHttp2(port: number, headers: readonly (readonly [string, str
   });
 }
 
-/** Looks at every whole frame; gives the bytes that are left. */
+/** Reads every complete frame; returns the bytes that are left. */
 function readFrames(bytes: Buffer, socket: Socket, finish: (answered: boolean) => void): Buffer {
   let at = 0;
   while (bytes.length - at >= FRAME_HEADER_BYTES) {

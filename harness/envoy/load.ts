@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 
-/** Counts of answers by status; a connection that broke counts as status 0. */
+/** Number of answers by status; a broken connection counts as status 0. */
 export type Tally = Map<number, number>;
 
 export interface Load {
@@ -10,7 +10,7 @@ export interface Load {
   path?: string;
 }
 
-/** Keeps `connections` requests in flight over as many connections, and stops when `next` says false before one is sent. */
+/** Keeps `connections` requests in flight over as many connections, until `next`, called before each, returns false. */
 export async function hammer(load: Load, next: (tally: Tally) => boolean): Promise<Tally> {
   const agent = new Agent({ keepAlive: true, maxSockets: load.connections });
   const tally: Tally = new Map();
@@ -25,7 +25,7 @@ export async function hammer(load: Load, next: (tally: Tally) => boolean): Promi
   return tally;
 }
 
-/** `count` requests in all. */
+/** Sends `count` requests in total. */
 export function send(load: Load, count: number): Promise<Tally> {
   let left = count;
   return hammer(load, () => left-- > 0);
@@ -51,8 +51,8 @@ export function count(tally: Tally, status: number): number {
 }
 
 /**
- * Sends rounds until `wanted` answers in all were 200, counting from `had`; leases that a worker holds idle come back on its
- * tick, so the last few may take some rounds. Resolves to the number reached, never waiting longer than the deadline.
+ * Sends rounds of requests until `wanted` answers in total were 200, of which it already had `had`. Idle leases come back on a
+ * worker's tick, so the last few may take several rounds. Resolves to the number reached, at the deadline at the latest.
  */
 export async function drain(load: Load, had: number, wanted: number, deadlineMs = 10_000): Promise<number> {
   const deadline = Date.now() + deadlineMs;

@@ -10,14 +10,14 @@ import { inPackage } from '../../scripts/file/packageRoot.ts';
 const SOURCE = inPackage('harness', 'envoy', 'clock.c');
 const run = promisify(execFile);
 
-/** A wall clock that the test sets, put between an Envoy and its system. Only on Linux, and only with a C compiler. */
+/** A wall clock that the test sets, preloaded into an Envoy. Only on Linux, and only with a C compiler. */
 export class SettableClock {
   private constructor(
     private readonly folder: string,
     private readonly file: number,
   ) {}
 
-  /** The clock, or null where none can be made. */
+  /** The clock, or null where it cannot be built. */
   static async make(): Promise<SettableClock | null> {
     if (process.platform !== 'linux') return null;
     const folder = await mkdtemp(join(tmpdir(), 'tollgate-clock-'));
@@ -33,7 +33,7 @@ export class SettableClock {
     return new SettableClock(folder, openSync(join(folder, 'now'), 'r+'));
   }
 
-  /** The same Envoy, with this clock as its own. */
+  /** The same Envoy, run with this clock. */
   wind(envoy: FoundEnvoy): FoundEnvoy {
     const { folder } = this;
     return {
@@ -48,7 +48,7 @@ export class SettableClock {
     };
   }
 
-  /** Stops the clock at `ms` since the epoch; null lets it show the real time again. */
+  /** Stops the clock at `ms` since the epoch; null returns it to real time. */
   set(ms: number | null): void {
     const now = Buffer.alloc(8);
     now.writeBigInt64LE(ms === null ? 0n : BigInt(Math.round(ms * 1000)) * 1000n);

@@ -4,7 +4,7 @@ export function digestOf(key: string): string {
   return `sha256:${createHash('sha256').update(key).digest('hex')}`;
 }
 
-/** The window a quota test counts in: the hour, unless it is about to end and would start counting anew in mid-test. */
+/** The window of quota tests: the hour, unless it is about to end, which would reset the counter in mid-test. */
 export function steadyWindow(nowMs = Date.now()): string {
   return 3_600_000 - (nowMs % 3_600_000) > 120_000 ? 'hour' : 'month';
 }
@@ -17,7 +17,7 @@ export interface TestPolicy {
   api?: string;
 }
 
-/** Consumer acme with key `acme-secret-key` and `limit` requests; consumer rich with `rich-secret-key` and no end of them. */
+/** Consumer acme with key `acme-secret-key` and `limit` requests; consumer rich with `rich-secret-key` and no real limit. */
 export function testPolicy({ limit = 1000, routes = [], api = '' }: TestPolicy = {}): string {
   const route = (name: string): string =>
     `      - { name: ${name}, when: { headers: { x-take: ${name} } }, upstream: v2 }\n`;

@@ -23,7 +23,7 @@ export class ToolProcess {
     this.exited = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
   }
 
-  /** Resolves when the pattern is in what was printed; throws with all of it when that does not come. */
+  /** Resolves when the output matches the pattern; throws with all of the output when it never does. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     return eventually(
       () => pattern.exec(this.out + this.err),
@@ -35,7 +35,7 @@ export class ToolProcess {
     return Number((await this.says(/in force on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
   }
 
-  /** Undefined when it could not be started. */
+  /** Undefined when the process could not be started. */
   get pid(): number | undefined {
     return this.child.pid;
   }
@@ -44,14 +44,14 @@ export class ToolProcess {
     this.child.kill(signal);
   }
 
-  /** Ends it if a test has not. */
+  /** Ends the process if the test has not. */
   async end(): Promise<void> {
     this.kill('SIGTERM');
     await this.exited;
   }
 }
 
-/** The first value that is there, asked again and again. */
+/** Polls until there is a value, and returns it. */
 export async function eventually<T>(
   ask: () => T | null | Promise<T | null>,
   complaint: () => string,

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** A reply as bytes; every text is a byte string (latin1). */
+/** A reply as bytes; every string is a byte string (latin1). */
 export interface WireReply {
   status: number;
   protocol: string;
@@ -11,7 +11,7 @@ export interface WireReply {
 
 const TIMEOUT_MS = 5000;
 
-/** Sends bytes as they are over a connection of their own; null when the peer hangs up without a reply. */
+/** Sends raw bytes over a new connection; null when the peer closes it without a reply. */
 export function sendRaw(port: number, bytes: string, method = 'GET'): Promise<WireReply | null> {
   return new Promise((resolve, reject) => {
     let received = '';
@@ -34,7 +34,7 @@ export function sendRaw(port: number, bytes: string, method = 'GET'): Promise<Wi
   });
 }
 
-/** The reply in `text`, or null while it is not whole. Without a length it ends with the connection. */
+/** The reply in `text`, or null while it is incomplete. Without a length it ends with the connection. */
 function parseReply(text: string, method: string, ended: boolean): WireReply | null {
   const end = text.indexOf('\r\n\r\n');
   if (end < 0) return null;

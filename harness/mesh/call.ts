@@ -11,11 +11,11 @@ export interface Reply {
   readonly status: number;
   readonly headers: Record<string, string | string[] | undefined>;
   readonly body: string;
-  /** What the echo upstream saw of the request; null when something else answered. */
+  /** The request as the echo upstream saw it; null when something else answered. */
   readonly seen: { upstream: string; path: string; headers: Record<string, string> } | null;
 }
 
-/** One request over a connection of its own to a port on loopback. */
+/** Sends one request over a new connection to a port on loopback. */
 export function call(
   port: number,
   { path = '/v1/pets', host = 'api.example.com', headers = {}, method = 'GET' }: Call = {},

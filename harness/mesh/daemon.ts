@@ -8,7 +8,7 @@ export interface DaemonOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Record<string, string>;
-  /** Its working folder. */
+  /** Its working directory. */
   readonly folder: string;
   /** How long it may take to end after SIGTERM; default 3 s. */
   readonly graceMs?: number;
@@ -16,9 +16,9 @@ export interface DaemonOptions {
 
 const KEPT_LINES = 4000;
 
-/** A program that ends when it is told to, and when the process that started it is gone; with all that it starts itself. */
+/** A program that ends, with all of its children, when it is told to or when the process that started it is gone. */
 export class Daemon {
-  /** The last lines of both its outputs. */
+  /** The last lines of its standard output and error. */
   readonly log: string[] = [];
   readonly ended: Promise<string>;
   hasEnded = false;
@@ -26,7 +26,7 @@ export class Daemon {
 
   constructor(private readonly options: DaemonOptions) {
     const { command, args, folder, env } = options;
-    // a group of its own: an agent's Envoy goes with it, and a Ctrl-C in the terminal reaches only this process
+    // its own process group: an agent's Envoy ends with it, and a Ctrl-C in the terminal reaches only this process
     const child = spawn(command, args, {
       cwd: folder,
       detached: true,
@@ -55,7 +55,7 @@ export class Daemon {
     if (this.log.length > KEPT_LINES) this.log.shift();
   }
 
-  /** Resolves when `ready` says true; stops the program and throws with its last lines when it ends or takes too long. */
+  /** Resolves when `ready` returns true; stops the program and throws with its last lines when it ends or takes too long. */
   async isUp(ready: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
     try {
       await this.becomes(ready, timeoutMs);
@@ -88,7 +88,7 @@ export class Daemon {
     const late = setTimeout(() => this.signal('SIGKILL'), this.options.graceMs ?? 3000);
     await this.ended;
     clearTimeout(late);
-    // what it started and did not take along
+    // children that outlived it
     this.signal('SIGKILL');
   }
 
@@ -102,7 +102,7 @@ export class Daemon {
   }
 }
 
-/** Istio's programs read dozens of variables; only those that any program needs are passed on. */
+/** Istio's programs read dozens of environment variables; only those that any program needs are passed on. */
 function plainEnvironment(): Record<string, string> {
   const { PATH = '', HOME = '' } = process.env;
   return { PATH, HOME };

@@ -8,7 +8,7 @@ export interface ImageOptions {
   readonly repository: string;
   readonly module: string;
   readonly layout?: LayoutKind;
-  /** Gives the module other bytes and another digest, but the same behaviour. */
+  /** Changes the module's bytes and digest, but not its behaviour. */
   readonly variant?: string;
 }
 

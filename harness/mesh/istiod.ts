@@ -59,10 +59,10 @@ export class Istiod {
   }
 }
 
-/** Of each proxy, in its own folder. */
+/** The access log of each proxy, in the folder of the proxy. */
 export const ACCESS_LOG = 'access.log';
 
-/** Mutual TLS, tracing and Istio's own metrics are off: nothing here is about them. */
+/** Mutual TLS, tracing and Istio's own metrics are off, because no test is about them. */
 const MESH = {
   enablePrometheusMerge: false,
   enableTracing: false,
@@ -77,7 +77,7 @@ const ENVIRONMENT = {
   POD_NAME: 'istiod-0',
   POD_NAMESPACE: ROOT_NAMESPACE,
   CLUSTER_ID: 'Kubernetes',
-  // Envoy as its own project builds it does not have Istio's filters
+  // the Envoy project's own builds lack Istio's filters
   PILOT_ENABLE_METADATA_EXCHANGE: 'false',
   PILOT_ENABLE_ALPN_FILTER: 'false',
   // no certificates to sign, no webhooks to serve, nothing to deploy

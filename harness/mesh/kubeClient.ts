@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:https';
 import { CORE_SCHEMA, loadAll } from 'js-yaml';
 
-/** A Kubernetes object, as far as it is looked at here. */
+/** The parts of a Kubernetes object that tests look at. */
 export interface KubeObject {
   apiVersion: string;
   kind: string;
@@ -15,7 +15,7 @@ interface ApiResource {
   readonly namespaced: boolean;
 }
 
-/** What the API server says when it says no: a Status, whose message names the field. */
+/** A refusal of the API server: a Status, whose message names the field. */
 export class KubeError extends Error {
   constructor(
     readonly status: number,
@@ -25,7 +25,7 @@ export class KubeError extends Error {
   }
 }
 
-/** The API server's own interface over HTTPS, with a token; no kubectl needed. */
+/** The API server's REST interface over HTTPS, with a token; kubectl is not needed. */
 export class KubeClient {
   private readonly agent: Agent;
   private readonly resources = new Map<string, ApiResource[]>();
@@ -54,7 +54,7 @@ export class KubeClient {
     return applied;
   }
 
-  /** Deletes every named object; one that is not there is as good as deleted. */
+  /** Deletes every named object; a missing one counts as deleted. */
   async delete(resources: string | readonly KubeObject[]): Promise<void> {
     for (const object of documents(resources)) {
       try {
@@ -89,7 +89,7 @@ export class KubeClient {
     return `${group}${namespace}/${resource.name}/${metadata.name}`;
   }
 
-  /** Asks for a group's resources again when a kind is not among the known ones: it may have come with a CRD since. */
+  /** Fetches a group's resources again when a kind is unknown: a CRD may have been added since. */
   private async resource(group: string, kind: string): Promise<ApiResource> {
     const known = this.resources.get(group)?.find((one) => one.kind === kind);
     if (known) return known;

@@ -6,7 +6,7 @@ import { KubeClient } from './kubeClient.ts';
 import { freePorts } from './port.ts';
 import { waitFor } from './wait.ts';
 
-/** An etcd and a Kubernetes API server on it: no nodes, no controllers, so what is deleted with finalizers stays. */
+/** An etcd with a Kubernetes API server: no nodes and no controllers, so objects with finalizers are never removed. */
 export class KubeServer {
   private constructor(
     readonly client: KubeClient,
@@ -132,7 +132,7 @@ async function startApiServer(
   });
   let client: KubeClient | null = null;
   await server.isUp(async () => {
-    // the server writes its own certificate when it starts, with the authority that signed it
+    // at start, the server writes its own certificate and that of the authority which signed it
     client ??= new KubeClient(port, token, await readFile(at('certificates/apiserver.crt'), 'utf8'));
     return (await client.raw('/readyz')) === 'ok';
   });

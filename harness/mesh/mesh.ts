@@ -14,7 +14,7 @@ export interface MeshParts {
   readonly envoy: string;
 }
 
-/** A control plane, a registry, and the proxies that tests ask for; all on loopback, all in one folder under the temporary one. */
+/** A control plane, a registry, and the proxies that tests ask for: all on loopback, and all files in one temporary folder. */
 export class Mesh {
   private readonly stops: (() => Promise<void>)[] = [];
   private source = '';
@@ -47,12 +47,12 @@ export class Mesh {
     return this.kubeServer.client;
   }
 
-  /** The file with which kubectl reaches the API server. */
+  /** The kubeconfig file for the API server. */
   get kubeconfig(): string {
     return this.kubeServer.kubeconfig;
   }
 
-  /** What istiod wrote. */
+  /** istiod's output. */
   get istiodLog(): readonly string[] {
     return this.istiod.log;
   }
@@ -76,7 +76,7 @@ export class Mesh {
     await this.kube.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }]);
   }
 
-  /** Starts a proxy; without a word on it, in a namespace that exists and with its name as the label `app`. */
+  /** Starts a proxy; by default in a namespace that exists, with its name as the label `app`. */
   async proxy(options: Omit<ProxyOptions, 'labels'> & { labels?: Record<string, string> }): Promise<Proxy> {
     const { paths, envoy } = this.parts;
     const folder = join(this.folder, `proxy-${options.namespace}-${options.name}`);

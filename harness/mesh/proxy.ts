@@ -11,7 +11,7 @@ export interface ProxyOptions {
   readonly name: string;
   readonly kind: 'gateway' | 'sidecar';
   readonly namespace: string;
-  /** What selectors choose it by. */
+  /** Labels for selectors. */
   readonly labels: Readonly<Record<string, string>>;
   readonly concurrency?: number;
 }
@@ -22,14 +22,14 @@ export interface ProxyParts {
   readonly xdsPort: number;
   /** Unpacked sources of Istio, for its bootstrap template. */
   readonly source: string;
-  /** Folder for the proxy's own. */
+  /** Folder for the proxy's own files. */
   readonly folder: string;
 }
 
-/** Where the agent keeps the modules it pulled; it takes no other folder. */
+/** Where the agent keeps pulled modules; the folder cannot be configured. */
 export const AGENT_DATA = '/var/lib/istio/data';
 
-/** Removes the modules that agents pulled from a repository, `HOST/NAME`; nobody else's, as the host has a port of its own. */
+/** Removes the modules that agents pulled from a repository, `HOST/NAME`. The host has a port of its own, so others stay. */
 export async function forgetModules(repository: string): Promise<void> {
   const folder = createHash('sha256').update(`oci://${repository}`).digest('hex');
   await rm(join(AGENT_DATA, folder), { recursive: true, force: true });
@@ -77,17 +77,17 @@ export class Proxy {
     return new Proxy(folder, daemon, admin);
   }
 
-  /** What the agent and its Envoy wrote. */
+  /** Output of the agent and its Envoy. */
   get log(): readonly string[] {
     return this.daemon.log;
   }
 
-  /** Lines of the access log: status, response code details, the module's own words. */
+  /** Lines of the access log: status, response code details, the module's filter state. */
   async accessLog(): Promise<string[]> {
     return (await readFile(join(this.folder, ACCESS_LOG), 'utf8').catch(() => '')).split('\n');
   }
 
-  /** Lines for a failed test's message. */
+  /** The lines to show when a test fails. */
   lastLines(count?: number): string {
     return this.daemon.lastLines(count);
   }
@@ -97,7 +97,7 @@ export class Proxy {
   }
 }
 
-/** Istio's bootstrap, but for listeners on all interfaces. */
+/** Istio's bootstrap without its listeners on all interfaces. */
 async function loopbackTemplate(source: string): Promise<string> {
   const template = await readFile(join(source, 'tools/packaging/common/envoy_bootstrap.json'), 'utf8');
   return template.replaceAll('{{ .wildcard }}', '127.0.0.1');
@@ -131,7 +131,7 @@ function environment({ name, kind, namespace, labels }: ProxyOptions): Record<st
     ISTIO_META_WORKLOAD_NAME: name,
     ISTIO_META_OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${name}`,
     ISTIO_METAJSON_LABELS: JSON.stringify(labels),
-    // no certificates: all is plain text, and no authority is asked for any
+    // no certificates: everything is plain text, and no authority is asked for one
     FILE_MOUNTED_CERTS: 'true',
     ...(kind === 'sidecar' && { ISTIO_META_INTERCEPTION_MODE: 'NONE' }),
   };

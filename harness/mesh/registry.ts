@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { answers, Daemon } from './daemon.ts';
 import { freePort } from './port.ts';
 
-/** A real registry (distribution) on loopback, plain HTTP, open to all. */
+/** A real registry (distribution) on loopback, over plain HTTP and without authentication. */
 export class Registry {
   private constructor(
     private readonly daemon: Daemon,

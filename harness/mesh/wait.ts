@@ -1,6 +1,5 @@
 /**
- * Asks again and again until `ask` gives something other than null or false; throws what it last threw, or the complaint,
- * when that does not come in time.
+ * Polls until `ask` returns something other than null or false. On a timeout, throws what `ask` threw last, or the complaint.
  */
 export async function waitFor<T>(
   what: string,

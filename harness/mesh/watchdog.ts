@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 
 /**
- * A shell that waits on a pipe from us and runs `script` when we have died: at the end of the pipe without a line. Returns
- * how to dismiss it.
+ * A shell that runs `script` when this process has died: when the pipe from it ends without a line. Returns a function that
+ * dismisses it.
  */
 export function whenWeDie(script: string, ...args: string[]): () => void {
   const shell = spawn('sh', ['-c', `read -r _ || { ${script}; }`, 'sh', ...args], {

@@ -6,7 +6,7 @@ export interface Programs {
   readonly redis: string;
 }
 
-/** Where they are, or why there is none here. */
+/** Their paths, or why the service cannot run here. */
 export async function realPrograms(): Promise<Programs | string> {
   const found = await availableComponents(['ratelimit', 'redis-server']);
   return found.skip === false ? { ratelimit: found.paths.ratelimit, redis: found.paths['redis-server'] } : found.skip;

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** A TCP proxy on loopback that passes on what it gets, later; closed, it refuses connections. */
+/** A TCP proxy on loopback that passes bytes on after a delay; closed, it refuses connections. */
 export class Delay {
   delayMs = 0;
   private server: Server | null = null;
@@ -13,7 +13,7 @@ export class Delay {
     return this.chosenPort;
   }
 
-  /** Listens, on the port it had before if it had one. */
+  /** Listens, on the same port as before if it had one. */
   async open(): Promise<void> {
     const server = createServer((client) => this.join(client, connect(this.target, '127.0.0.1')));
     await new Promise<void>((resolve, reject) =>

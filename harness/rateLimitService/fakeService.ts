@@ -4,8 +4,8 @@ import { RateLimitServiceModel, type Rule } from './rateLimitServiceModel.ts';
 import { decodeAsk, encodeAnswer, METHOD, SERVICE, type AnswerMessage, type AskMessage } from './protocol.ts';
 
 /**
- * What the service does with a call in place of answering it. `answer` changes the model's answer before it is sent; `bytes`
- * are sent as the message, or what `mutate` makes of a good one; `frame` as the whole body, length prefix included.
+ * What the service does instead of answering correctly. `answer` changes the model's answer before it is sent; `bytes` is sent as
+ * the message; `mutate` changes the bytes of a good message; `frame` is sent as the whole body, length prefix included.
  */
 export type Fault =
   | { readonly kind: 'hang' | 'reset' | 'noMessage' }
@@ -23,7 +23,7 @@ export interface SeenCall {
 
 const PATH = `/${SERVICE}/${METHOD}`;
 
-/** A rate limit service that can misbehave: gRPC over cleartext HTTP/2 on loopback, the model's counters behind it. */
+/** A rate limit service that can misbehave: gRPC over cleartext HTTP/2 on loopback, with the model's counters. */
 export class FakeService {
   fault: Fault | null = null;
   delayMs = 0;
@@ -48,7 +48,7 @@ export class FakeService {
     return this.chosenPort;
   }
 
-  /** Listens again on the port it had; before that, connections are refused. */
+  /** Listens again on the same port; until then, connections are refused. */
   async listen(): Promise<void> {
     const server = createServer();
     server.on('session', (session) => {
@@ -73,7 +73,7 @@ export class FakeService {
     await closed;
   }
 
-  /** Ends every connection in the middle of whatever is under way, and goes on listening. */
+  /** Breaks every connection, in the middle of calls too, and goes on listening. */
   cut(): void {
     for (const session of this.sessions) session.destroy();
   }

@@ -1,13 +1,13 @@
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { METHOD, SERVICE } from './protocol.ts';
 
-/** A client of its own for a rate limit service, to try the services of this suite without an Envoy. */
+/** A client for rate limit services, to test those of this suite without an Envoy. */
 export class GrpcCaller {
   private session: ClientHttp2Session | null = null;
 
   constructor(private readonly port: number) {}
 
-  /** The message of the answer, or the gRPC status when there is none. */
+  /** The answer's message, or the gRPC status when there is none. */
   call(message: Buffer, timeoutMs = 2000): Promise<Buffer | number> {
     return new Promise((resolve) => {
       const stream = this.connected().request({
@@ -38,7 +38,7 @@ export class GrpcCaller {
     this.session?.destroy();
   }
 
-  /** A connection that broke is made anew. */
+  /** Reconnects when the connection is broken. */
   private connected(): ClientHttp2Session {
     if (this.session === null || this.session.destroyed || this.session.closed) {
       this.session = connect(`http://127.0.0.1:${this.port}`);

@@ -24,7 +24,7 @@ const PASSED = {
   ],
 };
 
-/** An Envoy with the module and a cluster for the rate limit service. It answers itself what the module lets through. */
+/** An Envoy with the module and a cluster for the rate limit service. It answers allowed requests itself. */
 export class MeshEnvoy {
   readonly entries: AccessEntry[] = [];
   readonly log: string[] = [];
@@ -66,7 +66,7 @@ export class MeshEnvoy {
     }
   }
 
-  /** Several at once, each with its own connections to the one service. */
+  /** Several Envoys at once, each with its own connections to the same service. */
   static async startAll(
     count: number,
     found: Available,
@@ -83,14 +83,14 @@ export class MeshEnvoy {
     throw failed.reason;
   }
 
-  /** Puts another plugin config in force: new roots in the VMs that are there. */
+  /** Puts another plugin config in force: new roots in the existing VMs. */
   async edit(config: PluginConfig): Promise<void> {
     const version = String(++this.version);
     await writeExtension(this.folder, config, this.module, version);
     await this.hasTaken(version);
   }
 
-  /** A metric of the rate limit service, over all workers. */
+  /** A metric about the rate limit service, over all workers. */
   async rateLimitService(name: string, policy = POLICY): Promise<number> {
     return (await this.rateLimitServiceMetrics(policy))[name] ?? 0;
   }
@@ -105,7 +105,7 @@ export class MeshEnvoy {
     return this.admin.stats(filter);
   }
 
-  /** Log lines that a healthy module never causes. */
+  /** Log lines that must not appear while the module is healthy. */
   get complaints(): string[] {
     return this.log.filter(
       (line) => /^(error|critical) /.test(line) || /wasm.*(trap|abort|unreachable)|assert|panic/i.test(line),
@@ -117,7 +117,7 @@ export class MeshEnvoy {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** Ends it in the middle of whatever it does. */
+  /** Kills it, in the middle of requests too. */
   async kill(): Promise<void> {
     if (this.child.pid !== undefined) process.kill(this.child.pid, 'SIGKILL');
     await this.child.ended;

@@ -11,7 +11,7 @@ export interface MeshQuota {
   readonly onUnavailable?: 'allow' | 'deny' | 'local-share';
   readonly localShare?: number;
   readonly per?: 'api';
-  /** Makes it a token bucket, of the scope envoy. */
+  /** Makes it a token bucket with scope envoy. */
   readonly burst?: number;
   /** Default mesh. */
   readonly scope?: 'envoy' | 'mesh';
@@ -22,14 +22,14 @@ export interface MeshOptions {
   readonly timeoutMs?: number;
   /** Names of consumers; the key of each is `<name>-secret-key`. */
   readonly consumers?: readonly string[];
-  /** A route more changes the configuration and nothing that is counted. */
+  /** An additional route changes the configuration but no counter. */
   readonly routes?: readonly string[];
   readonly cluster?: string;
-  /** Default petstore; another name has counts, leases and an idea of the rate limit service of its own. */
+  /** Default petstore. Another name has its own counters, leases and state of the rate limit service. */
   readonly policy?: string;
 }
 
-/** The plugin config of one API and one plan, `gold`, with these quotas counted over the mesh. */
+/** The plugin config of one API and one plan, `gold`, with these quotas. */
 export function meshConfig(quotas: readonly MeshQuota[], options: MeshOptions = {}): PluginConfig {
   return {
     version: 1,
@@ -76,7 +76,7 @@ const UNITS = {
   month: 'month',
 } as const;
 
-/** What the service's configuration says of the same quotas. */
+/** The same quotas in the service's configuration. */
 export function rulesOf(quotas: readonly MeshQuota[]): Rule[] {
   return quotas
     .filter(({ scope = 'mesh' }) => scope === 'mesh')

@@ -1,6 +1,6 @@
 /*
- * Envoy's rate limit protocol (envoy.service.ratelimit.v3) as far as Tollgate and this suite speak it, by hand and apart from
- * the module's own reader and writer:
+ * The part of Envoy's rate limit protocol (envoy.service.ratelimit.v3) that Tollgate and this suite use, written by hand and
+ * independently of the module's own reader and writer:
  *
  *   request     1 domain · 2 descriptor* · 3 hits_addend
  *   descriptor  1 entry* { 1 key · 2 value }
@@ -22,7 +22,7 @@ export interface AskMessage {
   readonly domain: string;
   readonly descriptors: readonly (readonly Entry[])[];
   readonly hits: number;
-  /** Numbers of fields that are not written above. */
+  /** Numbers of fields that are not listed above. */
   readonly otherFields: readonly string[];
 }
 
@@ -141,7 +141,7 @@ function bytesField(field: number, content: Buffer): Buffer {
   return Buffer.concat([varint((field << 3) | 2), varint(content.length), content]);
 }
 
-/** Negative numbers take ten bytes, as int64 does. */
+/** Negative numbers take ten bytes, as in protobuf's int64. */
 function varint(value: number | bigint): Buffer {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));

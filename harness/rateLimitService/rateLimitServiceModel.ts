@@ -1,11 +1,11 @@
 import { Code, decodeAsk, encodeAnswer, Unit, type AnswerMessage, type AskMessage, type Entry } from './protocol.ts';
 
-/** What the service's configuration says of one quota of a plan. */
+/** One quota of a plan in the service's configuration. */
 export interface Rule {
   readonly plan: string;
   readonly quota: string;
   readonly limit: number;
-  /** The service's name of it. */
+  /** The service's name for the window. */
   readonly unit: keyof typeof Unit;
   readonly perApi?: boolean;
   /** Other limits of single consumers. */
@@ -25,7 +25,7 @@ const SECONDS: Record<keyof typeof Unit, number> = {
 /** envoyproxy/ratelimit with Redis, as a model: INCRBY on a counter per descriptor and window; refused hits count too. */
 export class RateLimitServiceModel {
   calls = 0;
-  /** An older server, or another one, that counts one hit for each call whatever it says. */
+  /** Behaves like a server that ignores `hits_addend` and counts one hit per call. */
   ignoresHits = false;
   /** Units granted since the beginning, by counter. */
   readonly granted = new Map<string, number>();
@@ -36,7 +36,7 @@ export class RateLimitServiceModel {
     private readonly rules: readonly Rule[],
   ) {}
 
-  /** Message in, message out. */
+  /** Answers a request message with a response message. */
   answer(message: Buffer, nowMs: number): Buffer {
     return encodeAnswer(this.ask(decodeAsk(message), nowMs));
   }
@@ -49,7 +49,7 @@ export class RateLimitServiceModel {
     return { overallCode: statuses.some(({ code }) => code === Code.overLimit) ? Code.overLimit : Code.ok, statuses };
   }
 
-  /** Redis comes back empty. */
+  /** Forgets all counters, as when Redis comes back empty. */
   forget(): void {
     this.used.clear();
   }
@@ -61,7 +61,7 @@ export class RateLimitServiceModel {
     nowSeconds: number,
   ): AnswerMessage['statuses'][number] {
     const rule = domain === this.domain ? this.rules.find((candidate) => isAbout(candidate, entries)) : undefined;
-    // Nothing known about it: unlimited.
+    // No limit configured for it: unlimited.
     if (rule === undefined) return { code: Code.ok };
     const limit = rule.consumers?.[entries.at(-1)![1]] ?? rule.limit;
     const seconds = SECONDS[rule.unit];

@@ -19,7 +19,7 @@ interface Ports {
 
 const DIES_AT_ONCE = { graceMs: 0 };
 
-/** envoyproxy/ratelimit and its Redis on loopback, with a proxy between them that can be slow. Both can go and come back. */
+/** envoyproxy/ratelimit and its Redis on loopback, with a proxy between them that can be slow. Both can be stopped and restarted. */
 export class RealService {
   private redis: Daemon | null = null;
   private service: Daemon | null = null;
@@ -53,12 +53,12 @@ export class RealService {
     }
   }
 
-  /** Where it speaks gRPC; the same after it was killed and started again. */
+  /** Its gRPC port, which stays the same over restarts. */
   get port(): number {
     return this.ports.grpc;
   }
 
-  /** Makes each trip to Redis so much longer. */
+  /** Delays each round trip to Redis. */
   set redisDelayMs(ms: number) {
     this.delay.delayMs = ms;
   }
@@ -108,13 +108,13 @@ export class RealService {
     await this.service?.stop();
   }
 
-  /** Its counters are gone with it, as nothing is kept on disk. */
+  /** Its counters are lost, because nothing is kept on disk. */
   async killRedis(): Promise<void> {
     await this.delay.close();
     await this.redis?.stop();
   }
 
-  /** Units charged in Redis whose key has the words in it; keys end with the start of their window. */
+  /** Units charged in Redis under keys that contain the words; keys end with the start of their window. */
   async charged(...words: string[]): Promise<number> {
     let sum = 0;
     for (const [key, value] of await countersOf(this.ports.redis))

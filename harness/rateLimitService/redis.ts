@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** The counters in a Redis, by key. Speaks as much of its protocol as a list and some numbers need. */
+/** The counters in a Redis, by key. Speaks only as much of the protocol as this needs. */
 export async function countersOf(port: number): Promise<Map<string, number>> {
   const keys = arrayIn(await command(port, 'KEYS', '*'));
   if (keys.length === 0) return new Map();
@@ -8,7 +8,7 @@ export async function countersOf(port: number): Promise<Map<string, number>> {
   return new Map(keys.map((key, i) => [key, Number(values[i])]));
 }
 
-/** One command on a connection of its own; QUIT marks the end of the reply. */
+/** Sends one command on a new connection; QUIT marks the end of the reply. */
 function command(port: number, ...words: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     let reply = '';
@@ -25,7 +25,7 @@ function resp(words: readonly string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
 }
 
-/** `*n`, then n times `$length` and a string. Keys and numbers hold no line breaks. */
+/** Reads `*n`, then n times `$length` and a string. Keys and numbers have no line breaks. */
 function arrayIn(reply: string): string[] {
   const [head = '', ...lines] = reply.split('\r\n');
   if (!head.startsWith('*')) throw new Error(`redis: ${head}`);

@@ -1,6 +1,6 @@
 import type { Rule } from './rateLimitServiceModel.ts';
 
-/** The configuration of envoyproxy/ratelimit for these rules: plan, then quota, then each consumer by itself. JSON is YAML. */
+/** The configuration of envoyproxy/ratelimit for these rules: plan, quota, then each consumer. Written as JSON, which is YAML. */
 export function serviceConfigOf(domain: string, rules: readonly Rule[]): string {
   const plans = [...new Set(rules.map(({ plan }) => plan))];
   const descriptors = plans.map((plan) => ({

@@ -8,7 +8,7 @@ function changed(change: (answer: AnswerMessage, status: Status) => void): (good
   };
 }
 
-/** Answers that are none: bytes, or what to make of a good answer. No unit may be spent because of one. */
+/** Malformed answers: bytes, or a change to a good answer. No unit may be spent because of one. */
 export const WRONG_ANSWERS: Readonly<Record<string, Buffer | ((good: Buffer) => Buffer)>> = {
   nothing: Buffer.alloc(0),
   text: Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),

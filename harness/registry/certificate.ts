@@ -9,7 +9,7 @@ export interface Certificate {
   readonly certificatePath: string;
 }
 
-/** A key and a certificate for loopback that it signed itself; nobody trusts it. Made by openssl, for Node cannot. */
+/** A key and a self-signed certificate for loopback, which nobody trusts. Made by openssl, because Node cannot. */
 export async function selfSigned(folder: string): Promise<Certificate> {
   const [keyPath, certificatePath] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
   await succeed(component('openssl'), [

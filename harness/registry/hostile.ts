@@ -22,7 +22,7 @@ export interface Heard {
 /** Answers a request, whose body has been read; `host` is where the server itself listens. */
 export type Behaviour = (heard: Heard, response: ServerResponse, request: IncomingMessage) => void;
 
-/** A server that behaves as told, for as long as `use` runs, with all that it heard. */
+/** A server that behaves as told while `use` runs, and records all requests. */
 export async function behaving<T>(behaviour: Behaviour, use: (host: string, heard: Heard[]) => Promise<T>): Promise<T> {
   const heard: Heard[] = [];
   const server = createServer((request, response) => {
@@ -43,7 +43,7 @@ export async function behaving<T>(behaviour: Behaviour, use: (host: string, hear
   return withServer(server, (host) => use(host, heard));
 }
 
-/** Names of a test: each resolves to the addresses given, others do not exist. */
+/** A test's host names: each resolves to the given addresses; others do not exist. */
 export function names(table: Readonly<Record<string, string>>): (name: string) => Promise<readonly LookupAddress[]> {
   return (name) => {
     const address = table[name];
@@ -59,7 +59,7 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-/** Pushes and says how it ended. Any error but a refusal is a fault of the tool, and thrown. */
+/** Pushes and reports how it ended. Any error that is not a refusal is a bug of the tool, and is thrown. */
 export async function outcome(
   target: string,
   bundle: Bundle,

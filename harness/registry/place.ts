@@ -10,7 +10,7 @@ import { REGISTRY_PROGRAM, RealRegistry } from './realRegistry.ts';
 /** Retries without the waits of a real push. */
 export const QUICK: RetryPolicy = { attempts: 4, firstWaitMs: 20, longestWaitMs: 100, longestRetryAfterMs: 5000 };
 
-/** A registry with a proxy before it, for a test file; both are there from the first test to the last. */
+/** A registry with a proxy in front of it, both running for a whole test file. */
 export interface Place {
   readonly folder: string;
   readonly skip: false | string;
@@ -20,7 +20,7 @@ export interface Place {
   target(name: string): string;
 }
 
-/** Starts them before the tests of the file, with what `auth` says; no credentials of the user are in sight. */
+/** Starts them before the file's tests, with the authentication `auth`; the user's own credentials are hidden. */
 export async function place(
   auth: (folder: string) => Promise<object> = () => Promise.resolve({}),
   needed: string[] = [],
@@ -63,7 +63,7 @@ export function dockerLogin(folder: string, config: object): void {
   writeFileSync(join(folder, 'docker', 'config.json'), JSON.stringify(config));
 }
 
-/** What the registry holds under a path such as `manifests/1.0`, asked for without the tool. */
+/** What the registry has under a path such as `manifests/1.0`, fetched without the tool. */
 export async function stored(
   host: string,
   repository: string,

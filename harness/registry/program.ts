@@ -6,7 +6,7 @@ export interface Ended {
   readonly err: string;
 }
 
-/** Runs a program of somebody else to its end. */
+/** Runs an external program to its end. */
 export function program(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -23,7 +23,7 @@ export function program(command: string, args: string[], env: NodeJS.ProcessEnv 
   });
 }
 
-/** Like `program`, but a failure is an error with what was printed. */
+/** Like `program`, but throws on failure, with the program's output. */
 export async function succeed(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const { code, out, err } = await program(command, args, env);
   if (code !== 0) throw new Error(`${command} ${args.join(' ')}: exit code ${code}\n${out}${err}`);

@@ -18,20 +18,20 @@ export interface Seen {
 /** What the proxy does with a request instead of passing it on. */
 export type Fault =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
-  /** Passes so many bytes of the body on, then breaks both connections. */
+  /** Passes this many bytes of the body on, then breaks both connections. */
   | { readonly cutAfter: number }
-  /** Breaks the connection after the registry has done its work, before the answer. */
+  /** Breaks the connection after the registry has handled the request, before the answer. */
   | 'lose the answer'
   /** Never answers. */
   | 'hang'
-  /** Breaks the connection before the registry learns of the request. */
+  /** Breaks the connection before the registry sees the request. */
   | 'break'
   | { readonly replaceBody: Buffer }
   | { readonly replaceHeaders: Record<string, string | undefined> };
 
 /**
- * Stands between the tool and a registry: remembers every request and does mischief on demand. The registry sees the
- * proxy's name as Host, so the locations that it hands out lead through the proxy again.
+ * Stands between the tool and a registry, records every request and injects faults on demand. The registry sees the proxy's name as
+ * Host, so the locations that it returns lead through the proxy again.
  */
 export class Proxy {
   readonly seen: Seen[] = [];
@@ -52,7 +52,7 @@ export class Proxy {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** `METHOD` of every request since the last call, with what is left of its path. */
+  /** The method of every request since the last call, with the rest of its path. */
   take(): string[] {
     return this.seen.splice(0).map(
       ({ method, path }) =>

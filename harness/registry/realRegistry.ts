@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { component } from './component.ts';
 
-/** What a real registry needs to run here; the reason to skip otherwise. */
+/** The program; tests that need it are skipped without it. */
 export const REGISTRY_PROGRAM = 'docker-registry';
 
-/** A real registry (distribution) on a free port of loopback, with its data in a folder of its own. */
+/** A real registry (distribution) on a free port of loopback, with its own data folder. */
 export class RealRegistry {
   private child: ChildProcess | null = null;
   private output = '';
@@ -61,7 +61,7 @@ export class RealRegistry {
     throw new Error(`the registry did not start:\n${this.output}`);
   }
 
-  /** Ends the process at once, as a crash does; the data stays. */
+  /** Kills the process, as a crash would; its data stays. */
   async stop(): Promise<void> {
     const { child } = this;
     this.child = null;

@@ -12,10 +12,10 @@ export interface Asked {
   readonly fields: URLSearchParams;
 }
 
-/** Docker's token service, as small as it can be: it knows one user and one refresh token, and signs what they ask for. */
+/** A minimal version of Docker's token service: it knows one user and one refresh token, and signs what they ask for. */
 export class TokenService {
   readonly asked: Asked[] = [];
-  /** Seconds that the next tokens are good for; negative ones have expired already. */
+  /** Lifetime of the next tokens in seconds; with a negative number they have expired already. */
   lifetimes: number[] = [];
   private readonly server: Server;
 

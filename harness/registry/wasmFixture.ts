@@ -30,7 +30,7 @@ function leb128(value: number): number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb128(value >>> 7)];
 }
 
-/** Bytes that differ from place to place: a piece put at the wrong offset must not go unnoticed. */
+/** Bytes that differ everywhere, so that a chunk at the wrong offset is noticed. */
 function noise(length: number, seed: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let at = 0, state = seed; at < length; at++) {

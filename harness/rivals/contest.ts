@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readPolicy } from '../../scripts/policy/index.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 
-/** What rivals start from; the comments must outlive them. */
+/** The policy that rivals start from; its comments must survive their edits. */
 export const CONTESTED = `policy: shop # the shop
 upstreams: { v1: { url: "http://127.0.0.1:9" } }
 apis: { pets: { paths: [/v1], plans: [free], upstream: v1 } }
@@ -15,9 +15,9 @@ consumers:
 # the end
 `;
 
-/** Keys by what the processes said of them, in the order in which they said it. */
+/** What the processes have reported about keys, in order. */
 export interface Said {
-  /** With the key itself. */
+  /** Ids of keys that were shown, with the key itself. */
   readonly shown: Map<string, string>;
   readonly issued: Set<string>;
   readonly revoking: Set<string>;
@@ -26,7 +26,7 @@ export interface Said {
 }
 
 export interface Rival {
-  /** Resolves when it has said its first word: on a busy machine that takes seconds. */
+  /** Resolves at its first line of output: on a busy machine that takes seconds. */
   readonly begun: Promise<void>;
   readonly ended: Promise<number | null>;
   kill(): void;
@@ -36,7 +36,7 @@ export function nothingSaid(): Said {
   return { shown: new Map(), issued: new Set(), revoking: new Set(), revoked: new Set(), refused: [] };
 }
 
-/** Starts a process that issues and revokes keys; what it says is added to `said`. */
+/** Starts a process that issues and revokes keys; its output is added to `said`. */
 export function startRival(file: string, name: string, seed: number, steps: number, said: Said): Rival {
   const child = spawn(
     process.execPath,
@@ -49,7 +49,7 @@ export function startRival(file: string, name: string, seed: number, steps: numb
   return { begun: Promise.race([begun, ended.then(() => undefined)]), ended, kill: () => void child.kill('SIGKILL') };
 }
 
-/** A line that a killed process did not finish says nothing. */
+/** Ignores a last line that a killed process did not finish. */
 function listen(child: ChildProcess, said: Said): void {
   let rest = '';
   child.stdout!.on('data', (bytes: Buffer) => {
@@ -64,7 +64,7 @@ function listen(child: ChildProcess, said: Said): void {
   });
 }
 
-/** What is wrong with the file after all that was said, in words; nothing when all is well. */
+/** What is wrong with the file, given all reports; empty when nothing is. */
 export function lostIn(file: string, said: Said): string[] {
   const text = readFileSync(file, 'utf8');
   const { policy, problems } = readPolicy(text, file);

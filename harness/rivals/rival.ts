@@ -1,5 +1,5 @@
 // One of several processes that issue and revoke keys in the same policy, until it is killed: rival.ts FILE NAME SEED STEPS.
-// A line for each thing that is sure: `shown ID KEY`, `issued ID`, `revoked ID`; `refused …` for what a command said instead.
+// Prints a line for each thing that is done: `shown ID KEY`, `issued ID`, `revoked ID`; or `refused …` with a command's message.
 import { writeSync } from 'node:fs';
 import type { Io } from '../../scripts/cli/command.ts';
 import { main } from '../../scripts/cli/tollgate.ts';

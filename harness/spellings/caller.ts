@@ -7,13 +7,13 @@ import { KEY } from './policy.ts';
 const ROUTE = 'x-tollgate-route';
 const OK = 200;
 
-/** Sends spellings to an Envoy with an echo behind it; null for what did not get through. */
+/** Sends spellings to an Envoy with an echo behind it; null for a request that did not reach the echo. */
 export interface Caller {
   send(given: Spelling): Promise<Passed | null>;
   close(): void;
 }
 
-/** HTTP/1.1 as bytes, each request on a connection of its own. */
+/** HTTP/1.1 as bytes, each request on a new connection. */
 export function callHttp1(port: number): Caller {
   return {
     async send({ authority, target }) {
@@ -27,7 +27,7 @@ export function callHttp1(port: number): Caller {
   };
 }
 
-/** HTTP/2: one stream after the other, on a new connection when Envoy has ended the last one for what came over it. */
+/** HTTP/2: one stream after the other; a new connection when Envoy has closed the last one because of its contents. */
 export function callHttp2(port: number): Caller {
   let session: ClientHttp2Session | null = null;
   const open = (): ClientHttp2Session => {
@@ -50,13 +50,13 @@ function sendStream(session: ClientHttp2Session, { authority, target }: Spelling
       stream.setEncoding('utf8').on('data', (text: string) => (body += text));
       stream.on('error', () => undefined).on('close', () => resolve(passed(status, body)));
     } catch {
-      // Node does not send it, as Envoy would not take it.
+      // Node refuses to send it; Envoy would not accept it either.
       resolve(null);
     }
   });
 }
 
-/** What the echo saw; its route says which API has judged the request. */
+/** The request as the echo saw it; its route header says which API matched. */
 function passed(status: number, body: string): Passed | null {
   if (status !== OK) return null;
   const { path, headers } = JSON.parse(body) as { path: string; headers: Record<string, string> };

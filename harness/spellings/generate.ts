@@ -185,7 +185,7 @@ function replaced(text: string, at: number, change: (byte: string) => string): s
   return at < text.length ? text.slice(0, at) + change(text[at]!) + text.slice(at + 1) : text;
 }
 
-/** Mostly a plain one, so that paths are judged too. */
+/** Mostly a plain authority, so that requests get as far as their paths. */
 function authority(random: Random): string {
   if (random.chance(0.05)) return Buffer.from(random.pick(ODD_HOSTS)).toString('latin1');
   let host = random.pick(HOSTS);

@@ -2,15 +2,15 @@ import { apiAt, type POLICIES } from './policy.ts';
 import { READERS, type Reading } from './readers.ts';
 import type { Spelling } from './generate.ts';
 
-/** What became of a request: the API that judged it, null for none, and what the upstream got. */
+/** The outcome of a request: the API that it matched (null for none), and what the upstream got. */
 export interface Passed {
   readonly api: string | null;
   readonly forwarded: Spelling;
 }
 
 /**
- * Readers that find another API in what was forwarded than the one that judged it; for a request that passed as unmatched,
- * any API. Empty when all agree.
+ * Readers that find another API in the forwarded request than the one that it matched, or any API in a request that passed as
+ * unmatched. Empty when all agree.
  */
 export function dissent(apis: (typeof POLICIES)[string], { api, forwarded }: Passed): string[] {
   const found: string[] = [];

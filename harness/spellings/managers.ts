@@ -1,8 +1,8 @@
-/** Envoy ends a connection on which it has read nonsense a second later, without a word: too long for hundreds of tries. */
+/** Envoy closes a connection one second after a malformed request (delayed close): too long for hundreds of tries. */
 const SOON = { delayed_close_timeout: '0.01s' };
 const NORMALISED = { ...SOON, normalize_path: true };
 
-/** How connection managers treat paths and hosts: `tollgate run`'s, and what Istio's `pathNormalization` makes of it. */
+/** How connection managers treat paths and hosts: as with `tollgate run`, and with each `pathNormalization` of Istio. */
 export const MANAGERS: Record<string, object> = {
   'paths left as they are': SOON,
   "Istio's BASE": NORMALISED,

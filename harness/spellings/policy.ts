@@ -7,7 +7,7 @@ interface Api {
   readonly paths: readonly string[];
 }
 
-/** APIs side by side and inside each other, on names, addresses and wildcards; `rest` takes what is left on any host. */
+/** Adjacent and nested APIs on names, addresses and wildcards; `rest` covers everything else on any host. */
 const APIS: Record<string, Api> = {
   gated: { hosts: ['api.example.com', '*.example.com'], paths: ['/v1', '/admin/users', '/pets/@me'] },
   open: { hosts: ['api.example.com', 'open.example.com'], paths: ['/public', '/pets'] },
@@ -16,7 +16,7 @@ const APIS: Record<string, Api> = {
 };
 const REST: Api = { paths: ['/'] };
 
-/** Policies under which a spelling is tried: what no API takes passes, or falls to an API of its own. */
+/** The policies under which spellings are tried: unmatched requests pass, or match an API for the rest. */
 export const POLICIES: Record<string, Record<string, Api>> = {
   'unmatched: allow': APIS,
   'an API for the rest': { ...APIS, rest: REST },
@@ -35,7 +35,7 @@ export function policyOf(apis: Record<string, Api>, digest: string): string {
   });
 }
 
-/** The API at a host and path, found the slow and plain way; null for none. */
+/** The API at a host and path by a plain linear search; null for none. */
 export function apiAt(apis: Record<string, Api>, { host, path }: Reading, ignoresCase: boolean): string | null {
   const fold = (text: string): string => (ignoresCase ? text.toLowerCase() : text);
   let best: { name: string; rank: readonly [number, number, number] } | null = null;

@@ -1,9 +1,9 @@
 /*
- * Servers, as far as they differ in what they take a request's host and path for. Written apart from the module and on
- * different principles: each is a row of plain string operations, and every combination of them is somebody's server.
+ * Models of servers that differ in how they read a request's host and path. Written independently of the module and in another
+ * way: each is a sequence of plain string operations, and every combination of them may be somebody's server.
  */
 
-/** What a server makes of a request: the host, and the path without its query. */
+/** How a server reads a request: the host, and the path without its query. */
 export interface Reading {
   readonly host: string;
   readonly path: string;
@@ -12,7 +12,7 @@ export interface Reading {
 export interface Reader {
   readonly name: string;
   readonly ignoresCase: boolean;
-  /** Null: this server would not serve it. */
+  /** Null when this server would refuse it. */
   read(authority: string, target: string): Reading | null;
 }
 
@@ -52,7 +52,7 @@ function lastCharacter(sequence: string): string {
   );
 }
 
-/** RFC 3986, 5.2.4, to the letter. */
+/** Removes dot segments exactly as RFC 3986, 5.2.4 says. */
 function removeDotSegments(path: string): string {
   let input = path;
   let output = '';
@@ -88,7 +88,7 @@ const PARAMETERS: [before: Step, after: Step][] = [
 ];
 const SLASHES: Step[][] = [[resolve], [merge, resolve], [resolve, merge]];
 
-/** Every server of those that take a path apart step by step. */
+/** All combinations of the steps in which servers read a path. */
 function pipelines(): Reader[] {
   const readers: Reader[] = [];
   for (const decoding of DECODING) {
@@ -119,7 +119,7 @@ function pathOf(target: string): string {
   return target.replace(/\?.*/s, '');
 }
 
-/** The usual short way: up to the port, without the root's dot. */
+/** The usual simple way: up to the port, without the root's dot. */
 function hostOf(authority: string): string {
   return (/^\[[^\]]*\]/.exec(authority)?.[0] ?? authority.replace(/:.*/s, '')).replace(/\.$/, '').toLowerCase();
 }
@@ -161,7 +161,7 @@ const AUTHORITY_READER: Reader = {
   },
 };
 
-/** Ways to find a host in an authority that is none: each is some server's. */
+/** Ways in which servers find a host in an invalid authority. */
 const HOST_READERS: Reader[] = (
   [
     ['the first of a list', (authority) => authority.split(',')[0]!],

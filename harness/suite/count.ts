@@ -9,7 +9,7 @@ export interface Count {
 /** A test that has ended, as the reporters beside this file write it. */
 export interface TestEvent {
   readonly passed: boolean;
-  /** `suite` for a `describe`, which holds tests and is none. */
+  /** `suite` for a `describe`, which contains tests but is not one. */
   readonly kind: 'test' | 'suite';
   readonly name: string;
   readonly file?: string;
@@ -17,7 +17,7 @@ export interface TestEvent {
   readonly todo: boolean;
 }
 
-/** Events from a file of JSON lines; one that a killed process did not finish is none. */
+/** Events from a file of JSON lines; a line that a killed process did not finish is ignored. */
 export function readEvents(lines: string): TestEvent[] {
   const whole = lines.slice(0, lines.lastIndexOf('\n') + 1);
   return whole
@@ -27,12 +27,12 @@ export function readEvents(lines: string): TestEvent[] {
 }
 
 /**
- * What came of a suite: of its events, and of how its process ended. Nothing passes by not running: a file without a test, a
- * suite without one that passed, an exit code that no event explains are failures. A cancelled test has failed.
+ * The result of a suite, from its events and its process's exit code. Nothing passes by not running: a file without tests, a suite
+ * in which no test passed, and an exit code that no event explains are failures, and so is a cancelled test.
  */
 export function countOf(events: readonly TestEvent[], exitCode: number | null): Count {
   const count: Count = { passed: 0, failed: 0, skipped: 0 };
-  // its tests are counted, but its own hooks may fail, which not every Node tells by its exit code
+  // its tests are counted themselves, but its hooks may fail, which not every Node version reports by the exit code
   let hasFailedSuite = false;
   for (const event of events) {
     if (event.skip || event.todo) count.skipped++;
@@ -44,7 +44,7 @@ export function countOf(events: readonly TestEvent[], exitCode: number | null): 
   return count;
 }
 
-/** Node reports a file in which it met no test as a test of the file's name. */
+/** Node reports a file without tests as a test with the file's name. */
 function isFile({ name, file }: TestEvent): boolean {
   return file !== undefined && resolve(name) === file;
 }

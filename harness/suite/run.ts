@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../scripts/file/packageRoot.ts';
 import { countOf, readEvents, type Count } from './count.ts';
 
-/** How it is known what came of a suite: from the events of its test runner, or only from its exit code. */
+/** How the result of a suite is determined: from its test runner's events, or only from its exit code. */
 export type Runner = 'node' | 'as-pect' | 'exit code';
 
 export interface Suite {
@@ -13,15 +13,15 @@ export interface Suite {
   readonly runner: Runner;
   /** Arguments of the runner: test files, or for an exit code the whole command line after `node`. */
   readonly args: readonly string[];
-  /** Test files that run at once. */
+  /** Test files that run in parallel. */
   readonly concurrency?: number;
-  /** More environment for the suite, or why it cannot run here. */
+  /** Additional environment variables for the suite, or why it cannot run here. */
   readonly prepare?: () => Promise<Record<string, string> | { skip: string }>;
 }
 
 const FOLDER = 'harness/suite';
 
-/** Runs a suite, its output as it comes; resolves to what came of it. */
+/** Runs a suite, passing its output through; resolves to its result. */
 export async function runSuite(suite: Suite, out: (chunk: string | Buffer) => void): Promise<Count> {
   out(`\n== ${suite.name} ==\n`);
   const environment = await prepared(suite);
@@ -51,7 +51,7 @@ export async function runSuite(suite: Suite, out: (chunk: string | Buffer) => vo
   }
 }
 
-/** An error is the suite's failure, and the suites after it run all the same. */
+/** An error fails this suite only; later suites still run. */
 async function prepared({ prepare }: Suite): Promise<Record<string, string> | { skip: string } | Error> {
   try {
     return (await prepare?.()) ?? {};
@@ -80,7 +80,7 @@ function run(
     const child = spawn(process.execPath, args, {
       cwd: packageRoot,
       stdio: ['ignore', 'pipe', 'inherit'],
-      // inside of a test, a runner would take itself for one of its own test files
+      // started inside a test, a runner would otherwise take itself for a test file
       env: { ...process.env, ...environment, NODE_NO_WARNINGS: '1', NODE_TEST_CONTEXT: undefined },
     });
     child.stdout.on('data', out);
