@@ -1,18 +1,82 @@
-import { MAX_STANDINGS, NONE, Standing, Tables } from "../filter/index";
-import { Account } from "./account";
+import {
+  Counters,
+  Keyring,
+  MAX_STANDINGS,
+  NONE,
+  Standing,
+  Tables,
+  Usage,
+  View,
+  equals,
+  lengthOf,
+  pointerOf,
+  view,
+} from "../filter/index";
 import { setTickPeriod } from "./host";
 import { Metrics } from "./metrics";
+import { Pulse } from "./pulse";
+import { RateLimitService } from "./rateLimitService";
+import { SharedShards, poolOf, stocksOf } from "./sharedShards";
+
+/**
+ * What a policy keeps in this VM by its name, whatever tables are in force: an edit of the policy makes a new root, which spends
+ * on from the same balances while the old one drains. An account is never given up.
+ */
+export class Account {
+  readonly pool: SharedShards;
+  readonly stocks: SharedShards;
+  readonly counters: Counters;
+  readonly usage: Usage = new Usage();
+  readonly metrics: Metrics;
+  readonly pulse: Pulse;
+  /** Once a policy of that name has had a rate limit service. */
+  rateLimitService: RateLimitService | null = null;
+  next: Account | null = null;
+  constructor(readonly policy: View) {
+    const pool = poolOf(policy);
+    const stocks = stocksOf(policy);
+    this.pool = pool;
+    this.stocks = stocks;
+    this.counters = new Counters(pool, stocks);
+    this.metrics = new Metrics(policy);
+    this.pulse = new Pulse(policy);
+  }
+}
+
+let firstAccount: Account | null = null;
+
+/** The account of the policy called `name`, shared by all its roots in this VM; made if there is none. */
+export function openAccount(name: View): Account {
+  let account: Account | null = firstAccount;
+  while (account != null) {
+    if (equals(account.policy, name)) return account;
+    account = account.next;
+  }
+  const pointer = heap.alloc(lengthOf(name));
+  memory.copy(pointer, pointerOf(name), lengthOf(name));
+  const opened = new Account(view(pointer, lengthOf(name)));
+  opened.next = firstAccount;
+  firstAccount = opened;
+  return opened;
+}
+
+/** A policy in force: what its plugin config says, and what is kept under its name. */
+export class Policy {
+  constructor(
+    readonly tables: Tables,
+    readonly keyring: Keyring,
+    readonly account: Account,
+  ) {}
+}
 
 /** The usual time between two ticks: leases go back and counters are flushed this often. */
 export const TICK_MILLISECONDS = 250;
 /** Ticks in that time while somebody waits. */
 const FAST_TICKS = 125;
 
-/** One root context: a policy in force. The tables, metrics and account are there once it is configured. */
+/** One root context. Its policy is there once it is configured. */
 export class Root {
-  tables: Tables | null = null;
-  metrics: Metrics | null = null;
-  account: Account | null = null;
+  policy: Policy | null = null;
   older: Root | null = null;
   private isHurried: bool = false;
   private ticksToWork: i32 = 1;
@@ -40,6 +104,12 @@ export class Root {
     this.ticksToWork = this.isHurried ? FAST_TICKS : 1;
     return true;
   }
+}
+
+/** The policy of the root with this id, or null. */
+export function policyOf(rootId: u32): Policy | null {
+  const root = findRoot(rootId);
+  return root == null ? null : root.policy;
 }
 
 /** The newest root, which most requests are of; each leads to the one before it. */
@@ -73,8 +143,12 @@ export function closeRoot(gone: Root): void {
 /** True while some root of this VM serves the account's policy. */
 export function isServed(account: Account): bool {
   let root: Root | null = newest;
-  while (root != null && root.account != account) root = root.older;
-  return root != null;
+  while (root != null) {
+    const policy = root.policy;
+    if (policy != null && policy.account == account) return true;
+    root = root.older;
+  }
+  return false;
 }
 
 /**

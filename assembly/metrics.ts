@@ -1,10 +1,14 @@
 import {
   COUNT_COUNT,
+  MAX_COUNTED_OFFERS,
+  Offer,
+  OfferUsage,
   ServiceState,
   REASON_COUNT,
   Reason,
   Rows,
   Tables,
+  Usage,
   View,
   begin,
   codeOf,
@@ -49,52 +53,61 @@ function find(name: View): Metric {
   return metric;
 }
 
-/** Pairs of API and plan that get counters of their own; the host never forgets a metric. */
-const MAX_OFFERS = 512;
 const TOO_MANY_OFFERS = literal("tollgate: more than 512 pairs of API and plan; the rest has no counters");
+
+
+@unmanaged
+class OfferMetrics {
+  allowed: u32;
+  refused: u32;
+}
 
 /** The counters of one policy: `tollgate.<policy>.reason.<code>` and `tollgate.<policy>.api.<api>.plan.<plan>.<allowed|refused>`. */
 export class Metrics {
   private readonly reasons: StaticArray<u32> = new StaticArray<u32>(REASON_COUNT);
-  private offers: StaticArray<u32> = new StaticArray<u32>(0);
+  /** By the number of the usage record. */
+  private readonly offers: Rows<OfferMetrics> = new Rows<OfferMetrics>();
 
-  constructor(tables: Tables) {
+  constructor(policy: View) {
     for (let i = 0; i < REASON_COUNT; i++) {
       begin();
-      writeFormat(literal("tollgate.%s.reason.%s"), tables.policy, codeOf(<Reason>i));
+      writeFormat(literal("tollgate.%s.reason.%s"), policy, codeOf(<Reason>i));
       this.reasons[i] = counter(end());
-    }
-    const count = tables.offers.count;
-    if (count > MAX_OFFERS) log(LogLevel.Warn, TOO_MANY_OFFERS);
-    this.offers = new StaticArray<u32>(min(count, MAX_OFFERS) * 2);
-    for (let i = 0; i < this.offers.length; i += 2) {
-      this.offers[i] = offerCounter(tables, i >> 1, literal("allowed"));
-      this.offers[i + 1] = offerCounter(tables, i >> 1, literal("refused"));
     }
   }
 
-  /** Hands what the tables counted since the last flush to the host. */
-  flush(tables: Tables): void {
-    if (!tables.uncounted) return;
-    tables.uncounted = false;
-    for (let i = 0; i < REASON_COUNT; i++) {
-      incrementCounter(this.reasons[i], tables.reasonCounts[i]);
-      tables.reasonCounts[i] = 0;
-    }
-    for (let i = 0; i < tables.offers.count; i++) {
+  /** Defines counters for the offers of tables whose usage is held. */
+  define(tables: Tables): void {
+    const count = tables.offers.count;
+    if (count > MAX_COUNTED_OFFERS) log(LogLevel.Warn, TOO_MANY_OFFERS);
+    for (let i = 0; i < min(count, MAX_COUNTED_OFFERS); i++) {
       const offer = tables.offers.at(i);
-      if (i * 2 < this.offers.length) {
-        incrementCounter(this.offers[i * 2], offer.allowed);
-        incrementCounter(this.offers[i * 2 + 1], offer.refused);
-      }
+      while (this.offers.count <= offer.usage.number) this.offers.add();
+      const metrics = this.offers.at(offer.usage.number);
+      metrics.allowed = offerCounter(tables, offer, literal("allowed"));
+      metrics.refused = offerCounter(tables, offer, literal("refused"));
+    }
+  }
+
+  /** Hands what was counted since the last flush to the host. */
+  flush(usage: Usage): void {
+    for (let i = 0; i < REASON_COUNT; i++) {
+      incrementCounter(this.reasons[i], usage.reasons[i]);
+      usage.reasons[i] = 0;
+    }
+    let offer: OfferUsage | null = usage.first;
+    while (offer != null) {
+      const metrics = this.offers.at(offer.number);
+      incrementCounter(metrics.allowed, offer.allowed);
+      incrementCounter(metrics.refused, offer.refused);
       offer.allowed = 0;
       offer.refused = 0;
+      offer = offer.next;
     }
   }
 }
 
-function offerCounter(tables: Tables, index: i32, outcome: View): u32 {
-  const offer = tables.offers.at(index);
+function offerCounter(tables: Tables, offer: Offer, outcome: View): u32 {
   begin();
   writeFormat(
     literal("tollgate.%s.api.%s.plan.%s.%s"),

@@ -1,23 +1,34 @@
 import {
   ABSENT,
+  Keyring,
   Tables,
   View,
   begin,
   decodeConfig,
   end,
   forgetPositions,
+  holdUsage,
   lengthOf,
   literal,
   pointerOf,
+  releaseUsage,
   resetArena,
   sweep,
   writeFormat,
 } from "../filter/index";
-import { Account, openAccount } from "./account";
 import { expireCalls, releaseCalls } from "./callout";
-import { Root, TICK_MILLISECONDS, closeRoot, findRoot, forgetStandings, isServed, openRoot } from "./context";
+import {
+  Policy,
+  Root,
+  TICK_MILLISECONDS,
+  closeRoot,
+  findRoot,
+  forgetStandings,
+  isServed,
+  openAccount,
+  openRoot,
+} from "./context";
 import { LogLevel, currentTimeNanoseconds, log, pluginConfiguration, setEffectiveContext, setTickPeriod } from "./host";
-import { Metrics } from "./metrics";
 import { RateLimitService } from "./rateLimitService";
 import { resumeWaiting } from "./waiting";
 
@@ -31,7 +42,8 @@ export function configure(rootId: u32, size: u32): bool {
   if (document == ABSENT) return refuse(literal("plugin config: is empty"));
   const decoded = decodeConfig(pointerOf(document), lengthOf(document));
   const tables = decoded.tables;
-  if (tables == null) return refuse(decoded.problem);
+  const keyring = decoded.keyring;
+  if (tables == null || keyring == null) return refuse(decoded.problem);
   // The document is the largest thing that comes in; nothing points into it any more.
   resetArena();
 
@@ -42,15 +54,16 @@ export function configure(rootId: u32, size: u32): bool {
     (tables.rateLimitService.cluster != ABSENT && !account.stocks.create())
   ) {
     tables.free();
+    keyring.free();
     return refuse(literal("the host keeps no shared data, which quotas need"));
   }
   if (tables.rateLimitService.cluster != ABSENT && account.rateLimitService == null)
     account.rateLimitService = new RateLimitService(account.policy, account.counters.service);
-  install(openRoot(rootId), tables, account);
+  install(openRoot(rootId), new Policy(tables, keyring, account));
   const rateLimitService = account.rateLimitService;
   if (rateLimitService != null) rateLimitService.open(tables);
   setTickPeriod(TICK_MILLISECONDS);
-  log(LogLevel.Info, describe(tables));
+  log(LogLevel.Info, describe(tables, keyring));
   return true;
 }
 
@@ -61,7 +74,7 @@ function refuse(problem: View): bool {
   return false;
 }
 
-function describe(tables: Tables): View {
+function describe(tables: Tables, keyring: Keyring): View {
   begin();
   writeFormat(
     literal("tollgate: policy %s in force: %d APIs, %d plans, "),
@@ -69,17 +82,17 @@ function describe(tables: Tables): View {
     tables.apis.count,
     tables.plans.count,
   );
-  writeFormat(literal("%d consumers, %d keys"), tables.consumers.count, tables.keyring.keys.count);
+  writeFormat(literal("%d consumers, %d keys"), tables.consumers.count, keyring.keys.count);
   return end();
 }
 
-/** Puts tables in force on a root; those they replace are flushed and freed. */
-function install(root: Root, tables: Tables, account: Account): void {
-  const metrics = new Metrics(tables);
+/** Puts a policy in force on a root; the one it replaces is flushed and freed. */
+function install(root: Root, policy: Policy): void {
+  const account = policy.account;
+  holdUsage(policy.tables, account.usage);
+  account.metrics.define(policy.tables);
   vacate(root);
-  root.tables = tables;
-  root.metrics = metrics;
-  root.account = account;
+  root.policy = policy;
 }
 
 /** What a root does now and then: those who wait first, then, at the usual pace, signs of life, leases and metrics. */
@@ -89,11 +102,10 @@ export function onTick(root: Root): void {
   // Host calls may be about a stream that was resumed.
   setEffectiveContext(root.id);
   if (!waits) root.calm();
-  const tables = root.tables;
-  const metrics = root.metrics;
-  const account = root.account;
-  if (tables == null || metrics == null || account == null) return;
-  metrics.flush(tables);
+  const policy = root.policy;
+  if (policy == null) return;
+  const account = policy.account;
+  account.metrics.flush(account.usage);
   const counters = account.counters;
   const now = currentTimeNanoseconds();
   resetArena();
@@ -108,21 +120,23 @@ export function onTick(root: Root): void {
 export function closePolicy(rootId: u32): bool {
   const root = findRoot(rootId);
   if (root == null) return false;
-  const account = root.account;
+  const policy = root.policy;
   vacate(root);
   closeRoot(root);
-  if (account != null && !isServed(account)) account.pulse.end(currentTimeNanoseconds());
+  if (policy != null && !isServed(policy.account)) policy.account.pulse.end(currentTimeNanoseconds());
   releaseCalls(rootId, null);
   return true;
 }
 
+/** Ends the policy of a root. What it counted is flushed first: a root that comes to its end has no other tick. */
 function vacate(root: Root): void {
-  const tables = root.tables;
-  if (tables == null) return;
-  const metrics = root.metrics;
-  if (metrics != null) metrics.flush(tables);
+  const policy = root.policy;
+  if (policy == null) return;
+  policy.account.metrics.flush(policy.account.usage);
+  releaseUsage(policy.tables);
   forgetStandings(root.id);
   forgetPositions(root.id);
-  root.tables = null;
-  tables.free();
+  root.policy = null;
+  policy.tables.free();
+  policy.keyring.free();
 }

@@ -38,7 +38,7 @@ import {
   standings,
   statusOf,
 } from "../filter/index";
-import { Root, Stream, closeStream, findRoot, findStream, standingsOf } from "./context";
+import { Policy, Stream, closeStream, findStream, policyOf, standingsOf } from "./context";
 import {
   HeaderMap,
   LogLevel,
@@ -65,44 +65,39 @@ const STATE_NAME = literal("tollgate");
 /** Decides one request: facts from the host, the decision, then its effects. */
 export function onRequestHeaders(streamId: u32): Verdict {
   const stream = findStream(streamId);
-  return judge(stream, stream == null ? null : findRoot(stream.rootId), Patience.Wait);
+  return judge(stream, stream == null ? null : policyOf(stream.rootId), Patience.Wait);
 }
 
 /** Decides a request that has waited; the host's present context is its stream. */
 export function decideAgain(streamId: u32, rootId: u32, patience: Patience): Verdict {
-  return judge(findStream(streamId), findRoot(rootId), patience);
+  return judge(findStream(streamId), policyOf(rootId), patience);
 }
 
 /** Refuses the request just decided, which would have to wait while too many do. */
 export function turnAway(streamId: u32, rootId: u32): Verdict {
-  const root = findRoot(rootId);
-  const tables: Tables | null = root == null ? null : root.tables;
+  const policy = policyOf(rootId);
   refuseToWait();
-  if (tables != null) countDecision(tables);
-  return refuse(findStream(streamId), tables, decision.reason);
+  if (policy != null) countDecision(policy.tables, policy.account.usage);
+  return refuse(findStream(streamId), policy == null ? null : policy.tables, decision.reason);
 }
 
-function judge(stream: Stream | null, root: Root | null, patience: Patience): Verdict {
-  const tables: Tables | null = root == null ? null : root.tables;
+function judge(stream: Stream | null, policy: Policy | null, patience: Patience): Verdict {
   const known = readHeaders(headerPairs(HeaderMap.Request));
   readRequest();
-  if (root == null || tables == null) return refuse(stream, null, Reason.NotConfigured);
-  if (!known) return fail(stream, tables, literal("tollgate: the host gave no request headers"));
+  if (policy == null) return refuse(stream, null, Reason.NotConfigured);
+  if (!known) return fail(stream, policy, literal("tollgate: the host gave no request headers"));
 
-  decideFor(root, tables, patience);
+  const tables = policy.tables;
+  const account = policy.account;
+  decide(tables, policy.keyring, account.counters, currentTimeNanoseconds(), patience);
   if (decision.waits) return Verdict.Wait;
-  countDecision(tables);
+  countDecision(tables, account.usage);
   if (!isAllowed(decision.reason)) return refuse(stream, tables, decision.reason);
   if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
   setFilterState(STATE_NAME, logText(tables));
-  if (!applyEdits()) return fail(stream, tables, literal("tollgate: the host refused a change to the request headers"));
+  if (!applyEdits()) return fail(stream, policy, literal("tollgate: the host refused a change to the request headers"));
   if (stream != null) keepStandings(stream);
   return Verdict.Allow;
-}
-
-function decideFor(root: Root, tables: Tables, patience: Patience): void {
-  const account = root.account;
-  if (account != null) decide(tables, account.counters, currentTimeNanoseconds(), patience);
 }
 
 function applyEdits(): bool {
@@ -128,12 +123,12 @@ function keepStandings(stream: Stream): void {
 }
 
 /** What must not happen, and if it does, must not let the request through. */
-function fail(stream: Stream | null, tables: Tables, what: View): Verdict {
+function fail(stream: Stream | null, policy: Policy, what: View): Verdict {
   log(LogLevel.Error, what);
   decision.reset();
   decision.reason = Reason.InternalError;
-  countDecision(tables);
-  return refuse(stream, tables, Reason.InternalError);
+  countDecision(policy.tables, policy.account.usage);
+  return refuse(stream, policy.tables, Reason.InternalError);
 }
 
 function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): Verdict {
@@ -168,9 +163,9 @@ export function onRequestTrailers(): void {
 export function onResponseHeaders(streamId: u32): void {
   const stream = findStream(streamId);
   if (stream == null) return;
-  const root = findRoot(stream.rootId);
-  const tables: Tables | null = root == null ? null : root.tables;
-  if (tables != null && stream.plan != NONE) {
+  const policy = policyOf(stream.rootId);
+  if (policy != null && stream.plan != NONE) {
+    const tables = policy.tables;
     const plan = tables.plans.at(stream.plan);
     replaceHeader(HeaderMap.Response, RATELIMIT_POLICY, rateLimitPolicy(tables, plan, standingsOf(stream)));
     const state = rateLimit(tables, plan, standingsOf(stream));

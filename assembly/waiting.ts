@@ -5,7 +5,6 @@ import {
   MAX_CALL_COUNTERS,
   NONE,
   Patience,
-  Tables,
   Turn,
   Waiter,
   beginRound,
@@ -29,9 +28,8 @@ import {
   turnWaiter,
   waiting,
 } from "../filter/index";
-import { Account } from "./account";
 import { callsUnderWay, freeSlot, lastBegunAtNanoseconds } from "./callout";
-import { Root, findRoot, findStream } from "./context";
+import { Account, Policy, Root, findRoot, findStream, policyOf } from "./context";
 import { continueRequest, currentTimeNanoseconds, setEffectiveContext } from "./host";
 import { RateLimitService, emptyCall } from "./rateLimitService";
 import { Verdict, decideAgain, turnAway } from "./request";
@@ -64,35 +62,33 @@ export function followUp(streamId: u32, verdict: Verdict): Verdict {
   if (verdict == Verdict.Deny || decision.plan == NONE) return verdict;
   const stream = findStream(streamId);
   const root: Root | null = stream == null ? null : findRoot(stream.rootId);
-  const account: Account | null = root == null ? null : root.account;
-  if (root == null || account == null) return verdict;
-  if (verdict == Verdict.Wait && !enqueue(streamId, root, account)) return turnAway(streamId, root.id);
-  for (let i = 0; i < bill.notedCount; i++) if (i != bill.dryIndex) askAhead(root, account, noted(i));
+  const policy: Policy | null = root == null ? null : root.policy;
+  if (root == null || policy == null) return verdict;
+  if (verdict == Verdict.Wait && !enqueue(streamId, root, policy)) return turnAway(streamId, root.id);
+  for (let i = 0; i < bill.notedCount; i++) if (i != bill.dryIndex) askAhead(root, policy, noted(i));
   if (verdict == Verdict.Wait && callsUnderWay < FEW_CALLS) askForLines();
   return verdict;
 }
 
 /** Puts the paused stream into the line of the counter that has no units; false when there is no room for one more. */
-function enqueue(streamId: u32, root: Root, account: Account): bool {
-  const tables = root.tables;
+function enqueue(streamId: u32, root: Root, policy: Policy): bool {
   const counter = noted(bill.dryIndex);
-  if (tables == null || !mayWait(counter.consumerId)) return false;
-  const timeoutNanoseconds = <i64>tables.rateLimitService.timeoutMilliseconds * 1_000_000;
+  if (!mayWait(counter.consumerId)) return false;
+  const timeoutNanoseconds = <i64>policy.tables.rateLimitService.timeoutMilliseconds * 1_000_000;
   join(streamId, root.id, counter, currentTimeNanoseconds(), timeoutNanoseconds);
-  account.counters.service.tally.add(Count.Waits, 1);
+  policy.account.counters.service.tally.add(Count.Waits, 1);
   root.hurry();
   return true;
 }
 
 /** Asks for more of a counter that runs low, unless a call already does. */
-function askAhead(root: Root, account: Account, counter: Counter): void {
-  const tables = root.tables;
-  const service = account.rateLimitService;
+function askAhead(root: Root, policy: Policy, counter: Counter): void {
+  const service = policy.account.rateLimitService;
   const slot = freeSlot();
-  if (tables == null || service == null || slot == NONE) return;
+  if (service == null || slot == NONE) return;
   resetArena();
-  if (claim(account.counters.service, counter, emptyCall(slot), 1, currentTimeNanoseconds()) == Claim.Made)
-    service.send(tables, root.id, slot);
+  if (claim(policy.account.counters.service, counter, emptyCall(slot), 1, currentTimeNanoseconds()) == Claim.Made)
+    service.send(policy.tables, root.id, slot);
 }
 
 /** Begins calls for lines in `ToAsk`. Lines that need the same number of units share a call. */
@@ -101,11 +97,9 @@ function askForLines(): void {
   while (asks > 0) {
     const line = lineToAsk();
     if (line == null || isTooSoon()) return;
-    const root = findRoot(line.rootId);
-    const tables: Tables | null = root == null ? null : root.tables;
-    const account: Account | null = root == null ? null : root.account;
-    const service: RateLimitService | null = account == null ? null : account.rateLimitService;
-    if (tables == null || account == null || service == null || line.plan == NONE) {
+    const policy = policyOf(line.rootId);
+    const service: RateLimitService | null = policy == null ? null : policy.account.rateLimitService;
+    if (policy == null || service == null || line.plan == NONE) {
       cannotAsk(line);
       asks--;
       continue;
@@ -114,8 +108,8 @@ function askForLines(): void {
     if (slot == NONE) return;
     const call = emptyCall(slot);
     const rootId = line.rootId;
-    asks -= fillCall(call, account.counters.service, rootId, asks, currentTimeNanoseconds());
-    if (call.count > 0) service.send(tables, rootId, slot);
+    asks -= fillCall(call, policy.account.counters.service, rootId, asks, currentTimeNanoseconds());
+    if (call.count > 0) service.send(policy.tables, rootId, slot);
   }
 }
 
@@ -185,6 +179,6 @@ function decide(waiter: Waiter, isDue: bool, now: i64): Verdict {
 }
 
 function accountOf(rootId: u32): Account | null {
-  const root = findRoot(rootId);
-  return root == null ? null : root.account;
+  const policy = policyOf(rootId);
+  return policy == null ? null : policy.account;
 }

@@ -5,8 +5,10 @@ export { writeFormat } from "./bytes/arena";
 export { begin, end, writeByte, writeNumber, writeView } from "./bytes/arena";
 export { decodeConfig, Decoded } from "./config/decode";
 export { Rows } from "./bytes/rows";
-export { Tables } from "./tables/tables";
+export { MAX_COUNTED_OFFERS, Offer, Tables, holdUsage, releaseUsage } from "./tables/tables";
 export { NONE } from "./bytes/rows";
+export { Keyring } from "./keyring/keyring";
+export { OfferUsage, Usage } from "./usage/usage";
 export { counterId } from "./tables/counterId";
 export { MAX_STANDINGS, Patience, Standing, bill, standings } from "./quota/attempt";
 export { Counters } from "./quota/charge";
@@ -49,8 +51,8 @@ export {
 } from "./waiting/queue";
 export { headerCount, headerName, readHeaders } from "./request/headers";
 export { readRequest, isGrpc, isOwnHeader } from "./request/request";
-export { decide, refuseToWait } from "./decision/decide";
-export { mayBeDecidedAlready } from "./decision/outcome";
+export { countDecision, decide, refuseToWait } from "./decision/decide";
+export { mayBeDecidedAlready } from "./decision/decide";
 export { decision, Decision } from "./decision/decision";
 export { EditKind, editCount, editKind, editName, editValue } from "./request/headers";
 export {
@@ -63,8 +65,7 @@ export {
   responseCodeDetailsOf,
   statusOf,
   titleOf,
-} from "./decision/reason";
-export { countDecision } from "./decision/count";
+} from "./decision/decision";
 export {
   problemBody,
   replyPairs,

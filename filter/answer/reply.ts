@@ -2,10 +2,9 @@ import { NONE } from "../bytes/rows";
 import { allocate, begin, end, writeByte, writeNumber, writeView } from "../bytes/arena";
 import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { decision } from "../decision/decision";
-import { Reason, codeOf, detailOf, statusOf, titleOf } from "../decision/reason";
-import { Tables } from "../tables/tables";
+import { Reason, codeOf, detailOf, statusOf, titleOf } from "../decision/decision";
+import { KeySourceKind, Plan, Tables } from "../tables/tables";
 import { Standing, UNKNOWN, standings } from "../quota/attempt";
-import { KeySourceKind, Plan } from "../tables/record";
 
 const TYPE_OPEN = literal('{"type":"urn:tollgate:reason:');
 const TITLE = literal('","title":"');

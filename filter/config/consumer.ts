@@ -1,6 +1,19 @@
 import { NONE } from "../bytes/rows";
-import { View, byteAt, equals, hexDigit, lengthOf, literal, nameInPlace, pointerOf, view, viewOf } from "../bytes/view";
+import {
+  ABSENT,
+  View,
+  byteAt,
+  equals,
+  hexDigit,
+  lengthOf,
+  literal,
+  nameInPlace,
+  pointerOf,
+  view,
+  viewOf,
+} from "../bytes/view";
 import { CONSUMER_ID, counterId } from "../tables/counterId";
+import { Keyring } from "../keyring/keyring";
 import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
@@ -8,13 +21,13 @@ import { readConsumerName, readName } from "./rule";
 import { DIGEST_DIGITS, MAX_EXACT } from "./contract";
 import * as Field from "./field";
 
-export function decodeConsumers(reader: Reader, tables: Tables, names: Names): void {
+export function decodeConsumers(reader: Reader, tables: Tables, keyring: Keyring, names: Names): void {
   if (!reader.beginArray()) return;
-  makeRoom(reader.rest(), tables, names);
-  for (let i = 0; reader.nextItem(i); i++) decodeConsumer(reader, tables, names);
+  makeRoom(reader.rest(), tables, keyring, names);
+  for (let i = 0; reader.nextItem(i); i++) decodeConsumer(reader, tables, keyring, names);
 }
 
-function decodeConsumer(reader: Reader, tables: Tables, names: Names): void {
+function decodeConsumer(reader: Reader, tables: Tables, keyring: Keyring, names: Names): void {
   const index = tables.consumers.count;
   const consumer = tables.consumers.add();
   consumer.plan = NONE;
@@ -33,31 +46,31 @@ function decodeConsumer(reader: Reader, tables: Tables, names: Names): void {
       for (let i = 0; reader.nextItem(i); i++) decodeSubscription(reader, tables, consumer.firstSubscription);
     } else if (reader.takes(Field.KEYS, 3)) {
       reader.beginArray();
-      for (let i = 0; reader.nextItem(i); i++) decodeKey(reader, tables, index);
+      for (let i = 0; reader.nextItem(i); i++) decodeKey(reader, keyring, index);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
   consumer.subscriptionCount = tables.subscriptions.count - consumer.firstSubscription;
 }
 
-function decodeKey(reader: Reader, tables: Tables, consumer: i32): void {
-  const key = tables.keyring.keys.add();
+function decodeKey(reader: Reader, keyring: Keyring, consumer: i32): void {
+  const key = keyring.keys.add();
   key.consumer = consumer;
   reader.beginObject();
   while (reader.nextField()) {
     if (reader.takes(Field.ID, 0)) {
-      key.idText = tables.texts.keepName(readName(reader));
+      key.idText = keyring.names.keepName(readName(reader));
     } else if (reader.takes(Field.DIGEST, 1)) {
       readDigest(reader, changetype<usize>(key));
     } else if (reader.takes(Field.FROM, 2)) {
-      key.term = tables.ownTerm(key.term);
-      tables.terms.at(key.term).from = reader.integer(0, MAX_EXACT);
+      key.term = keyring.terms.own(key.term);
+      keyring.terms.at(key.term).from = reader.integer(0, MAX_EXACT);
     } else if (reader.takes(Field.UNTIL, 3)) {
-      key.term = tables.ownTerm(key.term);
-      tables.terms.at(key.term).until = reader.integer(0, MAX_EXACT);
+      key.term = keyring.terms.own(key.term);
+      keyring.terms.at(key.term).until = reader.integer(0, MAX_EXACT);
     } else if (reader.takes(Field.REVOKED, 4)) {
-      key.term = tables.ownTerm(key.term);
-      tables.terms.at(key.term).suspended = reader.boolean();
+      key.term = keyring.terms.own(key.term);
+      keyring.terms.at(key.term).suspended = reader.boolean();
     } else reader.unknownField();
   }
   reader.needs(0, Field.ID);
@@ -93,13 +106,13 @@ export function decodeSubscription(reader: Reader, tables: Tables, firstOfConsum
     } else if (reader.takes(Field.PLAN, 1)) {
       subscription.plan = nameInPlace(readName(reader));
     } else if (reader.takes(Field.FROM, 2)) {
-      subscription.term = tables.ownTerm(subscription.term);
+      subscription.term = tables.terms.own(subscription.term);
       tables.terms.at(subscription.term).from = reader.integer(0, MAX_EXACT);
     } else if (reader.takes(Field.UNTIL, 3)) {
-      subscription.term = tables.ownTerm(subscription.term);
+      subscription.term = tables.terms.own(subscription.term);
       tables.terms.at(subscription.term).until = reader.integer(0, MAX_EXACT);
     } else if (reader.takes(Field.PAUSED, 4)) {
-      subscription.term = tables.ownTerm(subscription.term);
+      subscription.term = tables.terms.own(subscription.term);
       tables.terms.at(subscription.term).suspended = reader.boolean();
     } else if (reader.takes(Field.LIMITS, 5)) {
       reader.beginArray();
@@ -139,13 +152,14 @@ const MAX_FIELD_BYTES = 6;
  * short-lived records last: tables that grow by doubling would leave holes as large as themselves. A field of the same name
  * elsewhere only makes the room larger.
  */
-export function makeRoom(rest: View, tables: Tables, names: Names): void {
+export function makeRoom(rest: View, tables: Tables, keyring: Keyring, names: Names): void {
   let consumers = 0;
   let keys = 0;
   let subscriptions = 0;
   let limits = 0;
-  let textBytes = 0;
-  let named = false;
+  let nameBytes = 0;
+  let idBytes = 0;
+  let before: View = ABSENT;
   const end = pointerOf(rest) + lengthOf(rest);
   let at = pointerOf(rest);
   while (true) {
@@ -154,13 +168,14 @@ export function makeRoom(rest: View, tables: Tables, names: Names): void {
     while (at < end && load<u8>(at) != 0x22) at += load<u8>(at) == 0x5c ? 2 : 1;
     if (at >= end) break;
     const text = view(start, <i32>(at++ - start));
-    if (named) textBytes += 1 + lengthOf(text);
-    named = false;
+    if (before == Field.NAME) nameBytes += 1 + lengthOf(text);
+    else if (before == Field.ID) idBytes += 1 + lengthOf(text);
+    before = ABSENT;
     if (lengthOf(text) > MAX_FIELD_BYTES) continue;
     if (equals(text, Field.NAME)) {
       consumers++;
-      named = true;
-    } else if (equals(text, Field.ID)) named = true;
+      before = Field.NAME;
+    } else if (equals(text, Field.ID)) before = Field.ID;
     else if (equals(text, Field.DIGEST)) keys++;
     else if (equals(text, Field.API)) subscriptions++;
     else if (equals(text, Field.QUOTA)) limits++;
@@ -168,9 +183,9 @@ export function makeRoom(rest: View, tables: Tables, names: Names): void {
   const bytes = lengthOf(rest);
   consumers = min(consumers, bytes / LEAST_CONSUMER_BYTES);
   tables.consumers.reserve(consumers);
-  tables.keyring.reserve(min(keys, bytes / LEAST_KEY_BYTES));
+  keyring.reserve(min(keys, bytes / LEAST_KEY_BYTES), idBytes);
   tables.subscriptions.reserve(min(subscriptions, bytes / LEAST_SUBSCRIPTION_BYTES));
   tables.limits.reserve(min(limits, bytes / LEAST_LIMIT_BYTES));
-  tables.texts.reserve(textBytes);
+  tables.texts.reserve(nameBytes);
   names.consumers.reserve(consumers);
 }

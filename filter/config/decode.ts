@@ -1,6 +1,6 @@
 import { ABSENT, View, equals, equalsLower, literal } from "../bytes/view";
-import { KeySourceKind } from "../tables/record";
-import { Tables } from "../tables/tables";
+import { Keyring } from "../keyring/keyring";
+import { KeySourceKind, Tables } from "../tables/tables";
 import { decodeApi } from "./api";
 import { decodeConsumers } from "./consumer";
 import { link } from "./link";
@@ -20,10 +20,11 @@ import * as Field from "./field";
 /** The version of the plugin config that this module reads. */
 export const CONFIG_VERSION: i64 = 1;
 
-/** What came of a plugin config: tables, or the first problem in it, as a string in the arena. */
+/** What came of a plugin config: tables and keyring, or the first problem in it, as a string in the arena. */
 export class Decoded {
   constructor(
     readonly tables: Tables | null,
+    readonly keyring: Keyring | null,
     readonly problem: View,
   ) {}
 }
@@ -35,20 +36,23 @@ export class Decoded {
 export function decodeConfig(document: usize, length: i32): Decoded {
   const reader = new Reader(document, document + length);
   const tables = new Tables();
+  const keyring = new Keyring();
   const names = new Names();
-  decodeRoot(reader, tables, names);
+  decodeRoot(reader, tables, keyring, names);
   if (!reader.failed) reader.finish();
-  if (!reader.failed) link(reader, tables, names);
+  if (!reader.failed) link(reader, tables, keyring, names);
   names.free();
   if (reader.failed) {
     tables.free();
-    return new Decoded(null, reader.problem);
+    keyring.free();
+    return new Decoded(null, null, reader.problem);
   }
   tables.shrink();
-  return new Decoded(tables, ABSENT);
+  keyring.shrink();
+  return new Decoded(tables, keyring, ABSENT);
 }
 
-function decodeRoot(reader: Reader, tables: Tables, names: Names): void {
+function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Names): void {
   reader.beginObject();
   while (reader.nextField()) {
     if (reader.takes(Field.VERSION, 0)) {
@@ -62,7 +66,7 @@ function decodeRoot(reader: Reader, tables: Tables, names: Names): void {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodePlan(reader, tables, names);
     } else if (reader.takes(Field.CONSUMERS, 4)) {
-      decodeConsumers(reader, tables, names);
+      decodeConsumers(reader, tables, keyring, names);
     } else if (reader.takes(Field.KEY_SOURCES, 5)) {
       decodeKeySources(reader, tables);
     } else if (reader.takes(Field.UNMATCHED, 6)) {

@@ -2,8 +2,8 @@ import { NONE } from "../bytes/rows";
 import { keepPolicyTexts } from "../answer/reply";
 import { begin, end, writeFormat } from "../bytes/arena";
 import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
-import { QuotaKind } from "../tables/record";
-import { Tables, findOffer } from "../tables/tables";
+import { Keyring } from "../keyring/keyring";
+import { QuotaKind, Tables, findOffer } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
 
@@ -11,7 +11,7 @@ import { Reader } from "./reader";
  * Turns names into indexes once everything is read, because Istio prints fields in any order. Afterwards no record points
  * into the document any more.
  */
-export function link(reader: Reader, tables: Tables, names: Names): void {
+export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Names): void {
   linkOffers(reader, tables, names);
   linkRoutes(reader, tables, names);
   linkConsumers(reader, tables, names);
@@ -20,7 +20,7 @@ export function link(reader: Reader, tables: Tables, names: Names): void {
   if (reader.failed) return;
   tables.mounts.build();
   keepPolicyTexts(tables);
-  buildKeyring(reader, tables);
+  buildKeyring(reader, tables, keyring);
 }
 
 /** Mesh-wide quotas are counted somewhere. */
@@ -132,8 +132,7 @@ function refuse(reader: Reader, consumer: i32, index: i32, rule: View, name: Vie
   return false;
 }
 
-function buildKeyring(reader: Reader, tables: Tables): void {
-  const keyring = tables.keyring;
+function buildKeyring(reader: Reader, tables: Tables, keyring: Keyring): void {
   const number = keyring.build();
   if (number == NONE) return;
   const one = keyring.keys.at(keyring.twin);

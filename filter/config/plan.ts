@@ -1,6 +1,5 @@
 import { literal } from "../bytes/view";
-import { Plan, QuotaKind } from "../tables/record";
-import { Tables } from "../tables/tables";
+import { Plan, QuotaKind, Tables } from "../tables/tables";
 import { Names } from "./names";
 import { decodeQuota, finishQuota } from "./quota";
 import { Reader } from "./reader";

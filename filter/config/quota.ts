@@ -1,7 +1,6 @@
 import { View, equals, literal } from "../bytes/view";
-import { METER_ID, SLASH, counterId, joinedId } from "../tables/counterId";
-import { FailureMode, Quota, QuotaKind, WindowKind } from "../tables/record";
-import { Tables } from "../tables/tables";
+import { METER_ID, counterId, pairId } from "../tables/counterId";
+import { FailureMode, Quota, QuotaKind, Tables, WindowKind } from "../tables/tables";
 import { NANOSECONDS, ceilDivide, nominalSeconds } from "../time/window";
 import { Reader } from "./reader";
 import { readName } from "./rule";
@@ -72,7 +71,7 @@ function setBucket(reader: Reader, quota: Quota): void {
 /** Gives the quota its meter. The rate limit service counts each plan separately, so the plan is part of a mesh-wide quota's meter. */
 export function finishQuota(quota: Quota, plan: View): void {
   const detail = <u8>quota.window;
-  if (quota.kind == QuotaKind.Mesh) quota.meter = joinedId(METER_ID, detail | MESH_DETAIL, plan, SLASH, quota.name);
+  if (quota.kind == QuotaKind.Mesh) quota.meter = pairId(METER_ID, detail | MESH_DETAIL, plan, quota.name);
   else quota.meter = counterId(METER_ID, detail | (quota.kind == QuotaKind.Bucket ? BUCKET_DETAIL : 0), quota.name);
 }
 

@@ -1,6 +1,5 @@
 import { View, equals, literal } from "../bytes/view";
-import { ConditionKind } from "../tables/record";
-import { Tables } from "../tables/tables";
+import { ConditionKind, Tables } from "../tables/tables";
 import { Reader } from "./reader";
 import { readConsumerName, readHeaderName, readHeaderValue, readName, readPrefix, readToken } from "./rule";
 import { DEFAULT_ROUTE, FRAMING_HEADERS, MAX_ROUTES, MAX_ROUTE_HEADERS } from "./contract";

@@ -11,8 +11,7 @@ import {
   removeSpellings,
   setHeader,
 } from "../request/headers";
-import { KeySource, KeySourceKind } from "../tables/record";
-import { Tables } from "../tables/tables";
+import { KeySource, KeySourceKind, Tables } from "../tables/tables";
 import {
   AUTHORIZATION,
   MAX_CREDENTIALS,

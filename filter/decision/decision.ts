@@ -1,6 +1,5 @@
 import { NONE } from "../bytes/rows";
-import { ABSENT, View } from "../bytes/view";
-import { Reason } from "./reason";
+import { ABSENT, View, literal } from "../bytes/view";
 
 /** What was decided about the request at hand. One record, reused for every request; `reset` before each. */
 export class Decision {
@@ -43,3 +42,217 @@ export class Decision {
 }
 
 export const decision: Decision = new Decision();
+
+/** Why a request was let through or refused. The codes are API: add at the end, never rename. */
+export const enum Reason {
+  Allowed,
+  Anonymous,
+  Preflight,
+  Unmatched,
+  NoApi,
+  InvalidPath,
+  MissingApiKey,
+  AmbiguousApiKey,
+  MalformedApiKey,
+  UnknownApiKey,
+  RevokedApiKey,
+  InactiveApiKey,
+  ExpiredApiKey,
+  NotSubscribed,
+  SubscriptionPaused,
+  SubscriptionInactive,
+  SubscriptionExpired,
+  QuotaExceeded,
+  QuotaUnavailable,
+  NotConfigured,
+  InternalError,
+  TooManyWaiting,
+  InvalidHost,
+}
+
+export const REASON_COUNT: i32 = 23;
+
+/**
+ * Everything that a reason stands for: one row each, in the order of the enum. Code, HTTP status, gRPC status, title, detail,
+ * and what Envoy's %RESPONSE_CODE_DETAILS% shows.
+ */
+const COLUMNS = 6;
+const ROWS: StaticArray<u64> = [
+  literal("allowed"),
+  200,
+  0,
+  literal("Allowed"),
+  literal("The key, its subscription and its quotas allow the request."),
+  literal("tollgate_allowed"),
+  literal("anonymous"),
+  200,
+  0,
+  literal("Anonymous"),
+  literal("The API takes requests without a key."),
+  literal("tollgate_anonymous"),
+  literal("preflight"),
+  200,
+  0,
+  literal("Preflight"),
+  literal("The API takes CORS preflight requests without a key."),
+  literal("tollgate_preflight"),
+  literal("unmatched"),
+  200,
+  0,
+  literal("Unmatched"),
+  literal("No API covers the request, and the policy lets such requests pass."),
+  literal("tollgate_unmatched"),
+  literal("no_api"),
+  404,
+  5,
+  literal("No such API"),
+  literal("No API is served at this host and path."),
+  literal("tollgate_no_api"),
+  literal("invalid_path"),
+  400,
+  3,
+  literal("Invalid path"),
+  literal("The path can be read in more than one way."),
+  literal("tollgate_invalid_path"),
+  literal("missing_api_key"),
+  401,
+  16,
+  literal("API key missing"),
+  literal("The request carries no API key."),
+  literal("tollgate_missing_api_key"),
+  literal("ambiguous_api_key"),
+  401,
+  16,
+  literal("API key ambiguous"),
+  literal("The request carries two different API keys."),
+  literal("tollgate_ambiguous_api_key"),
+  literal("malformed_api_key"),
+  401,
+  16,
+  literal("API key malformed"),
+  literal("The API key is too long or holds characters that no key has."),
+  literal("tollgate_malformed_api_key"),
+  literal("unknown_api_key"),
+  401,
+  16,
+  literal("API key unknown"),
+  literal("The API key is not known."),
+  literal("tollgate_unknown_api_key"),
+  literal("revoked_api_key"),
+  401,
+  16,
+  literal("API key revoked"),
+  literal("The API key has been revoked."),
+  literal("tollgate_revoked_api_key"),
+  literal("inactive_api_key"),
+  401,
+  16,
+  literal("API key not active yet"),
+  literal("The API key is not valid yet."),
+  literal("tollgate_inactive_api_key"),
+  literal("expired_api_key"),
+  401,
+  16,
+  literal("API key expired"),
+  literal("The API key has expired."),
+  literal("tollgate_expired_api_key"),
+  literal("not_subscribed"),
+  403,
+  7,
+  literal("Not subscribed"),
+  literal("The consumer has no subscription to this API."),
+  literal("tollgate_not_subscribed"),
+  literal("subscription_paused"),
+  403,
+  7,
+  literal("Subscription paused"),
+  literal("The consumer's subscription to this API is paused."),
+  literal("tollgate_subscription_paused"),
+  literal("subscription_inactive"),
+  403,
+  7,
+  literal("Subscription not active yet"),
+  literal("The consumer's subscription to this API has not begun."),
+  literal("tollgate_subscription_inactive"),
+  literal("subscription_expired"),
+  403,
+  7,
+  literal("Subscription expired"),
+  literal("The consumer's subscription to this API has ended."),
+  literal("tollgate_subscription_expired"),
+  literal("quota_exceeded"),
+  429,
+  8,
+  literal("Quota exceeded"),
+  literal("A quota of the plan is used up."),
+  literal("tollgate_quota_exceeded"),
+  literal("quota_unavailable"),
+  503,
+  14,
+  literal("Quota unavailable"),
+  literal("The quota cannot be counted at the moment."),
+  literal("tollgate_quota_unavailable"),
+  literal("not_configured"),
+  503,
+  14,
+  literal("Not configured"),
+  literal("No policy is in force here."),
+  literal("tollgate_not_configured"),
+  literal("internal_error"),
+  500,
+  13,
+  literal("Internal error"),
+  literal("The request could not be decided."),
+  literal("tollgate_internal_error"),
+  literal("too_many_waiting"),
+  503,
+  14,
+  literal("Too many requests waiting"),
+  literal("Too many requests wait for their quotas to be counted."),
+  literal("tollgate_too_many_waiting"),
+  literal("invalid_host"),
+  400,
+  3,
+  literal("Invalid host"),
+  literal("The host is not valid, or can be read in more than one way."),
+  literal("tollgate_invalid_host"),
+];
+
+// @ts-ignore: decorator
+@inline
+function cell(reason: Reason, column: i32): u64 {
+  return unchecked(ROWS[<i32>reason * COLUMNS + column]);
+}
+
+/** snake_case code, as in `reason` of a reply. */
+export function codeOf(reason: Reason): View {
+  return cell(reason, 0);
+}
+
+/** HTTP status of the reply; 200 for the reasons that let a request through. */
+export function statusOf(reason: Reason): u32 {
+  return <u32>cell(reason, 1);
+}
+
+/** gRPC status of the reply, by the numbers of google.rpc.Code. */
+export function grpcStatusOf(reason: Reason): u32 {
+  return <u32>cell(reason, 2);
+}
+
+export function titleOf(reason: Reason): View {
+  return cell(reason, 3);
+}
+
+export function detailOf(reason: Reason): View {
+  return cell(reason, 4);
+}
+
+/** What Envoy's %RESPONSE_CODE_DETAILS% shows. */
+export function responseCodeDetailsOf(reason: Reason): View {
+  return cell(reason, 5);
+}
+
+/** True when a request with this reason goes on to the upstream. */
+export function isAllowed(reason: Reason): bool {
+  return reason <= Reason.Unmatched;
+}

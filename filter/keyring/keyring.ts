@@ -1,17 +1,38 @@
-import { NONE, Rows, Slots } from "../bytes/rows";
-import { Key } from "../tables/record";
+import { NONE, Region, Rows, Slots } from "../bytes/rows";
+import { Name, View, viewOf } from "../bytes/view";
+import { Terms } from "../tables/tables";
 
-/** All keys by digest, found through the digest's first bits. */
+/** 44 bytes, digest first. */
+@unmanaged
+export class Key {
+  digest0: u64;
+  digest1: u64;
+  digest2: u64;
+  digest3: u64;
+  idText: Name;
+  /** Number of the consumer in the tables that the key was read with. */
+  consumer: i32;
+  term: i32;
+
+  get id(): View {
+    return viewOf(this.idText);
+  }
+}
+
+/** All keys by digest, found through the digest's first bits. Of the tables beside it, it knows consumers by number, nothing else. */
 export class Keyring {
   readonly keys: Rows<Key> = new Rows<Key>();
+  readonly terms: Terms = new Terms();
+  readonly names: Region = new Region();
   private readonly slots: Slots = new Slots();
   /** See `build`. */
   twin: i32 = NONE;
 
-  /** Makes room for `count` keys. */
-  reserve(count: i32): void {
+  /** Makes room for `count` keys whose ids have `nameBytes` bytes in all. */
+  reserve(count: i32, nameBytes: usize): void {
     this.keys.reserve(count);
     this.slots.reset(count);
+    this.names.reserve(nameBytes);
   }
 
   /**
@@ -39,8 +60,16 @@ export class Keyring {
     return NONE;
   }
 
+  /** Gives back room that is left. */
+  shrink(): void {
+    this.keys.shrink();
+    this.terms.shrink();
+  }
+
   free(): void {
     this.keys.free();
+    this.terms.free();
+    this.names.free();
     this.slots.free();
   }
 }

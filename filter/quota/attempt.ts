@@ -1,5 +1,5 @@
 import { Identity } from "../shared/shard";
-import { Quota, QuotaKind } from "../tables/record";
+import { Quota, QuotaKind } from "../tables/tables";
 import { NANOSECONDS, ceilSeconds } from "../time/window";
 
 /**

@@ -1,11 +1,10 @@
 import { ServiceState } from "../rateLimitService/service";
 import { ShardStore } from "../shared/shard";
-import { Consumer, FailureMode, Plan, QuotaKind, Subscription } from "../tables/record";
 import { Attempt, Balance, Bill, Charge, attemptAt, isEmpty, refuse, standingAt } from "./attempt";
 import * as Local from "./local";
 import * as Mesh from "./mesh";
 import { NONE } from "../bytes/rows";
-import { Tables } from "../tables/tables";
+import { Consumer, FailureMode, Plan, QuotaKind, Subscription, Tables } from "../tables/tables";
 import * as Bucket from "./bucket";
 
 /** Each kind of quota adds at most two numbers of its own to the record. */

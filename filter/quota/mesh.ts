@@ -2,7 +2,7 @@ import { Counter } from "../rateLimitService/call";
 import { Draw, draw, drawn, putBack } from "../rateLimitService/draw";
 import { Count, ServiceState, Tally } from "../rateLimitService/service";
 import { NONE } from "../bytes/rows";
-import { FailureMode, QuotaKind } from "../tables/record";
+import { FailureMode, QuotaKind } from "../tables/tables";
 import { LONGEST_WINDOW_NANOSECONDS, ceilSeconds, isAhead, nominalSeconds } from "../time/window";
 import {
   Attempt,

@@ -1,5 +1,5 @@
 import { Identity, MAX_ATTEMPTS, WriteResult, openCell, readCell, writeCell } from "../shared/shard";
-import { WindowKind } from "../tables/record";
+import { WindowKind } from "../tables/tables";
 import { NANOSECONDS, nominalSeconds } from "../time/window";
 import { ServiceState } from "./service";
 import { askSize, asStock, heldIn, isAsked, isLow, isPaused, isRefused, isUnknown } from "./stock";

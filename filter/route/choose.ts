@@ -2,8 +2,7 @@ import { ABSENT, View, byteAt, equals, indexOf, isSpace, lengthOf, slice, starts
 import { decision } from "../decision/decision";
 import { Cover, cover, coveredLength } from "../match/trie";
 import { COMMA, findSpelling, headerValue } from "../request/headers";
-import { ConditionKind, HeaderCondition, Route } from "../tables/record";
-import { Tables } from "../tables/tables";
+import { ConditionKind, HeaderCondition, Route, Tables } from "../tables/tables";
 import * as Request from "../request/request";
 
 /** The most list members of one header that a condition looks at, because a caller may send a header full of commas. */

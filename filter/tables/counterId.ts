@@ -1,5 +1,5 @@
 import { sha256 } from "../bytes/sha256";
-import { View, lengthOf, literal, pointerOf, view } from "../bytes/view";
+import { View, lengthOf, pointerOf, view } from "../bytes/view";
 
 /**
  * First 64 bits of SHA-256 over a kind byte and a name. Counters are identified by such numbers, never by joined names or
@@ -13,6 +13,7 @@ const DIGEST: usize = memory.data(32, 8);
 export const CONSUMER_ID: u8 = 0x43;
 export const API_ID: u8 = 0x41;
 export const METER_ID: u8 = 0x4d;
+export const OFFER_ID: u8 = 0x4f;
 
 export function counterId(kind: u8, detail: u8, name: View): u64 {
   const length = min(lengthOf(name), 256);
@@ -24,15 +25,14 @@ export function counterId(kind: u8, detail: u8, name: View): u64 {
 }
 
 /** Part of no name in a policy, so names joined by it stay distinct. */
-export const SLASH = literal("/");
+const SLASH: u8 = 0x2f;
 const JOINED: usize = memory.data(256, 8);
 
-/** The id of two names, of at most 127 bytes each. */
-export function joinedId(kind: u8, detail: u8, first: View, between: View, second: View): u64 {
-  let to = append(JOINED, first);
-  to = append(to, between);
-  to = append(to, second);
-  return counterId(kind, detail, view(JOINED, <i32>(to - JOINED)));
+/** The id of a pair of names, of at most 127 bytes each. */
+export function pairId(kind: u8, detail: u8, first: View, second: View): u64 {
+  const end = append(JOINED, first);
+  store<u8>(end, SLASH);
+  return counterId(kind, detail, view(JOINED, <i32>(append(end + 1, second) - JOINED)));
 }
 
 function append(to: usize, v: View): usize {

@@ -20,23 +20,11 @@ const MAY_IMPORT: Record<(typeof ROOTS)[number], readonly string[]> = {
  */
 const LAYERS: Record<string, readonly string[]> = {
   filter: [
-    ...[
-      'bytes',
-      'memory',
-      'tables/record',
-      'time',
-      'request',
-      'shared',
-      'decision/reason',
-      'keyring',
-      'match',
-      'tables',
-    ],
-    ...['credential', 'rateLimitService', 'quota', 'waiting', 'decision/decision', 'route', 'decision', 'answer'],
-    ...['config', 'index'],
+    ...['bytes', 'memory', 'request', 'decision/decision', 'match', 'usage', 'tables', 'time', 'shared', 'keyring'],
+    ...['credential', 'rateLimitService', 'quota', 'waiting', 'route', 'decision', 'answer', 'config', 'index'],
   ],
   assembly: [
-    ...['host', 'metrics', 'callout', 'pulse', 'sharedShards', 'rateLimitService', 'account', 'context', 'request'],
+    ...['host', 'metrics', 'callout', 'pulse', 'sharedShards', 'rateLimitService', 'context', 'request'],
     ...['waiting', 'policy', 'index'],
   ],
   scripts: [

@@ -3,11 +3,13 @@ import {
   CELL_BYTES,
   Counters,
   EditKind,
+  Keyring,
   Patience,
   RATELIMIT,
   RATELIMIT_POLICY,
   Reason,
   Tables,
+  Usage,
   View,
   allocate,
   begin,
@@ -23,6 +25,7 @@ import {
   editValue,
   end,
   grpcStatusOf,
+  holdUsage,
   isAllowed,
   isGrpc,
   lengthOf,
@@ -33,6 +36,7 @@ import {
   rateLimitPolicy,
   readHeaders,
   readRequest,
+  releaseUsage,
   replyPairs,
   REASON_COUNT,
   SHARD_COUNT,
@@ -55,6 +59,8 @@ import { MemoryShards } from "./memoryShards";
  * Values go in through `malloc`; everything in the arena is gone with the next call.
  */
 let tables: Tables | null = null;
+let keyring: Keyring | null = null;
+const usage: Usage = new Usage();
 let result: View = ABSENT;
 let problem: View = ABSENT;
 const counters: Counters = new Counters(
@@ -71,15 +77,27 @@ export function configure(pointer: usize, length: i32): i32 {
   const decoded = decodeConfig(pointer, length);
   problem = decoded.problem;
   const next = decoded.tables;
-  if (next == null) {
+  const keys = decoded.keyring;
+  if (next == null || keys == null) {
     __collect();
     return 0;
   }
-  const old = tables;
+  holdUsage(next, usage);
+  release();
   tables = next;
-  if (old != null) old.free();
+  keyring = keys;
   __collect();
   return 1;
+}
+
+function release(): void {
+  const old = tables;
+  if (old != null) {
+    releaseUsage(old);
+    old.free();
+  }
+  const keys = keyring;
+  if (keys != null) keys.free();
 }
 
 export function problemPtr(): usize {
@@ -95,9 +113,10 @@ export function decide(pointer: usize, length: i32, nowNanoseconds: i64): i32 {
   readHeaders(view(pointer, length));
   readRequest();
   const present = tables;
-  if (present == null) return 0;
-  decideFilter(present, counters, nowNanoseconds, Patience.Unanswered);
-  countDecision(present);
+  const keys = keyring;
+  if (present == null || keys == null) return 0;
+  decideFilter(present, keys, counters, nowNanoseconds, Patience.Unanswered);
+  countDecision(present, usage);
   describe(present);
   return 1;
 }

@@ -1,4 +1,4 @@
-import { WindowKind } from "../../../filter/tables/record";
+import { WindowKind } from "../../../filter/tables/tables";
 import { windowEnd, windowStart } from "../../../filter/time/window";
 
 const DAY: i64 = 86400;

@@ -1,0 +1,69 @@
+import { Region } from "../bytes/rows";
+import { REASON_COUNT, Reason, isAllowed } from "../decision/decision";
+
+/** Requests of one pair of API and plan since the last flush. The record never moves. */
+@unmanaged
+export class OfferUsage {
+  /** First 64 bits of a digest of both names. */
+  id: u64;
+  /** Place among the records of its `Usage`. */
+  number: i32;
+  /** Tables in force that count here. */
+  holders: i32;
+  allowed: u32;
+  refused: u32;
+  next: OfferUsage | null;
+
+  count(reason: Reason): void {
+    if (isAllowed(reason)) this.allowed++;
+    else this.refused++;
+  }
+}
+
+/**
+ * What the requests of one policy came to in this VM since the last flush. It belongs to the policy's name, not to its tables: while an
+ * edit is rolled out, the old tables and the new ones count into the same records.
+ */
+export class Usage {
+  readonly reasons: StaticArray<u32> = new StaticArray<u32>(REASON_COUNT);
+  first: OfferUsage | null = null;
+  private offerCount: i32 = 0;
+  private readonly room: Region = new Region();
+  /** Where all pairs are counted that have no record of their own. Nobody reads it. */
+  readonly rest: OfferUsage = this.newRecord();
+
+  /**
+   * The record of the pair with this id, held until the caller counts `holders` down. Only when nobody holds it is a record given to
+   * another pair, so there are as many as the tables in force at one time had at most.
+   */
+  hold(id: u64): OfferUsage {
+    let unheld: OfferUsage | null = null;
+    let known: OfferUsage | null = this.first;
+    while (known != null) {
+      if (known.id == id) {
+        known.holders++;
+        return known;
+      }
+      if (known.holders == 0) unheld = known;
+      known = known.next;
+    }
+    const offer = unheld != null ? unheld : this.add();
+    offer.id = id;
+    offer.holders = 1;
+    return offer;
+  }
+
+  private add(): OfferUsage {
+    const offer = this.newRecord();
+    offer.number = this.offerCount++;
+    offer.next = this.first;
+    this.first = offer;
+    return offer;
+  }
+
+  private newRecord(): OfferUsage {
+    const pointer = this.room.allocate(offsetof<OfferUsage>());
+    memory.fill(pointer, 0, offsetof<OfferUsage>());
+    return changetype<OfferUsage>(pointer);
+  }
+}
