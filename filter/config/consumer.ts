@@ -183,9 +183,10 @@ export function makeRoom(rest: View, tables: Tables, keyring: Keyring, names: Na
   const bytes = lengthOf(rest);
   consumers = min(consumers, bytes / LEAST_CONSUMER_BYTES);
   tables.consumers.reserve(consumers);
-  keyring.reserve(min(keys, bytes / LEAST_KEY_BYTES), idBytes);
+  keyring.reserve(min(keys, bytes / LEAST_KEY_BYTES));
   tables.subscriptions.reserve(min(subscriptions, bytes / LEAST_SUBSCRIPTION_BYTES));
   tables.limits.reserve(min(limits, bytes / LEAST_LIMIT_BYTES));
   tables.texts.reserve(nameBytes);
+  keyring.names.reserve(idBytes);
   names.consumers.reserve(consumers);
 }

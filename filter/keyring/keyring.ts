@@ -28,11 +28,10 @@ export class Keyring {
   /** See `build`. */
   twin: i32 = NONE;
 
-  /** Makes room for `count` keys whose ids have `nameBytes` bytes in all. */
-  reserve(count: i32, nameBytes: usize): void {
+  /** Makes room for `count` keys. */
+  reserve(count: i32): void {
     this.keys.reserve(count);
     this.slots.reset(count);
-    this.names.reserve(nameBytes);
   }
 
   /**

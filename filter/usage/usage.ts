@@ -1,4 +1,3 @@
-import { Region } from "../bytes/rows";
 import { REASON_COUNT, Reason, isAllowed } from "../decision/decision";
 
 /** Requests of one pair of API and plan since the last flush. The record never moves. */
@@ -28,7 +27,6 @@ export class Usage {
   readonly reasons: StaticArray<u32> = new StaticArray<u32>(REASON_COUNT);
   first: OfferUsage | null = null;
   private offerCount: i32 = 0;
-  private readonly room: Region = new Region();
   /** Where all pairs are counted that have no record of their own. Nobody reads it. */
   readonly rest: OfferUsage = this.newRecord();
 
@@ -62,7 +60,7 @@ export class Usage {
   }
 
   private newRecord(): OfferUsage {
-    const pointer = this.room.allocate(offsetof<OfferUsage>());
+    const pointer = heap.alloc(offsetof<OfferUsage>());
     memory.fill(pointer, 0, offsetof<OfferUsage>());
     return changetype<OfferUsage>(pointer);
   }
