@@ -22,7 +22,7 @@ const features = [
 ];
 
 const SCRATCH_PREFIX = '.build-';
-/** No build takes as long: one that has not removed its folder by then was killed. */
+/** No build takes this long: one whose folder is still there was killed. */
 const STALE_MS = 3_600_000;
 
 async function removeStale(folder: string, nowMs: number): Promise<void> {

@@ -45,7 +45,7 @@ ${listOf('FRAMING_HEADERS', table.FRAMING_HEADERS)}
 }
 
 function listOf(name: string, words: readonly string[]): string {
-  // a text stands once in the module where it has one constant
+  // a string that has one constant is in the module once
   const items = words.map((word) => (FIELD_WORDS.has(word) ? `Field.${constantOf(word)}` : `literal("${word}")`));
   const line = `export const ${name}: StaticArray<View> = [${items.join(', ')}];`;
   if (line.length <= MAX_LINE) return line;
@@ -61,7 +61,7 @@ ${[...FIELD_WORDS].map((name) => `export const ${constantOf(name)} = literal("${
 `;
 }
 
-/** What the module calls a field otherwise: ABSENT is no value at all there. */
+/** Fields whose constants have another name: in the module, ABSENT is the missing value. */
 const CALLED: Readonly<Record<string, string>> = { absent: 'ABSENT_HEADER', timeoutMilliseconds: 'TIMEOUT' };
 
 /** forwardKey → FORWARD_KEY */

@@ -1,4 +1,4 @@
-// Told to asc as a transform: the module's heap is filter/memory/heap.ts, not the one that comes with AssemblyScript.
+// A transform for asc: the module's heap is filter/memory/heap.ts, not the one that comes with AssemblyScript.
 import { readFileSync } from 'node:fs';
 import { libraryFiles } from 'assemblyscript/asc';
 

@@ -1,9 +1,9 @@
-// Told to asc as a transform: `literal("text")` with a constant text becomes the address and length of its UTF-8 bytes in the
-// module's data, so that nothing is copied when a VM starts, and no text is kept in UTF-16. The texts of a source are one run
-// of bytes: a data segment for each would cost as much as a short text.
+// A transform for asc: `literal("text")` with a constant text becomes the address and length of its UTF-8 bytes in the
+// module's data, so that nothing is copied when a VM starts, and no text is kept in UTF-16. The texts of a source are one
+// run of bytes: a data segment for each would cost as much as a short text.
 import { AssertionKind, CommonFlags, Node, NodeKind, Token } from 'assemblyscript';
 
-/** Texts stand side by side, wherever they end. */
+/** Texts stand side by side without padding. */
 const UNALIGNED = 1;
 const FUNCTION = 'literal';
 

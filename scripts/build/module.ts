@@ -19,7 +19,7 @@ export interface ShippedModule {
   readonly bytes: number;
   /** Hex digest of the wasm file. */
   readonly sha256: string;
-  /** The commit that it was built from; null: from a checkout with changes. */
+  /** The commit that it was built from; null when the checkout had uncommitted changes. */
   readonly revision: string | null;
   readonly ingredients: readonly Ingredient[];
 }

@@ -71,7 +71,7 @@ async function git(folder: string, args: string[]): Promise<string | null> {
 
 const require = createRequire(import.meta.url);
 
-/** The module has few: the compiler brings its standard library along, host functions are declared by the SDK. */
+/** The module has few: the compiler comes with its standard library, and the SDK declares the host's functions. */
 const ROLES: readonly (readonly [string, Role])[] = [
   ['@solo-io/proxy-runtime', 'declarations'],
   ['assemblyscript', 'compiled'],

@@ -4,8 +4,9 @@ import { inPackage } from '../file/packageRoot.ts';
 import { releaseNotes } from './changelog.ts';
 
 /**
- * `release.ts TAG OWNER/REPOSITORY FOLDER`: writes the release notes to FOLDER/notes.md and prints what the workflow goes on with.
- * Refuses to go on where tag, repository, changelog and package.json do not agree: a name that is published stays.
+ * `release.ts TAG OWNER/REPOSITORY FOLDER`: writes the release notes to FOLDER/notes.md and prints the values that the
+ * workflow needs next. Refuses where tag, repository, changelog and package.json do not agree: a version that is
+ * published cannot be taken back.
  */
 const [tag = '', repository = '', folder = ''] = process.argv.slice(2);
 const {

@@ -7,7 +7,7 @@ import { inputName, isReadTwice, openPolicy, type Stdin } from '../file/openPoli
 import { compilePolicy, PolicyProblems, printWarnings, type Policy, type ValidPolicy } from '../policy/index.ts';
 import { unusable } from '../policy/yaml/readPolicy.ts';
 
-/** More names than this are counted. */
+/** More names than this are counted, not listed. */
 const MAX_NAMED = 3;
 const MODULE = relative(packageRoot, modulePath);
 
@@ -25,8 +25,8 @@ Every problem is one line, all of them at once, in the order of the file; of mor
 
 A policy without problems is compiled, and the module itself is asked whether it takes the result.
 
-Warnings name what is valid but hardly meant, such as an expired key; they do not change the exit code. Problems and warnings
-go to standard error, the word that a policy is valid, and what it holds, to standard output.
+Warnings name what is valid but probably a mistake, such as an expired key; they do not change the exit code. Problems and
+warnings go to standard error; the line that a policy is valid, with what it holds, goes to standard output.
 Exit code: 0 all are valid, 1 a policy has problems.
 
 examples:
@@ -68,7 +68,7 @@ function isValid(result: Result): result is ValidPolicy {
   return !(result instanceof PolicyProblems);
 }
 
-/** What the built module says to compiled policies. Without a module it is not asked, and one line says so. */
+/** What the built module says about compiled policies. Where it is not built it is not asked, and one line says so. */
 class ModuleAnswers {
   private wasm: Promise<Buffer | null> | null = null;
 
@@ -79,7 +79,7 @@ class ModuleAnswers {
     if (!isValid(result)) return result;
     const wasm = await (this.wasm ??= this.read());
     if (wasm === null) return result;
-    // Only now: a policy with problems needs no host.
+    // loaded here, because a policy with problems needs no host
     const { acceptsConfig } = await import('../host/vm.ts');
     const answer = this.answerOf(() => acceptsConfig(wasm, JSON.stringify(compilePolicy(result.policy))));
     if (answer.accepted) return result;
@@ -150,7 +150,7 @@ function contents(policy: Policy): string {
   );
 }
 
-/** A plan without quotas lets everything pass: its author should see that, whether or not it is meant. */
+/** A plan without quotas lets everything pass: its author should see that, intended or not. */
 function unlimited({ plans }: Policy): string {
   const names = Object.entries(plans)
     .filter(([, { quotas }]) => Object.keys(quotas).length === 0)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, chown, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** What a command may do to the outside world: print, read standard input, and learn that the user wants to stop. */
+/** What connects a command to the outside: printing, standard input, and the user's wish to stop. */
 export interface Io {
   out(text: string): void;
   err(text: string): void;
@@ -19,34 +19,34 @@ export interface Io {
 export interface Command {
   /** The whole text of `tollgate NAME --help`. */
   readonly usage: string;
-  /** Resolves to the exit code: 0 done, 1 the policy (or a component) said no, 2 wrong usage. */
+  /** Resolves to the exit code: 0 done, 1 the policy (or a component) refused, 2 wrong usage. */
   run(args: string[], io: Io): Promise<number>;
 }
 
-/** Wrong words on the command line: exit 2, with a pointer to `--help`. Of the command line alone: libraries have errors of their own. */
+/** Wrong usage: exit code 2, with a pointer to `--help`. For the command line only: libraries have their own errors. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** True for wrong words on the command line, whether we or node's own reader of options found them. */
+/** True for wrong usage, whether we or Node's own parser of options found it. */
 export function isUsageError(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return error instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS_'));
 }
 
-/** The answer is no: exit 1, the message printed as it is, no stack trace. Of the command line alone, too. */
+/** The command cannot do it: exit code 1, the message printed as it is, no stack trace. For the command line only, too. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 }
 
 /**
  * Standard output of the process. A reader that went away (`tollgate check … | head -1`) does not change what a command
- * does or answers; anything else that keeps us from writing is said once, and makes the exit code 1.
+ * does or answers; any other write error is reported once, and makes the exit code 1.
  */
 export class Output {
   private error: NodeJS.ErrnoException | null = null;
 
-  /** `onClosed` hears that nothing can be written any more, and why; null when the reader went away. */
+  /** `onClosed` is told that nothing can be written any more, and why; null when the reader went away. */
   constructor(
     private readonly stream: NodeJS.WritableStream,
     private readonly onClosed: (rule: string | null) => void,
@@ -83,7 +83,7 @@ export class Output {
     if (this.error !== null) return;
     this.error = error;
     this.onClosed(this.hasLost ? `cannot write to standard output: ${error.code ?? error.message}` : null);
-    // For words that were still on their way when the command had ended.
+    // for output that was still being written when the command ended
     if (this.hasLost) process.exitCode ||= 1;
   }
 }

@@ -23,8 +23,8 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
   --image URL           the module's image, with its digest: "tollgate push" prints it
   -o, --out DIR         where to write, one resource in a file; - prints them all as one YAML stream
   --kind KIND           WasmPlugin (default) or TrafficExtension (where the mesh has it, as Istio 1.31 does)
-  --fail-strategy S     FAIL_RELOAD (default): without the module requests are refused, and a VM of it that died is made
-                        anew. FAIL_CLOSE: it stays dead until the next change. FAIL_OPEN: requests are let through
+  --fail-strategy S     FAIL_RELOAD (default): without the module requests are refused, and a VM that died is replaced.
+                        FAIL_CLOSE: it stays dead until the next change. FAIL_OPEN: requests are let through
   --routes KIND         VirtualService or HTTPRoute: refused if a target cannot read it. Default: what each target reads
   --pull-secret NAME    the Secret to pull the image with, in the namespace of each target
   --priority N          place among other plugins of phase AUTHN, the highest first (default 10)
@@ -39,9 +39,9 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
 
 The files' names say the order in which "kubectl apply -f DIR" takes them: a routing table before the plugin that needs it. A table
 keeps the routes that the one in DIR had, because plugin and table reach the proxies at different moments; so write into the
-folder that was applied before. The same policy, options and folder give the same bytes. Files of an earlier emit of the same policy that are no longer needed are
-removed; files that tollgate did not write are never touched. For mesh-wide quotas there is a ConfigMap too, which the rate
-limit service reads (examples/ratelimit).
+folder that was applied before. The same policy, options and folder give the same bytes. Files of an earlier emit of the same
+policy that are no longer needed are removed; files that tollgate did not write are never touched. For mesh-wide quotas there
+is a ConfigMap too, which the rate limit service reads (examples/ratelimit).
 Exit code: 0 done, 1 the policy has problems or --check found differences.
 
 examples:

@@ -12,7 +12,7 @@ import { PolicyFileError } from '../policyFile/error.ts';
 import { isUsageError, Refusal } from './command.ts';
 import { unknownOption } from './meant.ts';
 
-/** 1: the answer is no, and the message says all there is to say. 2: wrong usage, with a pointer to `--help`. */
+/** 1: it cannot be done, and the message says why. 2: wrong usage, with a pointer to `--help`. */
 type ExitCode = 1 | 2;
 
 /** What each error of a library means on the command line; a class stands before the one that it extends. */
@@ -39,7 +39,7 @@ export interface Explanation {
 }
 
 /**
- * An error of the command `name`, which takes the options that stand in its `usage`, as people are told of it. The one place
+ * What to print, and the exit code, for an error of the command `name`, whose options are in its `usage`. The one place
  * where errors become words and exit codes.
  */
 export function explain(error: unknown, name: string, usage = ''): Explanation {
@@ -53,19 +53,22 @@ export function explain(error: unknown, name: string, usage = ''): Explanation {
   }
 }
 
-/** Node's words about an option that is not known advise how to pass it as an argument, which nobody means. */
+/** Node's message about an unknown option advises how to pass it as an argument, which is not what anybody wants. */
 function misused({ message }: Error, usage: string): string {
   const option = /^Unknown option '([^']+)'/.exec(message)?.[1];
   return option === undefined ? message : unknownOption(option, usage);
 }
 
-/** Null: nobody foresaw the error. */
+/** Null for an unexpected error. */
 export function exitCodeOf(error: unknown): ExitCode | null {
   if (isUsageError(error)) return 2;
   return MEANINGS.find(([known]) => error instanceof known)?.[1] ?? null;
 }
 
-/** What the machine says (a full disk, a folder that is not there) is told as it is. All else is a mistake of ours: whoever reports it needs the place. */
+/**
+ * Errors of the system (a full disk, a missing folder) are shown as they are. Anything else is a bug of ours: whoever
+ * reports it needs the stack.
+ */
 function unforeseen(error: unknown): string {
   const { message, stack, code, syscall } = error as NodeJS.ErrnoException;
   if (code !== undefined && syscall !== undefined) return message;

@@ -17,7 +17,7 @@ import { revoke } from '../policyFile/revoke.ts';
 import { type Command, type Io, Refusal, UsageError } from './command.ts';
 import { promptForKey } from './prompt.ts';
 
-/** Far more than a key may have; what is beyond is no key. */
+/** Far more than any key has. */
 const MAX_STDIN_BYTES = 65_536;
 
 const usage = `tollgate keys: issues and revokes API keys
@@ -231,7 +231,7 @@ export function listKeys(policy: Policy, nowSeconds: number): ListedKey[] {
   );
 }
 
-/** In the order in which the module judges: revoked, not yet begun, over. */
+/** In the order in which the module checks: revoked, not yet valid, expired. */
 function stateOf(key: Key, nowSeconds: number): KeyState {
   if (key.revoked) return 'revoked';
   if (key.from !== undefined && nowSeconds < epochSeconds(key.from)!) return 'inactive';

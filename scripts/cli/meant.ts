@@ -1,18 +1,18 @@
 import { closestMatch } from 'leven';
 
-/** What was called otherwise in earlier versions. */
+/** Names of earlier versions, and what they are now. */
 const RENAMED: Readonly<Record<string, string>> = {
   ledger: 'rate-limit-service',
   '--ledger': '--rate-limit-service',
 };
 const MAX_TYPOS = 3;
 
-/** Why there is no such command, and which one was meant. */
+/** Says that there is no such command, and which one was probably meant. */
 export function unknownCommand(name: string, known: readonly string[]): string {
   return renamed(name, 'command', known) ?? `no command "${name}"${hint(name, known)}; see tollgate --help`;
 }
 
-/** Why a command has no such option, and which of those in its usage was meant. */
+/** Says that a command has no such option, and which of those in its usage was probably meant. */
 export function unknownOption(option: string, usage: string): string {
   const known = [...usage.matchAll(/(?:^ +(?:-\w, )?|\[)(--[a-z][a-z-]*)/gm)].map(([, name = '']) => name);
   return renamed(option, 'option', known) ?? `unknown option ${option}${hint(option, known)}`;

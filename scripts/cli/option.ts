@@ -10,7 +10,7 @@ export function wholeNumber(option: string, text: string | undefined, least: num
   return value;
 }
 
-/** `--sbom` alone means the first format. parseArgs knows no option with a value that may be missing. */
+/** `--sbom` alone means the first format. parseArgs has no options with an optional value. */
 export function withSbomFormat(args: readonly string[]): string[] {
   return args.flatMap((arg, at) =>
     arg === '--sbom' && !isFormat(args[at + 1]) ? [`--sbom=${SBOM_FORMATS[0]}`] : [arg],
@@ -28,7 +28,7 @@ function isFormat(text: string | undefined): text is SbomFormat {
 
 const KEY = /^[a-z0-9]+([./_-][a-z0-9]+)*$/;
 
-/** `--annotation KEY=VALUE`, several times. An empty value takes the annotation away. */
+/** `--annotation KEY=VALUE`, several times. An empty value removes the annotation. */
 export function withAnnotations(annotations: Annotations, given: readonly string[]): Annotations {
   const result = { ...annotations };
   for (const text of given) {

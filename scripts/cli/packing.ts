@@ -12,7 +12,7 @@ export interface Packing {
   readonly sbom?: SbomFormat | undefined;
   /** `KEY=VALUE`, beside or instead of our own. */
   readonly annotations?: readonly string[];
-  /** Told before the module is compiled, where that is needed. */
+  /** Called before the module is compiled, if it has to be. */
   readonly onBuild?: () => void;
 }
 

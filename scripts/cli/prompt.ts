@@ -13,7 +13,7 @@ export async function promptForKey(ask: (text: string) => void): Promise<string>
   stdin.setRawMode(true);
   stdin.setEncoding('utf8');
   try {
-    // Left open: a closed terminal could not be set back.
+    // left open: the mode of a closed terminal could not be restored
     return await readLine(stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<string>);
   } finally {
     stdin.setRawMode(false);

@@ -8,11 +8,11 @@ import { type Command, type Io, UsageError } from './command.ts';
 import { sbomFormat, withSbomFormat } from './option.ts';
 import { bundleOptions } from './packing.ts';
 
-/** Access tokens go up to some kilobytes. */
+/** Access tokens have up to a few kilobytes. */
 const MAX_PASSWORD_BYTES = 65_536;
 
 export const push: Command = {
-  usage: `tollgate push: brings the module into an OCI registry
+  usage: `tollgate push: pushes the module to an OCI registry
 
 usage: tollgate push oci://HOST/REPOSITORY[:TAG] [OPTION…]
 
@@ -160,7 +160,7 @@ function must(condition: boolean, rule: string): void {
   if (!condition) throw new UsageError(rule);
 }
 
-/** What takes longer is announced. */
+/** Whatever takes longer is announced. */
 const LATE_MS = 2000;
 
 /** Says what is going on, once it has been going on for two seconds: a quick push stays quiet. */

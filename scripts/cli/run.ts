@@ -46,7 +46,7 @@ examples
 
   async run(args: string[], io: Io): Promise<number> {
     const options = parse(args);
-    // what the user can mend comes first, before anything is installed, built or started
+    // what the user can fix comes first, before anything is installed, built or started
     const text = await policyText(options.file, io.stdin);
     const valid = validPolicy(text, inputName(options.file));
     const { policy } = valid;
@@ -72,7 +72,7 @@ examples
   },
 };
 
-/** Refuses an override that names no upstream: a typing error would silently send requests to the URL of the policy. */
+/** Refuses an override that names no upstream: a typo would silently send requests to the URL of the policy. */
 function checkOverrides({ upstreams }: Policy, overrides: Overrides): void {
   const known = Object.keys(upstreams);
   for (const name of overrides.keys()) {
@@ -81,7 +81,7 @@ function checkOverrides({ upstreams }: Policy, overrides: Overrides): void {
   }
 }
 
-/** `text`: of a policy that can be read once only, and so not be followed. */
+/** `text`: the policy, where it can be read only once and so cannot be followed. */
 async function serve(options: RunOptions, text: string | undefined, io: Io): Promise<number> {
   const ports = await choosePorts(options.port, options.adminPort);
   const progress = (text: string): void => io.err(`tollgate: ${text}\n`);

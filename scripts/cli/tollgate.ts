@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { Refusal, type Command, type Io, Output } from './command.ts';
 import { inPackage } from '../file/packageRoot.ts';
 
-/** Every command, in the order of a newcomer's day; loaded when it is asked for, so `--help` loads none. */
+/**
+ * Every command, in the order in which a newcomer needs them. A command is loaded when it is called, so `--help` loads
+ * none.
+ */
 const commands: Record<string, { readonly summary: string; readonly load: () => Promise<Command> }> = {
   check: {
     summary: 'find everything that is wrong with a policy, with file and line',
@@ -103,7 +106,10 @@ export async function main(args: string[], io: Io): Promise<number> {
   }
 }
 
-/** Aborted at the first Ctrl-C; a second one, and every one in a command that does not ask for the signal, ends the process. */
+/**
+ * The first Ctrl-C aborts the signal; the second ends the process. In a command that never asks for the signal, the first
+ * does.
+ */
 function stopOnSignal(stop: AbortController): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal));
 }
@@ -144,7 +150,7 @@ function processIo(): { io: Io; output: Output } {
 
 /** The program: command line in, exit code out. */
 export async function start(): Promise<void> {
-  // Nobody reads what we say on the side: go on.
+  // Nobody reads standard error any more: the command still does its work.
   process.stderr.on('error', () => undefined);
   const { io, output } = processIo();
   process.exitCode = output.exitCode(await main(process.argv.slice(2), io));

@@ -6,7 +6,7 @@
 
 /** Largest whole number up to which every double is exact; Istio prints all numbers from doubles. */
 export const MAX_EXACT = 2 ** 53;
-/** Of names of the policy's own, ids, headers, tokens and realms. */
+/** Of a name that the policy defines, an id, a header's name, a token or a realm. */
 export const MAX_NAME_BYTES = 127;
 export const MAX_HOST_BYTES = 253;
 export const MAX_PATH_BYTES = 1024;
@@ -19,9 +19,12 @@ export const MAX_MOUNTS = 4096;
 export const MAX_ROUTES = 1024;
 /** Headers that a route may set, and as many that it may remove. */
 export const MAX_ROUTE_HEADERS = 64;
-/** Of one plan; a request's answer names each of them. */
+/** Of one plan; the answer to a request names each of them. */
 export const MAX_QUOTAS = 8;
-/** Of one plan, with "scope: mesh": a request takes a lease of each in turn, and each may wait for the service. */
+/**
+ * Of one plan, with "scope: mesh": a request takes their leases one after the other, and may wait for the service each
+ * time.
+ */
 export const MAX_MESH_QUOTAS = 3;
 export const MAX_BURST = 1_000_000_000;
 /** A bucket's clock counts nanoseconds; faster than this its interval would round too coarsely. */
@@ -42,7 +45,7 @@ export const FAILURE_MODES = ['deny', 'allow', 'local-share'] as const;
 export const SCHEMES = ['Bearer', 'ApiKey'] as const;
 /** Tollgate sets headers that begin so, and removes those that come from outside. */
 export const OWN_PREFIX = 'x-tollgate-';
-/** What the API's own route is called; no written route may be. */
+/** Name of the API's own route; no route of a policy may have it. */
 export const DEFAULT_ROUTE = 'default';
 
 /** Headers that say where a message goes or where it ends; a route may not touch them. */
@@ -58,8 +61,8 @@ export const FRAMING_HEADERS = [
 ] as const;
 
 /**
- * What a field holds. Strings are measured in bytes; a list holds strings or objects of a name, and at most `most` items, where
- * that is said.
+ * What a field holds. Strings are measured in bytes. A list holds strings or objects of one kind, and at most `most`
+ * items where that is given.
  */
 export type Kind =
   | { readonly type: 'string'; readonly least: number; readonly most: number }
@@ -91,8 +94,8 @@ const SECONDS = integer(0, MAX_EXACT);
 const LIMIT = integer(1, MAX_EXACT);
 
 /**
- * Fields of every object of a plugin config, version 1. Of an object in ONE_OF, exactly one of those fields stands there; for
- * them "required" means nothing.
+ * Fields of every object of a plugin config, version 1. An object in ONE_OF has exactly one of the fields named there;
+ * for those, `isRequired` means nothing.
  */
 export const OBJECTS = {
   config: {
@@ -193,7 +196,7 @@ export const OBJECTS = {
 
 export type ObjectName = keyof typeof OBJECTS;
 
-/** Fields of which exactly one stands in an object. */
+/** Fields of which an object has exactly one. */
 export const ONE_OF: Readonly<Partial<Record<ObjectName, readonly string[]>>> = {
   keySource: ['header', 'authorization', 'query', 'cookie'],
   headerCondition: ['exact', 'prefix', 'oneOf', 'present', 'absent'],

@@ -16,7 +16,7 @@ export interface PlaygroundOptions {
   docker: boolean;
 }
 
-/** How what takes long is told, and stopped. */
+/** Progress of what takes long, and how to stop it. */
 interface Course {
   readonly progress: (text: string) => void;
   readonly signal: AbortSignal;

@@ -17,7 +17,7 @@ export interface Audience {
   out(text: string): void;
   /** Wants colours. */
   readonly isTerminal: boolean;
-  /** Aborted: they have left. */
+  /** Aborted when the user stops the tour. */
   readonly signal: AbortSignal;
 }
 

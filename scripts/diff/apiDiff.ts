@@ -1,7 +1,7 @@
 import { isSameInAnyOrder, type ApiConfig, type PluginConfig, type RouteConfig } from '../policy/index.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
 
-/** What differs in the APIs: where they lie, who gets in without a key, and their routes. */
+/** What differs in the APIs: their hosts and paths, who gets in without a key, and their routes. */
 export function apiDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
   const before = new Map(old.apis.map((api) => [api.name, api]));
   const after = new Map(next.apis.map((api) => [api.name, api]));

@@ -70,7 +70,7 @@ function added(after: ConfigHoldings, consumer: ConsumerConfig): Difference {
   };
 }
 
-/** APIs at which a plan is offered now and was not, or the other way round. */
+/** APIs that offer a plan now and did not, or the other way round. */
 function changedOffers(before: ConfigHoldings, after: ConfigHoldings): (plan: string) => readonly string[] {
   const known = new Map<string, readonly string[]>();
   return (plan) => {
@@ -82,7 +82,10 @@ function changedOffers(before: ConfigHoldings, after: ConfigHoldings): (plan: st
   };
 }
 
-/** APIs on which a consumer may hold something else than before. A plan that it keeps changes nothing where it is offered as before. */
+/**
+ * APIs on which a consumer may hold something else than before. A plan that it keeps changes nothing where it is still
+ * offered.
+ */
 function concernedApis(
   before: ConfigHoldings,
   after: ConfigHoldings,
@@ -113,7 +116,7 @@ function holdingDifferences(
 ): Difference[] {
   return concernedApis(before, after, old, next, changed).flatMap((api) => {
     const [former, current] = [before.on(before.grantee(old.name), api), after.on(after.grantee(next.name), api)];
-    // an API that came or went says so itself
+    // an added or removed API is a difference of its own
     if (!after.has(api) || (former === null && !before.has(api))) return [];
     const say = (text: string, effects: readonly Effect[]): Difference => ({
       subject: `consumer ${next.name}`,
@@ -151,7 +154,7 @@ function subscriptionChanges(
       effects: [...new Set(quotas.flatMap(({ effects }) => effects))],
     });
   } else {
-    // the plan's own change is said of the plan; here only what the consumer's own limits change
+    // a change of the plan itself is reported with the plan; here only what the consumer's own limits change
     const own = after.plans.get(current.plan);
     for (const { text, effects } of quotaChanges(quotasOf(own, former), quotasOf(own, current)))
       changes.push({ text: `own limit: ${text}`, effects });

@@ -1,4 +1,4 @@
-/** What a difference does beyond what it says: more may pass, less may pass, or a counter begins at zero again. */
+/** What a difference does: more may pass, less may pass, or a counter begins at zero again. */
 export type Effect = 'widens' | 'narrows' | 'restarts';
 
 export interface Difference {

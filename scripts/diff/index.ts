@@ -8,7 +8,7 @@ import { calendarDifferences, policyDifferences, rateLimitServiceDifferences } f
 
 export { counted, printDifference, type Difference, type Effect } from './difference.ts';
 
-/** What a change means, from the whole to the single: policy, rate limit service, APIs, plans, consumers. */
+/** What a change means, from the general to the particular: policy, rate limit service, APIs, plans, consumers. */
 export function configDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
   const [before, after] = [new ConfigHoldings(old), new ConfigHoldings(next)];
   return [

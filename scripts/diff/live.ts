@@ -85,7 +85,7 @@ function nameOf({ kind, metadata: { name, namespace } }: KubeObject): string {
   return `${kind} ${namespace ?? 'default'}/${name}`;
 }
 
-/** All but what the API server and controllers keep for themselves; last-applied is kubectl's own copy. */
+/** Everything but what the API server and controllers write; last-applied is kubectl's own copy. */
 function content(object: KubeObject): unknown {
   const { labels = {}, annotations = {} } = object.metadata;
   return { ...without(object, ['status']), metadata: { labels, annotations: without(annotations, [LAST_APPLIED]) } };

@@ -11,7 +11,7 @@ export function meshDifferences(old: Policy, next: Policy): Difference[] {
   ];
 }
 
-/** The one place where the order of upstreams decides. */
+/** The one place where the order of upstreams matters. */
 function ungatedDifferences(old: Policy, next: Policy): Difference[] {
   const [former, current] = [old, next].map((policy) =>
     hasUngated(policy) ? Object.keys(policy.upstreams)[0] : undefined,
@@ -20,7 +20,7 @@ function ungatedDifferences(old: Policy, next: Policy): Difference[] {
   return [{ subject: 'policy', text: `requests that match no API go to ${current} (was: ${former})`, effects: [] }];
 }
 
-/** On the callers' side a routing table also leads what the policy does not gate. */
+/** On the callers' side a routing table also routes requests that the policy does not check. */
 function hasUngated({ unmatched, targets }: Policy): boolean {
   return (
     unmatched === 'allow' ||

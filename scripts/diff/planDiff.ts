@@ -40,7 +40,7 @@ export function planDifferences(
   ];
 }
 
-/** Who held the plan and still does. A change of a limit is none for consumers that have a limit of their own. */
+/** Who held the plan and still does. A changed limit does not concern consumers that have a limit of their own. */
 function concerned(before: ConfigHoldings, after: ConfigHoldings, plan: string, quota: string | undefined): string[] {
   const former = new Set(before.holdersOf(plan));
   return (quota === undefined ? after.holdersOf(plan) : after.boundBy(plan, quota)).filter((name) => former.has(name));
@@ -114,7 +114,7 @@ export function quotaChanges(
 
 function change(old: QuotaConfig, next: QuotaConfig, isOtherPlan: boolean): QuotaChange[] {
   if (old.scope !== next.scope) {
-    // what each Envoy counted for itself, all of them have in common now; or the other way round
+    // what each Envoy counted for itself is now counted for all of them together, or the other way round
     return [
       {
         text: `${next.name} ${scopeText(old)} → ${scopeText(next)}`,

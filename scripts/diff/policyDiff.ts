@@ -116,7 +116,7 @@ export function rateLimitServiceDifferences(
   ];
 }
 
-/** Of two policies; quotas that are counted otherwise say so themselves. */
+/** Of two policies; quotas that are counted differently are differences of their own. */
 export function calendarDifferences(old: Policy, next: Policy): Difference[] {
   const [before, after] = [old.rateLimitService?.calendarMonths, next.rateLimitService?.calendarMonths];
   if (before === undefined || after === undefined || before === after) return [];

@@ -44,7 +44,7 @@ function documentsOf(text: string, file: string): unknown[] {
   try {
     return loadAll(text, { schema: CORE_SCHEMA });
   } catch (error) {
-    throw new DiffError(`${file}: is no YAML: ${(error as Error).message.split('\n')[0]}`);
+    throw new DiffError(`${file}: is not YAML: ${(error as Error).message.split('\n')[0]}`);
   }
 }
 
@@ -107,7 +107,7 @@ const consumer = z.looseObject({
   keys: items(key).optional(),
 });
 
-/** A plugin config as far as differences are told of it; what else it holds is the module's business. */
+/** A plugin config as far as differences are made from it; the rest is for the module to check. */
 const shape = z.looseObject({
   version: z.literal(1),
   policy: z.string(),
@@ -143,7 +143,7 @@ const EMPTY_LISTS: ReadonlySet<string> = new Set([
   'keys',
 ]);
 
-/** The config without what it says by default; null for what is no plugin config. */
+/** The config without fields that say the default; null for anything else. */
 function pluginConfigIn(value: unknown): PluginConfig | null {
   const { success, data } = shape.safeParse(value);
   return success ? (withoutDefaults(data) as PluginConfig) : null;

@@ -23,12 +23,12 @@ export interface ContainerPlan {
 
 /** What an Envoy with published ports listens on in its container. */
 const INSIDE = { listen: '0.0.0.0', port: 10000, adminPort: 9901 } as const;
-/** Other containers may reach the admin interface there, and are not to stop Envoy or to read its configuration. */
+/** Other containers may reach the admin interface there; they must not stop Envoy or read its configuration. */
 const ADMIN_PATHS = ['/ready', '/listeners', '/server_info', '/stats'] as const;
 /** The name by which containers reach this machine. */
 export const THIS_MACHINE = 'host.docker.internal';
 const ANSWER_MS = 10_000;
-/** Tell whose a container is, so that the next start removes what a killed one has left. */
+/** Say which process a container belongs to, so that the next start removes what a killed one has left. */
 const LABELS = { machine: 'tollgate.machine', process: 'tollgate.process' } as const;
 
 /** One container, from its name to its end. */
@@ -41,7 +41,7 @@ export class DockerContainer implements Container {
     private readonly ports: Ports,
   ) {}
 
-  /** A free port is chosen here: what is free where the engine is may be taken on this machine. */
+  /** A free port is chosen here: one that is free where the engine runs may be taken on this machine. */
   static async plan(plan: ContainerPlan, folder: string, { port, adminPort }: Ports): Promise<DockerContainer> {
     if (plan.network === 'host') return new DockerContainer(plan, folder, { port, adminPort });
     return new DockerContainer(plan, folder, {
@@ -107,8 +107,8 @@ export class DockerContainer implements Container {
   }
 
   /**
-   * Moves a file into the place where Envoy watches for it. A virtual machine often does not hear of what happens to a
-   * folder that it shares; what happens inside the container it sees.
+   * Moves a file into the place where Envoy watches for it. A virtual machine often gets no events of a folder that the
+   * host shares with it; a move inside the container it does see.
    */
   async move(from: string, to: string): Promise<void> {
     if (this.plan.network === 'published' && (await ask(['exec', this.name, 'mv', '-f', from, to]))?.code === 0) return;
@@ -127,7 +127,7 @@ export class DockerContainer implements Container {
   }
 }
 
-/** Null: the engine does not answer in time, and nobody is to wait for it. */
+/** Null: the engine does not answer in time. */
 function ask(args: string[]): Promise<Finished | null> {
   return docker(args, AbortSignal.timeout(ANSWER_MS)).catch(() => null);
 }
@@ -136,7 +136,7 @@ function isLoopback(host: string): boolean {
   return /^127\./.test(host) || host === '::1' || host === '[::1]' || /^(.+\.)?localhost\.?$/i.test(host);
 }
 
-/** Removes what tools left behind that were killed on this machine, watchdog and all. */
+/** Removes the containers of tools that were killed on this machine together with their watchdogs. */
 export async function removeLeftovers(signal?: AbortSignal): Promise<void> {
   const format = `{{.ID}} {{.Label "${LABELS.process}"}}`;
   const { stdout } = await docker(

@@ -15,7 +15,7 @@ export async function docker(args: string[], signal?: AbortSignal): Promise<Fini
 
 function withoutClient(code: string): string {
   if (code === 'ENOENT') return 'not found on PATH; install Docker';
-  return `the program on PATH cannot be started (${code}); mend that`;
+  return `the program on PATH cannot be started (${code}); fix that`;
 }
 
 /** What the client printed, without the words that are the same for every failure: the reason is what is left. */
@@ -38,13 +38,13 @@ export function reasonIn(lines: readonly string[]): string {
     .replace(/\.$/, '');
 }
 
-/** What must be known of an engine before anything runs on it. */
+/** What must be known about an engine before anything runs on it. */
 interface EngineFacts {
   /** The engine is an unprivileged user's, and root of its containers is that user. */
   readonly isRootless: boolean;
 }
 
-/** Asks the engine for itself; rejects with a DockerError with docker's own reason when none answers. */
+/** Asks the engine about itself; rejects with a DockerError with docker's own reason when none answers. */
 export async function engineFacts(signal?: AbortSignal): Promise<EngineFacts> {
   const version = await docker(['version', '--format', '{{.Server.Version}}'], signal);
   if (version.code !== 0) throw new DockerError(`docker: no engine: ${reasonOf(version)}`);
@@ -52,10 +52,10 @@ export async function engineFacts(signal?: AbortSignal): Promise<EngineFacts> {
   return { isRootless: info.stdout.includes('name=rootless') };
 }
 
-/** How often a pull that takes long says how far it is. */
+/** How often a slow pull reports its progress. */
 const REPORT_MS = 5000;
 
-/** The image is with the engine when this resolves: pulled if it was not, with a word now and then on how far that is. */
+/** Resolves when the engine has the image: pulled if it was missing, with progress reported now and then. */
 export async function provideImage(
   image: string,
   progress: (text: string) => void,

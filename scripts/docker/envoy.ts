@@ -77,7 +77,7 @@ function aboutPublished(reachesHere: boolean): string {
     : `${ports}; its containers do not reach 127.0.0.1 of this machine (as ${THIS_MACHINE}), so upstreams there will answer 503 (docs/docker.md)`;
 }
 
-/** docker names the folder, not what can be done. */
+/** docker's message names the folder, but not what to do. */
 function hintOn(failure: string): string {
   if (!/mount|bind source|not shared|Invalid path|unable to read|permission denied/i.test(failure)) return '';
   return '\nthe engine must see the folder: TMPDIR names another for it, and an engine on another machine sees none';
@@ -91,18 +91,18 @@ type Trial =
     }
   | {
       readonly version: null;
-      /** docker's or Envoy's words; null: it ran, and was not to be reached. */ readonly failure: string | null;
+      /** docker's or Envoy's words; null: it ran, but could not be reached. */ readonly failure: string | null;
     };
 
 const TIMEOUT_MS = 30_000;
-/** How long somebody may take to answer who is known to be there. */
+/** How long an Envoy that is known to run may take to answer. */
 const UNREACHED_MS = 2000;
 const POLL_MS = 25;
 
 /**
- * Starts an Envoy as the plan says and looks whether this machine and its container reach each other. No name of a product
- * tells that: Docker Desktop, a rootless engine, one in a virtual machine or behind a forwarded socket all have a network of
- * their own, and some can be told to share the host's.
+ * Starts an Envoy as the plan says and finds out whether this machine and its container reach each other. The name of a
+ * product does not tell: Docker Desktop, a rootless engine, one in a virtual machine or behind a forwarded socket all
+ * have a network of their own, and some can be told to share the host's.
  */
 async function tryContainer(plan: ContainerPlan, signal?: AbortSignal): Promise<Trial> {
   const folder = await mkdtemp(join(tmpdir(), 'tollgate-trial-'));
@@ -143,7 +143,7 @@ async function tryContainer(plan: ContainerPlan, signal?: AbortSignal): Promise<
   }
 }
 
-/** Null when Envoy runs and its admin interface is not to be reached; throws when it has ended. */
+/** Null when Envoy runs but its admin interface cannot be reached; throws when it has ended. */
 async function reached(child: EnvoyProcess, folder: string): Promise<{ version: string } | null> {
   let ended = false;
   void child.ended.then(() => (ended = true));
@@ -169,7 +169,7 @@ function ownVersion(body: string, folder: string): string | null {
     : null;
 }
 
-/** Envoy's own answer that nobody is there counts when it stays; no answer at all may still become one. */
+/** Envoy's own answer that the upstream is not there counts if it stays; where there is no answer yet, one may still come. */
 async function reachesHere(port: number, folder: string): Promise<boolean> {
   const deadline = Date.now() + TIMEOUT_MS;
   let refused: number | null = null;

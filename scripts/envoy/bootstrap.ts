@@ -11,7 +11,7 @@ export interface BootstrapOptions {
   adminPort: number;
   /** Address to listen on, for clients and for the admin interface; default 127.0.0.1. */
   listen?: string;
-  /** How the only pages of the admin interface begin; default all. */
+  /** Prefixes of the admin interface's pages that may be asked for; default: all. */
   adminPaths?: readonly string[];
   /** Envoy's default is 60; the tests raise it so that the filter, not Envoy, meets a 64 KB header. */
   maxRequestHeadersKb?: number;
@@ -73,7 +73,7 @@ export function listener(address: object, changing: Changing, options: ManagerOp
     address,
     // with SO_REUSEPORT a second `tollgate run` would silently share the port instead of being refused
     enable_reuse_port: false,
-    // without SO_REUSEPORT the kernel favours one worker; a local try should show quotas held by all of them
+    // without SO_REUSEPORT the kernel favours one worker; a local trial should show quotas shared by all of them
     connection_balance_config: { exact_balance: {} },
     filter_chains: [{ filters: [{ name: 'http', typed_config: connectionManager(changing, options) }] }],
   };

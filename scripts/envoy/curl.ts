@@ -13,7 +13,7 @@ export function curlLine(call: Call): string {
   return commandLine('curl -i', call);
 }
 
-/** The command line for many of it, which prints their statuses. */
+/** The command line for many such requests, which prints their statuses. */
 export function burstLine(count: number, call: Call): string {
   return `for i in $(seq ${count}); do ${commandLine("curl -s -o /dev/null -w '%{http_code} '", call)}; done`;
 }
@@ -29,7 +29,7 @@ function commandLine(curl: string, { port, host, path, headers }: Call): string 
 
 /**
  * A line without a key for the first API of a policy, and one with a key where the policy looks first, for the first API
- * that knows keys: where an API has no plans, no key opens anything.
+ * with plans: without plans no key opens anything.
  */
 export function curlLines(config: PluginConfig, port: number, key: string): string[] {
   const [first] = config.apis;
@@ -64,7 +64,7 @@ function quotedUrl(url: string): string {
   return /^[A-Za-z0-9\-._~:/@%+=,]*$/.test(url) ? url : quoted(url);
 }
 
-/** As one word of a shell, whatever is in it. */
+/** Quoted as one word for a shell, whatever is in it. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -50,7 +50,7 @@ export class Admin {
 
 export type ResourceKind = keyof typeof FILES;
 
-/** Where Envoy counts what it made of each file. */
+/** Prefixes of Envoy's statistics about each file. */
 const STATS: Record<ResourceKind, string> = {
   clusters: 'cluster_manager.cds',
   routes: `http.${STAT_PREFIX}.rds.${ROUTE_TABLE}`,
@@ -102,7 +102,7 @@ export class Discovery {
     return refusalsIn(await admin.stats(`^${escape(STATS[kind])}\\.`), kind);
   }
 
-  /** True once Envoy took that version, false when it refused one more than `refusals`. */
+  /** True once Envoy has taken that version; false when its count of refusals exceeds `refusals`. */
   async taken(kind: ResourceKind, version: string, refusals: number, admin: Admin): Promise<boolean> {
     const deadline = Date.now() + this.timeoutMs;
     for (;;) {

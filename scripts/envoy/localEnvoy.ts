@@ -78,15 +78,15 @@ export class LocalEnvoy {
       const ended = await Promise.race([child.ended.then(() => true), pause(GRACE_MS).then(() => false)]);
       await child.stop();
       await rm(folder, { recursive: true, force: true });
-      // whatever failed first, an Envoy that is gone says the reason best
+      // whatever failed first, the log of an Envoy that has ended says best why
       if (ended) throw notStarted(log, options);
       throw error instanceof EnvoyError ? error : new EnvoyError(`Envoy did not start: ${(error as Error).message}`);
     }
   }
 
   /**
-   * Puts another snapshot in force without a failed request: what the new one needs is there before anything leads to it,
-   * and what only the old one needs goes when nothing leads to it any more. Refused: the old one keeps serving.
+   * Puts another snapshot in force without a failed request: what the new one needs is there before anything refers to
+   * it, and what only the old one needs goes when nothing refers to it any more. Refused: the old one keeps serving.
    */
   async apply(next: Snapshot): Promise<void> {
     const old = this.current;

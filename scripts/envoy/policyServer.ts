@@ -7,7 +7,7 @@ import { Follower } from './follow.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
 import { type Overrides, type RateLimitServiceAddress, snapshotOf } from './snapshot.ts';
 
-/** What the server tells about itself while it runs. */
+/** What the server reports while it runs. */
 export interface Announcer {
   access(entry: AccessEntry): void;
   /** An edit is in force, or was refused and why. */
@@ -24,7 +24,7 @@ interface PolicyServerOptions extends Omit<LocalEnvoyOptions, 'onAccess' | 'onLo
   overrides?: Overrides;
   /** Where the policy's rate limit service is; null or absent: nowhere. */
   rateLimitService?: RateLimitServiceAddress | null;
-  /** False where warnings of the policy say nothing: the demo gives keys to consumers without any. */
+  /** False where the policy's warnings do not apply: the demo gives keys to consumers without any. */
   warn?: boolean;
   /** Last change to a compiled config before it is served: where the demo adds its keys. */
   amend?(config: PluginConfig): PluginConfig;
@@ -139,7 +139,7 @@ export async function untilStopped(server: PolicyServer, signal: AbortSignal): P
   throw new EnvoyError(`Envoy ended by itself with exit code ${first}:${lastWords}`);
 }
 
-/** What serving the policy on this machine means, where that is not what its author may expect. */
+/** What is different when the policy is served on this machine, where its author may not expect it. */
 export function notesOf(policy: Policy, rateLimitService: RateLimitServiceAddress | null): string[] {
   return [...upstreamNote(policy), ...rateLimitServiceNote(policy, rateLimitService)];
 }

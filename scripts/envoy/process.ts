@@ -10,7 +10,7 @@ export interface Ports {
   readonly adminPort: number;
 }
 
-/** What an Envoy runs in that is no process of this machine, as far as who starts it must know. */
+/** What an Envoy runs in that is not a process of this machine, as far as its starter must know. */
 export interface Container {
   /** Arguments of the program to start, to be followed by Envoy's own. */
   readonly args: readonly string[];
@@ -45,7 +45,7 @@ export interface EnvoyProcessOptions {
 
 const STOP_MS = 5000;
 
-/** An Envoy that ends when it is told to, and when the process that started it is gone. */
+/** An Envoy that ends when told to, and when the process that started it is gone. */
 export class EnvoyProcess {
   /** Resolves when Envoy has ended and both logs are read to their end. */
   readonly ended: Promise<number | null>;
@@ -54,7 +54,7 @@ export class EnvoyProcess {
 
   constructor(private readonly options: EnvoyProcessOptions) {
     const { envoy, container, folder } = options;
-    // detached: a Ctrl-C in the terminal reaches only this process, which then stops Envoy in order
+    // detached: a Ctrl-C in the terminal reaches only this process, which then stops Envoy cleanly
     const child = spawn(envoy.command, [...envoy.prefix(folder), ...(container?.args ?? []), ...this.args()], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],

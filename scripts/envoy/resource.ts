@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { Snapshot, LocalUpstream } from './snapshot.ts';
 
-/** Everything that a snapshot leads to. */
+/** Clusters for everything that a snapshot routes to. */
 export function clustersOf({
   upstreams,
   rateLimitServices,
@@ -58,7 +58,7 @@ const ROUTE_HEADER = 'x-tollgate-route';
  */
 const NOWHERE = 'no route of the policy leads here';
 
-/** What the answer says; Envoy's flag NC is a cluster that is not there. */
+/** What that answer says; Envoy's response flag NC means that the cluster does not exist. */
 export const NOWHERE_REPLY = {
   mappers: [{ filter: { response_flag_filter: { flags: ['NC'] } }, body: { inline_string: `${NOWHERE}\n` } }],
 };
@@ -109,7 +109,7 @@ export function extensionOf(pluginConfig: string, module: string, vmId?: string)
       config: {
         name: PLUGIN,
         root_id: PLUGIN,
-        // a request that cannot be decided is refused, never let through; a VM that died is made anew a second later
+        // a request that cannot be decided is refused, never let through; a VM that died is replaced a second later
         failure_policy: 'FAIL_RELOAD',
         vm_config: {
           ...(vmId === undefined ? {} : { vm_id: vmId }),

@@ -4,7 +4,7 @@ import { parseUpstream } from '../policy/index.ts';
 /** What one Envoy serves at a time: everything that is generated from a policy, in our words. */
 export interface Snapshot {
   readonly upstreams: readonly LocalUpstream[];
-  /** Services that count for the whole mesh, as the policy names them: one at most, but for the moment of an edit. */
+  /** Services that count for the whole mesh, as the policy names them: one at most, except for a moment during an edit. */
   readonly rateLimitServices: readonly LocalUpstream[];
   readonly routes: readonly Route[];
   /** Upstream of requests that match no API; null: they are refused. */

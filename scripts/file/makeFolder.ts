@@ -1,7 +1,10 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
-/** Makes a folder and what is missing above it. Node's `recursive` tries for ever where nobody can make folders, as in /proc. */
+/**
+ * Makes a folder and what is missing above it. Node's `recursive` retries for ever where no folder can be made, as in
+ * /proc.
+ */
 export async function makeFolder(folder: string): Promise<void> {
   const path = resolve(folder);
   try {

@@ -20,8 +20,8 @@ export async function openPolicy(file: string, stdin?: Stdin): Promise<OpenPolic
 }
 
 /**
- * The text of a policy, with its byte order mark if it has one, unchecked: of a file, or of standard input for `-`. Rejects
- * with PolicyProblems when it cannot be read, is longer than MAX_POLICY_BYTES or is no UTF-8.
+ * The text of a policy, with its byte order mark if it has one, unchecked: of a file, or of standard input for `-`.
+ * Rejects with PolicyProblems when it cannot be read, is longer than MAX_POLICY_BYTES or is not UTF-8.
  */
 export async function policyText(file: string, stdin?: Stdin): Promise<string> {
   const name = inputName(file);

@@ -7,7 +7,7 @@ export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url
 /** True where the sources are; an installed package holds JavaScript, the module and nothing to build it from. */
 export const isCheckout = import.meta.url.endsWith('.ts');
 
-/** Where the module is: built in a checkout, brought along in a package. */
+/** Where the module is: in a checkout where it is built, in a package where it was shipped. */
 export const modulePath = isCheckout ? inPackage('build', 'tollgate.wasm') : inPackage('dist', 'tollgate.wasm');
 
 export function inPackage(...names: string[]): string {

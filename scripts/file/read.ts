@@ -3,7 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const CHUNK_BYTES = 64 * 1024;
-/** A pipe that nobody has open for writing by then is one that nobody will write into. */
+/** If nobody has opened a pipe for writing by then, nobody will. */
 const WRITER_MILLISECONDS = 2000;
 const POLL_MILLISECONDS = 10;
 
@@ -12,7 +12,10 @@ interface Kind {
   readonly isPipe: boolean;
 }
 
-/** Why a file cannot be read, in words: the part of a message after its name. `code`: the system's word, if it has one. */
+/**
+ * Why a file cannot be read: the part of a message after the file's name. `code` is the system's, such as EACCES, if
+ * there is one.
+ */
 export class Unreadable extends Error {
   override readonly name = 'Unreadable';
 
@@ -25,13 +28,13 @@ export class Unreadable extends Error {
 }
 
 /**
- * A file's bytes, of which there may be so many. Sizes that the system tells are no bound: a device says 0 and never ends, a
- * pipe knows nothing, a log grows meanwhile. Rejects with Unreadable, and never waits for a pipe without a writer.
+ * The bytes of a file, at most `mostBytes`. The size that the system reports is no bound: for a device it is 0, a pipe
+ * has none, and a log grows while it is read. Rejects with Unreadable, and never waits for a pipe without a writer.
  */
 export async function readBounded(path: string, mostBytes: number): Promise<Buffer> {
   let handle: FileHandle | undefined;
   try {
-    // without the flag, to open a pipe is to wait for its writer
+    // without O_NONBLOCK, opening a pipe waits for its writer
     handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const stat = await handle.stat();
     if (stat.isFile() && stat.size > mostBytes) throw new Unreadable(tooLarge(mostBytes, stat.size));
@@ -64,7 +67,7 @@ async function readAll(handle: FileHandle, mostBytes: number, { isFile, isPipe }
   }
 }
 
-/** What has nothing to give yet says so; a pipe that nobody has open for writing yet looks as if it had ended. */
+/** A stream without data yet answers EAGAIN; a pipe that nobody has opened for writing yet looks as if it had ended. */
 async function readStream(handle: FileHandle, chunk: Buffer, awaitsWriter: boolean): Promise<number> {
   const deadline = performance.now() + WRITER_MILLISECONDS;
   for (;;) {
@@ -95,7 +98,7 @@ function readRule(code: string | null, message: string): string {
   }
 }
 
-/** The text of bytes in UTF-8, with its byte order mark if it has one; or the rule that they break, and the line. */
+/** The text of UTF-8 bytes, with its byte order mark if it has one; or the rule that they break, and the line. */
 export function decode(
   bytes: Uint8Array,
 ): { readonly text: string } | { readonly rule: string; readonly line: number } {
@@ -121,7 +124,7 @@ function isUtf16(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && (isLittle || isBig);
 }
 
-/** Line of the first byte that is no UTF-8: the first line that does not come back as it was. */
+/** Line of the first byte that is not UTF-8: the first line that does not come back as it was. */
 function invalidLine(bytes: Uint8Array): number {
   let offset = 0;
   for (const [index, line] of Buffer.from(bytes).toString('utf8').split('\n').entries()) {

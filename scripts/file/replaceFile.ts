@@ -3,7 +3,7 @@ import { constants, readFileSync, realpathSync, renameSync } from 'node:fs';
 import { access, open, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** A file of the user's cannot be put in its place. The message begins with the file's name; whatever failed, the file is as it was. */
+/** A file of the user's cannot be replaced. The message begins with the file's name; whatever failed, the file is as it was. */
 export class FileError extends Error {
   override readonly name: string = 'FileError';
 }
@@ -18,13 +18,13 @@ const RULES: Readonly<Record<string, string>> = {
   EBUSY: 'it is mounted by itself, as a container does with a single file; mount its folder instead',
 };
 
-/** Why a file could not be written, in words. */
+/** Why a file could not be written, for a message. */
 export function writeRule(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   return `cannot be written: ${(code !== undefined && RULES[code]) || code || String(error)}`;
 }
 
-/** Where a file really is, behind its links, and what the files beside it are called that belong to an edit of it. */
+/** Where a file really is, behind its links, and the names of the files beside it that belong to an edit. */
 export interface FilePlace {
   /** As the user wrote it, for messages. */
   readonly file: string;
@@ -47,7 +47,7 @@ export async function placeOf(file: string): Promise<FilePlace> {
     throw new FileError(`${file}: may not be written; nothing was changed`);
   });
   const folder = dirname(target);
-  // A digest, because a name of 255 bytes leaves no room; in one case, because some file systems know no other.
+  // A digest, because a name of 255 bytes leaves no room; of lower case, because some file systems ignore case.
   const prefix = `.tollgate.${createHash('sha256').update(basename(target).normalize().toLowerCase()).digest('hex').slice(0, 16)}.`;
   return { file, target, folder, lock: join(folder, `${prefix}lock`), draftPrefix: prefix };
 }
@@ -65,16 +65,17 @@ interface Replacement {
 }
 
 /**
- * Puts a new text in the place of a file, at once or not at all: readers see the old bytes or the new, and a stop halfway
- * leaves the old. False when the file is not what was read before, and nothing was written.
+ * Replaces the content of a file as a whole or not at all: readers see the old bytes or the new, and a stop halfway
+ * leaves the old. False when the file is no longer what was read, and nothing was written.
  *
- * Of all processes that do this at the same time one wins, without trust in clocks or locks:
+ * Of all processes that do this at the same time one wins, without relying on clocks or locks:
  *
  *   1 write a draft beside the file   2 delete all other drafts   3 compare the file   4 rename the draft over it
  *
- * A rival's draft is older than our step 2, so that it is gone before we compare and its rename fails; or it is younger, so
- * that the rival's own step 2 comes after our step 1, and either deletes our draft or sees what we have written. What a
- * killed process left is deleted by the next. An editor knows nothing of drafts: for it, 3 and 4 lie microseconds apart.
+ * A rival's draft is older than our step 2, so that it is gone before we compare and its rename fails; or it is younger,
+ * so that the rival's own step 2 comes after our step 1, and either deletes our draft or sees what we have written. What
+ * a killed process left is deleted by the next. An editor knows nothing of drafts; it would have to save in the
+ * microseconds between 3 and 4.
  */
 export async function replaceFile(
   place: FilePlace,
@@ -92,7 +93,7 @@ export async function replaceFile(
     await syncFolder(place.folder);
     return true;
   } catch (error) {
-    // what `ready` throws is its caller's own
+    // what `ready` throws is for the caller
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     throw new FileError(`${place.file}: ${writeRule(error)}; nothing was written`, { cause: error });
   } finally {
@@ -134,7 +135,7 @@ async function deleteOtherDrafts({ folder, draftPrefix }: FilePlace, own: string
   }
 }
 
-/** Without a pause between its steps, so that an editor has no time to save between them. */
+/** Synchronous, so that an editor has no time to save between the steps. */
 function renameIfSame({ file, target }: FilePlace, draft: string, before: string, after: string): boolean {
   try {
     if (realpathSync(file) !== target || !readFileSync(target).equals(Buffer.from(before))) return false;
@@ -155,7 +156,7 @@ function isText(path: string, text: string): boolean {
   }
 }
 
-/** So that the new name outlives a loss of power; not every platform can. */
+/** So that the new name survives a power failure; not every platform can do that. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder).catch(() => null);
   await handle?.sync().catch(() => undefined);

@@ -3,13 +3,14 @@ import { open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { FileError, type FilePlace, writeRule } from './replaceFile.ts';
 
-/** A lock that stays the same for so long belongs to a process that was killed on another machine, or hangs. */
+/** A lock that has not changed for this long belongs to a process that hangs, or was killed on another machine. */
 const PATIENCE_MS = 5_000;
 const PAUSE_MS = 10;
 
 /**
- * Does the work while no other process has its turn at the same file. A lock file says whose turn it is. It is only good
- * manners: one that was left behind is broken, and who wrongly loses a turn is kept from harm by `replaceFile`.
+ * Does the work while no other process has its turn at the same file. A lock file says whose turn it is. It is a
+ * courtesy, not a guarantee: one that was left behind is removed, and where a process wrongly loses its turn,
+ * `replaceFile` still loses no edit.
  */
 export async function inTurn<T>(place: FilePlace, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const holder = `${hostname()} ${process.pid} ${randomBytes(8).toString('hex')}`;
@@ -52,12 +53,12 @@ async function create(place: FilePlace, holder: string): Promise<boolean> {
   }
 }
 
-/** Null when nobody has the lock; empty while its holder has not yet written who it is, or may not be known to us. */
+/** Null when nobody has the lock; empty while its holder has not yet written who it is, or where we may not read it. */
 function holderOf(lock: string): Promise<string | null> {
   return readFile(lock, 'utf8').catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : ''));
 }
 
-/** True when the holder was a process of this machine that is no more. */
+/** True when the holder was a process of this machine that has ended. */
 function hasEnded(holder: string): boolean {
   const [host, pid] = holder.split(' ');
   if (host !== hostname() || !/^[1-9]\d*$/.test(pid ?? '')) return false;

@@ -248,7 +248,8 @@ export const wasm = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).W
 
 /**
  * Compiles a module, given as bytes or as a file's path, after the check a real host makes: every import known, with the
- * host's own signature. Throws a HostFault when it is not, an Error when the bytes are no valid wasm or the file cannot be read.
+ * host's own signature. Throws a HostFault when it is not, an Error when the bytes are not valid wasm or the file cannot
+ * be read.
  */
 export function loadModule(from: Uint8Array | string | URL): WasmModule {
   const bytes = from instanceof Uint8Array ? from : readFileSync(from);
@@ -261,7 +262,8 @@ export function loadModule(from: Uint8Array | string | URL): WasmModule {
 }
 
 /*
- * The JavaScript API does not tell the signatures of imports, yet a real host refuses a module over them.
+ * The JavaScript API does not tell the signatures of imports, but a real host refuses a module whose signatures are not
+ * its own.
  * A module: magic and version (8 bytes), then sections: u8 id · leb size · content. Type = 1, import = 2.
  */
 

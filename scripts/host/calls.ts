@@ -40,7 +40,7 @@ export function linkImports(vm: Vm): WasmImports {
   return { env };
 }
 
-/** Functions on header maps. A map exists only in its phase; outside it the guest has lost its way. */
+/** Functions on header maps. A map exists only in its phase; a call outside of it is a fault of the guest. */
 function headerCalls(vm: Vm): HostFunctions {
   const change = (type: number, apply: (map: HeaderMap) => void): number => {
     const map = mapOf(vm, type);

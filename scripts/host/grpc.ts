@@ -39,14 +39,14 @@ export class GrpcClient {
     return this.pending.size;
   }
 
-  /** Sends a call; its token, or 0 when it could not even begin. */
+  /** Sends a call; returns its token, or 0 when it could not begin. */
   start(root: Root, call: GrpcCall): number {
     const token = this.nextToken;
     // Envoy gives odd numbers to calls and even ones to streams.
     this.nextToken += 2;
     const answer = this.vm.process.backend(call);
     if (answer === null) {
-      // Envoy refuses the call and closes it all the same, once the callback is over: with a token that the guest never got.
+      // Envoy refuses the call, and yet closes it once the callback is over, with a token that the guest never got.
       this.vm.defer(() => this.close(root, token, GrpcStatus.unavailable));
       return 0;
     }
@@ -90,7 +90,7 @@ export class GrpcClient {
   }
 }
 
-/** Unary gRPC calls. They run on the root, whichever stream is current; streams are not there. */
+/** Unary gRPC calls. They belong to the root, whichever stream is current. There are no gRPC streams. */
 export function grpcCalls(vm: Vm): HostFunctions {
   const text = (pointer: number, size: number, what: string): string =>
     vm.memory.text(pointer, size, `grpc_call: ${what}`);
@@ -112,7 +112,7 @@ export function grpcCalls(vm: Vm): HostFunctions {
       const root = (vm.effective ?? vm.current)?.root;
       if (root === undefined) return vm.misuse('grpc_call without a context', Result.badArgument);
       const cluster = grpcClusterOf(vm.memory.read(service, serviceSize, 'grpc_call: service'));
-      // A bare cluster name works in Envoy as long as it is no protobuf by accident.
+      // In Envoy a bare cluster name works too, unless it happens to be valid protobuf.
       if (cluster === null) return vm.misuse('grpc_call with no GrpcService', Result.parseFailure);
       if (timeoutMs === 0)
         return vm.misuse('grpc_call without a timeout: it ends at once, or never', Result.internalFailure);

@@ -192,7 +192,7 @@ function grpcReply(headers: HeaderMap, response: LocalResponse, isHead: boolean)
   return { headers, body: '' };
 }
 
-/** What Envoy derives where the module gives no status: the reason the module always gives one. */
+/** What Envoy derives where the module gives no status, which is why the module always gives one. */
 function grpcStatusOf(httpStatus: number): number {
   const known: Record<number, number> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 };
   return known[httpStatus] ?? 2;

@@ -49,7 +49,7 @@ export class SharedData {
     return this.entries.get(key);
   }
 
-  /** A cas of 0 sets without a look; on a key that does not exist yet the cas is ignored, so two creators both win. */
+  /** A cas of 0 sets unconditionally; for a key that does not exist yet the cas is ignored, so two creators both win. */
   set(key: string, value: Buffer, cas: number): number {
     this.runHook(key);
     const entry = this.entries.get(key);
@@ -110,8 +110,8 @@ interface Event {
 }
 
 /**
- * What is going to happen, on a clock that nobody waits for: timers, answers under way. Several processes on one timeline
- * are several Envoys at once. Nothing is taken back: an action that is no longer wanted has to see that itself.
+ * What is going to happen in virtual time: timers, answers on their way. Several processes on one timeline are several
+ * Envoys at once. Nothing can be cancelled: an action that is no longer wanted has to notice that itself.
  */
 export class Timeline {
   readonly clock: Clock;

@@ -44,7 +44,7 @@ export function newRoot(id: number, plugin: Plugin): Root {
   return { id, plugin, tickPeriodMs: 0, nextTickMs: Infinity, streams: 0, retiring: false };
 }
 
-/** What crosses the border between host and guest. */
+/** What crosses the boundary between host and guest. */
 export interface Observer {
   /** The host enters the guest, malloc included. */
   entered(): void;
@@ -58,7 +58,7 @@ export interface Observer {
 
 /** One instance of the module with its roots and streams: what a worker thread has. */
 export class Vm {
-  /** Hears of what crosses the border between host and guest, for those who measure. */
+  /** Told of everything that crosses the boundary between host and guest, for measurements. */
   observer: Observer | null = null;
   readonly memory: GuestMemory;
   readonly contexts = new Map<number, Context>();
@@ -200,7 +200,7 @@ export class Vm {
     if (context !== undefined) this.call(context, name, root.id, ...args);
   }
 
-  /** The VM is thrown away: nothing of it happens any more. */
+  /** The VM is thrown away: nothing happens in it any more. */
   discard(): void {
     for (const root of this.roots.values()) this.drop(root.id);
   }
@@ -263,7 +263,7 @@ export class Vm {
     return (this.exports[name] as GuestFunction)(...args);
   }
 
-  /** An effect that enters the VM does those behind it before it returns, as in Envoy: they nest. */
+  /** An effect that enters the VM runs those behind it before it returns, as in Envoy: they nest. */
   private doDeferred(): void {
     this.nested++;
     if (this.nested > MOST_NESTED && this.deferred.length > 0)
@@ -299,8 +299,9 @@ export class Vm {
 export type Answer = { readonly accepted: true } | { readonly accepted: false; readonly message: string };
 
 /**
- * Asks a module whether it takes a plugin config (JSON), by giving it one in a VM of its own. `message` names the field, such
- * as `plugin config: apis[0].paths: must …`, without a secret. Throws a HostFault when the wasm is no module for this host.
+ * Asks a module whether it takes a plugin config (JSON), by giving it one in a VM of its own. `message` names the field,
+ * such as `plugin config: apis[0].paths: must …`, and holds no secret. Throws a HostFault when the wasm is not a module
+ * for this host.
  */
 export function acceptsConfig(wasm: Uint8Array, config: Uint8Array | string): Answer {
   const process = new Process(Date.now());

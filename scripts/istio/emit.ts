@@ -14,7 +14,7 @@ export interface EmittedFile {
   /** Name of the file, without folder: kind, namespace and name of the resource. */
   readonly name: string;
   readonly text: string;
-  /** Whether it has to be there before the plugins, or is one. */
+  /** `tables`: it has to be there before the plugins. */
   readonly stage: 'tables' | 'plugins';
   readonly resource: Resource;
   /** Size of the object in etcd. */
@@ -42,8 +42,8 @@ export function emitResources(written: Policy, options: EmitOptions, former: For
 
 const PLUGIN_STAGE = 3;
 /**
- * What has to be there first, by kind; it begins the file's name, because `kubectl apply -f DIR` goes by names. A table needs the
- * subsets, and a plugin the table with the routes that it names.
+ * What has to be there first, by kind; it begins the file's name, because `kubectl apply -f DIR` applies in the order of
+ * names. A table needs the subsets, and a plugin the table with the routes that it names.
  */
 const STAGE: Readonly<Record<string, number>> = {
   ConfigMap: 1,

@@ -3,9 +3,9 @@ import type { MeshPlace } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 
 /**
- * With FAIL_OPEN requests reach the routing table that no module has judged: nobody has written x-tollgate-route, and nobody has
- * taken off what a client wrote. These are the rules by which they find their API all the same, and the listener that takes our
- * headers from every request before the module sees it.
+ * With FAIL_OPEN, requests that no module has checked reach the routing table: nobody has set x-tollgate-route, and
+ * nobody has removed what a client sent. Here are the rules by which they find their API all the same, and the guard that
+ * removes our headers from every request before the module sees it.
  */
 export interface OpenRule {
   readonly api: string;
@@ -36,7 +36,7 @@ function hostRank(host: string | null): number {
   return host === null ? -1 : host.startsWith('*') ? host.length : 1_000;
 }
 
-/** What a VirtualService matches: whole segments of the path, and the host with whatever port. */
+/** What a VirtualService matches: whole segments of the path, and the host with any port. */
 export function openMatches({ host, path }: OpenRule): object[] {
   const authority =
     host === null
@@ -56,12 +56,12 @@ const HTTP = 'type.googleapis.com/envoy.extensions.filters.network.http_connecti
 const MUTATION = 'type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation';
 
 /**
- * Takes our headers from what comes into a gateway, whether or not there is a module. Early: Envoy chooses the route before its
- * filters run, and only a module that runs has it choose again.
+ * Removes our headers from what comes into a gateway, whether or not there is a module. Early: Envoy chooses the route
+ * before its filters run, and only a running module makes it choose again.
  */
 export function guardOf(policy: string, place: MeshPlace): Resource {
   const { selector, targetRefs } = place;
-  // servers that read - and _ alike would take one for the other
+  // to servers that read - and _ alike they are the same header
   const mutations = [{ remove_on_match: { key_matcher: { safe_regex: { regex: 'x[-_]tollgate[-_].*' } } } }];
   return {
     apiVersion: 'networking.istio.io/v1alpha3',

@@ -21,7 +21,8 @@ export interface PlannedFile {
 
 /**
  * What writing the files would do to the folder. A file that an earlier emit of this policy left and that is no longer
- * needed, and that this emit `covers`, is stale; files of anybody else are never touched, and one that stands in the way is refused.
+ * needed, and that this emit `covers`, is stale; files of anybody else are never touched, and one that is in the way is
+ * refused.
  */
 export async function planOf(
   folder: string,
@@ -62,8 +63,8 @@ interface Staged {
 }
 
 /**
- * Makes the folder so. Everything is on the disk before the first file is replaced, so a full disk changes nothing; each file is the old one
- * or the new one at every moment; stale ones go last.
+ * Writes what was planned. Everything is on the disk before the first file is replaced, so a full disk changes nothing;
+ * at every moment each file is the old one or the new one; stale ones go last.
  */
 export async function write(folder: string, plan: readonly PlannedFile[]): Promise<void> {
   const staged: Staged[] = [];
@@ -83,7 +84,7 @@ export async function write(folder: string, plan: readonly PlannedFile[]): Promi
 
 /** Writes what is to replace a file, with that file's mode. */
 async function stage(file: string, text: string, staged: Staged[]): Promise<void> {
-  // the name is not one of YAML: a tool that applies the folder meanwhile must not see half a file
+  // the name does not end in .yaml: a tool that applies the folder meanwhile must not see half a file
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   staged.push({ temporary, file });
   const mode = await stat(file).then(
@@ -101,7 +102,7 @@ async function stage(file: string, text: string, staged: Staged[]): Promise<void
 }
 
 const TEMPORARY = /\.yaml\.[0-9a-f]{12}\.tmp$/;
-/** No emit takes as long: one that has not removed its files by then was killed. */
+/** No emit takes this long: one whose files are still there was killed. */
 const STALE_MS = 3_600_000;
 
 async function removeLeftOver(folder: string): Promise<void> {

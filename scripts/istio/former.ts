@@ -3,14 +3,14 @@ import { emittedFrom, type Resource } from './resource.ts';
 import { ROUTE_HEADER } from './routing.ts';
 
 /**
- * What an earlier emit left in the folder. Proxies hear of a plugin and of its routing table at different moments, and with a
- * removed route whichever comes first is wrong: the old plugin still names the route, or the new table no longer has it. So a
- * table keeps the routes, and a DestinationRule the subsets, that earlier ones had; nothing leads there once the new plugin is
- * in force, and what was applied first is valid beside the old and the new of the other.
+ * What an earlier emit left in the folder. Proxies receive a plugin and its routing table at different moments, and with
+ * a removed route whichever comes first is wrong: the old plugin still names the route, or the new table no longer has
+ * it. So a table keeps the routes, and a DestinationRule the subsets, that earlier ones had; nothing leads there once the
+ * new plugin is in force, and what was applied first is valid beside the old and the new of the other.
  */
 export type Former = readonly Resource[];
 
-/** Of the routes and subsets that are gone, so many are kept, the latest first. */
+/** How many of the routes and subsets that are gone are kept, the latest first. */
 export const MOST_FORMER = 100;
 
 /** The resources of a policy among a folder's files, by name and text. One that cannot be read is written anew as a whole. */

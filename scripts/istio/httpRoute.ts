@@ -21,7 +21,7 @@ export function httpRoutesOf(
   open: readonly OpenRule[] = [],
 ): Resource[] {
   const isGateway = place.target.gatewayApi!.kind === 'Gateway';
-  // an HTTPRoute replaces a Service's own routing, for callers that no waypoint stands before too
+  // an HTTPRoute replaces a Service's own routing, also for callers that no waypoint handles
   const rest =
     table.hasUngated || !isGateway
       ? [restOf(table.first, place.namespace)]

@@ -11,7 +11,7 @@ import { MAX_CLIENT_SIDE_BYTES } from './resource.ts';
 /** Istio's root namespace, unless the mesh was set up otherwise: a plugin without selector is for every pod of the mesh there. */
 const ROOT_NAMESPACE = 'istio-system';
 
-/** What whoever rolls the resources out should know, and cannot see in them. */
+/** What somebody who rolls the resources out should know and cannot see in them. */
 export function noticesOf(policy: Policy, options: EmitOptions, files: readonly EmittedFile[]): string[] {
   return [
     ...failOpen(policy, options),
@@ -63,7 +63,7 @@ const GATEWAY_LABELS: readonly [label: string, value: RegExp][] = [
   ['istio.io/gateway-name', /./],
 ];
 
-/** Istio puts no plugin with mode SERVER on a gateway, without a word: what is behind it would be open. */
+/** Istio silently applies no plugin with mode SERVER to a gateway: what is behind it would be open. */
 function gatewayAsServer({ targets }: Policy): string[] {
   const gateways = targets.flatMap(({ gateway }) => (gateway ? [gateway] : []));
   return targets.flatMap(({ workload }) => {
@@ -96,7 +96,7 @@ function noTable(policy: Policy): string[] {
   ];
 }
 
-/** The Gateway API lets nobody send requests into another namespace without that one's word. */
+/** The Gateway API lets nobody send requests into another namespace without that namespace's consent. */
 function grants(policy: Policy): string[] {
   const from = new Set(policy.targets.flatMap(({ gatewayApi }) => (gatewayApi ? [gatewayApi.namespace] : [])));
   const to = new Set(
@@ -114,7 +114,7 @@ function grants(policy: Policy): string[] {
   );
 }
 
-/** Nobody can tell where the service of another cluster's name reads its configuration. */
+/** A cluster of any other name does not say where its service reads the configuration. */
 function foreignRateLimitService(policy: Policy): string[] {
   if (serviceConfigOf(policy) === null || rateLimitServiceNamespace(policy) !== null) return [];
   return [

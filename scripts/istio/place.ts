@@ -52,7 +52,7 @@ function placeOf(target: Target): MeshPlace {
   const { namespace, kind, name } = target.gatewayApi!;
   const ref =
     kind === 'Service' ? { group: '', kind, name } : { group: 'gateway.networking.k8s.io', kind: 'Gateway', name };
-  // a waypoint has listeners of one class only; which one is Istio's business
+  // a waypoint has listeners of one class only; Istio decides which
   return {
     target,
     suffix: named(kind.toLowerCase(), target, { name }),

@@ -19,17 +19,17 @@ export interface EmitOptions {
   readonly routes?: RouteKind | undefined;
   /** Name of the Secret with which the image is pulled. */
   readonly pullSecret?: string | undefined;
-  /** MeshPlace among other plugins of the same phase, the highest first. Default: 10. */
+  /** Place among other plugins of the same phase, the highest first. Default: 10. */
   readonly priority?: number | undefined;
-  /** Only these targets (or `rate limit service`), by the last part of their resources' names; default: all. */
+  /** Only these targets (or `rate-limit-service`), by the last part of their resources' names; default: all. */
   readonly only?: readonly string[] | undefined;
 }
 
 const DEFAULT_PRIORITY = 10;
-/** Refuses like FAIL_CLOSE and lets nothing pass, but a VM that died is made anew a second later (docs/decisions/0015). */
+/** Refuses like FAIL_CLOSE and lets nothing pass, but a VM that died is replaced a second later (docs/decisions/0015). */
 const DEFAULT_FAIL_STRATEGY: FailStrategy = 'FAIL_RELOAD';
 
-/** Argo CD goes by waves, not by names; everything else is in wave 0, and what is pruned goes in the reverse order. */
+/** Argo CD applies by waves, not by names, and prunes in the reverse order; everything else is in wave 0. */
 const AFTER_THE_TABLE = { 'argocd.argoproj.io/sync-wave': '1' } as const;
 
 /** The resource that puts the module with this config in one place. Nothing is left to a default that Istio may change. */
@@ -70,7 +70,7 @@ const REFERENCE =
  * may push, and proxies that pulled it at different times would run different modules under one policy.
  */
 function manifestDigest(image: string): string {
-  // Istio takes such a URL and then drops the plugin without a word: everything is let through
+  // Istio takes such a URL and then silently drops the plugin: everything is let through
   if (!image.startsWith('oci://')) throw new EmitError(`image must begin with oci://; found "${image}"`);
   if (!image.includes('@')) {
     throw new EmitError(

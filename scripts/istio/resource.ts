@@ -47,7 +47,7 @@ export function yamlOf(resource: Resource, policy: string): string {
   }`;
 }
 
-/** A string of several lines as it is; its first line has no indent and its last one ends. */
+/** A string of several lines as it is; its first line is not indented, and its last one ends with a line break. */
 function blockOf(name: string, text: string): string {
   return `  ${JSON.stringify(name)}: |\n${text.replace(/^(?=.)/gm, '    ')}`;
 }
@@ -56,7 +56,7 @@ function headerOf(policy: string): string {
   return `${HEADER}"${policy}". Edit the policy instead.`;
 }
 
-/** The policy that a file was emitted from; null for a file of somebody else. */
+/** The policy that a file was emitted from; null for a file that somebody else made. */
 export function emittedFrom(text: string): string | null {
   const line = text.slice(0, Math.max(0, text.indexOf('\n')));
   const policy = line.startsWith(HEADER) ? /^"([a-z0-9-]+)"\. /.exec(line.slice(HEADER.length))?.[1] : undefined;

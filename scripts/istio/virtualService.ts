@@ -48,7 +48,7 @@ function apart(hosts: readonly string[]): string[][] {
   return groups;
 }
 
-/** True when a wildcard takes the other host in: `*` any, `*.example.com` all below that domain. */
+/** True when a wildcard covers the other host: `*` any, `*.example.com` all below that domain. */
 function covers(wildcard: string, host: string): boolean {
   return wildcard.startsWith('*') && host.endsWith(wildcard.slice(1));
 }
@@ -57,7 +57,7 @@ function ruleOf({ name, upstream }: Rule): object {
   return { name, match: matching(name), ...route(upstream) };
 }
 
-/** With FAIL_OPEN: what no module has judged goes where the API's default route leads. */
+/** With FAIL_OPEN: what no module has checked goes where the API's default route leads. */
 function openRule(rule: OpenRule): object {
   return { name: `${rule.api}/unjudged`, match: openMatches(rule), ...route(rule.upstream) };
 }
@@ -66,7 +66,7 @@ function matching(name: string): object[] {
   return [{ headers: { [ROUTE_HEADER]: { exact: name } } }];
 }
 
-/** A route that the module knows already and this table not yet must not fall to rules of others. */
+/** A route that the module already knows and this table does not must not be taken by another rule. */
 function nowhere(api: string): object {
   return {
     name: `${api}/unknown`,
@@ -117,7 +117,7 @@ export function destinationRulesOf(policy: Policy, namespace: string, former: Fo
   return [...rules, ...gone.filter(({ spec }) => !hosts.has((spec as { host: string }).host))];
 }
 
-/** Name and namespace of a host that is a Kubernetes service's; null for one of the outside world. */
+/** Name and namespace of a host that is a Kubernetes service's; null for any other host. */
 export function kubernetesService(host: string): { name: string; namespace: string } | null {
   const match = /^([^.]+)\.([^.]+)\.svc(?:\.|$)/.exec(host);
   return match === null ? null : { name: match[1]!, namespace: match[2]! };

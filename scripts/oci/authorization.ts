@@ -9,12 +9,12 @@ interface AuthorizerOptions {
   readonly host: string;
   readonly scope: string;
   readonly source: CredentialSource;
-  /** The registry itself is spoken to over http; only then may its token service be. */
+  /** The registry itself is asked over http; only then may its token service be. */
   readonly isPlain: boolean;
   readonly line: Line;
 }
 
-/** Answers a registry's challenges: Basic by itself, Bearer through the token service that the challenge names. */
+/** Answers a registry's challenges: Basic directly, Bearer through the token service that the challenge names. */
 export class Authorizer {
   private credential: Credential | null | undefined;
   private readonly secrets = new Secrets();
@@ -67,7 +67,7 @@ export class Authorizer {
     return authorization;
   }
 
-  /** A token for one repository, as in docker's token specification; an identity token is traded as in OAuth 2. */
+  /** A token for one repository, as in docker's token specification; an identity token is exchanged as in OAuth 2. */
   private async token(challenge: Challenge, credential: Credential | null): Promise<string> {
     const { host, line } = this.options;
     const realm = this.realm(challenge, credential);
@@ -201,7 +201,7 @@ export function isToken(text: string): boolean {
   return /^[\x21-\x7e]+$/.test(text) && text.length <= MAX_TOKEN_LENGTH;
 }
 
-/** What must not be shown: every secret that was used, in each form in which it is sent. A server might repeat one. */
+/** What must not be shown: every secret that was used, in each form in which it is sent. A server may repeat one. */
 class Secrets {
   private readonly known = new Set<string>();
 

@@ -13,7 +13,7 @@ export const TAR_GZIP_LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
 export const WASM_CONFIG = 'application/vnd.module.wasm.config.v1+json';
 export const WASM_LAYER = 'application/vnd.module.wasm.content.layer.v1+wasm';
 
-/** The config of a manifest that is no image: the two bytes `{}`. */
+/** The config of a manifest that is not an image's: the two bytes `{}`. */
 export const EMPTY = 'application/vnd.oci.empty.v1+json';
 
 export type Annotations = Record<string, string>;
@@ -60,7 +60,7 @@ export function blob(mediaType: string, bytes: Uint8Array, annotations?: Annotat
   };
 }
 
-/** JSON as bytes: without spaces, members in the order in which they were made, so the same value is the same digest. */
+/** JSON as bytes: without spaces, members in the order in which they were made, so that the same value has the same digest. */
 export function jsonBlob(mediaType: string, value: unknown, annotations?: Annotations): Blob {
   return blob(mediaType, Buffer.from(JSON.stringify(value)), annotations);
 }

@@ -13,7 +13,7 @@ export type Credential =
   | { readonly kind: 'identityToken'; readonly token: string; readonly origin: string }
   | { readonly kind: 'registryToken'; readonly token: string; readonly origin: string };
 
-/** Asked only when a registry wants to know: an open one needs no helper to work. Null: there is none. */
+/** Called only when a registry asks: an open one must not depend on a working helper. Null: there is none. */
 export type CredentialSource = () => Promise<Credential | null>;
 
 /** docker's way of saying that a secret is an identity token. */
@@ -90,7 +90,10 @@ interface DockerConfig {
   /** Name of the `docker-credential-…` program in charge of the registry. */
   readonly helper: string | null;
   readonly login: Login | null;
-  /** The login is for a part of the registry (`registry.example/team`): it counts before what a helper has for all of it. */
+  /**
+   * The login is for a part of the registry (`registry.example/team`): it takes precedence over what a helper has for all
+   * of it.
+   */
   readonly isNarrow: boolean;
 }
 
@@ -154,10 +157,10 @@ function bare(name: string): string {
 
 const answer = z.object({ Username: z.string(), Secret: z.string() });
 
-/** What every helper says when it has nothing; it is no error. */
+/** What every helper prints when it has nothing; that is not an error. */
 const NOT_FOUND = /credentials not found/i;
 const TIMEOUT_MS = 30_000;
-/** After its end: what it started may hold its output open for ever. */
+/** How long output is waited for after its end: what it started may hold the pipe open for ever. */
 const OUTPUT_MS = 1000;
 const MAX_OUTPUT_BYTES = 256 * 1024;
 

@@ -2,8 +2,9 @@ import { isIP } from 'node:net';
 import { isLoopback } from './reference.ts';
 
 /**
- * Second labels under which a country's registry sells names (`co.uk`), so that the third is whose it is. The public suffix list
- * has all of them and changes weekly; what is missing here costs an --allow-host, and only under a rare country label.
+ * Second labels under which a country's registry sells names (`co.uk`), so that the third label tells the owner. The
+ * public suffix list has all of them and changes weekly; what is missing here costs an --allow-host, and only under a
+ * rare country label.
  */
 const SHARED_SECOND = new Set([
   'ac',
@@ -35,7 +36,7 @@ const SHARED_SECOND = new Set([
   'web',
 ]);
 
-/** Domains that give each customer a name of his own: neighbours there have nothing to do with each other. */
+/** Domains in which each customer has a name: neighbours there have nothing to do with each other. */
 const TENANTED = [
   'amazonaws.com',
   'azurecr.io',

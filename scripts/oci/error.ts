@@ -8,7 +8,7 @@ export class InvalidReference extends OciError {
   override readonly name = 'InvalidReference';
 }
 
-/** The registry's no, with its own code and words. */
+/** The registry refused; the message has its own code and words. */
 export class RegistryError extends OciError {
   override readonly name = 'RegistryError';
 
@@ -21,20 +21,20 @@ export class RegistryError extends OciError {
   }
 }
 
-/** What may pass: a lost connection, a registry that is busy or broken at the moment. */
+/** A failure that may pass: a lost connection, a registry that is busy or broken at the moment. */
 export class Transient extends OciError {
   override readonly name: string = 'Transient';
 
   constructor(
     message: string,
-    /** How long the registry asks to be left alone; null: it does not say. */
+    /** How long the registry asks to wait; null: it does not say. */
     readonly retryAfterMs: number | null = null,
   ) {
     super(message);
   }
 }
 
-/** No answer, or none that is whole. */
+/** No answer, or not a complete one. */
 export class Unreachable extends Transient {
   override readonly name = 'Unreachable';
 }

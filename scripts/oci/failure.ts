@@ -4,12 +4,12 @@ import { OciError, PlainHttp, RegistryError, Transient, Unreachable } from './er
 import type { RegistryAnswer } from './wire.ts';
 
 export interface RetryPolicy {
-  /** How often something is tried in all. */
+  /** How many attempts there are in all. */
   readonly attempts: number;
   /** The first wait is about this long, each further one twice as long. */
   readonly firstWaitMs: number;
   readonly longestWaitMs: number;
-  /** A registry that asks for more patience than this is not waited for. */
+  /** A registry that asks for a longer wait than this is given up. */
   readonly longestRetryAfterMs: number;
 }
 
@@ -62,7 +62,10 @@ export function retryAfterMs(header: string | null, nowMs: number = Date.now()):
 const WRONG_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
 const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE']);
 
-/** What went wrong with a connection, in words; only what may pass is `Transient`. No text of the other side is repeated. */
+/**
+ * What went wrong with a connection; only a failure that may pass is `Transient`. Nothing that the other side sent is
+ * repeated.
+ */
 export function failure(error: unknown, url: URL): Error {
   if (error instanceof OciError) return error;
   const { code: given } = error as { code?: unknown };
@@ -79,7 +82,7 @@ export function failure(error: unknown, url: URL): Error {
   if (BROKEN.has(code)) return new Unreachable(`${url.host}: broke the connection (${code})`);
   if (code === 'HPE_HEADER_OVERFLOW') return new OciError(`${url.host}: sends more headers than any registry does`);
   if (code.startsWith('HPE_')) return new OciError(`${url.host}: does not speak HTTP (${code})`);
-  // what was to be sent is no HTTP: an address or a token with characters that a header cannot hold
+  // what was to be sent is not valid HTTP: an address or a token has characters that a header cannot hold
   if (error instanceof TypeError) return new OciError(`${url.host}: cannot be asked that (${code})`);
   return new Unreachable(`${url.host}: cannot be reached (${code})`);
 }
@@ -102,7 +105,7 @@ export async function failureOf(
   expected: readonly number[] = [],
 ): Promise<Error> {
   const { status } = answer;
-  // an answer that breaks off is still a no
+  // an answer that breaks off is still a refusal
   const said = await answer.readAll(MAX_BYTES).then(
     (bytes) => printable(redact(words(bytes.toString('utf8')))),
     () => '',

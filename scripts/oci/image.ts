@@ -44,8 +44,8 @@ function imageOf(module: WasmFile, annotations: Annotations): Bundle {
 }
 
 /**
- * The "oci" variant: two layers, the module and what it is made for. Istio counts them: a third one, and it takes the
- * image for neither variant. The config is there as a layer too, because the specification counts it as one.
+ * The "oci" variant: two layers, the module and what it is made for. Istio counts them: with a third one it would take
+ * the image for neither variant. The config is there as a layer too, because the specification counts it as one.
  */
 function artifactOf(module: WasmFile, annotations: Annotations): Bundle {
   const runtime = { type: 'envoy_proxy', abiVersions: [module.abiVersion], config: { rootIds: [] } };
@@ -92,7 +92,7 @@ function writeHeader(archive: Buffer, name: string, bytes: number): void {
   writeOctal(archive, 136, 12, 0);
   archive.write('0', 156);
   archive.write('ustar\0' + '00', 257);
-  // the sum is made as if its own field were spaces
+  // the checksum is computed as if its own field were spaces
   archive.write(' '.repeat(8), 148);
   const sum = archive.subarray(0, BLOCK).reduce((total, byte) => total + byte, 0);
   archive.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
@@ -136,7 +136,7 @@ interface WebAssemblyApi {
 }
 const { Module } = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
 
-/** Ours has 100 KB; Istio takes 256 MiB at most. */
+/** Ours has about 70 KB; Istio takes 256 MiB at most. */
 const MAX_MODULE_BYTES = 256 * 1024 * 1024;
 const ABI_EXPORT = /^proxy_abi_version_(\d+)_(\d+)_(\d+)$/;
 
@@ -147,8 +147,8 @@ interface WasmFile {
 }
 
 /**
- * A module that an Envoy can load, as far as that can be told without one: valid wasm, with a proxy-wasm ABI. An image with
- * anything else in it would be found out only when every proxy refuses it.
+ * A module that an Envoy can load, as far as that can be told without one: valid wasm, with a proxy-wasm ABI. With
+ * anything else in it, an image would be found to be wrong only when every proxy refuses it.
  */
 export async function readWasm(path: string): Promise<WasmFile> {
   const bytes = await readBounded(path, MAX_MODULE_BYTES).catch((error: Error) => {

@@ -26,8 +26,8 @@ export interface BundleOptions {
 }
 
 /**
- * A module as an image or artifact, in memory. The same module and options give the same bytes. Rejects with an OciError for
- * a file that cannot be read or is no proxy-wasm module.
+ * A module as an image or artifact, in memory. The same module and options give the same bytes. Rejects with an OciError
+ * for a file that cannot be read or is not a proxy-wasm module.
  */
 export async function bundleModule({ layout, module, annotations = {}, sbom }: BundleOptions): Promise<Bundle> {
   const bundle = bundleOf(layout, await readWasm(module), annotations);
@@ -83,8 +83,9 @@ export interface PushOptions {
 }
 
 /**
- * Pushes a bundle to `oci://host/repository[:tag]`: what the registry lacks of it, and the tag last. Throws InvalidReference for a
- * target that is none; rejects with a RegistryError where the registry says no, and with another OciError for all else.
+ * Pushes a bundle to `oci://host/repository[:tag]`: what the registry lacks of it, and the tag last. Throws
+ * InvalidReference for an invalid target; rejects with a RegistryError where the registry refuses, and with another
+ * OciError for anything else.
  */
 export async function pushModule(target: string, bundle: Bundle, options: PushOptions): Promise<Pushed> {
   const reference = parseReference(target);

@@ -50,7 +50,7 @@ export async function writeLayout(folder: string, bundle: Bundle, tag: string): 
   }
 }
 
-/** Two renames, because a folder that holds something cannot be replaced in one; when the second one fails, the first is taken back. */
+/** Two renames, because a folder that is not empty cannot be replaced by one; when the second fails, the first is undone. */
 async function replaceFolder(target: string, fresh: string, aside: string): Promise<void> {
   const wasThere = await rename(target, aside).then(
     () => true,
@@ -67,7 +67,7 @@ async function replaceFolder(target: string, fresh: string, aside: string): Prom
   }
 }
 
-/** No pack takes as long: one that has not removed its folder by then was killed. */
+/** No pack takes this long: one whose folder is still there was killed. */
 const STALE_MS = 3_600_000;
 
 function scratchPrefix(target: string): string {
@@ -141,8 +141,8 @@ interface Read {
 }
 
 /**
- * The image of a layout on disk, with what refers to it. Every blob is checked against its digest: what was damaged on the
- * way is refused here, not by a proxy later. `tag` chooses when there are several images.
+ * The image of a layout on disk, with what refers to it. Every blob is checked against its digest: damage is found here,
+ * not by a proxy later. `tag` chooses when there are several images.
  */
 export async function readLayout(folder: string, tag?: string): Promise<Bundle> {
   const { manifests } = parse(index, await read(folder, 'index.json'), join(folder, 'index.json'));

@@ -88,7 +88,7 @@ class Push {
   }
 }
 
-/** Ctrl-C aborts whatever is under way; what comes up then is not the error to show. */
+/** Ctrl-C aborts whatever is under way; the error that follows from that is not the one to show. */
 async function stoppable<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     signal.throwIfAborted();
@@ -99,7 +99,7 @@ async function stoppable<T>(signal: AbortSignal, work: () => Promise<T>): Promis
   }
 }
 
-/** A list as a registry gives it: what it says beyond the digests is kept as it is. */
+/** A list as a registry gives it: everything in it but the digests is kept as it is. */
 const index = z.looseObject({
   schemaVersion: z.literal(2),
   mediaType: z.literal(INDEX),

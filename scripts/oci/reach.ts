@@ -7,7 +7,7 @@ import { isKin } from './domain.ts';
 export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
 
 export interface ReachOptions {
-  /** http to more than loopback. */
+  /** http to any host, not only loopback. */
   readonly plainHttp: boolean;
   /** `HOST` or `HOST:PORT` that the user vouches for. */
   readonly allowedHosts: readonly string[];
@@ -23,20 +23,20 @@ const OPEN: Readonly<Record<Zone, readonly Zone[]>> = {
   special: ['public'],
 };
 
-/** Zones of connections that are open: one may be used again when nothing of how it was made is to be seen any more. */
+/** Zones of open connections: one that is used again no longer shows how it was made. */
 const zones = new WeakMap<Socket, Zone>();
 
 /** What one request needs of the reach on its way. */
 export interface Approach {
   /** Resolves names for the connection, and refuses what they resolve to. */
   readonly lookup: LookupFunction;
-  /** Told the connection that the answer came over. */
+  /** Called with the connection that the answer came over. */
   readonly met: (socket: Socket) => void;
 }
 
 /**
- * Which addresses may be spoken to while pushing to one registry. What it names (a token service, an upload address, a redirect) is judged by
- * the address that the connection is made to, not by its name: a name may resolve to anything.
+ * Which addresses may be connected to while pushing to one registry. What it names (a token service, an upload address, a
+ * redirect) is judged by the address that the connection is made to, not by its name: a name may resolve to anything.
  */
 export class Reach {
   /** Where the registry itself is; null until it has been met. */
@@ -47,7 +47,7 @@ export class Reach {
     private readonly options: ReachOptions,
   ) {}
 
-  /** Refuses an address that is wrong as it is written. */
+  /** Refuses an address that is not allowed as it is written. */
   approach(url: URL): Approach {
     // a Location with a password would make us log in wherever it leads
     if (url.username !== '' || url.password !== '')
@@ -126,7 +126,7 @@ function resolveByDefault(name: string): Promise<readonly LookupAddress[]> {
   });
 }
 
-/** How far away an address is, for who asks to be sent there. `special` leads nowhere that a registry could be. */
+/** How far away an address is, for deciding who may be sent there. `special` leads nowhere that a registry could be. */
 export type Zone = 'public' | 'private' | 'loopback' | 'link-local' | 'special';
 
 interface Block {
@@ -208,7 +208,7 @@ function bytesOf4(address: string): number[] {
   return address.split('.').map(Number);
 }
 
-/** Sixteen bytes; the URL parser writes the last 32 bits in hex, whichever way they came. */
+/** Sixteen bytes; the URL parser writes the last 32 bits in hex, however they were given. */
 function bytesOf6(address: string): number[] {
   const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
   const groups = (text: string | undefined): number[] =>

@@ -17,7 +17,10 @@ const TAG = /^\w[\w.-]{0,127}$/;
 const MAX_NAME_LENGTH = 255;
 const MAX_PORT = 65_535;
 
-/** Reads a reference; wrong ones end the command with the rule. The host is always written out: there is no default registry. */
+/**
+ * Reads a reference; throws InvalidReference with the rule that it breaks. The host is always written out: there is no
+ * default registry.
+ */
 export function parseReference(text: string): Reference {
   if (!text.startsWith(SCHEME))
     fail('must begin with oci://, as in oci://registry.example.com/team/tollgate:1.0', text);
@@ -81,7 +84,7 @@ export function isLoopback(host: string): boolean {
 
 const DOCKER_HUB = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
-/** Where the registry's API is and how it calls the repository; only Docker Hub has other names for people than for programs. */
+/** Where the registry's API is, and its name for the repository; only for Docker Hub do these differ from what people write. */
 export function endpoint({ host, repository }: Reference): { host: string; repository: string } {
   if (!DOCKER_HUB.has(host)) return { host, repository };
   return { host: 'registry-1.docker.io', repository: repository.includes('/') ? repository : `library/${repository}` };

@@ -8,7 +8,7 @@ import { Reach, type Resolve } from './reach.ts';
 import { failureOf, mayPass, retrying, type RetryPolicy } from './failure.ts';
 
 export interface RegistryOptions {
-  /** http even where it can be read on the way. */
+  /** http to any host, where it can be read on the way. */
   readonly plainHttp: boolean;
   /** Hosts that the registry may name although they are not known to be its own, or are nearer than it is. */
   readonly allowedHosts: readonly string[];
@@ -17,13 +17,13 @@ export interface RegistryOptions {
   readonly credentials: CredentialSource;
   readonly retry: RetryPolicy;
   readonly signal: AbortSignal;
-  /** Told what goes on: retries, among others. */
+  /** Called with what is going on, such as retries. */
   readonly note: (text: string) => void;
 }
 
 const ACCEPT = { accept: [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST].join(', ') };
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
-/** What a registry, or a firewall before it, says that does not know HEAD. */
+/** Answers of a registry, or a firewall before it, that does not support HEAD. */
 const NO_HEAD = [405, 501];
 
 /** One repository of a registry, over the OCI distribution protocol. */
@@ -48,7 +48,7 @@ export class Registry {
     });
   }
 
-  /** Finds out how the registry is spoken to (TLS or not, with which authentication) and that it is one. */
+  /** Finds out how to talk to the registry (TLS or not, with which authentication) and that it is one. */
   static async connect(reference: Reference, options: RegistryOptions): Promise<Registry> {
     const { host, repository } = endpoint(reference);
     const reach = new Reach(host, options);
@@ -116,7 +116,7 @@ export class Registry {
     return this.ask(what, { method: 'GET', url, headers }, [200, 404]);
   }
 
-  /** Asks once: an upload asks in the course of its own attempts. */
+  /** Asks once: an upload retries it as a part of its own attempts. */
   async hasBlob(digest: Digest): Promise<boolean> {
     const answer = await this.askHead(`look-up of ${digest}`, this.url(`blobs/${digest}`), {});
     await answer.discard();
@@ -131,7 +131,7 @@ export class Registry {
       return answer.status === 404 ? null : (answer.header('docker-content-digest') ?? '');
     });
     if (digest === null || isDigest(digest)) return digest;
-    // the header is optional in the protocol; the content is not
+    // the protocol makes the header optional, but not the content
     return (await this.manifest(name))?.descriptor.digest ?? null;
   }
 
@@ -167,7 +167,7 @@ export class Registry {
     return answer.header('oci-subject');
   }
 
-  /** Ends an upload session that nobody will finish. Has a signal of its own, because the command's has been given. */
+  /** Ends an upload session that nobody will finish. It has its own signal, because the command's is aborted already. */
   async forget(session: URL, signal: AbortSignal): Promise<void> {
     await (
       await send(

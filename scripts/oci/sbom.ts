@@ -161,7 +161,10 @@ function relation(from: string, relationshipType: string, to: string): object {
   return { spdxElementId: from, relationshipType, relatedSpdxElement: to };
 }
 
-/** A UUID of version 8 (bits of one's own making) that follows from a value: formats ask for one, and chance has no place here. */
+/**
+ * A UUID of version 8 (bits of one's own making) that follows from a value: formats ask for one, and a random one would
+ * change the digest.
+ */
 function uuidFrom(value: unknown): string {
   const hex = createHash('sha256').update(JSON.stringify(value)).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -23,7 +23,7 @@ export async function uploadBlob(registry: Registry, blob: Blob): Promise<void> 
   let lost = false;
   try {
     await registry.retrying(async () => {
-      // the answer to a finished upload may be what got lost
+      // it may be the answer to a finished upload that was lost
       if (lost && (await registry.hasBlob(blob.descriptor.digest))) return;
       session = (session === null ? null : await standing(registry, session.location)) ?? (await open(registry));
       lost = true;
@@ -96,7 +96,7 @@ async function finish(
     throw new OciError(`${registry.host}: ${what}: answered ${answer.status}, and the blob is not there`);
 }
 
-/** Appended as text: a signed address must not be written anew. */
+/** Appended as text: a signed address must not be rewritten. */
 function withDigest(location: URL, digest: string): URL {
   return new URL(`${location.href}${location.search === '' ? '?' : '&'}digest=${encodeURIComponent(digest)}`);
 }
@@ -107,7 +107,7 @@ function locationOf(registry: Registry, answer: RegistryAnswer): URL {
   return follow(answer.url, location);
 }
 
-/** The session is not what it was: gone (404), or at another byte (416). */
+/** The session has changed: it is gone (404), or at another byte (416). */
 function isStale(error: unknown): boolean {
   return error instanceof RegistryError && (error.status === 404 || error.status === 416);
 }

@@ -26,7 +26,7 @@ const MAX_HEADER_BYTES = 16 * 1024;
 /** The longest wait for an answer with its body, plus what a slow line needs for what is sent. */
 const ANSWER_MS = 60_000;
 const SLOWEST_BYTES_PER_MS = 32;
-/** Loopback is never looked for behind a proxy: what may go there in the clear stays on this machine. */
+/** Loopback is never reached through a proxy: what may be sent there in clear text stays on this machine. */
 const DIRECT = { 'http:': new PlainAgent({ keepAlive: true }), 'https:': new TlsAgent({ keepAlive: true }) } as const;
 
 /**
@@ -40,14 +40,14 @@ export async function send(request: WireRequest, line: Line): Promise<RegistryAn
     const location = answer.header('location');
     if (![301, 302, 303, 307, 308].includes(answer.status) || location === null) return answer;
     await answer.discard();
-    // what 301 to 303 do to a body is unclear, and no registry sends them for one
+    // what 301 to 303 mean for a body is unclear, and no registry sends them for one
     if (redirects === MAX_REDIRECTS || (request.body !== undefined && answer.status < 307))
       throw new OciError(`${url.host}: redirects in a way that cannot be followed (${answer.status})`);
     const next = follow(url, location);
     if (next.origin !== url.origin) {
       if (request.isSecret === true)
         throw new OciError(`${url.host}: redirects a request with credentials to ${next.host}; that is refused`);
-      // a redirect back does not bring them back: the other host chose what would be asked for with them
+      // a redirect back does not restore them: the other host chose the address that they would be sent to
       authorization = null;
     }
     url = next;
@@ -76,8 +76,8 @@ async function once(request: WireRequest, { reach, signal }: Line): Promise<Regi
 }
 
 /**
- * Node's own client rather than fetch: it takes a `lookup`, so that the address judged is the address connected to; it
- * unpacks nothing unasked; and it lets the size of headers be limited.
+ * Node's own client rather than fetch: it takes a `lookup`, so that the address checked is the address connected to; it
+ * decompresses nothing by itself; and it can limit the size of headers.
  */
 function exchange(
   { method, url, headers = {}, authorization, body }: WireRequest,
@@ -109,13 +109,16 @@ function exchange(
 const MAX_DISCARDED_BYTES = 64 * 1024;
 const DISCARD_MS = 1000;
 
-/** An answer whose head has come. Its body is read with a limit: what comes from outside has no say in how much memory it takes. */
+/**
+ * An answer whose head has arrived. Its body is read up to a limit: what comes from outside does not decide how much
+ * memory it takes.
+ */
 export class RegistryAnswer {
   constructor(
     readonly url: URL,
     private readonly message: IncomingMessage,
   ) {
-    // a body that breaks off while nobody reads it is nobody's error
+    // a body that breaks off while nobody reads it is not an error
     message.on('error', () => undefined);
   }
 
@@ -158,7 +161,10 @@ export class RegistryAnswer {
     return bytes;
   }
 
-  /** Lets go of the body: a short one is read, so that the connection can serve the next request; any other breaks the connection. */
+  /**
+   * Drops the body: a short one is read, so that the connection can serve the next request; for any other the connection
+   * is closed.
+   */
   async discard(): Promise<void> {
     const late = setTimeout(() => this.message.destroy(), DISCARD_MS);
     await this.readSome(MAX_DISCARDED_BYTES).catch(() => undefined);

@@ -16,7 +16,7 @@ export const MAX_KEY_BYTES = 4096;
 const FORMAT = new RegExp(`^tg_(.+)_([0-9A-Za-z]{${SECRET_DIGITS}})([0-9A-Za-z]{${CHECKSUM_DIGITS}})$`);
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** `foreign` for keys of other makers; of our own, `valid` or `mistyped`. */
+/** `foreign` for a key that Tollgate did not issue; for one of its own, `valid` or `mistyped`. */
 export function inspectKey(key: string): 'foreign' | 'valid' | 'mistyped' {
   if (!key.startsWith('tg_')) return 'foreign';
   return FORMAT.test(key) && checksumOf(key.slice(0, -CHECKSUM_DIGITS)) === key.slice(-CHECKSUM_DIGITS)
@@ -24,12 +24,12 @@ export function inspectKey(key: string): 'foreign' | 'valid' | 'mistyped' {
     : 'mistyped';
 }
 
-/** The last digits of a key, of all that stand before them. */
+/** The checksum over all of a key that stands before it: its last digits. */
 export function checksumOf(body: string): string {
   return base62(BigInt(crc32(body)), CHECKSUM_DIGITS);
 }
 
-/** `value` in `width` base62 digits, most significant first; the caller sees to it that it fits. */
+/** `value` in `width` base62 digits, most significant first; the caller makes sure that it fits. */
 export function base62(value: bigint, width: number): string {
   let text = '';
   for (let rest = value, i = 0; i < width; i++, rest /= 62n) text = DIGITS[Number(rest % 62n)] + text;
@@ -74,11 +74,11 @@ const ISSUED = /tg_[A-Za-z0-9._@-]*[0-9A-Za-z]{16,}/g;
 const WORD = /[A-Za-z0-9_\-.~+/=:%]{12,}/g;
 const MIN_MIXED = 16;
 const MIN_LETTERS = 28;
-/** Fewer different characters than this are no key, however long. */
+/** With fewer different characters than this it is not a key, however long. */
 const MIN_DIFFERENT = 6;
 const MIN_CHANGES = 5;
 
-/** Without anything that looks like a key: of this tool's making, or of others'. */
+/** The text without anything that looks like a key, whether Tollgate issued it or somebody else. */
 export function censor(text: string): string {
   return text.replace(ISSUED, 'tg_…').replace(WORD, (word) => (looksLikeKey(word) ? '…' : word));
 }
@@ -89,8 +89,9 @@ export function censorSegment(segment: string | number): string | number {
 }
 
 /**
- * Keys are random: letters and digits in long runs, or changing often between letter and digit or between large and small.
- * What people think up is not. A key may look like a name by chance; a name that looks like a key costs a message a word.
+ * Keys are random: letters and digits in long runs, or changing often between letter and digit or between upper and lower
+ * case. Names that people choose are not. A key may look like a name by chance; for a name that looks like a key, a
+ * message only lacks a word.
  */
 function looksLikeKey(word: string): boolean {
   if (isIPv6(word)) return false;
@@ -140,7 +141,7 @@ export function shownAt(value: unknown, path: Path, written?: { text: string; is
   if (value === undefined || (value === null && written?.text === '')) return 'nothing';
   if (mayHoldKey(value, path)) return undefined;
   const text = written?.text ?? textOf(value);
-  // quotes would say that it stands in quotes
+  // quotes here would mean that it has quotes in the file
   return written?.isQuoted || typeof value === 'string' ? quote(text) : shortened(text);
 }
 

@@ -30,12 +30,12 @@ export interface Change {
   readonly ready?: () => Promise<void>;
 }
 
-/** Somebody who saves the file at every moment: then it is better to say so than to go on. */
+/** By then somebody keeps saving the file, and it is better to say so than to go on. */
 const MOST_ATTEMPTS = 8;
 
 /**
- * Changes a policy file, one process after the other. `change` sees what the file holds now, and is asked again when
- * somebody saved it meanwhile; null when there is nothing to change.
+ * Changes a policy file; processes take turns. `change` sees what the file holds now, and is asked again when somebody
+ * saved it meanwhile; null when there is nothing to change.
  */
 export async function editPolicyFile(
   file: string,
@@ -59,7 +59,7 @@ export async function editPolicyFile(
   );
 }
 
-/** The text after the edits, once it is sure to mean what it should: it is read again and compared before a byte is written. */
+/** The text after the edits. It is parsed again and compared with what it should mean before a byte is written. */
 function textAfter(open: PolicyFile, { edits, expected }: Change): string {
   const text = applyEdits(open.text, edits);
   const result = readPolicy(text, open.file);

@@ -1,4 +1,7 @@
-/** A change of a policy file that is refused: it names nobody of the policy, or cannot be written safely. The file is as it was. */
+/**
+ * A change of a policy file that is refused: it names something that the policy does not have, or cannot be written
+ * safely. The file is as it was.
+ */
 export class PolicyFileError extends Error {
   override readonly name = 'PolicyFileError';
 }

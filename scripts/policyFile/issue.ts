@@ -29,8 +29,8 @@ export interface Issued {
 type Stored = Omit<Issued, 'consumer' | 'key'>;
 
 /**
- * Makes a key, shows it, and writes its digest into the policy file; when that is refused the file is untouched. Shown first,
- * because a key that nobody has seen could not be told from one that somebody has.
+ * Makes a key, shows it, and writes its digest into the policy file; when that is refused the file is untouched. Shown
+ * first, because nobody could tell a stored key that was never seen from one that is in use.
  */
 export async function issue(
   file: string,

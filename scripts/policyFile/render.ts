@@ -16,7 +16,7 @@ export interface BlockStyle {
   readonly compactItems: boolean;
 }
 
-/** The member on one line; `json` quotes every text. */
+/** The member on one line; `json` quotes every string. */
 export function renderFlow(member: Member, json: boolean): string {
   return 'item' in member ? flowValue(member.item, json) : flowField(member.field, json);
 }
@@ -56,7 +56,7 @@ function flowValue(value: Value, json: boolean): string {
   return json ? `{${fields}}` : `{ ${fields} }`;
 }
 
-/** Unquoted only where every YAML reader, old ones included, takes it for text. */
+/** Unquoted only where every YAML reader, old ones included, takes it for a string. */
 function scalar(text: string, json: boolean): string {
   const plain = /^[A-Za-z0-9][A-Za-z0-9._@:-]*$/.test(text) && !text.endsWith(':') && plainScalar(text) === text;
   const ambiguous = /^(?:[\d._:-]+|y|n|yes|no|on|off)$/i.test(text);

@@ -103,7 +103,7 @@ function fillInFlow(text: string, { keyEnd, value: node }: Entry, member: Member
   };
 }
 
-/** Below the field, in lines of its own; what said "empty" goes, a comment beside it stays. */
+/** Below the field, in lines of its own; what stood for "empty" is removed, a comment beside it stays. */
 function fillInBlock(text: string, { keyStart, keyEnd, value: node }: Entry, member: Member, layout: Layout): Edit[] {
   const indent = columnOf(text, keyStart) + ('item' in member ? layout.listStep : layout.step);
   const lines = renderBlock(member, indent, { ...layout, compactItems: false });

@@ -5,9 +5,9 @@ export interface Finished {
   /** Exit code; null when the program could not be started or was stopped by a signal. */
   code: number | null;
   stdout: string;
-  /** Why it could not be started, where that is so. */
+  /** Why it could not be started, if it was not. */
   stderr: string;
-  /** The system's word for why it could not be started, such as ENOENT; absent: it was. */
+  /** The system's code for why it could not be started, such as ENOENT; absent if it was. */
   notStarted?: string;
 }
 

@@ -10,9 +10,10 @@ import {
 } from '../policy/index.ts';
 
 /**
- * The configuration of envoyproxy/ratelimit, as far as we need it. The module asks with the entries plan, quota, api (of a
- * quota `per: api` only) and consumer, in this order, and the service walks down the same tree. An entry without value is
- * for every value that has none of its own beside it; the service does not turn back from one that it took.
+ * The configuration of envoyproxy/ratelimit, as far as we need it. The module asks with the entries plan, quota, api (of
+ * a quota `per: api` only) and consumer, in this order, and the service walks down the same tree. An entry without a
+ * value is for every value that has no entry of its own beside it; the service never goes back from an entry that it
+ * took.
  */
 export interface ServiceConfig {
   readonly domain: string;
@@ -71,8 +72,9 @@ function countersOf(held: Held, plan: string, name: string, quota: Quota): Descr
 }
 
 /**
- * Limits that consumers have for a mesh-wide quota in place of the plan's: by consumer, under null; or under each API, for
- * a quota that counts them apart. `check` has seen to it that one limit is meant where APIs are counted together.
+ * Limits that consumers have for a mesh-wide quota in place of the plan's: by consumer, under null; or under each API,
+ * for a quota that counts them apart. Where APIs are counted together, `check` has made sure that they have the same
+ * limit.
  */
 function ownLimits(
   { policy, holdings }: Held,

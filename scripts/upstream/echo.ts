@@ -21,7 +21,7 @@ export interface Echo {
 const MAX_HEADER_BYTES = 1 << 20;
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-/** A small upstream that answers every request with what it saw of it, and echoes what comes through an upgraded connection. */
+/** A small upstream that answers every request with what it received, and echoes what comes over an upgraded connection. */
 export function startEcho(name: string, onRequest?: (seen: Seen) => void): Promise<Echo> {
   const sockets = new Set<Socket>();
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {

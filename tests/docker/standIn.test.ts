@@ -102,7 +102,7 @@ describe('run --docker with a program that stands in for docker', { skip: found.
     assert.equal((await tool.exited).code, 1);
     assert.match(
       tool.err,
-      /^docker: the program on PATH cannot be started \(EACCES\); mend that, or run without --docker\n$/,
+      /^docker: the program on PATH cannot be started \(EACCES\); fix that, or run without --docker\n$/,
     );
   });
 

@@ -120,7 +120,7 @@ describe('who may import whom', () => {
     });
   }
 
-  it('the command line is no library: scripts/ outside of scripts/cli does not import it', () => {
+  it('the command line is not a library: scripts/ outside of scripts/cli does not import it', () => {
     const wrong = imports.filter(
       ({ from, to }) => isInside(to, 'scripts/cli') && topOf(from) === 'scripts' && !isInside(from, 'scripts/cli'),
     );

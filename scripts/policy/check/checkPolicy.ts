@@ -11,7 +11,7 @@ import { checkHeaders, checkPlaces, checkRoutes, warnOfPatterns } from './routes
 const MAX_RULE_CHARACTERS = 2000;
 const MAX_JUDGED = 10_000;
 
-/** Something that a policy may not be, or (as a warning) something that its author hardly meant. Holds no keys. */
+/** Something wrong with a policy, or (as a warning) something that its author probably did not intend. Holds no keys. */
 export interface Finding {
   /** Field names, names of the policy's own and list indexes from the root; what looks like a key in them is left out. */
   readonly path: readonly (string | number)[];
@@ -40,9 +40,9 @@ export type ParsedPolicy =
     };
 
 /**
- * Everything that is wrong with a policy, or hardly meant, given as a plain value: what JSON.parse or a YAML reader returns.
- * A policy is valid when no finding has the severity `error`. Never throws, whatever the value holds; `nowSeconds` (since 1970)
- * is for warnings about the past.
+ * Everything that is wrong with a policy, or probably not intended, given as a plain value: what JSON.parse or a YAML
+ * reader returns. A policy is valid when no finding has the severity `error`. Never throws, whatever the value holds;
+ * `nowSeconds` (since 1970) is for warnings about the past.
  */
 export function checkPolicy(value: unknown, nowSeconds: number = Date.now() / 1000): readonly Finding[] {
   return parsePolicy(value, nowSeconds).findings;
@@ -107,7 +107,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
   return { policy, remarks: warnings.remarks, isWhole };
 }
 
-/** What is valid and yet hardly meant. Runs on policies without problems. */
+/** What is valid and yet probably a mistake. Runs on policies without problems. */
 function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   const holdings = holdingsIn(root);
   if (root.get('apis').entries.length === 0) report.add(root, 'has no API, so there is nothing to call', null);
@@ -130,7 +130,10 @@ interface Parsed {
   readonly isWhole: boolean;
 }
 
-/** zod passes issues on as arguments, of which some 100,000 are too many for the stack: then only the first of each list are judged. */
+/**
+ * zod passes issues on as arguments, and 100,000 or so overflow the stack: then only the first items of each list are
+ * judged.
+ */
 function parse(value: unknown): Parsed {
   for (let most = Infinity; ; most = Math.min(most / 10, MAX_JUDGED)) {
     try {
@@ -163,7 +166,7 @@ const RENAMED: Readonly<Record<string, string>> = { ledger: 'rateLimitService' }
 
 type Issue = z.core.$ZodIssue;
 
-/** What zod found wrong with a value, in our words. One remark to a place: the first is the plainest. */
+/** What zod found wrong with a value, in our words. One remark for each place: the first is the clearest. */
 export function remarksOf(issues: readonly Issue[], root: unknown): Remark[] {
   const places = new Set<string>();
   return explainAll(issues, [], root).filter(({ path, field }) => {
@@ -268,7 +271,7 @@ function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Pa
   return [{ path, rule, severity: 'error', found: shownAt(value, path), showsValue: true }];
 }
 
-/** Messages of a schema that says nothing of its own. */
+/** Messages where the schema has none of its own. */
 export function defaultRule(issue: z.core.$ZodRawIssue): string {
   if (issue.code === 'invalid_value')
     return `must be ${alternatives((issue.values as unknown[]).map((value) => `"${String(value)}"`))}`;

@@ -44,7 +44,7 @@ export function checkNames(root: PolicyDraft, report: Report): void {
   }
 }
 
-/** Names that a mapping defines, whether or not what stands under them is valid; null when it is no mapping. */
+/** Names that a mapping defines, whether or not what stands under them is valid; null when it is not a mapping. */
 function namesOf(mapping: Draft<unknown>): Names | null {
   return mapping.given && !mapping.isMapping ? null : new Names(mapping.entries.map((entry) => entry.key));
 }
@@ -84,7 +84,7 @@ function checkPlansOnce(plans: readonly Place[], report: Report): void {
   }
 }
 
-/** SHA-256 of nothing: what a pipeline prints whose first half failed. */
+/** SHA-256 of the empty string: what a pipeline prints when its first command has failed. */
 const EMPTY_DIGEST = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /** Subscriptions must fit their plans, and every key must belong to one consumer. */
@@ -228,7 +228,7 @@ export function holdingsIn(root: PolicyDraft): Holdings {
   });
 }
 
-/** What can be read of a consumer; a limit that is no number is NaN. */
+/** What can be read of a consumer; a limit that is not a number is NaN. */
 export function granteeIn(consumer: ConsumerDraft): Grantee {
   const subscriptions = consumer.get('subscriptions').entries.filter(({ given }) => given);
   return {

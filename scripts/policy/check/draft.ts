@@ -122,7 +122,7 @@ export class Draft<T> extends Place {
   }
 }
 
-/** What a check found, with its place in the value; whoever knows where that is written says so. */
+/** What a check found, with its place in the value; the reader of a file adds the line. */
 export interface Remark {
   readonly path: Path;
   readonly rule: string;
@@ -210,7 +210,7 @@ export const MAX_DEPTH = 24;
 export const MAX_FIELD_CHARACTERS = 512;
 /** More than any gateway would take as a plugin config; refused before it is judged. */
 export const MAX_POLICY_BYTES = 4 * 1024 * 1024;
-/** Remarks about what is no plain value, until the rest is no longer looked at. */
+/** After so many remarks about what is not a plain value, the rest is not looked at. */
 const MAX_REMARKS = 100;
 
 export const DEPTH_RULE = `must not nest deeper than ${MAX_DEPTH} levels`;
@@ -224,7 +224,7 @@ const SIZE_RULE = `must have at most ${MAX_POLICY_BYTES} characters, all names a
 export interface PlainCopy {
   readonly value: unknown;
   readonly remarks: readonly Remark[];
-  /** False where copying ended early: what is there of the value says nothing. */
+  /** False where copying ended early: what was copied by then means nothing. */
   readonly isWhole: boolean;
 }
 

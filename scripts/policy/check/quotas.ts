@@ -120,7 +120,7 @@ function checkFailureMode(quota: QuotaDraft, report: Report): void {
     report.add(share, `must be at most the limit (${limit})`);
 }
 
-/** A counter of the rate limit service knows one limit: where it counts several APIs together, their limits must be one. */
+/** A counter of the rate limit service has one limit: where it counts several APIs together, their limits must be the same. */
 function checkOwnLimits(root: PolicyDraft, holdings: Holdings, consumer: ConsumerDraft, report: Report): void {
   let limits: OwnLimits | null = null;
   for (const subscription of consumer.get('subscriptions').entries) {

@@ -152,7 +152,7 @@ export function checkRoutes(root: PolicyDraft, report: Report): void {
 const LISTS = ['methods', 'plans', 'consumers'] as const;
 const CONDITIONS = new Set<string>(['headers', 'path', ...LISTS]);
 
-/** Conditions of a route, made for being compared with those of a thousand others. */
+/** Conditions of a route, in a form that is quickly compared with those of a thousand others. */
 interface Conditions {
   /** The path of the condition; null: any. */
   readonly path: string | null;
@@ -230,7 +230,7 @@ function headerFollows(earlier: HeaderTest, later: HeaderTest | undefined): bool
   return earlier.values !== null && later.values !== null && isWithin(later.values, earlier.values);
 }
 
-/** Values of headers, which the module takes to the letter. */
+/** Values of headers, which the module takes literally. */
 export function warnOfPatterns(route: RouteDraft, report: Report): void {
   for (const condition of route.get('when').get('headers').entries) {
     for (const value of [condition, condition.get('exact'), condition.get('prefix'), ...condition.get('oneOf').items]) {

@@ -153,7 +153,10 @@ function compileTimes({ from, until }: { from?: string | undefined; until?: stri
   };
 }
 
-/** Lists whose order decides: the first key source that holds a key, and the first route whose conditions hold. All others are sets. */
+/**
+ * Lists whose order matters: the first key source that holds a key, and the first route whose conditions hold. All others
+ * are sets.
+ */
 export const ORDERED_LISTS: ReadonlySet<string> = new Set(['keySources', 'routes']);
 
 /** What an item of a set is known by; items without any of these by all that they hold. */

@@ -19,7 +19,7 @@ export interface Subscribed {
   readonly limits?: Readonly<Record<string, number>> | undefined;
 }
 
-/** What a consumer has on an API: its subscription, or what its own plan is short for, which has nothing but the plan. */
+/** What a consumer has on an API: its subscription, or the one that its own plan is short for, which is only a plan. */
 export type Holding<S extends Subscribed = Subscribed> = { readonly api: string; readonly plan: string } & Partial<S>;
 
 /** Requests per window that a holding has of a quota: the subscription's own limit, or the plan's. */

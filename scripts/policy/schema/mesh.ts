@@ -168,7 +168,7 @@ export function duration(description: string) {
     .meta({ description, examples: ['5s'] });
 }
 
-/** Milliseconds of a duration, or null for what is none. */
+/** Milliseconds of a duration, or null for anything else. */
 export function durationMs(text: string): number | null {
   const match = /^(\d+)(ms|s|m|h)$/.exec(text);
   return match === null ? null : Number(match[1]) * UNIT_MS[match[2]!]!;

@@ -324,12 +324,12 @@ export function jsonSchema(): z.core.JSONSchema.BaseSchema {
   return z.toJSONSchema(policySchema, { target: 'draft-7', io: 'input', reused: 'inline', override: asInteger });
 }
 
-/** The same as a file's text. */
+/** The same as the content of a file. */
 export function jsonSchemaText(): string {
   return `${JSON.stringify(jsonSchema(), null, 2)}\n`;
 }
 
-/** Whole numbers are said with `multipleOf` in zod, because its own integers end below 2^53. */
+/** zod's own integers end below 2^53, so whole numbers are written with `multipleOf` there. */
 function asInteger({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   if (jsonSchema.type !== 'number' || jsonSchema.multipleOf !== 1) return;
   jsonSchema.type = 'integer';

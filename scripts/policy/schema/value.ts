@@ -18,7 +18,7 @@ export const LABEL = new RegExp(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,${MAX_NAME_BYTES 
 export const NAME_RULE = 'must be a name of 1 to 63 lower-case letters, digits and "-", with no "-" at its ends';
 export const LABEL_RULE = `must be a name of 1 to ${MAX_NAME_BYTES} letters, digits, ".", "_", "@" and "-" that begins with a letter or digit`;
 
-/** A name that Tollgate's own words refer to. */
+/** A name that the policy defines and refers to. */
 export function name(description: string) {
   return z.string().regex(NAME, { error: NAME_RULE }).meta({ description });
 }
@@ -30,7 +30,7 @@ export function label(description: string) {
 
 /** Begins with a letter or digit of any script; no control, format or private characters, and no space but single ones inside. */
 const CONSUMER = /^[\p{L}\p{N}](?: ?[^\p{C}\p{Z}])*$/u;
-/** As much of it as a JSON Schema's pattern says in every editor, with and without Unicode's classes. */
+/** As much of it as a pattern of a JSON Schema can say in every editor, with or without Unicode classes. */
 const ROUGHLY = /^[^\u0000-/:-@[-`{-\u009f][^\u0000-\u001f\u007f-\u009f]*$/;
 const ENCODED_CHARACTERS = /[^A-Za-z0-9._@+|:/=~-]+/g;
 
@@ -72,7 +72,7 @@ const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:Z|([+-])(\d{
 
 export const TIME_RULE = 'must be a time such as 2026-01-31T00:00:00Z, from 1970 on';
 
-/** Seconds since 1970 of an RFC 3339 time of whole seconds, or null for what is none (30 February, a leap second). */
+/** Seconds since 1970 of an RFC 3339 time of whole seconds, or null for anything else (30 February, a leap second). */
 export function epochSeconds(text: string): number | null {
   const match = RFC3339.exec(text);
   if (match === null) return null;
@@ -124,7 +124,7 @@ export function named<K extends z.ZodString, V extends z.ZodType>(key: K, value:
     .meta({ description });
 }
 
-/** A list in which nothing means empty. */
+/** A list that is empty when it is left out or has nothing after its name. */
 export function listed<V extends z.ZodType>(item: V, description: string) {
   return z
     .array(item)
@@ -133,12 +133,12 @@ export function listed<V extends z.ZodType>(item: V, description: string) {
     .meta({ description });
 }
 
-/** A list that, where it is given, says something. */
+/** A list that must not be empty where it is given. */
 export function filled<V extends z.ZodType>(item: V, rule: string, description: string) {
   return z.array(item).min(1, { error: rule }).meta({ description });
 }
 
-/** What servers read as an IPv4 address, also where it is `127.1` or `0x7f000001`. */
+/** What servers read as an IPv4 address, `127.1` and `0x7f000001` included. */
 const ENDS_IN_NUMBER = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;
 const LABELS = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/;
 
@@ -200,7 +200,7 @@ function addressOf(host: string): string {
   return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : host;
 }
 
-/** What to write instead, where it is plain what was meant. */
+/** What to write instead, where it is clear what was meant. */
 function hostHint(text: string): string {
   if (/^\*?\.?$/.test(text)) return '; leave hosts out for any host';
   const bare = text
@@ -222,7 +222,7 @@ export function upstreamUrl(description: string) {
     .meta({ description, examples: ['http://127.0.0.1:9001'] });
 }
 
-/** Host (IPv6 without its brackets) and port (80 when absent) of an upstream's URL; null for what is none. */
+/** Host (IPv6 without its brackets) and port (80 when absent) of an upstream's URL; null for anything else. */
 export function parseUpstream(text: string): { host: string; port: number } | null {
   if (!/^http:\/\/[^/?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return null;
   const url = new URL(text);
@@ -232,8 +232,8 @@ export function parseUpstream(text: string): { host: string; port: number } | nu
 }
 
 /*
- * What people bring along from other gateways: `/admin/*`, `/records/:id`, `/pets/{id}`, `^/v1$`. Taken to the letter it
- * would cover nothing, and with `unmatched: allow` leave open what it was meant to close.
+ * What people know from other gateways: `/admin/*`, `/records/:id`, `/pets/{id}`, `^/v1$`. Taken literally
+ * it would cover nothing, and with `unmatched: allow` leave open what it was meant to close.
  */
 const PATTERN = /\*|\/:|\/\(|[{}[\]<>|^]|\.\+|\\|\$\d|[^/]\$$/;
 
@@ -262,7 +262,7 @@ export function looksLikePattern(value: string): boolean {
   return /^\^|\.[*+]|[^\s/,;]\*$|[^/]\$$|^\*$/.test(value);
 }
 
-/** True for a header's value that reads as if something were to be put in. */
+/** True for a header's value that looks like a template. */
 export function looksLikeTemplate(value: string): boolean {
   return /%[A-Z_]+(?:\(.*?\))?%|\$\{|\{\{|\$\d|%\{/.test(value);
 }
@@ -278,7 +278,10 @@ export const TOKEN_RULE = "must be a token: letters, digits and !#$%&'*+.^_`|~-"
 
 const FRAMING: ReadonlySet<string> = new Set(FRAMING_HEADERS);
 
-/** Headers whose value is a list, or becomes one: Envoy, among others, joins their lines with commas. No key can be told in them. */
+/**
+ * Headers whose value is a list, or becomes one: Envoy, among others, joins their lines with commas. A key in one of them
+ * cannot be told from the rest.
+ */
 const LISTS: ReadonlySet<string> = new Set([
   'accept',
   'accept-charset',
@@ -319,7 +322,7 @@ const LISTS: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-/** A header's name has two spellings: many servers read `_` as `-`, and so does the module. */
+/** The name with `-` for each `_`: many servers read them alike, and so does the module. */
 export function spelling(name: string): string {
   return name.replaceAll('_', '-');
 }
@@ -359,7 +362,7 @@ export function headerValue() {
     });
 }
 
-/** A string that stands in quotes as it is. */
+/** A string that needs no escapes between quotes. */
 export function realm(description: string) {
   return z.string().regex(REALM, { error: REALM_RULE }).meta({ description });
 }

@@ -75,14 +75,14 @@ export interface TextProblem {
 
 /** A string, read as YAML. */
 export interface Document {
-  /** Absent when the text is no YAML at all. */
+  /** Null when the text is not YAML at all. */
   readonly root: Node | null;
   readonly problems: readonly TextProblem[];
   /** Places of aliases, which stand for nothing here. */
   readonly aliases: ReadonlySet<Node>;
 }
 
-/** The parser's words for what is mostly another mistake. */
+/** The parser's reasons that mostly have another cause, and what to say instead. */
 const PLAINER = new Map([
   ['deficient indentation', 'indented too little, or a bracket or quote before it is not closed'],
   [
@@ -99,9 +99,7 @@ const OF_INDENTATION = new Set([
   'end of the stream or a document separator is expected',
 ]);
 
-/**
- * Reads one YAML document. A policy is data: anchors, aliases and tags are refused, which also leaves nothing to blow up.
- */
+/** Reads one YAML document. A policy is data: anchors, aliases and tags are refused, so nothing can be expanded. */
 export function readDocument(text: string): Document {
   const nul = text.indexOf('\0');
   if (nul >= 0) return refusal(nul, 'must not hold a NUL byte');
@@ -158,7 +156,7 @@ class NameTooLong extends Error {
   }
 }
 
-/** Builds the nodes of the first document from the parser's events, which are flat and know nothing of ends. */
+/** Builds the nodes of the first document from the parser's events, which are flat and do not say where a node ends. */
 class Composer {
   readonly #problems: TextProblem[] = [];
   readonly #aliases = new Set<Node>();
@@ -181,7 +179,7 @@ class Composer {
     return { root, problems: this.#problems, aliases: this.#aliases };
   }
 
-  /** `from` is where an empty node stands, about which events say nothing. */
+  /** `from` is where an empty node stands: events do not say. */
   #node(path: Path, from: number): Node {
     const event = this.events[this.#at++] as ScalarEvent | SequenceEvent | MappingEvent | AliasEvent;
     if (event.type === EVENT_ID.ALIAS) return this.#alias(event, path);
@@ -255,7 +253,7 @@ class Composer {
     return { kind: 'mapping', flow, entries, named, value, start, end: braces ? this.#closing(end) : end };
   }
 
-  /** The next key; null when it is no string. */
+  /** The next key; null when it is not a string. */
   #key(path: Path, from: number): [string | null, Node] {
     const node = this.#node(path, from);
     const { start: offset } = node;
@@ -340,8 +338,9 @@ interface Line {
 }
 
 /**
- * What to say of a line that fits into no block above it. The mistake mostly stands further up: a parser takes a line that begins too far
- * left or right for a block of its own, and wonders only at the next one that is right. Null where the trouble is within the line.
+ * What to say of a line that fits into no block above it. The mistake is mostly further up: the parser takes a line that
+ * is indented wrongly for a block of its own, and complains only about the next correct line. Null where the mistake is
+ * within the line.
  */
 export function indentRule(text: string, offset: number): string | null {
   const lines = new Lines(text);

@@ -4,7 +4,10 @@ import { censor, LEAK_RULE, leaksIn, printPath, shownAt } from '../secret.ts';
 import type { Policy } from '../schema/policy.ts';
 import { EMPTY_RULE, entryOf, Lines, readDocument, type Node, type TextProblem } from './document.ts';
 
-/** Something a policy may not be, or (as a warning) something its author hardly meant, with its place in a file. */
+/**
+ * Something wrong with a policy, or (as a warning) something that its author probably did not intend, with its place in a
+ * file.
+ */
 export interface Problem {
   readonly file: string;
   /** From 1; 0 for a problem of the file as a whole. */
@@ -83,7 +86,7 @@ function rest(listed: readonly Problem[], more: number, noun: 'problem' | 'warni
   return [`${listed[0]!.file}: and ${isCounted ? '' : 'at least '}${number} more ${noun}${more === 1 ? '' : 's'}`];
 }
 
-/** Nobody reads more at once, and a file of another kind has 100,000. The rest is counted. */
+/** Nobody reads more at once, and a file that is no policy may have 100,000. The others are counted. */
 export const MAX_LISTED = 100;
 
 export interface LoadResult {
@@ -95,12 +98,12 @@ export interface LoadResult {
   readonly more: number;
   /** False: there may be yet more, in lists too long to look at every item. */
   readonly isCounted: boolean;
-  /** Of a policy without problems only. */
+  /** Only for a policy without problems. */
   readonly warnings: Problem[];
   readonly moreWarnings: number;
 }
 
-/** A policy without problems, and what its author hardly meant. */
+/** A policy without problems, and what its author probably did not intend. */
 export interface ValidPolicy {
   readonly policy: Policy;
   /** In the order of the file, the first of them. */
@@ -108,7 +111,7 @@ export interface ValidPolicy {
   readonly moreWarnings: number;
 }
 
-/** The policy in YAML; throws PolicyProblems that names every problem when it has any. */
+/** The policy that a YAML text holds; throws PolicyProblems, which names every problem, when there is one. */
 export function validPolicy(text: string, fileName: string, nowSeconds?: number): ValidPolicy {
   const result = readPolicy(text, fileName, nowSeconds);
   if (result.policy === null) throw new PolicyProblems(result);
@@ -116,8 +119,9 @@ export function validPolicy(text: string, fileName: string, nowSeconds?: number)
 }
 
 /**
- * Reads a policy's text, YAML or JSON; `fileName` is only for messages, `nowSeconds` (since 1970) for warnings about the past.
- * What is found in the value is told with line and column; duplicate names, anchors and the like are only here.
+ * Reads a policy's text, YAML or JSON; `fileName` is only for messages, `nowSeconds` (since 1970) for warnings about the
+ * past. What is wrong with the value gets its line and column; duplicate names, anchors and the like exist only in the
+ * text.
  */
 export function readPolicy(text: string, fileName: string, nowSeconds: number = Date.now() / 1000): LoadResult {
   const bytes = Buffer.byteLength(text);
@@ -135,7 +139,7 @@ export function readPolicy(text: string, fileName: string, nowSeconds: number = 
   const { policy, remarks, isWhole } = judge(root.value, nowSeconds);
   const placed = remarks
     .map((remark) => ({ remark, spot: spotOf(root, remark) }))
-    // an alias is nothing, and has said so
+    // an alias has no value, and has been reported
     .filter(({ spot }) => !aliases.has(spot.node))
     .map(({ remark, spot }) => print.placed(remark, spot, root));
   const texts = [...problems, ...leaks];
@@ -155,7 +159,7 @@ interface Spot {
   readonly offset: number;
 }
 
-/** Where a remark points to, as far as its path leads. */
+/** Where a remark points to, as far as its path exists in the file. */
 function spotOf(root: Node, { path, field }: Pick<Remark, 'path' | 'field'>): Spot {
   const spot = { node: root, offset: root.start };
   for (const segment of field === undefined ? path : [...path, field]) {
