@@ -13,7 +13,7 @@ import type { Service, Variant } from './variant.ts';
 /** 100,000 consumers are 12 MB of configuration, parsed three times. */
 const START_MS = 60_000;
 
-/** The Envoy that all variants are measured in: one worker, a listener for each. */
+/** The Envoy in which all variants are measured: one worker, and a listener for each variant. */
 export class BenchEnvoy {
   private readonly log: string[] = [];
   private readonly child: EnvoyProcess;
@@ -58,7 +58,7 @@ export class BenchEnvoy {
     return this.ports.get(variant.name)!;
   }
 
-  /** Throws with Envoy's own words when it has logged an error, as it does when a script or module fails. */
+  /** Throws with Envoy's log line if it has logged an error, as it does when a script or module fails. */
   assertHealthy(): void {
     const errors = this.log.filter((line) => /^(error|critical) /.test(line));
     if (errors.length > 0) throw new Refusal(`Envoy: ${errors[0]!.slice(0, 500)}`);

@@ -10,7 +10,7 @@ const VALUES = 70;
 const TOP = 56;
 const WIDTH = LABELS + BARS + VALUES;
 
-/** Colours for a light page and for a dark one; by family, so that neighbours are told apart at a glance. */
+/** Colours for a light and a dark page, by family, so that neighbours are easy to tell apart. */
 const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600; font-size: 15px } .small { fill: #59636e; font-size: 12px }
   line { stroke: #d1d9e0 } rect { fill: #8c959f } .tollgate { fill: #0969da } .service { fill: #bc4c00 } .extra { fill: #bc4c00; opacity: .45 }
@@ -18,7 +18,7 @@ const STYLE = `
     text { fill: #e6edf3 } .small { fill: #9198a1 } line { stroke: #3d444d } rect { fill: #7d8590 } .tollgate { fill: #4493f8 } .service, .extra { fill: #f0883e }
   }`;
 
-/** Bars of CPU for one request over no filter, on one linear scale from zero; pale: the CPU of other processes. */
+/** Bars of CPU per request over no filter, on a linear scale from zero; the pale part is the CPU of other processes. */
 export function chart(result: Result): string {
   const rows = result.variants.filter(({ name }) => name !== NO_FILTER);
   const scale = BARS / Math.max(1, ...rows.map(length));
@@ -37,7 +37,7 @@ export function chart(result: Result): string {
   );
 }
 
-/** Noise can put the cheapest below zero: a bar has no length then, and its number says so. */
+/** Noise can make the cheapest variant negative: its bar then has no length, and its number shows the value. */
 function length({ overNoFilter, overNoFilterWithServices }: Figures): number {
   return Math.max(0, overNoFilter, overNoFilterWithServices);
 }

@@ -18,7 +18,7 @@ export interface Found {
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** Looks for what the variants need. Without the load generators there is nothing to measure; a variant without its service is skipped. */
+/** Finds what the variants need. Throws without the load generators; a variant without its service is skipped. */
 export async function findComponents(variants: readonly Variant[]): Promise<Found> {
   const [wrk, fortio] = await Promise.all([findComponent('wrk'), findComponent('fortio')]);
   if (wrk === null || fortio === null)

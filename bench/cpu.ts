@@ -1,17 +1,17 @@
 import { readdir, readFile } from 'node:fs/promises';
 
-/** Nanoseconds that a process has spent on a CPU since its threads began. */
+/** CPU time in nanoseconds of a process's threads since they began. */
 export interface CpuTime {
   readonly allNanoseconds: number;
-  /** Of the thread that handles requests, as Envoy names it. */
+  /** CPU time of the thread that handles requests, found by Envoy's name for it. */
   readonly workerNanoseconds: number;
 }
 
 const WORKER = /^wrk:worker_/;
 
 /**
- * Sum over the threads of a process, from the scheduler's own account: exact to the nanosecond, where `times` counts ticks
- * of 10 ms. (A thread that ends takes its time with it; Envoy's threads stay.)
+ * Sum over the threads of a process, from the scheduler's statistics: exact to the nanosecond, where `times` counts ticks of 10 ms.
+ * (The time of a thread that has ended is missing; Envoy's threads do not end.)
  */
 export async function cpuTime(pid: number): Promise<CpuTime> {
   let all = 0;

@@ -8,7 +8,7 @@ import { markdownTable, markdownTargets } from './table.ts';
 const PAGE = inPackage('docs', 'performance.md');
 const CHART = inPackage('docs', 'performance.svg');
 
-/** Puts the figures of a run into the page, between its markers, and beside it the chart. */
+/** Writes the figures of a run into the page, between its markers, and the chart beside it. */
 export async function writeDocs(result: Result): Promise<string[]> {
   let page = await readFile(PAGE, 'utf8');
   for (const [name, text] of Object.entries(sections(result))) page = between(page, name, text);
@@ -17,7 +17,7 @@ export async function writeDocs(result: Result): Promise<string[]> {
   return [PAGE, CHART];
 }
 
-/** What stands between the markers `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`. */
+/** What goes between the markers `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`. */
 export function sections(result: Result): Record<'run' | 'table' | 'module' | 'targets', string> {
   const { machine, rounds, seconds, date } = result;
   const run = `Measured on ${date}: ${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, Envoy ${machine.envoy}; ${rounds} rounds of ${seconds} s for each of the two loads.`;
@@ -45,7 +45,7 @@ function moduleTable({ module }: Result): string {
   ].join('\n');
 }
 
-/** The page with other text between the markers of that name; throws when they are not there. */
+/** The page with the text between the markers of that name replaced; throws when there are no such markers. */
 export function between(page: string, name: string, text: string): string {
   const [open, close] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
   const [from, to] = [page.indexOf(open), page.indexOf(close)];

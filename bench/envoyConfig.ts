@@ -7,7 +7,7 @@ const HTTP2 = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const HTTP_MANAGER =
   'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 
-/** A variant with what must be known before Envoy starts. */
+/** A variant with what must be decided before Envoy starts. */
 export interface Placed {
   readonly variant: Variant;
   readonly port: number;
@@ -15,15 +15,15 @@ export interface Placed {
   readonly module: string | null;
 }
 
-/** A cluster that routes lead to and no request reaches. */
+/** A cluster that routes name and no request reaches. */
 const NOWHERE = 'nowhere';
 const leadsNowhere = { route: { cluster: NOWHERE } };
 const FAULT = 'envoy.filters.http.fault';
 
 /**
- * One Envoy with a listener for each variant. Envoy answers itself: an upstream would add its own noise to every figure, and
- * all filters run all the same, also on the response. The answer comes from the fault filter, last before the router, and
- * not from a direct_response: the rate limit filter does nothing on a route that leads to no cluster.
+ * One Envoy with a listener for each variant. Envoy answers itself, because an upstream would add its own noise to every figure; all
+ * filters still run, on the response too. The answer comes from the fault filter, last before the router, and not from a
+ * direct_response, because the rate limit filter does nothing on a route without a cluster.
  */
 export function envoyConfig(placed: readonly Placed[], services: ReadonlyMap<Service, number>): object {
   return {
@@ -56,7 +56,7 @@ function httpManager({ variant, module }: Placed): object {
           name: 'all',
           domains: ['*'],
           ...(variant.rateLimits === undefined ? {} : { rate_limits: variant.rateLimits }),
-          // every variant has the same routes, whether it leads to the second or not
+          // every variant has the same routes, whether or not it uses the second
           routes: [
             {
               match: { prefix: '/', headers: [{ name: ROUTE_HEADER, string_match: { exact: ROUTE } }] },
@@ -87,7 +87,7 @@ function answer(status: number): object {
   };
 }
 
-/** A VM for each variant: with the same vm_id, those with the same module would share one. */
+/** A VM for each variant: with the same vm_id, variants with the same module would share one. */
 function wasmFilter(variant: Variant, module: string): object {
   return {
     name: variant.name,

@@ -3,7 +3,7 @@ import type { Fixed, Sample } from './turn.ts';
 import type { Family } from './variant.ts';
 import { EMPTY_MODULE, NO_FILTER } from './variant.ts';
 
-/** What is told of a variant. CPU is in microseconds for one request under a saturated load, unless it says otherwise. */
+/** The figures of a variant. CPU is in microseconds per request under a saturated load, unless noted otherwise. */
 export interface Figures {
   readonly name: string;
   readonly title: string;
@@ -11,9 +11,9 @@ export interface Figures {
   readonly rounds: number;
   readonly envoyCpu: Spread;
   readonly workerCpu: Spread;
-  /** Envoy's CPU over that without a filter: of each round, then the median. */
+  /** Envoy's CPU over no filter: the difference in each round, then the median. */
   readonly overNoFilter: number;
-  /** That overhead as a multiple of the empty module's; null when one of them is lost in noise. */
+  /** That overhead as a multiple of the empty module's; null when either is within the noise. */
   readonly timesEmptyModule: number | null;
   /** CPU of other processes, by program: medians. */
   readonly servicesCpu: Readonly<Record<string, number>>;
@@ -107,7 +107,7 @@ function fixedFigures(samples: readonly Fixed[], none: readonly Fixed[]): FixedF
   };
 }
 
-/** How many times the overhead of `first` is that of `second`; null when one was not measured or is lost in noise. */
+/** The overhead of `first` as a multiple of that of `second`; null when one was not measured or is within the noise. */
 export function overheadRatio(
   all: readonly Sampled[],
   first: string,
@@ -119,20 +119,20 @@ export function overheadRatio(
   return ratioOf(overhead(a, none, cpu), overhead(b, none, cpu));
 }
 
-/** Over no filter of the same round; then the median. */
+/** The median of the differences from no filter in the same round. */
 function overhead(samples: readonly Sample[], none: readonly Sample[], cpu: (sample: Sample) => number): number {
   return paired(samples.map(cpu), none.map(cpu), minus);
 }
 
 /**
- * Differences are taken round by round, but the ratio only of their medians: in a single round a small difference can vanish or
- * turn negative, and what is divided by it then is anything, also what would seem a good result.
+ * Differences are taken round by round, but the ratio only of their medians: in a single round a small difference can be near zero
+ * or negative, and a ratio to it would be meaningless, even if it looked good.
  */
 function ratioOf(first: number, second: number): number | null {
   return first > 0 && second > 0 ? first / second : null;
 }
 
-/** Envoy's CPU and that of the services it called. */
+/** CPU of Envoy and of the services that it called. */
 export function cpuWithServices({ saturated }: Sample): number {
   return saturated.envoy + servicesCpu(saturated.services);
 }

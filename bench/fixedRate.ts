@@ -3,7 +3,7 @@ import { runToEnd } from '../scripts/program/run.ts';
 import { percentile, withOmitted, type Bucket } from './histogram.ts';
 import { headersOf, type Target } from './request.ts';
 
-/** Latencies in microseconds at a rate well below what a worker can do. */
+/** Latencies in microseconds at a rate well below a worker's capacity. */
 export interface FixedRate {
   readonly requests: number;
   readonly requestsPerSecond: number;
@@ -14,9 +14,9 @@ export interface FixedRate {
 
 export const RATE_PER_SECOND = 1000;
 const CONNECTIONS = 8;
-/** Each connection's turn comes this often. */
+/** The interval between two requests of a connection. */
 const INTERVAL_SECONDS = CONNECTIONS / RATE_PER_SECOND;
-/** fortio's buckets begin this wide and grow with the value: 10 µs up to 100 µs, 20 up to 200, 50 up to 500. */
+/** The width of fortio's first buckets; they grow with the value: 10 µs up to 100 µs, 20 up to 200, 50 up to 500. */
 const RESOLUTION_SECONDS = '0.00001';
 
 interface Report {
@@ -29,9 +29,9 @@ interface Report {
 }
 
 /**
- * Requests at even distances over all connections (`-uniform`). A connection that still waits when its next request is due
- * leaves that one out (`-nocatchup`): fortio's own percentiles would then be free of the very waits that a stall causes, so
- * those requests are put back with the wait they would have had.
+ * Requests at even intervals over all connections (`-uniform`). A connection that is still waiting when its next request is due skips
+ * it (`-nocatchup`). fortio's own percentiles would therefore leave out the waits that a stall causes, so the skipped requests are
+ * added again with the wait that they would have had.
  */
 export async function fixedRate(
   fortio: string,

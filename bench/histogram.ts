@@ -1,4 +1,4 @@
-/** So many values from `start` to `end`. */
+/** A number of values from `start` to `end`. */
 export interface Bucket {
   readonly start: number;
   readonly end: number;
@@ -6,9 +6,8 @@ export interface Bucket {
 }
 
 /**
- * The histogram with those requests put back that were due while their connection waited for an earlier one: after a wait
- * of 3.5 intervals, three were left out, and would have waited 2.5, 1.5 and 0.5 intervals. (The correction for coordinated
- * omission that HdrHistogram makes.)
+ * Adds the requests that were due while their connection waited for an earlier one: during a wait of 3.5 intervals, three were
+ * skipped, which would have waited 2.5, 1.5 and 0.5 intervals. (HdrHistogram's correction for coordinated omission.)
  */
 export function withOmitted(buckets: readonly Bucket[], interval: number): Bucket[] {
   const all = [...buckets];
@@ -20,7 +19,7 @@ export function withOmitted(buckets: readonly Bucket[], interval: number): Bucke
   return all;
 }
 
-/** The value below which so many percent lie; within a bucket, values are taken as spread evenly. */
+/** The value below which the given percentage lies; within a bucket, values count as evenly distributed. */
 export function percentile(buckets: readonly Bucket[], percent: number): number {
   const sorted = [...buckets].sort((a, b) => a.start - b.start || a.end - b.end);
   const total = sorted.reduce((sum, { count }) => sum + count, 0);

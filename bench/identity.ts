@@ -1,9 +1,9 @@
 import { keyOf } from '../harness/config.ts';
 
-/** Consumers that variants know unless their name says another number. */
+/** Number of consumers of a variant, unless its name says another. */
 export const CONSUMERS = 1000;
 
-/** The key in the middle, where looking from either end takes the same time. */
+/** The key in the middle, which a linear search from either end finds in the same time. */
 export const KEY = keyOf(CONSUMERS / 2);
 export const WRONG_KEY = 'no-such-key-at-all';
 export const KEY_HEADER = 'x-api-key';
@@ -11,15 +11,15 @@ export const CONSUMER_HEADER = 'x-tollgate-consumer';
 export const PLAN_HEADER = 'x-tollgate-plan';
 export const ROUTE_HEADER = 'x-tollgate-route';
 export const ROUTE = 'petstore/v2';
-/** Status of Envoy's answer on its first route, and on the one that `ROUTE` leads to: it shows that a variant has routed. */
+/** Status of Envoy's answer on its first route, and on the one that `ROUTE` selects: it shows whether a variant has routed. */
 export const PASSED = 200;
 export const ROUTED = 202;
 export const PATH = '/v1/pets?limit=10';
 
-/** More than any run can use up. */
+/** A limit that no run can use up. */
 export const ENDLESS = 1_000_000_000;
 
-/** What a request carries beside its key; as many headers as a small client sends. */
+/** A request's headers beside its key: as many as a small client sends. */
 export const REQUEST_HEADERS: Readonly<Record<string, string>> = {
   'user-agent': 'bench',
   accept: '*/*',
@@ -27,7 +27,7 @@ export const REQUEST_HEADERS: Readonly<Record<string, string>> = {
   'x-api-version': '2',
 };
 
-/** Key and consumer, for those who keep keys as plain text. */
+/** Key and consumer, for variants that keep keys in plain text. */
 export function consumers(): { key: string; consumer: string }[] {
   return Array.from({ length: CONSUMERS }, (_, i) => ({ key: keyOf(i), consumer: i === 0 ? 'acme' : `consumer-${i}` }));
 }

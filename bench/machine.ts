@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, release } from 'node:os';
 
-/** What of a machine bears on the figures, and nothing that tells whose it is. */
+/** Properties of the machine that affect the figures, and nothing that identifies its owner. */
 export interface Machine {
   readonly cores: number;
   readonly cpu: string;
@@ -9,7 +9,7 @@ export interface Machine {
 }
 
 export function machine(envoyVersion: string): Machine {
-  // a kernel's release may carry its builder's words; the numbers are enough
+  // a kernel's release may contain its builder's name; the numbers are enough
   const kernel = /^\d+(\.\d+)*/.exec(release())?.[0] ?? '';
   return {
     cores: availableParallelism(),

@@ -6,7 +6,7 @@ import { Vm } from '../scripts/host/vm.ts';
 import { ENDLESS } from './identity.ts';
 import { median } from './statistic.ts';
 
-/** What a VM of Tollgate takes, as the host in Node sees it: the same wasm, the same V8, exact memory. */
+/** Start time and memory of a VM of Tollgate on the host in Node: the same wasm and the same engine, V8; memory is exact. */
 export interface ModuleFacts {
   readonly moduleBytes: number;
   readonly perVm: readonly VmFacts[];
@@ -15,9 +15,9 @@ export interface ModuleFacts {
 export interface VmFacts {
   readonly consumers: number;
   readonly configBytes: number;
-  /** Time of `proxy_on_configure` in a new VM; the median of some. */
+  /** Duration of `proxy_on_configure` in a new VM; the median of several. */
   readonly configureMilliseconds: number;
-  /** Size of the wasm memory after it; it never shrinks. */
+  /** Size of the wasm memory afterwards; it never shrinks. */
   readonly memoryBytes: number;
 }
 

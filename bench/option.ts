@@ -91,7 +91,7 @@ function chosen(only: string | undefined, all: readonly Variant[]): readonly Var
     throw new UsageError(
       `--only: no variant "${unknown.join('", "')}"; there are ${all.map(({ name }) => name).join(', ')}`,
     );
-  // nothing can be told of a variant without the two that it is compared with
+  // every figure is a comparison with these two variants
   const wanted = new Set([NO_FILTER, EMPTY_MODULE, ...names]);
   return all.filter((variant) => variant.family === 'foreign' || wanted.has(variant.name));
 }

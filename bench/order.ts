@@ -1,4 +1,4 @@
-/** A shuffled copy; the same seed gives the same order. Neighbours change from round to round, so nobody always follows the dearest. */
+/** A shuffled copy; the same seed gives the same order. Neighbours change between rounds, so none always follows the costliest. */
 export function shuffled<T>(items: readonly T[], seed: number): T[] {
   const order = [...items];
   const random = generator(seed);
@@ -9,7 +9,7 @@ export function shuffled<T>(items: readonly T[], seed: number): T[] {
   return order;
 }
 
-/** mulberry32: numbers from 0 to below 1. */
+/** mulberry32: numbers in [0, 1). */
 function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

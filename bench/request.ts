@@ -3,7 +3,7 @@ import { Refusal } from '../scripts/cli/command.ts';
 import { KEY_HEADER, PATH, REQUEST_HEADERS } from './identity.ts';
 import type { Variant } from './variant.ts';
 
-/** Where a load goes, and with which key. */
+/** The target of a load, and its key. */
 export interface Target {
   readonly url: string;
   readonly key: string;
@@ -18,7 +18,7 @@ export function headersOf({ key }: Target): string[] {
   return [...Object.entries(REQUEST_HEADERS), [KEY_HEADER, key]].map(([name, value]) => `${name}: ${value}`);
 }
 
-/** One request through a variant: it must answer as it says before it is worth measuring. Returns the status. */
+/** Sends one request through a variant, which must give the expected answer before it is measured. Returns the status. */
 export async function probe(variant: Variant, port: number): Promise<number> {
   const { status, headers } = await call(targetOf(variant, port));
   if (variant.status !== null && status !== variant.status)

@@ -9,7 +9,7 @@ import type { Target } from './target.ts';
 
 export const RESULT_VERSION = 1;
 
-/** One run, as it is kept. */
+/** One run, as it is stored. */
 export interface Result {
   readonly version: typeof RESULT_VERSION;
   /** Day of the run, UTC. */
@@ -27,7 +27,7 @@ export interface Result {
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** Writes a run where runs are kept; a quick one where it cannot be taken for one that counts. */
+/** Stores a run; a quick one in another place, so that it is not taken for a full run. */
 export async function keep(result: Result): Promise<string> {
   const path = result.quick
     ? inPackage('build', 'bench', 'quick.json')
@@ -37,7 +37,7 @@ export async function keep(result: Result): Promise<string> {
   return path;
 }
 
-/** Six digits are more than any figure has. */
+/** Six significant digits are more than any figure is exact to. */
 export function printResult(result: Result): string {
   const short = (_: string, value: unknown): unknown =>
     typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;

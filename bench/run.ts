@@ -13,12 +13,12 @@ import { targetsOf } from './target.ts';
 import { turn, type Sample, type Setting } from './turn.ts';
 import type { Variant } from './variant.ts';
 
-/** Numbers of consumers whose configuration is timed and weighed. */
+/** Numbers of consumers for which configuration time and memory are measured. */
 const CONSUMER_COUNTS = [10, 1000, 10_000, 100_000];
 
 type Progress = (line: string) => void;
 
-/** Measures the variants asked for; what it starts has ended when it resolves or throws. */
+/** Measures the requested variants. All processes that it starts have ended when it resolves or throws. */
 export async function run(options: Options, signal: AbortSignal, progress: Progress): Promise<Result> {
   const found = await findComponents(options.variants);
   for (const { name, reason } of found.skipped) progress(`skipped ${name}: ${reason}`);
@@ -51,7 +51,7 @@ async function weigh(progress: Progress): Promise<ModuleFacts> {
   return moduleFacts(CONSUMER_COUNTS);
 }
 
-/** Round 0 warms up: V8 compiles what is called often, connections open, caches fill. It does not count. */
+/** Round 0 is a warm-up and does not count: V8 compiles hot functions, connections open, caches fill. */
 async function rounds(
   variants: readonly Variant[],
   options: Options,
@@ -69,7 +69,7 @@ async function rounds(
       progress(
         `${name}  ${variant.name}: ${sample.saturated.envoy.toFixed(1)} µs CPU, ${Math.round(sample.requestsPerSecond)} requests/s${sample.fixed === null ? '' : `, p50 ${Math.round(sample.fixed.p50Microseconds)} µs`}`,
       );
-      // a filter that fails may let requests through: fast, and nothing worth
+      // a failing filter may let requests through, which is fast and means nothing
       envoy.assertHealthy();
       if (round > 0) samples.get(variant.name)!.push(sample);
     }

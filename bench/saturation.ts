@@ -9,12 +9,12 @@ export interface Saturation {
   readonly refusals: number;
 }
 
-/** Few enough that the load generator keeps up from the other core, enough that Envoy's worker never waits. */
+/** Few enough for the load generator on the other core, and enough to keep Envoy's worker busy all the time. */
 const CONNECTIONS = 8;
 
-/** As many requests as one worker can answer, on connections that stay. */
+/** As many requests as one worker can answer, on persistent connections. */
 export async function saturate(wrk: string, target: Target, seconds: number, signal: AbortSignal): Promise<Saturation> {
-  // wrk takes whole seconds only
+  // wrk accepts whole seconds only
   const args = [
     '-t',
     '1',
@@ -31,7 +31,7 @@ export async function saturate(wrk: string, target: Target, seconds: number, sig
   return readWrk(stdout);
 }
 
-/** Reads wrk's report; throws when connections failed, because then the figures mean nothing. */
+/** Reads wrk's report; throws when connections failed, because the figures are then meaningless. */
 export function readWrk(report: string): Saturation {
   const number = (pattern: RegExp): number | null => {
     const found = pattern.exec(report);

@@ -8,10 +8,10 @@ import { consumers } from './identity.ts';
 import type { Service, Variant } from './variant.ts';
 import { DOMAIN } from './variants/service.ts';
 
-/** Programs that services are made of, by component name. */
+/** The programs of services, by component name. */
 export type Programs = ReadonlyMap<'ratelimit' | 'redis-server' | 'extauthz', string>;
 
-/** The processes beside Envoy: where they listen, and whose CPU counts for a variant that calls them. */
+/** The processes beside Envoy: their addresses, and their CPU, which counts for a variant that calls them. */
 export class Services {
   readonly ports = new Map<Service, number>();
   /** Daemons of each service, by program. */
@@ -19,7 +19,7 @@ export class Services {
 
   private constructor(private readonly folder: string) {}
 
-  /** Starts what the variants call. */
+  /** Starts the services that the variants call. */
   static async start(variants: readonly Variant[], programs: Programs): Promise<Services> {
     const wanted = new Set(variants.flatMap((variant) => variant.services));
     const services = new Services(await mkdtemp(join(tmpdir(), 'tollgate-bench-services-')));
@@ -38,7 +38,7 @@ export class Services {
     }
   }
 
-  /** Process ids by program, of the services named. */
+  /** Process ids of the named services, by program. */
   pidsOf(names: readonly Service[]): Map<string, number> {
     return new Map(
       names.flatMap((name) =>
@@ -100,7 +100,7 @@ export class Services {
   }
 }
 
-/** Each once: the service takes no descriptor twice. */
+/** Without duplicates: the service refuses a descriptor that it has already. */
 function descriptorsOf(variants: readonly Variant[]): object[] {
   const texts = new Set(
     variants.flatMap(({ descriptors = [] }) => descriptors.map((descriptor) => JSON.stringify(descriptor))),

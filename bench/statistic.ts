@@ -6,7 +6,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Least, middle and greatest of the rounds: noise only ever adds CPU time, so the least is the surest, and the spread shows the noise. */
+/** Minimum, median and maximum over the rounds. Noise only adds CPU time, so the minimum is the most reliable; the spread shows it. */
 export interface Spread {
   readonly minimum: number;
   readonly median: number;
@@ -17,7 +17,7 @@ export function spread(values: readonly number[]): Spread {
   return { minimum: Math.min(...values), median: median(values), maximum: Math.max(...values) };
 }
 
-/** The median of a figure computed in each round from that round's values: what disturbs a whole round disturbs both sides of it. */
+/** The median of a figure computed in each round from that round's values, so that a disturbance of the whole round cancels out. */
 export function paired(
   first: readonly number[],
   second: readonly number[],

@@ -2,7 +2,7 @@ import type { Figures } from './figure.ts';
 import type { Result } from './result.ts';
 import type { Target } from './target.ts';
 
-/** A column: its head, and a variant's text in it. */
+/** A column: its heading, and its text for a variant. */
 type Column = readonly [head: string, cell: (figures: Figures) => string];
 
 const COLUMNS: readonly Column[] = [

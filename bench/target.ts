@@ -1,13 +1,13 @@
 import { cpuWithServices, overheadRatio, type Figures, type Sampled } from './figure.ts';
 import type { ModuleFacts } from './moduleFacts.ts';
 
-/** A promise with its number. */
+/** A promise about cost, with its bound. */
 export interface Target {
   readonly name: string;
   readonly unit: '×' | 'µs' | 'ms' | 'bytes';
   /** Null when a variant that it needs was not measured. */
   readonly value: number | null;
-  /** The most it may be. */
+  /** Upper bound. */
   readonly target: number;
   readonly met: boolean | null;
 }
@@ -16,7 +16,7 @@ const FULL = 'tollgate-full-1000';
 const MESH = 'tollgate-mesh';
 const TEN_THOUSAND = 10_000;
 
-/** Everything Tollgate promises about its cost, held against what was measured. */
+/** Everything that Tollgate promises about its cost, compared with what was measured. */
 export function targetsOf(
   samples: readonly Sampled[],
   figures: readonly Figures[],
@@ -60,7 +60,7 @@ export function targetsOf(
 
 function target(name: string, unit: Target['unit'], value: number | null, most: number): Target {
   const known = value !== null && Number.isFinite(value);
-  // a wait far shorter than without a filter is the machine's doing, and tells nothing of ours
+  // a wait far shorter than without a filter is noise of the machine and says nothing about the module
   const noise = known && unit === 'µs' && value < -most;
   return { name, unit, value: known ? value : null, target: most, met: known && !noise ? value <= most : null };
 }

@@ -5,7 +5,7 @@ import { probe, targetOf } from './request.ts';
 import { saturate } from './saturation.ts';
 import type { Variant } from './variant.ts';
 
-/** CPU microseconds for one request. */
+/** CPU time per request, in microseconds. */
 export interface Cost {
   /** All threads of Envoy. */
   readonly envoy: number;
@@ -15,11 +15,11 @@ export interface Cost {
   readonly services: Readonly<Record<string, number>>;
 }
 
-/** What one turn of a variant measured. */
+/** The measurements of one turn of a variant. */
 export interface Sample {
   readonly requestsPerSecond: number;
   readonly saturated: Cost;
-  /** Null for a variant that refuses: fortio opens a new connection after each refusal, so its figures would be of those. */
+  /** Null for a variant that refuses: fortio opens a new connection after each refusal, and would measure that. */
   readonly fixed: Fixed | null;
 }
 
@@ -38,7 +38,7 @@ export interface Setting {
   readonly signal: AbortSignal;
 }
 
-/** One turn: a saturated load, then a fixed rate, each with the CPU time it took. */
+/** One turn: a saturated load, then a fixed rate, each with its CPU time. */
 export async function turn(
   variant: Variant,
   port: number,

@@ -1,7 +1,7 @@
 import { serializePairs, type WasmMemory, type WasmModule, wasm } from '../../scripts/host/abi.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 
-/** What a request goes through in a worker. */
+/** The exports that a request calls in a worker. */
 interface Guest {
   readonly memory: WasmMemory;
   malloc(size: number): number;
@@ -15,14 +15,14 @@ interface Guest {
 const OK = 0;
 const NOT_FOUND = 1;
 const CAS_MISMATCH = 8;
-/** What is not needed without mesh-wide quotas. */
+/** Status from functions that the module does not need without mesh-wide quotas. */
 const UNIMPLEMENTED = 12;
 const ROOT = 1;
 const TICK_MILLISECONDS = 250;
 
 /**
- * As little of a host as the module runs on, so that what is timed is the module: headers are bytes made before, changes to
- * them go nowhere. Time is a number that each request moves on. The host in `scripts/host` checks what this one takes on trust.
+ * The smallest host on which the module runs, so that only the module is timed: headers are bytes made beforehand, and edits of them
+ * are dropped. Time is a number that each request advances. The host in `scripts/host` checks what this one trusts.
  */
 export class BareHost {
   hostCalls = 0;
@@ -65,7 +65,7 @@ export class BareHost {
     this.config = new Uint8Array();
   }
 
-  /** The headers of requests from now on, as bytes that may be changed between requests. */
+  /** The headers of all further requests, as bytes that may be changed between requests. */
   prepare(headers: readonly Pair[]): Buffer {
     const bytes = serializePairs(headers);
     this.headers = bytes;
@@ -73,7 +73,7 @@ export class BareHost {
     return bytes;
   }
 
-  /** A request and its response, `microseconds` after the last, and the ticks in between. */
+  /** Sends a request and its response, `microseconds` after the last one, with the ticks that fall in between. */
   request(microseconds: number): void {
     this.nanoseconds += BigInt(microseconds) * 1000n;
     this.sinceTick += microseconds;
@@ -134,7 +134,7 @@ export class BareHost {
     };
   }
 
-  /** Copies a value into memory that the guest gives. */
+  /** Copies a value into memory that the module allocates. */
   private give(value: Uint8Array, pointerAt: number, sizeAt: number): number {
     const pointer = this.guest.malloc(value.length) >>> 0;
     this.bytes(pointer, value.length).set(value);

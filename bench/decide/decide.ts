@@ -51,7 +51,7 @@ function measure(bytes: Uint8Array, { most, rounds, requests }: (typeof options)
     ...Array.from({ length: MOST_QUOTAS }, (_, i) => ({ consumers: QUOTA_CONSUMERS, quotas: i + 1 })),
   ];
   const subjects = situations.map(({ consumers, quotas }) => openSubject(module, consumers, quotas));
-  // The first round is for the compiler and for leases that grow to the rate.
+  // The first round is a warm-up: V8 compiles, and leases grow to the rate.
   const times = subjects.map((): number[] => []);
   const timesOverAll = subjects.map((): number[] => []);
   for (let round = 0; round <= rounds; round++) {

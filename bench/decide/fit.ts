@@ -1,9 +1,9 @@
-/** Middle of the values; of two middle ones the mean. */
+/** Median; for an even number of values, the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** Half of the values lie within this share of their median: the noise of a measurement. */
+/** The quartile distance as a fraction of the median: the noise of a measurement. */
 export function spread(values: readonly number[]): number {
   return (quantile(values, 0.75) - quantile(values, 0.25)) / median(values);
 }
@@ -22,7 +22,7 @@ export interface Line {
   readonly fit: number;
 }
 
-/** The line of least squares. */
+/** Linear fit by least squares. */
 export function line(points: readonly (readonly [x: number, y: number])[]): Line {
   const mean = (index: 0 | 1): number => points.reduce((sum, point) => sum + point[index], 0) / points.length;
   const [meanX, meanY] = [mean(0), mean(1)];

@@ -1,10 +1,10 @@
 const MAX_CONFIG = [0x41, 0x80, 0x80, 0x80, 0x08];
-/** `i32.const 134217727`, the most that the same number of bytes holds. */
+/** `i32.const 134217727`, the largest constant with an encoding of the same length. */
 const LIFTED = [0x41, 0xff, 0xff, 0xff, 0x3f];
 
 /**
- * The module with 128 MiB in place of the 16 MiB that a plugin config may have: for measuring a million consumers, which no
- * real config holds. Only the constant is another.
+ * The module with a limit of 128 MiB instead of 16 MiB for the plugin config, to measure a million consumers, which no real config
+ * can have. Only the constant differs.
  */
 export function withLiftedLimit(module: Uint8Array): Uint8Array {
   const lifted = Buffer.from(module);

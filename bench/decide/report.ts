@@ -4,11 +4,11 @@ import type { Line } from './fit.ts';
 export interface Row {
   readonly consumers: number;
   readonly quotas: number;
-  /** Nanoseconds of a decision for few consumers, whose records stay in the processor's caches: median of the rounds. */
+  /** Nanoseconds per decision with few active consumers, whose records stay in the CPU's caches; the median of the rounds. */
   readonly nanoseconds: number;
-  /** Distance of the quartiles, as a share of the median. */
+  /** The quartile distance as a fraction of the median. */
   readonly spread: number;
-  /** The same with every key of all consumers as likely as another, so that memory is waited for. */
+  /** The same with keys drawn uniformly from all consumers, so that cache misses count. */
   readonly nanosecondsOverAll: number;
   readonly instructions: number;
   readonly bulkBytes: number;
@@ -16,7 +16,7 @@ export interface Row {
   readonly memoryBytes: number;
   readonly configBytes: number;
   readonly configureMilliseconds: number;
-  /** The config is beyond what the module takes; measured with the limit lifted. */
+  /** True when the config exceeds the module's limit, and was measured with the limit lifted. */
   readonly beyondLimit: boolean;
 }
 

@@ -4,20 +4,20 @@ import type { WasmModule } from '../../scripts/host/abi.ts';
 import { BULK_BYTES, INSTRUCTIONS } from '../../harness/count/counted.ts';
 import { BareHost } from './bareHost.ts';
 
-/** Largest policy limit on quotas of a plan. */
+/** The most quotas that a plan may have. */
 export const MOST_QUOTAS = 8;
 const KEY_DIGITS = 8;
 /** Ten thousand requests a second. */
 const MICROSECONDS_APART = 100;
 const KEY_PREFIX = 'tg-bench-';
 
-/** One situation to be measured: a module with a config in force. */
+/** One situation to measure: a module with a config in force. */
 export interface Subject {
   readonly consumers: number;
   readonly quotas: number;
   readonly configBytes: number;
   readonly configureMilliseconds: number;
-  /** `requests` requests with keys of the first `busy` consumers at random; nanoseconds for each. */
+  /** Sends `requests` requests with random keys of the first `busy` consumers; returns nanoseconds per request. */
   time(requests: number, busy: number): number;
   readonly host: BareHost;
 }
@@ -28,7 +28,7 @@ export interface Exact {
   readonly hostCalls: number;
 }
 
-/** A module with `consumers` consumers on a plan with `quotas` quotas, whose requests take keys at random. */
+/** A module with `consumers` consumers on a plan with `quotas` quotas, and requests with random keys. */
 export function openSubject(module: WasmModule, consumers: number, quotas: number): Subject {
   const host = new BareHost(module);
   const config = configOf(consumers, quotas);
@@ -61,7 +61,7 @@ export function openSubject(module: WasmModule, consumers: number, quotas: numbe
   };
 }
 
-/** What a request costs exactly: the most frequent of many, since now and then one fetches a lease. */
+/** The exact cost of a request: the most frequent of many, because some requests also take a lease. */
 export function exactCost(subject: Subject, requests: number): Exact {
   const seen = new Map<string, { times: number; cost: Exact }>();
   for (let i = 0; i < requests; i++) {
@@ -102,7 +102,7 @@ function headersOf(key: string): Pair[] {
   ];
 }
 
-/** As bytes, piece by piece: a config of a million consumers is too large to join into one string. */
+/** The config as bytes, built piece by piece: with a million consumers it is too large for one string. */
 function configOf(consumers: number, quotas: number): Uint8Array {
   const plan = {
     name: 'free',

@@ -10,8 +10,8 @@ import {
 } from "@solo-io/proxy-runtime/assembly/imports";
 
 /**
- * What every floor module has: the exports that ABI 0.2.1 asks for, and an arena that lives for one callback. No managed
- * object is made, so nothing of AssemblyScript's runtime is linked.
+ * What every floor module has: the exports that ABI 0.2.1 requires, and an arena that lives for one callback. No managed object is
+ * created, so none of AssemblyScript's runtime is linked.
  */
 const ARENA_BYTES: i32 = 65536;
 const ARENA: usize = memory.data(ARENA_BYTES, 8);
@@ -42,7 +42,7 @@ export function malloc(size: usize): usize {
   return used > <usize>ARENA_BYTES ? 0 : pointer;
 }
 
-/** All request headers in one piece, as a filter must have them that knows only then where to look. */
+/** Reads all request headers at once, as a filter must that does not know in advance which ones it needs. */
 export function readHeaders(): void {
   used = 0;
   proxy_get_header_map_pairs(REQUEST, OUT_POINTER, OUT_SIZE);
@@ -52,7 +52,7 @@ export function readHeaders(): void {
 const NAME: usize = memory.data<u8>([0x78, 0x2d, 0x66, 0x6c, 0x6f, 0x6f, 0x72, 0x2d, 0x30, 0x30, 0x30, 0x30]);
 const NAME_BYTES = 12;
 
-/** Sets so many headers, each by a call of its own. */
+/** Sets `count` headers, each with its own call. */
 export function replaceHeaders(map: u32, count: u32): void {
   for (let i: u32 = 0; i < count; i++) {
     store<u8>(NAME + NAME_BYTES - 1, <u8>(0x30 + i));
@@ -60,7 +60,7 @@ export function replaceHeaders(map: u32, count: u32): void {
   }
 }
 
-/** Adds so many headers that are not there. */
+/** Adds `count` headers that the request does not have. */
 export function addRequestHeaders(count: u32): void {
   for (let i: u32 = 0; i < count; i++) {
     store<u8>(NAME + NAME_BYTES - 1, <u8>(0x30 + i));
@@ -80,15 +80,15 @@ export function replaceResponseHeaders(count: u32): void {
 const KEY: usize = memory.data<u8>([0x78, 0x2d, 0x61, 0x70, 0x69, 0x2d, 0x6b, 0x65, 0x79]);
 const KEY_BYTES = 9;
 
-/** So many headers, each read by a call of its own. */
+/** Reads `count` headers, each with its own call. */
 export function readSingle(count: u32): void {
   used = 0;
   for (let i: u32 = 0; i < count; i++) proxy_get_header_map_value(REQUEST, KEY, KEY_BYTES, OUT_POINTER, OUT_SIZE);
 }
 
 /**
- * Sets so many headers in one call, the only one of the ABI that sets several: it replaces all headers of the request, so those
- * that were read go back with the new ones.
+ * Sets `count` headers in one call. The only call of the ABI that sets several replaces all headers of the request, so those that
+ * were read are written back with the new ones.
  */
 export function addPairs(count: u32): void {
   const from = <usize>load<u32>(OUT_POINTER);
@@ -113,7 +113,7 @@ export function addPairs(count: u32): void {
   proxy_set_header_map_pairs(REQUEST, start, to - start);
 }
 
-/** The calls that Tollgate makes beside those that set headers: the time, the key off the request, the text for the access log. */
+/** The calls that Tollgate makes besides setting headers: the clock, removing the key, filter state for the access log. */
 export function noteDecision(): void {
   proxy_get_current_time_nanoseconds(OUT_TIME);
   proxy_remove_header_map_value(REQUEST, KEY, KEY_BYTES);

@@ -7,7 +7,7 @@ export {
   proxy_on_vm_start,
 } from "./base";
 
-/** Makes every call that Tollgate makes for an allowed request with quotas and a route, and decides nothing. */
+/** Makes all calls that Tollgate makes for an allowed request with quotas and a route, and decides nothing. */
 export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   readHeaders();
   noteDecision();

@@ -7,7 +7,7 @@ export {
   proxy_on_vm_start,
 } from "./base";
 
-/** Reads all request headers and sets 5 of its own with all others, in one call. */
+/** Reads all request headers and writes them back with 5 new ones, in one call. */
 export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   readHeaders();
   addPairs(5);

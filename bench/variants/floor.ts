@@ -3,7 +3,7 @@ import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { KEY } from '../identity.ts';
 import { EMPTY_MODULE, NO_FILTER, type Variant } from '../variant.ts';
 
-/** No filter, and modules that do nothing but what any gate in wasm must: they show where the floor lies. */
+/** No filter, and modules that do only what any wasm filter must do: the lower bound of the cost. */
 export const floor: readonly Variant[] = [
   { name: NO_FILTER, title: 'no filter', family: 'floor', status: 200, key: KEY, services: [] },
   module(EMPTY_MODULE, 'wasm: empty module', 'empty'),

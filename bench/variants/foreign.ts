@@ -4,7 +4,7 @@ import { UsageError } from '../../scripts/cli/command.ts';
 import { KEY } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 
-/** A variant from `--also NAME=PATH[,config=TEXT|FILE]`: somebody else's module, or another build of ours. */
+/** A variant from `--also NAME=PATH[,config=TEXT|FILE]`: a third-party module, or another build of this one. */
 export function foreign(option: string): Variant {
   const found = /^([a-z0-9][a-z0-9-]*)=([^,]+)(?:,config=(.*))?$/s.exec(option);
   if (found === null) throw new UsageError(`--also is NAME=PATH or NAME=PATH,config=TEXT|FILE; found "${option}"`);

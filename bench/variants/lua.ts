@@ -12,7 +12,7 @@ import {
 } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 
-/** The least that can be written: one key, in plain text. */
+/** The minimum: one key, in plain text. */
 const ONE_KEY = `
 local KEY = "${KEY}"
 
@@ -24,8 +24,8 @@ end
 `;
 
 /**
- * What somebody would write who wants consumers, a limit and a route: a table of keys and a token bucket for each consumer.
- * Globals belong to a worker, so the limit is counted by each worker alone; there are no RateLimit headers.
+ * What one would write in Lua for consumers, a limit and a route: a table of keys, and a token bucket for each consumer. Globals
+ * belong to a worker, so each worker counts the limit alone; there are no RateLimit headers.
  */
 function tableAndBucket(): string {
   const rows = consumers().map(

@@ -12,7 +12,7 @@ const QUOTAS = [
   { name: 'thirty-days', window: '30d', unit: 'month' },
 ] as const;
 
-/** Tollgate with mesh-wide quotas: the service is asked for leases, and hardly any request waits for one. */
+/** Tollgate with mesh-wide quotas: it leases units from the service, and hardly any request waits. */
 export const mesh: readonly Variant[] = [
   {
     name: 'tollgate-mesh',

@@ -4,7 +4,7 @@ import type { Variant } from '../variant.ts';
 const FILTERS = 'type.googleapis.com/envoy.extensions.filters.http';
 const ALWAYS = { default_value: { numerator: 100, denominator: 'HUNDRED' } };
 
-/** What Envoy's own C++ filters can do: a key, and one limit for everybody together. */
+/** What Envoy's own C++ filters can do: a key, and one limit shared by all consumers. */
 export const native: readonly Variant[] = [
   {
     name: 'native',

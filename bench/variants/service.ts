@@ -6,15 +6,15 @@ const FILTERS = 'type.googleapis.com/envoy.extensions.filters.http';
 /** Domain of the rate limit service's configuration. */
 export const DOMAIN = 'bench';
 const TIMEOUT = '1s';
-/** The service's answer in words of the response: what Tollgate's RateLimit headers say. */
+/** Response headers from the service's answer, like Tollgate's RateLimit headers. */
 const RATE_LIMIT_HEADER = 'x-ratelimit-limit';
 
-/** How the service counts: each consumer by itself. */
+/** The service's configuration: a counter for each consumer. */
 const COUNTED = [{ key: 'consumer', rate_limit: { unit: 'hour', requests_per_unit: ENDLESS } }];
-/** A count for each consumer, by the name that the filter before has set. */
+/** The descriptor: the consumer's name, which the filter before has set. */
 const BY_CONSUMER = [{ actions: [{ request_headers: { header_name: CONSUMER_HEADER, descriptor_key: 'consumer' } }] }];
 
-/** Gates that ask another process: one call per request, or two. */
+/** Variants that ask another process: one call per request, or two. */
 export const service: readonly Variant[] = [
   {
     ...asks('key-ratelimit', 'api_key_auth + rate limit service, Redis', ['ratelimit']),

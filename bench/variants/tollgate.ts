@@ -11,7 +11,7 @@ const THREE: readonly Quota[] = [
 ];
 export const ROUTES = [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }];
 
-/** Tollgate, from a key alone to all it does, and by number of consumers. */
+/** Tollgate, from a key alone to everything that it does, and by number of consumers. */
 export const tollgate: readonly Variant[] = [
   { ...gate('tollgate-key', 'Tollgate: key', {}) },
   { ...gate('tollgate-quota', 'Tollgate: key, 1 quota', { quotas: ONE }), proof: 'ratelimit' },
