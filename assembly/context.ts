@@ -1,7 +1,7 @@
 import {
   Counters,
   Keyring,
-  MAX_STANDINGS,
+  MAX_QUOTAS,
   NONE,
   Standing,
   Tables,
@@ -166,7 +166,7 @@ export class Stream {
 }
 
 const HEADER_BYTES: usize = 16;
-const STREAM_BYTES: usize = HEADER_BYTES + MAX_STANDINGS * offsetof<Standing>();
+const STREAM_BYTES: usize = HEADER_BYTES + MAX_QUOTAS * offsetof<Standing>();
 const FIRST_CAPACITY: u32 = 64;
 const MAX_CAPACITY: u32 = 4096;
 

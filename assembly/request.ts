@@ -1,6 +1,6 @@
 import {
   EditKind,
-  MAX_STANDINGS,
+  MAX_QUOTAS,
   NONE,
   Patience,
   RATELIMIT,
@@ -119,7 +119,7 @@ function pass(stream: Stream | null): Verdict {
 function keepStandings(stream: Stream): void {
   if (!decision.hasStandings) return closeStream(stream);
   stream.plan = decision.plan;
-  memory.copy(standingsOf(stream), standings(), MAX_STANDINGS * offsetof<Standing>());
+  memory.copy(standingsOf(stream), standings(), MAX_QUOTAS * offsetof<Standing>());
 }
 
 /** What must not happen, and if it does, must not let the request through. */

@@ -9,6 +9,7 @@ export const MAX_CLUSTER_BYTES = 255;
 export const MAX_DOMAIN_BYTES = 127;
 export const MAX_EXACT: i64 = 9007199254740992;
 export const MAX_HOST_BYTES = 253;
+export const MAX_KEY_BYTES = 4096;
 export const MAX_KEY_SOURCES = 8;
 export const MAX_MESH_QUOTAS = 3;
 export const MAX_MOUNTS = 4096;

@@ -1,4 +1,5 @@
 import { ABSENT, ONES, View, byteAt, equals, isTokenByte, lengthOf, literal, pointerOf, trim } from "../bytes/view";
+import { MAX_KEY_BYTES } from "../config/contract";
 import {
   COMMA,
   dropHeader,
@@ -24,9 +25,6 @@ import {
 } from "./source";
 import * as Request from "../request/request";
 import { begin, end, writeByte, writeView } from "../bytes/arena";
-
-/** Enough for a signed token; a longer value is refused without being hashed. */
-const MAX_KEY_BYTES = 4096;
 
 const COOKIE = literal("cookie");
 
@@ -124,7 +122,7 @@ function note(value: View, index: i32): void {
   else if (!equals(foundKey, value)) ambiguous = true;
 }
 
-/** Printable ASCII without spaces, at most 4096 bytes. */
+/** Printable ASCII without spaces. A longer key is refused without being hashed. */
 function isWellFormed(key: View): bool {
   const length = lengthOf(key);
   if (length > MAX_KEY_BYTES) return false;

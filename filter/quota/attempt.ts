@@ -1,3 +1,4 @@
+import { MAX_QUOTAS } from "../config/contract";
 import { Identity } from "../shared/shard";
 import { Quota, QuotaKind } from "../tables/tables";
 import { NANOSECONDS, ceilSeconds } from "../time/window";
@@ -97,9 +98,7 @@ export class Standing {
 /** The remainder of a counter that this VM has not read in the current window. */
 export const UNKNOWN: i64 = -1;
 
-/** As many as a plan may have quotas. */
-export const MAX_STANDINGS = 8;
-const STANDINGS: usize = memory.data(MAX_STANDINGS * offsetof<Standing>(), 8);
+const STANDINGS: usize = memory.data(MAX_QUOTAS * offsetof<Standing>(), 8);
 
 /** The standings of the last charge, contiguous and in the order of the plan's quotas. */
 export function standings(): usize {
@@ -123,7 +122,7 @@ export class Attempt {
   padding: u32;
 }
 
-const ATTEMPTS: usize = memory.data(MAX_STANDINGS * offsetof<Attempt>(), 8);
+const ATTEMPTS: usize = memory.data(MAX_QUOTAS * offsetof<Attempt>(), 8);
 
 /** The attempt at the plan's quota `index`. */
 // @ts-ignore: decorator

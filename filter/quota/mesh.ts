@@ -2,6 +2,7 @@ import { Counter } from "../rateLimitService/call";
 import { Draw, draw, drawn, putBack } from "../rateLimitService/draw";
 import { Count, ServiceState, Tally } from "../rateLimitService/service";
 import { NONE } from "../bytes/rows";
+import { MAX_QUOTAS } from "../config/contract";
 import { FailureMode, QuotaKind } from "../tables/tables";
 import { LONGEST_WINDOW_NANOSECONDS, ceilSeconds, isAhead, nominalSeconds } from "../time/window";
 import {
@@ -10,7 +11,6 @@ import {
   Bill,
   Charge,
   EMPTY_NANOSECONDS,
-  MAX_STANDINGS,
   Patience,
   UNKNOWN,
   attemptAt,
@@ -38,7 +38,7 @@ function asMesh(balance: Balance): MeshBalance {
   return changetype<MeshBalance>(balance);
 }
 
-const NOTED: usize = memory.data(MAX_STANDINGS * offsetof<Counter>(), 8);
+const NOTED: usize = memory.data(MAX_QUOTAS * offsetof<Counter>(), 8);
 
 /** A counter that the last charge found empty or running low; `bill.notedCount` says how many there are. */
 export function noted(index: i32): Counter {

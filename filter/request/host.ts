@@ -1,12 +1,12 @@
 import { allocate, begin, end, writeByte } from "../bytes/arena";
 import { ABSENT, View, byteAt, equalsLower, hexDigit, indexOf, lengthOf, lowerCase, slice, view } from "../bytes/view";
+import { MAX_HOST_BYTES } from "../config/contract";
 
 /**
  * The host of an `:authority`: a name of letters, digits, `-` and `_`, an IPv4 address of four numbers, or an IPv6 address in
  * brackets; optionally followed by the root's dot and a port. Anything else that some server would accept as a host is refused:
  * user names, lists (Envoy joins two Host headers), escapes, empty labels, `127.1`.
  */
-const MAX_NAME_BYTES = 253;
 const MAX_PORT = 65535;
 const COLON: u8 = 0x3a;
 const DOT: u8 = 0x2e;
@@ -44,7 +44,7 @@ export function readHost(authority: View): bool {
     else if (<u32>byte - 0x30 >= 10 && byte != 0x2d && byte != 0x5f) return false;
   }
   portAt = isRespelt ? at + 1 : at;
-  if (at == 0 || at > MAX_NAME_BYTES || (portAt < length && !isPort(authority))) return false;
+  if (at == 0 || at > MAX_HOST_BYTES || (portAt < length && !isPort(authority))) return false;
   name = slice(authority, 0, at);
   if (upper) name = inLowerCase(name);
   // Servers take a name whose last label is a number for an address.

@@ -14,6 +14,7 @@ import {
   startsWith,
   view,
 } from "../bytes/view";
+import { OWN_PREFIX } from "../config/contract";
 import { findHeader, firstValue } from "./headers";
 import { name as hostName, readHost } from "./host";
 
@@ -26,7 +27,6 @@ const ORIGIN = literal("origin");
 const REQUESTED_METHOD = literal("access-control-request-method");
 const CONTENT_TYPE = literal("content-type");
 const GRPC = literal("application/grpc");
-const OWN_PREFIX = literal("x-tollgate-");
 
 /** Facts about the current request, read from its headers once. */
 export let method: View = ABSENT;

@@ -12,6 +12,8 @@ export const MAX_HOST_BYTES = 253;
 export const MAX_PATH_BYTES = 1024;
 /** Of a header's value. */
 export const MAX_VALUE_BYTES = 4096;
+/** Of a key that a caller sends: enough for a signed token. */
+export const MAX_KEY_BYTES = 4096;
 export const MAX_KEY_SOURCES = 8;
 /** Pairs of host and path that all APIs have together. */
 export const MAX_MOUNTS = 4096;

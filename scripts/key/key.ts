@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { base62, checksumOf, MAX_KEY_BYTES, SECRET_DIGITS } from '../policy/secret.ts';
+import { MAX_KEY_BYTES } from '../contract/table.ts';
+import { base62, checksumOf, SECRET_DIGITS } from '../policy/secret.ts';
 import { KeyError } from './error.ts';
 
-export { inspectKey, MAX_KEY_BYTES } from '../policy/secret.ts';
+export { MAX_KEY_BYTES } from '../contract/table.ts';
+export { inspectKey } from '../policy/secret.ts';
 
 const ID_DIGITS = 8;
 const SECRET_BYTES = 20;

@@ -10,9 +10,6 @@ import { isIPv6 } from 'node:net';
 export const SECRET_DIGITS = 27;
 export const CHECKSUM_DIGITS = 6;
 
-/** Longest key that the module takes, in bytes. */
-export const MAX_KEY_BYTES = 4096;
-
 const FORMAT = new RegExp(`^tg_(.+)_([0-9A-Za-z]{${SECRET_DIGITS}})([0-9A-Za-z]{${CHECKSUM_DIGITS}})$`);
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 

@@ -20,7 +20,18 @@ const MAY_IMPORT: Record<(typeof ROOTS)[number], readonly string[]> = {
  */
 const LAYERS: Record<string, readonly string[]> = {
   filter: [
-    ...['bytes', 'memory', 'request', 'decision/decision', 'match', 'usage', 'tables', 'time', 'shared', 'keyring'],
+    ...[
+      'bytes',
+      'config/field',
+      'config/contract',
+      'memory',
+      'request',
+      'decision/decision',
+      'match',
+      'usage',
+      'tables',
+    ],
+    ...['time', 'shared', 'keyring'],
     ...['credential', 'rateLimitService', 'quota', 'waiting', 'route', 'decision', 'answer', 'config', 'index'],
   ],
   assembly: [

@@ -1,7 +1,5 @@
 import { resetArena } from "../../../filter/bytes/arena";
 import { lengthOf, View } from "../../../filter/bytes/view";
-import { MAX_QUOTAS } from "../../../filter/config/contract";
-import { MAX_STANDINGS } from "../../../filter/quota/attempt";
 import { BucketCell } from "../../../filter/quota/bucket";
 import { CELL_BYTES, WindowCell, addUnits, openWindow, usedIn } from "../../../filter/quota/local";
 import { STOCK_BYTES, Stock } from "../../../filter/rateLimitService/stock";
@@ -132,11 +130,5 @@ describe("layouts in shared data", () => {
     addUnits(cell, HOUR, 3);
     expect(usedIn(cell, HOUR)).toBe(3);
     expect(openWindow(cell, 0, HOUR - 5)).toBe(HOUR);
-  });
-});
-
-describe("attempts", () => {
-  it("are as many as a plan may have quotas", () => {
-    expect(MAX_STANDINGS).toBe(MAX_QUOTAS);
   });
 });
