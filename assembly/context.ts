@@ -12,15 +12,15 @@ import {
   pointerOf,
   view,
 } from "../filter/index";
+import { Heartbeat } from "./heartbeat";
 import { setTickPeriod } from "./host";
 import { Metrics } from "./metrics";
-import { Pulse } from "./pulse";
 import { RateLimitService } from "./rateLimitService";
 import { SharedShards, poolOf, stocksOf } from "./sharedShards";
 
 /**
- * What a policy keeps in this VM by its name, whatever tables are in force: an edit of the policy makes a new root, which spends
- * on from the same balances while the old one drains. An account is never given up.
+ * What this VM keeps for a policy by its name, whatever tables are in force: an edit makes a new root, which goes on with the same
+ * balances while the old one drains. An account is never freed.
  */
 export class Account {
   readonly pool: SharedShards;
@@ -28,8 +28,8 @@ export class Account {
   readonly counters: Counters;
   readonly usage: Usage = new Usage();
   readonly metrics: Metrics;
-  readonly pulse: Pulse;
-  /** Once a policy of that name has had a rate limit service. */
+  readonly heartbeat: Heartbeat;
+  /** Created once a policy of this name has a rate limit service. */
   rateLimitService: RateLimitService | null = null;
   next: Account | null = null;
   constructor(readonly policy: View) {
@@ -39,13 +39,13 @@ export class Account {
     this.stocks = stocks;
     this.counters = new Counters(pool, stocks);
     this.metrics = new Metrics(policy);
-    this.pulse = new Pulse(policy);
+    this.heartbeat = new Heartbeat(policy);
   }
 }
 
 let firstAccount: Account | null = null;
 
-/** The account of the policy called `name`, shared by all its roots in this VM; made if there is none. */
+/** The account of the policy called `name`, shared by all its roots in this VM; created if there is none. */
 export function openAccount(name: View): Account {
   let account: Account | null = firstAccount;
   while (account != null) {
@@ -60,7 +60,7 @@ export function openAccount(name: View): Account {
   return opened;
 }
 
-/** A policy in force: what its plugin config says, and what is kept under its name. */
+/** A policy in force: its decoded plugin config, and the account kept under its name. */
 export class Policy {
   constructor(
     readonly tables: Tables,
@@ -69,12 +69,12 @@ export class Policy {
   ) {}
 }
 
-/** The usual time between two ticks: leases go back and counters are flushed this often. */
+/** The normal tick period, in which leases are given back and metrics flushed. */
 export const TICK_MILLISECONDS = 250;
-/** Ticks in that time while somebody waits. */
+/** Ticks per normal period while requests wait. */
 const FAST_TICKS = 125;
 
-/** One root context. Its policy is there once it is configured. */
+/** One root context; it has a policy once it is configured. */
 export class Root {
   policy: Policy | null = null;
   older: Root | null = null;
@@ -82,7 +82,7 @@ export class Root {
   private ticksToWork: i32 = 1;
   constructor(readonly id: u32) {}
 
-  /** Makes ticks come fast: somebody waits. */
+  /** Switches to fast ticks, because a request waits. */
   hurry(): void {
     if (this.isHurried) return;
     this.isHurried = true;
@@ -90,7 +90,7 @@ export class Root {
     setTickPeriod(TICK_MILLISECONDS / FAST_TICKS);
   }
 
-  /** Makes ticks come at their usual pace; the host's present context must be the root. */
+  /** Returns to the normal tick period; the host's current context must be the root. */
   calm(): void {
     if (!this.isHurried) return;
     this.isHurried = false;
@@ -98,7 +98,7 @@ export class Root {
     setTickPeriod(TICK_MILLISECONDS);
   }
 
-  /** To be asked at each tick: true at the usual pace, however fast ticks come. */
+  /** To be called on each tick: true once per normal period, however fast ticks come. */
   isWorkDue(): bool {
     if (--this.ticksToWork > 0) return false;
     this.ticksToWork = this.isHurried ? FAST_TICKS : 1;
@@ -112,7 +112,7 @@ export function policyOf(rootId: u32): Policy | null {
   return root == null ? null : root.policy;
 }
 
-/** The newest root, which most requests are of; each leads to the one before it. */
+/** The newest root, which most requests belong to; each links to the one before it. */
 let newest: Root | null = null;
 
 export function findRoot(id: u32): Root | null {
@@ -121,7 +121,7 @@ export function findRoot(id: u32): Root | null {
   return root;
 }
 
-/** The root with this id; made if there is none. */
+/** The root with this id, created if there is none. */
 export function openRoot(id: u32): Root {
   const known = findRoot(id);
   if (known != null) return known;
@@ -152,9 +152,9 @@ export function isServed(account: Account): bool {
 }
 
 /**
- * What must be known of a stream between its callbacks: its root, and the standings its response will show. Context ids count
- * up, and a stream's slot is its id modulo the table's size. The table doubles while streams in flight collide, up to a bound;
- * beyond it the older of two loses its RateLimit headers, nothing else.
+ * What is kept for a stream between its callbacks: its root, and the standings that its response will show. Context ids count up, and
+ * a stream's slot is its id modulo the table's size. The table doubles when streams in flight collide, up to a bound; beyond it, the
+ * older stream's slot is overwritten, which costs it only its RateLimit headers.
  */
 @unmanaged
 export class Stream {
@@ -192,7 +192,7 @@ function slotOf(id: u32): Stream {
   return at(id & (capacity - 1));
 }
 
-/** Context ids begin at 1; 0 marks a free slot. */
+/** Takes the stream's slot. Context ids begin at 1; 0 marks a free slot. */
 export function openStream(id: u32, rootId: u32): void {
   let stream = slotOf(id);
   while (stream.id != 0 && capacity < MAX_CAPACITY) {
@@ -204,7 +204,7 @@ export function openStream(id: u32, rootId: u32): void {
   stream.plan = NONE;
 }
 
-/** The stream with this id, or null when it is over or its slot has been given away. */
+/** The stream with this id, or null when it has ended or its slot was overwritten. */
 export function findStream(id: u32): Stream | null {
   const stream = slotOf(id);
   return stream.id == id && id != 0 ? stream : null;
@@ -214,7 +214,7 @@ export function closeStream(stream: Stream): void {
   stream.id = 0;
 }
 
-/** Frees the slot of a stream that is over; false when it has none. */
+/** Frees the slot of a stream that has ended; false when it has none. */
 export function endStream(id: u32): bool {
   const stream = findStream(id);
   if (stream == null) return false;
@@ -227,7 +227,7 @@ export function standingsOf(stream: Stream): usize {
   return changetype<usize>(stream) + HEADER_BYTES;
 }
 
-/** Streams of a root whose tables go lose their standings: they would name quotas that are no more. */
+/** Drops the standings of a root's streams, because the tables that name their quotas are being freed. */
 export function forgetStandings(rootId: u32): void {
   for (let i: u32 = 0; i < capacity; i++) {
     if (at(i).rootId == rootId) at(i).plan = NONE;

@@ -19,7 +19,7 @@ import {
 } from "../filter/index";
 import { LogLevel, addToGauge, defineCounter, defineGauge, incrementCounter, log } from "./host";
 
-/** A metric of this VM, by a digest of its name. */
+/** A metric of this VM, identified by a digest of its name. */
 @unmanaged
 class Metric {
   name: u64;
@@ -27,7 +27,7 @@ class Metric {
 }
 
 const METRIC_NAME: u8 = 0x4e;
-/** A name is defined once, however often the policy is edited: the host never forgets an id. */
+/** Each name is defined only once, however often the policy is edited, because the host never frees an id. */
 const known: Rows<Metric> = new Rows<Metric>();
 
 /** The host's id of the counter called `name`, or 0 when it has none to give. */
@@ -65,7 +65,7 @@ class OfferMetrics {
 /** The counters of one policy: `tollgate.<policy>.reason.<code>` and `tollgate.<policy>.api.<api>.plan.<plan>.<allowed|refused>`. */
 export class Metrics {
   private readonly reasons: StaticArray<u32> = new StaticArray<u32>(REASON_COUNT);
-  /** By the number of the usage record. */
+  /** Indexed by the number of the usage record. */
   private readonly offers: Rows<OfferMetrics> = new Rows<OfferMetrics>();
 
   constructor(policy: View) {
@@ -76,7 +76,7 @@ export class Metrics {
     }
   }
 
-  /** Defines counters for the offers of tables whose usage is held. */
+  /** Defines counters for the offers of tables, after `holdUsage`. */
   define(tables: Tables): void {
     const count = tables.offers.count;
     if (count > MAX_COUNTED_OFFERS) log(LogLevel.Warn, TOO_MANY_OFFERS);
@@ -89,7 +89,7 @@ export class Metrics {
     }
   }
 
-  /** Hands what was counted since the last flush to the host. */
+  /** Passes the counts since the last flush on to the host. */
   flush(usage: Usage): void {
     for (let i = 0; i < REASON_COUNT; i++) {
       incrementCounter(this.reasons[i], usage.reasons[i]);
@@ -139,9 +139,9 @@ const NAMES: StaticArray<View> = [
 /** The metrics of one policy's rate limit service: `tollgate.<policy>.rate_limit_service.<name>`. */
 export class RateLimitServiceMetrics {
   private readonly counters: StaticArray<u32> = new StaticArray<u32>(COUNT_COUNT);
-  /** Units held by this Envoy, set by whichever VM has counted them. */
+  /** Units held by this Envoy, set by whichever VM finishes a scan. */
   readonly held: u32;
-  /** Workers whose rate limit service does not answer: each adds itself. */
+  /** Number of workers whose rate limit service does not answer: each adds itself. */
   private readonly unavailable: u32;
   private isShownDown: bool = false;
 
@@ -151,7 +151,7 @@ export class RateLimitServiceMetrics {
     this.unavailable = gauge(nameOf(policy, literal("unavailable")));
   }
 
-  /** Hands what was counted since the last flush to the host. */
+  /** Passes the counts since the last flush on to the host. */
   flush(service: ServiceState): void {
     const isDown = service.outage.failures > 0;
     if (isDown != this.isShownDown) addToGauge(this.unavailable, isDown ? 1 : -1);

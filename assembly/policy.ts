@@ -35,7 +35,7 @@ import { resumeWaiting } from "./waiting";
 const MAX_CONFIG_BYTES: u32 = 16 * 1024 * 1024;
 const TOO_LONG = literal("plugin config: must have at most 16777216 bytes");
 
-/** Puts the root's plugin config in force; false, with the old one still serving, when it cannot be. */
+/** Puts the root's plugin config in force; false when it is refused, and then the old one keeps serving. */
 export function configure(rootId: u32, size: u32): bool {
   if (size > MAX_CONFIG_BYTES) return refuse(TOO_LONG);
   const document = size == 0 ? ABSENT : pluginConfiguration(size);
@@ -44,12 +44,12 @@ export function configure(rootId: u32, size: u32): bool {
   const tables = decoded.tables;
   const keyring = decoded.keyring;
   if (tables == null || keyring == null) return refuse(decoded.problem);
-  // The document is the largest thing that comes in; nothing points into it any more.
+  // Frees the document, the largest value from the host: nothing points into it any more.
   resetArena();
 
   const account = openAccount(tables.policy);
   if (
-    !account.pulse.create() ||
+    !account.heartbeat.create() ||
     !account.pool.create() ||
     (tables.rateLimitService.cluster != ABSENT && !account.stocks.create())
   ) {
@@ -86,7 +86,7 @@ function describe(tables: Tables, keyring: Keyring): View {
   return end();
 }
 
-/** Puts a policy in force on a root; the one it replaces is flushed and freed. */
+/** Puts a policy in force on a root; the one that it replaces is flushed and freed. */
 function install(root: Root, policy: Policy): void {
   const account = policy.account;
   holdUsage(policy.tables, account.usage);
@@ -95,11 +95,11 @@ function install(root: Root, policy: Policy): void {
   root.policy = policy;
 }
 
-/** What a root does now and then: those who wait first, then, at the usual pace, signs of life, leases and metrics. */
+/** A root's periodic work: waiting requests first; then, once per normal period, heartbeat, idle leases and metrics. */
 export function onTick(root: Root): void {
   const waits = resumeWaiting();
   if (!root.isWorkDue()) return;
-  // Host calls may be about a stream that was resumed.
+  // The host's current context may be a stream that was just resumed.
   setEffectiveContext(root.id);
   if (!waits) root.calm();
   const policy = root.policy;
@@ -109,26 +109,26 @@ export function onTick(root: Root): void {
   const counters = account.counters;
   const now = currentTimeNanoseconds();
   resetArena();
-  account.pulse.beat(now);
+  account.heartbeat.send(now);
   if (counters.balances.count > 0) sweep(counters, now);
   expireCalls(now);
   const rateLimitService = account.rateLimitService;
-  if (rateLimitService != null) rateLimitService.tend(account.stocks, now);
+  if (rateLimitService != null) rateLimitService.onTick(account.stocks, now);
 }
 
-/** Lets go of a root that is no more; false when there is none with this id. */
+/** Frees a root that the host has deleted; false when there is none with this id. */
 export function closePolicy(rootId: u32): bool {
   const root = findRoot(rootId);
   if (root == null) return false;
   const policy = root.policy;
   vacate(root);
   closeRoot(root);
-  if (policy != null && !isServed(policy.account)) policy.account.pulse.end(currentTimeNanoseconds());
+  if (policy != null && !isServed(policy.account)) policy.account.heartbeat.stop(currentTimeNanoseconds());
   releaseCalls(rootId, null);
   return true;
 }
 
-/** Ends the policy of a root. What it counted is flushed first: a root that comes to its end has no other tick. */
+/** Removes a root's policy. Its counts are flushed first, because a root that ends gets no further tick. */
 function vacate(root: Root): void {
   const policy = root.policy;
   if (policy == null) return;

@@ -149,7 +149,7 @@ export class RateLimitService extends CallOwner {
   }
 
   /** To be called on ticks: passes metrics on to the host. */
-  tend(stocks: SharedShards, now: i64): void {
+  onTick(stocks: SharedShards, now: i64): void {
     this.metrics.flush(this.service);
     scanStocks(stocks, this.metrics.held, now);
   }

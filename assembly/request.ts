@@ -53,7 +53,7 @@ import {
   setFilterState,
 } from "./host";
 
-/** What became of a request: let through with its changes made, answered, or kept for a later decision. */
+/** The outcome for a request: allowed with its edits applied, refused with a reply, or paused for a later decision. */
 export const enum Verdict {
   Allow,
   Deny,
@@ -62,18 +62,18 @@ export const enum Verdict {
 
 const STATE_NAME = literal("tollgate");
 
-/** Decides one request: facts from the host, the decision, then its effects. */
+/** Decides one request: reads its headers, decides, and applies the decision. */
 export function onRequestHeaders(streamId: u32): Verdict {
   const stream = findStream(streamId);
   return judge(stream, stream == null ? null : policyOf(stream.rootId), Patience.Wait);
 }
 
-/** Decides a request that has waited; the host's present context is its stream. */
+/** Decides a request that has waited; the host's current context must be its stream. */
 export function decideAgain(streamId: u32, rootId: u32, patience: Patience): Verdict {
   return judge(findStream(streamId), policyOf(rootId), patience);
 }
 
-/** Refuses the request just decided, which would have to wait while too many do. */
+/** Refuses the request just decided, which would have to wait while too many requests do. */
 export function turnAway(streamId: u32, rootId: u32): Verdict {
   const policy = policyOf(rootId);
   refuseToWait();
@@ -109,20 +109,20 @@ function applyEdits(): bool {
   return good;
 }
 
-/** Another policy in this Envoy has let the request through: its headers and its log text stay. */
+/** Another policy in this Envoy has allowed the request: its headers and its access log entry stay. */
 function pass(stream: Stream | null): Verdict {
   if (stream != null) closeStream(stream);
   return Verdict.Allow;
 }
 
-/** The response will show the standings as they are now. */
+/** Keeps the current standings for the response. */
 function keepStandings(stream: Stream): void {
   if (!decision.hasStandings) return closeStream(stream);
   stream.plan = decision.plan;
   memory.copy(standingsOf(stream), standings(), MAX_QUOTAS * offsetof<Standing>());
 }
 
-/** What must not happen, and if it does, must not let the request through. */
+/** For failures that should never happen: the request is refused, so that none lets it through. */
 function fail(stream: Stream | null, policy: Policy, what: View): Verdict {
   log(LogLevel.Error, what);
   decision.reset();
@@ -149,8 +149,8 @@ function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): V
 }
 
 /**
- * Removes headers of Tollgate from a request's trailers: nothing of ours ever stands there, and an upstream that joins
- * trailers to headers would believe them. Called only for requests that have trailers.
+ * Removes `x-tollgate-` headers from a request's trailers: the module never sets any there, and an upstream that merges trailers into
+ * headers would trust them. Called only for requests that have trailers.
  */
 export function onRequestTrailers(): void {
   if (!readHeaders(headerPairs(HeaderMap.RequestTrailers))) return;
@@ -159,7 +159,7 @@ export function onRequestTrailers(): void {
   }
 }
 
-/** Shows the quotas' standings of an allowed request on its response. Replies of our own bring theirs along. */
+/** Writes an allowed request's standings to its response. The module's own replies already have theirs. */
 export function onResponseHeaders(streamId: u32): void {
   const stream = findStream(streamId);
   if (stream == null) return;

@@ -11,6 +11,7 @@ export { Keyring } from "./keyring/keyring";
 export { OfferUsage, Usage } from "./usage/usage";
 export { counterId } from "./tables/counterId";
 export { MAX_QUOTAS } from "./config/contract";
+export { NANOSECONDS } from "./time/window";
 export { Patience, Standing, bill, standings } from "./quota/attempt";
 export { Counters } from "./quota/charge";
 export { sweep } from "./quota/sweep";

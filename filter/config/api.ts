@@ -85,7 +85,7 @@ function decodeOffers(reader: Reader, tables: Tables, api: i32): void {
   tables.apis.at(api).offerCount = tables.offers.count - first;
 }
 
-/** A host in the spelling that requests are compared in, or `*.` and a domain. */
+/** A host in the normalised spelling of requests, or `*.` and a domain. */
 function readHostOrWildcard(reader: Reader): View {
   const host = reader.text(1, MAX_HOST_BYTES);
   const length = lengthOf(host);
@@ -109,7 +109,7 @@ function addMounts(reader: Reader, tables: Tables, api: i32, hosts: View[], path
   for (let h = 0; h < hosts.length; h++) {
     let host = hosts[h];
     if (host != ABSENT) {
-      // A wildcard keeps its dot: "*.example.com" is the end ".example.com".
+      // A wildcard keeps its dot: "*.example.com" becomes the suffix ".example.com".
       if (byteAt(host, 0) == 0x2a) host = slice(host, 1, lengthOf(host));
       host = tables.texts.keep(host);
     }

@@ -77,7 +77,7 @@ function decodeKey(reader: Reader, keyring: Keyring, consumer: i32): void {
   reader.needs(1, Field.DIGEST);
 }
 
-/** The message never repeats the value: somebody may have put the key itself there. */
+/** The message never repeats the value, because it might be the key itself. */
 function readDigest(reader: Reader, to: usize): void {
   const text = reader.text(0, i32.MAX_VALUE);
   let good = lengthOf(text) == DIGEST_DIGITS;
@@ -138,19 +138,19 @@ function decodeLimit(reader: Reader, tables: Tables): void {
   reader.needs(1, Field.LIMIT);
 }
 
-/** Fewest bytes that a consumer, key, subscription or limit takes in a document, so that no document can claim more room. */
+/** The least bytes of a consumer, key, subscription or limit in a document, which bound the room that a document can claim. */
 const LEAST_CONSUMER_BYTES = 12;
 const LEAST_KEY_BYTES = 80;
 const LEAST_SUBSCRIPTION_BYTES = 20;
 const LEAST_LIMIT_BYTES = 20;
 
-/** Longest of the field names below. */
+/** The length of the longest field name below. */
 const MAX_FIELD_BYTES = 6;
 
 /**
- * Counts what is still to be read at `rest`, which begins with the consumers, and makes room for all of it at once, for
- * short-lived records last: tables that grow by doubling would leave holes as large as themselves. A field of the same name
- * elsewhere only makes the room larger.
+ * Counts the records in `rest`, which begins with the consumers, and makes room for all of them at once, for short-lived records last:
+ * tables that grow by doubling would leave holes as large as themselves. A field of the same name elsewhere only makes the room
+ * larger than needed.
  */
 export function makeRoom(rest: View, tables: Tables, keyring: Keyring, names: Names): void {
   let consumers = 0;

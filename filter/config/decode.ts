@@ -20,7 +20,7 @@ import * as Field from "./field";
 /** The version of the plugin config that this module reads. */
 export const CONFIG_VERSION: i64 = 1;
 
-/** What came of a plugin config: tables and keyring, or the first problem in it, as a string in the arena. */
+/** A decoded plugin config: tables and keyring, or the first problem in it, as a string in the arena. */
 export class Decoded {
   constructor(
     readonly tables: Tables | null,
@@ -30,8 +30,8 @@ export class Decoded {
 }
 
 /**
- * Decodes the plugin config of `length` bytes at `document`, which it overwrites. Refuses what it does not know: a config
- * written for another version must not half work.
+ * Decodes the plugin config of `length` bytes at `document`, which it overwrites. Refuses everything unknown: a config for another
+ * version must not work in part.
  */
 export function decodeConfig(document: usize, length: i32): Decoded {
   const reader = new Reader(document, document + length);

@@ -8,8 +8,8 @@ import { Names } from "./names";
 import { Reader } from "./reader";
 
 /**
- * Turns names into indexes once everything is read, because Istio prints fields in any order. Afterwards no record points
- * into the document any more.
+ * Resolves names to indexes once everything is read, because Istio prints fields in any order. Afterwards no record points into the
+ * document any more.
  */
 export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Names): void {
   linkOffers(reader, tables, names);
@@ -23,7 +23,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   buildKeyring(reader, tables, keyring);
 }
 
-/** Mesh-wide quotas are counted somewhere. */
+/** Refuses mesh-wide quotas without a rate limit service. */
 function needRateLimitService(reader: Reader, tables: Tables): void {
   if (tables.rateLimitService.cluster != ABSENT) return;
   for (let i = 0; i < tables.quotas.count; i++) {

@@ -20,7 +20,7 @@ class Entry {
   name: Name;
 }
 
-/** Names of records in their order, while a config is decoded: finds duplicates and resolves references in constant time. */
+/** The names of records in order, while a config is decoded: finds duplicates and resolves references in constant time. */
 export class NameIndex {
   private readonly entries: Rows<Entry> = new Rows<Entry>();
   private readonly slots: Slots = new Slots();
@@ -59,7 +59,7 @@ export class NameIndex {
   }
 }
 
-/** FNV-1a, mixed once more: names come from the policy's author; a bad spread only costs time. */
+/** FNV-1a, mixed once more. Names come from the policy's author, so collisions only cost time. */
 function hash(name: View): u32 {
   let mixed: u32 = 0x811c9dc5;
   for (let i = 0, n = lengthOf(name); i < n; i++) mixed = (mixed ^ load<u8>(pointerOf(name) + i)) * 0x01000193;

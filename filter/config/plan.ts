@@ -29,7 +29,7 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
   if (!reader.failed) finishQuotas(reader, tables, plan);
 }
 
-/** What needs the plan's name, which may stand after its quotas. */
+/** Finishes what needs the plan's name, which may come after its quotas in the document. */
 function finishQuotas(reader: Reader, tables: Tables, plan: Plan): void {
   let meshCount = 0;
   for (let i = plan.firstQuota; i < plan.firstQuota + plan.quotaCount; i++) {

@@ -8,7 +8,7 @@ import { FAILURE_MODES, MAX_BUCKET_RATE_PER_SECOND, MAX_BURST, MAX_EXACT, MAX_RE
 import * as Field from "./field";
 
 const MAX_REFILL_NANOSECONDS: i64 = MAX_REFILL_DAYS * 86400 * NANOSECONDS;
-/** Bits of a meter's detail byte, beside its window's number: a bucket is not a count, and the count of the mesh is not this Envoy's. */
+/** Bits of a meter's detail byte, beside the window's number: they keep the counters of the three kinds apart. */
 const BUCKET_DETAIL: u8 = 0x80;
 const MESH_DETAIL: u8 = 0x40;
 
@@ -60,7 +60,7 @@ function setBucket(reader: Reader, quota: Quota): void {
     return reader.fail(literal("burst goes with a window of a second, minute, hour or day"));
   if (quota.limit / seconds > MAX_BUCKET_RATE_PER_SECOND)
     return reader.fail(literal("a bucket fills at most 1000000 times a second"));
-  // Rounded up: a bucket may fill a nanosecond too slowly, never too fast.
+  // Rounded up, so that a bucket never fills too fast.
   quota.intervalNanoseconds = ceilDivide(seconds * NANOSECONDS, quota.limit);
   if (quota.burst > MAX_REFILL_NANOSECONDS / quota.intervalNanoseconds)
     reader.fail(literal("a bucket must refill within 366 days"));
@@ -68,7 +68,7 @@ function setBucket(reader: Reader, quota: Quota): void {
   quota.kind = QuotaKind.Bucket;
 }
 
-/** Gives the quota its meter. The rate limit service counts each plan separately, so the plan is part of a mesh-wide quota's meter. */
+/** Sets the quota's meter. The rate limit service counts each plan separately, so a mesh-wide quota's meter includes the plan. */
 export function finishQuota(quota: Quota, plan: View): void {
   const detail = <u8>quota.window;
   if (quota.kind == QuotaKind.Mesh) quota.meter = pairId(METER_ID, detail | MESH_DETAIL, plan, quota.name);

@@ -15,9 +15,9 @@ function single(byte: u8): View {
 }
 
 /**
- * A strict JSON reader that is told what to expect: the decoder asks for an object, a field, a string. So nothing is ever
- * skipped, nesting is only as deep as the decoder goes, and the first problem is remembered with its place in the
- * document. After a failure every call answers "no more", so decoders need no checks of their own.
+ * A strict JSON pull reader: the decoder asks for an object, a field, a string. So nothing is skipped, nesting is only as deep as the
+ * decoder goes, and the first problem is recorded with its place in the document. After a failure every call reports the end, so
+ * decoders need no checks of their own.
  *
  * The reader unescapes strings in place, so it overwrites the document that it is given.
  */
@@ -26,7 +26,7 @@ export class Reader {
   private first: bool = true;
   /** Name of the field that `nextField` stopped at. */
   field: View = ABSENT;
-  /** ABSENT while nothing is wrong; lives in the arena. */
+  /** The first problem, in the arena; ABSENT while there is none. */
   problem: View = ABSENT;
 
   constructor(
@@ -38,7 +38,7 @@ export class Reader {
     return this.problem != ABSENT;
   }
 
-  /** Remembers the first problem; `rule`, with its values filled in, says what must hold at this place. */
+  /** Records the first problem; `rule`, with its values filled in, says what must hold at this place. */
   fail(rule: View, a: u64 = 0, b: u64 = 0, c: u64 = 0, d: u64 = 0): void {
     if (this.failed) return;
     begin();
@@ -80,7 +80,7 @@ export class Reader {
     return view(this.position, <i32>(this.documentEnd - this.position));
   }
 
-  /** True when the present field has this name; `number` is its own among the object's fields. One that came before is refused. */
+  /** True when the current field has this name; `number` identifies it among the object's fields. A repeated field is refused. */
   takes(name: View, number: u32): bool {
     if (!this.is(name)) return false;
     this.once(number);
@@ -91,12 +91,12 @@ export class Reader {
     if (this.path.mark(number)) this.fail(literal("given twice"));
   }
 
-  /** True when the object that has just ended had the field. */
+  /** True when the object that has just ended had this field. */
   has(number: u32): bool {
     return this.path.isMarked(number);
   }
 
-  /** Refuses an object that has just ended without a field it must have. */
+  /** Refuses the object that has just ended if it lacks a required field. */
   needs(number: u32, name: View): void {
     if (!this.has(number)) this.fail(literal("needs the field %q"), name);
   }
@@ -164,7 +164,7 @@ export class Reader {
     return true;
   }
 
-  /** Passes the comma between members, or the closing bracket. */
+  /** Consumes the comma between members, or the closing bracket. */
   private separator(closing: u8): bool {
     this.skipSpaces();
     if (this.failed) return false;
@@ -214,7 +214,7 @@ export class Reader {
     return true;
   }
 
-  /** Reads a quoted string and unescapes it over itself, which never needs more room than it had. */
+  /** Reads a quoted string and unescapes it in place, which never needs more bytes. */
   private string(): View {
     if (!this.expect(0x22)) return ABSENT;
     const start = this.position;
@@ -244,16 +244,16 @@ export class Reader {
   }
 }
 
-/** More than any decoder opens: a document cannot make it deeper. */
+/** More than any decoder opens; a document cannot nest deeper than the decoder asks. */
 const MAX_DEPTH = 16;
-/** Bytes of a field name that a message shows, which may be anything. */
+/** How much of an unknown field name a message shows. */
 const MAX_SHOWN_BYTES = 64;
 const INDEX: u64 = 1 << 63;
 
-/** Where in the plugin config the reader stands, e.g. `apis[0].routes[1].name`; written only for a problem. */
+/** The reader's place in the plugin config, e.g. `apis[0].routes[1].name`; printed only for a problem. */
 export class FieldPath {
   private segments: StaticArray<u64> = new StaticArray<u64>(MAX_DEPTH);
-  /** For each open object, and the one that has just ended, the numbers of the fields that it has had. */
+  /** The fields that each open object, and the one that has just ended, has had: one bit per field number. */
   private readonly marks: StaticArray<u32> = new StaticArray<u32>(MAX_DEPTH);
   private depth: i32 = 0;
 
@@ -287,7 +287,7 @@ export class FieldPath {
     return ((unchecked(this.marks[this.depth]) >> number) & 1) != 0;
   }
 
-  /** Appends the place to the text being written; false when it is the document itself. */
+  /** Appends the place to the string being built; false when it is the document itself. */
   write(): bool {
     let some = false;
     for (let i = 0, n = this.depth; i < n; i++) {

@@ -68,7 +68,7 @@ function decodeMethods(reader: Reader, tables: Tables): void {
   for (let i = 0; reader.nextItem(i); i++) tables.values.add().value = tables.texts.keep(readToken(reader));
 }
 
-/** Names of plans or of consumers; names that the policy does not have are found when they are resolved. */
+/** Names of plans or of consumers; unknown names are refused when they are resolved. */
 function decodeReferences(reader: Reader, tables: Tables): i32 {
   let count = 0;
   reader.beginArray();
@@ -79,7 +79,7 @@ function decodeReferences(reader: Reader, tables: Tables): i32 {
   return count;
 }
 
-/** One of exact, prefix, oneOf, present, absent beside the header's name. */
+/** The header's name, and exactly one of exact, prefix, oneOf, present, absent. */
 function decodeCondition(reader: Reader, tables: Tables): void {
   const condition = tables.conditions.add();
   condition.firstValue = tables.values.count;
@@ -129,7 +129,7 @@ function decodeSetHeader(reader: Reader, tables: Tables): void {
   reader.needs(1, Field.VALUE);
 }
 
-/** A header that a route may change: not one that frames the message. */
+/** A header that a route may change: not one that frames a message. */
 function readChangeable(reader: Reader): View {
   const name = readHeaderName(reader);
   for (let i = 0; i < FRAMING_HEADERS.length; i++) {

@@ -4,9 +4,9 @@ import { MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_VALUE_BYTES, OWN_PREFIX } from "./c
 import { ALLOW, DENY } from "./field";
 import { Reader } from "./reader";
 
-/** Rules for single values of a plugin config. Each reads one value and refuses it with the rule's words. */
+/** Rules for single values of a plugin config. Each function reads one value, and refuses it with the rule as message. */
 
-/** Letters, digits, `.`, `_`, `@` and `-`: safe in headers, logs, and metric names. */
+/** Letters, digits, `.`, `_`, `@` and `-`, which are safe in headers, logs and metric names. */
 export function readName(reader: Reader): View {
   const name = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(name); i < n; i++) {
@@ -18,7 +18,7 @@ export function readName(reader: Reader): View {
   return name;
 }
 
-/** A consumer's name, with `%` and two digits for each byte that would not be part of one word in a header or a log. */
+/** A consumer's encoded name: `%` and two hex digits stand for each byte that could end a word in a header or log. */
 export function readConsumerName(reader: Reader): View {
   const name = reader.text(1, MAX_NAME_BYTES);
   for (let i = 0, n = lengthOf(name); i < n; i++) {
@@ -36,7 +36,7 @@ function isNameByte(byte: u8): bool {
   return isAlphanumeric(byte) || byte == 0x2d || byte == 0x2e || byte == 0x5f || byte == 0x40;
 }
 
-/** Beyond those of a name: `+ | : / = ~ %`. */
+/** In addition to those of a name: `+ | : / = ~ %`. */
 function isConsumerByte(byte: u8): bool {
   return (
     isNameByte(byte) ||
@@ -101,8 +101,8 @@ export function readRealm(reader: Reader): View {
 }
 
 /**
- * A path in the one spelling in which requests are judged: begins with `/`, no empty or dot segments, no escapes. No patterns
- * either: `/admin/*` and `/pets/:id` would cover nothing, and leave open what they were meant to close.
+ * A path in the normalised form of requests: begins with `/`, no empty or dot segments, no escapes. Patterns are refused, because
+ * `/admin/*` and `/pets/:id` would cover nothing and leave unprotected what they were meant to protect.
  */
 export function readPrefix(reader: Reader): View {
   const path = reader.text(1, MAX_PATH_BYTES);
@@ -145,12 +145,12 @@ function isAlphanumeric(byte: u8): bool {
   return (byte | 0x20) - 0x61 < 26 || byte - 0x30 < 10;
 }
 
-/** Characters of header names as Envoy has them. */
+/** Characters of header names, which Envoy has in lower case. */
 function isLowerToken(byte: u8): bool {
   return isPlainToken(byte) && byte - 0x41 >= 26;
 }
 
-/** Names with a `*` are meant as patterns. */
+/** Without `*`: a name that contains one is meant as a pattern. */
 function isPlainToken(byte: u8): bool {
   return isTokenByte(byte) && byte != 0x2a;
 }

@@ -1,7 +1,7 @@
 import { View, hexDigit, lengthOf, pointerOf } from "../bytes/view";
 import { MAX_EXACT } from "./contract";
 
-/** What `readInteger` returns for text that is not a JSON number, not a whole number, or too large to be exact. */
+/** What `readInteger` returns when there is no JSON number, or it is not whole or too large to be exact. */
 export const INVALID_INTEGER: i64 = i64.MIN_VALUE;
 
 /** Where the last number that `readInteger` accepted ended. */
@@ -9,7 +9,7 @@ export let integerEnd: usize = 0;
 
 /**
  * Reads a JSON number whose value is whole, in any notation (`1000000`, `1e6`, `1.0E+06`), without rounding. Values beyond
- * 2^53 are refused, because the number that was meant may be a different one.
+ * 2^53 are refused, because a program that used doubles may have changed them.
  */
 export function readInteger(from: usize, end: usize): i64 {
   let at = from;
@@ -28,7 +28,7 @@ export function readInteger(from: usize, end: usize): i64 {
     fractionEnd = digits(at + 1, end);
     if (fractionEnd == at + 1) return INVALID_INTEGER;
     at = fractionEnd;
-    // Zeros at the end of a fraction say nothing.
+    // Trailing zeros of a fraction do not matter.
     while (load<u8>(fractionEnd - 1) == 0x30) fractionEnd--;
     if (fractionEnd == wholeEnd + 1) fractionEnd = wholeEnd;
   }

@@ -16,7 +16,7 @@ import {
 } from "../bytes/view";
 import { Finding, findKey, foundKey, stripHeaders, strippedQuery } from "../credential/key";
 import { Keyring } from "../keyring/keyring";
-import { coveredBytes, hostIsServed, isDoubtful, matchApi } from "../match/api";
+import { coveredBytes, hostIsServed, isAmbiguous, matchApi } from "../match/api";
 import { Charge, Patience, bill } from "../quota/attempt";
 import { Counters, charge } from "../quota/charge";
 import {
@@ -46,9 +46,9 @@ import * as Request from "../request/request";
 const DIGEST: usize = memory.data(32, 8);
 
 /**
- * Decides the request whose facts `readHeaders` and `readRequest` hold: `decision` is the answer, the edits are the changes
- * to its headers when it goes on. Spends quota when, and only when, the request is allowed. When `decision.waits` is true
- * nothing is decided yet: the rate limit service must be asked (see quota/mesh), and the request is to be decided again.
+ * Decides the request that `readHeaders` and `readRequest` have read. The result is in `decision`, and the changes to the headers of an
+ * allowed request are the edits. Spends quota if and only if the request is allowed. When `decision.waits` is true, nothing is
+ * decided yet: the rate limit service must be asked (see quota/mesh), and the request decided again.
  */
 export function decide(
   tables: Tables,
@@ -66,7 +66,7 @@ export function decide(
   if (editsOverflowed) decision.reason = Reason.InternalError;
 }
 
-/** Refuses the request just decided: it would have to wait, and no place is free. Nothing was spent on it. */
+/** Refuses the request just decided, which would have to wait while no place is free. Nothing was spent on it. */
 export function refuseToWait(): void {
   decision.reason = Reason.TooManyWaiting;
   decision.waits = false;
@@ -85,9 +85,9 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   decision.api = matchApi(tables.mounts, Request.host, Request.path);
   if (decision.api == NONE) {
     if (!tables.unmatchedAllowed) return Reason.NoApi;
-    return isDoubtful ? Reason.InvalidPath : Reason.Unmatched;
+    return isAmbiguous ? Reason.InvalidPath : Reason.Unmatched;
   }
-  if (isDoubtful) {
+  if (isAmbiguous) {
     decision.api = NONE;
     return Reason.InvalidPath;
   }
@@ -108,14 +108,14 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   return subscribe(tables, counters, now);
 }
 
-/** Where no API names the host, a path may be anything, as long as it cannot be read as another host. */
+/** On a host that no API names, any path is allowed that cannot be read as another host. */
 function judgeWithoutPath(tables: Tables): Reason {
   if (tables.mounts.hostOf(Request.host) != null) return Reason.InvalidPath;
   if (!tables.unmatchedAllowed) return Reason.NoApi;
   return Request.pathMayNameHost() ? Reason.InvalidPath : Reason.Unmatched;
 }
 
-/** Lets a request through without a consumer. */
+/** Allows a request without a consumer. */
 function pass(tables: Tables, reason: Reason): Reason {
   chooseRoute(tables);
   return reason;
@@ -192,7 +192,7 @@ const AUTHORITY = literal(":authority");
 const SLASH: u8 = 0x2f;
 
 /**
- * The changes that an allowed request needs, as edits: no key, no borrowed identity, the route's headers, and the names
+ * Writes the edits that an allowed request needs: the key and forged identity headers removed, the route's headers, and the headers
  * that the upstream and Envoy's route table read.
  */
 export function writeEdits(tables: Tables): void {
@@ -203,28 +203,28 @@ export function writeEdits(tables: Tables): void {
   const route: Route | null = decision.routeIndex == NONE ? null : tables.routes.at(decision.routeIndex);
   if (route != null) writeRouteHeaders(tables, route);
   writePath(tables, route);
-  if (isRespelt) setHeader(AUTHORITY, judgedAuthority());
+  if (isRespelt) setHeader(AUTHORITY, normalisedAuthority());
   if (decision.consumer != NONE) setHeader(CONSUMER, tables.consumers.at(decision.consumer).name);
   if (decision.plan != NONE) setHeader(PLAN, tables.plans.at(decision.plan).name);
   setHeader(ROUTE, decision.route);
 }
 
-/** Headers of Tollgate that the request at hand came with. */
+/** How many `x-tollgate-` headers the request came with that are not replaced. */
 let foreignCount: i32 = 0;
 
 /**
- * True for a request that no API covers and that carries headers of Tollgate: they come from a client, and are removed, or
- * from another policy in the same Envoy, which the binding can tell. What another policy let through has its path in the forwarded form.
+ * True for a request that no API covers and that carries `x-tollgate-` headers. They come from a client, and must be removed, or from
+ * another policy in the same Envoy, which only the binding can tell. Another policy would have left the path in its forwarded form.
  */
 export function mayBeDecidedAlready(): bool {
   return decision.reason == Reason.Unmatched && foreignCount > 0 && editCount == foreignCount;
 }
 
-/** Removes Tollgate's headers that came from outside, and whatever would have ours dropped; those set below are replaced anyway. */
+/** Removes `x-tollgate-` headers from outside, except those that are replaced later, and nominations that could have ours dropped. */
 function removeForeignIdentity(): void {
   for (let i = 0; i < headerCount; i++) {
     const name = headerName(i);
-    // A NUL follows every name, so an empty one has a first byte too.
+    // Every name is followed by a NUL, so even an empty one has a first byte.
     const first = byteAt(name, 0);
     if (first == 0x78) {
       if (isOwnHeader(name) && !isReplaced(name)) dropHeader(name);
@@ -244,7 +244,7 @@ function isReplaced(name: View): bool {
 function writeRouteHeaders(tables: Tables, route: Route): void {
   for (let i = route.firstRemove; i < route.firstRemove + route.removeCount; i++)
     removeSpellings(tables.values.at(i).value);
-  // All of them before any is set: a route may set two spellings of one name.
+  // Remove all before setting any: a route may set two spellings of one name.
   for (let i = route.firstSet; i < route.firstSet + route.setCount; i++)
     removeOtherSpellings(tables.headers.at(i).name);
   for (let i = route.firstSet; i < route.firstSet + route.setCount; i++) {
@@ -254,14 +254,14 @@ function writeRouteHeaders(tables: Tables, route: Route): void {
 }
 
 /**
- * Forwards what was judged: without dot segments and empty ones, with the API's prefix as the policy writes it and the rest in
- * the caller's spelling. Rewritten if the route says so; without the key.
+ * Forwards the path without dot segments and empty segments: the API's prefix as the policy writes it, or the route's rewrite, and the
+ * rest in the caller's spelling. The key is removed from the query.
  */
 function writePath(tables: Tables, route: Route | null): void {
   const query = tables.forwardKey ? Request.query : strippedQuery(tables);
   const rewrite: View = route == null ? ABSENT : route.rewritePrefix;
   const sameQuery = query == Request.query || equals(query, Request.query);
-  // A plain path is its own judged form.
+  // A plain path is its own normalised form.
   if (rewrite == ABSENT && sameQuery && Request.path == Request.rawPath) return;
   const covered = rewrite == ABSENT ? coveredBytes : decision.coveredBytes;
   const before = forwardedLength(covered);
@@ -283,7 +283,7 @@ function writePath(tables: Tables, route: Route | null): void {
   setHeader(PATH, end());
 }
 
-/** Only where a host has APIs was the path judged; elsewhere it stays, unless it could be read as one of those hosts. */
+/** On hosts that some API names, forwards the normalised path; elsewhere the path stays, unless it could be read as another host. */
 function writeUnmatchedPath(): void {
   if (Request.path == ABSENT || !(hostIsServed || Request.pathMayNameHost())) return;
   if (equals(Request.forwardedPath, Request.rawPath)) return;
@@ -293,8 +293,8 @@ function writeUnmatchedPath(): void {
   setHeader(PATH, end());
 }
 
-/** A name with the root dot and one without are the same to us, but not to every server; so are spellings of an address. */
-function judgedAuthority(): View {
+/** The authority in the one spelling that was matched: not every server takes a trailing dot or other spellings of an address as equal. */
+function normalisedAuthority(): View {
   begin(lengthOf(Request.authority));
   writeView(Request.host);
   writeView(slice(Request.authority, portAt, lengthOf(Request.authority)));
@@ -302,8 +302,8 @@ function judgedAuthority(): View {
 }
 
 /**
- * `Connection` nominates headers that the next hop drops (RFC 9110, 7.6.1). Envoy drops them itself and takes the header
- * off, but for upgrades: there a caller could have the consumer's name dropped behind Envoy, or what a route sets.
+ * `Connection` nominates headers that the next hop drops (RFC 9110, 7.6.1). Envoy drops them itself and removes the header, except
+ * for upgrades: there a caller could make the next hop drop the consumer's name or a header that a route sets.
  */
 const CONNECTION = literal("connection");
 const UPGRADE = literal("upgrade");
@@ -314,7 +314,7 @@ export function isConnection(name: View): bool {
   return equals(name, CONNECTION);
 }
 
-/** Leaves of `Connection`, whose value is given, what it says about the connection itself. */
+/** Keeps only those options of a `Connection` header that are about the connection itself. */
 export function forgetNominations(list: View): void {
   if (nominates(list)) writeOptions(list);
 }

@@ -1,7 +1,7 @@
 import { NONE } from "../bytes/rows";
 import { ABSENT, View, literal } from "../bytes/view";
 
-/** What was decided about the request at hand. One record, reused for every request; `reset` before each. */
+/** What was decided about the current request. One record, reused for every request; `reset` before each. */
 export class Decision {
   reason: Reason = Reason.NotConfigured;
   api: i32 = NONE;
@@ -12,16 +12,16 @@ export class Decision {
   plan: i32 = NONE;
   /** `<api>/<route>`, or ABSENT. */
   route: View = ABSENT;
-  /** Number of the route record, or NONE for the API's default. */
+  /** Index of the route, or NONE for the API's default. */
   routeIndex: i32 = NONE;
   /** Bytes of the normalised path that the matched prefix covers. */
   coveredBytes: i32 = 0;
-  /** Number of the exceeded quota within the plan, or NONE. */
+  /** Index of the exceeded quota within the plan, or NONE. */
   quota: i32 = NONE;
   retryAfterSeconds: i64 = 0;
   /** True when quotas were looked at, so that their standings can be shown. */
   hasStandings: bool = false;
-  /** True when the request must wait for the rate limit service; there is no reason yet. */
+  /** True when the request must wait for the rate limit service; `reason` is not final then. */
   waits: bool = false;
 
   reset(): void {
@@ -43,7 +43,7 @@ export class Decision {
 
 export const decision: Decision = new Decision();
 
-/** Why a request was let through or refused. The codes are API: add at the end, never rename. */
+/** Why a request was allowed or refused. The codes are part of the API: append new ones, never rename. */
 export const enum Reason {
   Allowed,
   Anonymous,
@@ -73,8 +73,8 @@ export const enum Reason {
 export const REASON_COUNT: i32 = 23;
 
 /**
- * Everything that a reason stands for: one row each, in the order of the enum. Code, HTTP status, gRPC status, title, detail,
- * and what Envoy's %RESPONSE_CODE_DETAILS% shows.
+ * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
+ * %RESPONSE_CODE_DETAILS%.
  */
 const COLUMNS = 6;
 const ROWS: StaticArray<u64> = [
@@ -229,7 +229,7 @@ export function codeOf(reason: Reason): View {
   return cell(reason, 0);
 }
 
-/** HTTP status of the reply; 200 for the reasons that let a request through. */
+/** HTTP status of the reply; 200 for reasons that allow a request. */
 export function statusOf(reason: Reason): u32 {
   return <u32>cell(reason, 1);
 }
@@ -247,7 +247,7 @@ export function detailOf(reason: Reason): View {
   return cell(reason, 4);
 }
 
-/** What Envoy's %RESPONSE_CODE_DETAILS% shows. */
+/** The value of Envoy's %RESPONSE_CODE_DETAILS%. */
 export function responseCodeDetailsOf(reason: Reason): View {
   return cell(reason, 5);
 }

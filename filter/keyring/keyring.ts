@@ -10,7 +10,7 @@ export class Key {
   digest2: u64;
   digest3: u64;
   idText: Name;
-  /** Number of the consumer in the tables that the key was read with. */
+  /** Index of the consumer in the tables that were decoded together with the key. */
   consumer: i32;
   term: i32;
 
@@ -19,7 +19,7 @@ export class Key {
   }
 }
 
-/** All keys by digest, found through the digest's first bits. Of the tables beside it, it knows consumers by number, nothing else. */
+/** All keys, indexed by the first bits of their digests. It refers to the tables only by the consumers' indexes. */
 export class Keyring {
   readonly keys: Rows<Key> = new Rows<Key>();
   readonly terms: Terms = new Terms();
@@ -35,8 +35,8 @@ export class Keyring {
   }
 
   /**
-   * Builds the index over all keys. Returns NONE, or the number of a key whose digest another key has already; `twin` is
-   * then that other key.
+   * Builds the index over all keys. Returns NONE, or the index of a key with the same digest as an earlier one, which is then in
+   * `twin`.
    */
   build(): i32 {
     const count = this.keys.count;
@@ -59,7 +59,7 @@ export class Keyring {
     return NONE;
   }
 
-  /** Gives back room that is left. */
+  /** Frees unused capacity. */
   shrink(): void {
     this.keys.shrink();
     this.terms.shrink();

@@ -150,13 +150,13 @@ export let coveredBytes: i32 = 0;
 /** True when some API names the host, or any host. */
 export let hostIsServed: bool = false;
 /** True when a more lenient server would read the path as another API's, or as an API's where it matches none here. */
-export let isDoubtful: bool = false;
+export let isAmbiguous: bool = false;
 
 const SLASH: u8 = 0x2f;
 
 /** The API at a host and normalised path, or NONE: the longest prefix at the most specific host that has one for the path. */
 export function matchApi(mounts: Mounts, name: View, path: View): i32 {
-  isDoubtful = false;
+  isAmbiguous = false;
   let host: Host | null = mounts.hostOf(name);
   hostIsServed = host != null;
   while (host != null) {
@@ -164,7 +164,7 @@ export function matchApi(mounts: Mounts, name: View, path: View): i32 {
     if (exactMount != NONE) {
       const api = mounts.rows.at(exactMount).api;
       // A prefix of the same length that differs only in case is another API on purpose.
-      if (isDoubtful && (looseApi == api || looseLength <= coveredBytes)) isDoubtful = false;
+      if (isAmbiguous && (looseApi == api || looseLength <= coveredBytes)) isAmbiguous = false;
       return api;
     }
     host = host.wider;
@@ -243,8 +243,8 @@ function noteLoose(mounts: Mounts, first: i32): void {
   for (let number = first; number != NONE; number = mounts.rows.at(number).next) {
     if (exactMount != NONE && !mounts.isBefore(number, exactMount)) return;
     const api = mounts.rows.at(number).api;
-    looseApi = isDoubtful && looseApi != api ? NONE : api;
-    looseLength = isDoubtful ? max(looseLength, coveredLength) : coveredLength;
-    isDoubtful = true;
+    looseApi = isAmbiguous && looseApi != api ? NONE : api;
+    looseLength = isAmbiguous ? max(looseLength, coveredLength) : coveredLength;
+    isAmbiguous = true;
   }
 }

@@ -2,8 +2,8 @@ import { sha256 } from "../bytes/sha256";
 import { View, lengthOf, pointerOf, view } from "../bytes/view";
 
 /**
- * First 64 bits of SHA-256 over a kind byte and a name. Counters are identified by such numbers, never by joined names or
- * by positions, so they survive any edit that keeps the name, and no choice of names makes two of them meet.
+ * The first 64 bits of SHA-256 over a kind byte and a name. Counters are identified by such numbers, never by joined names or by
+ * positions, so they survive any edit that keeps the name, and nobody can choose names that collide.
  *
  *   kind (1) │ detail (1) │ name
  */
@@ -24,7 +24,7 @@ export function counterId(kind: u8, detail: u8, name: View): u64 {
   return load<u64>(DIGEST);
 }
 
-/** Part of no name in a policy, so names joined by it stay distinct. */
+/** Cannot be part of a name in a policy, so pairs of names joined by it stay distinct. */
 const SLASH: u8 = 0x2f;
 const JOINED: usize = memory.data(256, 8);
 

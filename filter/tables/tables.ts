@@ -5,14 +5,14 @@ import { OfferUsage, Usage } from "../usage/usage";
 import { OFFER_ID, pairId } from "./counterId";
 
 /**
- * A decoded plugin config: records that point to each other by index, strings in a region. Built whole, then only read,
- * then freed as a whole.
+ * A decoded plugin config: records that refer to each other by index, and strings in a region. Built completely, then only read, then
+ * freed as a whole.
  */
 export class Tables {
   policy: View = ABSENT;
   unmatchedAllowed: bool = false;
   forwardKey: bool = false;
-  /** What a 401 asks for a key for, or ABSENT: the API's name. */
+  /** The realm of a 401, or ABSENT for the API's name. */
   realm: View = ABSENT;
   readonly rateLimitService: RateLimitServiceSettings = new RateLimitServiceSettings();
   readonly texts: Region = new Region();
@@ -32,7 +32,7 @@ export class Tables {
   readonly terms: Terms = new Terms();
   readonly limits: Rows<LimitOverride> = new Rows<LimitOverride>();
 
-  /** Frees what the collector does not know of. The tables must not be used after. */
+  /** Frees the memory that the garbage collector does not manage. The tables must not be used afterwards. */
   free(): void {
     this.texts.free();
     this.keySources.free();
@@ -60,10 +60,10 @@ export class Tables {
   }
 }
 
-/** Pairs of API and plan of one policy that are counted one by one: the host never forgets a metric. */
+/** The most offers of one policy that are counted separately, because the host never removes a metric. */
 export const MAX_COUNTED_OFFERS: i32 = 512;
 
-/** The pair of an API and a plan that it offers, or NONE. */
+/** The index of the offer of a plan on an API, or NONE. */
 export function findOffer(tables: Tables, api: i32, plan: i32): i32 {
   const record = tables.apis.at(api);
   for (let i = record.firstOffer; i < record.firstOffer + record.offerCount; i++) {
@@ -72,7 +72,7 @@ export function findOffer(tables: Tables, api: i32, plan: i32): i32 {
   return NONE;
 }
 
-/** Has the offers counted in `usage` from now on; to be called before the first decision. */
+/** Makes the tables' offers count into `usage`; to be called before the first decision. */
 export function holdUsage(tables: Tables, usage: Usage): void {
   for (let i = 0; i < tables.offers.count; i++) {
     const offer = tables.offers.at(i);
@@ -81,14 +81,14 @@ export function holdUsage(tables: Tables, usage: Usage): void {
   }
 }
 
-/** The end of `holdUsage`: what was counted must have been flushed. */
+/** Undoes `holdUsage`; the counts must have been flushed before. */
 export function releaseUsage(tables: Tables): void {
   for (let i = 0; i < min(tables.offers.count, MAX_COUNTED_OFFERS); i++) tables.offers.at(i).usage.holders--;
 }
 
 /** Where mesh-wide quotas are counted: a service that speaks Envoy's rate limit protocol. */
 export class RateLimitServiceSettings {
-  /** Envoy's cluster of the service, or ABSENT without a rate limit service. */
+  /** Envoy's cluster for the service, or ABSENT without a rate limit service. */
   cluster: View = ABSENT;
   domain: View = ABSENT;
   /** How long a request may wait for the service. */
@@ -111,7 +111,7 @@ export const enum ConditionKind {
   Present,
   Absent,
 }
-/** The order is part of the counters' identity. The last two are 7 and 30 days long, counted from the epoch. */
+/** The order is part of the counters' identity and must not change. The last two are 7 and 30 days long, counted from the epoch. */
 export const enum WindowKind {
   Second,
   Minute,
@@ -124,14 +124,14 @@ export const enum WindowKind {
 }
 /** How a quota is counted, and by whom. */
 export const enum QuotaKind {
-  /** Per window, by this Envoy for itself. */
+  /** Per window, by this Envoy alone. */
   Local,
   /** Per window, by the rate limit service for all Envoys. */
   Mesh,
-  /** A token bucket, by this Envoy for itself. */
+  /** A token bucket, by this Envoy alone. */
   Bucket,
 }
-/** What becomes of a request when its quota's rate limit service does not answer. */
+/** What happens to a request while the rate limit service does not answer. */
 export const enum FailureMode {
   Deny,
   Allow,
@@ -157,7 +157,7 @@ export class Api {
   routeCount: i32;
   anonymous: bool;
   preflight: bool;
-  /** The route that holds when no other does: `<api>/default`. */
+  /** The route for requests that no other route takes: `<api>/default`. */
   defaultRoute: View;
 }
 
@@ -167,7 +167,7 @@ export class Offer {
   planName: View;
   plan: i32;
   api: i32;
-  /** Where its requests are counted. */
+  /** The record in which its requests are counted. */
   usage: OfferUsage;
 }
 
@@ -192,7 +192,7 @@ export class Route {
   removeCount: i32;
 }
 
-/** A condition on one request header; its values are a run in `Tables.values`. */
+/** A condition on one request header; its values are contiguous in `Tables.values`. */
 @unmanaged
 export class HeaderCondition {
   name: View;
@@ -214,7 +214,7 @@ export class Text {
   value: View;
 }
 
-/** A name in the config and the record it points to, known once everything is read. */
+/** A name in the config and the index of its record, which is set once everything is read. */
 @unmanaged
 export class Reference {
   name: View;
@@ -225,7 +225,7 @@ export class Reference {
 @unmanaged
 export class Plan {
   name: View;
-  /** The last `ratelimit-policy` of the plan, with room for the longest; written for the limits and windows its quotas say. */
+  /** The plan's last `ratelimit-policy` value, with room for the longest; valid for the quotas' `textLimit` and `textWindowSeconds`. */
   policyText: View;
   firstQuota: i32;
   quotaCount: i32;
@@ -239,9 +239,9 @@ export class Quota {
   limit: i64;
   /** Size of a token bucket; 0 for the other kinds. */
   burst: i64;
-  /** Time in which a bucket gains one token, in nanoseconds. */
+  /** The time in which a bucket gains one token. */
   intervalNanoseconds: i64;
-  /** First 64 bits of a digest of name and window: with the consumer's, the identity of a counter. */
+  /** The first 64 bits of a digest of name and window: together with the consumer's id, the identity of a counter. */
   meter: u64;
   /** Units per window that this Envoy may allow by itself while the rate limit service does not answer. */
   localShare: i64;
@@ -249,7 +249,7 @@ export class Quota {
   window: WindowKind;
   failureMode: FailureMode;
   perApi: bool;
-  /** As in the plan's `policyText`. */
+  /** The limit and window in the plan's `policyText`. */
   textWindowSeconds: u32;
   textLimit: i64;
 }
@@ -260,7 +260,7 @@ export class Consumer {
   /** First 64 bits of a digest of the name. */
   id: u64;
   nameText: Name;
-  /** Number of the plan it has on every API that offers it, or NONE; until all is read, the plan's name in the document. */
+  /** The plan that it has on every API that offers it, or NONE; until everything is read, the plan's name in the document. */
   plan: i32;
   firstSubscription: i32;
   subscriptionCount: i32;
@@ -270,7 +270,7 @@ export class Consumer {
   }
 }
 
-/** 24 bytes. Until all is read, `api` and `plan` are names in the document. */
+/** 24 bytes. Until everything is read, `api` and `plan` are names in the document. */
 @unmanaged
 export class Subscription {
   api: i32;
@@ -281,10 +281,10 @@ export class Subscription {
   limitCount: i32;
 }
 
-/** When a key or a subscription holds. Most have no dates and share the term `ALWAYS`. */
+/** When a key or a subscription is valid. Most have no dates and share the term `ALWAYS`. */
 @unmanaged
 export class Term {
-  /** First and last-but-one second in which it holds, since the epoch. */
+  /** The first second in which it is valid, and the first in which it no longer is; since the epoch. */
   from: i64;
   until: i64;
   /** Revoked or paused. */
@@ -298,7 +298,7 @@ export class Terms extends Rows<Term> {
     this.addEndless();
   }
 
-  /** The number of a term for one record alone, which has `term` so far: made if that is the common one. */
+  /** The index of a term that only one record uses, which has `term` so far: a new one if that is the shared one. */
   own(term: i32): i32 {
     return term != ALWAYS ? term : this.addEndless();
   }
@@ -309,10 +309,10 @@ export class Terms extends Rows<Term> {
   }
 }
 
-/** A limit that replaces the plan's for one subscription. */
+/** A limit override: replaces the plan's limit for one subscription. */
 @unmanaged
 export class LimitOverride {
   limit: i64;
-  /** Number of the quota; until all is read, its name in the document. */
+  /** Index of the quota; until everything is read, its name in the document. */
   quota: i32;
 }

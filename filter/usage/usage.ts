@@ -1,13 +1,13 @@
 import { REASON_COUNT, Reason, isAllowed } from "../decision/decision";
 
-/** Requests of one pair of API and plan since the last flush. The record never moves. */
+/** Requests of one offer (a pair of API and plan) since the last flush. The record never moves. */
 @unmanaged
 export class OfferUsage {
-  /** First 64 bits of a digest of both names. */
+  /** The first 64 bits of a digest of both names. */
   id: u64;
-  /** Place among the records of its `Usage`. */
+  /** Index among the records of its `Usage`. */
   number: i32;
-  /** Tables in force that count here. */
+  /** Number of tables in force that count here. */
   holders: i32;
   allowed: u32;
   refused: u32;
@@ -20,19 +20,19 @@ export class OfferUsage {
 }
 
 /**
- * What the requests of one policy came to in this VM since the last flush. It belongs to the policy's name, not to its tables: while an
- * edit is rolled out, the old tables and the new ones count into the same records.
+ * Counts of one policy's requests in this VM since the last flush. They belong to the policy's name, not to its tables: during an edit,
+ * the old tables and the new ones count into the same records.
  */
 export class Usage {
   readonly reasons: StaticArray<u32> = new StaticArray<u32>(REASON_COUNT);
   first: OfferUsage | null = null;
   private offerCount: i32 = 0;
-  /** Where all pairs are counted that have no record of their own. Nobody reads it. */
+  /** Counts all offers that have no record of their own. It is never read. */
   readonly rest: OfferUsage = this.newRecord();
 
   /**
-   * The record of the pair with this id, held until the caller counts `holders` down. Only when nobody holds it is a record given to
-   * another pair, so there are as many as the tables in force at one time had at most.
+   * The record of the offer with this id. The caller holds it until it decrements `holders`; after that it may be reused for another
+   * offer. So there are never more records than the tables in force at one time needed.
    */
   hold(id: u64): OfferUsage {
     let unheld: OfferUsage | null = null;

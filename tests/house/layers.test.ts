@@ -35,7 +35,7 @@ const LAYERS: Record<string, readonly string[]> = {
     ...['credential', 'rateLimitService', 'quota', 'waiting', 'route', 'decision', 'answer', 'config', 'index'],
   ],
   assembly: [
-    ...['host', 'metrics', 'callout', 'pulse', 'sharedShards', 'rateLimitService', 'context', 'request'],
+    ...['host', 'metrics', 'callout', 'heartbeat', 'sharedShards', 'rateLimitService', 'context', 'request'],
     ...['waiting', 'policy', 'index'],
   ],
   scripts: [

@@ -1,5 +1,6 @@
 import {
   ABSENT,
+  NANOSECONDS,
   View,
   allocate,
   begin,
@@ -15,36 +16,35 @@ import { Status, incrementCounter, lastCas, setGauge, setSharedData, sharedData 
 import { counter, gauge } from "./metrics";
 
 /**
- * Which of this Envoy's VMs are alive. A VM that has died counts nothing any more, and Envoy itself does not say, so the others
- * do: each leaves a sign once a second in a value that all share, and who finds one silent takes it out.
+ * Which of this Envoy's VMs are alive. A dead VM reports nothing, and Envoy does not report its death, so the other VMs do: each
+ * sends a heartbeat once a second, into a value that all share, and removes those that have been silent.
  *
  *   0  "TGV1"  u32     8  a VM: number  u64
- *   4  next    u32     16       beat    i64   second of its last sign; then the next VM
+ *   4  next    u32     16       sent    i64   second of its last heartbeat; then the next VM
  */
 const MAGIC: u32 = 0x31564754;
 const HEADER_BYTES = 8;
 const ENTRY_BYTES = 16;
-/** No Envoy has as many workers; what does not fit is not counted. */
+/** More than any Envoy has workers; further VMs are not counted. */
 const MAX_VMS = 512;
-const NANOSECONDS: i64 = 1_000_000_000;
 const SILENT_SECONDS: i64 = 5;
-/** A VM that has itself been away for longer, or whose clock was set, judges nobody in this round. */
+/** A VM whose own heartbeat was late by more, or whose clock was set, removes no others this time. */
 const MAX_PAUSE_SECONDS: i64 = 3;
 
-/** The sign of life of one policy in this VM, and what it tells: `tollgate.<policy>.vms` and `tollgate.<policy>.vms_lost`. */
-export class Pulse {
+/** The heartbeat of one policy in this VM, which also maintains `tollgate.<policy>.vms` and `tollgate.<policy>.vms_lost`. */
+export class Heartbeat {
   private readonly alive: u32;
   private readonly lost: u32;
-  /** This VM's number among those that serve the policy; 0 before its first sign. */
+  /** This VM's number among those that serve the policy; 0 before its first heartbeat. */
   private vm: u64 = 0;
-  private lastBeat: i64 = 0;
+  private lastSentSeconds: i64 = 0;
 
   constructor(private readonly policy: View) {
     this.alive = gauge(nameOf(literal("tollgate.%s.vms"), policy));
     this.lost = counter(nameOf(literal("tollgate.%s.vms_lost"), policy));
   }
 
-  /** Makes the shared value while the policy is configured: the host lets two creators both win. False when it keeps none. */
+  /** Creates the shared value, while the policy is configured: later, two VMs could both create it. False when the host does not store it. */
   create(): bool {
     resetArena();
     if (sharedData(this.key()) != ABSENT) return true;
@@ -55,21 +55,21 @@ export class Pulse {
   }
 
   /** To be called on every tick; does its work once a second. */
-  beat(now: i64): void {
+  send(now: i64): void {
     const second = now / NANOSECONDS;
-    const pause = second - this.lastBeat;
+    const pause = second - this.lastSentSeconds;
     if (pause == 0) return;
-    const isSteady = this.lastBeat != 0 && pause > 0 && pause <= MAX_PAUSE_SECONDS;
+    const isSteady = this.lastSentSeconds != 0 && pause > 0 && pause <= MAX_PAUSE_SECONDS;
     const value = this.renewed(second, isSteady, false);
     if (value == ABSENT || setSharedData(this.key(), value, lastCas()) != Status.Ok) return;
-    this.lastBeat = second;
+    this.lastSentSeconds = second;
     this.vm = number;
     setGauge(this.alive, (lengthOf(value) - HEADER_BYTES) / ENTRY_BYTES);
     incrementCounter(this.lost, silent);
   }
 
-  /** The VM serves the policy no more, and nobody shall miss it. */
-  end(now: i64): void {
+  /** Removes this VM, which no longer serves the policy, so that it does not count as lost. */
+  stop(now: i64): void {
     if (this.vm == 0) return;
     for (let attempt = 0; attempt < MAX_VMS; attempt++) {
       resetArena();
@@ -81,10 +81,10 @@ export class Pulse {
       break;
     }
     this.vm = 0;
-    this.lastBeat = 0;
+    this.lastSentSeconds = 0;
   }
 
-  /** The shared value with this VM's sign in it, or without the VM, and without those that are silent if they are judged. */
+  /** The shared value with this VM's heartbeat, or without this VM if it leaves; without silent VMs if `judges`. */
   private renewed(second: i64, judges: bool, leaves: bool): View {
     silent = 0;
     const old = sharedData(this.key());
@@ -104,7 +104,7 @@ export class Pulse {
     }
     if (!leaves) {
       if (<i32>(to - start) >= HEADER_BYTES + MAX_VMS * ENTRY_BYTES) return ABSENT;
-      // A number is this VM's once it stands in the shared value: another may take the same before.
+      // The number is this VM's only once the value is stored: another VM may take the same one first.
       number = this.vm != 0 ? this.vm : next++;
       store<u64>(to, number);
       store<i64>(to, second, 8);
@@ -120,7 +120,7 @@ export class Pulse {
   }
 }
 
-/** VMs that the last round took out, and the number it gives to this one. */
+/** VMs that `renewed` left out last, and the number that it gave to this one. */
 let silent: u64 = 0;
 let number: u64 = 0;
 
