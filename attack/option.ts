@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from '../scripts/cli/command.ts';
-import { wholeNumber } from '../scripts/cli/option.ts';
+import { UsageError, wholeNumber } from '../scripts/cli/command.ts';
 import { allAttacks } from './attacks/all.ts';
 import type { Attack } from './form.ts';
 

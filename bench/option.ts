@@ -1,8 +1,6 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from '../scripts/cli/command.ts';
-import { wholeNumber } from '../scripts/cli/option.ts';
-import type { Variant } from './variant.ts';
-import { EMPTY_MODULE, NO_FILTER } from './variant.ts';
+import { UsageError, wholeNumber } from '../scripts/cli/command.ts';
+import { type Variant, EMPTY_MODULE, NO_FILTER } from './variant.ts';
 import { allVariants } from './variants/all.ts';
 import { foreign } from './variants/foreign.ts';
 

@@ -34,6 +34,15 @@ export function isUsageError(error: unknown): boolean {
   return error instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS_'));
 }
 
+/** The value of a numeric option, or null when it is not given. */
+export function wholeNumber(option: string, text: string | undefined, least: number, most: number): number | null {
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > most)
+    throw new UsageError(`${option} is a number from ${least} to ${most}; found "${text}"`);
+  return value;
+}
+
 /** The command cannot do it: exit code 1, the message printed as it is, no stack trace. For the command line only, too. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';

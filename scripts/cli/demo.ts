@@ -2,14 +2,13 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Refusal, type Command, type Io } from './command.ts';
+import { Refusal, type Command, type Io, wholeNumber } from './command.ts';
 import { CAST_RULE, castOf, welcome } from '../demo/cast.ts';
 import { Playground, type PlaygroundOptions } from '../demo/playground.ts';
 import { Tour } from '../demo/tour.ts';
 import { describe } from '../envoy/accessLog.ts';
 import { untilStopped } from '../envoy/policyServer.ts';
 import { choosePorts, DEFAULT_PORT } from './port.ts';
-import { wholeNumber } from './option.ts';
 import { inPackage } from '../file/packageRoot.ts';
 
 const POLICY = inPackage('examples', 'petstore.policy.yaml');

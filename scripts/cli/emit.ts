@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
-import { Refusal, UsageError, type Command, type Io } from './command.ts';
-import { wholeNumber } from './option.ts';
+import { Refusal, UsageError, type Command, type Io, wholeNumber } from './command.ts';
 import { filesIn, planOf, write, type PlannedFile } from '../istio/folder.ts';
 import { formerIn } from '../istio/former.ts';
 import { type EmitOptions, emitResources } from '../istio/index.ts';

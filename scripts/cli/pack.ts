@@ -2,8 +2,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Command, Io } from './command.ts';
 import { packModule } from '../oci/index.ts';
-import { sbomFormat, withSbomFormat } from './option.ts';
-import { bundleOptions } from './packing.ts';
+import { sbomFormat, withSbomFormat, bundleOptions } from './packing.ts';
 import { checkTag } from '../oci/reference.ts';
 
 export const pack: Command = {

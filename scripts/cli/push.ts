@@ -5,8 +5,7 @@ import { bundleModule, type Pushed, pushModule } from '../oci/index.ts';
 import { readLayout } from '../oci/layout.ts';
 import { isHost, parseReference, type Reference } from '../oci/reference.ts';
 import { type Command, type Io, UsageError } from './command.ts';
-import { sbomFormat, withSbomFormat } from './option.ts';
-import { bundleOptions } from './packing.ts';
+import { sbomFormat, withSbomFormat, bundleOptions } from './packing.ts';
 
 /** Access tokens have up to a few kilobytes. */
 const MAX_PASSWORD_BYTES = 65_536;
