@@ -43,7 +43,7 @@ describe('the format of cases', () => {
     assert.throws(() => readCases(MINIMAL.replace('name: a', 'name: a\n  nmae: b'), 'x.yaml'), /x\.yaml: .*nmae/s);
   });
 
-  it('refuses a reason that is none', () => {
+  it('refuses an unknown reason', () => {
     assert.throws(() => readCases(MINIMAL.replace('allowed', 'alowed'), 'x.yaml'), /reason/);
   });
 

@@ -35,13 +35,13 @@ group('what is generated for Envoy', () => {
     assert.equal(JSON.stringify(routeTableOf(snapshotOf(POLICY, {}))).includes('present_match'), false);
   });
 
-  it('takes other URLs for upstreams, and refuses what is no URL', () => {
+  it('accepts other URLs for upstreams, and refuses what is not a URL', () => {
     assert.equal(snapshotOf(POLICY, {}, new Map([['v1', 'http://[::1]:3000']])).upstreams[0]?.host, '::1');
     for (const url of ['https://a', 'http://a/path', 'http://u@a', 'a:80', ''])
       assert.throws(() => snapshotOf(POLICY, {}, new Map([['v1', url]])), /upstream v1: a URL is http:\/\/HOST:PORT/);
   });
 
-  it('asks DNS for names only', () => {
+  it('asks DNS only for names', () => {
     assert.match(JSON.stringify(clusterOf({ name: 'a', host: '::1', port: 80 })), /"type":"STATIC"/);
     assert.match(
       JSON.stringify(clusterOf({ name: 'a', host: 'localhost', port: 80 })),
@@ -104,7 +104,7 @@ group('what is printed', () => {
     );
   });
 
-  it('takes only entries for entries', () => {
+  it('recognises only real entries', () => {
     assert.deepEqual(parseEntry(JSON.stringify(entry)), entry);
     for (const line of ['', 'starting', '{"a":1}', 'null', '7']) assert.equal(parseEntry(line), null);
   });

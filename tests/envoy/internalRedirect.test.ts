@@ -25,7 +25,7 @@ describe('an internal redirect', { skip: found.skip }, () => {
     assert.equal((await follow('')).status, 401);
   });
 
-  it('is judged and counted anew where keys are forwarded', async () => {
+  it('is decided and counted again where keys are forwarded', async () => {
     const reply = await follow('forwardKey: true\n');
     assert.equal(reply.status, 200);
     assert.match(String(reply.headers.find(([name]) => name === 'ratelimit')?.[1]), /r=8;/);

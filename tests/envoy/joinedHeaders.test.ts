@@ -76,7 +76,7 @@ describe('repeated request headers', { skip: found.skip }, () => {
     }
   });
 
-  it('join two hosts, and what they make is no host', async () => {
+  it('join two hosts, and the result is not a valid host', async () => {
     const seen = test.seen.length;
     const reply = await sendRaw(
       test.port,

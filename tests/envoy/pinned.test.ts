@@ -65,7 +65,7 @@ describe('a policy that old streams hold on to', { skip: found.skip }, () => {
     await test?.stop();
   });
 
-  it('decides nothing any more: the next request on an old connection goes by the new one', async () => {
+  it('no longer decides: the next request on an old connection is decided by the new one', async () => {
     const old = await connection();
     assert.equal(await old.send(get), 200);
     await test.edit(revoked);

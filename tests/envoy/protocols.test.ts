@@ -17,7 +17,7 @@ describe('protocols', { skip: found.skip }, () => {
   });
   after(() => test?.stop());
 
-  it('gates HTTP/2 as it gates HTTP/1.1', async () => {
+  it('checks HTTP/2 as it checks HTTP/1.1', async () => {
     const refused = await http2({ ':path': '/v1/pets' });
     assert.equal(refused.headers[':status'], 401);
     assert.equal(refused.headers['content-type'], 'application/problem+json');

@@ -93,7 +93,7 @@ describe('what run says of mesh-wide quotas', () => {
   const says =
     'there is no rate limit service here (--rate-limit-service HOST:PORT names one), so onUnavailable is in force: local share of 500 for free/hourly, gold/hourly; deny for gold/daily';
 
-  it('is one line about the failure modes when nobody counts', () => {
+  it('is one line about the failure modes when there is no service', () => {
     assert.deepEqual(notesOf(policyOf(MESH), null), [says]);
     assert.deepEqual(notesOf(policyOf(MESH), ADDRESS), []);
     assert.deepEqual(notesOf(policyOf('policy: p\nupstreams: { a: { url: "http://a" } }\n'), ADDRESS), [
@@ -125,7 +125,7 @@ describe('what run says of mesh-wide quotas', () => {
     assert.equal(out.includes(`"@type": "type.googleapis.com/envoy.config.cluster`), false);
   });
 
-  it('needs an address that is one', async () => {
+  it('needs a valid address', async () => {
     for (const address of ['8081', 'localhost', 'localhost:', 'http://a:1', 'a:0', 'a:70000', 'u@a:1', '[::1]']) {
       const { code, err } = await tollgate(['run', 'none.yaml', '--rate-limit-service', address]);
       assert.deepEqual(

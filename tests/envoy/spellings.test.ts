@@ -28,7 +28,7 @@ describe('spellings of hosts and paths', { skip: found.skip }, () => {
         ['HTTP/1.1', callHttp1],
         ['HTTP/2', callHttp2],
       ] as const) {
-        it(`let no server see another API over ${protocol}`, async (t) => {
+        it(`let no server find another API over ${protocol}`, async (t) => {
           const caller = open(test.port);
           try {
             t.diagnostic(await tryAll(caller));

@@ -37,7 +37,7 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     envoy = null;
   });
 
-  it('is, but for its trap, the module', async () => {
+  it('is the module, apart from its trap', async () => {
     const exports = async (file: string): Promise<string[]> =>
       wasm.Module.exports(new wasm.Module(await readFile(file)))
         .map(({ name }) => name)
@@ -45,7 +45,7 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     assert.deepEqual(await exports(await trappingModule()), await exports(modulePath));
   });
 
-  it('is made anew by the next request as tollgate run sets it up, or after a second if it was young; refuses meanwhile, keeps what was counted', async () => {
+  it('is replaced at the next request as tollgate run sets it up, or after a second if it was young; until then requests are refused, and counts stay', async () => {
     const { status } = await start(null);
     for (let i = 0; i < LIMIT / 2; i++) assert.equal(await status(KEY), 200);
     await new Promise((resolve) => setTimeout(resolve, SURELY_OLD_MS));
@@ -85,7 +85,7 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     );
   });
 
-  it('is missing in the gauge that the living ones keep, and counted once', async () => {
+  it('is missing in the gauge that the living VMs keep, and is counted once', async () => {
     const { status } = await start('FAIL_CLOSED');
     const own = async (name: string): Promise<string | undefined> =>
       (await envoy!.admin.stats(`^wasmcustom\\.tollgate\\.petstore\\.${name}$`)).get(
@@ -98,7 +98,7 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     assert.equal(await own('vms_lost'), '1');
   });
 
-  it('lets pass with FAIL_OPEN what no route of the table needs, and whoever forges a route', async () => {
+  it('with FAIL_OPEN lets requests pass that need no route, and those with a forged route', async () => {
     const { status } = await start('FAIL_OPEN');
     assert.equal(await status(TRAP), 503);
     await new Promise((resolve) => setTimeout(resolve, SURELY_OLD_MS));
@@ -106,7 +106,7 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     assert.equal(await status({ 'x-tollgate-route': 'petstore/v2' }), 200);
   });
 
-  it('takes requests that are under way with it, whatever the failure policy', async () => {
+  it('ends the requests under way with it, whatever the failure policy', async () => {
     for (const failurePolicy of ['FAIL_CLOSED', 'FAIL_RELOAD', 'FAIL_OPEN'] as const) {
       const { status } = await start(failurePolicy);
       const late = status(RICH, '/v1/late');
@@ -119,7 +119,7 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     }
   });
 
-  it('is not made anew more than once a second by a client that knows how to kill it, and memory stays', async () => {
+  it('is replaced at most once a second for a client that knows how to kill it, and memory does not grow', async () => {
     const { status } = await start('FAIL_RELOAD');
     const until = Date.now() + 5000;
     while (Date.now() < until) await status(TRAP);

@@ -17,7 +17,7 @@ const module = loadFilter();
 
 describe('spellings of hosts and paths', () => {
   for (const [name, apis] of Object.entries(POLICIES)) {
-    it(`let no server see another API than the one that was judged, with ${name}`, (t) => {
+    it(`let no server find another API than the one that matched, with ${name}`, (t) => {
       const filter = new FilterModule(module);
       assert.equal(filter.configure(policyConfig(policyOf(apis, digest))), null);
       const random = new Random(SEED);

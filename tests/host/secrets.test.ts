@@ -53,7 +53,7 @@ const REQUESTS: Pair[][] = [
 ];
 
 describe('keys', () => {
-  it('turn up in no log, reply, detail, filter state, metric or shared data', () => {
+  it('appear in no log, reply, detail, filter state, metric or shared data', () => {
     const host = new Host(loadModule(modulePath), { workers: 2 });
     const config = {
       ...pluginConfig([{ name: 'q', limit: 6, window: 'month' }], { consumers: 2 }),
@@ -87,7 +87,7 @@ describe('keys', () => {
     assert.deepEqual(host.faults, []);
   });
 
-  it('cost the same work in host calls whatever is wrong with them', () => {
+  it('cost the same host calls whatever is wrong with them', () => {
     const host = new Host(loadModule(modulePath));
     assert.ok(host.load(JSON.stringify(pluginConfig([], {}))));
     const meter = meterOf(host.workers[0]!);

@@ -48,7 +48,7 @@ export function sum(pair: Pair, text: View): i32 {
 `;
 
 describe('the linter of guest sources', () => {
-  it('takes a source as it should be, decorators and AssemblyScript’s own types included', async () => {
+  it('accepts a correct source, decorators and AssemblyScript’s own types included', async () => {
     assert.deepEqual(await lint(GOOD), []);
     assert.deepEqual(typeErrors(GOOD), []);
   });

@@ -170,7 +170,7 @@ describe('names', () => {
     );
   });
 
-  it('every name says what is there', () => {
+  it('every name says what it holds', () => {
     const nameless = files.flatMap((file) => {
       const parts = file.split('/');
       return parts
@@ -180,7 +180,7 @@ describe('names', () => {
     assert.deepEqual(nameless, []);
   });
 
-  it('no folder holds more files than one can look through', () => {
+  it('no folder has too many files to look through', () => {
     const counts = new Map<string, number>();
     for (const file of files) {
       const folder = file.slice(0, file.lastIndexOf('/'));

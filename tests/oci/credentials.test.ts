@@ -111,7 +111,7 @@ test('auths: a path in any way in which it has been written, and below every nam
   assert.equal(await pair({ auths: { 'docker.io/library': auth('hub', 'p') } }, 'docker.io', 'library/app'), 'hub p');
 });
 
-test("auths: an empty entry is none, and a name of an object's own is nobody's", async () => {
+test('auths: an empty entry counts as none, and names of Object.prototype match nothing', async () => {
   assert.equal(
     await pair({ auths: { 'r.example/team': {}, 'r.example/team/app': { auth: '' }, 'r.example': auth('host', 'p') } }),
     'host p',
@@ -233,7 +233,7 @@ const refusals: [string, unknown, string, RegExp][] = [
   ],
 ];
 for (const [name, config, host, message] of refusals) {
-  test(`refuses ${name}, without a word of what is in it`, async () => {
+  test(`refuses ${name}, without repeating its content`, async () => {
     await assert.rejects(
       find(config, host),
       (error) => error instanceof OciError && message.test(error.message) && !error.message.includes('hunter2'),

@@ -24,7 +24,7 @@ const own: [string, string][] = [
   ['registry.team.svc.cluster.local', 'auth.team.svc.cluster.local'],
 ];
 for (const [registry, service] of own)
-  test(`${service} is the own of ${registry}`, () => assert.equal(isKin(registry, service), true));
+  test(`${service} belongs to ${registry}`, () => assert.equal(isKin(registry, service), true));
 
 const foreign: [string, string][] = [
   ['registry-1.docker.io', 'auth.docker.io.evil.example'],
@@ -46,4 +46,4 @@ const foreign: [string, string][] = [
   ['localhost', 'localhost.evil.example'],
 ];
 for (const [registry, service] of foreign)
-  test(`${service} is not known to be the own of ${registry}`, () => assert.equal(isKin(registry, service), false));
+  test(`${service} is not known to belong to ${registry}`, () => assert.equal(isKin(registry, service), false));

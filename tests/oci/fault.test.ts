@@ -54,7 +54,7 @@ const sizes = (method: string): number[] =>
   here.proxy.seen.filter((seen) => seen.method === method).map(({ body }) => body.length);
 
 for (const status of [429, 500, 502, 503, 504]) {
-  test(`an answer of ${status} is tried again, at every step of a push`, { skip }, async () => {
+  test(`an answer of ${status} is retried, at every step of a push`, { skip }, async () => {
     const name = `busy${status}:1`;
     const before = new Set<string>();
     here.proxy.fault = ({ method, path }) => {
@@ -87,7 +87,7 @@ test('Retry-After is waited for', { skip }, async () => {
   );
 });
 
-test('a registry that stays busy is given up, in its own words', { skip }, async () => {
+test('a registry that stays busy is given up, with the error that it sent', { skip }, async () => {
   here.proxy.fault = ({ method }) =>
     method === 'POST'
       ? { status: 503, body: '{"errors":[{"code":"UNAVAILABLE","message":"disk is full"}]}' }
@@ -100,7 +100,7 @@ test('a registry that stays busy is given up, in its own words', { skip }, async
   );
 });
 
-test('what a registry refuses for good is not tried again', { skip }, async () => {
+test('a permanent refusal is not retried', { skip }, async () => {
   here.proxy.fault = ({ method }) =>
     method === 'POST'
       ? { status: 400, body: '{"errors":[{"code":"NAME_INVALID","message":"no such project"}]}' }
@@ -112,7 +112,7 @@ test('what a registry refuses for good is not tried again', { skip }, async () =
   assert.equal(sizes('POST').length, 1);
 });
 
-test('an upload that breaks begins anew at a registry that gives up the session', { skip }, async () => {
+test('a broken upload starts again at a registry that drops the session', { skip }, async () => {
   here.proxy.failing(1, isUpload, { cutAfter: LARGE / 3 });
   const { pushed, notes } = await attempt('anew:1', unseen(LARGE));
   const { uploaded } = await pushed;
@@ -145,7 +145,7 @@ function keepingProxy(breaks: number): void {
 const LARGE_BYTES = moduleBytes(LARGE).length;
 
 for (const breaks of [1, 2, 3]) {
-  test(`an upload goes on from where the registry got to; breaks: ${breaks}`, { skip }, async () => {
+  test(`an upload resumes where the registry got to; breaks: ${breaks}`, { skip }, async () => {
     keepingProxy(breaks);
     const { uploaded } = await (await attempt(`resumed${breaks}:1`, unseen(LARGE))).pushed;
     let left = LARGE_BYTES;
@@ -167,7 +167,7 @@ test('an upload whose answer got lost is not repeated', { skip }, async () => {
   assert.equal(sizes('PUT').filter((size) => size > LARGE).length, 1);
 });
 
-test('a registry that stops half-way is a clear failure, and the next push sends only the rest', { skip }, async () => {
+test('a registry that stops half-way is a clear error, and the next push sends only the rest', { skip }, async () => {
   const module = unseen(LARGE);
   here.proxy.fault = async (seen) => {
     if (isUpload(seen)) await here.registry.stop();
@@ -212,7 +212,7 @@ test('a blob that changes on the way is refused by the registry, and no tag is s
   assert.equal((await stored(here.registry.host, 'changed', 'manifests/1')).status, 404);
 });
 
-test('a manifest that the registry stored as something else is found out', { skip }, async () => {
+test('a manifest that the registry stored differently is detected', { skip }, async () => {
   const wrong = `sha256:${'0'.repeat(64)}`;
   here.proxy.fault = ({ method, path }) =>
     method === 'PUT' && path.includes('/manifests/')
@@ -334,7 +334,7 @@ test(
   },
 );
 
-test('what is no registry is said to be none', async () => {
+test('a server that is not a registry is reported as such', async () => {
   await withServer(
     createServer((_request, response) => response.writeHead(404).end('<html>')),
     async (host) => {

@@ -125,7 +125,7 @@ test('an upload that ends with 204 counts when the blob is there', async () => {
   );
 });
 
-test('an upload that ends with 204 and left nothing is said to have', async () => {
+test('an upload that ends with 204 and stored nothing is an error that says so', async () => {
   await behaving(
     registryThat(({ method }, response) => void (method === 'PUT' && response.writeHead(204).end())),
     async (host) => {
@@ -137,7 +137,7 @@ test('an upload that ends with 204 and left nothing is said to have', async () =
   );
 });
 
-test('a status that has no place in the protocol is named, with what was expected', async () => {
+test('a status outside the protocol is named, with what was expected', async () => {
   await behaving(
     registryThat(({ method }, response) => void (method === 'POST' && response.writeHead(204).end())),
     async (host) => {
@@ -158,7 +158,7 @@ test('a status that has no place in the protocol is named, with what was expecte
   );
 });
 
-test('a registry that answers 401 for ever is asked a few times, and then believed', async () => {
+test('a registry that always answers 401 is asked a few times, then the push fails', async () => {
   for (const challenge of ['Basic realm="x"', 'Bearer realm="http://HOST/token"']) {
     await behaving(
       ({ url }, response, request) => {
@@ -175,7 +175,7 @@ test('a registry that answers 401 for ever is asked a few times, and then believ
   }
 });
 
-test('a token service that answers 401 for ever is believed', async () => {
+test('a token service that always answers 401 fails the push', async () => {
   await behaving(
     (_heard, response, request) =>
       void response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${request.headers.host}/token"` }).end(),
@@ -198,7 +198,7 @@ const strange: [string, string][] = [
   ['another prototype', '{"__proto__":{"errors":[]},"constructor":1}'],
 ];
 for (const [name, body] of strange) {
-  test(`${name} as an answer is no fault of the tool's`, async () => {
+  test(`${name} as an answer does not crash the tool`, async () => {
     for (const status of [400, 403]) {
       await behaving(
         registryThat(({ method }, response) => void (method === 'POST' && response.writeHead(status).end(body))),
@@ -247,7 +247,7 @@ const lists: [string, string][] = [
   ['no list', '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":{"some":1}}'],
 ];
 for (const [name, body] of lists) {
-  test(`a list of referrers with ${name} is no list`, async () => {
+  test(`a list of referrers with ${name} is refused`, async () => {
     await behaving(
       registryThat(
         ({ method, url }, response) =>
@@ -281,7 +281,7 @@ const bombs: [string, Record<string, string>, Buffer, RegExp][] = [
   ],
 ];
 for (const [name, headers, body, words] of bombs) {
-  test(`${name} costs no memory`, async () => {
+  test(`${name} takes no memory`, async () => {
     // no digest in the header: the content is asked for
     await behaving(
       registryThat(({ method, url }, response) => {
@@ -304,7 +304,7 @@ for (const [name, headers, body, words] of bombs) {
   });
 }
 
-test('a registry that stores something else than it was sent is found out, whatever its header says', async () => {
+test('a registry that stores something other than it was sent is detected, whatever its header says', async () => {
   for (const digest of [`sha256:${'0'.repeat(64)}`, 'sha512:abc', '\x9b31m', '']) {
     await behaving(
       registryThat(({ method, url }, response) => {
@@ -325,7 +325,7 @@ test('a registry that stores something else than it was sent is found out, whate
   }
 });
 
-test('redirects that lead in a circle end', async () => {
+test('a redirect loop ends', async () => {
   await behaving(
     (_heard, response) => void response.writeHead(307, { location: '/v2/' }).end(),
     async (host, heard) => {
@@ -412,7 +412,7 @@ const noise: [string, (socket: Socket) => void, RegExp, 'once' | 'again'][] = [
   ['nothing', (socket) => void socket.end(), /broke the connection \(ECONNRESET\); gave up after 4 attempts$/, 'again'],
 ];
 for (const [name, say, words, times] of noise) {
-  test(`${name} is a clear failure`, async () => {
+  test(`${name} is a clear error`, async () => {
     await saying(say, async (host, connections) => {
       const { error } = await outcome(`oci://${host}/x:1`, bundle, null);
       assert.match(error, words);
@@ -422,7 +422,7 @@ for (const [name, say, words, times] of noise) {
   });
 }
 
-test('an error whose words break off is still an error', async () => {
+test('an error response that is cut off is still an error', async () => {
   await saying(
     (socket) => void socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\n{"errors":[{"co'),
     async (host) => {
@@ -434,7 +434,7 @@ test('an error whose words break off is still an error', async () => {
   );
 });
 
-test('an answer whose unwanted body drips does not hold anybody up', async () => {
+test('a slow body that nobody reads does not delay the push', async () => {
   await saying(
     (socket) => {
       socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 1000000\r\n\r\n');
@@ -467,7 +467,7 @@ test('Ctrl-C ends it while a registry says nothing, or says little', async () =>
   }
 });
 
-test('a port that is none is wrong usage, at once', async () => {
+test('an invalid port is wrong usage, at once', async () => {
   for (const port of ['0', '65536', '99999']) {
     const { code, err } = await runCommand(push, [`oci://127.0.0.1:${port}/x:1`]);
     assert.deepEqual([code, err], [2, `"127.0.0.1:${port}" is not a host; found "oci://127.0.0.1:${port}/x:1"\n`]);
@@ -481,7 +481,7 @@ test('a port that is none is wrong usage, at once', async () => {
   }
 });
 
-test('a port where browsers do not go is an ordinary port', async () => {
+test('a port that browsers block is an ordinary port', async () => {
   // 6000 is among those that fetch refuses as "bad port"; nobody listens, and that is what is said
   const { error } = await outcome('oci://127.0.0.1:6000/x:1', bundle, null);
   assert.match(error, /refuses the connection|broke the connection|does not speak/);

@@ -127,7 +127,7 @@ test("Tollgate's own module says what it is, and no time", async () => {
   assert.equal((JSON.parse((await packed('--json', '--out', fresh())).out) as { digest: string }).digest, digest);
 });
 
-test('of another module nothing is claimed; annotations are what the user gives', async () => {
+test('another module gets only the annotations that the user gives', async () => {
   const layout = fresh();
   await packed(
     '--module',

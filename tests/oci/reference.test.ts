@@ -74,7 +74,7 @@ test('a pinned reference has the digest and no tag', () => {
   );
 });
 
-test('loopback is what stays on this machine, and no name that merely looks like it', () => {
+test('loopback addresses stay on this machine; names that only look like it do not count', () => {
   for (const host of [
     'localhost',
     'localhost:5000',

@@ -24,7 +24,7 @@ function trial(
   };
 }
 
-test('what may pass is tried again, and each wait is announced', async () => {
+test('a temporary failure is retried, and each wait is announced', async () => {
   const { notes, tried, result } = trial([new Transient('busy'), new Transient('busy')]);
   assert.equal(await result, 'done');
   assert.equal(tried(), 3);
@@ -40,13 +40,13 @@ test('gives up after the last attempt, with the last failure', async () => {
   assert.equal(tried(), 3);
 });
 
-test('what will not pass is not tried again', async () => {
+test('a permanent failure is not retried', async () => {
   const { tried, result } = trial([new OciError('no')]);
   await assert.rejects(result, /^OciError: no$/);
   assert.equal(tried(), 1);
 });
 
-test('a registry that asks for too much patience is not waited for', async () => {
+test('a Retry-After that is too long is not waited for', async () => {
   await assert.rejects(trial([new Transient('busy', 3_600_000)]).result, /busy; it asks to come back in 3600 s/);
 });
 
@@ -59,7 +59,7 @@ test('Ctrl-C ends a wait', async () => {
   assert.ok(Date.now() - started < 800);
 });
 
-test('waits double up to a bound, and chance takes off up to half', () => {
+test('waits double up to a bound, less a random part of up to half', () => {
   assert.deepEqual(
     [1, 2, 3, 4, 5, 6, 7].map((tried) => backoffMs(tried, RETRY, () => 0)),
     [500, 1000, 2000, 4000, 8000, 10_000, 10_000],
@@ -78,7 +78,7 @@ test('Retry-After is seconds or a date', () => {
   for (const header of [null, '', 'soon', '-']) assert.equal(retryAfterMs(header, now), null);
 });
 
-test('a quick command says nothing; a slow one says where it is, from the second second on', (context) => {
+test('a quick command is silent; a slow one reports progress after two seconds', (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const lines: string[] = [];
   const progress = new Progress((line) => lines.push(line));

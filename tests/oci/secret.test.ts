@@ -161,7 +161,7 @@ test('a realm with a user in it is refused', async () => {
   );
 });
 
-test('credentials that a redirect has left behind do not come back with the next one', async () => {
+test('credentials dropped at a redirect do not return with the next one', async () => {
   const state = { registry: '', elsewhere: '' };
   await behaving(
     (_heard, response) =>

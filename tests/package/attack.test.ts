@@ -45,7 +45,7 @@ test('no home, one that is not there, and one that may not be written are no hin
   }
 });
 
-test('where no Envoy can be kept, run says so in words', async () => {
+test('where no Envoy can be stored, run says so', async () => {
   const PATH = join(stranger.desk, 'empty');
   mkdirSync(PATH);
   for (const env of [
@@ -64,7 +64,7 @@ test('where no Envoy can be kept, run says so in words', async () => {
   }
 });
 
-test('what NODE_OPTIONS asks for changes nothing', async () => {
+test('NODE_OPTIONS changes nothing', async () => {
   for (const NODE_OPTIONS of [
     '--enable-source-maps',
     '--conditions=development --conditions=source',
@@ -73,7 +73,7 @@ test('what NODE_OPTIONS asks for changes nothing', async () => {
     isDone(await stranger.tollgate(['check', POLICY], { env: { NODE_OPTIONS } }));
 });
 
-test('a module that was changed is used by nothing', async () => {
+test('a module that was changed is used by no command', async () => {
   const program = changed('tampered', (folder) => {
     const path = join(folder, 'dist', 'tollgate.wasm');
     const bytes = readFileSync(path);
@@ -88,7 +88,7 @@ test('a module that was changed is used by nothing', async () => {
   }
 });
 
-test('a package that is not whole says what is missing', async () => {
+test('an incomplete package says what is missing', async () => {
   const program = changed('broken', (folder) => rmSync(join(folder, 'dist', 'module.json')));
   const { code, err } = await stranger.tollgate(['pack', '--out', 'broken'], { program });
   assert.equal(code, 1);

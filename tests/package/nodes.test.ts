@@ -16,7 +16,7 @@ stranger.puts('shop.yaml', `${readFileSync(inPackage('examples', POLICY), 'utf8'
 for (const version of VERSIONS) {
   const node = nodeOf(version);
   if (node === null && process.env['CI'] === 'true') throw new Error(`Node.js ${version} could not be had`);
-  test(`on Node.js ${version} the commands do what they do here`, { skip: node === null && 'not here' }, async (t) => {
+  test(`on Node.js ${version} the commands behave as on this one`, { skip: node === null && 'not here' }, async (t) => {
     if (node === null) return;
     const program = stranger.takes(node, `node-${version}`);
     const done = async (...args: string[]): Promise<string> => {

@@ -53,7 +53,7 @@ describe('a limit over four Envoys with two workers each', { skip }, () => {
 });
 
 describe('a steady rate far below the limit', { skip }, () => {
-  it('waits hardly ever and seldom calls', { timeout: 60_000 }, async (t) => {
+  it('hardly ever waits, and makes few calls', { timeout: 60_000 }, async (t) => {
     await steady('minute', 15_000);
     await withService(
       onReal(programs),

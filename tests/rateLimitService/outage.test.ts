@@ -228,7 +228,7 @@ describe('a service that goes', { skip }, () => {
     });
   }
 
-  it('gives nothing away when it knows another domain only', { timeout: 60_000 }, async () => {
+  it('grants nothing when it knows only another domain', { timeout: 60_000 }, async () => {
     await withModes(
       async (modes) => {
         assertModes(await modes.load(200, 1000), 'unknown domain');
@@ -240,7 +240,7 @@ describe('a service that goes', { skip }, () => {
 });
 
 describe('a service that fails', { skip: found.skip }, () => {
-  it('is called by no stampede, and over one connection of each worker', { timeout: 60_000 }, async (t) => {
+  it('is not called in a stampede, and over one connection per worker', { timeout: 60_000 }, async (t) => {
     await withService(
       onFake,
       found,

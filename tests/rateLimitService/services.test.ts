@@ -37,7 +37,7 @@ function entries(plan: string, quota: string, consumer: string, api?: string): E
 const programs = await realPrograms();
 
 describe('the model of the rate limit service', () => {
-  it('reads and writes what it writes and reads', () => {
+  it('reads back what it writes, and writes back what it reads', () => {
     const answer: AnswerMessage = {
       overallCode: Code.overLimit,
       statuses: [

@@ -22,7 +22,7 @@ function evenly(envoys: readonly MeshEnvoy[]): { envoy: MeshEnvoy; connections: 
 }
 
 describe('clients that hang up while they wait for the rate limit service', { skip: found.skip }, () => {
-  it('leave no trap behind, and what was granted to others', { timeout: 60_000 }, async (t) => {
+  it('cause no trap, and leave what was granted to others', { timeout: 60_000 }, async (t) => {
     const limit = 300;
     await withService(
       onFake,
@@ -100,8 +100,8 @@ describe('an edit of the policy while calls are under way', { skip: found.skip }
   });
 });
 
-describe('an Envoy that is killed with units in hand', { skip: noService }, () => {
-  it('takes no more of the limit along than it held', { timeout: 60_000 }, async (t) => {
+describe('an Envoy that is killed while it holds units', { skip: noService }, () => {
+  it('loses no more of the limit than it held', { timeout: 60_000 }, async (t) => {
     const limit = 5000;
     await withService(
       onReal(programs),
@@ -124,7 +124,7 @@ describe('an Envoy that is killed with units in hand', { skip: noService }, () =
 });
 
 describe('windows of a second', { skip: noService }, () => {
-  it('begin anew for every Envoy, and no lease survives its second', { timeout: 60_000 }, async (t) => {
+  it('begin again for every Envoy, and no lease outlives its second', { timeout: 60_000 }, async (t) => {
     const limit = 100;
     await withService(
       onReal(programs),

@@ -58,7 +58,7 @@ function listen(mesh: VirtualMesh): Buffer[] {
 }
 
 describe('calls under way', () => {
-  it('are answered once: what comes twice, or for a token that nobody has, is nothing', () => {
+  it('are answered once: a second answer, or one for an unknown token, is ignored', () => {
     const mesh = open();
     const heard = listen(mesh);
     for (let i = 0; i < 300; i++) {
@@ -81,7 +81,7 @@ describe('calls under way', () => {
     );
   });
 
-  it('are booked when the answer comes after their release, and the new call beside them', () => {
+  it('are counted when the answer comes after their release, and so is the new call', () => {
     const mesh = open({ latencyMs: () => 40 });
     const [host] = mesh.hosts;
     mesh.ask(0);
@@ -101,7 +101,7 @@ describe('calls under way', () => {
     assert.equal(mesh.metric('failed'), 0);
   });
 
-  it('give way when the host gives their token to another call', () => {
+  it('are given up when the host gives their token to another call', () => {
     const consumers = ['acme', 'other'];
     const mesh = open({ consumers });
     mesh.rateLimitService.fault = () => null;
@@ -124,7 +124,7 @@ describe('calls under way', () => {
     mesh.assertSound();
   });
 
-  it('are so many at most, and when all slots are taken requests still get their answers in time', () => {
+  it('are bounded in number, and when all slots are taken requests still get their answers in time', () => {
     const consumers = Array.from({ length: 600 }, (_, i) => `c${i}`);
     const mesh = open({ consumers, timeoutMs: 500 });
     mesh.rateLimitService.fault = () => null;
@@ -172,7 +172,7 @@ describe('calls under way', () => {
   });
 
   for (const byMs of [-3600_000, -60_000, -100, 100, 60_000]) {
-    it(`end or go on when the clock is set by ${byMs} ms meanwhile: nobody waits longer than before`, () => {
+    it(`end or go on when the clock is set by ${byMs} ms meanwhile: no request waits longer than before`, () => {
       for (let at = 0; at <= LATENCY_MS + 2; at += 2) {
         const mesh = open({ startMs: Date.UTC(2026, 0, 15, 12, 30) });
         for (let i = 0; i < 40; i++) {

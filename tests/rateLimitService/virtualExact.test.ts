@@ -46,7 +46,7 @@ describe('a quota over four Envoys in virtual time', () => {
     });
   }
 
-  it('allows of each minute no more than the limit, and no lease outlives its minute', () => {
+  it('allows no more than the limit in each minute, and no lease outlives its minute', () => {
     for (const [seed, aheadMs] of [
       [1, 0],
       [2, 0],

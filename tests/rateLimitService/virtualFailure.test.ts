@@ -58,7 +58,7 @@ for (const [what, bytes] of Object.entries(WRONG_ANSWERS)) {
         : bytes);
 }
 
-describe('a rate limit service that does not do its work', () => {
+describe('a rate limit service that fails', () => {
   for (const [what, begin] of Object.entries(FAULTS)) {
     it(`leaves requests to the failure mode when it ${what}`, () => {
       for (const mode of ['allow', 'deny', 'local-share'] as const) {
@@ -81,7 +81,7 @@ describe('a rate limit service that does not do its work', () => {
     });
   }
 
-  it('is no grant when it knows another domain only', () => {
+  it('grants nothing when it knows only another domain', () => {
     const mesh = open('deny', { serviceDomain: 'elsewhere' });
     send(mesh, 200);
     assertMode(mesh, 'deny', 200, 'deny');
@@ -109,7 +109,7 @@ describe('a rate limit service that does not do its work', () => {
     assert.ok(mesh.metric('granted_units') <= mesh.metric('asked_units'), 'granted without asking');
   });
 
-  it('is found again without a restart, and not by a stampede', (t) => {
+  it('is found again without a restart, and without a stampede', (t) => {
     const latencyMs = logNormal(new Random(12), 3, 0.7, 40);
     const mesh = open('deny', { envoys: 40, quotas: [{ name: 'q', limit: 10_000_000, window: 'hour' }], latencyMs });
     const everywhere = (forMs: number): void => {
@@ -146,7 +146,7 @@ describe('a rate limit service that does not do its work', () => {
     mesh.assertSound();
   });
 
-  it('is there while it answers, whatever becomes of calls that it left unanswered before', () => {
+  it('counts as up while it answers, whatever happens to calls that it left unanswered before', () => {
     const consumers = Array.from({ length: 200 }, (_, i) => `consumer-${i}`);
     const mesh = open('deny', { envoys: 1, workers: 1, consumers });
     mesh.rateLimitService.fault = () => null;
@@ -175,7 +175,7 @@ describe('a rate limit service that does not do its work', () => {
     [1, 0],
     [4, 64],
   ] as const) {
-    it(`is found out when it counts one hit for each call, by ${envoys} Envoys`, (t) => {
+    it(`is detected when it counts one hit per call, by ${envoys} Envoys`, (t) => {
       const random = new Random(21);
       const mesh = open('deny', { envoys, latencyMs: logNormal(random, 3, 0.7, 40) });
       mesh.rateLimitService.model.ignoresHits = true;
@@ -191,7 +191,7 @@ describe('a rate limit service that does not do its work', () => {
     });
   }
 
-  it('grants from the beginning again when its memory is lost, once', () => {
+  it('grants a limit again, once, when its memory is lost', () => {
     const mesh = open('deny');
     send(mesh, 600);
     assert.equal(mesh.allowed, 600);

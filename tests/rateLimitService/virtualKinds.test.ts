@@ -156,7 +156,7 @@ describe('quotas of several kinds', () => {
     }
   });
 
-  it('forget nothing for one reading of the clock a year ahead', () => {
+  it('lose no count when the clock is once read a year ahead', () => {
     for (const kind of NAMES) {
       const mesh = new VirtualMesh({ envoys: 1, workers: 2, quotas: [KINDS.mesh] });
       mesh.load(meshConfig([KINDS[kind]]));

@@ -53,7 +53,7 @@ describe('a storm of requests that wait', () => {
     mesh.assertSound();
   });
 
-  it('leaves room for others: one caller fills half of the house at most, and is told the truth', () => {
+  it('leaves room for others: one caller fills half of the free places at most, and gets too_many_waiting', () => {
     const mesh = open(100_000, { consumers: MANY, latencyMs: () => 50 });
     const details: string[] = [];
     for (let i = 0; i < 2000; i++) {
@@ -71,7 +71,7 @@ describe('a storm of requests that wait', () => {
     assert.equal(mesh.outcome('quota_exceeded') + mesh.outcome('quota_unavailable'), 0);
   });
 
-  it('touches nobody who has units in hand, however full the house', () => {
+  it('delays no request that finds units, however many wait', () => {
     const mesh = open(100_000, { consumers: MANY });
     for (let i = 0; i < 400; i++) {
       mesh.ask(0, 0, 'c0');
@@ -88,7 +88,7 @@ describe('a storm of requests that wait', () => {
     mesh.assertSound();
   });
 
-  it('of very many callers shares calls, and all are served when the service answers in time', (t) => {
+  it('from very many callers shares calls, and all are served when the service answers in time', (t) => {
     const mesh = open(100_000, { consumers: MANY, latencyMs: () => 10 });
     const before = memoryOf(mesh);
     for (let i = 0; i < 1000; i++) mesh.ask(0, 0, `c${i}`);

@@ -8,7 +8,7 @@ const QUOTAS: MeshQuota[] = [{ name: 'q', limit: 1000, window: 'hour' }];
 const QUOTAS_MANY: MeshQuota[] = [{ name: 'q', limit: 100_000, window: 'hour' }];
 
 describe('requests that wait for the rate limit service', () => {
-  it('may lose their clients: no fault, and what was granted is there for others', () => {
+  it('may lose their clients: no fault, and others can use what was granted', () => {
     const random = new Random(4);
     const mesh = new VirtualMesh({ envoys: 2, quotas: QUOTAS, latencyMs: () => 20 + random.below(20) });
     let gone = 0;
@@ -69,7 +69,7 @@ describe('requests that wait for the rate limit service', () => {
     mesh.assertSound();
   });
 
-  it('do not wait for an answer that went with the root which had asked, nobody waiting, when it was retired', () => {
+  it('do not wait for an answer that was lost with a retired root, even if no request waited then', () => {
     const mesh = new VirtualMesh({
       envoys: 1,
       workers: 1,
@@ -98,7 +98,7 @@ describe('requests that wait for the rate limit service', () => {
     mesh.assertSound();
   });
 
-  it('do not wait for an answer that went with a root, when an older one serves again', () => {
+  it('do not wait for an answer that was lost with a root, when an older root serves again', () => {
     const mesh = new VirtualMesh({ envoys: 1, workers: 1, quotas: QUOTAS_MANY, latencyMs: () => 20 });
     const [host] = mesh.hosts;
     const load = (requests: number): void => {
@@ -122,7 +122,7 @@ describe('requests that wait for the rate limit service', () => {
     mesh.assertSound();
   });
 
-  it('are bounded in number: beyond it requests are answered at once', () => {
+  it('are bounded in number: further requests are answered at once', () => {
     const mesh = new VirtualMesh({ envoys: 1, workers: 1, quotas: QUOTAS, timeoutMs: 1000, latencyMs: () => 500 });
     for (let i = 0; i < 5000; i++) mesh.ask(0);
     assert.ok(mesh.paused.size <= 1024, `${mesh.paused.size} wait`);
@@ -132,7 +132,7 @@ describe('requests that wait for the rate limit service', () => {
     assert.ok(mesh.allowed >= 100 && mesh.allowed <= 1000, `${mesh.allowed} allowed`);
   });
 
-  it('let go of an Envoy that dies with units held: no more than it held is lost', () => {
+  it('survive an Envoy that dies: no more units are lost than it held', () => {
     const mesh = new VirtualMesh({ envoys: 4, quotas: [{ name: 'q', limit: 5000, window: 'hour' }] });
     for (let i = 0; i < 2000; i++) {
       mesh.ask(i % 4, (i >> 2) % 2);

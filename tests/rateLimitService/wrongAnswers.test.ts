@@ -51,7 +51,7 @@ for (const [what, answer] of Object.entries(WRONG_ANSWERS)) {
 }
 
 describe('a service that answers wrongly', { skip: found.skip }, () => {
-  it('gives nothing away, traps nothing, and is seen in the metrics', { timeout: 120_000 }, async () => {
+  it('causes no grant and no trap, and shows in the metrics', { timeout: 120_000 }, async () => {
     const quotas: MeshQuota[] = [{ name: 'q', limit: 1000, window: steadyUnit() }];
     const fake = await FakeService.start(POLICY, rulesOf(quotas));
     let envoy: MeshEnvoy | null = null;

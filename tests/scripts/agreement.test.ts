@@ -246,7 +246,7 @@ function policyOf(p: Parts): string {
   });
 }
 
-test('the module takes whatever check takes', { skip }, () => {
+test('the module accepts whatever check accepts', { skip }, () => {
   const host = new Host(loadModule(modulePath), { workers: 1 });
   let valid = 0;
   let ofMesh = 0;

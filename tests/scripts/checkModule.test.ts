@@ -88,7 +88,7 @@ test('check without a module says once that it did not ask', async () => {
   assert.equal(err.split('\n').filter((line) => line.includes('was not asked')).length, 1);
 });
 
-test('check refuses a file that is no module, and blames no policy', async () => {
+test('check refuses a file that is not a module, and blames no policy', async () => {
   writeFileSync(module, 'no wasm');
   const { code, out, err } = await check(EXAMPLE);
   assert.equal(code, 1);

@@ -105,7 +105,7 @@ test('what JSON cannot hold is told by its place, and hides nothing else', () =>
   assert.deepEqual(told(JSON.parse('{ "policy": "p", "__proto__": { "policy": "q" } }')), [': "__proto__"']);
 });
 
-test('names that mean something to JavaScript are names', () => {
+test('names with a meaning in JavaScript are plain names', () => {
   const names = ['constructor', 'tostring', 'prototype', 'hasownproperty', 'valueof'];
   const of = <T>(value: T): Record<string, T> => Object.fromEntries(names.map((name) => [name, value]));
   const value = {

@@ -136,7 +136,7 @@ test('wrong usage ends with 2 and points to --help', async () => {
   }
 });
 
-test('every command teaches itself: usage and examples in lines that fit', async () => {
+test('every command has usage and examples in lines that fit', async () => {
   for (const command of ['check', 'compile', 'schema', 'keys']) {
     const { code, out } = await tollgate([command, '--help']);
     assert.equal(code, 0);
@@ -161,7 +161,7 @@ test('--help lists every command, its summary in one column, without loading any
   for (const line of out.split('\n')) assert.ok(line.length <= 125, line);
 });
 
-test('a mistyped or renamed command or option is told what was meant', async () => {
+test('for a mistyped or renamed command or option, the error says what was meant', async () => {
   for (const [args, err] of [
     [['ledger', 'x'], 'tollgate: the command is called rate-limit-service\n'],
     [['chekc'], 'tollgate: no command "chekc" (did you mean check?); see tollgate --help\n'],

@@ -9,7 +9,7 @@ import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 const folder = scratchFolder();
 const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);
 
-test('names of before stay as they are', () => {
+test('names that were valid before stay as they are', () => {
   for (const name of [
     'acme',
     'bob@example.com',

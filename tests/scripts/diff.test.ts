@@ -213,7 +213,7 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
 ];
 
 for (const [what, edits, expected] of table) {
-  test(`tells of ${what}`, () => {
+  test(`reports ${what}`, () => {
     assert.deepEqual(policiesDifferences(edited(), edited(...edits)).map(printDifference), expected);
   });
 }
@@ -301,7 +301,7 @@ const meshTable: [what: string, old: Edit[], next: Edit[], expected: string[]][]
 ];
 
 for (const [what, old, next, expected] of meshTable) {
-  test(`tells of ${what}`, () => {
+  test(`reports ${what}`, () => {
     assert.deepEqual(policiesDifferences(edited(...old), edited(...next)).map(printDifference), expected);
   });
 }

@@ -147,7 +147,7 @@ test("with a umask of 077 new files are the user's alone, and files that were re
   await readLayout(join(folder, 'umask-oci'));
 });
 
-test('a place where nothing can be written is named, at once', async () => {
+test('a place that cannot be written to is named, at once', async () => {
   for (const args of [emit('/proc/tollgate/x'), pack('/proc/tollgate/x'), emit('/dev/null/x'), pack('/dev/null/x')]) {
     const started = Date.now();
     const ended = await tollgate(args, 'true', 30_000);

@@ -344,7 +344,7 @@ function readByPython(text: string): unknown {
   }
 }
 
-test('an image needs oci:// and a digest, and is told why', () => {
+test('an image needs oci:// and a digest, and the error says why', () => {
   const refused = (image: string): string => {
     try {
       resources({}, { image });
@@ -411,7 +411,7 @@ test('an object is as large as Go writes it, and client-side apply takes one of 
   assert.equal(storedBytes(spec('<&>\u2028\u00fc')) - storedBytes(spec('')), 4 * 6 + 2);
 });
 
-test('emit tells sizes that are those of its files', async () => {
+test('emit reports the sizes of its files', async () => {
   const out = join(folder, 'sizes');
   const { out: printed } = await tollgate(['emit', scratchFile(folder, policyText()), '--image', IMAGE, '-o', out]);
   const told = [...printed.matchAll(/^new +(.*) \((\d+) bytes\)$/gm)];
@@ -419,7 +419,7 @@ test('emit tells sizes that are those of its files', async () => {
   for (const [, file, bytes] of told) assert.equal(readFileSync(file!).length, Number(bytes));
 });
 
-test('emit writes, tells what changed, and removes only its own stale files', async () => {
+test('emit writes, reports what changed, and removes only its own stale files', async () => {
   const out = join(folder, 'out');
   const file = scratchFile(folder, policyText({ targets: [GATEWAY, 'namespace: shop'] }));
   const args = ['emit', file, '--image', IMAGE, '-o', out];
@@ -544,7 +544,7 @@ test('emit warns of what the resources do not show', async () => {
   );
 });
 
-test('emit tells wrong usage from a policy that says no', async () => {
+test('emit distinguishes wrong usage from an invalid policy', async () => {
   const file = scratchFile(folder, policyText());
   const codes = async (...args: string[]): Promise<[number, string]> => {
     const { code, err } = await tollgate(['emit', ...args]);

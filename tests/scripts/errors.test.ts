@@ -37,7 +37,7 @@ function errorClasses(): Found[] {
 
 const found = errorClasses();
 
-test('every library has errors of its own', () => {
+test('every library has its own errors', () => {
   const folders = new Set(found.map(({ file }) => file.split('/')[0]));
   for (const library of ['policy', 'policyFile', 'key', 'file', 'istio', 'oci', 'envoy', 'docker', 'diff', 'build'])
     assert.ok(folders.has(library), library);
@@ -66,7 +66,7 @@ for (const { file, name } of found) {
   });
 }
 
-test('what the machine says is told as it is; a mistake of ours shows its place', () => {
+test('system errors are reported as they are; a bug shows its stack trace', () => {
   const full = Object.assign(new Error("ENOSPC: no space left on device, mkdtemp '/tmp/x'"), {
     code: 'ENOSPC',
     syscall: 'mkdtemp',
@@ -82,7 +82,7 @@ test('what the machine says is told as it is; a mistake of ours shows its place'
 /** Programs of their own, which nothing imports. */
 const PROGRAMS = new Set(['build/package.ts', 'build/release.ts']);
 
-test('nothing but the command line knows its errors, its output or its exit codes', () => {
+test('only the command line knows its errors, its output and its exit codes', () => {
   for (const file of sources.filter((name) => !name.startsWith('cli/') && !PROGRAMS.has(name))) {
     const text = readFileSync(inPackage('scripts', file), 'utf8');
     assert.doesNotMatch(text, /from '(?:\.\.?\/)+cli\//, file);

@@ -32,7 +32,7 @@ function resources(source: string, failStrategy?: FailStrategy): Resource[] {
 
 const kinds = (all: readonly Resource[]): string[] => all.map(({ kind }) => kind);
 
-test('only FAIL_OPEN has a guard and rules for what nobody judged', () => {
+test('only FAIL_OPEN has a guard and rules for unchecked requests', () => {
   for (const strategy of [undefined, 'FAIL_CLOSE', 'FAIL_RELOAD'] as const) {
     const all = resources(text(GATEWAY), strategy);
     assert.deepEqual([...new Set(kinds(all))], ['VirtualService', 'WasmPlugin']);
@@ -44,7 +44,7 @@ test('only FAIL_OPEN has a guard and rules for what nobody judged', () => {
   );
 });
 
-test('what nobody judged finds its API by host and path, the closer host and then the longer path first', () => {
+test('unchecked requests find their API by host and path, the more specific host and then the longer path first', () => {
   const rules = openRulesOf(policyOf(text(GATEWAY)));
   assert.deepEqual(
     rules.map(({ api, host, path }) => [api, host, path]),
@@ -66,7 +66,7 @@ test('what nobody judged finds its API by host and path, the closer host and the
   assert.deepEqual(openMatches(rules[3]!), [{ uri: { prefix: '/' } }]);
 });
 
-test('these rules come after every rule for a route, so that a module that works is not passed by', () => {
+test('these rules come after every rule for a route, so that a working module is not bypassed', () => {
   const table = resources(text(GATEWAY), 'FAIL_OPEN')[1]!.spec as { http: { name: string }[] };
   assert.deepEqual(
     table.http.map(({ name }) => name),

@@ -163,7 +163,7 @@ test('what was saved before it began is taken, and the file that did not change 
   assert.deepEqual([early.taken, same.taken], [['new'], []]);
 });
 
-test('says once that the file is gone or is none, and goes on when it is back', { timeout: 30_000 }, async () => {
+test('says once that the file is gone or is not a file, and goes on when it is back', { timeout: 30_000 }, async () => {
   const file = join(scratchFolder(), 'policy.yaml');
   writeFileSync(file, 'old');
   const trial = new Trial(file);
@@ -182,7 +182,7 @@ test('says once that the file is gone or is none, and goes on when it is back', 
   ]);
 });
 
-test('what failed for want of time is tried again, with one word about it', { timeout: 30_000 }, async () => {
+test('a timeout is retried, with one message about it', { timeout: 30_000 }, async () => {
   const file = join(scratchFolder(), 'policy.yaml');
   writeFileSync(file, 'old');
   const heard: string[] = [];

@@ -83,7 +83,7 @@ test('random keys look like keys, whatever they are written in', () => {
   }
 });
 
-test('what people think up is still told', () => {
+test('strings that people make up are still shown', () => {
   const names = [
     'petstore-gold-plan-2026',
     'outbound|8081||ratelimit.tollgate.svc.cluster.local',

@@ -14,7 +14,7 @@ function printing(outputs: Record<string, string>, code = 0): Kubectl {
 const one = (spec: object, name = 'a'): string =>
   JSON.stringify({ kind: 'WasmPlugin', metadata: { name, namespace: 'n' }, spec }, null, 4);
 
-test('differences in lists and mappings are told where they are', async () => {
+test('differences in lists and mappings are reported at their paths', async () => {
   const ask = printing({
     create: one({}),
     get: one({ a: [{ b: 1 }, 2], c: 'x'.repeat(300), e: [1] }),
@@ -38,14 +38,14 @@ test('several objects come as a List or one after the other', async () => {
   );
 });
 
-test('an object that kubectl does not speak of is no good sign', async () => {
+test("an object that is missing in kubectl's output is reported", async () => {
   await assert.rejects(
     liveDrift('dir', printing({ create: one({}), get: one({}) })),
     new DiffError('kubectl replace: said nothing of WasmPlugin n/a'),
   );
 });
 
-test("a failure is told in kubectl's last words, and no kubectl as such", async () => {
+test("a failure is reported with kubectl's last line, and a missing kubectl as such", async () => {
   await assert.rejects(liveDrift('dir', printing({}, 1)), new DiffError('kubectl create: the last line'));
   await assert.rejects(
     liveDrift('dir', () => Promise.resolve({ code: null, stdout: '', stderr: '' })),

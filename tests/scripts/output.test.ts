@@ -41,7 +41,7 @@ for (const [output, errorCode] of [
   );
 }
 
-test('a reader that went away changes no exit code', async () => {
+test('a closed standard output changes no exit code', async () => {
   const good = scratchFile(folder, POLICY);
   const bad = scratchFile(folder, 'policy: 1\n');
   assert.deepEqual(await run(GONE, ['schema']), { code: 0, err: '' });

@@ -89,7 +89,7 @@ test('nothing is on that would make counts inexact', () => {
   assert.match(container('StatefulSet', 'redis').args!.join(' '), /--maxmemory-policy noeviction .*--appendonly yes/);
 });
 
-test('the pods may do no more than they must', () => {
+test('the pods have no more rights than they need', () => {
   for (const [kind, name] of [
     ['Deployment', 'ratelimit'],
     ['StatefulSet', 'redis'],

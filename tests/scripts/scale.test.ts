@@ -57,7 +57,7 @@ for (const [kind, make] of Object.entries(KINDS)) {
   });
 }
 
-test('of very many problems the first are told, and how many more there are', async () => {
+test('of very many problems, the first are reported and the rest counted', async () => {
   const { problems, more, isCounted } = readPolicy(`policy: p\n${KINDS['unknown fields']!(100_000)}`, 'p');
   assert.deepEqual([problems.length, more, isCounted], [100, 99_900, true]);
   const { err, code } = await tollgate(['check', '-'], { stdin: `policy: p\n${many(150, (i) => `a${i}: 1\n`, '')}` });
@@ -74,7 +74,7 @@ test('of very many problems the first are told, and how many more there are', as
   assert.match(warned.err, /^standard input: and 2 more warnings\n$/m);
 });
 
-test('lists too long to judge every item are refused, not a crash', () => {
+test('lists that are too long to check are refused, and do not crash', () => {
   const result = readPolicy(`policy: p\n${KINDS['bad hosts']!(300_000)}`, 'p');
   assert.deepEqual([result.policy, result.isCounted], [null, false]);
   assert.match(printProblems(result), /^p: and at least \d{3},\d{3} more problems$/m);

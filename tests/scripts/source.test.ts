@@ -31,7 +31,7 @@ test('counts lines alike with LF, CRLF and CR, and behind a byte order mark', ()
   }
 });
 
-test('tells all problems at once, in the order of the file', () => {
+test('reports all problems at once, in the order of the file', () => {
   const problems = readPolicy(`unmatched: never\n${VALID}forwardKey: 1\nplan: free\n`, 'p').problems;
   assert.deepEqual(
     problems.map(({ line }) => line),
@@ -44,7 +44,7 @@ test('means the same in JSON', () => {
   assert.deepEqual(readPolicy(json, 'p').policy, readPolicy(VALID, 'p').policy);
 });
 
-test('tells a file that is missing, a folder, too large or no UTF-8', async () => {
+test('reports a file that is missing, a folder, too large or not UTF-8', async () => {
   assert.deepEqual(
     (await loadPolicy(join(folder, 'none.yaml'))).problems.map(({ rule, line }) => [rule, line]),
     [['no such file', 0]],
@@ -63,7 +63,7 @@ test('tells a file that is missing, a folder, too large or no UTF-8', async () =
   assert.deepEqual(await problemsOfFile('policy: a\n# zero \0\n'), ['p:2:8: must not hold a NUL byte']);
 });
 
-test('refuses what would blow up, quickly', () => {
+test('refuses documents that would expand exponentially, quickly', () => {
   const bomb = `a: &a [x, x]\n${Array.from({ length: 40 }, (_, i) => `a${i}: &a${i} [*a${i === 0 ? '' : i - 1}, *a${i === 0 ? '' : i - 1}]`).join('\n')}\n`;
   const deep = `a: ${'{a: '.repeat(100_000)}`;
   const wide = `${VALID}consumers: { ${Array.from({ length: 20_000 }, (_, i) => `c${i}: { plan: none }`).join(', ')} }\n`;
@@ -75,7 +75,7 @@ test('refuses what would blow up, quickly', () => {
   assert.ok(process.hrtime.bigint() - started < 20_000_000_000n);
 });
 
-test('takes names that mean something to JavaScript for names', () => {
+test('takes names with a meaning in JavaScript as plain names', () => {
   const names = ['constructor', 'tostring', 'prototype', 'hasownproperty', 'valueof'];
   const plans = names.map((name) => `  ${name}: { quotas: { ${name}: { limit: 1, window: day } } }`).join('\n');
   const { policy, problems } = readPolicy(

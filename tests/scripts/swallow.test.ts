@@ -83,7 +83,7 @@ const problemsOf = (text: string): string[] =>
     ({ path, rule, found }) => `${path}: ${rule.replace(/ \([^)]*\)$/, '')}; ${found ?? ''}`,
   );
 
-test('every mistake is a problem', () => {
+test('every mistake is reported', () => {
   for (const mistake of MISTAKES) assert.ok(problemsOf(withMistakes(mistake)).length > 0, mistake[0]);
 });
 

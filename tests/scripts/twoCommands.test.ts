@@ -39,7 +39,7 @@ function filesBeside(file: string): string[] {
   return readdirSync(join(file, '..')).filter((name) => name !== basename(file));
 }
 
-test('commands at once lose no key and no revocation', async () => {
+test('concurrent commands lose no key and no revocation', async () => {
   const file = contested();
   for (let i = 0; i < 8; i++) await issue(file, `old-${i}`);
   const runs = await Promise.all(
@@ -63,7 +63,7 @@ test('commands at once lose no key and no revocation', async () => {
   assert.deepEqual(filesBeside(file), []);
 });
 
-test('processes at once lose nothing, though they are killed at any moment', { timeout: 120_000 }, async () => {
+test('concurrent processes lose nothing, even when killed at any moment', { timeout: 120_000 }, async () => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);
   const random = new Random(seed);
   const file = contested();
@@ -85,7 +85,7 @@ test('processes at once lose nothing, though they are killed at any moment', { t
   );
 });
 
-test('a killed process holds nobody up', async () => {
+test('a killed process blocks no other', async () => {
   const file = contested();
   const { lock, folder, draftPrefix } = await placeOf(file);
   const started = performance.now();
@@ -107,7 +107,7 @@ test('a lock of a machine that is gone is broken after a while, an unreadable on
   );
 });
 
-test('who lost its turn while it slept begins anew, and its key is the one that was shown', async () => {
+test('a process that lost its lock while it slept starts again, and its key is the one that was shown', async () => {
   const file = contested();
   const shown: string[] = [];
   const { code } = await issue(file, 'slow', {
@@ -176,7 +176,7 @@ test('a link that is switched meanwhile is followed', async () => {
   );
 });
 
-test('says that a printed key opens nothing when it could not be stored after all', async () => {
+test('says that a printed key is not valid when it could not be stored after all', async () => {
   for (const [spoil, rule] of [
     [(file: string): void => writeFileSync(file, 'policy: [\n'), /must be valid YAML/],
     [(file: string): void => unlinkSync(file), /no such file/],
@@ -204,7 +204,7 @@ test('stores no key that could not be printed', async () => {
   assert.deepEqual(filesBeside(file), []);
 });
 
-test('gives up on a file that somebody saves at every moment, and says so', async () => {
+test('gives up on a file that is saved all the time, and says so', async () => {
   const file = contested();
   const saving = setInterval(() => appendFileSync(file, '#\n'), 0);
   const { code, err } = await issue(file, 'one').finally(() => clearInterval(saving));

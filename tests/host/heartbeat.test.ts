@@ -59,7 +59,7 @@ describe('the gauge of VMs', () => {
     assert.equal(vms(host, 'vms_lost'), 3);
   });
 
-  it('counts two VMs that give their first signs at the same moment', () => {
+  it('counts two VMs that send their first heartbeats at the same moment', () => {
     const host = openHost(2);
     let raced = false;
     host.process.sharedData.beforeSet = (key) => {
@@ -75,7 +75,7 @@ describe('the gauge of VMs', () => {
     assert.equal(vms(host, 'vms_lost'), 0);
   });
 
-  it('takes no clock that is set for a death', () => {
+  it('does not take a clock that is set for a death', () => {
     const host = openHost(3);
     for (const jumpMs of [3_600_000, -7_200_000, 30_000, -20_000]) {
       host.pass(3000);
