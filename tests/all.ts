@@ -13,8 +13,8 @@ import { currentModule } from '../scripts/build/module.ts';
 import { inPackage, packageRoot as root } from '../scripts/file/packageRoot.ts';
 
 /**
- * `npm test [SUITE…]`: every suite in turn, its output as it comes, and at the end one line that adds them up. What is counted
- * are the events of the test runners; a suite that ends badly without any is one failure: nothing can pass by not running.
+ * `npm test [SUITE…]`: runs every suite in turn with its output, and ends with one line of totals. Totals come from the events of the
+ * test runners; a suite that fails without any counts as one failure, so nothing can pass by not running.
  */
 
 function testFiles(folder: string): string[] {
@@ -65,7 +65,7 @@ const suites: Suite[] = [
     ...nodeSuite('rateLimitService', 1),
     prepare: () => prepareRateLimitService(isAskedFor('rateLimitService'), report),
   },
-  // What GitHub runs, as far as that can be told without it.
+  // What GitHub runs, as far as it can be tested elsewhere.
   { ...nodeSuite('workflows', 1), prepare: () => prepareWorkflows(isAskedFor('workflows'), report) },
   // What `npm pack` makes, as a stranger gets it.
   { ...nodeSuite('package', 1), prepare: () => prepareStranger(isAskedFor('package'), report) },
@@ -79,7 +79,7 @@ const suites: Suite[] = [
   { ...nodeSuite('istio', 1), prepare: components('istio') },
 ];
 
-/** The real components are built when somebody asks for the suite by name, or in CI; `npm test` alone takes what is there. */
+/** The real components are built when a suite is asked for by name, or in CI; `npm test` alone uses those that exist. */
 function components(suite: string): () => Promise<Record<string, string> | { skip: string }> {
   return () => prepareMesh(isAskedFor(suite), report);
 }

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { REASON_NAMES } from './reason.ts';
 
 /*
- * A case is a policy and steps in time. A step may change the policy, send one request (or the same one several times)
- * and say what must come of it. Strings may hold `repeat(TEXT, COUNT)`; a header value or a path may be `hex:` and its bytes.
+ * A case is a policy and steps in time. A step may change the policy, send one request (or the same one several times), and state
+ * the expected outcome. Strings may contain `repeat(TEXT, COUNT)`; a header value or a path may be `hex:` and its bytes.
  */
 
 const mapping = z.record(z.string(), z.unknown());
@@ -64,7 +64,7 @@ export const caseSchema = z.strictObject({
   policy,
   patch: mapping.optional(),
   start: z.string().optional(),
-  /** Only a runner whose clock can be set may run it. */
+  /** Only runners whose clock can be set may run it. */
   time: z.literal('virtual').optional(),
   /** A proxy refuses or changes these bytes before (or after) any filter sees them: only runners inside one process may run it. */
   wire: z.literal('refused').optional(),

@@ -8,7 +8,7 @@ export interface Strictness {
   readonly exactRemaining: boolean;
 }
 
-/** The differences between what a case expects and what came, each a line of text. */
+/** The differences between expected and actual, one line each. */
 export function compare(expect: Expectation, request: WireRequest, outcome: Outcome, strictness: Strictness): string[] {
   if (outcome.reason !== expect.reason) {
     return [
@@ -25,7 +25,7 @@ export function compare(expect: Expectation, request: WireRequest, outcome: Outc
   return problems;
 }
 
-/** Envoy's own rule; it answers as gRPC only what it takes for gRPC. */
+/** Envoy's own rule for what counts as gRPC, which decides whether it answers in gRPC's form. */
 export function isGrpcRequest(request: WireRequest): boolean {
   return request.headers.some(
     ([name, value]) => name.toLowerCase() === 'content-type' && /^application\/grpc($|\+)/.test(value),

@@ -98,7 +98,7 @@ function grpcPromises(outcome: Outcome): string[] {
   return problems;
 }
 
-/** Keys of this request that are long enough to be found by chance nowhere. */
+/** Keys of this request that are too long to appear anywhere by chance. */
 function secretsIn(test: Case, request: WireRequest): string[] {
   const texts = [request.path ?? '', ...request.headers.map(([, value]) => value)];
   const known = test.keys.filter((key) => texts.some((text) => text.includes(key)));

@@ -1,4 +1,4 @@
-/** The statuses a caller sees, written down apart from the module so that neither follows the other by mistake. */
+/** The statuses that a caller sees, written independently of the module so that a mistake in one shows. */
 export const REASONS = {
   allowed: { status: 200, grpcStatus: 0 },
   anonymous: { status: 200, grpcStatus: 0 },

@@ -46,7 +46,7 @@ export function skipReason(test: Case, runner: Runner): string | null {
   return null;
 }
 
-/** Runs the steps; the answer is every difference in words, empty when all is as expected. */
+/** Runs the steps; returns a line for every difference, none when all is as expected. */
 export async function runCase(test: Case, runner: Runner): Promise<string[]> {
   const session = await runner.open(test.policy, test.startMs);
   const problems: string[] = [];
@@ -80,7 +80,7 @@ async function runStep(
       ...brokenPromises(test, request, outcome),
     ];
     const repeat = step.times === 1 ? '' : `, time ${time} of ${step.times}`;
-    // The first failing repeat says it all.
+    // The first repeat that fails is enough.
     if (problems.length > 0) return problems.map((problem) => `step ${index + 1}${repeat}: ${problem}`);
   }
   return [];

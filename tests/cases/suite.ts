@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { loadCases } from './load.ts';
 import { runCase, skipReason, type Runner } from './runner.ts';
 
-/** Declares every case as a test of this runner, file by file; what a runner cannot run is skipped by name. */
+/** Declares every case as a test of this runner, file by file; cases that the runner cannot run are skipped by name. */
 export function declareCases(runner: Runner): void {
   const cases = loadCases();
   for (const file of new Set(cases.map((test) => test.file))) {

@@ -1,6 +1,6 @@
 import type { RequestText } from './case.ts';
 
-/** A request as bytes: every text is a byte string (latin1: a character is a byte). */
+/** A request as bytes: every string is a byte string (latin1: one character is one byte). */
 export interface WireRequest {
   readonly method: string;
   readonly path: string | null;
@@ -28,7 +28,7 @@ export function wireText(text: string): string {
   return Buffer.from(spread, 'utf8').toString('latin1');
 }
 
-/** The same for every text inside a value. */
+/** The same for every string inside a value. */
 export function wireTexts<T>(value: T): T {
   if (typeof value === 'string') return wireText(value) as T;
   if (Array.isArray(value)) return value.map(wireTexts) as T;

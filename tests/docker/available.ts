@@ -8,7 +8,7 @@ export type Available =
   | { paths: Record<(typeof DOCKER_COMPONENTS)[number], string>; envoy: string; module: string; skip: false }
   | { skip: string };
 
-/** What a real docker engine with an image of Envoy is made of, or why there can be none here; with CI=true that is a failure. */
+/** The parts of a real docker engine with an Envoy image, or why it cannot run here; with CI=true that is a failure. */
 export async function available(): Promise<Available> {
   try {
     if (process.platform !== 'linux' || process.getuid?.() !== 0)

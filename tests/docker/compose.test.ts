@@ -171,7 +171,7 @@ describe("the README's command for the admin interface", () => {
   });
 });
 
-/** All of a folder readable by that user alone. */
+/** Makes everything in a folder readable by that user only. */
 function closeTo(folder: string, uid: number): void {
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) chmodSync(join(folder, name), 0o600);
   execFileSync('chown', ['-R', `${uid}:${uid}`, folder]);

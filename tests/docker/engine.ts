@@ -23,7 +23,7 @@ export interface EngineOptions {
   readonly hidden?: string;
 }
 
-/** A real docker engine with the image, all of it in one folder, which nothing of this machine's own docker knows. */
+/** A real docker engine with the image, all in one folder and separate from this machine's own docker. */
 export class Engine {
   private constructor(
     private readonly process: ChildProcess,
@@ -50,7 +50,7 @@ export class Engine {
       );
       const archive = writeImage(folder, { envoy: options.envoy, busybox: options.programs.busybox });
       await engine.succeed('import', ...IMPORT, archive, IMAGE);
-      // for users of this machine who are not root; the folder's name is a secret of the test's
+      // for other users than root; only the test knows the folder's name
       await chmod(join(folder, 'socket'), 0o666);
       return engine;
     } catch (error) {
@@ -59,7 +59,7 @@ export class Engine {
     }
   }
 
-  /** What makes the docker client ask this engine. */
+  /** Environment that makes the docker client use this engine. */
   get env(): { DOCKER_HOST: string; DOCKER_CONFIG: string } {
     return { DOCKER_HOST: `unix://${this.folder}/socket`, DOCKER_CONFIG: join(this.folder, 'client') };
   }

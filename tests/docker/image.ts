@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 /** Programs beside Envoy that the official image has, as far as Tollgate or the entrypoint uses them. */
 const PROGRAMS = ['sh', 'id', 'mv', 'su', 'chown'];
 
-/** As the official image's: an Envoy that would be root becomes the user envoy, unless $ENVOY_UID is 0. */
+/** Like the official image's: an Envoy started as root becomes the user envoy, unless $ENVOY_UID is 0. */
 const ENTRYPOINT = `#!/bin/sh
 set -e
 if [ "$ENVOY_UID" != 0 ] && [ "$(id -u)" = 0 ]; then
@@ -42,7 +42,7 @@ export const IMPORT = [
   'ENV PATH=/usr/local/bin:/bin',
 ];
 
-/** What the program is linked with, at its place below `root`. */
+/** Copies the libraries that the program is linked with to their places below `root`. */
 export function copyLibraries(program: string, root: string): void {
   for (const library of librariesOf(program)) {
     mkdirSync(join(root, dirname(library)), { recursive: true });

@@ -12,7 +12,7 @@ import { writeStandIn, type Behaviour } from './standIn.ts';
 
 const found = await available();
 
-/** What the tool must say when docker fails: its reason, none of its standing words. */
+/** What the tool must say when docker fails: the reason, without docker's boilerplate. */
 const SAYS: [Behaviour, RegExp][] = [
   [
     'no engine',

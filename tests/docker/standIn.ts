@@ -1,7 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What real clients print when it does not work; the words that are the same for every failure among them. */
+/** Output of real clients when they fail, including the boilerplate that every failure has. */
 export const FAILURES = {
   /** docker 28. */
   'no engine': 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',

@@ -13,7 +13,7 @@ import { writeNodeImage } from './nodeImage.ts';
 
 const IMAGE = 'tollgate-of-this-checkout';
 const BASE = 'node-of-this-machine';
-/** As locked up as a container can be. */
+/** A container with every restriction. */
 const LOCKED = ['--rm', '--network', 'none', '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
 const POLICY = readFileSync(inPackage('examples', 'petstore.policy.yaml'), 'utf8');
 const found = await available();

@@ -6,7 +6,7 @@ import { testPolicy } from '../../harness/envoy/testPolicy.ts';
 import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 
 const found = await available();
-/** The keys of the policy, and one that it does not know: a client's typing error is a secret too. */
+/** The policy's keys, and an unknown one: a mistyped key is a secret too. */
 const KEYS = [
   'rich-secret-key',
   'acme-secret-key',

@@ -15,7 +15,7 @@ const KEY = { 'x-api-key': 'acme-secret-key' };
 const RICH = { 'x-api-key': 'rich-secret-key' };
 const TRAP = { ...RICH, 'x-trap': '1' };
 const LIMIT = 400;
-/** Envoy makes a VM anew when it is older than this: a second and up to half of one more. */
+/** Envoy replaces a dead VM that had lived for at least this long: a second and up to half of one more. */
 const SURELY_OLD_MS = 1700;
 
 /** What Envoy does with a VM that died: facts that docs/istio.md and docs/decisions/0015 rest on. */

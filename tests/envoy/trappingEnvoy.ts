@@ -25,7 +25,7 @@ export async function trappingModule(): Promise<string> {
   ).path;
 }
 
-/** An Envoy of one worker with that module, so that one trap is all of it. */
+/** An Envoy with one worker and that module, so that one trap kills all VMs that serve requests. */
 export class TrappingEnvoy {
   readonly log: string[] = [];
   readonly access: string[] = [];

@@ -7,7 +7,7 @@ import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 
-/** What one request may cost at most, whatever the machine. */
+/** Upper bounds for the cost of one request, the same on every machine. */
 const MOST = { valueReturning: 1, hostCalls: 9, entries: 5 };
 const MILLION = 1_000_000;
 

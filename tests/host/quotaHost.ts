@@ -37,7 +37,7 @@ export function ask(host: Host, worker: number, consumer = 0, generation?: Gener
   return status === '200';
 }
 
-/** Requests until every worker refuses, with time for idle leases to come back; how many passed. */
+/** Sends requests until every worker refuses, with time for idle leases to come back; returns how many passed. */
 export function drain(host: Host, consumer = 0): number {
   let passed = 0;
   for (let round = 0; round < 50; round++) {

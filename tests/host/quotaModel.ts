@@ -1,4 +1,4 @@
-/** A slow quota in a list: every allowed request is kept with the start of its window. No leases, no cells. */
+/** A slow model of a quota: a list of every allowed request with the start of its window. No leases, no cells. */
 export class QuotaModel {
   private readonly allowed: { consumer: string; window: number }[] = [];
 

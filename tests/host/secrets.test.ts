@@ -15,7 +15,7 @@ const START: Pair[] = [
   [':method', 'GET'],
 ];
 
-/** Every way to bring a key, good or bad, and what becomes of it. */
+/** Every way to send a key, valid or not, and the expected outcome. */
 const REQUESTS: Pair[][] = [
   [...START, ['x-api-key', KEY]],
   [...START, ['x-api-key', keyOf(1)]],

@@ -8,10 +8,10 @@ import { modulePath } from '../../scripts/build/module.ts';
 import { policyConfig } from './policyConfig.ts';
 import { requestPairs } from './requests.ts';
 
-/** More time than this between two steps passes without a tick for every second of it. */
+/** Longer gaps between two steps are skipped without a tick for every second. */
 const TICKED_MS = 30_000;
 
-/** The whole module on the host in Node; requests go round the workers in turn. */
+/** The whole module on the host in Node; requests go to the workers in turn. */
 export function hostRunner(workers: number): Runner {
   const module = loadModule(modulePath);
   return {

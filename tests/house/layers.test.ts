@@ -56,7 +56,7 @@ const PACKAGES: Record<string, RegExp> = {
   'scripts/key': /^node:crypto$/,
 };
 
-/** One idea a file, and no folder in which nobody finds anything. Tests are one file a subject, so their folders may be longer. */
+/** One idea per file, and no folder with too many files. Tests have one file per subject, so their folders may be larger. */
 const MOST_FILES: Record<string, number> = {
   filter: 13,
   assembly: 14,

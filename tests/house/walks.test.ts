@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkWalk, requestWalk } from '../../harness/walks.ts';
 
-/** Files that one has to read who follows a policy, or a request, through the code. These numbers may only fall. */
+/** The number of files that a reader goes through to follow a policy, or a request. These numbers may only fall. */
 const MOST_OF_A_CHECK = 28;
 const MOST_OF_A_REQUEST = 27;
 

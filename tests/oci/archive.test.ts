@@ -27,7 +27,7 @@ test('tar lists the file with no owner, no time and mode 0644', { skip: await la
 });
 
 test('tar and gzip of the layer are the bytes that they were', () => {
-  // written down once, looked at with tar and gzip; another machine or Node must come to the same
+  // recorded once and checked with tar and gzip; every machine and every Node must produce the same
   assert.equal(
     digestOf(tarOf('plugin.wasm', Buffer.from('abc'))),
     'sha256:0f350f547168742119f0a90aa69032b32530aedad687dd65280fa01106cc6e45',

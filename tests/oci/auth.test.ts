@@ -55,7 +55,7 @@ function login(user: string, password: string): { auth: string } {
 
 async function pushed(target: string, args: string[] = [], input: Input = {}): Promise<Run> {
   const run = await runCommand(push, [target, '--module', module, ...args], input);
-  // whatever happens: nothing that is printed may hold a secret, as it is or as it is sent
+  // in any case, no output may contain a secret, in plain or in its encoded form
   for (const secret of [PASSWORD, 'wrong-password', login(USER, PASSWORD).auth, login(USER, 'wrong-password').auth])
     assert.ok(!(run.out + run.err).includes(secret), run.err);
   return run;

@@ -11,7 +11,7 @@ const SECRET = 'hunter2:with-colon';
 const { signal } = new AbortController();
 const path = process.env['PATH'];
 
-/** A helper as docker's are: the registry on standard input, JSON on standard output. */
+/** A credential helper like docker's: the registry on standard input, JSON on standard output. */
 const HELPER = `#!/bin/sh
 [ "$1" = get ] || exit 9
 read -r server

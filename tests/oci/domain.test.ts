@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isKin } from '../../scripts/oci/domain.ts';
 
-/** Registry and token service, as registries in use name them. */
+/** Real pairs of registry and token service. */
 const own: [string, string][] = [
   ['registry-1.docker.io', 'auth.docker.io'],
   ['ghcr.io', 'ghcr.io'],

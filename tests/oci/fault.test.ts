@@ -125,7 +125,7 @@ test('a broken upload starts again at a registry that drops the session', { skip
   assert.equal(digestOf((await stored(here.registry.host, 'anew', `blobs/${layer?.digest}`)).bytes), layer?.digest);
 });
 
-/** Makes the proxy a registry that keeps what it got of a broken upload, and says so; every request breaks in its middle, `breaks` times. */
+/** Makes the proxy act as a registry that keeps and reports partial uploads; `breaks` times, a request breaks in the middle. */
 function keepingProxy(breaks: number): void {
   let kept = Buffer.alloc(0);
   here.proxy.fault = ({ method, path, headers, body }) => {
@@ -304,7 +304,7 @@ test('the challenge of a host that a request was redirected to is not answered',
 });
 
 test('plain http goes to loopback by itself and elsewhere only when told to', { skip }, async () => {
-  // reached through loopback, but no loopback address by its looks
+  // reached through loopback, but its address does not look like loopback
   const target = `oci://[::ffff:127.0.0.1]:${here.registry.host.split(':')[1]}/plain:1`;
   const module = unseen();
   const refused = await runCommand(push, [target, '--module', module]);

@@ -12,7 +12,7 @@ import { program, succeed, type Ended } from '../../harness/registry/program.ts'
 import { RealRegistry } from '../../harness/registry/realRegistry.ts';
 import { bundleOptions } from '../../scripts/cli/packing.ts';
 
-/** The code with which Istio's agent fetches a module, as a program of its own. */
+/** The code with which Istio's agent fetches a module, as a standalone program. */
 const FETCHER = 'wasmfetch';
 const here = await place(undefined, [FETCHER]);
 const { folder, skip } = here;

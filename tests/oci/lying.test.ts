@@ -13,7 +13,7 @@ const folder = scratchFolder();
 const bundle = await unseen((fill) => writeModule(folder, 1000, fill));
 const MANIFEST_DIGEST = bundle.manifest.descriptor.digest;
 
-/** A registry in memory that does what the protocol says, but for what `lie` answers itself. */
+/** A registry in memory that follows the protocol, except for requests that `lie` answers itself. */
 function registryThat(lie: Behaviour): Behaviour {
   const blobs = new Set<string>();
   const manifests = new Map<string, string>();
@@ -42,7 +42,7 @@ function registryThat(lie: Behaviour): Behaviour {
   }
 }
 
-/** A server that says these bytes to whoever connects and sends something, then does as told. */
+/** A server that sends these bytes to any client that connects and sends something, then does as told. */
 async function saying<T>(
   say: (socket: Socket) => void,
   use: (host: string, connections: () => number) => Promise<T>,
@@ -377,7 +377,7 @@ for (const location of [
   });
 }
 
-/** What a server says that is no registry, or that does not want to be understood; and how often it is connected to. */
+/** What servers send that are not registries or that answer nonsense, and how many connections the tool makes to them. */
 const noise: [string, (socket: Socket) => void, RegExp, 'once' | 'again'][] = [
   [
     'another protocol',
@@ -482,7 +482,7 @@ test('an invalid port is wrong usage, at once', async () => {
 });
 
 test('a port that browsers block is an ordinary port', async () => {
-  // 6000 is among those that fetch refuses as "bad port"; nobody listens, and that is what is said
+  // fetch refuses 6000 as "bad port"; here nobody listens on it, and the tool must say so
   const { error } = await outcome('oci://127.0.0.1:6000/x:1', bundle, null);
   assert.match(error, /refuses the connection|broke the connection|does not speak/);
 });

@@ -7,7 +7,7 @@ import { scratchFolder } from '../../harness/scratch.ts';
 import { program, succeed } from '../../harness/registry/program.ts';
 import type { Scene } from './scene.ts';
 
-/** Addresses of the whole internet, on the loopback device of a network of our own: nothing leaves this machine. */
+/** Addresses of the whole internet, on the loopback device of a network namespace: nothing leaves this machine. */
 const ADDRESSES = ['8.8.8.8', '1.1.1.1', '10.0.0.1', '169.254.169.254'];
 const HOSTS = [
   '127.0.0.1 localhost',
@@ -31,7 +31,7 @@ const inside = (command: string): [string, string[]] => [
   ['--map-root-user', '--net', '--mount', 'sh', '-c', `${setUp} && ${command}`],
 ];
 
-/** Some kernels let nobody have a network of his own; what is shown here by real connections is shown in reach.test.ts by addresses. */
+/** Not every kernel allows network namespaces; reach.test.ts tests the same on addresses, without connections. */
 const skip = await program(...inside('true')).then(
   ({ code, err }) => (code === 0 ? false : `no network namespace here: ${err.trim().slice(0, 80)}`),
   (error: NodeJS.ErrnoException) => `no network namespace here: ${error.code}`,

@@ -21,7 +21,7 @@ function pushed(target: string, ...args: string[]): Promise<Run> {
   return runCommand(push, [target, ...args]);
 }
 
-/** Pushes and says what the tool says about it. */
+/** Pushes, and returns the tool's output. */
 async function result(target: string, ...args: string[]): Promise<Pushed> {
   const { code, out, err } = await pushed(target, '--json', ...args);
   assert.equal(code, 0, err);

@@ -99,7 +99,7 @@ async function reachOf(
   return reach;
 }
 
-/** What the connection is given: the address, or why not. */
+/** What the connection's look-up returns: the address, or the refusal. */
 async function resolved(reach: Reach, url: URL): Promise<string> {
   return looked(reach.approach(url).lookup, url.hostname);
 }

@@ -1,6 +1,6 @@
 /**
- * Run by network.test.ts in a network of its own, where public, private and metadata addresses are all this machine:
- * pushes to a public registry that sends its client to all kinds of places, and prints what came of it as JSON.
+ * Run by network.test.ts in a network namespace, where public, private and metadata addresses are all this machine: pushes to a public
+ * registry that sends its client to all kinds of addresses, and prints the results as JSON.
  */
 import { createServer, type ServerResponse } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ export interface Scene {
   readonly to: string;
   readonly allowed: boolean;
   readonly error: string;
-  /** What was heard at addresses that are not public. */
+  /** Requests that arrived at addresses that are not public. */
   readonly inner: readonly string[];
   readonly retries: number;
 }
@@ -80,7 +80,7 @@ async function play(allowedHosts: string[]): Promise<Scene> {
     plainHttp: true,
     allowedHosts,
   });
-  // nothing is stored there: that the manifest is missing afterwards is the end that is hoped for
+  // nothing is stored there, so the push is expected to end because the manifest is missing
   const end = error.includes('digest mismatch: the registry stored nothing') ? '' : error;
   return {
     way,

@@ -25,7 +25,7 @@ const SECRETS = [
   new URLSearchParams({ p: PASSWORD }).toString().slice(2),
 ];
 
-/** What a server heard, as one text to look for secrets in. */
+/** Everything that a server received, as one string to search for secrets. */
 function everything(heard: readonly Heard[]): string {
   return JSON.stringify(heard);
 }
@@ -34,7 +34,7 @@ function holdsNoSecret(text: string): void {
   for (const secret of SECRETS) assert.ok(!text.includes(secret), text);
 }
 
-/** A registry that wants a token from `realm`, and has nothing for whoever brings one. */
+/** A registry that requires a token from `realm`, and has no content for clients with one. */
 function wanting(realm: string): Behaviour {
   return ({ authorization }, response) => {
     if (authorization === undefined)
@@ -59,7 +59,7 @@ for (const [name, credential] of credentials) {
           (service) =>
             behaving(wanting(`http://${service}/token`), async (registry) => {
               const { error } = await outcome(`oci://${registry}/x:1`, bundle, credential);
-              // what 301 to 303 do to a body is unclear; they are refused before it matters where to
+              // clients differ in what they do with the body at 301 to 303, so these are refused whatever their target
               assert.match(
                 error,
                 name === 'an identity token' && status < 307

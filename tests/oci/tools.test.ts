@@ -11,7 +11,7 @@ import { place } from '../../harness/registry/place.ts';
 import { succeed } from '../../harness/registry/program.ts';
 import { bundleOptions } from '../../scripts/cli/packing.ts';
 
-/** What others' tools say about what we write. */
+/** What other tools say about the images that the tool writes. */
 const here = await place();
 const { folder, skip } = here;
 const LAYOUTS = ['image', 'artifact'] as const;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freeze, install } from './packed.ts';
 
-/** Nobody's numbers on every Linux; a test that is not root stays who it is. */
+/** The ids of nobody on every Linux; a test that does not run as root keeps its own. */
 const NOBODY = { uid: 65534, gid: 65534 };
 
 export interface Said {
@@ -21,7 +21,7 @@ export interface Circumstances {
   readonly program?: string;
 }
 
-/** Somebody who has installed the package, as an unprivileged user who may not write into it. */
+/** An unprivileged user who has installed the package and may not write into it. */
 export class Stranger {
   readonly user: { uid: number; gid: number } | { uid?: undefined; gid?: undefined } =
     process.getuid?.() === 0 ? NOBODY : {};

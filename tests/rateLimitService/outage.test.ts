@@ -18,7 +18,7 @@ const SHARE = 25;
 const LIMIT = 100_000;
 const MODES = ['allow', 'deny', 'local-share'] as const;
 type Mode = (typeof MODES)[number];
-/** Far above the policy's 50 ms and far below anything that waits for the service: no measure of speed. */
+/** Far above the policy's 50 ms, and far below a wait for the service: not a measure of speed. */
 const PATIENCE_MS = 1000;
 /** Backoff goes up to ten seconds, and every connection of the service to a Redis that was gone fails once more. */
 const RECOVERY_MS = 40_000;

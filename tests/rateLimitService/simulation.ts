@@ -25,7 +25,7 @@ export interface Outcome {
   readonly allowed: number;
   readonly refused: number;
   readonly unavailable: number;
-  /** Units of the limit beyond it, and those that nobody could use although more was wanted. */
+  /** Units allowed beyond the limit, and units that nobody could use although there was demand. */
   readonly overshoot: number;
   readonly undershoot: number;
   readonly calls: number;
@@ -38,7 +38,7 @@ export interface Outcome {
 }
 
 const MS = { minute: 60_000, hour: 3_600_000 } as const;
-/** The first window begins so much later than the simulation. */
+/** How much later than the simulation the first window begins. */
 const LEAD_MS = 500;
 const IDLE_MS = 1000;
 

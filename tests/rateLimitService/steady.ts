@@ -1,6 +1,6 @@
 const MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
-/** Waits over the end of the present window when it is nearer than `neededMs`: a count in mid-test would begin anew. */
+/** Waits until the current window has ended if it ends within `neededMs`, so that no counter resets in mid-test. */
 export async function steady(window: keyof typeof MS, neededMs: number): Promise<void> {
   const left = MS[window] - (Date.now() % MS[window]);
   if (left < neededMs) await new Promise((resolve) => setTimeout(resolve, left + 20));

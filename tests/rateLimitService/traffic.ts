@@ -35,7 +35,7 @@ export function allowedIn(tallies: readonly Tally[]): number {
   return tallies.reduce((sum, tally) => sum + count(tally, 200), 0);
 }
 
-/** True once `allowed` has not grown for so long. */
+/** True once `allowed` has not grown for the given time. */
 export function whenQuiet(quietMs: number): (tallies: readonly Tally[]) => boolean {
   let last = -1;
   let since = Date.now();

@@ -28,7 +28,7 @@ export interface VirtualMeshOptions extends MeshOptions {
   /** What the service knows, when it is not what the policy says. */
   readonly serviceDomain?: string;
   readonly serviceAheadMs?: number;
-  /** Envoys start so long after one another, and tick so. */
+  /** The delay between the starts of two Envoys, and so between their ticks. */
   readonly staggerMs?: number;
   readonly mainThread?: boolean;
 }
@@ -126,7 +126,7 @@ export class VirtualMesh {
     return this.hosts.flatMap((host) => host.faults);
   }
 
-  /** No trap, no misuse of the host, nobody left waiting. */
+  /** Asserts that there was no trap and no misuse of the host, and that no request is still waiting. */
   assertSound(): void {
     assert.deepEqual(this.faults, []);
     assert.equal(this.paused.size, 0, 'requests that wait for ever');

@@ -24,7 +24,7 @@ const VALID = {
   },
 };
 
-/** What only YAML can have: a value that was read from it no longer tells. */
+/** Problems that only YAML can have: a plain value no longer shows them. */
 const OF_TEXT = /^yaml-|^quota-limit-inexact/;
 
 /** Without where the other one of two stands, which YAML tells by line and a value by path. */
@@ -175,7 +175,7 @@ function entries(count: number, value: unknown): [string, unknown][] {
   return Array.from({ length: count }, (_, index) => [`c${index}`, value]);
 }
 
-/** Generous, because a test machine does other things too. */
+/** Generous, because a test machine may be busy. */
 const MOST_MILLISECONDS = 30_000;
 
 for (const [what, make] of Object.entries(HOSTILE)) {

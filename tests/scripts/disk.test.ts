@@ -29,7 +29,7 @@ interface Ended {
   readonly err: string;
 }
 
-/** The tool as a process of its own, under what `before` sets for it; killed after so many milliseconds if that is said. */
+/** Runs the tool as a process, after the shell commands in `before`; killed after the given milliseconds, if any. */
 function tollgate(args: string[], before = 'true', killAfterMs: number | null = null): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(
@@ -58,7 +58,7 @@ const contents = (path: string): Record<string, string> =>
   );
 const withoutStack = ({ err }: Ended): void => assert.doesNotMatch(err, /internal error|\n\s+at /);
 
-/** Files of at most so many blocks of 512 bytes, as on a disk that is full from there on; the signal that goes with it is ignored. */
+/** Limits files to the given number of 512-byte blocks, like a disk that is full; the signal for it is ignored. */
 const room = (blocks: number): string => `trap '' XFSZ; ulimit -f ${blocks}`;
 
 test('emit on a disk that fills up changes no file and leaves none behind', async () => {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { tollgate } from './fakeIo.ts';
 
-/** No registry has it: whoever copies an example puts in what "tollgate push" printed. */
+/** Exists in no registry: users of an example put in the reference that "tollgate push" printed. */
 const IMAGE = `oci://registry.example/tollgate@sha256:${'0123456789abcdef'.repeat(4)}`;
 const FOLDER = fileURLToPath(new URL('../../wasmplugins/', import.meta.url));
 

@@ -6,9 +6,9 @@ import { exitCodeOf, explain } from '../../scripts/cli/explain.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { tollgate } from './fakeIo.ts';
 
-/** Classes that never reach the command line: their callers make something else of them. */
+/** Classes that never reach the command line, because their callers handle them. */
 const INTERNAL = new Set(['NameTooLong', 'Stop', 'HostFault']);
-/** Wrong words of the user; of everything else the answer is no. */
+/** Errors that are wrong usage (exit code 2); all others are refusals (exit code 1). */
 const USAGE = new Set(['UsageError', 'InvalidReference']);
 
 interface Found {
@@ -20,7 +20,7 @@ const sources = readdirSync(inPackage('scripts'), { recursive: true, encoding: '
   name.endsWith('.ts'),
 );
 
-/** Every class of the tool that is an error, found in its source: one that nobody has thought of here is found, too. */
+/** Every error class of the tool, found in the sources, so that a new one cannot be forgotten here. */
 function errorClasses(): Found[] {
   const classes = sources.flatMap((file) =>
     [...readFileSync(inPackage('scripts', file), 'utf8').matchAll(/\bclass (\w+) extends (\w+)/g)].map(

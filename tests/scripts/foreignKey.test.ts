@@ -5,7 +5,7 @@ import { printProblem, readPolicy } from '../../scripts/policy/index.ts';
 import { censor } from '../../scripts/policy/secret.ts';
 import { tollgate } from './fakeIo.ts';
 
-/** Keys as other makers' systems give them out, and as people paste them into the wrong place. */
+/** Keys of other systems, as people might paste them into the wrong place. */
 const KEYS = [
   'sk_live_4eC39HqLyjWDarjtT1zdP7dcx0',
   'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U',
@@ -56,7 +56,7 @@ const PLACES: [place: string, policy: (key: string) => string][] = [
   ['a consumer in a warning', (key) => `policy: p\nconsumers: { "${key}": {} }\n`],
 ];
 
-/** No eight characters of it in a row: what is left tells nobody anything. */
+/** Asserts that no eight consecutive characters of the key appear. */
 function assertUntold(text: string, key: string, what: string): void {
   for (let at = 0; at + 8 <= key.length; at++) assert.ok(!text.includes(key.slice(at, at + 8)), `${what}: ${text}`);
 }

@@ -10,7 +10,7 @@ import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
 
-/** How somebody wrote a policy: every choice of layout that means the same. */
+/** One of many ways to lay out the same policy. */
 interface Hand {
   readonly step: number;
   readonly listStep: number;

@@ -36,7 +36,7 @@ function shuffled<T>(items: readonly T[], draw: Draw): T[] {
   return items.map(() => left.splice(draw(left.length), 1)[0]!);
 }
 
-/** Everything in another order, but what has one: key sources, routes, and which upstream is the first. */
+/** Shuffles everything whose order has no meaning: all but key sources, routes, and the first upstream. */
 function reordered(value: unknown, field: string, draw: Draw): unknown {
   if (Array.isArray(value)) {
     const items = value.map((item) => reordered(item, '', draw));
@@ -52,7 +52,7 @@ function reordered(value: unknown, field: string, draw: Draw): unknown {
   return Object.fromEntries(first === undefined ? [] : [first, ...shuffled(others, draw)]);
 }
 
-/** All that the tool makes of a policy, as bytes. */
+/** Everything that the tool makes from a policy, as bytes. */
 function bytesOf(policy: Policy): string {
   const config = serviceConfigOf(policy);
   const files =

@@ -9,7 +9,7 @@ const folder = scratchFolder();
 const POLICY = 'policy: shop\nplans: { free: }\nconsumers:\n  acme: { plan: free }\n';
 const GONE = 'gone';
 
-/** The program with a standard output that nobody reads (`| true`), or a file such as /dev/full. */
+/** Runs the program with a standard output that nobody reads (`| true`), or a file such as /dev/full. */
 function run(output: string, args: string[]): Promise<{ code: number | null; err: string }> {
   const stdout = output === GONE ? 'pipe' : openSync(output, 'w');
   const child = spawn(process.execPath, [inPackage('scripts', 'bin.mjs'), ...args], {

@@ -32,7 +32,7 @@ interface Level {
   descriptors?: Level[];
 }
 
-/** As the service finds a limit: at each level the entry of that value, or else the one without value, and never back. */
+/** Finds a limit as the service does: at each level the entry with the value, else the one without a value, with no backtracking. */
 function limitOf(config: Level, entries: [key: string, value: string][]): Level['rate_limit'] {
   const found = entries.reduce<Level | undefined>((level, [key, value]) => {
     const same = (level?.descriptors ?? []).filter((entry) => entry.key === key);

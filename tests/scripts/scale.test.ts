@@ -8,7 +8,7 @@ const many = (count: number, of: (index: number) => string, between = ', '): str
   Array.from({ length: count }, (_, index) => of(index)).join(between);
 const pets = (rest: string): string => `apis: { pets: { paths: [/], plans: [], ${rest} } }\n`;
 
-/** Many of one kind of thing. Each took a time that grows with the square of their number, or was not told how many it may be. */
+/** Large numbers of one thing. Each used to take quadratic time, or had no bound. */
 const KINDS: Readonly<Record<string, Make>> = {
   'unknown fields': (n) => many(n, (i) => `a${i}: 1\n`, ''),
   'unknown fields of an API': (n) => pets(many(n, (i) => `f${i}: 1`)),
@@ -43,7 +43,7 @@ const KINDS: Readonly<Record<string, Make>> = {
   'what begins like a key': (n) => `plans: { ${'tg_a'.repeat(n)}: }\n`,
 };
 
-/** Generous, because a test machine does other things too: a square of 100,000 takes minutes. */
+/** Generous, because a test machine may be busy: quadratic time over 100,000 takes minutes. */
 const MOST_MILLISECONDS = 30_000;
 
 for (const [kind, make] of Object.entries(KINDS)) {

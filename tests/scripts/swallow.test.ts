@@ -77,7 +77,7 @@ function withMistakes(...mistakes: readonly (readonly [string, unknown])[]): str
   return JSON.stringify(policy);
 }
 
-/** Without what a reference could have named, which the other mistake may change. */
+/** Leaves out the names that a reference could have, because the other mistake may change them. */
 const problemsOf = (text: string): string[] =>
   readPolicy(text, 'p').problems.map(
     ({ path, rule, found }) => `${path}: ${rule.replace(/ \([^)]*\)$/, '')}; ${found ?? ''}`,
