@@ -14,7 +14,7 @@ import {
 } from "../filter/index";
 import { Heartbeat } from "./heartbeat";
 import { setTickPeriod } from "./host";
-import { Metrics } from "./metrics";
+import { RequestMetrics, infoGauge } from "./metrics";
 import { RateLimitService } from "./rateLimitService";
 import { SharedShards, poolOf, stocksOf } from "./sharedShards";
 
@@ -27,7 +27,7 @@ export class Account {
   readonly stocks: SharedShards;
   readonly counters: Counters;
   readonly usage: Usage = new Usage();
-  readonly metrics: Metrics;
+  readonly metrics: RequestMetrics;
   readonly heartbeat: Heartbeat;
   /** Created once a policy of this name has a rate limit service. */
   rateLimitService: RateLimitService | null = null;
@@ -38,7 +38,7 @@ export class Account {
     this.pool = pool;
     this.stocks = stocks;
     this.counters = new Counters(pool, stocks);
-    this.metrics = new Metrics(policy);
+    this.metrics = new RequestMetrics(policy);
     this.heartbeat = new Heartbeat(policy);
   }
 }
@@ -62,11 +62,15 @@ export function openAccount(name: View): Account {
 
 /** A policy in force: its decoded plugin config, and the account kept under its name. */
 export class Policy {
+  /** The gauge that tells which policy is in force. */
+  readonly info: u32;
   constructor(
     readonly tables: Tables,
     readonly keyring: Keyring,
     readonly account: Account,
-  ) {}
+  ) {
+    this.info = infoGauge(tables);
+  }
 }
 
 /** The normal tick period, in which leases are given back and metrics flushed. */
@@ -146,6 +150,17 @@ export function isServed(account: Account): bool {
   while (root != null) {
     const policy = root.policy;
     if (policy != null && policy.account == account) return true;
+    root = root.older;
+  }
+  return false;
+}
+
+/** True while some root of this VM has a policy that this gauge tells of. */
+export function isInForce(info: u32): bool {
+  let root: Root | null = newest;
+  while (root != null) {
+    const policy = root.policy;
+    if (policy != null && policy.info == info) return true;
     root = root.older;
   }
   return false;

@@ -13,7 +13,8 @@ import {
   writeFormat,
 } from "../filter/index";
 import { Status, incrementCounter, lastCas, setGauge, setSharedData, sharedData } from "./host";
-import { counter, gauge } from "./metrics";
+import { beginName, counter, endName, gauge } from "./metrics";
+import * as Name from "./metricName";
 
 /**
  * Which of this Envoy's VMs are alive. A dead VM reports nothing, and Envoy does not report its death, so the other VMs do: each
@@ -31,7 +32,7 @@ const SILENT_SECONDS: i64 = 5;
 /** A VM whose own heartbeat was late by more, or whose clock was set, removes no others this time. */
 const MAX_PAUSE_SECONDS: i64 = 3;
 
-/** The heartbeat of one policy in this VM, which also maintains `tollgate.<policy>.vms` and `tollgate.<policy>.vms_lost`. */
+/** The heartbeat of one policy in this VM, which also maintains the series `tollgate_vms` and `tollgate_vms_lost_total`. */
 export class Heartbeat {
   private readonly alive: u32;
   private readonly lost: u32;
@@ -40,8 +41,10 @@ export class Heartbeat {
   private lastSentSeconds: i64 = 0;
 
   constructor(private readonly policy: View) {
-    this.alive = gauge(nameOf(literal("tollgate.%s.vms"), policy));
-    this.lost = counter(nameOf(literal("tollgate.%s.vms_lost"), policy));
+    beginName(policy);
+    this.alive = gauge(endName(Name.VMS));
+    beginName(policy);
+    this.lost = counter(endName(Name.VMS_LOST_TOTAL));
   }
 
   /** Creates the shared value, while the policy is configured: later, two VMs could both create it. False when the host does not store it. */

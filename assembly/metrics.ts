@@ -1,157 +1,232 @@
 import {
+  ABSENT,
+  CELL_COUNT,
   COUNT_COUNT,
-  MAX_COUNTED_OFFERS,
+  Count,
+  EXCEEDED,
+  MAX_COUNTED,
   Offer,
-  OfferUsage,
-  ServiceState,
-  REASON_COUNT,
   Reason,
   Rows,
+  ServiceState,
+  Slots,
   Tables,
+  UNCOUNTED,
   Usage,
+  UsageRow,
   View,
   begin,
   codeOf,
-  counterId,
+  digestOf,
   end,
   literal,
-  writeFormat,
+  writeView,
 } from "../filter/index";
 import { LogLevel, addToGauge, defineCounter, defineGauge, incrementCounter, log } from "./host";
+import * as Name from "./metricName";
 
-/** A metric of this VM, identified by a digest of its name. */
+/** A series of this VM, by a digest of its whole name. */
 @unmanaged
-class Metric {
-  name: u64;
-  id: u32;
+class Series {
+  digest: u64;
+  metric: u32;
 }
 
-const METRIC_NAME: u8 = 0x4e;
-/** Each name is defined only once, however often the policy is edited, because the host never frees an id. */
-const known: Rows<Metric> = new Rows<Metric>();
+/** A series is defined once, however often the policy is edited: the host never forgets one. */
+const known: Rows<Series> = new Rows<Series>();
+const index: Slots = new Slots();
+const TOO_MANY_SERIES = literal("tollgate: more than 8192 series of metrics in one VM: new ones are not shown");
 
-/** The host's id of the counter called `name`, or 0 when it has none to give. */
+/** The host's id of the counter with this name, or 0 when it has none to give. */
 export function counter(name: View): u32 {
-  const metric = find(name);
-  if (metric.id == 0) metric.id = defineCounter(name);
-  return metric.id;
+  return metricOf(name, false);
 }
 
 export function gauge(name: View): u32 {
-  const metric = find(name);
-  if (metric.id == 0) metric.id = defineGauge(name);
-  return metric.id;
+  return metricOf(name, true);
 }
 
-function find(name: View): Metric {
-  const digest = counterId(METRIC_NAME, 0, name);
-  for (let i = 0; i < known.count; i++) {
-    if (known.at(i).name == digest) return known.at(i);
+function metricOf(name: View, isGauge: bool): u32 {
+  const digest = digestOf(name);
+  for (let i = index.first(<u32>digest); i >= 0; i = index.next()) {
+    if (known.at(i).digest == digest) return known.at(i).metric;
   }
-  const metric = known.add();
-  metric.name = digest;
-  return metric;
+  if (known.count == Name.MAX_SERIES) return 0;
+  if (known.count == index.capacity) {
+    index.reset(max(64, index.capacity * 2));
+    for (let i = 0; i < known.count; i++) index.put(<u32>known.at(i).digest, i);
+  }
+  index.put(<u32>digest, known.count);
+  const series = known.add();
+  series.digest = digest;
+  series.metric = isGauge ? defineGauge(name) : defineCounter(name);
+  if (known.count == Name.MAX_SERIES) log(LogLevel.Warn, TOO_MANY_SERIES);
+  return series.metric;
 }
 
-const TOO_MANY_OFFERS = literal("tollgate: more than 512 pairs of API and plan; the rest has no counters");
+/** Begins the name of a series of `policy`: labels, each ended by `endLabel`, then `endName`. */
+export function beginName(policy: View): void {
+  begin(512);
+  label(Name.POLICY, policy);
+}
 
+export function label(name: View, value: View): void {
+  writeView(name);
+  writeView(Name.LABEL_EQUALS);
+  writeView(value);
+  writeView(Name.LABEL_END);
+}
 
+export function endName(name: View): View {
+  writeView(name);
+  return end();
+}
+
+/** Series that one flush defines at most: each takes the host some ten microseconds. The others wait for the next. */
+const MAX_DEFINED_PER_FLUSH = 64;
+/** In place of the name of an API, plan or quota that is not counted apart. */
+const ANY = literal("*");
+
+/** A series that has not been defined yet; 0 is one that the host cannot show. */
+const UNKNOWN: u32 = 0xffffffff;
+
+/** The host's ids of a usage row's series. */
 @unmanaged
-class OfferMetrics {
-  allowed: u32;
-  refused: u32;
+class RowMetrics {
+  /** Of the row when the ids were found; a row may be given to other names. */
+  rowId: u64;
+  /** Ids in an array by cell. */
+  ids: usize;
 }
 
-/** The counters of one policy: `tollgate.<policy>.reason.<code>` and `tollgate.<policy>.api.<api>.plan.<plan>.<allowed|refused>`. */
-export class Metrics {
-  private readonly reasons: StaticArray<u32> = new StaticArray<u32>(REASON_COUNT);
-  /** Indexed by the number of the usage record. */
-  private readonly offers: Rows<OfferMetrics> = new Rows<OfferMetrics>();
+/** The series `tollgate_requests_total` of one policy. */
+export class RequestMetrics {
+  /** By the number of the usage row. */
+  private readonly rows: Rows<RowMetrics> = new Rows<RowMetrics>();
+  private toDefine: i32 = 0;
 
-  constructor(policy: View) {
-    for (let i = 0; i < REASON_COUNT; i++) {
-      begin();
-      writeFormat(literal("tollgate.%s.reason.%s"), policy, codeOf(<Reason>i));
-      this.reasons[i] = counter(end());
-    }
-  }
+  constructor(private readonly policy: View) {}
 
-  /** Defines counters for the offers of tables, after `holdUsage`. */
+  /** Defines what every operator looks for: allowed requests of each pair of API and plan, 0 until one comes. */
   define(tables: Tables): void {
-    const count = tables.offers.count;
-    if (count > MAX_COUNTED_OFFERS) log(LogLevel.Warn, TOO_MANY_OFFERS);
-    for (let i = 0; i < min(count, MAX_COUNTED_OFFERS); i++) {
+    this.toDefine = i32.MAX_VALUE;
+    for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) {
       const offer = tables.offers.at(i);
-      while (this.offers.count <= offer.usage.number) this.offers.add();
-      const metrics = this.offers.at(offer.usage.number);
-      metrics.allowed = offerCounter(tables, offer, literal("allowed"));
-      metrics.refused = offerCounter(tables, offer, literal("refused"));
+      this.idOf(tables, offer.usage, tables.apis.at(offer.api).name, offer, <i32>Reason.Allowed);
     }
   }
 
-  /** Passes the counts since the last flush on to the host. */
-  flush(usage: Usage): void {
-    for (let i = 0; i < REASON_COUNT; i++) {
-      incrementCounter(this.reasons[i], usage.reasons[i]);
-      usage.reasons[i] = 0;
+  /** Hands what was counted under these tables to the host; all of it at once if it `isLast`. */
+  flush(tables: Tables, usage: Usage, isLast: bool): void {
+    this.toDefine = isLast ? i32.MAX_VALUE : MAX_DEFINED_PER_FLUSH;
+    this.flushRow(tables, usage.none, ABSENT, null);
+    this.flushRow(tables, usage.rest, ANY, null);
+    for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) {
+      const api = tables.apis.at(i);
+      this.flushRow(tables, api.usage, api.name, null);
     }
-    let offer: OfferUsage | null = usage.first;
-    while (offer != null) {
-      const metrics = this.offers.at(offer.number);
-      incrementCounter(metrics.allowed, offer.allowed);
-      incrementCounter(metrics.refused, offer.refused);
-      offer.allowed = 0;
-      offer.refused = 0;
-      offer = offer.next;
+    for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) {
+      const offer = tables.offers.at(i);
+      this.flushRow(tables, offer.usage, tables.apis.at(offer.api).name, offer);
     }
+  }
+
+  private flushRow(tables: Tables, row: UsageRow, api: View, offer: Offer | null): void {
+    if (!row.isPending) return;
+    row.isPending = false;
+    for (let cell = 0; cell < CELL_COUNT; cell++) {
+      const count = row.countAt(cell);
+      if (count == 0) continue;
+      const metric = this.idOf(tables, row, api, offer, cell);
+      if (metric == UNKNOWN) {
+        row.isPending = true;
+        continue;
+      }
+      incrementCounter(metric, count);
+      row.clear(cell);
+    }
+  }
+
+  /** The id of a cell's series; UNKNOWN when it has to be defined and this flush has defined enough. */
+  private idOf(tables: Tables, row: UsageRow, api: View, offer: Offer | null, cell: i32): u32 {
+    while (this.rows.count <= row.number) this.rows.add();
+    const metrics = this.rows.at(row.number);
+    const isNew = metrics.ids == 0;
+    if (isNew) metrics.ids = heap.alloc((<usize>CELL_COUNT) << 2);
+    if (isNew || metrics.rowId != row.id) memory.fill(metrics.ids, 0xff, (<usize>CELL_COUNT) << 2);
+    metrics.rowId = row.id;
+    const at = metrics.ids + ((<usize>cell) << 2);
+    if (load<u32>(at) == UNKNOWN && this.toDefine > 0) {
+      this.toDefine--;
+      store<u32>(at, counter(this.nameOf(tables, api, offer, cell)));
+    }
+    return load<u32>(at);
+  }
+
+  private nameOf(tables: Tables, api: View, offer: Offer | null, cell: i32): View {
+    beginName(this.policy);
+    if (api != ABSENT) label(Name.API, api);
+    if (offer != null) label(Name.PLAN, offer.planName);
+    const reason = cell < EXCEEDED ? <Reason>cell : cell < UNCOUNTED ? Reason.QuotaExceeded : Reason.QuotaUnavailable;
+    label(Name.REASON, codeOf(reason));
+    if (cell >= EXCEEDED) {
+      const number = cell < UNCOUNTED ? cell - EXCEEDED : cell - UNCOUNTED;
+      label(Name.QUOTA, offer == null ? ANY : tables.quotas.at(tables.plans.at(offer.plan).firstQuota + number).name);
+    }
+    return endName(Name.REQUESTS_TOTAL);
   }
 }
 
-function offerCounter(tables: Tables, offer: Offer, outcome: View): u32 {
-  begin();
-  writeFormat(
-    literal("tollgate.%s.api.%s.plan.%s.%s"),
-    tables.policy,
-    tables.apis.at(offer.api).name,
-    offer.planName,
-    outcome,
-  );
-  return counter(end());
+/** The series `tollgate_info` of one plugin config. */
+export function infoGauge(tables: Tables): u32 {
+  beginName(tables.policy);
+  label(Name.VERSION, Name.MODULE_VERSION);
+  if (tables.digest != ABSENT) label(Name.DIGEST, tables.digest);
+  return gauge(endName(Name.INFO));
 }
 
 /** In the order of Count. */
 const NAMES: StaticArray<View> = [
-  literal("asked"),
-  literal("asked_units"),
-  literal("granted_units"),
-  literal("refused"),
-  literal("failed"),
-  literal("unlimited"),
-  literal("returned_units"),
-  literal("waits"),
-  literal("wait_milliseconds"),
-  literal("wait_timeouts"),
-  literal("allowed_unavailable"),
-  literal("denied_unavailable"),
-  literal("local_share"),
+  Name.RATE_LIMIT_SERVICE_CALLS_TOTAL,
+  Name.RATE_LIMIT_SERVICE_REQUESTED_UNITS_TOTAL,
+  Name.RATE_LIMIT_SERVICE_GRANTED_UNITS_TOTAL,
+  Name.RATE_LIMIT_SERVICE_REFUSALS_TOTAL,
+  Name.RATE_LIMIT_SERVICE_FAILURES_TOTAL,
+  Name.RATE_LIMIT_SERVICE_UNLIMITED_TOTAL,
+  Name.RATE_LIMIT_SERVICE_RETURNED_UNITS_TOTAL,
+  Name.WAITS_TOTAL,
+  Name.WAIT_MILLISECONDS_TOTAL,
+  Name.WAIT_TIMEOUTS_TOTAL,
+  Name.QUOTA_UNAVAILABLE_TOTAL,
+  Name.QUOTA_UNAVAILABLE_TOTAL,
+  Name.QUOTA_UNAVAILABLE_TOTAL,
 ];
+/** The label `mode` of those that have it, the last in `NAMES`, in their order. */
+const MODES: StaticArray<View> = [literal("allow"), literal("deny"), literal("local-share")];
+const FIRST_MODE: i32 = <i32>Count.AllowedUnavailable;
 
-/** The metrics of one policy's rate limit service: `tollgate.<policy>.rate_limit_service.<name>`. */
+/** The series of one policy's rate limit service. */
 export class RateLimitServiceMetrics {
   private readonly counters: StaticArray<u32> = new StaticArray<u32>(COUNT_COUNT);
-  /** Units held by this Envoy, set by whichever VM finishes a scan. */
+  /** Units held by this Envoy, set by whichever VM has counted them. */
   readonly held: u32;
-  /** Number of workers whose rate limit service does not answer: each adds itself. */
+  /** VMs whose rate limit service does not answer: each adds itself. */
   private readonly unavailable: u32;
   private isShownDown: bool = false;
 
   constructor(policy: View) {
-    for (let i = 0; i < COUNT_COUNT; i++) this.counters[i] = counter(nameOf(policy, NAMES[i]));
-    this.held = gauge(nameOf(policy, literal("held_units")));
-    this.unavailable = gauge(nameOf(policy, literal("unavailable")));
+    for (let i = 0; i < COUNT_COUNT; i++) {
+      beginName(policy);
+      if (i >= FIRST_MODE) label(Name.MODE, MODES[i - FIRST_MODE]);
+      this.counters[i] = counter(endName(NAMES[i]));
+    }
+    beginName(policy);
+    this.held = gauge(endName(Name.RATE_LIMIT_SERVICE_HELD_UNITS));
+    beginName(policy);
+    this.unavailable = gauge(endName(Name.RATE_LIMIT_SERVICE_UNAVAILABLE_VMS));
   }
 
-  /** Passes the counts since the last flush on to the host. */
+  /** Hands what was counted since the last flush to the host. */
   flush(service: ServiceState): void {
     const isDown = service.outage.failures > 0;
     if (isDown != this.isShownDown) addToGauge(this.unavailable, isDown ? 1 : -1);
@@ -164,10 +239,4 @@ export class RateLimitServiceMetrics {
       tally.counts[i] = 0;
     }
   }
-}
-
-function nameOf(policy: View, name: View): View {
-  begin();
-  writeFormat(literal("tollgate.%s.rate_limit_service.%s"), policy, name);
-  return end();
 }

@@ -24,11 +24,20 @@ import {
   closeRoot,
   findRoot,
   forgetStandings,
+  isInForce,
   isServed,
   openAccount,
   openRoot,
 } from "./context";
-import { LogLevel, currentTimeNanoseconds, log, pluginConfiguration, setEffectiveContext, setTickPeriod } from "./host";
+import {
+  LogLevel,
+  currentTimeNanoseconds,
+  log,
+  pluginConfiguration,
+  setEffectiveContext,
+  setGauge,
+  setTickPeriod,
+} from "./host";
 import { RateLimitService } from "./rateLimitService";
 import { resumeWaiting } from "./waiting";
 
@@ -93,6 +102,7 @@ function install(root: Root, policy: Policy): void {
   account.metrics.define(policy.tables);
   vacate(root);
   root.policy = policy;
+  setGauge(policy.info, 1);
 }
 
 /** A root's periodic work: waiting requests first; then, once per normal period, heartbeat, idle leases and metrics. */
@@ -105,7 +115,9 @@ export function onTick(root: Root): void {
   const policy = root.policy;
   if (policy == null) return;
   const account = policy.account;
-  account.metrics.flush(account.usage);
+  account.metrics.flush(policy.tables, account.usage, false);
+  // Another VM may have let go of the same policy.
+  setGauge(policy.info, 1);
   const counters = account.counters;
   const now = currentTimeNanoseconds();
   resetArena();
@@ -132,11 +144,12 @@ export function closePolicy(rootId: u32): bool {
 function vacate(root: Root): void {
   const policy = root.policy;
   if (policy == null) return;
-  policy.account.metrics.flush(policy.account.usage);
+  policy.account.metrics.flush(policy.tables, policy.account.usage, true);
   releaseUsage(policy.tables);
   forgetStandings(root.id);
   forgetPositions(root.id);
   root.policy = null;
+  if (!isInForce(policy.info)) setGauge(policy.info, 0);
   policy.tables.free();
   policy.keyring.free();
 }

@@ -4,13 +4,13 @@ export { ABSENT, View, view, pointerOf, lengthOf, literal, equals } from "./byte
 export { writeFormat } from "./bytes/arena";
 export { begin, end, writeByte, writeNumber, writeView } from "./bytes/arena";
 export { decodeConfig, Decoded } from "./config/decode";
-export { Rows } from "./bytes/rows";
-export { MAX_COUNTED_OFFERS, Offer, Tables, holdUsage, releaseUsage } from "./tables/tables";
+export { Rows, Slots } from "./bytes/rows";
+export { Offer, Tables, holdUsage, releaseUsage } from "./tables/tables";
 export { NONE } from "./bytes/rows";
 export { Keyring } from "./keyring/keyring";
-export { OfferUsage, Usage } from "./usage/usage";
-export { counterId } from "./tables/counterId";
-export { MAX_QUOTAS } from "./config/contract";
+export { CELL_COUNT, EXCEEDED, UNCOUNTED, Usage, UsageRow } from "./usage/usage";
+export { digestOf } from "./tables/counterId";
+export { MAX_COUNTED, MAX_QUOTAS } from "./config/contract";
 export { NANOSECONDS } from "./time/window";
 export { Patience, Standing, bill, standings } from "./quota/attempt";
 export { Counters } from "./quota/charge";

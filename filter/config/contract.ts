@@ -2,6 +2,8 @@
 import { View, literal } from "../bytes/view";
 import * as Field from "./field";
 
+export const MAX_COUNTED = 512;
+export const SHOWN_DIGEST_DIGITS = 12;
 export const DIGEST_DIGITS = 64;
 export const MAX_BUCKET_RATE_PER_SECOND: i64 = 1000000;
 export const MAX_BURST: i64 = 1000000000;

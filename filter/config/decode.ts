@@ -7,7 +7,7 @@ import { link } from "./link";
 import { Names } from "./names";
 import { decodePlan } from "./plan";
 import { Reader } from "./reader";
-import { readAllow, readHeaderName, readName, readRealm, readToken } from "./rule";
+import { readAllow, readHeaderName, readName, readRealm, readShownDigest, readToken } from "./rule";
 import {
   MAX_CLUSTER_BYTES,
   MAX_DOMAIN_BYTES,
@@ -77,6 +77,8 @@ function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Nam
       decodeRateLimitService(reader, tables);
     } else if (reader.takes(Field.REALM, 9)) {
       tables.realm = tables.texts.keep(readRealm(reader));
+    } else if (reader.takes(Field.DIGEST, 10)) {
+      tables.digest = tables.texts.keep(readShownDigest(reader));
     } else reader.unknownField();
   }
   reader.needs(0, Field.VERSION);

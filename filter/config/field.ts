@@ -3,6 +3,7 @@ import { literal } from "../bytes/view";
 
 export const VERSION = literal("version");
 export const POLICY = literal("policy");
+export const DIGEST = literal("digest");
 export const UNMATCHED = literal("unmatched");
 export const FORWARD_KEY = literal("forwardKey");
 export const REALM = literal("realm");
@@ -54,7 +55,6 @@ export const PAUSED = literal("paused");
 export const LIMITS = literal("limits");
 export const QUOTA = literal("quota");
 export const ID = literal("id");
-export const DIGEST = literal("digest");
 export const REVOKED = literal("revoked");
 export const DENY = literal("deny");
 export const ALLOW = literal("allow");

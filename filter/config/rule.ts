@@ -1,6 +1,13 @@
-import { View, byteAt, equals, isTokenByte, lengthOf, literal, startsWith } from "../bytes/view";
+import { View, byteAt, equals, hexDigit, isTokenByte, lengthOf, literal, slice, startsWith } from "../bytes/view";
 import { isPathCharacter } from "../request/request";
-import { MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_VALUE_BYTES, OWN_PREFIX } from "./contract";
+import {
+  DIGEST_DIGITS,
+  MAX_NAME_BYTES,
+  MAX_PATH_BYTES,
+  MAX_VALUE_BYTES,
+  OWN_PREFIX,
+  SHOWN_DIGEST_DIGITS,
+} from "./contract";
 import { ALLOW, DENY } from "./field";
 import { Reader } from "./reader";
 
@@ -85,6 +92,18 @@ export function readHeaderValue(reader: Reader): View {
     }
   }
   return value;
+}
+
+/** A SHA-256 in hex, of which the first digits are shown. */
+export function readShownDigest(reader: Reader): View {
+  const digest = reader.text(DIGEST_DIGITS, DIGEST_DIGITS);
+  for (let i = 0, n = lengthOf(digest); i < n; i++) {
+    if (hexDigit(byteAt(digest, i)) < 0) {
+      reader.fail(literal("must be the 64 hex digits of a SHA-256 digest"));
+      return digest;
+    }
+  }
+  return slice(digest, 0, min(lengthOf(digest), SHOWN_DIGEST_DIGITS));
 }
 
 /** Printable ASCII that needs no escapes in quotes. */

@@ -39,7 +39,7 @@ import { forwardedLength, isOwnHeader, isPreflight } from "../request/request";
 import { chooseRoute } from "../route/choose";
 import { Route, Tables, findOffer } from "../tables/tables";
 import { NANOSECONDS } from "../time/window";
-import { Usage } from "../usage/usage";
+import { EXCEEDED, UNCOUNTED, Usage } from "../usage/usage";
 import { Reason, decision, isAllowed } from "./decision";
 import * as Request from "../request/request";
 
@@ -73,10 +73,18 @@ export function refuseToWait(): void {
   decision.hasStandings = false;
 }
 
-/** Counts the decision. */
+/** Counts the decision: by pair of API and plan, by API where it came to no plan, and where it came to no API for all of those. */
 export function countDecision(tables: Tables, usage: Usage): void {
-  usage.reasons[<i32>decision.reason]++;
-  if (decision.offer != NONE) tables.offers.at(decision.offer).usage.count(decision.reason);
+  if (decision.offer != NONE) tables.offers.at(decision.offer).usage.add(cellOf(decision.reason));
+  else if (decision.api != NONE) tables.apis.at(decision.api).usage.add(<i32>decision.reason);
+  else usage.none.add(<i32>decision.reason);
+}
+
+/** Refusals by a quota are counted by quota. */
+function cellOf(reason: Reason): i32 {
+  if (reason == Reason.QuotaExceeded) return EXCEEDED + bill.exceeded;
+  if (reason == Reason.QuotaUnavailable && bill.exceeded != NONE) return UNCOUNTED + bill.exceeded;
+  return <i32>reason;
 }
 
 function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): Reason {

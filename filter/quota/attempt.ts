@@ -173,7 +173,7 @@ export class Bill {
   /** Index of the subscription, or NONE. */
   subscription: i32;
   patience: Patience;
-  /** Index within the plan of the quota that refused, or NONE. */
+  /** Index within the plan of the quota that refused, or could not be counted; or NONE. */
   exceeded: i32;
   /** How many counters the rate limit service should be asked about: those that are empty here or running low. */
   notedCount: i32;

@@ -218,6 +218,7 @@ function acquireAll(kind: QuotaKind, counters: Counters, plan: Plan, bill: Bill,
     const one = acquireOne(counters, attempt, bill, now);
     if (one == Charge.Wait) result = one;
     else if (one != Charge.Enough) {
+      if (one == Charge.Unavailable) bill.exceeded = i;
       if (kind == QuotaKind.Bucket) returnTokens(counters, i, bill.cost, now);
       return one;
     }

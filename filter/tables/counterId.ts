@@ -24,6 +24,12 @@ export function counterId(kind: u8, detail: u8, name: View): u64 {
   return load<u64>(DIGEST);
 }
 
+/** First 64 bits of SHA-256 over the whole of `v`. */
+export function digestOf(v: View): u64 {
+  sha256(pointerOf(v), lengthOf(v), DIGEST);
+  return load<u64>(DIGEST);
+}
+
 /** Cannot be part of a name in a policy, so pairs of names joined by it stay distinct. */
 const SLASH: u8 = 0x2f;
 const JOINED: usize = memory.data(256, 8);

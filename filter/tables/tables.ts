@@ -1,7 +1,8 @@
 import { NONE, Region, Rows } from "../bytes/rows";
 import { ABSENT, Name, View, viewOf } from "../bytes/view";
 import { Mounts } from "../match/api";
-import { OfferUsage, Usage } from "../usage/usage";
+import { MAX_COUNTED } from "../config/contract";
+import { Usage, UsageRow } from "../usage/usage";
 import { OFFER_ID, pairId } from "./counterId";
 
 /**
@@ -10,6 +11,8 @@ import { OFFER_ID, pairId } from "./counterId";
  */
 export class Tables {
   policy: View = ABSENT;
+  /** The first digits of the plugin config's digest, or ABSENT. */
+  digest: View = ABSENT;
   unmatchedAllowed: bool = false;
   forwardKey: bool = false;
   /** The realm of a 401, or ABSENT for the API's name. */
@@ -60,9 +63,6 @@ export class Tables {
   }
 }
 
-/** The most offers of one policy that are counted separately, because the host never removes a metric. */
-export const MAX_COUNTED_OFFERS: i32 = 512;
-
 /** The index of the offer of a plan on an API, or NONE. */
 export function findOffer(tables: Tables, api: i32, plan: i32): i32 {
   const record = tables.apis.at(api);
@@ -72,18 +72,33 @@ export function findOffer(tables: Tables, api: i32, plan: i32): i32 {
   return NONE;
 }
 
-/** Makes the tables' offers count into `usage`; to be called before the first decision. */
+/**
+ * Makes requests count into `usage`; to be called before the first decision. The first `MAX_COUNTED` APIs, and pairs of API and plan, are
+ * counted separately, because the host never removes a series.
+ */
 export function holdUsage(tables: Tables, usage: Usage): void {
+  for (let i = 0; i < tables.apis.count; i++) {
+    const api = tables.apis.at(i);
+    api.usage = i < MAX_COUNTED ? usage.hold(api.id) : usage.rest;
+  }
   for (let i = 0; i < tables.offers.count; i++) {
     const offer = tables.offers.at(i);
-    const name = tables.apis.at(offer.api).name;
-    offer.usage = i < MAX_COUNTED_OFFERS ? usage.hold(pairId(OFFER_ID, 0, name, offer.planName)) : usage.rest;
+    offer.usage = i < MAX_COUNTED ? usage.hold(offerId(tables, offer)) : usage.rest;
   }
 }
 
 /** Undoes `holdUsage`; the counts must have been flushed before. */
 export function releaseUsage(tables: Tables): void {
-  for (let i = 0; i < min(tables.offers.count, MAX_COUNTED_OFFERS); i++) tables.offers.at(i).usage.holders--;
+  for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) tables.apis.at(i).usage.holders--;
+  for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) tables.offers.at(i).usage.holders--;
+}
+
+/** Differs where the names of API, plan and quotas, or the order of the quotas, differ: a row counts quotas by number. */
+function offerId(tables: Tables, offer: Offer): u64 {
+  let id = pairId(OFFER_ID, 0, tables.apis.at(offer.api).name, offer.planName);
+  const plan = tables.plans.at(offer.plan);
+  for (let i = 0; i < plan.quotaCount; i++) id = rotl<u64>(id, 7) ^ tables.quotas.at(plan.firstQuota + i).meter;
+  return id;
 }
 
 /** Where mesh-wide quotas are counted: a service that speaks Envoy's rate limit protocol. */
@@ -159,6 +174,8 @@ export class Api {
   preflight: bool;
   /** The route for requests that no other route takes: `<api>/default`. */
   defaultRoute: View;
+  /** Where requests are counted whose decision comes to no plan. */
+  usage: UsageRow;
 }
 
 /** A plan that an API offers. */
@@ -168,7 +185,7 @@ export class Offer {
   plan: i32;
   api: i32;
   /** The record in which its requests are counted. */
-  usage: OfferUsage;
+  usage: UsageRow;
 }
 
 

@@ -1,67 +1,89 @@
-import { REASON_COUNT, Reason, isAllowed } from "../decision/decision";
+import { MAX_QUOTAS } from "../config/contract";
+import { REASON_COUNT } from "../decision/decision";
 
-/** Requests of one offer (a pair of API and plan) since the last flush. The record never moves. */
+/**
+ * Requests of one API, or of one pair of API and plan, since the last flush. The record never moves.
+ *
+ *   fields │ a count for each reason (4 each) │ for each quota of the plan: exceeded (4 each) │ and: could not be counted (4 each)
+ */
 @unmanaged
-export class OfferUsage {
-  /** The first 64 bits of a digest of both names. */
+export class UsageRow {
+  /** First 64 bits of a digest of all names that its series have. */
   id: u64;
-  /** Index among the records of its `Usage`. */
-  number: i32;
-  /** Number of tables in force that count here. */
+  next: UsageRow | null;
+  /** Tables in force that count here. */
   holders: i32;
-  allowed: u32;
-  refused: u32;
-  next: OfferUsage | null;
+  /** Place among the rows of its `Usage`. */
+  number: i32;
+  isPending: bool;
 
-  count(reason: Reason): void {
-    if (isAllowed(reason)) this.allowed++;
-    else this.refused++;
+  countAt(cell: i32): u32 {
+    return load<u32>(changetype<usize>(this) + CELLS + ((<usize>cell) << 2));
+  }
+
+  add(cell: i32): void {
+    const at = changetype<usize>(this) + CELLS + ((<usize>cell) << 2);
+    store<u32>(at, load<u32>(at) + 1);
+    this.isPending = true;
+  }
+
+  clear(cell: i32): void {
+    store<u32>(changetype<usize>(this) + CELLS + ((<usize>cell) << 2), 0);
   }
 }
 
+/** Where the counts begin. */
+const CELLS: usize = offsetof<UsageRow>();
+/** Cells of one row: reasons first, then `EXCEEDED` and `UNCOUNTED` with the number of the quota. */
+export const CELL_COUNT: i32 = REASON_COUNT + 2 * MAX_QUOTAS;
+export const EXCEEDED: i32 = REASON_COUNT;
+export const UNCOUNTED: i32 = REASON_COUNT + MAX_QUOTAS;
+
 /**
- * Counts of one policy's requests in this VM since the last flush. They belong to the policy's name, not to its tables: during an edit,
- * the old tables and the new ones count into the same records.
+ * What the requests of one policy came to in this VM since the last flush. It belongs to the policy's name, not to its tables: while an
+ * edit is rolled out, the old tables and the new ones count into the same rows.
  */
 export class Usage {
-  readonly reasons: StaticArray<u32> = new StaticArray<u32>(REASON_COUNT);
-  first: OfferUsage | null = null;
-  private offerCount: i32 = 0;
-  /** Counts all offers that have no record of their own. It is never read. */
-  readonly rest: OfferUsage = this.newRecord();
+  private first: UsageRow | null = null;
+  private rowCount: i32 = 0;
+  /** Requests that no API covers. */
+  readonly none: UsageRow = this.add();
+  /** Requests of all APIs and pairs that have no row of their own. */
+  readonly rest: UsageRow = this.add();
+
+  constructor() {
+    this.none.holders = 1;
+    this.rest.holders = 1;
+  }
 
   /**
-   * The record of the offer with this id. The caller holds it until it decrements `holders`; after that it may be reused for another
-   * offer. So there are never more records than the tables in force at one time needed.
+   * The row with this id, held until the caller counts `holders` down. Only when nobody holds it is a row given away, so there are as
+   * many as the tables in force at one time had at most.
    */
-  hold(id: u64): OfferUsage {
-    let unheld: OfferUsage | null = null;
-    let known: OfferUsage | null = this.first;
+  hold(id: u64): UsageRow {
+    let unheld: UsageRow | null = null;
+    let known: UsageRow | null = this.first;
     while (known != null) {
-      if (known.id == id) {
+      if (known.id == id && known.holders > 0) {
         known.holders++;
         return known;
       }
       if (known.holders == 0) unheld = known;
       known = known.next;
     }
-    const offer = unheld != null ? unheld : this.add();
-    offer.id = id;
-    offer.holders = 1;
-    return offer;
+    const row = unheld != null ? unheld : this.add();
+    row.id = id;
+    row.holders = 1;
+    return row;
   }
 
-  private add(): OfferUsage {
-    const offer = this.newRecord();
-    offer.number = this.offerCount++;
-    offer.next = this.first;
-    this.first = offer;
-    return offer;
-  }
-
-  private newRecord(): OfferUsage {
-    const pointer = heap.alloc(offsetof<OfferUsage>());
-    memory.fill(pointer, 0, offsetof<OfferUsage>());
-    return changetype<OfferUsage>(pointer);
+  private add(): UsageRow {
+    const pointer = heap.alloc(CELLS + ((<usize>CELL_COUNT) << 2));
+    memory.fill(pointer, 0, CELLS + ((<usize>CELL_COUNT) << 2));
+    const row = changetype<UsageRow>(pointer);
+    row.number = this.rowCount++;
+    row.next = this.first;
+    this.first = row;
+    return row;
   }
 }

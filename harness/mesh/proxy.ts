@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { LABELS } from '../../scripts/contract/metrics.ts';
 import { Admin } from '../../scripts/envoy/discovery.ts';
 import { Daemon } from './daemon.ts';
 import { ACCESS_LOG } from './istiod.ts';
@@ -118,6 +119,8 @@ function proxyConfig(
     concurrency,
     terminationDrainDuration: '0.1s',
     fileFlushInterval: '0.1s',
+    // in a cluster: meshConfig.defaultConfig.extraStatTags, or the pod's annotation
+    extraStatTags: LABELS,
   });
 }
 

@@ -1,8 +1,9 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseStatName, type Label, type MetricName } from '../../scripts/contract/metrics.ts';
 import { Admin } from '../../scripts/envoy/discovery.ts';
-import { listener, overloadManager, socketAddress } from '../../scripts/envoy/bootstrap.ts';
+import { STATS_CONFIG, listener, overloadManager, socketAddress } from '../../scripts/envoy/bootstrap.ts';
 import { parseEntry, type AccessEntry } from '../../scripts/envoy/accessLog.ts';
 import { extensionOf, PLUGIN, WASM_FILTER } from '../../scripts/envoy/resource.ts';
 import { EnvoyProcess } from '../../scripts/envoy/process.ts';
@@ -90,15 +91,24 @@ export class MeshEnvoy {
     await this.hasTaken(version);
   }
 
-  /** A metric about the rate limit service, over all workers. */
-  async rateLimitService(name: string, policy = POLICY): Promise<number> {
-    return (await this.rateLimitServiceMetrics(policy))[name] ?? 0;
+  /** The sum of a metric's series of this policy that have these labels, over all workers. */
+  async metric(name: MetricName, labels: Partial<Record<Label, string>> = {}, policy = POLICY): Promise<number> {
+    const all = await this.metrics(policy);
+    return all
+      .filter((series) => series.name === name)
+      .filter((series) => Object.entries(labels).every(([label, is]) => series.labels[label as Label] === is))
+      .reduce((sum, { value }) => sum + value, 0);
   }
 
-  async rateLimitServiceMetrics(policy = POLICY): Promise<Record<string, number>> {
-    const prefix = `wasmcustom.tollgate.${policy}.rate_limit_service.`;
-    const stats = await this.admin.stats(`^${prefix.replaceAll('.', '\\.')}`);
-    return Object.fromEntries([...stats].map(([name, value]) => [name.slice(prefix.length), Number(value)]));
+  /** Every series of the policy. */
+  async metrics(
+    policy = POLICY,
+  ): Promise<{ name: MetricName; labels: Partial<Record<Label, string>>; value: number }[]> {
+    const stats = await this.admin.stats('^wasmcustom\\.');
+    return [...stats].flatMap(([stat, value]) => {
+      const parsed = parseStatName(stat);
+      return parsed?.labels.policy === policy ? [{ ...parsed, value: Number(value) }] : [];
+    });
   }
 
   async stats(filter: string): Promise<Map<string, string>> {
@@ -156,6 +166,7 @@ function bootstrap(folder: string, servicePort: number): object {
       clusters: [serviceCluster(servicePort)],
     },
     overload_manager: overloadManager(),
+    stats_config: STATS_CONFIG,
   };
 }
 

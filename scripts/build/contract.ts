@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import * as metrics from '../contract/metrics.ts';
 import * as table from '../contract/table.ts';
+import { inPackage } from '../file/packageRoot.ts';
 
 /** Bounds that the module counts with in 64 bits. */
 const WIDE: ReadonlySet<string> = new Set([
@@ -22,7 +25,11 @@ const FIELD_WORDS: ReadonlySet<string> = new Set([
 
 /** What the guest's folder has of the table, by path: sources in AssemblyScript. */
 export function guestSources(): Readonly<Record<string, string>> {
-  return { 'filter/config/contract.ts': contractSource(), 'filter/config/field.ts': fieldSource() };
+  return {
+    'filter/config/contract.ts': contractSource(),
+    'filter/config/field.ts': fieldSource(),
+    'assembly/metricName.ts': metricSource(),
+  };
 }
 
 /** Bounds and words. */
@@ -34,6 +41,8 @@ function contractSource(): string {
 import { View, literal } from "../bytes/view";
 import * as Field from "./field";
 
+export const MAX_COUNTED = ${metrics.MAX_COUNTED};
+export const SHOWN_DIGEST_DIGITS = ${metrics.SHOWN_DIGEST_DIGITS};
 ${bounds.map(([name, value]) => `export const ${name}${WIDE.has(name) ? ': i64' : ''} = ${value};`).join('\n')}
 
 export const OWN_PREFIX = literal("${table.OWN_PREFIX}");
@@ -58,6 +67,25 @@ function fieldSource(): string {
 import { literal } from "../bytes/view";
 
 ${[...FIELD_WORDS].map((name) => `export const ${constantOf(name)} = literal("${name}");`).join('\n')}
+`;
+}
+
+/** Names of series and labels, what stands between them, and the version that `tollgate_info` tells. */
+function metricSource(): string {
+  const { version } = JSON.parse(readFileSync(inPackage('package.json'), 'utf8')) as { version: string };
+  const names = Object.keys(metrics.METRICS).map((name) => [name.replace(/^tollgate_/, '').toUpperCase(), name]);
+  const labels = metrics.LABELS.map((label) => [label.toUpperCase(), label]);
+  const strings = [
+    ...[...names, ...labels],
+    ['LABEL_EQUALS', metrics.LABEL_EQUALS],
+    ['LABEL_END', metrics.LABEL_END],
+    ['MODULE_VERSION', version],
+  ];
+  return `${NOTE.replace('table.ts', 'metrics.ts')}
+import { literal } from "../filter/index";
+
+${strings.map(([name, value]) => `export const ${name} = literal("${value}");`).join('\n')}
+export const MAX_SERIES = ${metrics.MAX_SERIES};
 `;
 }
 

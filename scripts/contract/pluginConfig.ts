@@ -6,6 +6,8 @@ export type Window = (typeof WINDOWS)[number];
 export interface PluginConfig {
   version: 1;
   policy: string;
+  /** SHA-256 in hex of this config as JSON without this field: what tells one edit of a policy from another. */
+  digest?: string;
   unmatched?: 'allow';
   forwardKey?: true;
   realm?: string;

@@ -103,6 +103,7 @@ export const OBJECTS = {
   config: {
     version: need(integer(1, 1)),
     policy: need(NAME),
+    digest: may(string(DIGEST_DIGITS, DIGEST_DIGITS)),
     unmatched: may(ALLOW),
     forwardKey: may(BOOLEAN),
     realm: may(NAME),

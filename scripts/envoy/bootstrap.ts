@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { statsTags } from '../contract/metrics.ts';
 import { accessLogOf } from './accessLog.ts';
 import { clustersOf, extensionOf, NOWHERE_REPLY, PLUGIN, ROUTE_TABLE, routeTableOf, WASM_FILTER } from './resource.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -22,6 +23,8 @@ export interface BootstrapOptions {
 /** Names of the files that Envoy watches, each holding one kind of resource. */
 export const FILES = { clusters: 'clusters.json', routes: 'routes.json', extension: 'extension.json' } as const;
 export const STAT_PREFIX = 'tollgate';
+/** Labels for the module's metrics, as Istio's proxies have them for what is named in `extraStatTags`. */
+export const STATS_CONFIG = { stats_tags: statsTags() };
 const LOOPBACK = '127.0.0.1';
 const CONNECTION_LIMIT = {
   '@type':
@@ -39,6 +42,7 @@ export function bootstrap(options: BootstrapOptions): object {
       listeners: [listener(socketAddress(options.listen ?? LOOPBACK, options.port), discovered(options), options)],
     },
     overload_manager: overloadManager(),
+    stats_config: STATS_CONFIG,
   };
 }
 
@@ -144,6 +148,7 @@ export function staticBootstrap(snapshot: Snapshot, { listen, port, adminPort, m
       clusters: clustersOf(snapshot).map(plain),
     },
     overload_manager: overloadManager(),
+    stats_config: STATS_CONFIG,
   };
 }
 

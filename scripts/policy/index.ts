@@ -22,7 +22,14 @@ export {
 } from './yaml/readPolicy.ts';
 export { printPath } from './secret.ts';
 
-export { compilePolicy, domainOf, isSameInAnyOrder, orderedConfig, orderedPolicy } from './compile/compile.ts';
+export {
+  compilePolicy,
+  configDigest,
+  domainOf,
+  isSameInAnyOrder,
+  orderedConfig,
+  orderedPolicy,
+} from './compile/compile.ts';
 export {
   ConfigHoldings,
   Holdings,

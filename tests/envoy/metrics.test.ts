@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { available } from '../../harness/envoy/available.ts';
+import { seriesIn, totalOf, type Series } from '../../harness/prometheus.ts';
 import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
 import { testPolicy } from '../../harness/envoy/testPolicy.ts';
 import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
@@ -20,23 +21,22 @@ describe('metrics and the access log', { skip: found.skip }, () => {
   after(() => test?.stop());
 
   it('counts reasons over all workers on /stats/prometheus', async () => {
-    await metric('tollgate_petstore_reason_allowed', 5);
-    await metric('tollgate_petstore_reason_unknown_api_key', 2);
-    await metric('tollgate_petstore_reason_missing_api_key', 1);
-    await metric('tollgate_petstore_reason_no_api', 1);
+    await counted({ api: 'petstore', plan: 'endless', reason: 'allowed' }, 5);
+    await counted({ api: 'petstore', reason: 'unknown_api_key' }, 2);
+    await counted({ api: 'petstore', reason: 'missing_api_key' }, 1);
+    await counted({ reason: 'no_api' }, 1);
   });
 
   it('counts by API and plan', async () => {
-    await metric('tollgate_petstore_api_petstore_plan_endless_allowed', 5);
     for (let i = 0; i < 12; i++) await get('/v1/pets', 'acme-secret-key');
-    const stats = await settled((text) => value(text, 'tollgate_petstore_api_petstore_plan_counted_refused') === 9);
-    assert.equal(value(stats, 'tollgate_petstore_api_petstore_plan_counted_allowed'), 3);
+    await counted({ plan: 'counted', reason: 'quota_exceeded' }, 9);
+    await counted({ plan: 'counted', reason: 'allowed' }, 3);
   });
 
   it('goes on counting after an edit', async () => {
     await test.edit(testPolicy({ limit: 3, routes: ['more'] }));
     await get('/v1/pets', 'rich-secret-key');
-    await metric('tollgate_petstore_api_petstore_plan_endless_allowed', 6);
+    await counted({ plan: 'endless', reason: 'allowed' }, 6);
   });
 
   it('logs who called, by which key, API, route and plan, and never the query', () => {
@@ -64,23 +64,15 @@ describe('metrics and the access log', { skip: found.skip }, () => {
     );
   }
 
-  async function metric(name: string, wanted: number): Promise<void> {
-    const text = await settled((stats) => value(stats, name) === wanted);
-    assert.equal(value(text, name), wanted, name);
-  }
-
   /** Counters are flushed on the tick, up to a second late. */
-  async function settled(isSettled: (text: string) => boolean): Promise<string> {
+  async function counted(labels: Series['labels'], wanted: number): Promise<void> {
     const deadline = Date.now() + 3000;
     for (;;) {
-      const text = await test.envoy.admin.page('/stats/prometheus');
-      if (isSettled(text) || Date.now() > deadline) return text;
+      const series = seriesIn(await test.envoy.admin.page('/stats/prometheus'));
+      const total = totalOf(series, 'tollgate_requests_total', { policy: 'petstore', ...labels });
+      if (total === wanted) return;
+      if (Date.now() > deadline) assert.equal(total, wanted, JSON.stringify(labels));
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-  }
-
-  function value(text: string, name: string): number | null {
-    const found = new RegExp(`^${name}\\{\\} (\\d+)$`, 'm').exec(text);
-    return found ? Number(found[1]) : null;
   }
 });

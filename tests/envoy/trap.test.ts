@@ -6,6 +6,8 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { modulePath } from '../../scripts/build/module.ts';
 import { wasm } from '../../scripts/host/abi.ts';
 import { waitFor } from '../../harness/mesh/wait.ts';
+import { seriesIn, totalOf } from '../../harness/prometheus.ts';
+import type { MetricName } from '../../scripts/contract/metrics.ts';
 import { available } from '../../harness/envoy/available.ts';
 import { testPolicy } from '../../harness/envoy/testPolicy.ts';
 import { TrappingEnvoy, trappingModule, type FailurePolicy } from './trappingEnvoy.ts';
@@ -87,15 +89,13 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
 
   it('is missing in the gauge that the living VMs keep, and is counted once', async () => {
     const { status } = await start('FAIL_CLOSED');
-    const own = async (name: string): Promise<string | undefined> =>
-      (await envoy!.admin.stats(`^wasmcustom\\.tollgate\\.petstore\\.${name}$`)).get(
-        `wasmcustom.tollgate.petstore.${name}`,
-      );
-    await waitFor('the gauge of a worker and the main thread', async () => (await own('vms')) === '2');
+    const own = async (name: MetricName): Promise<number> =>
+      totalOf(seriesIn(await envoy!.admin.page('/stats/prometheus')), name, { policy: 'petstore' });
+    await waitFor('the gauge of a worker and the main thread', async () => (await own('tollgate_vms')) === 2);
     assert.equal((await envoy!.admin.stats('^server\\.concurrency$')).get('server.concurrency'), '1');
     assert.equal(await status(TRAP), 503);
-    await waitFor('the gauge of the main thread alone', async () => (await own('vms')) === '1', 10_000);
-    assert.equal(await own('vms_lost'), '1');
+    await waitFor('the gauge of the main thread alone', async () => (await own('tollgate_vms')) === 1, 10_000);
+    assert.equal(await own('tollgate_vms_lost_total'), 1);
   });
 
   it('with FAIL_OPEN lets requests pass that need no route, and those with a forged route', async () => {

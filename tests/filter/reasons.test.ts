@@ -43,7 +43,7 @@ function page(rows: Row[]): string {
   return `# Reasons
 
 Why a request was let through or refused. The codes are stable: they stand in \`reason\` of a reply, in access logs
-(\`%FILTER_STATE(wasm.tollgate:PLAIN)%\`), in metrics (\`tollgate_<policy>_reason_<code>\`) and, as \`tollgate_<code>\`, in Envoy's
+(\`%FILTER_STATE(wasm.tollgate:PLAIN)%\`), as label \`reason\` of [\`tollgate_requests_total\`](metrics.md) and, as \`tollgate_<code>\`, in Envoy's
 response code details. This page is made from the module's own table: \`UPDATE_GOLDEN=1 npm test filter\`.
 
 | reason | HTTP | gRPC | |

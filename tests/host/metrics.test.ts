@@ -4,6 +4,7 @@ import { KEY, keyOf, pluginConfig, type PluginConfig } from '../../harness/confi
 import { Host, type Generation } from '../../scripts/host/host.ts';
 import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
+import { METRICS, parseStatName, statName, type Label, type Metric } from '../../scripts/contract/metrics.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 
 const module = loadModule(modulePath);
@@ -34,10 +35,16 @@ describe('metrics', () => {
     host.pass(1000);
     const { metrics } = host.process;
     for (const [reason, count] of Object.entries(expected)) {
-      assert.equal(metrics.counter(`tollgate.petstore.reason.${reason}`), count, reason);
+      assert.equal(metrics.total('tollgate_requests_total', { reason }), count, reason);
     }
-    assert.equal(metrics.counter('tollgate.petstore.api.petstore.plan.free.allowed'), expected.allowed);
-    assert.equal(metrics.counter('tollgate.petstore.api.petstore.plan.free.refused'), expected.quota_exceeded);
+    assert.equal(
+      metrics.total('tollgate_requests_total', { api: 'petstore', plan: 'free', reason: 'allowed' }),
+      expected.allowed,
+    );
+    assert.equal(
+      metrics.total('tollgate_requests_total', { api: 'petstore', plan: 'free', quota: 'q', reason: 'quota_exceeded' }),
+      expected.quota_exceeded,
+    );
     assert.deepEqual(host.faults, []);
   });
 
@@ -48,7 +55,7 @@ describe('metrics', () => {
     host.request([...START, ['x-api-key', KEY]]);
     host.retireAllButNewest();
     host.pass(60_000);
-    assert.equal(host.process.metrics.counter('tollgate.petstore.reason.allowed'), 2);
+    assert.equal(host.process.metrics.total('tollgate_requests_total', { reason: 'allowed' }), 2);
   });
 
   it('keep what was counted before an edit, also when its offers stand elsewhere afterwards', () => {
@@ -67,10 +74,10 @@ describe('metrics', () => {
     ]);
     assert.ok(host.load(JSON.stringify(config)), host.logs('error').join());
     host.pass(1000);
-    assert.equal(count(host, 'reason.allowed'), 3);
-    assert.equal(count(host, 'reason.missing_api_key'), 1);
-    assert.equal(count(host, 'api.petstore.plan.free.allowed'), 2);
-    assert.equal(count(host, 'api.another.plan.free.allowed'), 1);
+    assert.equal(total(host, { reason: 'allowed' }), 3);
+    assert.equal(total(host, { reason: 'missing_api_key' }), 1);
+    assert.equal(total(host, { api: 'petstore', plan: 'free', reason: 'allowed' }), 2);
+    assert.equal(total(host, { api: 'another', plan: 'free', reason: 'allowed' }), 1);
   });
 
   it('are as many for a thousand consumers as for one', () => {
@@ -115,14 +122,17 @@ describe('metrics', () => {
     send('/v1/pets', edited);
     send('/another', edited);
     host.retire(old);
-    assert.equal(count(host, 'api.petstore.plan.free.allowed'), 2, 'flushed when the old root ends');
-    assert.equal(count(host, 'api.another.plan.free.allowed'), 1);
+    assert.equal(
+      total(host, { api: 'petstore', plan: 'free', reason: 'allowed' }),
+      2,
+      'flushed when the old root ends',
+    );
     send('/another', edited);
     host.pass(1000);
     host.pass(1000);
-    assert.equal(count(host, 'api.petstore.plan.free.allowed'), 2);
-    assert.equal(count(host, 'api.another.plan.free.allowed'), 2);
-    assert.equal(count(host, 'reason.allowed'), 4);
+    assert.equal(total(host, { api: 'petstore', plan: 'free', reason: 'allowed' }), 2);
+    assert.equal(total(host, { api: 'another', plan: 'free', reason: 'allowed' }), 2);
+    assert.equal(total(host, { reason: 'allowed' }), 4);
   });
 
   it('are complete when the last root of a policy ends before its next tick', () => {
@@ -131,9 +141,9 @@ describe('metrics', () => {
     host.request([...START, ['x-api-key', 'no-such-key-at-all']]);
     assert.ok(host.load(JSON.stringify(pluginConfig(QUOTAS, { policy: 'other' }))));
     host.retireAllButNewest();
-    assert.equal(count(host, 'reason.allowed'), 1);
-    assert.equal(count(host, 'reason.unknown_api_key'), 1);
-    assert.equal(count(host, 'api.petstore.plan.free.allowed'), 1);
+    assert.equal(total(host, { reason: 'allowed' }), 1);
+    assert.equal(total(host, { reason: 'unknown_api_key' }), 1);
+    assert.equal(total(host, { api: 'petstore', plan: 'free', reason: 'allowed' }), 1);
   });
 
   it('of a pair that is gone are never those of the pair that came after it', () => {
@@ -144,34 +154,145 @@ describe('metrics', () => {
       host.request([...START, ['x-api-key', KEY]]);
     }
     host.pass(1000);
-    assert.equal(count(host, 'api.orders.plan.free.allowed'), 2);
-    assert.equal(count(host, 'api.stock.plan.free.allowed'), 1);
-    assert.equal(count(host, 'api.petstore.plan.free.allowed'), 0);
+    assert.equal(total(host, { api: 'orders', plan: 'free', reason: 'allowed' }), 2);
+    assert.equal(total(host, { api: 'stock', plan: 'free', reason: 'allowed' }), 1);
+    assert.equal(total(host, { api: 'petstore', plan: 'free', reason: 'allowed' }), 0);
   });
 
-  it('are bounded: of 600 pairs of API and plan 512 have counters, and requests of all are counted by reason', () => {
+  it('are bounded: of 600 APIs 512 are counted apart, and requests of the others together', () => {
     const host = openHost();
     const names = Array.from({ length: 600 }, (_, i) => `api-${i}`);
     assert.ok(host.load(JSON.stringify(withApis(names))), host.logs('error').join());
     host.retireAllButNewest();
     for (const i of [0, 511, 512, 599]) {
-      const path = i === 0 ? '/v1' : `/v1/${i}`;
       const headers: Pair[] = [
+        [':authority', 'a.test'],
+        [':path', i === 0 ? '/v1' : `/v1/${i}`],
+        [':method', 'GET'],
+      ];
+      host.request(headers);
+      assert.notEqual(host.request([...headers, ['x-api-key', KEY]]).upstream, null);
+    }
+    host.pass(1000);
+    const counted = host.process.metrics.series('tollgate_requests_total', { reason: 'allowed' });
+    assert.equal(counted.filter(({ labels }) => labels.api!.startsWith('api-') && labels.plan === 'free').length, 512);
+    for (const api of ['api-0', 'api-511']) {
+      assert.equal(total(host, { api, plan: 'free', reason: 'allowed' }), 1);
+      assert.equal(total(host, { api, reason: 'missing_api_key' }), 1);
+    }
+    for (const reason of ['allowed', 'missing_api_key']) assert.equal(total(host, { api: '*', reason }), 2);
+  });
+
+  it('are defined a few at a time: one tick defines 64 series at most, and no count is lost', () => {
+    const host = openHost();
+    assert.ok(host.load(JSON.stringify(withApis(Array.from({ length: 300 }, (_, i) => `api-${i}`)))));
+    host.retireAllButNewest();
+    host.pass(1000);
+    for (let i = 0; i < 300; i++)
+      host.request([
+        [':authority', 'a.test'],
+        [':path', i === 0 ? '/v1' : `/v1/${i}`],
+        [':method', 'GET'],
+      ]);
+    const shown = (): number =>
+      host.process.metrics.series('tollgate_requests_total', { reason: 'missing_api_key' }).length;
+    let before = shown();
+    for (let tick = 0; tick < 5; tick++) {
+      host.tick();
+      assert.ok(shown() - before <= 64, `${shown() - before} in one tick`);
+      before = shown();
+    }
+    assert.equal(total(host, { reason: 'missing_api_key' }), 300);
+  });
+
+  it('name the quota that refused, or that could not be counted', () => {
+    const host = new Host(module);
+    const quotas = [
+      { name: 'small', limit: 2, window: 'month' },
+      { name: 'large', limit: 5, window: 'month' },
+    ];
+    const config = pluginConfig(quotas);
+    assert.ok(host.load(JSON.stringify(config)), host.logs('error').join());
+    for (let i = 0; i < 4; i++) host.request([...START, ['x-api-key', KEY]]);
+    host.pass(1000);
+    const labels = { api: 'petstore', plan: 'free', reason: 'quota_exceeded' };
+    assert.deepEqual(host.process.metrics.series('tollgate_requests_total', labels), [
+      { labels: { policy: 'petstore', ...labels, quota: 'small' }, value: 2 },
+    ]);
+    // an edit that changes the order of quotas counts for the right names
+    const edited = pluginConfig([quotas[1]!, quotas[0]!]);
+    assert.ok(host.load(JSON.stringify(edited)));
+    host.request([...START, ['x-api-key', KEY]]);
+    host.pass(1000);
+    assert.equal(total(host, { ...labels, quota: 'small' }), 3);
+    assert.equal(total(host, { ...labels, quota: 'large' }), 0);
+  });
+
+  it('tell apart an API "x" with a plan "y-plan-z" and an API "x-plan-y" with a plan "z", and names of any length', () => {
+    const host = new Host(module);
+    const long = 'n'.repeat(120);
+    const config = pluginConfig([], { policy: `${long}-policy` });
+    const plans = ['y-plan-z', 'z', `${long}-a`, `${long}-b`].map((name) => ({ name, quotas: [] }));
+    const api = (name: string, path: string, plan: string) => ({ name, paths: [path], plans: [plan], routes: [] });
+    const apis = [
+      api('x', '/1', 'y-plan-z'),
+      api('x-plan-y', '/2', 'z'),
+      api(`${long}-api`, '/3', `${long}-a`),
+      api(`${long}-apj`, '/4', `${long}-b`),
+    ];
+    const subscriptions = apis.map(({ name, plans: [plan] }) => ({ api: name, plan }));
+    const [{ keys }] = config.consumers as [{ keys: unknown }];
+    const consumers = [{ name: 'acme', subscriptions, keys }];
+    assert.ok(host.load(JSON.stringify({ ...config, apis, plans, consumers })), host.logs('error').join());
+    for (const path of ['/1', '/2', '/2', '/3', '/3', '/3', '/4', '/4', '/4', '/4']) {
+      host.request([
         [':authority', 'a.test'],
         [':path', path],
         [':method', 'GET'],
         ['x-api-key', KEY],
-      ];
-      assert.notEqual(host.request(headers).upstream, null);
+      ]);
     }
     host.pass(1000);
-    const shown = names.filter((name) =>
-      host.process.metrics.byName.has(`tollgate.petstore.api.${name}.plan.free.allowed`),
+    const { metrics } = host.process;
+    assert.deepEqual(
+      apis.map(({ name }) => metrics.total('tollgate_requests_total', { api: name, reason: 'allowed' })),
+      [1, 2, 3, 4],
     );
-    assert.equal(shown.length, 512);
-    assert.equal(count(host, 'api.api-0.plan.free.allowed') + count(host, 'api.api-511.plan.free.allowed'), 2);
-    assert.equal(count(host, 'reason.allowed'), 4);
-    assert.equal(host.logs('warn').filter((line) => /more than 512 pairs/.test(line)).length > 0, true);
+  });
+
+  it('say which policy is in force, by module version and digest, until no VM has it any more', () => {
+    const host = openHost();
+    const [one, two] = ['1', '2'].map((digit) => JSON.stringify({ ...pluginConfig(QUOTAS), digest: digit.repeat(64) }));
+    const shown = (): Record<string, number> =>
+      Object.fromEntries(
+        host.process.metrics.series('tollgate_info').map(({ labels, value }) => [labels.digest ?? '', value]),
+      );
+    assert.ok(host.load(one!));
+    assert.deepEqual(shown(), { '': 1, '111111111111': 1 });
+    host.retireAllButNewest();
+    host.pass(1000);
+    assert.deepEqual(shown(), { '': 0, '111111111111': 1 });
+    assert.ok(host.load(two!, { only: [0] }));
+    host.retire(host.generations[0]!);
+    host.pass(1000);
+    assert.deepEqual(shown(), { '': 0, '111111111111': 0, '222222222222': 1 });
+    const [first] = host.process.metrics.series('tollgate_info');
+    assert.match(first?.labels.version ?? '', /^\d+\.\d+\.\d+/);
+  });
+
+  it('are those of the table, with its labels and no others', () => {
+    const host = openHost();
+    for (const key of [KEY, 'no-such-key-at-all'])
+      for (let i = 0; i < 8; i++) host.request([...START, ['x-api-key', key]]);
+    host.pass(1000);
+    for (const [stat, { type }] of host.process.metrics.byName) {
+      const parsed = parseStatName(stat);
+      assert.ok(parsed, stat);
+      const { labels, kind }: Metric = METRICS[parsed.name];
+      for (const label of Object.keys(parsed.labels)) assert.ok(labels.includes(label as Label), stat);
+      assert.equal(type, { counter: 0, gauge: 1 }[kind], stat);
+      assert.equal(statName(parsed.name, parsed.labels), stat);
+    }
   });
 
   it('leave the memory as it was after two thousand edits that rename and reorder APIs', () => {
@@ -189,13 +310,13 @@ describe('metrics', () => {
     }
     host.pass(1000);
     assert.equal(memory.byteLength, before);
-    assert.equal(count(host, 'reason.allowed') + count(host, 'reason.quota_exceeded'), 2000);
+    assert.equal(total(host, { reason: 'allowed' }) + total(host, { reason: 'quota_exceeded' }), 2000);
     assert.deepEqual(host.faults, []);
   });
 });
 
-function count(host: Host, name: string): number {
-  return host.process.metrics.counter(`tollgate.petstore.${name}`);
+function total(host: Host, labels: Partial<Record<Label, string>>): number {
+  return host.process.metrics.total('tollgate_requests_total', { policy: 'petstore', ...labels });
 }
 
 /** APIs of these names, the first at the start's path and the others below it. */

@@ -35,7 +35,17 @@ const LAYERS: Record<string, readonly string[]> = {
     ...['credential', 'rateLimitService', 'quota', 'waiting', 'route', 'decision', 'answer', 'config', 'index'],
   ],
   assembly: [
-    ...['host', 'metrics', 'callout', 'heartbeat', 'sharedShards', 'rateLimitService', 'context', 'request'],
+    ...[
+      'host',
+      'metricName',
+      'metrics',
+      'callout',
+      'heartbeat',
+      'sharedShards',
+      'rateLimitService',
+      'context',
+      'request',
+    ],
     ...['waiting', 'policy', 'index'],
   ],
   scripts: [
@@ -52,7 +62,7 @@ const PACKAGES: Record<string, RegExp> = {
   assembly: /^@solo-io\/proxy-runtime\/assembly\/imports$/,
   'scripts/contract': /^$/,
   // values in, values out: no file system, no process, no network
-  'scripts/policy': /^(zod|js-yaml|leven|node:net|node:http)$/,
+  'scripts/policy': /^(zod|js-yaml|leven|node:net|node:http|node:crypto)$/,
   'scripts/key': /^node:crypto$/,
 };
 

@@ -54,8 +54,11 @@ export function gatewayTests(mesh: MeshUnderTest): void {
     });
 
     it('counts on /stats/prometheus and names the reason in the access log', async () => {
-      await gateway.becomesStat(/^tollgate_petstore_api_petstore_plan_counted_allowed\{\} 3$/m);
-      await gateway.becomesStat(/^tollgate_petstore_reason_quota_exceeded\{\} 1$/m);
+      const of = { policy: 'petstore', api: 'petstore', plan: 'counted' };
+      await gateway.becomesSeries('tollgate_requests_total', { ...of, reason: 'allowed' }, 3);
+      await gateway.becomesSeries('tollgate_requests_total', { ...of, reason: 'quota_exceeded' }, 1);
+      const [info] = (await gateway.series()).filter(({ name, value }) => name === 'tollgate_info' && value === 1);
+      assert.match(info?.labels.digest ?? '', /^[0-9a-f]{12}$/);
       await gateway.logsAccess(
         /^429 tollgate_quota_exceeded reason=quota_exceeded api=petstore .*consumer=acme key=acme-1 plan=counted/,
       );

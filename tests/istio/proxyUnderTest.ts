@@ -1,5 +1,7 @@
 import type { EmitOptions } from '../../scripts/istio/index.ts';
 import { call, type Call, type Reply } from '../../harness/mesh/call.ts';
+import { seriesIn, totalOf, type Series } from '../../harness/prometheus.ts';
+import type { Label, MetricName } from '../../scripts/contract/metrics.ts';
 import type { KubeObject } from '../../harness/mesh/kubeClient.ts';
 import type { Mesh } from '../../harness/mesh/mesh.ts';
 import type { Proxy } from '../../harness/mesh/proxy.ts';
@@ -66,11 +68,23 @@ export class ProxyUnderTest {
     return this.becomes(`status ${status}`, (reply) => reply.status === status, request);
   }
 
-  /** Waits for a line of the metrics; the module hands its counters over about every second. */
-  becomesStat(pattern: RegExp, filter = 'tollgate'): Promise<boolean> {
+  /** Waits until the series with these labels come to a value; the module flushes its counters four times a second. */
+  becomesSeries(name: MetricName, labels: Partial<Record<Label, string>>, value: number): Promise<boolean> {
+    return waitFor(`${name} ${JSON.stringify(labels)} to be ${value}`, async () => {
+      return totalOf(await this.series(), name, labels) === value;
+    });
+  }
+
+  /** Waits for a line of Envoy's own statistics. */
+  becomesStat(pattern: RegExp, filter: string): Promise<boolean> {
     return waitFor(`${pattern} in the metrics`, async () =>
       pattern.test(await this.proxy.admin.page(`/stats/prometheus?filter=${filter}`)),
     );
+  }
+
+  /** The module's series as Prometheus would scrape them. */
+  async series(): Promise<Series[]> {
+    return seriesIn(await this.proxy.admin.page('/stats/prometheus'));
   }
 
   /** Waits for a line of the agent's or Envoy's own log. */

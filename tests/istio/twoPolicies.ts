@@ -44,8 +44,8 @@ export function twoPolicyTests(mesh: MeshUnderTest): void {
     });
 
     it('each counts under its own name in the metrics', async () => {
-      await gateway.becomesStat(/^tollgate_first_api_first_plan_counted_allowed\{\} 2$/m);
-      await gateway.becomesStat(/^tollgate_second_api_second_plan_counted_allowed\{\} 3$/m);
+      await gateway.becomesSeries('tollgate_requests_total', { policy: 'first', api: 'first', reason: 'allowed' }, 2);
+      await gateway.becomesSeries('tollgate_requests_total', { policy: 'second', api: 'second', reason: 'allowed' }, 3);
     });
   });
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { available } from '../../harness/envoy/available.ts';
+import type { MetricName } from '../../scripts/contract/metrics.ts';
 import { count } from '../../harness/envoy/load.ts';
 import { realPrograms } from '../../harness/rateLimitService/available.ts';
 import { onReal, withService } from './proving.ts';
@@ -31,7 +32,7 @@ describe('a limit over four Envoys with two workers each', { skip }, () => {
             );
             const allowed = allowedIn(tallies);
             const charged = await service.charged('quota_q_consumer_acme');
-            const calls = await sum(envoys, 'asked');
+            const calls = await sum(envoys, 'tollgate_rate_limit_service_calls_total');
             t.diagnostic(
               `${allowed} of ${limit} allowed, each ${tallies.map((tally) => count(tally, 200)).join('+')}; ${calls} calls, ${charged} charged; ` +
                 `${tallies.reduce((all, tally) => all + [...tally.values()].reduce((a, b) => a + b, 0), 0)} requests`,
@@ -61,12 +62,15 @@ describe('a steady rate far below the limit', { skip }, () => {
       { quotas: [{ name: 'q', limit: 100_000, window: 'minute' }], envoys: 4, timeoutMs: 200 },
       async (envoys) => {
         await pace(envoys, 1000, 2000);
-        const [waits, asked] = [await sum(envoys, 'waits'), await sum(envoys, 'asked')];
+        const [waits, asked] = [
+          await sum(envoys, 'tollgate_waits_total'),
+          await sum(envoys, 'tollgate_rate_limit_service_calls_total'),
+        ];
         const started = Date.now();
         const answers = await pace(envoys, 1000, 6000);
         await new Promise((resolve) => setTimeout(resolve, 600));
-        const waited = (await sum(envoys, 'waits')) - waits;
-        const calls = (await sum(envoys, 'asked')) - asked;
+        const waited = (await sum(envoys, 'tollgate_waits_total')) - waits;
+        const calls = (await sum(envoys, 'tollgate_rate_limit_service_calls_total')) - asked;
         t.diagnostic(
           `${answers.length} requests at ${Math.round((answers.length * 1000) / (Date.now() - started - 600))} a second: ${waited} waited, ${calls} calls; before, in 2 s: ${waits} and ${asked}`,
         );
@@ -79,10 +83,10 @@ describe('a steady rate far below the limit', { skip }, () => {
 });
 
 async function sum(
-  envoys: readonly { rateLimitService(name: string): Promise<number> }[],
-  name: string,
+  envoys: readonly { metric(name: MetricName): Promise<number> }[],
+  name: MetricName,
 ): Promise<number> {
   let total = 0;
-  for (const envoy of envoys) total += await envoy.rateLimitService(name);
+  for (const envoy of envoys) total += await envoy.metric(name);
   return total;
 }

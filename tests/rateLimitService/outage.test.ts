@@ -116,14 +116,13 @@ function assertModes(answers: Record<Mode, Answer[]>, what: string): void {
 /** Sends until what was leased before is spent: the failure mode shows. */
 async function spendHeld(modes: Modes): Promise<void> {
   await modes.each(async (envoy, mode) => {
-    const name = { allow: 'allowed_unavailable', deny: 'denied_unavailable', 'local-share': 'local_share' }[mode];
     await waitFor(`${mode} to decide every request`, async () => {
       // An idle worker's lease is back in the stock after half a second, and a counter is shown after a quarter.
       await pause(700);
-      const before = await envoy.rateLimitService(name);
+      const before = await envoy.metric('tollgate_quota_unavailable_total', { mode });
       await ask(envoy, 20);
       await pause(400);
-      return (await envoy.rateLimitService(name)) - before === 20;
+      return (await envoy.metric('tollgate_quota_unavailable_total', { mode })) - before === 20;
     });
   });
 }
@@ -132,13 +131,14 @@ async function spendHeld(modes: Modes): Promise<void> {
 async function recovers(modes: Modes): Promise<string> {
   const started = Date.now();
   await modes.each(async (envoy) => {
-    const before = await envoy.rateLimitService('granted_units');
+    const before = await envoy.metric('tollgate_rate_limit_service_granted_units_total');
     return waitFor(
       'the rate limit service to be found again',
       async () => {
         const answers = await ask(envoy, 40);
         return (
-          answers.every(({ status }) => status === 200) && (await envoy.rateLimitService('granted_units')) > before
+          answers.every(({ status }) => status === 200) &&
+          (await envoy.metric('tollgate_rate_limit_service_granted_units_total')) > before
         );
       },
       RECOVERY_MS,
@@ -151,7 +151,7 @@ async function recovers(modes: Modes): Promise<string> {
       'no worker to believe that it is down',
       async () => {
         await pace([envoy], 400, 300);
-        return (await envoy.rateLimitService('unavailable')) === 0;
+        return (await envoy.metric('tollgate_rate_limit_service_unavailable_vms')) === 0;
       },
       RECOVERY_MS,
       0,
@@ -167,7 +167,9 @@ describe('a service that goes', { skip }, () => {
         assert.deepEqual(tallyOf(answers), { 200: answers.length });
       await modes.service.killService();
       await spendHeld(modes);
-      const shareUsed = await modes.envoy('local-share').rateLimitService('local_share');
+      const shareUsed = await modes
+        .envoy('local-share')
+        .metric('tollgate_quota_unavailable_total', { mode: 'local-share' });
       const gone = await modes.load(200, 2000);
       t.diagnostic(
         Object.entries(gone)
@@ -217,11 +219,9 @@ describe('a service that goes', { skip }, () => {
           assert.ok((tallyOf(slow['local-share'])[200] ?? 0) <= SHARE + (delayMs < 500 ? limit : 0), 'local share');
           for (const mode of MODES)
             assert.ok(Math.max(...slow[mode].map(({ ms }) => ms)) < PATIENCE_MS, `${mode} waits for no call`);
-          const metrics = await modes.envoy('deny').rateLimitServiceMetrics();
-          assert.ok(
-            (metrics['denied_unavailable'] ?? 0) > 0 && (metrics['wait_timeouts'] ?? 0) > 0,
-            JSON.stringify(metrics),
-          );
+          const envoy = modes.envoy('deny');
+          assert.ok((await envoy.metric('tollgate_quota_unavailable_total', { mode: 'deny' })) > 0);
+          assert.ok((await envoy.metric('tollgate_wait_timeouts_total')) > 0);
         },
         { limit },
       );
@@ -232,7 +232,10 @@ describe('a service that goes', { skip }, () => {
     await withModes(
       async (modes) => {
         assertModes(await modes.load(200, 1000), 'unknown domain');
-        assert.ok((await modes.envoy('deny').rateLimitService('unlimited')) > 0, 'counted as unlimited');
+        assert.ok(
+          (await modes.envoy('deny').metric('tollgate_rate_limit_service_unlimited_total')) > 0,
+          'counted as unlimited',
+        );
       },
       { serviceDomain: 'elsewhere' },
     );

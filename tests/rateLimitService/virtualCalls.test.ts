@@ -73,8 +73,12 @@ describe('calls under way', () => {
     mesh.pass(5000);
     mesh.assertSound();
     assert.deepEqual(mesh.outcomes, { allowed: 300 });
-    assert.equal(mesh.metric('granted_units'), mesh.metric('asked_units'), 'every unit is booked once');
-    assert.equal(mesh.metric('failed'), 0);
+    assert.equal(
+      mesh.metric('tollgate_rate_limit_service_granted_units_total'),
+      mesh.metric('tollgate_rate_limit_service_requested_units_total'),
+      'every unit is booked once',
+    );
+    assert.equal(mesh.metric('tollgate_rate_limit_service_failures_total'), 0);
     assert.deepEqual(
       mesh.hosts[0]!.logs().filter((line) => line.includes('does not answer')),
       [],
@@ -97,8 +101,11 @@ describe('calls under way', () => {
     mesh.pass(1000);
     mesh.assertSound();
     assert.deepEqual(mesh.outcomes, { allowed: 2 });
-    assert.equal(mesh.metric('granted_units'), mesh.metric('asked_units'));
-    assert.equal(mesh.metric('failed'), 0);
+    assert.equal(
+      mesh.metric('tollgate_rate_limit_service_granted_units_total'),
+      mesh.metric('tollgate_rate_limit_service_requested_units_total'),
+    );
+    assert.equal(mesh.metric('tollgate_rate_limit_service_failures_total'), 0);
   });
 
   it('are given up when the host gives their token to another call', () => {
@@ -120,7 +127,7 @@ describe('calls under way', () => {
     assert.equal(request.waitedMs, LATENCY_MS, 'the answer is the new call’s');
     assert.equal(mesh.allowed, before + 1);
     mesh.pass(5000);
-    assert.equal(mesh.metric('granted_units'), 1);
+    assert.equal(mesh.metric('tollgate_rate_limit_service_granted_units_total'), 1);
     mesh.assertSound();
   });
 
@@ -167,7 +174,7 @@ describe('calls under way', () => {
     mesh.pass(10_000);
     assert.ok(most > 16 && most <= MAX_CALLS, `${most} calls under way`);
     assert.deepEqual(mesh.outcomes, { allowed: 1000 });
-    assert.equal(mesh.metric('failed'), 0);
+    assert.equal(mesh.metric('tollgate_rate_limit_service_failures_total'), 0);
     mesh.assertSound();
   });
 
@@ -250,8 +257,11 @@ describe('calls under way', () => {
     }
     mesh.pass(1000);
     assert.equal(anonymous, 3000);
-    const asked = mesh.hosts[0]!.process.metrics.byName.get('tollgate.other.rate_limit_service.asked');
-    assert.equal(Number(asked?.value), 0);
+    const calls = mesh.hosts[0]!.process.metrics.series('tollgate_rate_limit_service_calls_total', { policy: 'other' });
+    assert.deepEqual(
+      calls.map(({ value }) => value),
+      [0],
+    );
     mesh.assertSound();
   });
 
@@ -307,7 +317,11 @@ describe('calls under way', () => {
       }
       mesh.pass(1000);
       assert.equal(mesh.allowed - before, 200, `seed ${seed}`);
-      assert.ok(mesh.metric('granted_units') <= mesh.metric('asked_units'), 'granted without asking');
+      assert.ok(
+        mesh.metric('tollgate_rate_limit_service_granted_units_total') <=
+          mesh.metric('tollgate_rate_limit_service_requested_units_total'),
+        'granted without asking',
+      );
     }
   });
 });

@@ -68,12 +68,15 @@ describe('a rate limit service that fails', () => {
         assertMode(mesh, mode, 400, mode);
         mesh.assertSound();
         mesh.pass(1000);
-        const metric = { allow: 'allowed_unavailable', deny: 'denied_unavailable', 'local-share': 'local_share' }[mode];
-        assert.equal(mesh.metric(metric), 400, metric);
-        assert.equal(mesh.metric('granted_units'), 0);
-        assert.equal(mesh.metric('asked'), mesh.metric('failed') + mesh.metric('unlimited'));
+        assert.equal(mesh.metric('tollgate_quota_unavailable_total', { mode }), 400, mode);
+        assert.equal(mesh.metric('tollgate_rate_limit_service_granted_units_total'), 0);
         assert.equal(
-          mesh.metric('unavailable'),
+          mesh.metric('tollgate_rate_limit_service_calls_total'),
+          mesh.metric('tollgate_rate_limit_service_failures_total') +
+            mesh.metric('tollgate_rate_limit_service_unlimited_total'),
+        );
+        assert.equal(
+          mesh.metric('tollgate_rate_limit_service_unavailable_vms'),
           KNOWS_NO_LIMIT.some((one) => what.endsWith(one)) ? 2 : 4,
           'workers that know it',
         );
@@ -86,7 +89,7 @@ describe('a rate limit service that fails', () => {
     send(mesh, 200);
     assertMode(mesh, 'deny', 200, 'deny');
     mesh.pass(1000);
-    assert.ok(mesh.metric('unlimited') > 0, 'unlimited answers are counted');
+    assert.ok(mesh.metric('tollgate_rate_limit_service_unlimited_total') > 0, 'unlimited answers are counted');
   });
 
   it('never traps or grants what was not asked, whatever bytes come', () => {
@@ -106,7 +109,11 @@ describe('a rate limit service that fails', () => {
     }
     mesh.pass(20_000);
     mesh.assertSound();
-    assert.ok(mesh.metric('granted_units') <= mesh.metric('asked_units'), 'granted without asking');
+    assert.ok(
+      mesh.metric('tollgate_rate_limit_service_granted_units_total') <=
+        mesh.metric('tollgate_rate_limit_service_requested_units_total'),
+      'granted without asking',
+    );
   });
 
   it('is found again without a restart, and without a stampede', (t) => {
@@ -142,7 +149,11 @@ describe('a rate limit service that fails', () => {
     everywhere(1000);
     assert.equal(mesh.allowed - allowed, mesh.sent - sent);
     mesh.pass(1000);
-    assert.equal(mesh.metric('unavailable'), 0, 'no worker still believes that it is down');
+    assert.equal(
+      mesh.metric('tollgate_rate_limit_service_unavailable_vms'),
+      0,
+      'no worker still believes that it is down',
+    );
     mesh.assertSound();
   });
 
@@ -159,13 +170,17 @@ describe('a rate limit service that fails', () => {
     mesh.ask(0, 0, consumers[1]);
     mesh.pass(LATEST_MS);
     assert.equal(mesh.outcome('allowed'), 1);
-    const failed = mesh.metric('failed');
+    const failed = mesh.metric('tollgate_rate_limit_service_failures_total');
     for (const consumer of consumers.slice(2)) {
       mesh.ask(0, 0, consumer);
       mesh.pass(5);
     }
     mesh.pass(1000);
-    assert.equal(mesh.metric('failed'), failed + 1, 'the host has ended the call that was never answered');
+    assert.equal(
+      mesh.metric('tollgate_rate_limit_service_failures_total'),
+      failed + 1,
+      'the host has ended the call that was never answered',
+    );
     assert.deepEqual(mesh.outcomes, { quota_unavailable: 1, allowed: consumers.length - 1 });
     mesh.assertSound();
   });
@@ -185,7 +200,9 @@ describe('a rate limit service that fails', () => {
       }
       mesh.pass(1000);
       const counted = [...mesh.rateLimitService.model.granted.values()][0] ?? 0;
-      t.diagnostic(`${mesh.allowed} allowed, ${counted} counted, ${mesh.metric('asked_units')} asked for`);
+      t.diagnostic(
+        `${mesh.allowed} allowed, ${counted} counted, ${mesh.metric('tollgate_rate_limit_service_requested_units_total')} asked for`,
+      );
       assert.ok(mesh.allowed <= counted + slack, `${mesh.allowed} allowed, ${counted} counted`);
       mesh.assertSound();
     });

@@ -126,7 +126,7 @@ describe('quotas of several kinds', () => {
     mesh.ask(0, 0, 'beta');
     mesh.pass(SETTLE_MS);
     assert.deepEqual(mesh.outcomes, { allowed: 4, quota_exceeded: 2 });
-    assert.equal(mesh.metric('local_share'), 4);
+    assert.equal(mesh.metric('tollgate_quota_unavailable_total', { mode: 'local-share' }), 4);
     mesh.assertSound();
   });
 

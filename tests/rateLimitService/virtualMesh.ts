@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { PluginConfig } from '../../harness/config.ts';
+import type { Label, MetricName } from '../../scripts/contract/metrics.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
@@ -114,11 +115,11 @@ export class VirtualMesh {
   }
 
   /** The sum over all Envoys. A name that the module does not define fails: 0 would look like nothing counted. */
-  metric(name: string): number {
+  metric(name: MetricName, labels: Partial<Record<Label, string>> = {}): number {
     return this.hosts.reduce((sum, host) => {
-      const metric = host.process.metrics.byName.get(metricName(name));
-      assert.ok(metric, `no metric ${metricName(name)}`);
-      return sum + Number(metric.value);
+      const series = host.process.metrics.series(name, { policy: POLICY, ...labels });
+      assert.ok(series.length > 0, `no series ${name}`);
+      return sum + series.reduce((all, { value }) => all + value, 0);
     }, 0);
   }
 
@@ -131,10 +132,6 @@ export class VirtualMesh {
     assert.deepEqual(this.faults, []);
     assert.equal(this.paused.size, 0, 'requests that wait for ever');
   }
-}
-
-function metricName(name: string): string {
-  return `tollgate.${POLICY}.rate_limit_service.${name}`;
 }
 
 export function requestOf(consumer: string): Pair[] {

@@ -63,7 +63,9 @@ describe('requests that wait for the rate limit service', () => {
       if (mesh.allowed !== before) quiet = 0;
     }
     // What a retired root had asked for is lost with its call: at most one call for each Envoy and edit.
-    const lost = mesh.rateLimitService.asks.reduce((sum, { hits }) => sum + hits, 0) - mesh.metric('granted_units');
+    const lost =
+      mesh.rateLimitService.asks.reduce((sum, { hits }) => sum + hits, 0) -
+      mesh.metric('tollgate_rate_limit_service_granted_units_total');
     assert.ok(mesh.allowed <= 1000 && mesh.allowed >= 1000 - lost, `${mesh.allowed} allowed, ${lost} lost`);
     assert.ok(lost <= 24 * Math.max(...mesh.rateLimitService.asks.map(({ hits }) => hits)), `${lost} lost in 24 edits`);
     mesh.assertSound();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { available } from '../../harness/envoy/available.ts';
+import type { MetricName } from '../../scripts/contract/metrics.ts';
 import { waitFor } from '../../harness/mesh/wait.ts';
 import { FakeService, type Fault } from '../../harness/rateLimitService/fakeService.ts';
 import { MeshEnvoy } from '../../harness/rateLimitService/meshEnvoy.ts';
@@ -67,13 +68,13 @@ describe('a service that answers wrongly', { skip: found.skip }, () => {
         assert.deepEqual(tallyOf(answers), { 503: 30 }, what);
         assert.deepEqual(envoy.complaints, [], what);
         // A call that hangs fails when its time is up, later than the requests that waited for it.
-        const metrics = await waitFor(`${what}: the metrics`, async () => {
-          const seen = await envoy!.rateLimitServiceMetrics(policy);
-          return seen['denied_unavailable'] === 30 && (seen['failed'] ?? 0) + (seen['unlimited'] ?? 0) > 0
-            ? seen
-            : null;
+        const metric = (name: MetricName): Promise<number> => envoy!.metric(name, {}, policy);
+        await waitFor(`${what}: the metrics`, async () => {
+          const denied = await metric('tollgate_quota_unavailable_total');
+          const failed = await metric('tollgate_rate_limit_service_failures_total');
+          return denied === 30 && failed + (await metric('tollgate_rate_limit_service_unlimited_total')) > 0;
         });
-        assert.equal(metrics['granted_units'] ?? 0, 0, what);
+        assert.equal(await metric('tollgate_rate_limit_service_granted_units_total'), 0, what);
       }
       fake.fault = null;
       await envoy.edit(meshConfig(quotas, { policy: 'end', domain: POLICY }));

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { compilePolicy, readPolicy } from '../../scripts/policy/index.ts';
+import { compilePolicy, configDigest, readPolicy } from '../../scripts/policy/index.ts';
+import type { PluginConfig } from '../../scripts/contract/pluginConfig.ts';
 import { loadPolicy } from './loadPolicy.ts';
 import { matchesGolden } from './golden.ts';
 
@@ -26,7 +27,12 @@ apis: { a: { paths: [/], plans: [b], anonymous: deny, preflight: deny, routes: [
 plans: { b: { quotas: { c: { limit: 1, window: day, per: consumer } } } }
 consumers: { d: { subscriptions: { a: { plan: b, paused: false, limits: {} } }, keys: [] } }
 `;
-  assert.deepEqual(compilePolicy(readPolicy(text, 'p').policy!), {
+  const compiled = (policy: string): object => {
+    const { digest, ...config } = compilePolicy(readPolicy(policy, 'p').policy!);
+    assert.match(digest ?? '', /^[0-9a-f]{64}$/);
+    return config;
+  };
+  assert.deepEqual(compiled(text), {
     version: 1,
     policy: 'p',
     keySources: [{ header: 'x-api-key' }],
@@ -34,7 +40,7 @@ consumers: { d: { subscriptions: { a: { plan: b, paused: false, limits: {} } }, 
     plans: [{ name: 'b', quotas: [{ name: 'c', limit: 1, window: 'day' }] }],
     consumers: [{ name: 'd', subscriptions: [{ api: 'a', plan: 'b' }] }],
   });
-  assert.deepEqual(compilePolicy(readPolicy('policy: p', 'p').policy!), {
+  assert.deepEqual(compiled('policy: p'), {
     version: 1,
     policy: 'p',
     keySources: [{ header: 'x-api-key' }],
@@ -120,4 +126,18 @@ test('gives the same bytes for the same policy', async () => {
   const file = new URL('../../examples/petstore.policy.yaml', import.meta.url).pathname;
   const [one, two] = await Promise.all([loadPolicy(file), loadPolicy(file)]);
   assert.equal(JSON.stringify(compilePolicy(one.policy!)), JSON.stringify(compilePolicy(two.policy!)));
+});
+
+test('the digest is that of the meaning: order and Kubernetes change nothing, any other edit does', () => {
+  const policyOf = (limit: number, order: readonly string[]): string =>
+    `policy: p
+apis: { a: { paths: [/], plans: [${order.join(', ')}] } }
+plans: { b: { quotas: { c: { limit: ${limit}, window: day } } }, e: {} }
+`;
+  const compiled = (policy: string): PluginConfig => compilePolicy(readPolicy(policy, 'p').policy!);
+  const one = compiled(policyOf(1, ['b', 'e']));
+  assert.equal(one.digest, compiled(policyOf(1, ['e', 'b'])).digest);
+  assert.notEqual(one.digest, compiled(policyOf(2, ['b', 'e'])).digest);
+  const shuffled = Object.fromEntries(Object.entries(one).reverse()) as unknown as PluginConfig;
+  assert.equal(configDigest(shuffled), one.digest);
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type {
   ApiConfig,
   ConsumerConfig,
@@ -32,7 +33,7 @@ import { encodedConsumer, epochSeconds } from '../schema/value.ts';
  * no order stands in that of its names.
  */
 export function compilePolicy(policy: Policy): PluginConfig {
-  return orderedConfig({
+  const config = orderedConfig({
     version: 1,
     policy: policy.policy,
     ...(policy.unmatched === 'allow' && { unmatched: 'allow' }),
@@ -44,6 +45,18 @@ export function compilePolicy(policy: Policy): PluginConfig {
     plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan)),
     consumers: Object.entries(policy.consumers).map(([name, consumer]) => compileConsumer(name, consumer)),
   });
+  const { version, policy: name, ...rest } = config;
+  return { version, policy: name, digest: configDigest(config), ...rest };
+}
+
+/**
+ * SHA-256 in hex of what a config means: the same in whatever order its fields and sets stand, as Kubernetes prints them, and whatever
+ * it says about its own digest.
+ */
+export function configDigest(config: PluginConfig): string {
+  return createHash('sha256')
+    .update(textOf({ ...config, digest: undefined })!)
+    .digest('hex');
 }
 
 /** The domain that the policy's counters have in the rate limit service. */

@@ -1,0 +1,32 @@
+/* Generated from scripts/contract/metrics.ts; do not edit. `UPDATE_GOLDEN=1 npm test scripts` writes it. */
+import { literal } from "../filter/index";
+
+export const REQUESTS_TOTAL = literal("tollgate_requests_total");
+export const INFO = literal("tollgate_info");
+export const VMS = literal("tollgate_vms");
+export const VMS_LOST_TOTAL = literal("tollgate_vms_lost_total");
+export const RATE_LIMIT_SERVICE_CALLS_TOTAL = literal("tollgate_rate_limit_service_calls_total");
+export const RATE_LIMIT_SERVICE_REQUESTED_UNITS_TOTAL = literal("tollgate_rate_limit_service_requested_units_total");
+export const RATE_LIMIT_SERVICE_GRANTED_UNITS_TOTAL = literal("tollgate_rate_limit_service_granted_units_total");
+export const RATE_LIMIT_SERVICE_RETURNED_UNITS_TOTAL = literal("tollgate_rate_limit_service_returned_units_total");
+export const RATE_LIMIT_SERVICE_REFUSALS_TOTAL = literal("tollgate_rate_limit_service_refusals_total");
+export const RATE_LIMIT_SERVICE_FAILURES_TOTAL = literal("tollgate_rate_limit_service_failures_total");
+export const RATE_LIMIT_SERVICE_UNLIMITED_TOTAL = literal("tollgate_rate_limit_service_unlimited_total");
+export const RATE_LIMIT_SERVICE_HELD_UNITS = literal("tollgate_rate_limit_service_held_units");
+export const RATE_LIMIT_SERVICE_UNAVAILABLE_VMS = literal("tollgate_rate_limit_service_unavailable_vms");
+export const WAITS_TOTAL = literal("tollgate_waits_total");
+export const WAIT_MILLISECONDS_TOTAL = literal("tollgate_wait_milliseconds_total");
+export const WAIT_TIMEOUTS_TOTAL = literal("tollgate_wait_timeouts_total");
+export const QUOTA_UNAVAILABLE_TOTAL = literal("tollgate_quota_unavailable_total");
+export const POLICY = literal("policy");
+export const API = literal("api");
+export const PLAN = literal("plan");
+export const REASON = literal("reason");
+export const QUOTA = literal("quota");
+export const MODE = literal("mode");
+export const VERSION = literal("version");
+export const DIGEST = literal("digest");
+export const LABEL_EQUALS = literal("=.=");
+export const LABEL_END = literal(";.;");
+export const MODULE_VERSION = literal("0.1.0");
+export const MAX_SERIES = 8192;
