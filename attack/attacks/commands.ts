@@ -14,7 +14,7 @@ const RIVALS = 3;
 const STEPS = 200;
 const ASKED_KEYS = 12;
 
-/** Keys are issued and revoked by processes that are killed at any moment, in a policy that Envoy follows meanwhile. */
+/** Keys are issued, imported, rotated and revoked by processes that are killed at any moment, in a policy that Envoy follows meanwhile. */
 export const commands: Attack = {
   name: 'commands',
   tries: 'several keys commands at once on a policy that is being served, each killed at any moment',

@@ -15,6 +15,9 @@ consumers:
 # the end
 `;
 
+/** Keys of one import. */
+export const IMPORTED = 3;
+
 /** What the processes have reported about keys, in order. */
 export interface Said {
   /** Ids of keys that were shown, with the key itself. */
@@ -36,7 +39,7 @@ export function nothingSaid(): Said {
   return { shown: new Map(), issued: new Set(), revoking: new Set(), revoked: new Set(), refused: [] };
 }
 
-/** Starts a process that issues and revokes keys; its output is added to `said`. */
+/** Starts a process that issues, imports, rotates and revokes keys; its output is added to `said`. */
 export function startRival(file: string, name: string, seed: number, steps: number, said: Said): Rival {
   const child = spawn(
     process.execPath,
@@ -83,6 +86,17 @@ export function lostIn(file: string, said: Said): string[] {
       .filter((key) => key.revoked && !said.revoking.has(key.id))
       .map((key) => `nobody revoked ${key.id}`),
     ...[...keys.keys()].filter((id) => !said.shown.has(id)).map((id) => `the key ${id} is stored and was never shown`),
+    ...halves([...keys.keys()]).map((group) => `of the imported keys ${group}.0 … some are missing`),
     ...said.refused.map((message) => `a command ${message}`),
   ];
+}
+
+/** Imports of which some keys are there and some are not. */
+function halves(ids: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const id of ids) {
+    const group = /^(.*)\.\d+$/.exec(id)?.[1];
+    if (group !== undefined) counts.set(group, (counts.get(group) ?? 0) + 1);
+  }
+  return [...counts].filter(([, count]) => count !== IMPORTED).map(([group]) => group);
 }

@@ -10,6 +10,8 @@ export interface Io {
   deliver(text: string): Promise<void>;
   /** Standard input to its end; a Refusal when that is longer than `mostBytes`. */
   readonly stdin: (mostBytes: number) => Promise<Buffer>;
+  /** Standard input piece by piece, as it comes. */
+  readonly stdinChunks: () => AsyncIterable<Uint8Array>;
   /** True when standard error is a terminal that wants colours and progress. */
   readonly isTerminal: boolean;
   /** Aborted on Ctrl-C or SIGTERM, and when nobody reads standard output any more; a long command then cleans up and returns. */

@@ -16,8 +16,8 @@ const commands: Record<string, { readonly summary: string; readonly load: () => 
     load: async () => (await import('./run.ts')).run,
   },
   keys: {
-    summary: 'issue, revoke and list API keys; digest an existing one',
-    load: async () => (await import('./keys.ts')).keys,
+    summary: 'issue, rotate, revoke, list and import API keys',
+    load: async () => (await import('./keys/keys.ts')).keys,
   },
   compile: {
     summary: 'print the plugin config (JSON) of a policy',
@@ -138,6 +138,7 @@ function processIo(): { io: Io; output: Output } {
     deliver: (text) => output.deliver(text),
     err,
     stdin: readStdin,
+    stdinChunks: () => process.stdin as AsyncIterable<Buffer>,
     isTerminal: process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined,
     get signal() {
       if (!isAsked) stopOnSignal(stop);

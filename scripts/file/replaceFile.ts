@@ -29,6 +29,8 @@ export interface FilePlace {
   /** As the user wrote it, for messages. */
   readonly file: string;
   readonly target: string;
+  /** How large it was. */
+  readonly bytes: number;
   readonly folder: string;
   readonly lock: string;
   /** Of new contents that wait to replace the target's: the same for every process that edits it. */
@@ -42,14 +44,15 @@ export async function placeOf(file: string): Promise<FilePlace> {
   const target = await realpath(file).catch((error: NodeJS.ErrnoException) => {
     throw new FileError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : writeRule(error)}`);
   });
-  if (!(await stat(target)).isFile()) throw new FileError(`${file}: is changed in its place, so it must be a file`);
+  const found = await stat(target);
+  if (!found.isFile()) throw new FileError(`${file}: is changed in its place, so it must be a file`);
   await access(target, constants.W_OK).catch(() => {
     throw new FileError(`${file}: may not be written; nothing was changed`);
   });
   const folder = dirname(target);
   // A digest, because a name of 255 bytes leaves no room; of lower case, because some file systems ignore case.
   const prefix = `.tollgate.${createHash('sha256').update(basename(target).normalize().toLowerCase()).digest('hex').slice(0, 16)}.`;
-  return { file, target, folder, lock: join(folder, `${prefix}lock`), draftPrefix: prefix };
+  return { file, target, bytes: found.size, folder, lock: join(folder, `${prefix}lock`), draftPrefix: prefix };
 }
 
 /** A path for a draft that no other process uses. */

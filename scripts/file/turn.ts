@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { FileError, type FilePlace, writeRule } from './replaceFile.ts';
 
@@ -10,15 +10,23 @@ const PAUSE_MS = 10;
 /**
  * Does the work while no other process has its turn at the same file. A lock file says whose turn it is. It is a
  * courtesy, not a guarantee: one that was left behind is removed, and where a process wrongly loses its turn,
- * `replaceFile` still loses no edit.
+ * `replaceFile` still loses no edit. Work that takes longer than others wait renews the lock now and then.
  */
-export async function inTurn<T>(place: FilePlace, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+export async function inTurn<T>(
+  place: FilePlace,
+  signal: AbortSignal,
+  work: (stillHere: () => Promise<void>) => Promise<T>,
+): Promise<T> {
   const holder = `${hostname()} ${process.pid} ${randomBytes(8).toString('hex')}`;
+  const isOurs = async (): Promise<boolean> => (await holderOf(place.lock))?.startsWith(holder) === true;
+  let signs = 0;
   await take(place, holder, signal);
   try {
-    return await work();
+    return await work(async () => {
+      if (await isOurs()) await writeFile(place.lock, `${holder} ${++signs}`, { flag: 'r+' }).catch(() => undefined);
+    });
   } finally {
-    if ((await holderOf(place.lock)) === holder) await rm(place.lock, { force: true });
+    if (await isOurs()) await rm(place.lock, { force: true });
   }
 }
 

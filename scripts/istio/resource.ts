@@ -67,6 +67,8 @@ export function emittedFrom(text: string): string | null {
 export const MAX_REQUEST_BYTES = 1_572_864;
 /** Left free for what the API server adds: managed fields, times, the key, the request's frame. */
 export const MARGIN_BYTES = 65_536;
+/** The largest object that is emitted. */
+export const MAX_OBJECT_BYTES = MAX_REQUEST_BYTES - MARGIN_BYTES;
 /** Kubernetes' bound on all annotations of an object, their names included. */
 const MAX_ANNOTATION_BYTES = 262_144;
 /** Where client-side apply keeps a copy of the object: with an empty mapping of annotations, and a line break at its end. */
@@ -85,7 +87,7 @@ export function storedBytes(resource: Resource): number {
 }
 
 /** Refuses what the API server would, before it has to. */
-export function checkSize(resource: Resource, most: number = MAX_REQUEST_BYTES - MARGIN_BYTES): void {
+export function checkSize(resource: Resource, most: number = MAX_OBJECT_BYTES): void {
   const texts = Object.values(resource.data ?? {}).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (texts > MAX_CONFIG_MAP_BYTES) {
     throw new EmitError(

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { MAX_KEY_BYTES } from '../contract/table.ts';
-import { base62, checksumOf, SECRET_DIGITS } from '../policy/secret.ts';
+import { base62, CHECKSUM_DIGITS, checksumOf, inspectKey, SECRET_DIGITS } from '../policy/secret.ts';
 import { KeyError } from './error.ts';
 
 export { MAX_KEY_BYTES } from '../contract/table.ts';
@@ -32,6 +32,11 @@ export function issueKey(id: string = newId()): IssuedKey {
 export function newId(): string {
   const bits = BigInt(`0x${randomBytes(6).toString('hex')}`);
   return base62(bits & ((1n << ID_BITS) - 1n), ID_DIGITS);
+}
+
+/** The public id inside a key of our own; null for keys of other makers. */
+export function idInKey(key: string): string | null {
+  return inspectKey(key) === 'valid' ? key.slice('tg_'.length, -(SECRET_DIGITS + CHECKSUM_DIGITS + 1)) : null;
 }
 
 /** The key of an id and 20 bytes of secret. */

@@ -1,10 +1,11 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { PolicyFileError } from './error.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { printProblems, readPolicy, type Policy } from '../policy/index.ts';
 import { readDocument, type Mapping } from '../policy/yaml/document.ts';
 import { applyEdits, type Edit } from './splice.ts';
-import { placeOf, replaceFile } from '../file/replaceFile.ts';
+import { FileError, placeOf, replaceFile } from '../file/replaceFile.ts';
 import { inTurn } from '../file/turn.ts';
 
 /** A valid policy file, open for an edit. */
@@ -30,6 +31,12 @@ export interface Change {
   readonly ready?: () => Promise<void>;
 }
 
+/** What an edit is doing: of a policy of many megabytes each takes seconds. */
+export type Step = 'reads the policy' | 'checks the policy with the change' | 'writes the policy';
+
+/** Hears of each step before it begins, and of the size of what it is about. */
+export type OnStep = (step: Step, bytes: number) => void;
+
 /** By then somebody keeps saving the file, and it is better to say so than to go on. */
 const MOST_ATTEMPTS = 8;
 
@@ -41,16 +48,26 @@ export async function editPolicyFile(
   file: string,
   signal: AbortSignal,
   change: (open: PolicyFile) => Change | null,
+  onStep: OnStep = () => undefined,
 ): Promise<void> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     const place = await placeOf(file);
-    const isDone = await inTurn(place, signal, async () => {
+    const isDone = await inTurn(place, signal, async (stillHere) => {
+      const step = async (name: Step, bytes: number): Promise<void> => {
+        await stillHere();
+        await turn();
+        if (signal.aborted) throw new FileError(`${file}: stopped; nothing was written`);
+        onStep(name, bytes);
+      };
+      await step('reads the policy', place.bytes);
       const open = await openPolicyFile(file);
       const wanted = change(open);
-      return (
-        wanted === null ||
-        replaceFile(place, { before: open.text, after: textAfter(open, wanted), ready: wanted.ready }, signal)
-      );
+      if (wanted === null) return true;
+      const after = applyEdits(open.text, wanted.edits);
+      await step('checks the policy with the change', after.length);
+      checkAfter(open, after, wanted.expected);
+      await step('writes the policy', after.length);
+      return replaceFile(place, { before: open.text, after, ready: wanted.ready }, signal);
     });
     if (isDone) return;
   }
@@ -59,14 +76,29 @@ export async function editPolicyFile(
   );
 }
 
-/** The text after the edits. It is parsed again and compared with what it should mean before a byte is written. */
-function textAfter(open: PolicyFile, { edits, expected }: Change): string {
-  const text = applyEdits(open.text, edits);
+/** All that `editPolicyFile` does but the writing: rejects where that would. */
+export async function tryEdit(
+  file: string,
+  change: (open: PolicyFile) => Change | null,
+  onStep: OnStep = () => undefined,
+): Promise<void> {
+  onStep('reads the policy', 0);
+  const open = await openPolicyFile(file);
+  onStep('reads the policy', open.text.length);
+  const wanted = change(open);
+  if (wanted === null) return;
+  const after = applyEdits(open.text, wanted.edits);
+  await turn();
+  onStep('checks the policy with the change', after.length);
+  checkAfter(open, after, wanted.expected);
+}
+
+/** The text after the edits is parsed again and compared with what it should mean before a byte is written. */
+function checkAfter(open: PolicyFile, text: string, expected: Policy): void {
   const result = readPolicy(text, open.file);
   const { policy } = result;
   if (policy === null)
     throw new PolicyFileError(`${printProblems(result)}\n(as the file would be after the change; nothing was written)`);
   if (!isDeepStrictEqual(policy, expected))
     throw new PolicyFileError(`${open.file}: is written in a way that cannot be edited safely; nothing was changed`);
-  return text;
 }

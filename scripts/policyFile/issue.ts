@@ -1,11 +1,9 @@
 import { FileError } from '../file/replaceFile.ts';
-import { PolicyFileError } from './error.ts';
-import { PolicyProblems, type Policy } from '../policy/index.ts';
-import { entryOf, type Mapping } from '../policy/yaml/document.ts';
 import { issueKey, newId } from '../key/key.ts';
-import { append, appendToFilled, type Edit, layoutOf } from './splice.ts';
-import { editPolicyFile, type PolicyFile } from './change.ts';
-import type { RenderedField, Member } from './render.ts';
+import { PolicyProblems, type Policy } from '../policy/index.ts';
+import { editsToAdd, storedKey, withKeys } from './addKeys.ts';
+import { type Change, editPolicyFile, type PolicyFile } from './change.ts';
+import { PolicyFileError } from './error.ts';
 
 export interface IssueRequest {
   readonly consumer: string;
@@ -26,8 +24,6 @@ export interface Issued {
   readonly until?: string;
 }
 
-type Stored = Omit<Issued, 'consumer' | 'key'>;
-
 /**
  * Makes a key, shows it, and writes its digest into the policy file; when that is refused the file is untouched. Shown
  * first, because nobody could tell a stored key that was never seen from one that is in use.
@@ -38,26 +34,44 @@ export async function issue(
   show: (issued: Issued) => Promise<void>,
   signal: AbortSignal,
 ): Promise<Issued> {
-  let issued: Issued | null = null;
-  let isShown = false;
+  return issueOnce(file, signal, show, (open, shown) => {
+    refuse(open.policy, shown === null ? request : { ...request, id: shown.id });
+    const issued = shown ?? newlyIssued(open.policy, request);
+    const additions = [{ consumer: request.consumer, plan: request.plan, keys: [storedOf(issued)] }];
+    return { issued, edits: editsToAdd(open, additions), expected: withKeys(open.policy, additions) };
+  });
+}
+
+/** A change of a policy file that comes with a new key. */
+export interface KeyChange<T extends Issued> extends Omit<Change, 'ready'> {
+  readonly issued: T;
+}
+
+/**
+ * Edits a policy file so that it holds a key that is shown once, before the file is changed. `change` gets the key that has
+ * been shown already when somebody saved the file meanwhile, and must then store that one.
+ */
+export async function issueOnce<T extends Issued>(
+  file: string,
+  signal: AbortSignal,
+  show: (issued: T) => Promise<void>,
+  change: (open: PolicyFile, shown: T | null) => KeyChange<T>,
+): Promise<T> {
+  let issued: T | null = null;
+  let shown: T | null = null;
   const ready = async (): Promise<void> => {
-    if (isShown) return;
+    if (shown !== null) return;
     await show(issued!);
-    isShown = true;
+    shown = issued;
   };
   try {
     await editPolicyFile(file, signal, (open) => {
-      refuse(open.policy, isShown ? { ...request, id: issued!.id } : request);
-      if (!isShown) issued = newlyIssued(open.policy, request);
-      const stored = storedOf(issued!);
-      return {
-        edits: editsFor(open, request, Object.entries(stored)),
-        expected: withKey(open.policy, request, stored),
-        ready,
-      };
+      const wanted = change(open, shown);
+      ({ issued } = wanted);
+      return { edits: wanted.edits, expected: wanted.expected, ready };
     });
   } catch (error) {
-    if (isShown && isRefusal(error))
+    if (shown !== null && isRefusal(error))
       throw new PolicyFileError(`${error.message}\nthe key that was printed is in no policy, so it opens nothing`, {
         cause: error,
       });
@@ -70,21 +84,15 @@ function isRefusal(error: unknown): error is Error {
   return error instanceof PolicyFileError || error instanceof FileError || error instanceof PolicyProblems;
 }
 
-/** What the policy holds of a key. */
-function storedOf({ id, digest, from, until }: Issued): Stored {
-  return { id, digest, ...(from !== undefined && { from }), ...(until !== undefined && { until }) };
+/** What the policy holds of an issued key. */
+export function storedOf(issued: Issued) {
+  return storedKey(issued.id, issued.digest, issued);
 }
 
-function newlyIssued(policy: Policy, { consumer, id: wanted, from, until }: IssueRequest): Issued {
-  const { id, key, digest } = issueKey(wanted ?? freshId(policy));
-  return {
-    consumer,
-    key,
-    id,
-    digest,
-    ...(from !== undefined && { from }),
-    ...(until !== undefined && { until }),
-  };
+/** A new key of a consumer, with an id that no other key of the policy has. */
+export function newlyIssued(policy: Policy, { consumer, id: wanted, from, until }: IssueRequest): Issued {
+  const { key, ...rest } = issueKey(wanted ?? freshId(idsOf(policy)));
+  return { consumer, key, ...storedKey(rest.id, rest.digest, { from, until }) };
 }
 
 function refuse(policy: Policy, { consumer: name, id, plan }: IssueRequest): void {
@@ -106,46 +114,12 @@ function refuse(policy: Policy, { consumer: name, id, plan }: IssueRequest): voi
     throw new PolicyFileError(`consumer "${name}" has a key "${id}" already`);
 }
 
-function freshId(policy: Policy): string {
-  const taken = new Set(Object.values(policy.consumers).flatMap((consumer) => consumer.keys.map((key) => key.id)));
+/** Ids of all keys of the policy. */
+export function idsOf(policy: Policy): Set<string> {
+  return new Set(Object.values(policy.consumers).flatMap(({ keys }) => keys.map(({ id }) => id)));
+}
+
+/** A random id that is not taken. */
+export function freshId(taken: ReadonlySet<string>): string {
   for (let id = newId(); ; id = newId()) if (!taken.has(id)) return id;
-}
-
-/** The smallest edit: a key to the list, a list to the consumer, a consumer to the policy. */
-function editsFor(
-  { text, root }: PolicyFile,
-  { consumer, plan }: IssueRequest,
-  fields: readonly RenderedField[],
-): Edit[] {
-  const layout = layoutOf(text, root);
-  const key: Member = { item: { fields } };
-  const keys: RenderedField = ['keys', { items: [{ fields }] }];
-  const consumersEntry = entryOf(root, 'consumers');
-  if (consumersEntry === undefined) {
-    return [
-      appendToFilled(text, root, { field: ['consumers', { fields: [newConsumer(consumer, plan, keys)] }] }, layout),
-    ];
-  }
-  const consumers = consumersEntry.value;
-  const consumerEntry = entryOf(consumers, consumer);
-  if (consumerEntry === undefined) {
-    return append(text, { owner: root, entry: consumersEntry }, { field: newConsumer(consumer, plan, keys) }, layout);
-  }
-  const keysEntry = entryOf(consumerEntry.value, 'keys');
-  if (keysEntry === undefined)
-    return append(text, { owner: consumers as Mapping, entry: consumerEntry }, { field: keys }, layout);
-  return append(text, { owner: consumerEntry.value as Mapping, entry: keysEntry }, key, layout);
-}
-
-function newConsumer(name: string, plan: string | undefined, keys: RenderedField): RenderedField {
-  return [name, { fields: plan === undefined ? [keys] : [['plan', plan], keys] }];
-}
-
-function withKey(policy: Policy, { consumer, plan }: IssueRequest, stored: Stored): Policy {
-  const expected = structuredClone(policy);
-  const entry = Object.hasOwn(expected.consumers, consumer)
-    ? expected.consumers[consumer]!
-    : { ...(plan !== undefined && { plan }), subscriptions: {}, keys: [] };
-  entry.keys.push({ ...stored, revoked: false });
-  return { ...expected, consumers: { ...expected.consumers, [consumer]: entry } };
 }

@@ -48,7 +48,7 @@ function revokingEdit({ text, root }: PolicyFile, owner: string, index: number):
   const keys = valueAt(consumer, 'keys');
   const key = (keys?.kind === 'list' ? keys.items[index] : undefined) as Mapping;
   const revoked = entryOf(key, 'revoked');
-  if (revoked === undefined) return appendToFilled(text, key, { field: ['revoked', true] }, layoutOf(text, root));
+  if (revoked === undefined) return appendToFilled(text, key, [{ field: ['revoked', true] }], layoutOf(text, root));
   return { offset: revoked.value.start, remove: revoked.value.end - revoked.value.start, insert: 'true' };
 }
 

@@ -8,17 +8,23 @@ export interface Edit {
   readonly insert: string;
 }
 
-/** The text after all edits; offsets are those of the text before. Edits must not overlap. */
+/**
+ * The text after all edits; offsets are those of the text before. Edits must not overlap; what is inserted at one place comes in the order
+ * of the edits.
+ */
 export function applyEdits(text: string, edits: readonly Edit[]): string {
-  let result = text;
-  for (const { offset, remove, insert } of [...edits].sort((a, b) => b.offset - a.offset)) {
-    result = result.slice(0, offset) + insert + result.slice(offset + remove);
+  const parts: string[] = [];
+  let at = 0;
+  for (const { offset, remove, insert } of [...edits].sort((a, b) => a.offset - b.offset)) {
+    parts.push(text.slice(at, offset), insert);
+    at = offset + remove;
   }
-  return result;
+  parts.push(text.slice(at));
+  return parts.join('');
 }
 
 /** How a file is laid out, so that what is added to it looks like the rest. */
-interface Layout {
+export interface Layout {
   readonly step: number;
   readonly listStep: number;
   readonly lineBreak: string;
@@ -27,10 +33,14 @@ interface Layout {
 const DEFAULT_STEP = 2;
 
 export function layoutOf(text: string, root: Node): Layout {
-  const steps = [...stepsOf(text, root)];
+  const found: { mapping?: number; list?: number } = {};
+  for (const { kind, columns } of stepsOf(text, root)) {
+    found[kind] ??= columns;
+    if (found.mapping !== undefined && found.list !== undefined) break;
+  }
   return {
-    step: steps.find(({ kind }) => kind === 'mapping')?.columns ?? DEFAULT_STEP,
-    listStep: steps.find(({ kind }) => kind === 'list')?.columns ?? DEFAULT_STEP,
+    step: found.mapping ?? DEFAULT_STEP,
+    listStep: found.list ?? DEFAULT_STEP,
     lineBreak: /\r\n|\n/.exec(text)?.[0] ?? '\n',
   };
 }
@@ -61,23 +71,28 @@ interface Holder {
   readonly entry: Entry;
 }
 
-/** Edits that add a member at the end of the collection that a field holds; nothing after the colon counts as empty. */
-export function append(text: string, { owner, entry }: Holder, member: Member, layout: Layout): Edit[] {
+/** Edits that add members at the end of the collection that a field holds; nothing after the colon counts as empty. */
+export function append(text: string, { owner, entry }: Holder, members: readonly Member[], layout: Layout): Edit[] {
   const node = entry.value;
-  if (node.kind !== 'scalar' && membersOf(node).length > 0) return [appendToFilled(text, node, member, layout)];
+  if (node.kind !== 'scalar' && membersOf(node).length > 0) return [appendToFilled(text, node, members, layout)];
   const oneLine = !/[\r\n]/.test(text.slice(entry.keyStart, node.end));
-  if (owner.flow || !oneLine) return [fillInFlow(text, entry, member, isJson(text, owner))];
-  return fillInBlock(text, entry, member, layout);
+  if (owner.flow || !oneLine) return [fillInFlow(text, entry, members, isJson(text, owner))];
+  return fillInBlock(text, entry, members, layout);
 }
 
-/** The edit that adds a member at the end of a collection that has some. */
-export function appendToFilled(text: string, node: List | Mapping, member: Member, layout: Layout): Edit {
+/** The edit that adds members at the end of a collection that has some. */
+export function appendToFilled(text: string, node: List | Mapping, members: readonly Member[], layout: Layout): Edit {
   if (!node.flow) {
-    const lines = renderBlock(member, columnOf(text, node.start), styleOf(node, layout));
+    const [indent, style] = [columnOf(text, node.start), styleOf(node, layout)];
+    const lines = members.flatMap((member) => renderBlock(member, indent, style));
     return insertLines(text, node.end, lines, layout);
   }
   const last = membersOf(node).at(-1)!;
-  return { offset: last.end, remove: 0, insert: `, ${renderFlow(member, isJson(text, node))}` };
+  return { offset: last.end, remove: 0, insert: `, ${renderAll(members, isJson(text, node))}` };
+}
+
+function renderAll(members: readonly Member[], json: boolean): string {
+  return members.map((member) => renderFlow(member, json)).join(', ');
 }
 
 function membersOf(node: List | Mapping): readonly Node[] {
@@ -90,11 +105,12 @@ function styleOf(node: Node, layout: Layout): BlockStyle {
 }
 
 /** Into `[]`, `{}`, or after the colon of a field in braces. */
-function fillInFlow(text: string, { keyEnd, value: node }: Entry, member: Member, json: boolean): Edit {
-  const content = renderFlow(member, json);
-  const space = json || 'item' in member ? '' : ' ';
+function fillInFlow(text: string, { keyEnd, value: node }: Entry, members: readonly Member[], json: boolean): Edit {
+  const content = renderAll(members, json);
+  const ofList = 'item' in members[0]!;
+  const space = json || ofList ? '' : ' ';
   if (node.kind !== 'scalar') return { offset: node.start + 1, remove: 0, insert: space + content + space };
-  const whole = 'item' in member ? `[${content}]` : `{${space}${content}${space}}`;
+  const whole = ofList ? `[${content}]` : `{${space}${content}${space}}`;
   const colon = text.slice(keyEnd, node.start).includes(':') ? '' : ':';
   return {
     offset: node.start,
@@ -104,9 +120,14 @@ function fillInFlow(text: string, { keyEnd, value: node }: Entry, member: Member
 }
 
 /** Below the field, in lines of its own; what stood for "empty" is removed, a comment beside it stays. */
-function fillInBlock(text: string, { keyStart, keyEnd, value: node }: Entry, member: Member, layout: Layout): Edit[] {
-  const indent = columnOf(text, keyStart) + ('item' in member ? layout.listStep : layout.step);
-  const lines = renderBlock(member, indent, { ...layout, compactItems: false });
+function fillInBlock(
+  text: string,
+  { keyStart, keyEnd, value: node }: Entry,
+  members: readonly Member[],
+  layout: Layout,
+): Edit[] {
+  const indent = columnOf(text, keyStart) + ('item' in members[0]! ? layout.listStep : layout.step);
+  const lines = members.flatMap((member) => renderBlock(member, indent, { ...layout, compactItems: false }));
   const below = insertLines(text, node.end, lines, layout);
   if (node.start === node.end) return [below];
   const colon = text.indexOf(':', keyEnd) + 1;

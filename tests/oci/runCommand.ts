@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { exitCodeOf } from '../../scripts/cli/explain.ts';
 import type { Command, Io } from '../../scripts/cli/command.ts';
 
@@ -24,6 +25,7 @@ export async function runCommand(
     err: (text) => void (printed.err += text),
     deliver: (text) => Promise.resolve(void (printed.out += text)),
     stdin: () => Promise.resolve(Buffer.from(stdin)),
+    stdinChunks: () => Readable.from([Buffer.from(stdin)]),
     isTerminal: false,
     signal,
   };

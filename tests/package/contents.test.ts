@@ -29,7 +29,7 @@ test('the package holds what a stranger needs, and nothing else', () => {
     'scripts',
   ]);
   assert.deepEqual(readdirSync(join(folder, 'scripts')), ['bin.mjs']);
-  assert.deepEqual(bundledNames, ['argparse', 'js-yaml', 'leven', 'zod']);
+  assert.deepEqual(bundledNames, ['argparse', 'csv-parse', 'js-yaml', 'leven', 'zod']);
   assert.deepEqual(
     readdirSync(join(folder, 'dist'))
       .filter((name) => name.includes('.'))

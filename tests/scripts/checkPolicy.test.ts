@@ -153,8 +153,14 @@ const HOSTILE: Readonly<Record<string, () => unknown>> = {
   'a proxy that lies': () =>
     new Proxy({ policy: 'P' }, { ownKeys: () => ['policy', 'apis'], get: () => ({ paths: [1] }) }),
   'a proxy without its target': () => ({ ...VALID, apis: revoked.proxy }),
-  'a million consumers': () => ({ ...VALID, consumers: Object.fromEntries(entries(1_000_000, 'x')) }),
-  'a million entries of nothing': () => ({ ...VALID, consumers: Object.fromEntries(entries(1_000_000, null)) }),
+  'many consumers': () => ({ ...VALID, consumers: Object.fromEntries(entries(400_000, 'x')) }),
+  'a million entries of nothing': () => ({
+    ...VALID,
+    consumers: Object.fromEntries(
+      entries(1_000_000, null).map(([name]) => [`consumer-of-a-longer-name-than-most-${name}`, null]),
+    ),
+  }),
+  'five million items': () => ({ ...VALID, targets: Array.from({ length: 5_000_000 }, () => 1) }),
   'a million unknown fields': () => Object.fromEntries(entries(1_000_000, 1)),
   'a list with holes': () => ({ ...VALID, targets: Object.assign([], { length: 3 }) }),
   'a list of four billion holes': () => ({ ...VALID, targets: Object.assign([], { length: 2 ** 32 - 1 }) }),

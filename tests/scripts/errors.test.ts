@@ -7,7 +7,7 @@ import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { tollgate } from './fakeIo.ts';
 
 /** Classes that never reach the command line, because their callers handle them. */
-const INTERNAL = new Set(['NameTooLong', 'Stop', 'HostFault']);
+const INTERNAL = new Set(['NameTooLong', 'Stop', 'Enough', 'HostFault']);
 /** Errors that are wrong usage (exit code 2); all others are refusals (exit code 1). */
 const USAGE = new Set(['UsageError', 'InvalidReference']);
 
@@ -49,7 +49,7 @@ for (const { file, name } of found) {
     const ErrorClass = exported[name];
     assert.ok(ErrorClass !== undefined, 'is exported, so that callers can tell it from others');
     const error =
-      name === 'PolicyProblems'
+      name === 'PolicyProblems' || name === 'RowProblems'
         ? new ErrorClass({
             problems: [{ file: 'a', line: 0, column: 0, path: '', rule: 'b' }],
             more: 0,

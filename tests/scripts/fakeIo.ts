@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { Io } from '../../scripts/cli/command.ts';
 import { main } from '../../scripts/cli/tollgate.ts';
 
@@ -10,14 +11,21 @@ export interface Run {
 /** Runs a whole command line as the program does, and keeps what it prints. */
 export async function tollgate(
   args: string[],
-  input: { stdin?: string | Buffer; signal?: AbortSignal; deliver?: (text: string) => Promise<void> } = {},
+  input: {
+    stdin?: string | Buffer | readonly Buffer[];
+    signal?: AbortSignal;
+    deliver?: (text: string) => Promise<void>;
+  } = {},
 ): Promise<Run> {
+  const { stdin = '' } = input;
+  const chunks = typeof stdin === 'string' || Buffer.isBuffer(stdin) ? [Buffer.from(stdin)] : [...stdin];
   const printed = { out: '', err: '' };
   const io: Io = {
     out: (text) => void (printed.out += text),
     err: (text) => void (printed.err += text),
     deliver: input.deliver ?? ((text) => Promise.resolve(void (printed.out += text))),
-    stdin: () => Promise.resolve(Buffer.from(input.stdin ?? '')),
+    stdin: () => Promise.resolve(Buffer.concat(chunks)),
+    stdinChunks: () => Readable.from(chunks),
     isTerminal: false,
     signal: input.signal ?? new AbortController().signal,
   };

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { digestKey, issueKey } from '../../scripts/key/key.ts';
-import { listKeys } from '../../scripts/cli/keys.ts';
-import { readLine } from '../../scripts/cli/prompt.ts';
+import { listKeys } from '../../scripts/cli/keys/list.ts';
+import { readLine } from '../../scripts/cli/keys/prompt.ts';
 import { readPolicy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
@@ -195,7 +195,78 @@ test('keys without or with an unknown word is wrong usage', async () => {
   assert.deepEqual(await tollgate(['keys']), {
     code: 2,
     out: '',
-    err: 'tollgate keys: say issue, revoke, list or digest; see tollgate keys --help\n',
+    err: 'tollgate keys: say issue, rotate, revoke, list, import or digest; see tollgate keys --help\n',
   });
   assert.equal((await tollgate(['keys', 'constructor'])).code, 2);
+});
+
+test('--lines digests a key a line, in the same order, however the bytes come', async () => {
+  const keys = Array.from({ length: 3000 }, (_, index) => `key-${index}`);
+  const digests = keys.map((key) => `${digestKey(key)}\n`).join('');
+  for (const stdin of [
+    keys.join('\n'),
+    `${keys.join('\n')}\n`,
+    `\ufeff${keys.join('\r\n')}\r\n`,
+    [...Buffer.from(keys.join('\n'))].map((byte) => Buffer.from([byte])),
+  ])
+    assert.deepEqual(await tollgate(['keys', 'digest', '--lines'], { stdin }), { code: 0, out: digests, err: '' });
+  assert.deepEqual(await tollgate(['keys', 'digest', '--lines'], { stdin: '' }), { code: 0, out: '', err: '' });
+  assert.equal((await tollgate(['keys', 'digest', '--lines'], { stdin: 'x' })).out, `${digestKey('x')}\n`);
+});
+
+test('--lines ends at the first line that is no key, and never repeats it', async () => {
+  const bad: [line: string | Buffer, rule: RegExp][] = [
+    ['', /^standard input:2: the key is empty\n$/],
+    ['two words', /^standard input:2: a key holds printable ASCII characters only, without spaces\n$/],
+    ['schlüssel', /^standard input:2: a key holds printable ASCII/],
+    ['nul\0', /^standard input:2: a key holds printable ASCII/],
+    [Buffer.from([0x61, 0xff, 0xfe]), /^standard input:2: a key holds printable ASCII/],
+    ['x'.repeat(10_000_000), /^standard input:2: a key has at most 4096 characters\n$/],
+  ];
+  for (const [line, rule] of bad) {
+    const stdin = Buffer.concat([Buffer.from('one\n'), Buffer.from(line), Buffer.from('\nthree\n')]);
+    const { code, out, err } = await tollgate(['keys', 'digest', '--lines'], { stdin: [stdin] });
+    assert.deepEqual([code, out], [1, `${digestKey('one')}\n`]);
+    assert.match(err, rule);
+  }
+  const utf16 = await tollgate(['keys', 'digest', '--lines'], { stdin: Buffer.from('one\r\ntwo\r\n', 'utf16le') });
+  assert.deepEqual([utf16.code, utf16.out], [1, '']);
+  assert.match(utf16.err, /^standard input: must be UTF-8; this is UTF-16/);
+  assert.equal((await tollgate(['keys', 'digest', '--lines', '--prompt'])).code, 2);
+});
+
+test('--lines warns of keys of our own that are mistyped, with their lines', async () => {
+  const { key } = issueKey();
+  const { code, err } = await tollgate(['keys', 'digest', '--lines'], {
+    stdin: `${key}\n${`${key.slice(0, -1)}\n`.repeat(102)}`,
+  });
+  assert.equal(code, 0);
+  const lines = err.trimEnd().split('\n');
+  assert.equal(
+    lines[0],
+    'standard input:2: warning: the key begins with tg_ but its checksum is wrong; it may be mistyped or cut off',
+  );
+  assert.deepEqual([lines.length, lines.at(-1)], [101, 'standard input: and 2 more warnings']);
+});
+
+test('--lines is content when its reader has enough, and waits for one that is slow', async () => {
+  const stdin = Array.from({ length: 100 }, (_, index) => Buffer.from(`key-${index}\n`));
+  let open = 0;
+  const printed: string[] = [];
+  const slow = await tollgate(['keys', 'digest', '--lines'], {
+    stdin,
+    deliver: async (text) => {
+      assert.equal(++open, 1, 'nothing is printed before the last was taken');
+      await new Promise(setImmediate);
+      printed.push(text);
+      open--;
+    },
+  });
+  assert.equal(slow.code, 0);
+  assert.equal(printed.join('').split('\n').length, 101);
+  const gone = await tollgate(['keys', 'digest', '--lines'], {
+    stdin,
+    deliver: () => Promise.reject(Object.assign(new Error('gone'), { code: 'EPIPE' })),
+  });
+  assert.deepEqual([gone.code, gone.err], [0, '']);
 });

@@ -52,7 +52,7 @@ test('reports a file that is missing, a folder, too large or not UTF-8', async (
   mkdirSync(join(folder, 'a-folder'));
   assert.equal((await loadPolicy(join(folder, 'a-folder'))).problems[0]!.rule, 'must be a file; found a folder');
   assert.deepEqual(await problemsOfFile(`#${'x'.repeat(MAX_POLICY_BYTES)}`), [
-    `p: must have at most 4194304 bytes; found ${MAX_POLICY_BYTES + 1}`,
+    `p: must have at most 33554432 bytes; found ${MAX_POLICY_BYTES + 1}`,
   ]);
   assert.deepEqual(await problemsOfFile(Buffer.from('policy: a\n# caf\xe9\n', 'latin1')), ['p:2: must be valid UTF-8']);
   const utf16 =

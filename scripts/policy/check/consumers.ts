@@ -85,7 +85,7 @@ function checkPlansOnce(plans: readonly Place[], report: Report): void {
 }
 
 /** SHA-256 of the empty string: what a pipeline prints when its first command has failed. */
-const EMPTY_DIGEST = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+export const EMPTY_DIGEST = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /** Subscriptions must fit their plans, and every key must belong to one consumer. */
 export function checkConsumers(root: PolicyDraft, report: Report): void {

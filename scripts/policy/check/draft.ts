@@ -208,8 +208,10 @@ function hintOf(names: readonly string[]): string {
 export const MAX_DEPTH = 24;
 /** Longer than any name that means something: a Kubernetes label has 317 characters. */
 export const MAX_FIELD_CHARACTERS = 512;
-/** More than any gateway would take as a plugin config; refused before it is judged. */
-export const MAX_POLICY_BYTES = 4 * 1024 * 1024;
+/** A policy of 100,000 consumers with a key each has half of it; more is refused before it is judged. */
+export const MAX_POLICY_BYTES = 32 * 1024 * 1024;
+/** Names and values, which take far more memory than their characters do. */
+export const MAX_VALUES = 4 * 1024 * 1024;
 /** After so many remarks about what is not a plain value, the rest is not looked at. */
 const MAX_REMARKS = 100;
 
@@ -218,6 +220,7 @@ export const FIELD_LENGTH_RULE = `must have field names of at most ${MAX_FIELD_C
 export const PROTO_REMARK = { rule: 'must have no field of this name', found: '"__proto__"' } as const;
 const PLAIN_RULE =
   'must be a plain value, as JSON has it: null, true or false, a number, a string, a list or a mapping';
+export const VALUES_RULE = `must have at most ${MAX_VALUES} values`;
 const SIZE_RULE = `must have at most ${MAX_POLICY_BYTES} characters, all names and values together`;
 
 /** A value as JSON could hold it, and what could not be taken over. */
@@ -248,9 +251,10 @@ class Stop extends Error {}
 class Copier {
   readonly remarks: Remark[] = [];
   #characters = 0;
+  #values = 0;
 
   copy(value: unknown, path: Path, depth: number): unknown {
-    this.#spend(1, path);
+    this.#count(1, path);
     switch (typeof value) {
       case 'string':
         this.#spend(value.length, path);
@@ -289,7 +293,7 @@ class Copier {
 
   #list(value: readonly unknown[], path: Path, depth: number): unknown[] {
     const { length } = value;
-    this.#spend(length, path);
+    this.#count(length, path);
     return Array.from({ length }, (_, index) => this.#member(value, index, [...path, index], depth) ?? null);
   }
 
@@ -315,6 +319,11 @@ class Copier {
     if (descriptor !== undefined && !('value' in descriptor)) return this.#refuse(path, 'a getter');
     const member: unknown = descriptor?.value;
     return member === undefined ? undefined : this.copy(member, path, depth + 1);
+  }
+
+  #count(values: number, path: Path): void {
+    this.#values += values;
+    if (this.#values > MAX_VALUES) this.#stop(path.slice(0, 1), VALUES_RULE);
   }
 
   #spend(characters: number, path: Path): void {

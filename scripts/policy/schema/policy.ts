@@ -133,7 +133,8 @@ export const plan = z
   .nullable()
   .transform((plan): { quotas: Record<string, z.output<typeof quota>> } => plan ?? { quotas: {} });
 
-const DIGEST_RULE = `must be "sha256:" and the ${DIGEST_DIGITS} lower-case hex digits of the key's SHA-256; "tollgate keys digest" prints it`;
+export const DIGEST = new RegExp(`^sha256:[0-9a-f]{${DIGEST_DIGITS}}$`);
+export const DIGEST_RULE = `must be "sha256:" and the ${DIGEST_DIGITS} lower-case hex digits of the key's SHA-256; "tollgate keys digest" prints it`;
 
 const allowOrDeny = (description: string) => z.enum(['deny', 'allow']).default('deny').meta({ description });
 const flag = (description: string) =>
@@ -266,7 +267,7 @@ const key = z.strictObject({
   id: label('Public id of the key, for logs and support.'),
   digest: z
     .string({ error: DIGEST_RULE })
-    .regex(new RegExp(`^sha256:[0-9a-f]{${DIGEST_DIGITS}}$`), { error: DIGEST_RULE })
+    .regex(DIGEST, { error: DIGEST_RULE })
     .meta({ description: "sha256: and the 64 hex digits of the key's SHA-256. The key itself is never here." }),
   from: time('The key works from this time on.').optional(),
   until: time('The key works until this time.').optional(),

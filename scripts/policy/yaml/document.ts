@@ -17,7 +17,15 @@ import {
   type SequenceEvent,
 } from 'js-yaml';
 import { MAX_EXACT } from '../../contract/table.ts';
-import { DEPTH_RULE, FIELD_LENGTH_RULE, MAX_DEPTH, MAX_FIELD_CHARACTERS, PROTO_REMARK } from '../check/draft.ts';
+import {
+  DEPTH_RULE,
+  FIELD_LENGTH_RULE,
+  MAX_DEPTH,
+  MAX_FIELD_CHARACTERS,
+  MAX_VALUES,
+  PROTO_REMARK,
+  VALUES_RULE,
+} from '../check/draft.ts';
 import { isSafeName, type Path } from '../secret.ts';
 
 /** A YAML value with its place in the text. Offsets count UTF-16 units; `end` is exclusive and includes quotes and brackets. */
@@ -103,6 +111,8 @@ const OF_INDENTATION = new Set([
 export function readDocument(text: string): Document {
   const nul = text.indexOf('\0');
   if (nul >= 0) return refusal(nul, 'must not hold a NUL byte');
+  const excess = excessOf(text);
+  if (excess >= 0) return refusal(excess, VALUES_RULE);
   try {
     const events = parseEvents(text, { maxDepth: MAX_DEPTH });
     return events.length === 0 ? refusal(0, EMPTY_RULE) : new Composer(text, events).document();
@@ -115,6 +125,26 @@ export function readDocument(text: string): Document {
 }
 
 export const EMPTY_RULE = 'must hold a policy; the file is empty';
+
+/** Where a string has had as many of the signs that begin a value as a policy has values at most; -1 for others. Before a parser makes objects of them. */
+function excessOf(text: string): number {
+  if (text.length <= MAX_VALUES) return -1;
+  let signs = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const isSign =
+      code === 0x0a ||
+      code === 0x2c /* , */ ||
+      code === 0x3a /* : */ ||
+      code === 0x3f /* ? */ ||
+      code === 0x5b /* [ */ ||
+      code === 0x7b /* { */ ||
+      // a dash begins an item of a list; others stand in names and times
+      (code === 0x2d /* - */ && text.charCodeAt(at + 1) <= 0x20);
+    if (isSign && ++signs > MAX_VALUES) return at;
+  }
+  return -1;
+}
 
 function refusal(offset: number, rule: string): Document {
   return { root: null, problems: [{ offset, path: [], rule }], aliases: new Set() };

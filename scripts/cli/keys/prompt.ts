@@ -1,4 +1,4 @@
-import { Refusal, UsageError } from './command.ts';
+import { Refusal, UsageError } from '../command.ts';
 
 const INTERRUPT = '\u0003';
 const END = '\u0004';

@@ -1,0 +1,147 @@
+import { parseArgs } from 'node:util';
+import { MAX_OBJECT_BYTES } from '../../istio/resource.ts';
+import { decode, readBounded, Unreadable } from '../../file/read.ts';
+import { inputName } from '../../file/openPolicy.ts';
+import { compilePolicy, epochSeconds, MAX_POLICY_BYTES, NAME, NAME_RULE, PolicyProblems } from '../../policy/index.ts';
+import { RowProblems } from '../../policyFile/error.ts';
+import { type Imported, importKeys } from '../../policyFile/importKeys.ts';
+import { type Row, RowFindings, readRows } from '../../policyFile/rows.ts';
+import { type Io, Refusal } from '../command.ts';
+import { StepLine } from './stepLine.ts';
+import { changeableFile, must } from './argument.ts';
+import { MISTYPED } from './digest.ts';
+
+/** A row is about as long as what becomes of it, and the policy has a bound. */
+const MAX_INPUT_BYTES = 2 * MAX_POLICY_BYTES;
+/** More lines than this are counted. */
+const MAX_NAMED = 10;
+
+export async function runImport(args: string[], io: Io): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      from: { type: 'string' },
+      plan: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const { from = '-', plan, json } = values;
+  const file = changeableFile(positionals);
+  must(epochSeconds(from) === null, '--from is the file with the rows; times of keys stand in its columns');
+  must(plan === undefined || NAME.test(plan), `--plan ${NAME_RULE}`);
+  const isTrial = values['dry-run'];
+  const source = inputName(from);
+  const progress = new StepLine(io);
+  try {
+    const rows = await rowsOf(from, io, progress);
+    const request = { source, rows, plan, isTrial };
+    const imported = await importKeys(file, request, io.signal, (step, bytes) =>
+      progress.say(`${file}: ${step} (${megabytes(bytes)})`, bytes),
+    );
+    const warnings = warningsOf(file, source, imported);
+    progress.end();
+    if (json) io.out(asJson({ isTrial, rows: rows.length, imported, warnings }));
+    else {
+      for (const warning of warnings) io.err(`${warning}\n`);
+      io.err(`${file}: ${summary(imported, isTrial)}\n`);
+    }
+    return 0;
+  } catch (error) {
+    progress.end();
+    if (!json || !(error instanceof RowProblems || error instanceof PolicyProblems)) throw error;
+    io.out(
+      `${JSON.stringify({ ok: false, dryRun: isTrial, problems: error.problems, moreProblems: error.more }, null, 2)}\n`,
+    );
+    return 1;
+  }
+}
+
+async function rowsOf(from: string, io: Io, progress: StepLine): Promise<Row[]> {
+  if (from === '-' && process.stdin.isTTY) io.err('reading rows from the terminal, where keys show. Ctrl-D ends it\n');
+  const source = inputName(from);
+  const bytes = await bytesOf(from, io);
+  progress.say(`${source}: reads rows (${megabytes(bytes.length)})`, bytes.length);
+  const decoded = decode(bytes);
+  if ('rule' in decoded) throw new Refusal(`${source}${decoded.line > 0 ? `:${decoded.line}` : ''}: ${decoded.rule}`);
+  const findings = new RowFindings(source);
+  const rows = readRows(decoded.text, findings, (count) => progress.say(`${source}: ${grouped(count)} rows`));
+  findings.throwIfAny();
+  return rows;
+}
+
+async function bytesOf(from: string, io: Io): Promise<Uint8Array> {
+  if (from === '-') return io.stdin(MAX_INPUT_BYTES);
+  try {
+    return await readBounded(from, MAX_INPUT_BYTES);
+  } catch (error) {
+    if (error instanceof Unreadable) throw new Refusal(`${from}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** What is good, and yet hardly meant. */
+function warningsOf(file: string, source: string, { mistyped, expired, policy, added }: Imported): string[] {
+  const bytes = added === 0 ? 0 : Buffer.byteLength(JSON.stringify(compilePolicy(policy)));
+  return [
+    ...mistyped.slice(0, MAX_NAMED).map((line) => `${source}:${line}: warning: ${MISTYPED}`),
+    ...(mistyped.length > MAX_NAMED
+      ? [`${source}: and ${grouped(mistyped.length - MAX_NAMED)} more such warnings`]
+      : []),
+    ...(expired > 0 ? [`${source}: warning: ${plural(expired, 'key')} had expired before the import`] : []),
+    ...(bytes > MAX_OBJECT_BYTES
+      ? [
+          `${file}: warning: compiles to ${grouped(bytes)} bytes, and a WasmPlugin holds ${grouped(MAX_OBJECT_BYTES)} at most, so that "tollgate emit" refuses the policy; an Envoy of your own takes it`,
+        ]
+      : []),
+  ];
+}
+
+function summary({ added, consumers, created, unchanged }: Imported, isTrial: boolean): string {
+  const rest =
+    unchanged === 0
+      ? ''
+      : `; ${plural(unchanged, 'row')} changed nothing, as the policy had ${unchanged === 1 ? 'its key' : 'their keys'} already`;
+  if (added === 0) return `no key to add${rest}`;
+  const whose = `${plural(consumers, 'consumer')}${created === 0 ? '' : `, of which ${grouped(created)} ${created === 1 ? 'is' : 'are'} new`}`;
+  return isTrial
+    ? `would get ${plural(added, 'key')} of ${whose}${rest}; nothing was written`
+    : `got ${plural(added, 'key')} of ${whose}${rest}`;
+}
+
+interface Outcome {
+  readonly isTrial: boolean;
+  readonly rows: number;
+  readonly imported: Imported;
+  readonly warnings: readonly string[];
+}
+
+function asJson({ isTrial, rows, imported, warnings }: Outcome): string {
+  const { added, unchanged, consumers, created, expired } = imported;
+  const result = {
+    ok: true,
+    dryRun: isTrial,
+    rows,
+    added,
+    unchanged,
+    consumers,
+    created,
+    expired,
+    warnings,
+    problems: [],
+  };
+  return `${JSON.stringify({ ...result, moreProblems: 0 }, null, 2)}\n`;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function grouped(number: number): string {
+  return String(number).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
+function plural(number: number, noun: string): string {
+  return `${grouped(number)} ${noun}${number === 1 ? '' : 's'}`;
+}

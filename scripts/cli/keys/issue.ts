@@ -1,0 +1,87 @@
+import { parseArgs } from 'node:util';
+import { LABEL, LABEL_RULE, NAME, NAME_RULE } from '../../policy/index.ts';
+import { issue, type Issued } from '../../policyFile/issue.ts';
+import { rotate } from '../../policyFile/rotate.ts';
+import { type Io, Refusal } from '../command.ts';
+import { changeableFile, checkConsumer, checkTimes, must, needed } from './argument.ts';
+
+export async function runIssue(args: string[], io: Io): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      consumer: { type: 'string' },
+      id: { type: 'string' },
+      from: { type: 'string' },
+      until: { type: 'string' },
+      plan: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const { id, from, until, plan, json } = values;
+  const file = changeableFile(positionals);
+  const consumer = needed('--consumer NAME', values.consumer);
+  checkConsumer(consumer);
+  must(id === undefined || LABEL.test(id), `--id ${LABEL_RULE}`);
+  must(plan === undefined || NAME.test(plan), `--plan ${NAME_RULE}`);
+  checkTimes(from, until);
+  const issued = await issue(file, { consumer, id, from, until, plan }, shower(file, json, io), io.signal);
+  io.err(`key ${issued.id} of consumer ${consumer}: this is the only time it is shown; its digest is in ${file}\n`);
+  return 0;
+}
+
+/** Prints an issued key; a key that cannot be printed is not stored. */
+function shower(file: string, json: boolean, io: Io): (issued: Issued) => Promise<void> {
+  return (issued) =>
+    io.deliver(json ? `${JSON.stringify(issued)}\n` : `${issued.key}\n`).catch((error: NodeJS.ErrnoException) => {
+      throw new Refusal(
+        `the key could not be printed (${error.code ?? error.message}), so nothing was written to ${file}`,
+      );
+    });
+}
+
+export async function runRotate(args: string[], io: Io): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      consumer: { type: 'string' },
+      id: { type: 'string' },
+      overlap: { type: 'string', default: '7d' },
+      until: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const { id, until, json } = values;
+  const [name, ...rest] =
+    values.consumer === undefined ? positionals.slice(1) : [values.consumer, ...positionals.slice(1)];
+  must(
+    positionals.length > 0 && rest.length === 0,
+    `takes a POLICY and a CONSUMER; found ${positionals.length} arguments`,
+  );
+  const file = changeableFile(positionals.slice(0, 1));
+  const consumer = needed('a CONSUMER', name);
+  checkConsumer(consumer, values.consumer === undefined ? 'CONSUMER' : '--consumer');
+  must(id === undefined || LABEL.test(id), `--id ${LABEL_RULE}`);
+  checkTimes(undefined, until);
+  const request = { consumer, id, overlapSeconds: overlapSeconds(values.overlap), until };
+  const { old, ...issued } = await rotate(file, request, Date.now() / 1000, shower(file, json, io), io.signal);
+  io.err(
+    `key ${issued.id} of consumer ${consumer}: this is the only time it is shown; its digest is in ${file}\n` +
+      `key ${old.id} of consumer ${consumer} works until ${old.until}\n`,
+  );
+  return 0;
+}
+
+const SECONDS = { m: 60, h: 3600, d: 86_400 } as const;
+const MAX_OVERLAP_SECONDS = 366 * SECONDS.d;
+
+function overlapSeconds(text: string): number {
+  const [, number, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
+  const seconds = text === '0' ? 0 : Number(number) * SECONDS[unit as keyof typeof SECONDS];
+  must(
+    seconds <= MAX_OVERLAP_SECONDS,
+    '--overlap must be a number of minutes, hours or days, such as 30m, 12h or 7d, of at most 366d; or 0',
+  );
+  return seconds;
+}

@@ -1,0 +1,89 @@
+import { type Command, type Io, UsageError } from '../command.ts';
+
+const usage = `tollgate keys: issues, rotates, revokes and imports API keys
+
+A policy holds digests (SHA-256) of keys, never keys. "issue" and "rotate" show a key once; after that nobody can read it again,
+and a lost key is replaced, not recovered. The file keeps its comments, its order and its line breaks.
+
+usage:
+  tollgate keys issue --consumer NAME [OPTION…] POLICY
+      --consumer NAME    who gets the key
+      --id ID            public id of the key (default: 8 random letters and digits)
+      --from TIME        the key works from this time on, e.g. 2026-01-31T00:00:00Z
+      --until TIME       the key works until this time, which must be in the future
+      --plan PLAN        makes the consumer, with this plan, if there is none of that name
+      --json             prints consumer, id, key and digest as JSON
+    The key goes to standard output, everything else to standard error. It is printed before its digest is written: a key
+    that cannot be printed is not stored. Several commands at once wait for each other.
+
+  tollgate keys rotate [OPTION…] POLICY CONSUMER
+    Issues a new key, in the same way, and gives the old one an end: for a while both work.
+      --consumer NAME    the consumer, in place of CONSUMER
+      --id ID            the old key (default: the one that works, and has no end yet)
+      --overlap TIME     for how long the old key still works: 30m, 12h, 7d, or 0 (default: 7d)
+      --until TIME       the new key works until this time
+      --json             prints consumer, id, key, digest, and the old key's id and end as JSON
+    An old key that ends earlier keeps its end.
+
+  tollgate keys revoke --id ID [--consumer NAME] POLICY
+    Sets "revoked: true". Delete the entry later, when nobody asks about the key any more.
+
+  tollgate keys list POLICY [--json]
+    Consumer, id, state (active, inactive, expired, revoked) and times of every key. - reads the policy from standard input.
+
+  tollgate keys import [OPTION…] POLICY
+    Adds keys of another system, 100,000 in some seconds: all rows or none.
+      --from FILE        the rows (default: standard input)
+      --plan PLAN        the plan of new consumers whose rows name none
+      --dry-run          says what would happen, and writes nothing
+      --json             prints { ok, dryRun, rows, added, unchanged, consumers, created, problems, … } as JSON
+    Rows are CSV with a header (commas, semicolons or tabs), or JSON objects, one a line. The columns, in any order:
+      consumer           needed; a consumer that is not there yet is made, if the row or --plan says which plan it has
+      key, or digest     the key itself, which is stored nowhere, or "sha256:" and 64 hex digits
+      id                 (default: the id in a key of ours, otherwise 8 random letters and digits)
+      plan               of a new consumer; for others it must be the one they have
+      from, until        times, or days such as 2026-01-31, which mean their beginning in UTC
+    A row whose key the consumer has already changes nothing, so an import can be repeated. Every bad row is named with its line and
+    the rule, and nothing that stands in it.
+
+  tollgate keys digest [--prompt | --lines]
+    Reads a key from standard input and prints what goes into "digest:". For keys that another system issued.
+      --prompt           asks for the key on the terminal, without showing it
+      --lines            reads a key from each line, and prints a digest for each, in the same order, as they come
+    Takes no key as an argument: arguments end up in the shell's history and in the list of processes.
+
+examples:
+  tollgate keys issue --consumer acme petstore.policy.yaml
+  tollgate keys issue --consumer initech --plan free --until 2027-01-01T00:00:00Z petstore.policy.yaml > initech.key
+  tollgate keys rotate petstore.policy.yaml acme --overlap 14d
+  tollgate keys revoke --id 4f9k2mXa petstore.policy.yaml
+  tollgate keys import petstore.policy.yaml --plan free --dry-run < keys.csv
+  tollgate keys digest < old.key
+
+Rotating without haste: rotate, hand the new key over, see in the access log that the old id is no longer used. If it is after all, a
+later "until" gives its user more time; "revoke" ends it at once. docs/keys.md says more.`;
+
+type Subcommand = (args: string[], io: Io) => Promise<number>;
+
+const subcommands: Record<string, () => Promise<Subcommand>> = {
+  issue: async () => (await import('./issue.ts')).runIssue,
+  rotate: async () => (await import('./issue.ts')).runRotate,
+  revoke: async () => (await import('./list.ts')).runRevoke,
+  list: async () => (await import('./list.ts')).runList,
+  import: async () => (await import('./import.ts')).runImport,
+  digest: async () => (await import('./digest.ts')).runDigest,
+};
+
+export const keys: Command = {
+  usage,
+  run: async ([name, ...args], io) => {
+    const load = name !== undefined && Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
+    if (load === undefined)
+      throw new UsageError(
+        name === undefined
+          ? 'say issue, rotate, revoke, list, import or digest'
+          : 'knows issue, rotate, revoke, list, import and digest only',
+      );
+    return (await load())(args, io);
+  },
+};

@@ -1,0 +1,89 @@
+import { parseArgs } from 'node:util';
+import { openPolicy } from '../../file/openPolicy.ts';
+import { epochSeconds, type Key, LABEL, LABEL_RULE, type Policy } from '../../policy/index.ts';
+import { revoke } from '../../policyFile/revoke.ts';
+import type { Io } from '../command.ts';
+import { changeableFile, checkConsumer, must, needed, onlyFile } from './argument.ts';
+
+export async function runRevoke(args: string[], io: Io): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { id: { type: 'string' }, consumer: { type: 'string' } },
+  });
+  const file = changeableFile(positionals);
+  const wanted = needed('--id ID', values.id);
+  must(LABEL.test(wanted), `--id ${LABEL_RULE}`);
+  if (values.consumer !== undefined) checkConsumer(values.consumer);
+  const { consumer, id, already } = await revoke(file, wanted, values.consumer, io.signal);
+  io.err(
+    already
+      ? `key ${id} of consumer ${consumer} was revoked before\n`
+      : `key ${id} of consumer ${consumer} is revoked in ${file}\n`,
+  );
+  return 0;
+}
+
+export async function runList(args: string[], io: Io): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false } },
+  });
+  const { policy } = await openPolicy(onlyFile(positionals), io.stdin);
+  const listed = listKeys(policy, Date.now() / 1000);
+  if (values.json) io.out(`${JSON.stringify(listed, null, 2)}\n`);
+  else if (listed.length === 0) io.err('no keys\n');
+  else io.out(`${printKeys(listed)}\n`);
+  return 0;
+}
+
+type KeyState = 'active' | 'inactive' | 'expired' | 'revoked';
+
+interface ListedKey {
+  readonly consumer: string;
+  readonly id: string;
+  readonly state: KeyState;
+  readonly from?: string;
+  readonly until?: string;
+}
+
+/** All keys of a policy in its order, with their state at a time. */
+export function listKeys(policy: Policy, nowSeconds: number): ListedKey[] {
+  return Object.entries(policy.consumers).flatMap(([consumer, { keys }]) =>
+    keys.map((key) => ({
+      consumer,
+      id: key.id,
+      state: stateOf(key, nowSeconds),
+      ...(key.from !== undefined && { from: key.from }),
+      ...(key.until !== undefined && { until: key.until }),
+    })),
+  );
+}
+
+/** In the order in which the module checks: revoked, not yet valid, expired. */
+function stateOf(key: Key, nowSeconds: number): KeyState {
+  if (key.revoked) return 'revoked';
+  if (key.from !== undefined && nowSeconds < epochSeconds(key.from)!) return 'inactive';
+  if (key.until !== undefined && nowSeconds >= epochSeconds(key.until)!) return 'expired';
+  return 'active';
+}
+
+const COLUMNS = ['consumer', 'id', 'state', 'from', 'until'] as const;
+
+/** A table with aligned columns. */
+function printKeys(keys: readonly ListedKey[]): string {
+  const rows = [
+    COLUMNS.map((column) => column.toUpperCase()),
+    ...keys.map((key) => COLUMNS.map((column) => key[column] ?? '-')),
+  ];
+  const widths = COLUMNS.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,82 @@
+import type { Policy } from '../policy/index.ts';
+import { entryOf, type Mapping } from '../policy/yaml/document.ts';
+import type { PolicyFile } from './change.ts';
+import type { Member, RenderedField } from './render.ts';
+import { append, appendToFilled, type Edit, type Layout, layoutOf } from './splice.ts';
+
+/** What a policy holds of a new key. */
+export interface StoredKey {
+  readonly id: string;
+  readonly digest: string;
+  readonly from?: string;
+  readonly until?: string;
+}
+
+/** New keys of one consumer; a consumer that is not there yet is made, with this plan. */
+export interface Addition {
+  readonly consumer: string;
+  readonly plan?: string | undefined;
+  readonly keys: readonly StoredKey[];
+}
+
+/** The smallest edits: keys to their lists, lists to their consumers, new consumers to the policy. One addition a consumer. */
+export function editsToAdd({ text, root }: PolicyFile, additions: readonly Addition[]): Edit[] {
+  const layout = layoutOf(text, root);
+  const consumersEntry = entryOf(root, 'consumers');
+  const consumers = consumersEntry?.value;
+  const isThere = ({ consumer }: Addition): boolean => entryOf(consumers, consumer) !== undefined;
+  // Inner edits come first: the last consumer's keys and a new consumer may go to the same place.
+  const edits = additions
+    .filter(isThere)
+    .flatMap((addition) => editsOfOne(text, consumers as Mapping, addition, layout));
+  const added = additions.filter((addition) => !isThere(addition)).map(newConsumer);
+  if (added.length === 0) return edits;
+  if (consumersEntry === undefined)
+    return [appendToFilled(text, root, [{ field: ['consumers', { fields: added }] }], layout)];
+  const members = added.map((field): Member => ({ field }));
+  return [...edits, ...append(text, { owner: root, entry: consumersEntry }, members, layout)];
+}
+
+function editsOfOne(text: string, consumers: Mapping, { consumer, keys }: Addition, layout: Layout): Edit[] {
+  const entry = entryOf(consumers, consumer)!;
+  const keysEntry = entryOf(entry.value, 'keys');
+  if (keysEntry === undefined) return append(text, { owner: consumers, entry }, [{ field: keysField(keys) }], layout);
+  const members = keys.map((key): Member => ({ item: { fields: Object.entries(key) } }));
+  return append(text, { owner: entry.value as Mapping, entry: keysEntry }, members, layout);
+}
+
+function newConsumer({ consumer, plan, keys }: Addition): RenderedField {
+  const fields: RenderedField[] = plan === undefined ? [] : [['plan', plan]];
+  return [consumer, { fields: [...fields, keysField(keys)] }];
+}
+
+function keysField(keys: readonly StoredKey[]): RenderedField {
+  return ['keys', { items: keys.map((key) => ({ fields: Object.entries(key) })) }];
+}
+
+/** What the policy means with these keys. */
+export function withKeys(policy: Policy, additions: readonly Addition[]): Policy {
+  const consumers = { ...policy.consumers };
+  for (const { consumer, plan, keys } of additions) {
+    const before = Object.hasOwn(consumers, consumer)
+      ? consumers[consumer]!
+      : { ...(plan !== undefined && { plan }), subscriptions: {}, keys: [] };
+    const added = keys.map((key) => ({ ...key, revoked: false }));
+    consumers[consumer] = { ...before, keys: [...before.keys, ...added] };
+  }
+  return { ...policy, consumers };
+}
+
+/** A stored key without fields that say nothing. */
+export function storedKey(
+  id: string,
+  digest: string,
+  times: { readonly from?: string | undefined; readonly until?: string | undefined },
+): StoredKey {
+  return {
+    id,
+    digest,
+    ...(times.from !== undefined && { from: times.from }),
+    ...(times.until !== undefined && { until: times.until }),
+  };
+}

@@ -1,0 +1,286 @@
+import { digestKey, idInKey, inspectKey, unusableRule } from '../key/key.ts';
+import { EMPTY_DIGEST } from '../policy/check/consumers.ts';
+import { consumerNameRule, epochSeconds, type Key, LABEL, LABEL_RULE, type Policy } from '../policy/index.ts';
+import { DIGEST, DIGEST_RULE } from '../policy/schema/policy.ts';
+import { censor, leaksIn } from '../policy/secret.ts';
+import { type Addition, editsToAdd, storedKey, type StoredKey, withKeys } from './addKeys.ts';
+import { type Change, editPolicyFile, type OnStep, type PolicyFile, tryEdit } from './change.ts';
+import { freshId, idsOf } from './issue.ts';
+import type { Column, Row } from './rows.ts';
+import { RowFindings } from './rows.ts';
+
+export interface ImportRequest {
+  /** What messages call the rows' source. */
+  readonly source: string;
+  readonly rows: readonly Row[];
+  /** The plan of consumers that are not there yet, where a row names none. */
+  readonly plan?: string | undefined;
+  /** Finds out what would happen, and writes nothing. */
+  readonly isTrial: boolean;
+}
+
+export interface Imported {
+  /** Keys that were added, to so many consumers, of which so many are new. */
+  readonly added: number;
+  readonly consumers: number;
+  readonly created: number;
+  /** Rows whose key the policy had already. */
+  readonly unchanged: number;
+  /** Added keys whose time is over already. */
+  readonly expired: number;
+  /** Lines of keys that look like ours, with a checksum that is wrong. */
+  readonly mistyped: readonly number[];
+  /** What the policy means afterwards. */
+  readonly policy: Policy;
+}
+
+/** Adds the keys of all rows to a policy file, or none of them: rejects with RowProblems that name every bad row. */
+export async function importKeys(
+  file: string,
+  request: ImportRequest,
+  signal: AbortSignal,
+  onStep: OnStep,
+): Promise<Imported> {
+  let imported: Imported | null = null;
+  const change = (open: PolicyFile): Change | null => {
+    const { additions, ...counts } = judgeRows(open.policy, request, Date.now() / 1000);
+    const expected = withKeys(open.policy, additions);
+    imported = { ...counts, policy: expected };
+    return additions.length === 0 ? null : { edits: editsToAdd(open, additions), expected };
+  };
+  if (request.isTrial) await tryEdit(file, change, onStep);
+  else await editPolicyFile(file, signal, change, onStep);
+  return imported!;
+}
+
+/** A row that is good in itself. */
+interface Candidate {
+  readonly row: Row;
+  readonly consumer: string;
+  readonly digest: string;
+  readonly id: string | undefined;
+  readonly from: string | undefined;
+  readonly until: string | undefined;
+}
+
+type Judged = Omit<Imported, 'policy'> & { readonly additions: readonly Addition[] };
+
+function judgeRows(policy: Policy, { source, rows, plan }: ImportRequest, nowSeconds: number): Judged {
+  const findings = new RowFindings(source);
+  const candidates = rows.flatMap((row) => candidateOf(row, findings) ?? []);
+  const known = new KnownKeys(policy);
+  refuseTwins(candidates, findings);
+  refuseClearText(candidates, known, findings);
+  const plans = plansOf(policy, candidates, plan, findings);
+  const fresh = candidates.filter((candidate) => !isThere(candidate, known, findings));
+  findings.throwIfAny();
+  const additions = additionsOf(policy, fresh, plans);
+  const keys = additions.flatMap((addition) => addition.keys);
+  return {
+    additions,
+    added: keys.length,
+    consumers: additions.length,
+    created: additions.filter(({ consumer }) => !Object.hasOwn(policy.consumers, consumer)).length,
+    unchanged: candidates.length - fresh.length,
+    expired: keys.filter(({ until }) => until !== undefined && epochSeconds(until)! <= nowSeconds).length,
+    mistyped: rows
+      .filter(({ cells: { key } }) => key !== undefined && inspectKey(key) === 'mistyped')
+      .map(({ line }) => line),
+  };
+}
+
+/** What a row says, as far as it can be judged without the policy; null when something is wrong. */
+function candidateOf(row: Row, findings: RowFindings): Candidate | null {
+  const { line, cells } = row;
+  const before = findings.count;
+  const must = (column: Column, rule: string | null): void => {
+    if (rule !== null) findings.add(line, column, rule);
+  };
+  must('consumer', cells.consumer === undefined ? 'must be given' : consumerNameRule(cells.consumer));
+  must('id', cells.id === undefined || LABEL.test(cells.id) ? null : LABEL_RULE);
+  const digest = digestOf(cells, must);
+  const [from, until] = (['from', 'until'] as const).map((column) => {
+    const time = cells[column] === undefined ? undefined : timeOf(cells[column]);
+    must(column, time === null ? TIME_RULE : null);
+    return time ?? undefined;
+  });
+  if (from !== undefined && until !== undefined && epochSeconds(until)! <= epochSeconds(from)!)
+    must('until', 'must be after "from"');
+  if (findings.count > before) return null;
+  return { row, consumer: cells.consumer!, digest: digest!, id: cells.id, from, until };
+}
+
+type Must = (column: Column, rule: string | null) => void;
+
+function digestOf({ key, digest }: Row['cells'], must: Must): string | null {
+  if (key !== undefined && digest !== undefined) must('digest', 'must not stand beside a key; give one of them');
+  else if (digest !== undefined)
+    must(
+      'digest',
+      !DIGEST.test(digest) ? DIGEST_RULE : digest === EMPTY_DIGEST ? 'must not be that of an empty key' : null,
+    );
+  else must('key', key === undefined ? 'must be given, or its digest' : unusableRule(key));
+  return digest ?? (key !== undefined && unusableRule(key) === null ? digestKey(key) : null);
+}
+
+const TIME_RULE =
+  'must be a time such as 2026-01-31T00:00:00Z, or a day such as 2026-01-31, which is its beginning in UTC';
+
+/** A day is the time at which it begins; null for what is neither. */
+function timeOf(text: string): string | null {
+  const time = /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text;
+  return epochSeconds(time) === null ? null : time;
+}
+
+/** No key stands in two rows, and no id twice with one consumer. */
+function refuseTwins(candidates: readonly Candidate[], findings: RowFindings): void {
+  const [digests, ids] = [new Map<string, number>(), new Map<string, number>()];
+  for (const { row, consumer, digest, id } of candidates) {
+    const twin = digests.get(digest);
+    if (twin === undefined) digests.set(digest, row.line);
+    else findings.add(row.line, null, `must be the only row with this key; line ${twin} has it already`);
+    if (id === undefined) continue;
+    const name = JSON.stringify([consumer, id]);
+    const other = ids.get(name);
+    if (other === undefined) ids.set(name, row.line);
+    else if (twin === undefined)
+      findings.add(row.line, 'id', `must be the only key of this id of its consumer; line ${other} has it already`);
+  }
+}
+
+/** Who has which key in the policy. */
+class KnownKeys {
+  readonly #owners = new Map<string, { readonly consumer: string; readonly key: Key }>();
+  readonly #ids = new Map<string, ReadonlySet<string>>();
+
+  constructor(policy: Policy) {
+    for (const [consumer, { keys }] of Object.entries(policy.consumers)) {
+      this.#ids.set(consumer, new Set(keys.map(({ id }) => id)));
+      for (const key of keys) this.#owners.set(key.digest, { consumer, key });
+    }
+  }
+
+  owner(digest: string): { readonly consumer: string; readonly key: Key } | undefined {
+    return this.#owners.get(digest);
+  }
+
+  hasId(consumer: string, id: string): boolean {
+    return this.#ids.get(consumer)?.has(id) === true;
+  }
+}
+
+/** Where columns are mixed up, keys would stand in the policy as names: what is a key, or looks like one where the key does not, is refused. */
+function refuseClearText(candidates: readonly Candidate[], known: KnownKeys, findings: RowFindings): void {
+  const digests = new Set(candidates.map(({ digest }) => digest));
+  for (const { row, consumer } of candidates) {
+    const { key, id } = row.cells;
+    for (const [column, text] of [
+      ['consumer', consumer],
+      ['id', id],
+    ] as const) {
+      if (text === undefined) continue;
+      const isKey = leaksIn(text).length > 0 || isKnown(text, digests, known);
+      if (isKey) findings.add(row.line, column, 'must not be a key: what stands here is stored in clear text');
+      else if (column === 'consumer' && key !== undefined && censor(key) === key && censor(text) !== text)
+        findings.add(
+          row.line,
+          column,
+          'looks like a key, and the key does not: are the columns mixed up? If they are not, give digests ("tollgate keys digest --lines" makes them)',
+        );
+    }
+  }
+}
+
+function isKnown(text: string, digests: ReadonlySet<string>, known: KnownKeys): boolean {
+  if (unusableRule(text) !== null) return false;
+  const digest = digestKey(text);
+  return digests.has(digest) || known.owner(digest) !== undefined;
+}
+
+const MAX_NAMED_PLANS = 8;
+
+/** Plans of consumers that are to be made. A consumer that is there keeps its own, which a row may repeat. */
+function plansOf(
+  policy: Policy,
+  candidates: readonly Candidate[],
+  usual: string | undefined,
+  findings: RowFindings,
+): Map<string, string> {
+  const plans = new Map<string, string>();
+  const doubtful = new Map<string, number>();
+  const names = Object.keys(policy.plans);
+  const hint = names.length <= MAX_NAMED_PLANS ? ` (${names.join(', ')})` : '';
+  for (const { row, consumer } of candidates) {
+    const { plan } = row.cells;
+    const there = Object.hasOwn(policy.consumers, consumer) ? policy.consumers[consumer] : undefined;
+    if (plan !== undefined && !Object.hasOwn(policy.plans, plan))
+      findings.add(row.line, 'plan', `must be a plan of the policy${hint}`);
+    else if (there !== undefined) {
+      if (plan !== undefined && plan !== there.plan)
+        findings.add(row.line, 'plan', 'must be the plan that the consumer has; the import changes no consumers');
+    } else if (plan === undefined) {
+      if (!doubtful.has(consumer)) doubtful.set(consumer, row.line);
+    } else if ((plans.get(consumer) ?? plan) !== plan)
+      findings.add(row.line, 'plan', 'must be the same in all rows of a new consumer');
+    else plans.set(consumer, plan);
+  }
+  for (const [consumer, line] of doubtful) {
+    if (plans.has(consumer)) continue;
+    if (usual !== undefined) plans.set(consumer, usual);
+    else
+      findings.add(
+        line,
+        'consumer',
+        'must be a consumer of the policy; with a plan (or --plan PLAN) a new one is made',
+      );
+  }
+  return plans;
+}
+
+/** True when the policy has the row's key already, as the row says. */
+function isThere(
+  { row, consumer, digest, id, from, until }: Candidate,
+  known: KnownKeys,
+  findings: RowFindings,
+): boolean {
+  const owner = known.owner(digest);
+  if (owner === undefined) {
+    if (id !== undefined && known.hasId(consumer, id))
+      findings.add(row.line, 'id', 'must be another one: the consumer has a key of this id in the policy already');
+    return false;
+  }
+  const { key } = owner;
+  if (owner.consumer !== consumer) {
+    findings.add(row.line, 'consumer', 'must be another key: one consumer of the policy has this key already');
+    return true;
+  }
+  if (id !== undefined && id !== key.id) findings.add(row.line, 'id', 'must be the id that the key has in the policy');
+  for (const [column, time] of [
+    ['from', from],
+    ['until', until],
+  ] as const)
+    if (time !== undefined && epochSeconds(time) !== (key[column] === undefined ? null : epochSeconds(key[column])))
+      findings.add(row.line, column, 'must be the time that the key has in the policy; the import changes no keys');
+  return true;
+}
+
+/** New keys by consumer, in the order in which the rows name them. */
+function additionsOf(policy: Policy, fresh: readonly Candidate[], plans: ReadonlyMap<string, string>): Addition[] {
+  const taken = idsOf(policy);
+  for (const { id } of fresh) if (id !== undefined) taken.add(id);
+  const keys = new Map<string, StoredKey[]>();
+  for (const { row, consumer, digest, id, from, until } of fresh) {
+    const list = keys.get(consumer) ?? [];
+    if (list.length === 0) keys.set(consumer, list);
+    const given = id ?? newIdFor(row.cells.key, taken);
+    taken.add(given);
+    list.push(storedKey(given, digest, { from, until }));
+  }
+  return [...keys].map(([consumer, list]) => ({ consumer, plan: plans.get(consumer), keys: list }));
+}
+
+/** Keys of our own have an id inside. */
+function newIdFor(key: string | undefined, taken: ReadonlySet<string>): string {
+  const own = key === undefined ? null : idInKey(key);
+  return own !== null && LABEL.test(own) && !taken.has(own) ? own : freshId(taken);
+}
