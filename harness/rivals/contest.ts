@@ -86,12 +86,12 @@ export function lostIn(file: string, said: Said): string[] {
       .filter((key) => key.revoked && !said.revoking.has(key.id))
       .map((key) => `nobody revoked ${key.id}`),
     ...[...keys.keys()].filter((id) => !said.shown.has(id)).map((id) => `the key ${id} is stored and was never shown`),
-    ...halves([...keys.keys()]).map((group) => `of the imported keys ${group}.0 … some are missing`),
+    ...halves([...keys.keys()]).map((group) => `some of the imported keys ${group}.0 … are missing`),
     ...said.refused.map((message) => `a command ${message}`),
   ];
 }
 
-/** Imports of which some keys are there and some are not. */
+/** Imports of which only some keys were stored. */
 function halves(ids: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const id of ids) {

@@ -31,7 +31,7 @@ async function issue(id: string): Promise<void> {
   active.push(id);
 }
 
-/** Keys of another system, which are all there afterwards or none is. */
+/** Imports several keys, of which all must be stored or none. */
 async function importSome(group: string): Promise<void> {
   const ids = Array.from({ length: IMPORTED }, (_, index) => `${group}.${index}`);
   for (const id of ids) say(`shown ${id} legacy-${id}`);
@@ -41,7 +41,7 @@ async function importSome(group: string): Promise<void> {
   active.push(...ids);
 }
 
-/** A key of this process's own consumer, if it has one that works; both keys work for a while. */
+/** Rotates one of the keys that this process issued; the old one still works during the overlap. */
 async function rotate(): Promise<void> {
   const old = active.find((id) => !id.includes('.'));
   if (old === undefined) return;

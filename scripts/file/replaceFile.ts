@@ -29,7 +29,7 @@ export interface FilePlace {
   /** As the user wrote it, for messages. */
   readonly file: string;
   readonly target: string;
-  /** How large it was. */
+  /** Size of the file when it was looked up. */
   readonly bytes: number;
   readonly folder: string;
   readonly lock: string;

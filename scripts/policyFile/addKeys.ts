@@ -12,20 +12,20 @@ export interface StoredKey {
   readonly until?: string;
 }
 
-/** New keys of one consumer; a consumer that is not there yet is made, with this plan. */
+/** New keys of one consumer, which is created with this plan if it does not exist. */
 export interface Addition {
   readonly consumer: string;
   readonly plan?: string | undefined;
   readonly keys: readonly StoredKey[];
 }
 
-/** The smallest edits: keys to their lists, lists to their consumers, new consumers to the policy. One addition a consumer. */
+/** The smallest edits that add the keys, and the lists and consumers they need. At most one addition per consumer. */
 export function editsToAdd({ text, root }: PolicyFile, additions: readonly Addition[]): Edit[] {
   const layout = layoutOf(text, root);
   const consumersEntry = entryOf(root, 'consumers');
   const consumers = consumersEntry?.value;
   const isThere = ({ consumer }: Addition): boolean => entryOf(consumers, consumer) !== undefined;
-  // Inner edits come first: the last consumer's keys and a new consumer may go to the same place.
+  // Keys of existing consumers come first: those of the last one and a new consumer may be inserted at the same offset.
   const edits = additions
     .filter(isThere)
     .flatMap((addition) => editsOfOne(text, consumers as Mapping, addition, layout));
@@ -54,7 +54,7 @@ function keysField(keys: readonly StoredKey[]): RenderedField {
   return ['keys', { items: keys.map((key) => ({ fields: Object.entries(key) })) }];
 }
 
-/** What the policy means with these keys. */
+/** The policy with these keys added. */
 export function withKeys(policy: Policy, additions: readonly Addition[]): Policy {
   const consumers = { ...policy.consumers };
   for (const { consumer, plan, keys } of additions) {
@@ -67,7 +67,7 @@ export function withKeys(policy: Policy, additions: readonly Addition[]): Policy
   return { ...policy, consumers };
 }
 
-/** A stored key without fields that say nothing. */
+/** A stored key, without empty fields. */
 export function storedKey(
   id: string,
   digest: string,

@@ -31,10 +31,10 @@ export interface Change {
   readonly ready?: () => Promise<void>;
 }
 
-/** What an edit is doing: of a policy of many megabytes each takes seconds. */
+/** The steps of an edit. Each takes seconds for a policy of many megabytes. */
 export type Step = 'reads the policy' | 'checks the policy with the change' | 'writes the policy';
 
-/** Hears of each step before it begins, and of the size of what it is about. */
+/** Called before each step, with the size of the policy. */
 export type OnStep = (step: Step, bytes: number) => void;
 
 /** By then somebody keeps saving the file, and it is better to say so than to go on. */
@@ -76,7 +76,7 @@ export async function editPolicyFile(
   );
 }
 
-/** All that `editPolicyFile` does but the writing: rejects where that would. */
+/** Like `editPolicyFile`, without writing: rejects where that would. */
 export async function tryEdit(
   file: string,
   change: (open: PolicyFile) => Change | null,

@@ -8,7 +8,7 @@ export class PolicyFileError extends Error {
   override readonly name: string = 'PolicyFileError';
 }
 
-/** Rows that cannot be imported, by line. Nothing of what stands in a row is repeated: any of it may be a key. */
+/** Rows that cannot be imported, by line. Values of rows are never part of a message, because any of them may be a key. */
 export class RowProblems extends PolicyFileError implements ProblemList {
   override readonly name = 'RowProblems';
   readonly problems: readonly Problem[];

@@ -10,31 +10,31 @@ import type { Column, Row } from './rows.ts';
 import { RowFindings } from './rows.ts';
 
 export interface ImportRequest {
-  /** What messages call the rows' source. */
+  /** What messages call the input. */
   readonly source: string;
   readonly rows: readonly Row[];
-  /** The plan of consumers that are not there yet, where a row names none. */
+  /** The plan of new consumers whose rows name none. */
   readonly plan?: string | undefined;
-  /** Finds out what would happen, and writes nothing. */
+  /** Checks everything and writes nothing. */
   readonly isTrial: boolean;
 }
 
 export interface Imported {
-  /** Keys that were added, to so many consumers, of which so many are new. */
+  /** Numbers of keys added, of consumers that got some, and of consumers created. */
   readonly added: number;
   readonly consumers: number;
   readonly created: number;
-  /** Rows whose key the policy had already. */
+  /** Rows whose key was already in the policy. */
   readonly unchanged: number;
-  /** Added keys whose time is over already. */
+  /** Added keys that have already expired. */
   readonly expired: number;
-  /** Lines of keys that look like ours, with a checksum that is wrong. */
+  /** Lines of keys that begin like ours but have a wrong checksum. */
   readonly mistyped: readonly number[];
-  /** What the policy means afterwards. */
+  /** The policy after the import. */
   readonly policy: Policy;
 }
 
-/** Adds the keys of all rows to a policy file, or none of them: rejects with RowProblems that name every bad row. */
+/** Adds the keys of all rows to a policy file, or none: rejects with RowProblems if any row is bad. */
 export async function importKeys(
   file: string,
   request: ImportRequest,
@@ -53,7 +53,7 @@ export async function importKeys(
   return imported!;
 }
 
-/** A row that is good in itself. */
+/** A row that is valid by itself, whatever the policy holds. */
 interface Candidate {
   readonly row: Row;
   readonly consumer: string;
@@ -89,7 +89,7 @@ function judgeRows(policy: Policy, { source, rows, plan }: ImportRequest, nowSec
   };
 }
 
-/** What a row says, as far as it can be judged without the policy; null when something is wrong. */
+/** Validates a row without looking at the policy; null when something is wrong. */
 function candidateOf(row: Row, findings: RowFindings): Candidate | null {
   const { line, cells } = row;
   const before = findings.count;
@@ -113,42 +113,41 @@ function candidateOf(row: Row, findings: RowFindings): Candidate | null {
 type Must = (column: Column, rule: string | null) => void;
 
 function digestOf({ key, digest }: Row['cells'], must: Must): string | null {
-  if (key !== undefined && digest !== undefined) must('digest', 'must not stand beside a key; give one of them');
+  if (key !== undefined && digest !== undefined) must('digest', 'must not be given together with a key');
   else if (digest !== undefined)
     must(
       'digest',
-      !DIGEST.test(digest) ? DIGEST_RULE : digest === EMPTY_DIGEST ? 'must not be that of an empty key' : null,
+      !DIGEST.test(digest) ? DIGEST_RULE : digest === EMPTY_DIGEST ? 'must not be the digest of an empty key' : null,
     );
-  else must('key', key === undefined ? 'must be given, or its digest' : unusableRule(key));
+  else must('key', key === undefined ? 'must be given, or a digest instead' : unusableRule(key));
   return digest ?? (key !== undefined && unusableRule(key) === null ? digestKey(key) : null);
 }
 
-const TIME_RULE =
-  'must be a time such as 2026-01-31T00:00:00Z, or a day such as 2026-01-31, which is its beginning in UTC';
+const TIME_RULE = 'must be a time such as 2026-01-31T00:00:00Z, or a date such as 2026-01-31 (midnight UTC)';
 
-/** A day is the time at which it begins; null for what is neither. */
+/** A time in full, also for a date alone; null for anything else. */
 function timeOf(text: string): string | null {
   const time = /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text;
   return epochSeconds(time) === null ? null : time;
 }
 
-/** No key stands in two rows, and no id twice with one consumer. */
+/** Each key may be in one row only, and each id once per consumer. */
 function refuseTwins(candidates: readonly Candidate[], findings: RowFindings): void {
   const [digests, ids] = [new Map<string, number>(), new Map<string, number>()];
   for (const { row, consumer, digest, id } of candidates) {
     const twin = digests.get(digest);
     if (twin === undefined) digests.set(digest, row.line);
-    else findings.add(row.line, null, `must be the only row with this key; line ${twin} has it already`);
+    else findings.add(row.line, null, `must not repeat the key of line ${twin}`);
     if (id === undefined) continue;
     const name = JSON.stringify([consumer, id]);
     const other = ids.get(name);
     if (other === undefined) ids.set(name, row.line);
     else if (twin === undefined)
-      findings.add(row.line, 'id', `must be the only key of this id of its consumer; line ${other} has it already`);
+      findings.add(row.line, 'id', `must be unique for the consumer; line ${other} has the same id`);
   }
 }
 
-/** Who has which key in the policy. */
+/** Keys of the policy by digest, and ids by consumer. */
 class KnownKeys {
   readonly #owners = new Map<string, { readonly consumer: string; readonly key: Key }>();
   readonly #ids = new Map<string, ReadonlySet<string>>();
@@ -169,7 +168,7 @@ class KnownKeys {
   }
 }
 
-/** Where columns are mixed up, keys would stand in the policy as names: what is a key, or looks like one where the key does not, is refused. */
+/** Mixed-up columns would put keys into the policy in clear text. So names that are known keys, or look more like a key than the key, are refused. */
 function refuseClearText(candidates: readonly Candidate[], known: KnownKeys, findings: RowFindings): void {
   const digests = new Set(candidates.map(({ digest }) => digest));
   for (const { row, consumer } of candidates) {
@@ -180,12 +179,12 @@ function refuseClearText(candidates: readonly Candidate[], known: KnownKeys, fin
     ] as const) {
       if (text === undefined) continue;
       const isKey = leaksIn(text).length > 0 || isKnown(text, digests, known);
-      if (isKey) findings.add(row.line, column, 'must not be a key: what stands here is stored in clear text');
+      if (isKey) findings.add(row.line, column, 'must not be a key; this column is stored in clear text');
       else if (column === 'consumer' && key !== undefined && censor(key) === key && censor(text) !== text)
         findings.add(
           row.line,
           column,
-          'looks like a key, and the key does not: are the columns mixed up? If they are not, give digests ("tollgate keys digest --lines" makes them)',
+          'must not look like a key while the key does not; if the columns are not swapped, import digests instead ("tollgate keys digest --lines")',
         );
     }
   }
@@ -199,7 +198,7 @@ function isKnown(text: string, digests: ReadonlySet<string>, known: KnownKeys): 
 
 const MAX_NAMED_PLANS = 8;
 
-/** Plans of consumers that are to be made. A consumer that is there keeps its own, which a row may repeat. */
+/** Plans of the consumers to create. An existing consumer keeps its plan; rows may repeat it. */
 function plansOf(
   policy: Policy,
   candidates: readonly Candidate[],
@@ -217,7 +216,11 @@ function plansOf(
       findings.add(row.line, 'plan', `must be a plan of the policy${hint}`);
     else if (there !== undefined) {
       if (plan !== undefined && plan !== there.plan)
-        findings.add(row.line, 'plan', 'must be the plan that the consumer has; the import changes no consumers');
+        findings.add(
+          row.line,
+          'plan',
+          'must be the plan that the consumer already has; import does not change existing consumers',
+        );
     } else if (plan === undefined) {
       if (!doubtful.has(consumer)) doubtful.set(consumer, row.line);
     } else if ((plans.get(consumer) ?? plan) !== plan)
@@ -231,13 +234,13 @@ function plansOf(
       findings.add(
         line,
         'consumer',
-        'must be a consumer of the policy; with a plan (or --plan PLAN) a new one is made',
+        'must be a consumer of the policy, or have a plan (or --plan) with which it can be created',
       );
   }
   return plans;
 }
 
-/** True when the policy has the row's key already, as the row says. */
+/** True when the policy already has the row's key; reports where the row contradicts the policy. */
 function isThere(
   { row, consumer, digest, id, from, until }: Candidate,
   known: KnownKeys,
@@ -246,12 +249,12 @@ function isThere(
   const owner = known.owner(digest);
   if (owner === undefined) {
     if (id !== undefined && known.hasId(consumer, id))
-      findings.add(row.line, 'id', 'must be another one: the consumer has a key of this id in the policy already');
+      findings.add(row.line, 'id', 'must be a new id; the consumer already has a key with this one');
     return false;
   }
   const { key } = owner;
   if (owner.consumer !== consumer) {
-    findings.add(row.line, 'consumer', 'must be another key: one consumer of the policy has this key already');
+    findings.add(row.line, 'consumer', 'must be the consumer that has this key in the policy; it is another one');
     return true;
   }
   if (id !== undefined && id !== key.id) findings.add(row.line, 'id', 'must be the id that the key has in the policy');
@@ -260,11 +263,15 @@ function isThere(
     ['until', until],
   ] as const)
     if (time !== undefined && epochSeconds(time) !== (key[column] === undefined ? null : epochSeconds(key[column])))
-      findings.add(row.line, column, 'must be the time that the key has in the policy; the import changes no keys');
+      findings.add(
+        row.line,
+        column,
+        'must be the time that the key has in the policy; import does not change existing keys',
+      );
   return true;
 }
 
-/** New keys by consumer, in the order in which the rows name them. */
+/** New keys by consumer, in the order of the rows. */
 function additionsOf(policy: Policy, fresh: readonly Candidate[], plans: ReadonlyMap<string, string>): Addition[] {
   const taken = idsOf(policy);
   for (const { id } of fresh) if (id !== undefined) taken.add(id);
@@ -279,7 +286,7 @@ function additionsOf(policy: Policy, fresh: readonly Candidate[], plans: Readonl
   return [...keys].map(([consumer, list]) => ({ consumer, plan: plans.get(consumer), keys: list }));
 }
 
-/** Keys of our own have an id inside. */
+/** Keys that Tollgate issued contain their id. */
 function newIdFor(key: string | undefined, taken: ReadonlySet<string>): string {
   const own = key === undefined ? null : idInKey(key);
   return own !== null && LABEL.test(own) && !taken.has(own) ? own : freshId(taken);

@@ -42,14 +42,14 @@ export async function issue(
   });
 }
 
-/** A change of a policy file that comes with a new key. */
+/** A change of a policy file that stores a new key. */
 export interface KeyChange<T extends Issued> extends Omit<Change, 'ready'> {
   readonly issued: T;
 }
 
 /**
- * Edits a policy file so that it holds a key that is shown once, before the file is changed. `change` gets the key that has
- * been shown already when somebody saved the file meanwhile, and must then store that one.
+ * Stores a new key in a policy file and shows it once, before the file is changed. When somebody saves the file meanwhile,
+ * `change` is called again with the key that was already shown, and must store that one.
  */
 export async function issueOnce<T extends Issued>(
   file: string,
@@ -89,7 +89,7 @@ export function storedOf(issued: Issued) {
   return storedKey(issued.id, issued.digest, issued);
 }
 
-/** A new key of a consumer, with an id that no other key of the policy has. */
+/** A new key, with an id that is unique in the policy unless one was chosen. */
 export function newlyIssued(policy: Policy, { consumer, id: wanted, from, until }: IssueRequest): Issued {
   const { key, ...rest } = issueKey(wanted ?? freshId(idsOf(policy)));
   return { consumer, key, ...storedKey(rest.id, rest.digest, { from, until }) };

@@ -8,20 +8,20 @@ import { appendToFilled, type Edit, layoutOf } from './splice.ts';
 
 export interface RotateRequest {
   readonly consumer: string;
-  /** The key to replace; the one that works, where it is not said. */
+  /** The key to replace. Default: the only active one. */
   readonly id?: string | undefined;
-  /** For so long both keys work. */
+  /** How long both keys work. */
   readonly overlapSeconds: number;
-  /** Until when the new key works. */
+  /** When the new key expires. */
   readonly until?: string | undefined;
 }
 
 export interface Rotated extends Issued {
-  /** The key that was replaced, and until when it works. */
+  /** The key that was replaced, and when it expires. */
   readonly old: { readonly id: string; readonly until: string };
 }
 
-/** Issues a new key beside one that works, and gives the old one an end. Shown first, as when issuing. */
+/** Issues a new key and sets the expiry of the old one, in one edit. Like `issue`, it shows the key before storing it. */
 export function rotate(
   file: string,
   request: RotateRequest,
@@ -36,7 +36,7 @@ export function rotate(
     const additions = [{ consumer: request.consumer, keys: [storedOf(fresh)] }];
     return {
       issued: { ...fresh, old: { id: old.id, until } },
-      // The old key's end comes first: its line and the new key may go to the same place.
+      // The old key's expiry comes first: it and the new key may be inserted at the same offset.
       edits: [...endingEdits(open, request.consumer, old, until), ...editsToAdd(open, additions)],
       expected: withKeys(withEnd(open.policy, request.consumer, old, until), additions),
     };
@@ -48,15 +48,15 @@ function keyToReplace(policy: Policy, { consumer: name, id }: RotateRequest, now
   if (consumer === undefined) throw new PolicyFileError(`no consumer named "${name}"; tollgate keys list shows all`);
   const working = consumer.keys.filter((key) => works(key, nowSeconds));
   if (id !== undefined) return keyOfId(consumer.keys, name, id, nowSeconds);
-  // A key with an end has been replaced before, and its overlap is not over.
+  // A key with an expiry was probably rotated before, and its overlap is not over yet.
   const lasting = working.filter(({ until }) => until === undefined);
   const [only, ...others] = working.length > 1 && lasting.length > 0 ? lasting : working;
   if (only === undefined)
-    throw new PolicyFileError(`consumer "${name}" has no key that works; tollgate keys issue makes one`);
+    throw new PolicyFileError(`consumer "${name}" has no active key; tollgate keys issue makes one`);
   if (others.length === 0) return only;
   const ids = [only, ...others].map((key) => key.id);
   throw new PolicyFileError(
-    `consumer "${name}" has ${ids.length} keys that work${ids.length <= 20 ? ` (${ids.join(', ')})` : ''}; say which with --id`,
+    `consumer "${name}" has ${ids.length} active keys${ids.length <= 20 ? ` (${ids.join(', ')})` : ''}; choose one with --id`,
   );
 }
 
@@ -66,7 +66,7 @@ function keyOfId(keys: readonly Key[], consumer: string, id: string, nowSeconds:
     throw new PolicyFileError(`no key "${id}" of consumer "${consumer}"; tollgate keys list shows all`);
   if (!works(key, nowSeconds))
     throw new PolicyFileError(
-      `key "${id}" of consumer "${consumer}" does not work now, so there is nothing to overlap; tollgate keys issue makes a new one`,
+      `key "${id}" of consumer "${consumer}" is not active; tollgate keys issue makes a new one`,
     );
   return key;
 }
@@ -77,7 +77,7 @@ function works({ revoked, from, until }: Key, nowSeconds: number): boolean {
   return !revoked && begins <= nowSeconds && nowSeconds < ends;
 }
 
-/** A key that ends earlier anyway keeps its end. */
+/** A key that expires earlier anyway keeps its expiry. */
 function endOf({ until }: Key, seconds: number): string {
   const ends = Math.floor(seconds);
   return until !== undefined && epochSeconds(until)! <= ends

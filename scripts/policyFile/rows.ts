@@ -3,23 +3,23 @@ import type { Problem } from '../policy/index.ts';
 import { isSafeName } from '../policy/secret.ts';
 import { RowProblems } from './error.ts';
 
-/** What a row may say of a key. */
+/** The columns that rows may have. */
 export const COLUMNS = ['consumer', 'key', 'digest', 'id', 'plan', 'from', 'until'] as const;
 export type Column = (typeof COLUMNS)[number];
 
-/** One key to import, as it was given: nothing is judged yet. Columns that are empty are absent. */
+/** One key to import, not validated yet. Empty columns are absent. */
 export interface Row {
   readonly line: number;
   readonly cells: Readonly<Partial<Record<Column, string>>>;
 }
 
-/** More than any row needs: a key has at most 4096 characters, everything else far fewer. */
+/** More than any valid row has: a key has at most 4096 characters, everything else far fewer. */
 export const MAX_ROW_CHARACTERS = 16_384;
-/** More than the largest policy holds. */
+/** More than fit into the largest policy. */
 const MAX_ROWS = 1_000_000;
 const MAX_LISTED = 100;
 
-/** Collects what is wrong with rows: the first problems, and how many there are. */
+/** Collects problems of rows: keeps the first ones and counts the others. */
 export class RowFindings {
   readonly #problems: Problem[] = [];
   #more = 0;
@@ -50,19 +50,19 @@ export class RowFindings {
   }
 }
 
-/** Hears of the number of rows that have been read, now and then. */
+/** Called now and then with the number of rows read so far. */
 export type OnRows = (rows: number) => void;
 
 const ROWS_A_REPORT = 10_000;
 
-/** Rows of a string in CSV with a header, or of JSON objects, one a line: its first character tells. */
+/** Reads CSV with a header, or one JSON object per line; the first character tells which. */
 export function readRows(text: string, findings: RowFindings, onRows: OnRows = () => undefined): Row[] {
   const plain = text.replace(/^\ufeff/, '');
   const first = /\S/.exec(plain)?.[0];
   if (first === '{') return rowsOfJson(plain, findings, onRows);
   if (first === '[')
-    findings.add(1, null, 'must be CSV with a header, or JSON objects, one a line; "jq -c .[]" writes a list so');
-  else if (first === undefined) findings.add(1, null, 'must hold rows; there is nothing');
+    findings.add(1, null, 'must be CSV with a header, or one JSON object per line; "jq -c .[]" converts a list');
+  else if (first === undefined) findings.add(1, null, 'must hold rows; the input is empty');
   else return rowsOfCsv(plain, findings, onRows);
   return [];
 }
@@ -83,15 +83,15 @@ function rowsOfJson(text: string, findings: RowFindings, onRows: OnRows): Row[] 
 
 const LENGTH_RULE = `must have at most ${MAX_ROW_CHARACTERS} characters`;
 
-/** False: there are too many rows. */
+/** False when there are too many rows. */
 function push(rows: Row[], row: Row, findings: RowFindings, onRows: OnRows): boolean {
-  if (rows.length === MAX_ROWS) findings.add(row.line, null, `must be at most ${MAX_ROWS} rows`);
+  if (rows.length === MAX_ROWS) findings.add(row.line, null, `must be one of at most ${MAX_ROWS} rows`);
   else rows.push(row);
   if (rows.length % ROWS_A_REPORT === 0) onRows(rows.length);
   return rows.length < MAX_ROWS || rows.at(-1) === row;
 }
 
-/** Null: it is no row, and the findings say so. The words of JSON.parse are not used, because they quote the text. */
+/** Null for an invalid row, after reporting it. Messages of JSON.parse are not used, because they quote the input. */
 function cellsOfJson(text: string, line: number, findings: RowFindings): Row['cells'] | null {
   let value: unknown;
   try {
@@ -117,16 +117,16 @@ function cellsOfJson(text: string, line: number, findings: RowFindings): Row['ce
 
 const DELIMITERS = [',', ';', '\t'];
 
-/** What stands between the columns: most spreadsheets of Europe write semicolons. The header has names of ours only, so it tells. */
+/** Taken from the header, which holds known names only. Spreadsheets in much of Europe write semicolons. */
 function delimiterOf(text: string): string {
   const header = /^.*\S.*$/m.exec(text.slice(0, MAX_ROW_CHARACTERS))?.[0] ?? '';
   const count = (delimiter: string): number => header.split(delimiter).length;
   return DELIMITERS.reduce((best, delimiter) => (count(delimiter) > count(best) ? delimiter : best));
 }
 
-const QUOTE_RULE = 'a quote stands inside of a value; put the whole value in quotes, and write two for one of its own';
+const QUOTE_RULE = 'must not have a quote inside a value; put the whole value in quotes and double the quotes in it';
 const CSV_RULES: Readonly<Record<string, string>> = {
-  CSV_QUOTE_NOT_CLOSED: 'a quote is opened here and never closed',
+  CSV_QUOTE_NOT_CLOSED: 'must close the quote that it opens',
   INVALID_OPENING_QUOTE: QUOTE_RULE,
   CSV_INVALID_CLOSING_QUOTE: QUOTE_RULE,
   CSV_MAX_RECORD_SIZE: LENGTH_RULE,
@@ -155,18 +155,19 @@ function rowsOfCsv(text: string, findings: RowFindings, onRows: OnRows): Row[] {
       },
     });
   } catch (error) {
-    // Nothing after it can be told apart. The library's own words quote the value.
+    // The rest cannot be read reliably. The library's messages are not used, because they quote values.
     if (error instanceof CsvError) findings.add(line + 1, null, CSV_RULES[error.code] ?? 'must be valid CSV');
     else if (!(error instanceof Enough)) throw error;
   }
-  if (line > 0 && rows.length === 0 && findings.count === 0) findings.add(line, null, 'must be followed by rows');
+  if (line > 0 && rows.length === 0 && findings.count === 0)
+    findings.add(line, null, 'must be followed by at least one row');
   return rows;
 }
 
 /** Ends the reading. */
 class Enough extends Error {}
 
-/** The columns in their order; null for one that is not known. */
+/** The columns in order; null for an unknown one. */
 type Header = readonly (Column | null)[];
 
 function headerOf(values: readonly string[], line: number, findings: RowFindings): Header {
@@ -175,7 +176,7 @@ function headerOf(values: readonly string[], line: number, findings: RowFindings
     findings.add(
       line,
       null,
-      `must be a header that names the columns: consumer, key or digest, and if need be ${COLUMNS.slice(3).join(', ')}`,
+      `must be a header with column names: consumer, key or digest, and optionally ${COLUMNS.slice(3).join(', ')}`,
     );
     throw new Enough();
   }
@@ -188,7 +189,7 @@ function headerOf(values: readonly string[], line: number, findings: RowFindings
         `column ${index + 1} of the header must be one of ${COLUMNS.join(', ')}`,
         isSafeName(name) ? JSON.stringify(name) : undefined,
       );
-    else if (header.indexOf(column) < index) findings.add(line, column, 'must be a column once');
+    else if (header.indexOf(column) < index) findings.add(line, column, 'must be named only once');
   }
   if (!header.includes('consumer')) findings.add(line, null, 'the header must name the column "consumer"');
   if (!header.includes('key') && !header.includes('digest'))
@@ -207,7 +208,8 @@ function cellsOfCsv(
     findings.add(
       line,
       null,
-      `must have ${header.length} values, one for each column; found ${values.length}; a value with a delimiter in it needs quotes`,
+      `must have ${header.length} values, one per column; a value that contains the delimiter needs quotes`,
+      String(values.length),
     );
     return null;
   }

@@ -9,8 +9,8 @@ export interface Edit {
 }
 
 /**
- * The text after all edits; offsets are those of the text before. Edits must not overlap; what is inserted at one place comes in the order
- * of the edits.
+ * The text after all edits; offsets are those of the text before. Edits must not overlap; insertions at the same offset keep
+ * the order of the edits.
  */
 export function applyEdits(text: string, edits: readonly Edit[]): string {
   const parts: string[] = [];

@@ -73,7 +73,7 @@ const AFTER = `${API}consumers:
 
 test('adds the keys of all rows, in their order, and keeps everything else of the file', async () => {
   const { code, out, err, text, file } = await imported(ROWS);
-  assert.deepEqual([code, out, err], [0, '', `${file}: got 5 keys of 3 consumers, of which 1 is new\n`]);
+  assert.deepEqual([code, out, err], [0, '', `${file}: 5 keys added to 3 consumers (1 new)\n`]);
   assert.equal(text, AFTER);
 });
 
@@ -83,14 +83,11 @@ test('the same import again changes nothing, not even the file', async () => {
   assert.deepEqual(again, {
     code: 0,
     out: '',
-    err: `${file}: no key to add; 5 rows changed nothing, as the policy had their keys already\n`,
+    err: `${file}: no keys added; 5 rows were already in the policy\n`,
   });
   assert.equal(readFileSync(file, 'utf8'), AFTER);
   const more = await tollgate(['keys', 'import', file], { stdin: `${ROWS}acme,old-key-6,six,,,\n` });
-  assert.equal(
-    more.err,
-    `${file}: got 1 key of 1 consumer; 5 rows changed nothing, as the policy had their keys already\n`,
-  );
+  assert.equal(more.err, `${file}: 1 key added to 1 consumer; 5 rows were already in the policy\n`);
   assert.deepEqual(
     keysIn(readFileSync(file, 'utf8'))['acme']!.map(({ id }) => id),
     ['one', 'two', 'three', 'six'],
@@ -194,10 +191,7 @@ test('--dry-run says what would happen, in a place where nothing may be written,
   const own = scratchFolder();
   const file = scratchFile(own, POLICY, 'p.yaml');
   const { code, err } = await tollgate(['keys', 'import', '--dry-run', file], { stdin: ROWS });
-  assert.deepEqual(
-    [code, err],
-    [0, `${file}: would get 5 keys of 3 consumers, of which 1 is new; nothing was written\n`],
-  );
+  assert.deepEqual([code, err], [0, `${file}: would add 5 keys to 3 consumers (1 new); nothing was written\n`]);
   assert.equal(readFileSync(file, 'utf8'), POLICY);
   assert.deepEqual(readdirSync(own), ['p.yaml']);
 });
@@ -223,7 +217,7 @@ test('--json prints counts, or the problems', async () => {
   assert.deepEqual(JSON.parse(bad.out), {
     ok: false,
     dryRun: false,
-    problems: [{ file: 'standard input', line: 2, column: 0, path: 'key', rule: 'must be given, or its digest' }],
+    problems: [{ file: 'standard input', line: 2, column: 0, path: 'key', rule: 'must be given, or a digest instead' }],
     moreProblems: 0,
   });
   const policy = await imported(ROWS, ['--json'], 'policy: 1\n');
@@ -239,34 +233,34 @@ test('warns of keys that are over, that are mistyped, and of a policy that no Wa
     err.split('\n')[0],
     'standard input:3: warning: the key begins with tg_ but its checksum is wrong; it may be mistyped or cut off',
   );
-  assert.equal(err.split('\n')[1], 'standard input: warning: 1 key had expired before the import');
+  assert.equal(err.split('\n')[1], 'standard input: warning: 1 key has already expired');
   const many = Array.from({ length: 20_000 }, (_, index) => `acme,key-${index}\n`).join('');
   const large = await imported(`consumer,key\n${many}`);
   assert.match(
     large.err,
-    /: warning: compiles to 1,\d{3},\d{3} bytes, and a WasmPlugin holds 1,507,328 at most, so that "tollgate emit" refuses the policy; an Envoy of your own takes it\n.*: got 20,000 keys of 1 consumer\n$/,
+    /: warning: compiles to 1,\d{3},\d{3} bytes, but a WasmPlugin holds at most 1,507,328, so "tollgate emit" will refuse the policy; only an Envoy that you configure yourself can serve it\n.*: 20,000 keys added to 1 consumer\n$/,
   );
 });
 
 const refusals: { name: string; rows: string | Buffer; says: string[]; options?: string[] }[] = [
-  { name: 'nothing', rows: '', says: ['1: must hold rows; there is nothing'] },
-  { name: 'a header alone', rows: 'consumer,key\n', says: ['1: must be followed by rows'] },
+  { name: 'nothing', rows: '', says: ['1: must hold rows; the input is empty'] },
+  { name: 'a header alone', rows: 'consumer,key\n', says: ['1: must be followed by at least one row'] },
   {
     name: 'a JSON list',
     rows: '[{"consumer":"acme"}]',
-    says: ['1: must be CSV with a header, or JSON objects, one a line; "jq -c .[]" writes a list so'],
+    says: ['1: must be CSV with a header, or one JSON object per line; "jq -c .[]" converts a list'],
   },
   {
     name: 'rows without a header',
     rows: 'acme,swordfish\n',
-    says: ['1: must be a header that names the columns: consumer, key or digest, and if need be id, plan, from, until'],
+    says: ['1: must be a header with column names: consumer, key or digest, and optionally id, plan, from, until'],
   },
   {
     name: 'columns that are unknown, missing or there twice',
     rows: 'Name,key,key,id\n',
     says: [
       '1: column 1 of the header must be one of consumer, key, digest, id, plan, from, until; found "Name"',
-      '1: key: must be a column once',
+      '1: key: must be named only once',
       '1: the header must name the column "consumer"',
     ],
   },
@@ -274,8 +268,8 @@ const refusals: { name: string; rows: string | Buffer; says: string[]; options?:
     name: 'a row too long or short',
     rows: 'consumer,key\nacme,a,b\nacme\n',
     says: [
-      '2: must have 2 values, one for each column; found 3; a value with a delimiter in it needs quotes',
-      '3: must have 2 values, one for each column; found 1; a value with a delimiter in it needs quotes',
+      '2: must have 2 values, one per column; a value that contains the delimiter needs quotes; found 3',
+      '3: must have 2 values, one per column; a value that contains the delimiter needs quotes; found 1',
     ],
   },
   {
@@ -287,23 +281,23 @@ const refusals: { name: string; rows: string | Buffer; says: string[]; options?:
     says: [
       '2: consumer: must be a name that begins with a letter or digit, without control or invisible characters, and with single spaces inside only',
       '3: digest: must be "sha256:" and the 64 lower-case hex digits of the key\'s SHA-256; "tollgate keys digest" prints it',
-      '4: key: must be given, or its digest',
-      '5: digest: must not stand beside a key; give one of them',
+      '4: key: must be given, or a digest instead',
+      '5: digest: must not be given together with a key',
       '6: id: must be a name of 1 to 127 letters, digits, ".", "_", "@" and "-" that begins with a letter or digit',
-      '7: from: must be a time such as 2026-01-31T00:00:00Z, or a day such as 2026-01-31, which is its beginning in UTC',
+      '7: from: must be a time such as 2026-01-31T00:00:00Z, or a date such as 2026-01-31 (midnight UTC)',
       '8: until: must be after "from"',
       '9: key: a key holds printable ASCII characters only, without spaces',
       '10: plan: must be a plan of the policy (free, gold)',
-      '11: plan: must be the plan that the consumer has; the import changes no consumers',
-      '12: consumer: must be a consumer of the policy; with a plan (or --plan PLAN) a new one is made',
+      '11: plan: must be the plan that the consumer already has; import does not change existing consumers',
+      '12: consumer: must be a consumer of the policy, or have a plan (or --plan) with which it can be created',
     ],
   },
   {
     name: 'a key twice, an id twice, and a consumer with two plans',
     rows: 'consumer,key,id,plan\nacme,k1,a,\nglobex,k1,b,\nacme,k2,a,\nnew,k3,,free\nnew,k4,,gold\n',
     says: [
-      '3: must be the only row with this key; line 2 has it already',
-      '4: id: must be the only key of this id of its consumer; line 2 has it already',
+      '3: must not repeat the key of line 2',
+      '4: id: must be unique for the consumer; line 2 has the same id',
       '6: plan: must be the same in all rows of a new consumer',
     ],
   },
@@ -311,16 +305,16 @@ const refusals: { name: string; rows: string | Buffer; says: string[]; options?:
     name: 'what the policy says otherwise',
     rows: `consumer,digest,id,until\nglobex,${ONE},,\nacme,${ONE},two,\nacme,${digestKey('x')},one,\n`,
     says: [
-      '2: consumer: must be another key: one consumer of the policy has this key already',
-      '3: must be the only row with this key; line 2 has it already',
+      '2: consumer: must be the consumer that has this key in the policy; it is another one',
+      '3: must not repeat the key of line 2',
       '3: id: must be the id that the key has in the policy',
-      '4: id: must be another one: the consumer has a key of this id in the policy already',
+      '4: id: must be a new id; the consumer already has a key with this one',
     ],
   },
   {
     name: 'another time of a key that is there',
     rows: `consumer,digest,until\nacme,${ONE},2030-01-01\n`,
-    says: ['2: until: must be the time that the key has in the policy; the import changes no keys'],
+    says: ['2: until: must be the time that the key has in the policy; import does not change existing keys'],
   },
   {
     name: 'JSON that is no row',
@@ -336,7 +330,7 @@ const refusals: { name: string; rows: string | Buffer; says: string[]; options?:
   {
     name: 'a digest of nothing',
     rows: 'consumer,digest\nacme,sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n',
-    says: ['2: digest: must not be that of an empty key'],
+    says: ['2: digest: must not be the digest of an empty key'],
   },
 ];
 
@@ -355,7 +349,7 @@ for (const { name, rows, says, options = [] } of refusals) {
 test('of very many bad rows the first are named, and how many more there are', async () => {
   const { err } = await imported(`consumer,key\n${'acme,\n'.repeat(20_000)}`);
   assert.deepEqual(err.trimEnd().split('\n').slice(99), [
-    'standard input:101: key: must be given, or its digest',
+    'standard input:101: key: must be given, or a digest instead',
     'standard input: and 19,900 more problems',
   ]);
 });

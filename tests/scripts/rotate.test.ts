@@ -128,12 +128,12 @@ const refusals: { name: string; keys: string; options?: string[]; says: RegExp }
   {
     name: 'a consumer without keys',
     keys: '[]',
-    says: /^consumer "acme" has no key that works; tollgate keys issue makes one\n$/,
+    says: /^consumer "acme" has no active key; tollgate keys issue makes one\n$/,
   },
   {
     name: 'one of several keys that work',
     keys: `[{ id: one, digest: "${ONE}" }, { id: two, digest: "${TWO}" }]`,
-    says: /^consumer "acme" has 2 keys that work \(one, two\); say which with --id\n$/,
+    says: /^consumer "acme" has 2 active keys \(one, two\); choose one with --id\n$/,
   },
   {
     name: 'a key that is not there',
@@ -145,7 +145,7 @@ const refusals: { name: string; keys: string; options?: string[]; says: RegExp }
     name: 'a key that does not work',
     keys: `[{ id: one, digest: "${ONE}", revoked: true }]`,
     options: ['--id', 'one'],
-    says: /^key "one" of consumer "acme" does not work now, so there is nothing to overlap; tollgate keys issue makes a new one\n$/,
+    says: /^key "one" of consumer "acme" is not active; tollgate keys issue makes a new one\n$/,
   },
 ];
 

@@ -8,7 +8,7 @@ import { promptForKey } from './prompt.ts';
 
 /** Far more than any key has. */
 const MAX_STDIN_BYTES = 65_536;
-/** More warnings than this are counted. */
+/** More warnings than this are only counted. */
 const MAX_WARNED = 100;
 
 export const MISTYPED = 'the key begins with tg_ but its checksum is wrong; it may be mistyped or cut off';
@@ -51,7 +51,7 @@ async function keyOnStdin(io: Io): Promise<string> {
   return key;
 }
 
-/** One digest for each line, in the same order. Ends at the first line that is no key: what follows would stand beside the wrong one. */
+/** One digest per line, in the same order. Stops at the first line that is not a key, so that digests never get out of step with their keys. */
 async function digestLines(io: Io): Promise<number> {
   let line = 0;
   let mistyped = 0;
@@ -72,7 +72,7 @@ async function digestLines(io: Io): Promise<number> {
       await io.deliver(digests.join(''));
     }
   } catch (error) {
-    // Whoever read the digests has enough of them.
+    // the reader of the digests went away, as head does
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return 0;
     throw error;
   }
@@ -80,12 +80,12 @@ async function digestLines(io: Io): Promise<number> {
   return 0;
 }
 
-/** Whole lines as they come, some at a time. */
+/** Complete lines as they arrive, several at a time. */
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
   let rest = '';
   let isFirst = true;
   for await (const chunk of chunks) {
-    // One character a byte: keys are ASCII, and what is not is refused.
+    // One character per byte: keys are ASCII, and anything else is refused.
     const text = rest + Buffer.from(chunk).toString('latin1');
     if (isFirst && text.length < 4) {
       rest = text;
@@ -94,7 +94,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<strin
     const lines = (isFirst ? withoutMark(text) : text).split('\n');
     isFirst = false;
     rest = lines.pop()!;
-    // A line without an end is no key: it is judged, and refused, as far as it has come.
+    // Longer than any key: reading stops, and the part that was read is refused.
     if (rest.length > MAX_STDIN_BYTES) break;
     if (lines.length > 0) yield lines.map(withoutReturn);
   }

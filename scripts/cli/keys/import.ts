@@ -11,9 +11,9 @@ import { StepLine } from './stepLine.ts';
 import { changeableFile, must } from './argument.ts';
 import { MISTYPED } from './digest.ts';
 
-/** A row is about as long as what becomes of it, and the policy has a bound. */
+/** Rows are about as long as the YAML that is written for them, and a policy is bounded. */
 const MAX_INPUT_BYTES = 2 * MAX_POLICY_BYTES;
-/** More lines than this are counted. */
+/** More warnings than this are only counted. */
 const MAX_NAMED = 10;
 
 export async function runImport(args: string[], io: Io): Promise<number> {
@@ -81,7 +81,7 @@ async function bytesOf(from: string, io: Io): Promise<Uint8Array> {
   }
 }
 
-/** What is good, and yet hardly meant. */
+/** What is valid but probably not intended. */
 function warningsOf(file: string, source: string, { mistyped, expired, policy, added }: Imported): string[] {
   const bytes = added === 0 ? 0 : Buffer.byteLength(JSON.stringify(compilePolicy(policy)));
   return [
@@ -89,25 +89,24 @@ function warningsOf(file: string, source: string, { mistyped, expired, policy, a
     ...(mistyped.length > MAX_NAMED
       ? [`${source}: and ${grouped(mistyped.length - MAX_NAMED)} more such warnings`]
       : []),
-    ...(expired > 0 ? [`${source}: warning: ${plural(expired, 'key')} had expired before the import`] : []),
+    ...(expired > 0
+      ? [`${source}: warning: ${plural(expired, 'key')} ${expired === 1 ? 'has' : 'have'} already expired`]
+      : []),
     ...(bytes > MAX_OBJECT_BYTES
       ? [
-          `${file}: warning: compiles to ${grouped(bytes)} bytes, and a WasmPlugin holds ${grouped(MAX_OBJECT_BYTES)} at most, so that "tollgate emit" refuses the policy; an Envoy of your own takes it`,
+          `${file}: warning: compiles to ${grouped(bytes)} bytes, but a WasmPlugin holds at most ${grouped(MAX_OBJECT_BYTES)}, so "tollgate emit" will refuse the policy; only an Envoy that you configure yourself can serve it`,
         ]
       : []),
   ];
 }
 
 function summary({ added, consumers, created, unchanged }: Imported, isTrial: boolean): string {
-  const rest =
-    unchanged === 0
-      ? ''
-      : `; ${plural(unchanged, 'row')} changed nothing, as the policy had ${unchanged === 1 ? 'its key' : 'their keys'} already`;
-  if (added === 0) return `no key to add${rest}`;
-  const whose = `${plural(consumers, 'consumer')}${created === 0 ? '' : `, of which ${grouped(created)} ${created === 1 ? 'is' : 'are'} new`}`;
-  return isTrial
-    ? `would get ${plural(added, 'key')} of ${whose}${rest}; nothing was written`
-    : `got ${plural(added, 'key')} of ${whose}${rest}`;
+  const known =
+    unchanged === 0 ? '' : `; ${plural(unchanged, 'row')} ${unchanged === 1 ? 'was' : 'were'} already in the policy`;
+  const keys = added === 0 ? 'no keys' : plural(added, 'key');
+  const whose =
+    added === 0 ? '' : ` to ${plural(consumers, 'consumer')}${created === 0 ? '' : ` (${grouped(created)} new)`}`;
+  return isTrial ? `would add ${keys}${whose}${known}; nothing was written` : `${keys} added${whose}${known}`;
 }
 
 interface Outcome {

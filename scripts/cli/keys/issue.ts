@@ -30,7 +30,7 @@ export async function runIssue(args: string[], io: Io): Promise<number> {
   return 0;
 }
 
-/** Prints an issued key; a key that cannot be printed is not stored. */
+/** Prints an issued key. A failure to print keeps it from being stored. */
 function shower(file: string, json: boolean, io: Io): (issued: Issued) => Promise<void> {
   return (issued) =>
     io.deliver(json ? `${JSON.stringify(issued)}\n` : `${issued.key}\n`).catch((error: NodeJS.ErrnoException) => {

@@ -17,13 +17,13 @@ usage:
     that cannot be printed is not stored. Several commands at once wait for each other.
 
   tollgate keys rotate [OPTION…] POLICY CONSUMER
-    Issues a new key, in the same way, and gives the old one an end: for a while both work.
-      --consumer NAME    the consumer, in place of CONSUMER
-      --id ID            the old key (default: the one that works, and has no end yet)
-      --overlap TIME     for how long the old key still works: 30m, 12h, 7d, or 0 (default: 7d)
+    Issues a new key as above, and sets "until" of the old one: during the overlap both work.
+      --consumer NAME    the consumer, instead of CONSUMER
+      --id ID            the old key (default: the only active key, or the only one without "until")
+      --overlap TIME     how long the old key still works: 30m, 12h, 7d, or 0 (default: 7d)
       --until TIME       the new key works until this time
-      --json             prints consumer, id, key, digest, and the old key's id and end as JSON
-    An old key that ends earlier keeps its end.
+      --json             prints consumer, id, key, digest, and id and "until" of the old key as JSON
+    If the old key expires earlier anyway, its "until" is not changed.
 
   tollgate keys revoke --id ID [--consumer NAME] POLICY
     Sets "revoked: true". Delete the entry later, when nobody asks about the key any more.
@@ -32,24 +32,24 @@ usage:
     Consumer, id, state (active, inactive, expired, revoked) and times of every key. - reads the policy from standard input.
 
   tollgate keys import [OPTION…] POLICY
-    Adds keys of another system, 100,000 in some seconds: all rows or none.
-      --from FILE        the rows (default: standard input)
-      --plan PLAN        the plan of new consumers whose rows name none
-      --dry-run          says what would happen, and writes nothing
+    Adds keys from another system: all rows or none. 100,000 rows take seconds.
+      --from FILE        where to read the rows (default: standard input)
+      --plan PLAN        plan of new consumers whose rows name none
+      --dry-run          checks everything and writes nothing
       --json             prints { ok, dryRun, rows, added, unchanged, consumers, created, problems, … } as JSON
-    Rows are CSV with a header (commas, semicolons or tabs), or JSON objects, one a line. The columns, in any order:
-      consumer           needed; a consumer that is not there yet is made, if the row or --plan says which plan it has
-      key, or digest     the key itself, which is stored nowhere, or "sha256:" and 64 hex digits
-      id                 (default: the id in a key of ours, otherwise 8 random letters and digits)
-      plan               of a new consumer; for others it must be the one they have
-      from, until        times, or days such as 2026-01-31, which mean their beginning in UTC
-    A row whose key the consumer has already changes nothing, so an import can be repeated. Every bad row is named with its line and
-    the rule, and nothing that stands in it.
+    Rows are CSV with a header (commas, semicolons or tabs), or one JSON object per line. Columns, in any order:
+      consumer           required; a new consumer is created if the row or --plan gives its plan
+      key or digest      the key, of which only the digest is stored; or "sha256:" and 64 hex digits
+      id                 (default: the id inside a key that Tollgate issued, otherwise 8 random letters and digits)
+      plan               of a new consumer; an existing consumer must already have it
+      from, until        times, or dates such as 2026-01-31 (midnight UTC)
+    Rows whose key is already in the policy change nothing, so an import can be repeated. Bad rows are reported by line and rule,
+    never with their values.
 
   tollgate keys digest [--prompt | --lines]
     Reads a key from standard input and prints what goes into "digest:". For keys that another system issued.
       --prompt           asks for the key on the terminal, without showing it
-      --lines            reads a key from each line, and prints a digest for each, in the same order, as they come
+      --lines            reads one key per line and prints one digest per line, in the same order, as they arrive
     Takes no key as an argument: arguments end up in the shell's history and in the list of processes.
 
 examples:
@@ -60,8 +60,8 @@ examples:
   tollgate keys import petstore.policy.yaml --plan free --dry-run < keys.csv
   tollgate keys digest < old.key
 
-Rotating without haste: rotate, hand the new key over, see in the access log that the old id is no longer used. If it is after all, a
-later "until" gives its user more time; "revoke" ends it at once. docs/keys.md says more.`;
+To replace a key without downtime: rotate, hand over the new key, and check in the access log that the old id is no longer used. Set a
+later "until" if it still is, or revoke it to end it at once. See docs/keys.md.`;
 
 type Subcommand = (args: string[], io: Io) => Promise<number>;
 

@@ -1,15 +1,15 @@
 import type { Io } from '../command.ts';
 
-/** What is over sooner needs no words. */
+/** Commands that finish sooner print nothing. */
 const PATIENCE_MS = 2000;
-/** Where nobody watches, one line is enough for so long. */
+/** Without a terminal, at most one line in this time. */
 const PAUSE_MS = 10_000;
-/** Of so many bytes, a step that cannot say anything meanwhile takes about as long as patience lasts. */
+/** Steps on this many bytes take seconds, during which nothing can be printed; they are announced at once. */
 const SLOW_BYTES = 4 * 1024 * 1024;
 
 /**
- * Says on standard error what a long command is doing: on a terminal in one line that is written over and is gone at the end, elsewhere
- * in a line now and then.
+ * Progress of a long command on standard error: on a terminal one line that is overwritten and removed at the end, otherwise
+ * a line now and then.
  */
 export class StepLine {
   readonly #begunMs: number;
@@ -23,7 +23,7 @@ export class StepLine {
     this.#begunMs = nowMs();
   }
 
-  /** What is done now, and how many bytes a step is about that says nothing until it is over. */
+  /** `bytes`: the size of a step that cannot report anything until it is done. */
   say(words: string, bytes = 0): void {
     const now = this.nowMs();
     if (now - this.#begunMs < PATIENCE_MS && bytes < SLOW_BYTES) return;
@@ -34,7 +34,7 @@ export class StepLine {
     this.#isShown = this.io.isTerminal;
   }
 
-  /** Takes the line away; what is printed next stands in its place. */
+  /** Removes the line. */
   end(): void {
     if (this.#isShown) this.io.err('\r\u001b[K');
     this.#isShown = false;

@@ -208,9 +208,9 @@ function hintOf(names: readonly string[]): string {
 export const MAX_DEPTH = 24;
 /** Longer than any name that means something: a Kubernetes label has 317 characters. */
 export const MAX_FIELD_CHARACTERS = 512;
-/** A policy of 100,000 consumers with a key each has half of it; more is refused before it is judged. */
+/** Twice the size of a policy with 100,000 consumers; anything larger is refused before it is parsed. */
 export const MAX_POLICY_BYTES = 32 * 1024 * 1024;
-/** Names and values, which take far more memory than their characters do. */
+/** Values need far more memory than their characters. */
 export const MAX_VALUES = 4 * 1024 * 1024;
 /** After so many remarks about what is not a plain value, the rest is not looked at. */
 const MAX_REMARKS = 100;

@@ -126,7 +126,7 @@ export function readDocument(text: string): Document {
 
 export const EMPTY_RULE = 'must hold a policy; the file is empty';
 
-/** Where a string has had as many of the signs that begin a value as a policy has values at most; -1 for others. Before a parser makes objects of them. */
+/** The offset at which a string exceeds MAX_VALUES characters that can begin a value, or -1. Keeps the parser from filling the memory with objects. */
 function excessOf(text: string): number {
   if (text.length <= MAX_VALUES) return -1;
   let signs = 0;
