@@ -5,6 +5,7 @@ import { runSuite, type Suite } from '../harness/suite/run.ts';
 import { prepareDocker } from './docker/prepare.ts';
 import { preparePackage, prepareStranger } from './package/prepare.ts';
 import { prepareWorkflows } from './workflows/prepare.ts';
+import { prepareMonitoring } from './monitoring/prepare.ts';
 import { prepareMesh } from './istio/prepare.ts';
 import { prepareRateLimitService } from './rateLimitService/prepare.ts';
 import { OLDEST_WHEEL, wheel } from '../scripts/envoy/find.ts';
@@ -65,6 +66,8 @@ const suites: Suite[] = [
     ...nodeSuite('rateLimitService', 1),
     prepare: () => prepareRateLimitService(isAskedFor('rateLimitService'), report),
   },
+  // Dashboard and alerts, on a real Prometheus.
+  { ...nodeSuite('monitoring', 1), prepare: () => prepareMonitoring(isAskedFor('monitoring'), report) },
   // What GitHub runs, as far as it can be tested elsewhere.
   { ...nodeSuite('workflows', 1), prepare: () => prepareWorkflows(isAskedFor('workflows'), report) },
   // What `npm pack` makes, as a stranger gets it.

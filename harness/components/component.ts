@@ -103,6 +103,8 @@ export const components = [
   { from: 'debian', name: 'htpasswd', package: 'apache2-utils' },
   { from: 'debian', name: 'dockerd', package: 'docker.io' },
   { from: 'debian', name: 'busybox', package: 'busybox-static' },
+  { from: 'debian', name: 'prometheus', package: 'prometheus' },
+  { from: 'debian', name: 'promtool', package: 'prometheus' },
 ] as const satisfies readonly Component[];
 
 export type ComponentName = (typeof components)[number]['name'];
@@ -113,10 +115,13 @@ export const DOCKER_COMPONENTS = ['dockerd', 'docker-compose', 'busybox'] as con
 /** What the tests of workflows need. */
 export const WORKFLOW_COMPONENTS = ['actionlint', 'hadolint', 'shellcheck'] as const satisfies readonly ComponentName[];
 
+/** What the tests of dashboard and alerts need. */
+export const MONITORING_COMPONENTS = ['prometheus', 'promtool'] as const satisfies readonly ComponentName[];
+
 /** What tests of registries and meshes need. */
 export const testComponentNames: readonly ComponentName[] = components
   .map(({ name }) => name)
-  .filter((name) => ![...BENCH_ONLY, ...DOCKER_COMPONENTS, ...WORKFLOW_COMPONENTS].includes(name));
+  .filter((name) => ![...BENCH_ONLY, ...DOCKER_COMPONENTS, ...WORKFLOW_COMPONENTS, ...MONITORING_COMPONENTS].includes(name));
 
 export const componentNames: readonly ComponentName[] = components.map(({ name }) => name);
 

@@ -58,7 +58,7 @@ async function provideDebian(
   progress: Progress,
 ): Promise<void> {
   if (wanted.length === 0) return;
-  const packages = wanted.map((one) => one.package);
+  const packages = [...new Set(wanted.map((one) => one.package))];
   progress(`${packages.join(', ')}: installing with apt-get`);
   const failure = await installPackages(packages);
   for (const { name } of wanted) {

@@ -1,6 +1,7 @@
 import { burstLine, curlLine, curlLines, hostOf } from '../envoy/curl.ts';
 import { ConfigHoldings, type PluginConfig } from '../policy/index.ts';
 import type { Playground } from './playground.ts';
+import { graphUrl, type LocalPrometheus } from './prometheus.ts';
 
 /** The most requests that the tour makes in one second. */
 const MAX_BURST = 100;
@@ -84,7 +85,7 @@ function isLong(quota: Quotas[number]): boolean {
 }
 
 /** What `tollgate demo` prints when it is ready: keys, and a line to paste for each thing worth seeing. */
-export function welcome({ server, keys, file }: Playground): string {
+export function welcome({ server, keys, file }: Playground, prometheus: LocalPrometheus | null = null): string {
   const { port, admin } = server.envoy;
   const cast = castOf(server.config);
   const holders = server.config.consumers.map(
@@ -96,7 +97,7 @@ keys, made for this run and kept in memory only
 ${holders.join('\n')}
 
 ${cast === null ? curlLines(server.config, port, 'KEY').join('\n') : linesOf(cast, port, (consumer) => keys.of(consumer))}
-
+${prometheus === null ? '' : monitoring(prometheus)}
 edit ${file} and save: in force within a second, counters kept. Ctrl-C stops.
 
 `;
@@ -118,4 +119,12 @@ with a header that a route asks for: 200 from another upstream
   ${curlLine(call({ ...key, ...cast.route.headers }))}
 more than ${cast.free.limit} in a second: 429
   ${burstLine(cast.free.limit + 1, call(cast.keyHeader(keyOf(cast.free.consumer))))}`;
+}
+
+function monitoring(prometheus: LocalPrometheus): string {
+  return `
+prometheus on ${prometheus.url}
+  requests by reason  ${graphUrl(prometheus, 'sum by (reason) (rate(tollgate_requests_total[15s]))')}
+  alerts              ${prometheus.url}/alerts
+`;
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FoundEnvoy } from './find.ts';
 import { eachLine } from '../program/run.ts';
+import { watch } from '../program/watchdog.ts';
 
 /** Ports of this machine; 0: a free one. */
 export interface Ports {
@@ -50,7 +51,6 @@ export class EnvoyProcess {
   /** Resolves when Envoy has ended and both logs are read to their end. */
   readonly ended: Promise<number | null>;
   private readonly child: ChildProcess;
-  private readonly watchdog: ChildProcess;
 
   constructor(private readonly options: EnvoyProcessOptions) {
     const { envoy, container, folder } = options;
@@ -62,7 +62,7 @@ export class EnvoyProcess {
     eachLine(child.stdout, options.onAccess);
     eachLine(child.stderr, options.onLog);
     this.child = child;
-    this.watchdog = watch(child.pid, folder, container?.removal ?? ['true']);
+    const watchdog = watch({ pid: child.pid, folder, ...(container && { removal: container.removal }) });
     this.ended = new Promise((resolve) => {
       child.on('close', resolve);
       child.on('error', (error) => {
@@ -70,7 +70,7 @@ export class EnvoyProcess {
         resolve(null);
       });
     });
-    void this.ended.then(() => dismiss(this.watchdog));
+    void this.ended.then(() => watchdog.dismiss());
   }
 
   private args(): string[] {
@@ -118,24 +118,4 @@ export class EnvoyProcess {
   private kill(): void {
     void (this.options.container?.remove() ?? Promise.resolve()).then(() => this.child.kill('SIGKILL'));
   }
-}
-
-/**
- * A shell that waits on a pipe from us. A line means all is well; the end of the pipe without one means that we died
- * (a signal that cannot be caught, a closed terminal), and Envoy must not outlive us. `removal`: what ends its container.
- */
-function watch(pid: number | undefined, folder: string, removal: readonly string[]): ChildProcess {
-  const script = 'read -r _ || { kill -TERM "$1"; rm -rf "$2"; shift 2; "$@"; }';
-  const watchdog = spawn('sh', ['-c', script, 'sh', String(pid ?? ''), folder, ...removal], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  watchdog.on('error', () => undefined);
-  watchdog.stdin?.on('error', () => undefined);
-  watchdog.unref();
-  return watchdog;
-}
-
-function dismiss(watchdog: ChildProcess): void {
-  watchdog.stdin?.end('done\n');
 }
