@@ -121,7 +121,9 @@ export const MONITORING_COMPONENTS = ['prometheus', 'promtool'] as const satisfi
 /** What tests of registries and meshes need. */
 export const testComponentNames: readonly ComponentName[] = components
   .map(({ name }) => name)
-  .filter((name) => ![...BENCH_ONLY, ...DOCKER_COMPONENTS, ...WORKFLOW_COMPONENTS, ...MONITORING_COMPONENTS].includes(name));
+  .filter(
+    (name) => ![...BENCH_ONLY, ...DOCKER_COMPONENTS, ...WORKFLOW_COMPONENTS, ...MONITORING_COMPONENTS].includes(name),
+  );
 
 export const componentNames: readonly ComponentName[] = components.map(({ name }) => name);
 
