@@ -1,5 +1,8 @@
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 
+/** The release line of the Istio that istio/go.mod pins by its commit. The mesh suite compares it with Istio's own file. */
+export const ISTIO_LINE = '1.31';
+
 /** A program built from the Go module in the folder `module` beside this file, whose go.mod and go.sum pin it. */
 export interface GoComponent {
   readonly from: 'go';

@@ -10,8 +10,10 @@ import { MeshUnderTest } from './meshUnderTest.ts';
 import { outboundTests } from './outbound.ts';
 import { printedTests } from './printed.ts';
 import { routeEditTests } from './routeEdits.ts';
+import { quickstartTests } from './quickstart.ts';
 import { rolloutTests } from './rollout.ts';
 import { sidecarTests } from './sidecar.ts';
+import { troubleshootingTests } from './troubleshooting.ts';
 import { twoPolicyTests } from './twoPolicies.ts';
 
 const found = await available();
@@ -34,6 +36,8 @@ describe('a mesh with a real control plane', { skip: found.skip }, () => {
     rolloutTests,
     failureTests,
     liveTests,
+    quickstartTests,
+    troubleshootingTests,
   ])
     tests(mesh);
 });

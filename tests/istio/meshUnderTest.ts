@@ -95,6 +95,30 @@ export class MeshUnderTest {
     return new ProxyUnderTest(this.mesh, proxy, port, namespace, selector, this.image);
   }
 
+  /** The gateway that istioctl installs, without a Gateway. */
+  async ingressGateway(): Promise<ProxyUnderTest> {
+    const selector = { istio: 'ingressgateway' };
+    const proxy = await this.mesh.proxy({
+      name: 'istio-ingressgateway',
+      kind: 'gateway',
+      namespace: ROOT_NAMESPACE,
+      labels: selector,
+    });
+    return new ProxyUnderTest(this.mesh, proxy, await freePort(), ROOT_NAMESPACE, selector, this.image);
+  }
+
+  /** An upstream that is an endpoint of the Kubernetes Service `name`, as a pod with the label `app` would be. */
+  async standInForPod(name: string, namespace: string): Promise<void> {
+    await this.apply([
+      {
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'WorkloadEntry',
+        metadata: { name, namespace },
+        spec: { address: '127.0.0.1', labels: { app: name }, ports: { http: this.echoes[0]!.port } },
+      },
+    ]);
+  }
+
   /**
    * A gateway of the Gateway API, deployed by hand: its address names the service whose pods it is. Istio would have it
    * listen on every interface.
