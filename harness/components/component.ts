@@ -97,6 +97,10 @@ export const components = [
   },
   { from: 'wheel', name: 'hadolint' },
   { from: 'debian', name: 'shellcheck', package: 'shellcheck' },
+  { from: 'debian', name: 'zsh', package: 'zsh' },
+  { from: 'debian', name: 'fish', package: 'fish' },
+  { from: 'debian', name: 'mandoc', package: 'mandoc' },
+  { from: 'debian', name: 'groff', package: 'groff' },
   { from: 'debian', name: 'wrk', package: 'wrk' },
   { from: 'debian', name: 'redis-server', package: 'redis-server' },
   { from: 'debian', name: 'etcd', package: 'etcd-server' },
@@ -121,11 +125,21 @@ export const WORKFLOW_COMPONENTS = ['actionlint', 'hadolint', 'shellcheck'] as c
 /** What the tests of dashboard and alerts need. */
 export const MONITORING_COMPONENTS = ['prometheus', 'promtool'] as const satisfies readonly ComponentName[];
 
+/** What completion scripts and the man page are tried with. */
+export const SHELL_COMPONENTS = ['zsh', 'fish', 'mandoc', 'groff'] as const satisfies readonly ComponentName[];
+
 /** What tests of registries and meshes need. */
 export const testComponentNames: readonly ComponentName[] = components
   .map(({ name }) => name)
   .filter(
-    (name) => ![...BENCH_ONLY, ...DOCKER_COMPONENTS, ...WORKFLOW_COMPONENTS, ...MONITORING_COMPONENTS].includes(name),
+    (name) =>
+      ![
+        ...BENCH_ONLY,
+        ...DOCKER_COMPONENTS,
+        ...WORKFLOW_COMPONENTS,
+        ...MONITORING_COMPONENTS,
+        ...SHELL_COMPONENTS,
+      ].includes(name),
   );
 
 export const componentNames: readonly ComponentName[] = components.map(({ name }) => name);

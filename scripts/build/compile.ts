@@ -109,6 +109,12 @@ export async function currentBuild(onBuild?: () => void): Promise<BuiltModule> {
   return upToDate(entry, modulePath, moduleFlags, onBuild);
 }
 
+/** True when build/tollgate.wasm was made from the sources as they are now. */
+export async function isCurrentBuild(): Promise<boolean> {
+  const recorded = await readFile(`${modulePath}.sources`, 'utf8').catch(() => '');
+  return recorded === (await sourcesDigest(entry, moduleFlags));
+}
+
 /** Like `compileModule`, but leaves an output alone that was made from the same sources. */
 export async function upToDate(
   from: string,

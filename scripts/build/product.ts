@@ -1,6 +1,7 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { inPackage, isCheckout, packageRoot } from '../file/packageRoot.ts';
+import { packageJson, type PackageJson } from '../file/packageJson.ts';
+import { isCheckout, packageRoot } from '../file/packageRoot.ts';
 import type { Ingredient, Product, Role } from '../oci/sbom.ts';
 import { runToEnd } from '../program/run.ts';
 import { shippedModule } from './module.ts';
@@ -15,17 +16,6 @@ export async function productOf(sha256: string): Promise<Product> {
 /** npm's name without its scope: who publishes the package says nothing about the module. */
 function productName(packageName: string): string {
   return packageName.slice(packageName.indexOf('/') + 1);
-}
-
-async function packageJson(): Promise<PackageJson> {
-  return JSON.parse(await readFile(inPackage('package.json'), 'utf8')) as PackageJson;
-}
-
-interface PackageJson {
-  readonly name: string;
-  readonly version: string;
-  readonly license: string;
-  readonly repository?: string | { readonly url: string };
 }
 
 /** What the image says about the module that this package builds. No time: the same input gives the same bytes. */
@@ -60,6 +50,11 @@ export async function cleanRevision(folder: string): Promise<string | null> {
     git(folder, ['status', '--porcelain']),
   ]);
   return changes === '' ? commit : null;
+}
+
+/** The day of the commit that is checked out, such as `2026-01-31`; null without git. */
+export async function commitDate(folder: string): Promise<string | null> {
+  return git(folder, ['log', '-1', '--format=%cd', '--date=format:%Y-%m-%d']);
 }
 
 async function git(folder: string, args: string[]): Promise<string | null> {

@@ -5,7 +5,9 @@ import { currentModule } from '../build/module.ts';
 import { isCheckout } from '../file/packageRoot.ts';
 
 export const build: Command = {
-  usage: `tollgate build [--json]
+  usage: `tollgate build: compiles the module that runs inside Envoy
+
+usage: tollgate build [--json]
 
 Compiles filter/ and assembly/ to build/tollgate.wasm (asc, then wasm-opt) and prints its size and SHA-256 digest.
 The same sources give the same bytes on every machine, so the digest can be compared. Only in a checkout: an installed
@@ -13,7 +15,7 @@ package brings the built module along.
 
   --json    print {"path", "bytes", "sha256"} instead
 
-example
+example:
   tollgate build`,
 
   async run(args: string[], io: Io): Promise<number> {

@@ -13,11 +13,13 @@ const MODULE = relative(packageRoot, modulePath);
 
 const usage = `tollgate check: finds everything that is wrong with policies
 
-usage: tollgate check POLICY… [--json]
+usage: tollgate check POLICY… [--json] [--watch]
 
   POLICY    a policy file; - reads standard input
   --json    prints { ok, problems, moreProblems, warnings, moreWarnings } instead, each with file, line, column, path, rule
             and found
+  --watch   checks again whenever one of the files changes, however it is saved, until Ctrl-C (exit code 0). Files may be missing
+            for a time, or not be there yet. With --json: an object a line
 
 Every problem is one line, all of them at once, in the order of the file; of more than 100 the first, and how many more:
 
@@ -27,11 +29,13 @@ A policy without problems is compiled, and the module itself is asked whether it
 
 Warnings name what is valid but probably a mistake, such as an expired key; they do not change the exit code. Problems and
 warnings go to standard error; the line that a policy is valid, with what it holds, goes to standard output.
+
 Exit code: 0 all are valid, 1 a policy has problems.
 
 examples:
   tollgate check examples/petstore.policy.yaml
   tollgate check policies/*.yaml
+  tollgate check --watch petstore.policy.yaml
   tollgate check --json petstore.policy.yaml | jq -r '.problems[] | "\\(.file):\\(.line)"'
 
 What a policy may hold is described in docs/policy.md; "tollgate schema" prints a JSON Schema for editors.`;
@@ -42,18 +46,36 @@ export const check: Command = {
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
-      options: { json: { type: 'boolean', default: false } },
+      options: { json: { type: 'boolean', default: false }, watch: { type: 'boolean', default: false } },
     });
     if (positionals.length === 0) throw new UsageError('needs a POLICY');
     if (isReadTwice(positionals)) throw new UsageError('- may stand once only: standard input is read once');
-    const results: Result[] = [];
     const module = new ModuleAnswers(io);
-    for (const file of positionals) results.push(await module.about(await resultOf(file, io.stdin), inputName(file)));
-    if (values.json) printJson(results, io);
-    else for (const [at, result] of results.entries()) print(inputName(positionals[at]!), result, io);
-    return results.every(isValid) ? 0 : 1;
+    if (!values.watch) return (await checkAll(positionals, module, io, values.json ? 2 : null)) ? 0 : 1;
+    if (positionals.includes('-')) throw new UsageError('--watch follows files; - is standard input');
+    const { againAndAgain } = await import('./watch.ts');
+    await againAndAgain(
+      positionals,
+      io,
+      async () => void (await checkAll(positionals, module, io, values.json ? 0 : null)),
+    );
+    return 0;
   },
 };
+
+/** True when all are valid. `indent`: of JSON; null prints words. */
+async function checkAll(
+  files: readonly string[],
+  module: ModuleAnswers,
+  io: Io,
+  indent: number | null,
+): Promise<boolean> {
+  const results: Result[] = [];
+  for (const file of files) results.push(await module.about(await resultOf(file, io.stdin), inputName(file)));
+  if (indent !== null) printJson(results, indent, io);
+  else for (const [at, result] of results.entries()) print(inputName(files[at]!), result, io);
+  return results.every(isValid);
+}
 
 type Result = ValidPolicy | PolicyProblems;
 
@@ -106,7 +128,7 @@ class ModuleAnswers {
   }
 }
 
-function printJson(results: readonly Result[], io: Io): void {
+function printJson(results: readonly Result[], indent: number, io: Io): void {
   const [valid, refused] = [results.filter(isValid), results.filter((result) => result instanceof PolicyProblems)];
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   io.out(
@@ -119,7 +141,7 @@ function printJson(results: readonly Result[], io: Io): void {
         moreWarnings: sum(valid.map(({ moreWarnings }) => moreWarnings)),
       },
       null,
-      2,
+      indent,
     )}\n`,
   );
 }

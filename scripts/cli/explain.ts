@@ -10,7 +10,7 @@ import { InvalidReference, OciError } from '../oci/error.ts';
 import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
 import { PolicyFileError } from '../policyFile/error.ts';
 import { isUsageError, Refusal } from './command.ts';
-import { unknownOption } from './meant.ts';
+import { unknownOption } from './help/meant.ts';
 
 /** 1: it cannot be done, and the message says why. 2: wrong usage, with a pointer to `--help`. */
 type ExitCode = 1 | 2;

@@ -18,8 +18,10 @@ and commit give the same digest on every machine: no time and nothing of the mac
   --out DIR             where to write (default: build/oci); a layout that is there is replaced
   --module FILE         another proxy-wasm module than Tollgate's own, which is built when its sources have changed
   --tag NAME            the image's name in the layout (default: latest)
-  --sbom [FORMAT]       attach an SBOM as a referrer: cyclonedx (default) or spdx
-  --annotation KEY=VAL  add or replace an annotation, such as org.opencontainers.image.source; several times
+  --sbom [cyclonedx|spdx]
+                        attach an SBOM as a referrer: cyclonedx (default) or spdx
+  --annotation KEY=VALUE
+                        add or replace an annotation, such as org.opencontainers.image.source; several times
   --json                print {"path", "digest", "tag", "bytes", "referrers"} instead
 
 examples:

@@ -20,8 +20,10 @@ Pushing again sends nothing. Lost connections and a busy registry (429, 5xx) are
 
   --artifact            as an artifact instead of an image; see "tollgate pack --help"
   --module FILE         another proxy-wasm module than Tollgate's own
-  --sbom [FORMAT]       push an SBOM too, as a referrer: cyclonedx (default) or spdx
-  --annotation KEY=VAL  add or replace an annotation; several times
+  --sbom [cyclonedx|spdx]
+                        push an SBOM too, as a referrer: cyclonedx (default) or spdx
+  --annotation KEY=VALUE
+                        add or replace an annotation; several times
   --layout DIR          push what "tollgate pack" wrote there, instead of packing now
   --username USER       together with --password-stdin, instead of docker's credentials
   --password-stdin      read the password or access token from standard input

@@ -12,7 +12,8 @@ usage: tollgate rate-limit-service POLICY [-o FILE]
   -o, --out FILE    write into FILE, whole or not at all; - (default) prints
 
 For envoyproxy/ratelimit: one file of its folder of configurations. "tollgate emit" puts the same text into a ConfigMap, where
-the policy's rate limit service is a service of Kubernetes. There is nothing secret in it; it names consumers that have limits of their own.
+the policy's rate limit service is a service of Kubernetes. There is nothing secret in it; it names consumers that have limits
+of their own.
 The same policy always gives the same bytes.
 Exit code: 0 done, 1 the policy has problems, or no quota with "scope: mesh".
 

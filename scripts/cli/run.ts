@@ -14,7 +14,9 @@ import { inputName, policyText } from '../file/openPolicy.ts';
 import { compilePolicy, parseUpstream, printWarnings, validPolicy, type Policy } from '../policy/index.ts';
 
 export const run: Command = {
-  usage: `tollgate run POLICY [OPTION…]
+  usage: `tollgate run: serves a policy with a real Envoy on this machine
+
+usage: tollgate run POLICY [OPTION…]
 
 Starts an Envoy on 127.0.0.1 with the module inside and the policy in force, sends what it allows to the policy's upstreams,
 and prints the access log. A saved edit of the policy is in force within a second, with counters kept and no request failed;
@@ -34,12 +36,14 @@ input, once, and not followed.
   --no-watch             do not follow edits of the file
   --json                 access log as JSON, one object a line; everything else goes to standard error
   --print-bootstrap      starts nothing: prints an Envoy bootstrap with the policy inside, for an Envoy of your own
-                         (examples/docker). With --listen ADDRESS (default 127.0.0.1) and --module PATH, the wasm file
-                         as that Envoy sees it; -o FILE writes it into FILE, whole or not at all
+                         (examples/docker)
+  --listen ADDRESS       of the bootstrap: where that Envoy listens (default 127.0.0.1)
+  --module PATH          of the bootstrap: the wasm file as that Envoy sees it
+  -o, --out FILE         writes the bootstrap into FILE, whole or not at all; - (default) prints
 
 A request that matches no API is refused with 404, or with \`unmatched: allow\` goes to the first upstream of the policy.
 
-examples
+examples:
   tollgate run petstore.policy.yaml
   tollgate run petstore.policy.yaml --port 9000 --upstream pets-v1=http://127.0.0.1:3000`,
 

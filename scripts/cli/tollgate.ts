@@ -1,15 +1,22 @@
-import { readFile } from 'node:fs/promises';
-import { Refusal, type Command, type Io, Output } from './command.ts';
-import { inPackage } from '../file/packageRoot.ts';
+import { Refusal, type Io, Output } from './command.ts';
+import type { Catalogue } from './help/catalogue.ts';
 
 /**
  * Every command, in the order in which a newcomer needs them. A command is loaded when it is called, so `--help` loads
  * none.
  */
-const commands: Record<string, { readonly summary: string; readonly load: () => Promise<Command> }> = {
+const commands: Catalogue = {
+  init: {
+    summary: 'write a small policy to begin with',
+    load: async () => (await import('./init.ts')).init,
+  },
   check: {
     summary: 'find everything that is wrong with a policy, with file and line',
     load: async () => (await import('./check.ts')).check,
+  },
+  fmt: {
+    summary: 'format policies, with comments and meaning kept',
+    load: async () => (await import('./fmt.ts')).fmt,
   },
   run: {
     summary: 'serve a policy with a real Envoy on this machine',
@@ -55,6 +62,18 @@ const commands: Record<string, { readonly summary: string; readonly load: () => 
     summary: 'show a real Envoy enforcing examples/petstore.policy.yaml',
     load: async () => (await import('./demo.ts')).demo,
   },
+  completion: {
+    summary: 'print the completion script of your shell',
+    load: async () => (await import('./help/completion.ts')).completionOf(commands),
+  },
+  version: {
+    summary: 'say which tool and which module this is',
+    load: async () => (await import('./help/version.ts')).version,
+  },
+  help: {
+    summary: 'say what a command takes',
+    load: async () => (await import('./help/help.ts')).helpOf(commands, helpText()),
+  },
 };
 
 function helpText(): string {
@@ -76,18 +95,18 @@ exit codes: 0 done, 1 the policy or a component said no, 2 wrong usage
 /** Runs one command line; resolves to the exit code. */
 export async function main(args: string[], io: Io): Promise<number> {
   const [name, ...rest] = args;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+  if (name === undefined || name === '--help' || name === '-h') {
     io[name === undefined ? 'err' : 'out'](helpText());
     return name === undefined ? 2 : 0;
   }
   if (name === '--version') {
-    const { version } = JSON.parse(await readFile(inPackage('package.json'), 'utf8')) as { version: string };
-    io.out(`tollgate ${version}\n`);
+    const { packageJson } = await import('../file/packageJson.ts');
+    io.out(`tollgate ${(await packageJson()).version}\n`);
     return 0;
   }
   const found = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (found === undefined) {
-    const { unknownCommand } = await import('./meant.ts');
+    const { unknownCommand } = await import('./help/meant.ts');
     io.err(`tollgate: ${unknownCommand(name, Object.keys(commands))}\n`);
     return 2;
   }

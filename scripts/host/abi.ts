@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Pair } from './stream.ts';
 
-/** Numbers of the proxy-wasm ABI 0.2.1, as the C++ host has them. */
+/** Of proxy-wasm. */
+export const ABI_VERSION = '0.2.1';
+
+/** Numbers of this ABI, as the C++ host has them. */
 
 export const Result = {
   ok: 0,

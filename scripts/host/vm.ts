@@ -1,8 +1,20 @@
-import { GuestMemory, HostFault, Result, loadModule, wasm, type WasmMemory, type WasmModule } from './abi.ts';
+import {
+  ABI_VERSION,
+  GuestMemory,
+  HostFault,
+  Result,
+  loadModule,
+  wasm,
+  type WasmMemory,
+  type WasmModule,
+} from './abi.ts';
 import { GrpcClient } from './grpc.ts';
 import { linkImports } from './calls.ts';
 import type { Stream } from './stream.ts';
 import { Process } from './process.ts';
+
+/** By exporting this a module says which ABI it speaks. */
+const ABI_EXPORT = `proxy_abi_version_${ABI_VERSION.replaceAll('.', '_')}`;
 
 type GuestFunction = (...args: number[]) => number | undefined;
 
@@ -94,7 +106,7 @@ export class Vm {
     this.memory = new GuestMemory(instance.exports.memory as WasmMemory);
     this.restricted = false;
     if (!this.has('malloc')) throw new HostFault('module: no malloc');
-    if (!this.has('proxy_abi_version_0_2_1')) throw new HostFault('module: no proxy_abi_version_0_2_1');
+    if (!this.has(ABI_EXPORT)) throw new HostFault(`module: no ${ABI_EXPORT}`);
     for (const start of ['_initialize', '_start']) if (this.has(start)) this.enter(start);
   }
 

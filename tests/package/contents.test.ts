@@ -29,12 +29,12 @@ test('the package holds what a stranger needs, and nothing else', () => {
     'scripts',
   ]);
   assert.deepEqual(readdirSync(join(folder, 'scripts')), ['bin.mjs']);
-  assert.deepEqual(bundledNames, ['argparse', 'csv-parse', 'js-yaml', 'leven', 'zod']);
+  assert.deepEqual(bundledNames, ['argparse', 'csv-parse', 'js-yaml', 'leven', 'yaml', 'zod']);
   assert.deepEqual(
     readdirSync(join(folder, 'dist'))
       .filter((name) => name.includes('.'))
       .sort(),
-    ['index.d.ts', 'index.js', 'module.json', 'tollgate.wasm'],
+    ['index.d.ts', 'index.js', 'module.json', 'tollgate.1', 'tollgate.wasm'],
   );
 });
 

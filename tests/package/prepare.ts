@@ -1,3 +1,5 @@
+import { SHELL_COMPONENTS } from '../../harness/components/component.ts';
+import { provide } from '../../harness/components/provide.ts';
 import { fetchNodes } from './node.ts';
 import { pack } from './packed.ts';
 
@@ -9,11 +11,16 @@ export async function preparePackage(): Promise<Record<string, string>> {
   return { TOLLGATE_TARBALL: tarball };
 }
 
-/** For the package's own suite, asked for by name or in CI, other versions of Node.js too. */
+/** For the package's own suite, asked for by name or in CI, other versions of Node.js too, and shells. */
 export async function prepareStranger(
   fetch: boolean,
   progress: (line: string) => void,
 ): Promise<Record<string, string>> {
-  if (fetch) fetchNodes(progress);
+  if (fetch) {
+    fetchNodes(progress);
+    const failures = await provide(SHELL_COMPONENTS, progress);
+    if (failures.size > 0 && process.env['CI'] === 'true')
+      throw new Error([...failures].map((pair) => pair.join(': ')).join('; '));
+  }
   return preparePackage();
 }

@@ -1,4 +1,5 @@
 import { closestMatch } from 'leven';
+import { optionNames } from './usage.ts';
 
 /** Names of earlier versions, and what they are now. */
 const RENAMED: Readonly<Record<string, string>> = {
@@ -14,7 +15,7 @@ export function unknownCommand(name: string, known: readonly string[]): string {
 
 /** Says that a command has no such option, and which of those in its usage was probably meant. */
 export function unknownOption(option: string, usage: string): string {
-  const known = [...usage.matchAll(/(?:^ +(?:-\w, )?|\[)(--[a-z][a-z-]*)/gm)].map(([, name = '']) => name);
+  const known = optionNames(usage);
   return renamed(option, 'option', known) ?? `unknown option ${option}${hint(option, known)}`;
 }
 
