@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { DiffError } from './error.ts';
+import { KUSTOMIZATION } from '../istio/kustomization.ts';
 import { type Finished, runToEnd } from '../program/run.ts';
 
 /** One value of the cluster that is not what the folder's files say. */
@@ -25,7 +28,9 @@ interface KubeObject {
 
 const LONGEST_VALUE = 200;
 const REQUEST_TIMEOUT = '30s';
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+/** Labels and annotations with which kubectl, Argo CD and Flux know their objects again. */
+const BOOKKEEPING =
+  /^(?:kubectl\.kubernetes\.io\/last-applied-configuration|argocd\.argoproj\.io\/(?:tracking-id|installation-id)|(?:kustomize|helm)\.toolkit\.fluxcd\.io\/(?:name|namespace))$/;
 
 /**
  * What the objects in a cluster say beyond or against the files of a folder. Server-side apply keeps fields that somebody else
@@ -33,7 +38,8 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
  * object. Nothing is changed: the API server is asked to go through the motions.
  */
 export async function liveDrift(folder: string, ask: Kubectl): Promise<Drift[]> {
-  const files = `--filename=${folder}`;
+  // a folder with a kustomization holds a file that no API server knows
+  const files = existsSync(join(folder, KUSTOMIZATION)) ? `--kustomize=${folder}` : `--filename=${folder}`;
   const wanted = await objects(ask, ['create', '--dry-run=client', files]);
   const there = await objects(ask, ['get', '--ignore-not-found', files]);
   const missing = wanted.filter((one) => !there.some((other) => nameOf(other) === nameOf(one)));
@@ -85,10 +91,14 @@ function nameOf({ kind, metadata: { name, namespace } }: KubeObject): string {
   return `${kind} ${namespace ?? 'default'}/${name}`;
 }
 
-/** Everything but what the API server and controllers write; last-applied is kubectl's own copy. */
+/** Everything but what the API server, controllers and tools that roll out write for themselves. */
 function content(object: KubeObject): unknown {
   const { labels = {}, annotations = {} } = object.metadata;
-  return { ...without(object, ['status']), metadata: { labels, annotations: without(annotations, [LAST_APPLIED]) } };
+  return { ...without(object, ['status']), metadata: { labels: meant(labels), annotations: meant(annotations) } };
+}
+
+function meant(marks: object): object {
+  return Object.fromEntries(Object.entries(marks).filter(([name]) => !BOOKKEEPING.test(name)));
 }
 
 function without(value: object, fields: readonly string[]): object {

@@ -5,6 +5,7 @@ import { guardOf, isEdge, openRulesOf } from './failOpen.ts';
 import type { Former } from './former.ts';
 import { httpRoutesOf } from './httpRoute.ts';
 import { type MeshPlace, placesOf } from './place.ts';
+import { checkOwnMetadata, type Step, withOwnMetadata } from './ownMetadata.ts';
 import { type EmitOptions, pluginOf } from './plugin.ts';
 import { checkSize, metadata, type Resource, storedBytes, yamlOf } from './resource.ts';
 import { routeKindOf, type RoutingTable, routingTableOf } from './routing.ts';
@@ -26,6 +27,7 @@ export interface EmittedFile {
  * former resources give the same bytes.
  */
 export function emitResources(written: Policy, options: EmitOptions, former: Former = []): EmittedFile[] {
+  checkOwnMetadata(options);
   const policy = orderedPolicy(written);
   const config = compilePolicy(policy);
   const table = routingTableOf(policy);
@@ -35,17 +37,17 @@ export function emitResources(written: Policy, options: EmitOptions, former: For
     options.failStrategy === 'FAIL_OPEN' ? places.filter(isEdge).map((place) => guardOf(policy.policy, place)) : [];
   const routes = table === null ? [] : places.flatMap((place) => routesOf(policy, table, place, options, former));
   const files = once([...rateLimitServiceOf(policy, options), ...guards, ...routes, ...plugins]).map((resource) =>
-    fileOf(resource, policy.policy),
+    fileOf(withOwnMetadata(resource, STAGE[resource.kind]!, options), policy.policy),
   );
   return files.sort((a, b) => STAGE[a.resource.kind]! - STAGE[b.resource.kind]!);
 }
 
-const PLUGIN_STAGE = 3;
+const PLUGIN_STAGE: Step = 3;
 /**
  * What has to be there first, by kind; it begins the file's name, because `kubectl apply -f DIR` applies in the order of
  * names. A table needs the subsets, and a plugin the table with the routes that it names.
  */
-const STAGE: Readonly<Record<string, number>> = {
+const STAGE: Readonly<Record<string, Step>> = {
   ConfigMap: 1,
   EnvoyFilter: 1,
   DestinationRule: 1,

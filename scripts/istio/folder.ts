@@ -5,6 +5,7 @@ import { EmitError } from './error.ts';
 import { readBounded, Unreadable } from '../file/read.ts';
 import { makeFolder } from '../file/makeFolder.ts';
 import type { EmittedFile } from './emit.ts';
+import { isKustomization, KUSTOMIZATION, kustomizationOf } from './kustomization.ts';
 import { emittedFrom } from './resource.ts';
 
 /** More than the YAML of what etcd takes. */
@@ -16,36 +17,52 @@ export interface PlannedFile {
   readonly name: string;
   readonly change: FileChange;
   /** Null for a stale file. */
+  readonly text: string | null;
+  /** Null for a stale file, and for the list of the others. */
   readonly emitted: EmittedFile | null;
 }
 
 /**
  * What writing the files would do to the folder. A file that an earlier emit of this policy left and that is no longer
  * needed, and that this emit `covers`, is stale; files of anybody else are never touched, and one that is in the way is
- * refused.
+ * refused. With `kustomization`, or where an earlier emit made one, kustomization.yaml lists what the folder then holds.
  */
 export async function planOf(
   folder: string,
   files: readonly EmittedFile[],
   policy: string,
   covers: (name: string) => boolean,
+  kustomization = false,
 ): Promise<PlannedFile[]> {
   const present = await filesIn(folder);
-  for (const { name } of files) if (!present.has(name)) await mustBeFree(join(folder, name));
-  const planned = files.map((emitted): PlannedFile => {
+  const wanted = files.map(({ name }) => name);
+  const hasList = isKustomization(present.get(KUSTOMIZATION));
+  for (const name of kustomization ? [...wanted, KUSTOMIZATION] : wanted)
+    if (!present.has(name)) await mustBeFree(join(folder, name));
+  if (kustomization && !hasList && present.has(KUSTOMIZATION)) throw foreign(join(folder, KUSTOMIZATION));
+  const replaced = files.map((emitted): PlannedFile => {
     const text = present.get(emitted.name);
-    if (text !== undefined && emittedFrom(text) === null)
-      throw new EmitError(`${join(folder, emitted.name)}: exists and was not made by "tollgate emit"; move it`);
-    return {
-      name: emitted.name,
-      change: text === undefined ? 'new' : text === emitted.text ? 'unchanged' : 'changed',
-      emitted,
-    };
+    if (text !== undefined && emittedFrom(text) === null) throw foreign(join(folder, emitted.name));
+    return { ...planned(emitted.name, emitted.text, text), emitted };
   });
   const stale = [...present].filter(
     ([name, text]) => emittedFrom(text) === policy && covers(name) && !files.some((file) => file.name === name),
   );
-  return [...planned, ...stale.map(([name]): PlannedFile => ({ name, change: 'stale', emitted: null }))];
+  const gone = stale.map(([name]): PlannedFile => ({ name, change: 'stale', text: null, emitted: null }));
+  if (!kustomization && !hasList) return [...replaced, ...gone];
+  const listed = [...present]
+    .filter(([name, text]) => emittedFrom(text) !== null && !gone.some((one) => one.name === name))
+    .map(([name]) => name);
+  const list = kustomizationOf([...new Set([...listed, ...wanted])].sort());
+  return [...replaced, { ...planned(KUSTOMIZATION, list, present.get(KUSTOMIZATION)), emitted: null }, ...gone];
+}
+
+function planned(name: string, text: string, old: string | undefined): Omit<PlannedFile, 'emitted'> {
+  return { name, change: old === undefined ? 'new' : old === text ? 'unchanged' : 'changed', text };
+}
+
+function foreign(file: string): EmitError {
+  return new EmitError(`${file}: exists and was not made by "tollgate emit"; move it`);
 }
 
 /** A link, or a folder, of that name is somebody's: following or replacing it would change what emit did not write. */
@@ -71,8 +88,8 @@ export async function write(folder: string, plan: readonly PlannedFile[]): Promi
   try {
     await makeFolder(folder);
     await removeLeftOver(folder);
-    for (const { name, change, emitted } of plan) {
-      if (change === 'new' || change === 'changed') await stage(join(folder, name), emitted!.text, staged);
+    for (const { name, change, text } of plan) {
+      if (change === 'new' || change === 'changed') await stage(join(folder, name), text!, staged);
     }
     for (const { temporary, file } of staged) await rename(temporary, file);
     for (const { name, change } of plan) if (change === 'stale') await rm(join(folder, name), { force: true });

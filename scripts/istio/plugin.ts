@@ -1,6 +1,7 @@
 import { EmitError } from './error.ts';
 import type { PluginConfig } from '../policy/index.ts';
 import type { MeshPlace } from './place.ts';
+import type { OwnMetadata } from './ownMetadata.ts';
 import { metadata, type Resource } from './resource.ts';
 
 export type PluginKind = 'WasmPlugin' | 'TrafficExtension';
@@ -8,7 +9,7 @@ export const FAIL_STRATEGIES = ['FAIL_RELOAD', 'FAIL_CLOSE', 'FAIL_OPEN'] as con
 export type FailStrategy = (typeof FAIL_STRATEGIES)[number];
 export type RouteKind = 'VirtualService' | 'HTTPRoute';
 
-export interface EmitOptions {
+export interface EmitOptions extends OwnMetadata {
   /** `oci://HOST/REPOSITORY@sha256:…` */
   readonly image: string;
   /** Default: WasmPlugin. */
@@ -28,9 +29,6 @@ export interface EmitOptions {
 const DEFAULT_PRIORITY = 10;
 /** Refuses like FAIL_CLOSE and lets nothing pass, but a VM that died is replaced a second later (docs/decisions/0015). */
 const DEFAULT_FAIL_STRATEGY: FailStrategy = 'FAIL_RELOAD';
-
-/** Argo CD applies by waves, not by names, and prunes in the reverse order; everything else is in wave 0. */
-const AFTER_THE_TABLE = { 'argocd.argoproj.io/sync-wave': '1' } as const;
 
 /** The resource that puts the module with this config in one place. Nothing is left to a default that Istio may change. */
 export function pluginOf(config: PluginConfig, place: MeshPlace, options: EmitOptions): Resource {
@@ -57,7 +55,7 @@ export function pluginOf(config: PluginConfig, place: MeshPlace, options: EmitOp
   return {
     apiVersion: 'extensions.istio.io/v1alpha1',
     kind,
-    metadata: { ...metadata(config.policy, place.suffix, place.namespace), annotations: AFTER_THE_TABLE },
+    metadata: metadata(config.policy, place.suffix, place.namespace),
     spec: kind === 'WasmPlugin' ? { ...scope, ...filter } : { ...scope, wasm: filter },
   };
 }

@@ -70,7 +70,7 @@ export const MARGIN_BYTES = 65_536;
 /** The largest object that is emitted. */
 export const MAX_OBJECT_BYTES = MAX_REQUEST_BYTES - MARGIN_BYTES;
 /** Kubernetes' bound on all annotations of an object, their names included. */
-const MAX_ANNOTATION_BYTES = 262_144;
+export const MAX_ANNOTATION_BYTES = 262_144;
 /** Where client-side apply keeps a copy of the object: with an empty mapping of annotations, and a line break at its end. */
 const COPY_NAME = 'kubectl.kubernetes.io/last-applied-configuration';
 const COPY_EXTRA = ',"annotations":{}\n';
