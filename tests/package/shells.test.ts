@@ -88,13 +88,16 @@ describe('completion in shells that are really typed into', { skip }, () => {
     ])
       assert.deepEqual(
         words(await typed(`${paths!.zsh} -f -i`, setup(load), Object.keys(LINES))),
-        words(words(Object.values(LINES))),
+        words(Object.values(LINES)),
       );
   });
 
   it('bash', async () => {
     const setup = `source ${await scriptOf('bash')}; tollgate() { printf 'GOT'; printf ' <%s>' "$@"; echo; }; PS1='${PROMPT}'`;
-    assert.deepEqual(words(await typed('bash --norc --noprofile -i', setup, Object.keys(LINES))), words(Object.values(LINES)));
+    assert.deepEqual(
+      words(await typed('bash --norc --noprofile -i', setup, Object.keys(LINES))),
+      words(Object.values(LINES)),
+    );
   });
 
   it('fish', async () => {
