@@ -44,8 +44,10 @@ export function twoPolicyTests(mesh: MeshUnderTest): void {
     });
 
     it('each counts under its own name in the metrics', async () => {
-      await gateway.becomesSeries('tollgate_requests_total', { policy: 'first', api: 'first', reason: 'allowed' }, 2);
-      await gateway.becomesSeries('tollgate_requests_total', { policy: 'second', api: 'second', reason: 'allowed' }, 3);
+      const first = { policy: 'first', api: 'first', plan: 'counted', reason: 'allowed' };
+      await gateway.becomesSeries('tollgate_requests_total', first, 2);
+      const second = { policy: 'second', api: 'second', plan: 'counted', reason: 'allowed' };
+      await gateway.becomesSeries('tollgate_requests_total', second, 3);
     });
   });
 }
