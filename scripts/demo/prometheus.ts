@@ -54,7 +54,11 @@ export class LocalPrometheus {
     private readonly port: number,
   ) {
     // detached: a Ctrl-C in the terminal reaches only this process, which then stops it in order
-    const child = spawn(command, argumentsOf(folder, port), { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(command, argumentsOf(folder, port), {
+      cwd: folder,
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     const said: string[] = [];
     eachLine(child.stderr, (line) => {
       said.push(line);
@@ -127,7 +131,8 @@ export function graphUrl({ url }: Pick<LocalPrometheus, 'url'>, expression: stri
 
 function argumentsOf(folder: string, port: number): string[] {
   return [
-    `--config.file=${join(folder, 'prometheus.yaml')}`,
+    // names of rule files are patterns, folder included, and the folder for temporary files may be called anything
+    '--config.file=prometheus.yaml',
     `--storage.tsdb.path=${join(folder, 'data')}`,
     // a demo that is forgotten does not fill the disk
     '--storage.tsdb.retention.time=1d',

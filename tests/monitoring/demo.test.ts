@@ -72,6 +72,28 @@ describe('a Prometheus that does not start', () => {
   });
 });
 
+describe('a real Prometheus', { skip: found.skip }, () => {
+  it('knows the alerts whatever the folder for temporary files is called, and leaves nothing in it', async () => {
+    const before = process.env['TMPDIR'];
+    const folder = join(scratch, 'od d [x]*?');
+    mkdirSync(folder);
+    process.env['TMPDIR'] = folder;
+    try {
+      const command = found.skip === false ? found.paths.prometheus : '';
+      const prometheus = await LocalPrometheus.start({ command, adminPorts: [9] });
+      try {
+        assert.ok((await new PrometheusClient(prometheus.url).rules()).length >= 15);
+      } finally {
+        await prometheus.stop();
+      }
+      assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+    }
+  });
+});
+
 describe('tollgate demo --monitoring', { skip: envoy.skip }, () => {
   let tool: ToolProcess | null = null;
   afterEach(async () => {
@@ -191,7 +213,7 @@ function prometheusFolders(folder: string): string[] {
 /** The process that was started with that folder. */
 function prometheusOf(folder: string): number {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const mine = pids.find((pid) => commandOf(pid).includes(`--config.file=${folder}/prometheus.yaml`));
+  const mine = pids.find((pid) => commandOf(pid).includes(`--storage.tsdb.path=${folder}/data`));
   assert.ok(mine !== undefined, 'the process was found');
   return Number(mine);
 }
