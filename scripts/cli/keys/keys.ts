@@ -2,8 +2,8 @@ import { type Command, type Io, UsageError } from '../command.ts';
 
 const usage = `tollgate keys: issues, rotates, revokes and imports API keys
 
-A policy holds digests (SHA-256) of keys, never keys. "issue" and "rotate" show a key once; after that nobody can read it again,
-and a lost key is replaced, not recovered. The file keeps its comments, its order and its line breaks.
+A policy holds digests (SHA-256) of keys, never keys. "issue" and "rotate" show a key once; after that nobody can read it
+again, and a lost key is replaced, not recovered. The file keeps its comments, its order and its line breaks.
 
 usage:
   tollgate keys issue --consumer NAME [OPTION…] POLICY
@@ -43,8 +43,8 @@ usage:
       id                 (default: the id inside a key that Tollgate issued, otherwise 8 random letters and digits)
       plan               of a new consumer; an existing consumer must already have it
       from, until        times, or dates such as 2026-01-31 (midnight UTC)
-    Rows whose key is already in the policy change nothing, so an import can be repeated. Bad rows are reported by line and rule,
-    never with their values.
+    Rows whose key is already in the policy change nothing, so an import can be repeated. Bad rows are reported by line and
+    rule, never with their values.
 
   tollgate keys digest [--prompt | --lines]
     Reads a key from standard input and prints what goes into "digest:". For keys that another system issued.
@@ -60,8 +60,8 @@ examples:
   tollgate keys import petstore.policy.yaml --plan free --dry-run < keys.csv
   tollgate keys digest < old.key
 
-To replace a key without downtime: rotate, hand over the new key, and check in the access log that the old id is no longer used. Set a
-later "until" if it still is, or revoke it to end it at once. See docs/keys.md.`;
+To replace a key without downtime: rotate, hand over the new key, and check in the access log that the old id is no longer
+used. Set a later "until" if it still is, or revoke it to end it at once. See docs/keys.md.`;
 
 type Subcommand = (args: string[], io: Io) => Promise<number>;
 
