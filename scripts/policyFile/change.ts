@@ -37,6 +37,12 @@ export type Step = 'reads the policy' | 'checks the policy with the change' | 'w
 /** Called before each step, with the size of the policy. */
 export type OnStep = (step: Step, bytes: number) => void;
 
+/** How an edit is stopped, and who is told of its steps. */
+export interface Guidance {
+  readonly signal: AbortSignal;
+  readonly onStep?: OnStep | undefined;
+}
+
 /** By then somebody keeps saving the file, and it is better to say so than to go on. */
 const MOST_ATTEMPTS = 8;
 

@@ -4,7 +4,7 @@ import { consumerNameRule, epochSeconds, type Key, LABEL, LABEL_RULE, type Polic
 import { DIGEST, DIGEST_RULE } from '../policy/schema/policy.ts';
 import { censor, leaksIn } from '../policy/secret.ts';
 import { type Addition, editsToAdd, storedKey, type StoredKey, withKeys } from './addKeys.ts';
-import { type Change, editPolicyFile, type OnStep, type PolicyFile, tryEdit } from './change.ts';
+import { type Change, editPolicyFile, type Guidance, type PolicyFile, tryEdit } from './change.ts';
 import { freshId, idsOf } from './issue.ts';
 import type { Column, Row } from './rows.ts';
 import { RowFindings } from './rows.ts';
@@ -38,8 +38,7 @@ export interface Imported {
 export async function importKeys(
   file: string,
   request: ImportRequest,
-  signal: AbortSignal,
-  onStep: OnStep,
+  { signal, onStep }: Guidance,
 ): Promise<Imported> {
   let imported: Imported | null = null;
   const change = (open: PolicyFile): Change | null => {

@@ -2,7 +2,7 @@ import { FileError } from '../file/replaceFile.ts';
 import { issueKey, newId } from '../key/key.ts';
 import { PolicyProblems, type Policy } from '../policy/index.ts';
 import { editsToAdd, storedKey, withKeys } from './addKeys.ts';
-import { type Change, editPolicyFile, type PolicyFile } from './change.ts';
+import { type Change, editPolicyFile, type Guidance, type PolicyFile } from './change.ts';
 import { PolicyFileError } from './error.ts';
 
 export interface IssueRequest {
@@ -32,9 +32,9 @@ export async function issue(
   file: string,
   request: IssueRequest,
   show: (issued: Issued) => Promise<void>,
-  signal: AbortSignal,
+  { signal, onStep }: Guidance,
 ): Promise<Issued> {
-  return issueOnce(file, signal, show, (open, shown) => {
+  return issueOnce(file, { signal, onStep }, show, (open, shown) => {
     refuse(open.policy, shown === null ? request : { ...request, id: shown.id });
     const issued = shown ?? newlyIssued(open.policy, request);
     const additions = [{ consumer: request.consumer, plan: request.plan, keys: [storedOf(issued)] }];
@@ -53,7 +53,7 @@ export interface KeyChange<T extends Issued> extends Omit<Change, 'ready'> {
  */
 export async function issueOnce<T extends Issued>(
   file: string,
-  signal: AbortSignal,
+  { signal, onStep }: Guidance,
   show: (issued: T) => Promise<void>,
   change: (open: PolicyFile, shown: T | null) => KeyChange<T>,
 ): Promise<T> {
@@ -65,11 +65,16 @@ export async function issueOnce<T extends Issued>(
     shown = issued;
   };
   try {
-    await editPolicyFile(file, signal, (open) => {
-      const wanted = change(open, shown);
-      ({ issued } = wanted);
-      return { edits: wanted.edits, expected: wanted.expected, ready };
-    });
+    await editPolicyFile(
+      file,
+      signal,
+      (open) => {
+        const wanted = change(open, shown);
+        ({ issued } = wanted);
+        return { edits: wanted.edits, expected: wanted.expected, ready };
+      },
+      onStep,
+    );
   } catch (error) {
     if (shown !== null && isRefusal(error))
       throw new PolicyFileError(`${error.message}\nthe key that was printed is in no policy, so it opens nothing`, {

@@ -2,7 +2,7 @@ import { PolicyFileError } from './error.ts';
 import type { Policy } from '../policy/index.ts';
 import { entryOf, type Mapping, type Node } from '../policy/yaml/document.ts';
 import { appendToFilled, type Edit, layoutOf } from './splice.ts';
-import { editPolicyFile, type PolicyFile } from './change.ts';
+import { editPolicyFile, type Guidance, type PolicyFile } from './change.ts';
 
 export interface Revoked {
   readonly consumer: string;
@@ -12,18 +12,28 @@ export interface Revoked {
 }
 
 /** Marks a key as revoked, in its place in the file. */
-export async function revoke(file: string, id: string, of: string | undefined, signal: AbortSignal): Promise<Revoked> {
+export async function revoke(
+  file: string,
+  id: string,
+  of: string | undefined,
+  { signal, onStep }: Guidance,
+): Promise<Revoked> {
   let already = false;
   let consumer = of ?? '';
-  await editPolicyFile(file, signal, (open) => {
-    const { owner, index } = findKey(open.policy, id, of);
-    consumer = owner;
-    already = open.policy.consumers[owner]!.keys[index]!.revoked;
-    if (already) return null;
-    const expected = structuredClone(open.policy);
-    expected.consumers[owner]!.keys[index]!.revoked = true;
-    return { edits: [revokingEdit(open, owner, index)], expected };
-  });
+  await editPolicyFile(
+    file,
+    signal,
+    (open) => {
+      const { owner, index } = findKey(open.policy, id, of);
+      consumer = owner;
+      already = open.policy.consumers[owner]!.keys[index]!.revoked;
+      if (already) return null;
+      const expected = structuredClone(open.policy);
+      expected.consumers[owner]!.keys[index]!.revoked = true;
+      return { edits: [revokingEdit(open, owner, index)], expected };
+    },
+    onStep,
+  );
   return { consumer, id, already };
 }
 

@@ -1,7 +1,7 @@
 import { epochSeconds, type Key, type Policy } from '../policy/index.ts';
 import { entryOf, type Mapping } from '../policy/yaml/document.ts';
 import { editsToAdd, withKeys } from './addKeys.ts';
-import type { PolicyFile } from './change.ts';
+import type { Guidance, PolicyFile } from './change.ts';
 import { PolicyFileError } from './error.ts';
 import { type Issued, issueOnce, newlyIssued, storedOf } from './issue.ts';
 import { appendToFilled, type Edit, layoutOf } from './splice.ts';
@@ -27,9 +27,9 @@ export function rotate(
   request: RotateRequest,
   nowSeconds: number,
   show: (rotated: Rotated) => Promise<void>,
-  signal: AbortSignal,
+  guidance: Guidance,
 ): Promise<Rotated> {
-  return issueOnce<Rotated>(file, signal, show, (open, shown) => {
+  return issueOnce<Rotated>(file, guidance, show, (open, shown) => {
     const old = keyToReplace(open.policy, request, nowSeconds);
     const until = endOf(old, nowSeconds + request.overlapSeconds);
     const fresh = shown ?? newlyIssued(open.policy, { consumer: request.consumer, until: request.until });

@@ -14,6 +14,7 @@ export async function tollgate(
   input: {
     stdin?: string | Buffer | readonly Buffer[];
     signal?: AbortSignal;
+    isTerminal?: boolean;
     deliver?: (text: string) => Promise<void>;
   } = {},
 ): Promise<Run> {
@@ -26,7 +27,7 @@ export async function tollgate(
     deliver: input.deliver ?? ((text) => Promise.resolve(void (printed.out += text))),
     stdin: () => Promise.resolve(Buffer.concat(chunks)),
     stdinChunks: () => Readable.from(chunks),
-    isTerminal: false,
+    isTerminal: input.isTerminal ?? false,
     signal: input.signal ?? new AbortController().signal,
   };
   return { code: await main(args, io), ...printed };

@@ -292,10 +292,10 @@ test('a policy that would be too large is refused as it would be', async () => {
   );
 });
 
-/** Generous, because a test machine does other things too: alone it takes six seconds. */
-const MOST_MILLISECONDS = 60_000;
+/** Generous, because a test machine does other things too: alone each takes less than ten seconds. */
+const MOST_MILLISECONDS = 180_000;
 
-test('100,000 rows take seconds, and so does one more key of so many', { timeout: 240_000 }, async (t) => {
+test('100,000 rows take seconds, and so does one more key of so many', { timeout: 720_000 }, async (t) => {
   const file = scratchFile(folder, POLICY);
   const rows = `consumer,key,id,plan,until\n${Array.from({ length: 100_000 }, (_, index) => `consumer-${index % 60_000},secret-${index},key-${index},free,${index % 3 === 0 ? '2999-01-01' : ''}\n`).join('')}`;
   let started = performance.now();
@@ -311,7 +311,13 @@ test('100,000 rows take seconds, and so does one more key of so many', { timeout
   const again = await tollgate(['keys', 'import', file], { stdin: rows });
   timed('the same again');
   assert.match(again.err, /no keys added; 100,000 rows were already in the policy/);
-  assert.equal((await tollgate(['keys', 'rotate', file, 'consumer-7', '--id', 'key-7'])).code, 0);
+  const rotated = await tollgate(['keys', 'rotate', file, 'consumer-7', '--id', 'key-7'], { isTerminal: true });
+  assert.equal(rotated.code, 0);
+  // on a terminal, each step overwrites the line before, and nothing of it is left
+  assert.match(
+    rotated.err,
+    /^\r\u001b\[K\S+: reads the policy \(1\d\.\d MB\) …\r[^\n]*writes the policy \(1\d\.\d MB\) …\r\u001b\[Kkey /,
+  );
   timed('rotate');
   assert.equal((await tollgate(['check', file])).code, 0);
   timed('check');

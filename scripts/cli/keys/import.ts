@@ -7,7 +7,7 @@ import { RowProblems } from '../../policyFile/error.ts';
 import { type Imported, importKeys } from '../../policyFile/importKeys.ts';
 import { type Row, RowFindings, readRows } from '../../policyFile/rows.ts';
 import { type Io, Refusal } from '../command.ts';
-import { StepLine } from './stepLine.ts';
+import { megabytes, StepLine } from './stepLine.ts';
 import { changeableFile, must } from './argument.ts';
 import { MISTYPED } from './digest.ts';
 
@@ -37,9 +37,7 @@ export async function runImport(args: string[], io: Io): Promise<number> {
   try {
     const rows = await rowsOf(from, io, progress);
     const request = { source, rows, plan, isTrial };
-    const imported = await importKeys(file, request, io.signal, (step, bytes) =>
-      progress.say(`${file}: ${step} (${megabytes(bytes)})`, bytes),
-    );
+    const imported = await importKeys(file, request, progress.guidance(file));
     const warnings = warningsOf(file, source, imported);
     progress.end();
     if (json) io.out(asJson({ isTrial, rows: rows.length, imported, warnings }));
@@ -131,10 +129,6 @@ function asJson({ isTrial, rows, imported, warnings }: Outcome): string {
     problems: [],
   };
   return `${JSON.stringify({ ...result, moreProblems: 0 }, null, 2)}\n`;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function grouped(number: number): string {

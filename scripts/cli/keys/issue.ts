@@ -3,6 +3,7 @@ import { LABEL, LABEL_RULE, NAME, NAME_RULE } from '../../policy/index.ts';
 import { issue, type Issued } from '../../policyFile/issue.ts';
 import { rotate } from '../../policyFile/rotate.ts';
 import { type Io, Refusal } from '../command.ts';
+import { StepLine } from './stepLine.ts';
 import { changeableFile, checkConsumer, checkTimes, must, needed } from './argument.ts';
 
 export async function runIssue(args: string[], io: Io): Promise<number> {
@@ -25,19 +26,27 @@ export async function runIssue(args: string[], io: Io): Promise<number> {
   must(id === undefined || LABEL.test(id), `--id ${LABEL_RULE}`);
   must(plan === undefined || NAME.test(plan), `--plan ${NAME_RULE}`);
   checkTimes(from, until);
-  const issued = await issue(file, { consumer, id, from, until, plan }, shower(file, json, io), io.signal);
+  const line = new StepLine(io);
+  const request = { consumer, id, from, until, plan };
+  const issued = await issue(file, request, shower(file, json, io, line), line.guidance(file)).finally(() =>
+    line.end(),
+  );
   io.err(`key ${issued.id} of consumer ${consumer}: this is the only time it is shown; its digest is in ${file}\n`);
   return 0;
 }
 
 /** Prints an issued key. A failure to print keeps it from being stored. */
-function shower(file: string, json: boolean, io: Io): (issued: Issued) => Promise<void> {
-  return (issued) =>
-    io.deliver(json ? `${JSON.stringify(issued)}\n` : `${issued.key}\n`).catch((error: NodeJS.ErrnoException) => {
-      throw new Refusal(
-        `the key could not be printed (${error.code ?? error.message}), so nothing was written to ${file}`,
-      );
-    });
+function shower(file: string, json: boolean, io: Io, line: StepLine): (issued: Issued) => Promise<void> {
+  return (issued) => {
+    line.end();
+    return io
+      .deliver(json ? `${JSON.stringify(issued)}\n` : `${issued.key}\n`)
+      .catch((error: NodeJS.ErrnoException) => {
+        throw new Refusal(
+          `the key could not be printed (${error.code ?? error.message}), so nothing was written to ${file}`,
+        );
+      });
+  };
 }
 
 export async function runRotate(args: string[], io: Io): Promise<number> {
@@ -65,7 +74,10 @@ export async function runRotate(args: string[], io: Io): Promise<number> {
   must(id === undefined || LABEL.test(id), `--id ${LABEL_RULE}`);
   checkTimes(undefined, until);
   const request = { consumer, id, overlapSeconds: overlapSeconds(values.overlap), until };
-  const { old, ...issued } = await rotate(file, request, Date.now() / 1000, shower(file, json, io), io.signal);
+  const line = new StepLine(io);
+  const show = shower(file, json, io, line);
+  const rotated = await rotate(file, request, Date.now() / 1000, show, line.guidance(file)).finally(() => line.end());
+  const { old, ...issued } = rotated;
   io.err(
     `key ${issued.id} of consumer ${consumer}: this is the only time it is shown; its digest is in ${file}\n` +
       `key ${old.id} of consumer ${consumer} works until ${old.until}\n`,

@@ -3,6 +3,7 @@ import { openPolicy } from '../../file/openPolicy.ts';
 import { epochSeconds, type Key, LABEL, LABEL_RULE, type Policy } from '../../policy/index.ts';
 import { revoke } from '../../policyFile/revoke.ts';
 import type { Io } from '../command.ts';
+import { StepLine } from './stepLine.ts';
 import { changeableFile, checkConsumer, must, needed, onlyFile } from './argument.ts';
 
 export async function runRevoke(args: string[], io: Io): Promise<number> {
@@ -15,7 +16,9 @@ export async function runRevoke(args: string[], io: Io): Promise<number> {
   const wanted = needed('--id ID', values.id);
   must(LABEL.test(wanted), `--id ${LABEL_RULE}`);
   if (values.consumer !== undefined) checkConsumer(values.consumer);
-  const { consumer, id, already } = await revoke(file, wanted, values.consumer, io.signal);
+  const line = new StepLine(io);
+  const revoking = revoke(file, wanted, values.consumer, line.guidance(file));
+  const { consumer, id, already } = await revoking.finally(() => line.end());
   io.err(
     already
       ? `key ${id} of consumer ${consumer} was revoked before\n`

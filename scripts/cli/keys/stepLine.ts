@@ -1,3 +1,4 @@
+import type { Guidance } from '../../policyFile/change.ts';
 import type { Io } from '../command.ts';
 
 /** Commands that finish sooner print nothing. */
@@ -34,9 +35,21 @@ export class StepLine {
     this.#isShown = this.io.isTerminal;
   }
 
+  /** Reports the steps of an edit of a file, until the user stops it. */
+  guidance(file: string): Required<Guidance> {
+    return {
+      signal: this.io.signal,
+      onStep: (step, bytes) => this.say(`${file}: ${step} (${megabytes(bytes)})`, bytes),
+    };
+  }
+
   /** Removes the line. */
   end(): void {
     if (this.#isShown) this.io.err('\r\u001b[K');
     this.#isShown = false;
   }
+}
+
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
