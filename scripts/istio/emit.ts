@@ -5,7 +5,7 @@ import { guardOf, isEdge, openRulesOf } from './failOpen.ts';
 import type { Former } from './former.ts';
 import { httpRoutesOf } from './httpRoute.ts';
 import { type MeshPlace, placesOf } from './place.ts';
-import { checkOwnMetadata, type Step, withOwnMetadata } from './ownMetadata.ts';
+import { checkOwnMetadata, type RolloutStep, withOwnMetadata } from './ownMetadata.ts';
 import { type EmitOptions, pluginOf } from './plugin.ts';
 import { checkSize, metadata, type Resource, storedBytes, yamlOf } from './resource.ts';
 import { routeKindOf, type RoutingTable, routingTableOf } from './routing.ts';
@@ -42,12 +42,12 @@ export function emitResources(written: Policy, options: EmitOptions, former: For
   return files.sort((a, b) => STAGE[a.resource.kind]! - STAGE[b.resource.kind]!);
 }
 
-const PLUGIN_STAGE: Step = 3;
+const PLUGIN_STAGE: RolloutStep = 3;
 /**
  * What has to be there first, by kind; it begins the file's name, because `kubectl apply -f DIR` applies in the order of
  * names. A table needs the subsets, and a plugin the table with the routes that it names.
  */
-const STAGE: Readonly<Record<string, Step>> = {
+const STAGE: Readonly<Record<string, RolloutStep>> = {
   ConfigMap: 1,
   EnvoyFilter: 1,
   DestinationRule: 1,

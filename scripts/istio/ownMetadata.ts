@@ -52,19 +52,19 @@ function reserved(name: string, domain: string): string | null {
 }
 
 /** Steps of a rollout, in their order: what tables and plugins need, tables, plugins. */
-export type Step = 1 | 2 | 3;
+export type RolloutStep = 1 | 2 | 3;
 
 /**
  * The annotation with which Argo CD keeps the order of the steps. It waits for a wave before it begins the next, and prunes in
  * the reverse order: a plugin goes before the table, and the table before its subsets.
  */
-function waveOf(step: Step, first: number | undefined): Readonly<Record<string, string>> {
+function waveOf(step: RolloutStep, first: number | undefined): Readonly<Record<string, string>> {
   if (first !== undefined) return { [SYNC_WAVE]: String(first + step - 1) };
   return step === 3 ? { [SYNC_WAVE]: '1' } : {};
 }
 
 /** The resource with what the user wants on it; what an earlier emit had put there is gone. */
-export function withOwnMetadata<R extends Resource>(resource: R, step: Step, own: OwnMetadata): R {
+export function withOwnMetadata<R extends Resource>(resource: R, step: RolloutStep, own: OwnMetadata): R {
   const { name, namespace, labels } = resource.metadata;
   const ours = Object.fromEntries(Object.entries(labels).filter(([label]) => OWN_LABELS.includes(label)));
   const annotations = { ...waveOf(step, own.firstWave), ...own.annotations };
