@@ -23,6 +23,7 @@ export const MAX_ROUTES = 1024;
 export const MAX_ROUTE_HEADERS = 64;
 export const MAX_TIMEOUT_MILLISECONDS: i64 = 1000;
 export const MAX_VALUE_BYTES = 4096;
+export const MAX_WINDOW_SECONDS = 31622400;
 export const TIMEOUT_MILLISECONDS = 50;
 
 export const OWN_PREFIX = literal("x-tollgate-");
@@ -34,9 +35,10 @@ export const WINDOWS: StaticArray<View> = [
   literal("day"),
   literal("week"),
   literal("month"),
-  literal("7d"),
-  literal("30d"),
+  literal("year"),
 ];
+export const UNIT_LETTERS = literal("smhd");
+export const UNIT_SECONDS: StaticArray<i32> = [1, 60, 3600, 86400];
 export const FAILURE_MODES: StaticArray<View> = [Field.DENY, Field.ALLOW, literal("local-share")];
 export const FRAMING_HEADERS: StaticArray<View> = [
   literal("host"),

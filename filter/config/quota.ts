@@ -1,16 +1,32 @@
-import { View, equals, literal } from "../bytes/view";
-import { METER_ID, counterId, pairId } from "../tables/counterId";
-import { FailureMode, Quota, QuotaKind, Tables, WindowKind } from "../tables/tables";
+import { View, equals, lengthOf, literal, pointerOf } from "../bytes/view";
+import { METER_ID, WINDOW_ID, counterId, numberId, pairId } from "../tables/counterId";
+import { Calendar, FailureMode, Quota, QuotaKind, Tables, Window } from "../tables/tables";
 import { NANOSECONDS, ceilDivide, nominalSeconds } from "../time/window";
 import { Reader } from "./reader";
 import { readName } from "./rule";
-import { FAILURE_MODES, MAX_BUCKET_RATE_PER_SECOND, MAX_BURST, MAX_EXACT, MAX_REFILL_DAYS, WINDOWS } from "./contract";
+import {
+  FAILURE_MODES,
+  MAX_BUCKET_RATE_PER_SECOND,
+  MAX_BURST,
+  MAX_EXACT,
+  MAX_REFILL_DAYS,
+  MAX_WINDOW_SECONDS,
+  UNIT_LETTERS,
+  UNIT_SECONDS,
+  WINDOWS,
+} from "./contract";
 import * as Field from "./field";
 
 const MAX_REFILL_NANOSECONDS: i64 = MAX_REFILL_DAYS * 86400 * NANOSECONDS;
 /** Bits of a meter's detail byte, beside the window's number: they keep the counters of the three kinds apart. */
 const BUCKET_DETAIL: u8 = 0x80;
 const MESH_DETAIL: u8 = 0x40;
+/** The window's number of all lengths that have none of their own. */
+const OTHER_LENGTH: u8 = 9;
+const DAY: i32 = 86400;
+const ZERO: u8 = 0x30;
+/** As many as the longest window has in seconds. */
+const MAX_DIGITS = 8;
 
 export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): void {
   const index = tables.quotas.count;
@@ -25,9 +41,7 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): v
     } else if (reader.takes(Field.LIMIT, 1)) {
       quota.limit = reader.integer(1, MAX_EXACT);
     } else if (reader.takes(Field.WINDOW, 2)) {
-      quota.window = <WindowKind>(
-        readWord(reader, WINDOWS, literal("must be second, minute, hour, day, week, month, 7d or 30d"))
-      );
+      quota.window = readWindow(reader);
     } else if (reader.takes(Field.BURST, 3)) {
       quota.burst = reader.integer(1, MAX_BURST);
     } else if (reader.takes(Field.PER, 4)) {
@@ -56,8 +70,7 @@ function checkQuota(reader: Reader, quota: Quota): void {
 
 function setBucket(reader: Reader, quota: Quota): void {
   const seconds = nominalSeconds(quota.window);
-  if (quota.window > WindowKind.Day)
-    return reader.fail(literal("burst goes with a window of a second, minute, hour or day"));
+  if (seconds > DAY) return reader.fail(literal("burst goes with a window of at most a day"));
   if (quota.limit / seconds > MAX_BUCKET_RATE_PER_SECOND)
     return reader.fail(literal("a bucket fills at most 1000000 times a second"));
   // Rounded up, so that a bucket never fills too fast.
@@ -70,9 +83,70 @@ function setBucket(reader: Reader, quota: Quota): void {
 
 /** Sets the quota's meter. The rate limit service counts each plan separately, so a mesh-wide quota's meter includes the plan. */
 export function finishQuota(quota: Quota, plan: View): void {
-  const detail = <u8>quota.window;
+  const detail = windowDetail(quota.window);
   if (quota.kind == QuotaKind.Mesh) quota.meter = pairId(METER_ID, detail | MESH_DETAIL, plan, quota.name);
   else quota.meter = counterId(METER_ID, detail | (quota.kind == QuotaKind.Bucket ? BUCKET_DETAIL : 0), quota.name);
+  if (detail == OTHER_LENGTH) quota.meter ^= numberId(WINDOW_ID, quota.window);
+}
+
+/** The window's number in a meter's detail byte: part of the counters' identity, so none of these may ever change. */
+function windowDetail(window: Window): u8 {
+  switch (window) {
+    case 1:
+      return 0;
+    case 60:
+      return 1;
+    case 3600:
+      return 2;
+    case DAY:
+      return 3;
+    case Calendar.Week:
+      return 4;
+    case Calendar.Month:
+      return 5;
+    case 7 * DAY:
+      return 6;
+    case 30 * DAY:
+      return 7;
+    case Calendar.Year:
+      return 8;
+    default:
+      return OTHER_LENGTH;
+  }
+}
+
+/** A word, or a whole number without leading zeros and its unit. */
+function readWindow(reader: Reader): Window {
+  const text = reader.text(1, 16);
+  const unitCount = UNIT_SECONDS.length;
+  for (let i = 0; i < WINDOWS.length; i++) {
+    // The words of the units come first, then those of the calendar.
+    if (equals(WINDOWS[i], text)) return i < unitCount ? UNIT_SECONDS[i] : unitCount - i - 1;
+  }
+  const seconds = secondsIn(text);
+  if (seconds == 0)
+    reader.fail(
+      literal("must be second, minute, hour, day, week, month, year or a length from 1s to 366d, such as 15m"),
+    );
+  return seconds;
+}
+
+/** The seconds of a length such as 15m; 0 for anything else, or more than a window may have. */
+function secondsIn(text: View): i32 {
+  const last = lengthOf(text) - 1;
+  if (last < 1 || last > MAX_DIGITS || load<u8>(pointerOf(text)) == ZERO) return 0;
+  let number: i64 = 0;
+  for (let i = 0; i < last; i++) {
+    const digit = load<u8>(pointerOf(text) + i) - ZERO;
+    if (digit > 9) return 0;
+    number = number * 10 + digit;
+  }
+  for (let i = 0; i < UNIT_SECONDS.length; i++) {
+    if (load<u8>(pointerOf(UNIT_LETTERS) + i) != load<u8>(pointerOf(text) + last)) continue;
+    const seconds = number * UNIT_SECONDS[i];
+    return seconds <= MAX_WINDOW_SECONDS ? <i32>seconds : 0;
+  }
+  return 0;
 }
 
 /** The index of the word that the document has here. */

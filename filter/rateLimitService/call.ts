@@ -1,5 +1,5 @@
 import { Identity, MAX_ATTEMPTS, WriteResult, openCell, readCell, writeCell } from "../shared/shard";
-import { WindowKind } from "../tables/tables";
+import { Window } from "../tables/tables";
 import { NANOSECONDS, nominalSeconds } from "../time/window";
 import { ServiceState } from "./service";
 import { askSize, asStock, heldIn, isAsked, isLow, isPaused, isRefused, isUnknown } from "./stock";
@@ -16,7 +16,7 @@ export class Counter extends Identity {
   /** Index of the quota within its plan. */
   quota: i32;
   consumer: i32;
-  window: WindowKind;
+  window: Window;
   padding: u32;
 }
 

@@ -1,7 +1,7 @@
 import { resetArena } from "../bytes/arena";
 import { View } from "../bytes/view";
 import { MAX_ATTEMPTS, WriteResult, openCell, writeCell } from "../shared/shard";
-import { WindowKind } from "../tables/tables";
+import { Window } from "../tables/tables";
 import { NANOSECONDS, nominalSeconds, windowEnd, windowStart } from "../time/window";
 import { Answer, AnswerVerdict, answerAt, readAnswer } from "./answer";
 import { Call, Counter, counterOf, unclaim } from "./call";
@@ -128,7 +128,7 @@ function noteRefusal(service: ServiceState, stock: Stock, counter: Counter, now:
 }
 
 /** Prepares the stock for the window that ends at `endsAt`; units of another window are dropped. */
-function openUntil(stock: Stock, endsAt: i64, window: WindowKind, now: i64): void {
+function openUntil(stock: Stock, endsAt: i64, window: Window, now: i64): void {
   const apart = endsAt - stock.endsAtNanoseconds;
   const most = min(SAME_END_NANOSECONDS, (nominalSeconds(window) * NANOSECONDS) / 2);
   if (isOpen(stock, now) && apart < most && apart > -most) return;
@@ -197,18 +197,18 @@ function endOfWindow(service: ServiceState, call: Call, counter: Counter, answer
 }
 
 /** Windows that every service aligns in the same way, and that are long enough to tell one from the next. */
-function isAligned(window: WindowKind): bool {
-  return window == WindowKind.Minute || window == WindowKind.Hour || window == WindowKind.Day;
+function isAligned(window: Window): bool {
+  return window == 60 || window == 3600 || window == 86400;
 }
 
 /** The window boundary closest to `time` by this Envoy's clock. */
-function nearestEnd(window: WindowKind, time: i64): i64 {
+function nearestEnd(window: Window, time: i64): i64 {
   const start = windowStart(window, time / NANOSECONDS);
   const end = windowEnd(window, start) * NANOSECONDS;
   return time - start * NANOSECONDS < end - time ? start * NANOSECONDS : end;
 }
 
 /** When the window that holds `time` ends by this Envoy's clock. */
-function ownEnd(window: WindowKind, time: i64): i64 {
+function ownEnd(window: Window, time: i64): i64 {
   return windowEnd(window, windowStart(window, time / NANOSECONDS)) * NANOSECONDS;
 }

@@ -14,6 +14,7 @@ export const CONSUMER_ID: u8 = 0x43;
 export const API_ID: u8 = 0x41;
 export const METER_ID: u8 = 0x4d;
 export const OFFER_ID: u8 = 0x4f;
+export const WINDOW_ID: u8 = 0x57;
 
 export function counterId(kind: u8, detail: u8, name: View): u64 {
   const length = min(lengthOf(name), 256);
@@ -28,6 +29,12 @@ export function counterId(kind: u8, detail: u8, name: View): u64 {
 export function digestOf(v: View): u64 {
   sha256(pointerOf(v), lengthOf(v), DIGEST);
   return load<u64>(DIGEST);
+}
+
+/** The id of a number. */
+export function numberId(kind: u8, number: u32): u64 {
+  store<u32>(JOINED, number);
+  return counterId(kind, 0, view(JOINED, 4));
 }
 
 /** Cannot be part of a name in a policy, so pairs of names joined by it stay distinct. */

@@ -126,16 +126,13 @@ export const enum ConditionKind {
   Present,
   Absent,
 }
-/** The order is part of the counters' identity and must not change. The last two are 7 and 30 days long, counted from the epoch. */
-export const enum WindowKind {
-  Second,
-  Minute,
-  Hour,
-  Day,
-  Week,
-  Month,
-  SevenDays,
-  ThirtyDays,
+/** A window: its length in seconds, which is counted from the epoch; or one of `Calendar`, none of which is positive. */
+export type Window = i32;
+/** Windows that begin with a Monday, a first of the month, a first of January. */
+export const enum Calendar {
+  Week = -1,
+  Month = -2,
+  Year = -3,
 }
 /** How a quota is counted, and by whom. */
 export const enum QuotaKind {
@@ -263,7 +260,7 @@ export class Quota {
   /** Units per window that this Envoy may allow by itself while the rate limit service does not answer. */
   localShare: i64;
   kind: QuotaKind;
-  window: WindowKind;
+  window: Window;
   failureMode: FailureMode;
   perApi: bool;
   /** The limit and window in the plan's `policyText`. */

@@ -7,7 +7,7 @@ export const POLICY = 'petstore';
 export interface MeshQuota {
   readonly name: string;
   readonly limit: number;
-  readonly window: 'second' | 'minute' | 'hour' | 'day' | '7d' | '30d' | 'month';
+  readonly window: 'second' | 'minute' | 'hour' | 'day' | '7d' | '30d' | '365d' | 'month';
   readonly onUnavailable?: 'allow' | 'deny' | 'local-share';
   readonly localShare?: number;
   readonly per?: 'api';
@@ -73,6 +73,7 @@ const UNITS = {
   day: 'day',
   '7d': 'week',
   '30d': 'month',
+  '365d': 'year',
   month: 'month',
 } as const;
 

@@ -48,6 +48,8 @@ ${bounds.map(([name, value]) => `export const ${name}${WIDE.has(name) ? ': i64' 
 export const OWN_PREFIX = literal("${table.OWN_PREFIX}");
 export const DEFAULT_ROUTE = literal("${table.DEFAULT_ROUTE}");
 ${listOf('WINDOWS', table.WINDOWS)}
+export const UNIT_LETTERS = literal("${Object.keys(table.WINDOW_UNITS).join('')}");
+export const UNIT_SECONDS: StaticArray<i32> = [${Object.values(table.WINDOW_UNITS).join(', ')}];
 ${listOf('FAILURE_MODES', table.FAILURE_MODES)}
 ${listOf('FRAMING_HEADERS', table.FRAMING_HEADERS)}
 `;

@@ -76,7 +76,8 @@ export const emit: Command = {
       ({ stage }) => options.stage === undefined || stage === options.stage,
     );
     const notices = noticesOf(policy, options, files);
-    warn([...printWarnings(opened), ...notices.map((notice) => `tollgate: warning: ${notice}`)], io);
+    const warnings = printWarnings(opened);
+    warn([...warnings, ...notices.map((notice) => `tollgate: warning: ${notice}`)], io);
     if (options.out === '-') {
       io.out(files.map(({ text }) => `---\n${text}`).join(''));
       return 0;
@@ -89,7 +90,7 @@ export const emit: Command = {
       options.kustomization,
     );
     if (!options.check) await write(options.out, plan);
-    print(policy, options, plan, notices, io);
+    print(policy, options, plan, [...warnings, ...notices], io);
     return options.check && plan.some(({ change }) => change !== 'unchanged') ? 1 : 0;
   },
 };
@@ -197,7 +198,7 @@ function print(
   policy: Policy,
   options: Options,
   plan: readonly PlannedFile[],
-  notices: readonly string[],
+  warnings: readonly string[],
   io: Io,
 ): void {
   if (options.json) {
@@ -212,7 +213,7 @@ function print(
         objectBytes: emitted.bytes,
       }),
     }));
-    io.out(`${JSON.stringify({ policy: policy.policy, image: options.image, files, warnings: notices }, null, 2)}\n`);
+    io.out(`${JSON.stringify({ policy: policy.policy, image: options.image, files, warnings }, null, 2)}\n`);
     return;
   }
   for (const { name, change, text } of plan) {

@@ -1,6 +1,7 @@
-import type { WINDOWS } from './table.ts';
+import type { WINDOW_UNITS, WINDOWS } from './table.ts';
 
-export type Window = (typeof WINDOWS)[number];
+/** A word of the table's, or a length such as 15m. */
+export type Window = (typeof WINDOWS)[number] | `${number}${keyof typeof WINDOW_UNITS}`;
 
 /** The compiled policy, version 1: what the module reads. Optional fields are left out where they say the default. */
 export interface PluginConfig {

@@ -40,8 +40,12 @@ export const TIMEOUT_MILLISECONDS = 50;
 /** A SHA-256 in hex. */
 export const DIGEST_DIGITS = 64;
 
-/** In the order of the module's WindowKind. */
-export const WINDOWS = ['second', 'minute', 'hour', 'day', 'week', 'month', '7d', '30d'] as const;
+/** Windows that have a name: one for each unit, in the units' order, and then those of the module's Calendar. */
+export const WINDOWS = ['second', 'minute', 'hour', 'day', 'week', 'month', 'year'] as const;
+/** Units of a window that is given as a length, such as 15m, in seconds. */
+export const WINDOW_UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+/** Of such a length: the days of a leap year. */
+export const MAX_WINDOW_SECONDS = 366 * 86_400;
 /** In the order of the module's FailureMode. */
 export const FAILURE_MODES = ['deny', 'allow', 'local-share'] as const;
 export const SCHEMES = ['Bearer', 'ApiKey'] as const;
@@ -64,12 +68,13 @@ export const FRAMING_HEADERS = [
 
 /**
  * What a field holds. Strings are measured in bytes. A list holds strings or objects of one kind, and at most `most`
- * items where that is given.
+ * items where that is given. A window is a word, or a whole number without leading zeros and a unit of WINDOW_UNITS.
  */
 export type Kind =
   | { readonly type: 'string'; readonly least: number; readonly most: number }
   | { readonly type: 'word'; readonly words: readonly string[] }
   | { readonly type: 'integer'; readonly least: number; readonly most: number }
+  | { readonly type: 'window'; readonly words: readonly string[]; readonly mostSeconds: number }
   | { readonly type: 'boolean' }
   | { readonly type: 'list'; readonly of: string; readonly least: number; readonly most?: number }
   | { readonly type: 'object'; readonly of: string };
@@ -89,6 +94,7 @@ const list = (of: string, least = 0, most?: number) =>
   ({ type: 'list', of, least, ...(most !== undefined && { most }) }) as const;
 const object = (of: string) => ({ type: 'object', of }) as const;
 const BOOLEAN = { type: 'boolean' } as const;
+const WINDOW = { type: 'window', words: WINDOWS, mostSeconds: MAX_WINDOW_SECONDS } as const;
 const NAME = string(MAX_NAME_BYTES);
 const VALUE = string(MAX_VALUE_BYTES, 0);
 const ALLOW = word(['deny', 'allow']);
@@ -163,7 +169,7 @@ export const OBJECTS = {
   quota: {
     name: need(NAME),
     limit: need(LIMIT),
-    window: need(word(WINDOWS)),
+    window: need(WINDOW),
     burst: may(integer(1, MAX_BURST)),
     per: may(word(['consumer', 'api'])),
     scope: may(word(['envoy', 'mesh'])),
@@ -204,3 +210,23 @@ export const ONE_OF: Readonly<Partial<Record<ObjectName, readonly string[]>>> = 
   keySource: ['header', 'authorization', 'query', 'cookie'],
   headerCondition: ['exact', 'prefix', 'oneOf', 'present', 'absent'],
 };
+
+/** Seconds of the calendar's windows as they are ranked; the others have their unit's. */
+const CALENDAR_SECONDS = { week: 7 * 86_400, month: 30 * 86_400, year: 365 * 86_400 } as const;
+
+/** Seconds of a window that is counted from 1970-01-01 on, or null for the calendar's and for what is no window. */
+export function fixedSeconds(window: string): number | null {
+  const index = (WINDOWS as readonly string[]).indexOf(window);
+  const units = Object.entries(WINDOW_UNITS);
+  if (index >= 0) return units[index]?.[1] ?? null;
+  const [, number, unit] = /^([1-9][0-9]{0,7})([smhd])$/.exec(window) ?? [];
+  const seconds = Number(number) * (WINDOW_UNITS[unit as keyof typeof WINDOW_UNITS] ?? NaN);
+  return seconds <= MAX_WINDOW_SECONDS ? seconds : null;
+}
+
+/** Seconds of any window; a month counts as 30 days, a year as 365. Null for what is no window. */
+export function nominalSeconds(window: string): number | null {
+  return Object.hasOwn(CALENDAR_SECONDS, window)
+    ? CALENDAR_SECONDS[window as keyof typeof CALENDAR_SECONDS]
+    : fixedSeconds(window);
+}

@@ -55,8 +55,14 @@ export interface QuotaChange {
 
 /** `10 a second`, `5 a second with a burst of 20`, `10,000 in 30 days for each API over the whole mesh` */
 export function quotaText({ limit, window, burst, per, scope }: QuotaConfig): string {
-  const span = /^\d/.test(window) ? `in ${window.slice(0, -1)} days` : `${window === 'hour' ? 'an' : 'a'} ${window}`;
-  return `${grouped(limit)} ${span}${burst === undefined ? '' : ` with a burst of ${grouped(burst)}`}${per === 'api' ? ' for each API' : ''}${scope === 'mesh' ? ' over the whole mesh' : ''}`;
+  return `${grouped(limit)} ${spanText(window)}${burst === undefined ? '' : ` with a burst of ${grouped(burst)}`}${per === 'api' ? ' for each API' : ''}${scope === 'mesh' ? ' over the whole mesh' : ''}`;
+}
+
+const UNIT_NAMES: Readonly<Record<string, string>> = { s: 'seconds', m: 'minutes', h: 'hours', d: 'days' };
+
+function spanText(window: string): string {
+  const [, number, unit] = /^(\d+)([smhd])$/.exec(window) ?? [];
+  return number === undefined ? `${window === 'hour' ? 'an' : 'a'} ${window}` : `in ${number} ${UNIT_NAMES[unit!]}`;
 }
 
 /**

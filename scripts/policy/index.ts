@@ -29,6 +29,7 @@ export {
   isSameInAnyOrder,
   orderedConfig,
   orderedPolicy,
+  sameWindow,
 } from './compile/compile.ts';
 export {
   ConfigHoldings,

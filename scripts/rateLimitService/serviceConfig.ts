@@ -5,6 +5,7 @@ import {
   Holdings,
   limitOf,
   orderedPolicy,
+  sameWindow,
   type Policy,
   type Quota,
 } from '../policy/index.ts';
@@ -108,8 +109,10 @@ function consumersOf(quota: Quota, own: ReadonlyMap<string, number> = new Map())
   ];
 }
 
+const UNITS: Readonly<Record<string, string>> = { '7d': 'week', '30d': 'month', '365d': 'year' };
+
 /** The service knows fixed lengths by these names; `month` is the calendar's where the service was told so. */
 function unitOf({ window }: Quota): string {
-  if (window === '7d') return 'week';
-  return window === '30d' ? 'month' : window;
+  const same = sameWindow(window);
+  return UNITS[same] ?? same;
 }

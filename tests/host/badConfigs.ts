@@ -191,7 +191,7 @@ export const BAD_CONFIGS: BadConfig[] = [
   },
   {
     what: 'an unknown window',
-    config: changed((c) => (quotas(c)[0]!.window = 'year')),
+    config: changed((c) => (quotas(c)[0]!.window = 'fortnight')),
     names: /plans\[0\]\.quotas\[0\]\.window/,
   },
   {

@@ -28,4 +28,13 @@ export const WINDOW_STARTS: Record<string, (ms: number) => number> = {
     return new Date(day.setUTCDate(day.getUTCDate() - ((day.getUTCDay() + 6) % 7))).setUTCHours(0, 0, 0, 0);
   },
   month: (ms) => Date.UTC(new Date(ms).getUTCFullYear(), new Date(ms).getUTCMonth(), 1),
+  year: (ms) => Date.UTC(new Date(ms).getUTCFullYear(), 0, 1),
+  '10s': fromTheEpoch(10),
+  '90m': fromTheEpoch(5400),
+  '7h': fromTheEpoch(25_200),
+  '100d': fromTheEpoch(8_640_000),
 };
+
+function fromTheEpoch(seconds: number): (ms: number) => number {
+  return (ms) => ms - (ms % (seconds * 1000));
+}

@@ -22,6 +22,7 @@ const RULES: Rule[] = [
   { plan: 'gold', quota: 'large', limit: 100_000, unit: 'day' },
   { plan: 'free', quota: 'each', limit: 30, unit: 'week', perApi: true },
   { plan: 'free', quota: 'monthly', limit: 30, unit: 'month' },
+  { plan: 'free', quota: 'yearly', limit: 30, unit: 'year' },
 ];
 const DOMAIN = 'petstore';
 
@@ -84,6 +85,7 @@ describe('the real rate limit service', { skip: typeof programs === 'string' ? p
         ['gold', 'small'],
         ['gold', 'large'],
         ['free', 'monthly'],
+        ['free', 'yearly'],
         ['free', 'each'],
         ['free', 'none'],
         ['none', 'small'],

@@ -97,7 +97,26 @@ const edge = {
   ),
   time: fc.constantFrom('1970-01-01T00:00:00Z', '9999-12-31T23:59:59-23:59', '2026-01-01T00:00:00Z'),
 };
-const window = fc.constantFrom('second', 'minute', 'hour', 'day', 'week', 'month', '7d', '30d');
+const window = fc.constantFrom(
+  ...['second', 'minute', 'hour', 'day', 'week', 'month', 'year', '7d', '30d', '365d', '366d', '367d'],
+  ...[
+    '1s',
+    '10s',
+    '60s',
+    '61s',
+    '31622400s',
+    '31622401s',
+    '15m',
+    '7m',
+    '1440m',
+    '6h',
+    '25h',
+    '0s',
+    '007m',
+    '1.5h',
+    '10S',
+  ],
+);
 // nothing once in four times; a frequency of 1 would be nothing always
 const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(arbitrary, { nil: undefined, freq: 4 });

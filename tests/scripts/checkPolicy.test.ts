@@ -223,3 +223,29 @@ test('no finding holds a key, wherever it stands in the value', () => {
   ])
     assert.ok(checkPolicy(value).some(({ rule }) => rule.startsWith('must not hold a key in clear text')));
 });
+
+test('a quota of a day or more that each Envoy counts is warned of once, wherever it is enforced', () => {
+  const warned = (target: object, window: string, rest: object = {}): string[] =>
+    checkPolicy(
+      { ...VALID, targets: [target], plans: { free: { quotas: { q: { limit: 1, window, ...rest } } } } },
+      NOW_SECONDS,
+    )
+      .filter(({ rule }) => rule.startsWith('is counted by each Envoy'))
+      .map(({ path, severity, found }) => `${severity} ${printPath(path)} ${found}`);
+  const targets = [
+    { gateway: { namespace: 'istio-system', selector: { istio: 'ingressgateway' } } },
+    { namespace: 'shop' },
+    { workload: { namespace: 'shop', selector: { app: 'shop' } } },
+    { gatewayApi: { namespace: 'shop', kind: 'Gateway', name: 'gw' } },
+  ];
+  for (const target of targets) {
+    for (const window of ['day', 'week', 'month', 'year', '1d', '7d', '30d', '1440m', '86400s'])
+      assert.deepEqual(warned(target, window), [`warning plans.free.quotas.q.window "${window}"`]);
+    for (const window of ['second', 'minute', 'hour', '10s', '23h', '86399s'])
+      assert.deepEqual(warned(target, window), [], window);
+    assert.deepEqual(warned(target, 'day', { burst: 2 }), ['warning plans.free.quotas.q.window "day"']);
+    assert.deepEqual(warned(target, 'month', { scope: 'envoy' }), []);
+  }
+  const [target] = targets;
+  assert.deepEqual(warned(target!, '30d', { scope: 'mesh' }), []);
+});

@@ -113,13 +113,42 @@ test('puts what has no order into that of the names, and a value given twice sta
 });
 
 test('names quotas from the shortest window to the longest', () => {
-  const windows = ['month', '7d', 'second', '30d', 'week', 'day', 'hour', 'minute'];
-  const quotas = windows.map((window, index) => `q${index}: { limit: 1, window: ${window} }`).join(', ');
-  const { plans } = compilePolicy(readPolicy(`policy: p\nplans: { a: { quotas: { ${quotas} } } }\n`, 'p').policy!);
-  assert.deepEqual(
-    plans[0]!.quotas!.map(({ window }) => window),
-    ['second', 'minute', 'hour', 'day', '7d', 'week', 'month', '30d'],
-  );
+  const sorted = (...windows: string[]): string[] => {
+    const quotas = windows.map((window, index) => `q${index}: { limit: 1, window: ${window} }`).join(', ');
+    const { plans } = compilePolicy(readPolicy(`policy: p\nplans: { a: { quotas: { ${quotas} } } }\n`, 'p').policy!);
+    return plans[0]!.quotas!.map(({ window }) => window);
+  };
+  assert.deepEqual(sorted('month', '7d', 'second', '30d', 'week', 'day', 'hour', 'minute'), [
+    ...['second', 'minute', 'hour', 'day', '7d', 'week', 'month', '30d'],
+  ]);
+  assert.deepEqual(sorted('366d', 'year', '365d', '100d', '6h', 'minute', '90s', '10s'), [
+    ...['10s', 'minute', '90s', '6h', '100d', 'year', '365d', '366d'],
+  ]);
+});
+
+test('writes windows that are the same in one way', () => {
+  const same: Record<string, string[]> = {
+    second: ['1s', 'second'],
+    minute: ['60s', '1m'],
+    hour: ['3600s', '60m', '1h'],
+    day: ['86400s', '1440m', '24h', '1d'],
+    '7d': ['168h', '7d', '604800s'],
+    '30d': ['720h'],
+    '2m': ['120s'],
+    '90m': ['5400s'],
+    '90s': ['90s'],
+    '25h': ['1500m'],
+    '366d': ['31622400s'],
+    week: ['week'],
+    month: ['month'],
+    year: ['year'],
+  };
+  for (const [window, spellings] of Object.entries(same)) {
+    for (const spelling of spellings) {
+      const text = `policy: p\nplans: { a: { quotas: { q: { limit: 1, window: ${spelling} } } } }\n`;
+      assert.equal(compilePolicy(readPolicy(text, 'p').policy!).plans[0]!.quotas![0]!.window, window, spelling);
+    }
+  }
 });
 
 test('gives the same bytes for the same policy', async () => {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { MAX_EXACT, OBJECTS, ONE_OF, type Field, type Kind, type ObjectName } from '../../scripts/contract/table.ts';
+import {
+  MAX_EXACT,
+  OBJECTS,
+  ONE_OF,
+  WINDOW_UNITS,
+  type Field,
+  type Kind,
+  type ObjectName,
+} from '../../scripts/contract/table.ts';
 import { acceptsConfig } from '../../scripts/host/index.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 
@@ -89,6 +97,41 @@ function itemsOf(field: string, of: string, count: number): unknown[] {
   });
 }
 
+const NO_WINDOWS = [
+  ...[
+    '',
+    's',
+    '1',
+    '10',
+    '10S',
+    '10 s',
+    ' 10s',
+    '10s ',
+    '+10s',
+    '-10s',
+    '1.5h',
+    '1e3s',
+    '1h30m',
+    '1w',
+    '1ms',
+    '1us',
+    '1y',
+  ],
+  ...[
+    'Second',
+    'seconds',
+    'years',
+    '2147483648s',
+    '4294967297s',
+    '18446744073709551617s',
+    '1/s',
+    '1:s',
+    '٣s',
+    '1Σ',
+    '9'.repeat(16),
+  ],
+];
+
 /** A value that the module must take, and values beyond what it may. */
 function edgesOf(field: string, kind: Kind): { good: unknown[]; bad: unknown[] } {
   switch (kind.type) {
@@ -99,6 +142,19 @@ function edgesOf(field: string, kind: Kind): { good: unknown[]; bad: unknown[] }
       };
     case 'word':
       return { good: [...kind.words], bad: ['', 'none', kind.words[0]!.toUpperCase() + 'x'] };
+    case 'window': {
+      const { words, mostSeconds } = kind;
+      const mostOf = Object.entries(WINDOW_UNITS).map(
+        ([letter, unit]) => [letter, Math.floor(mostSeconds / unit)] as const,
+      );
+      return {
+        good: [...words, ...mostOf.flatMap(([letter, most]) => [`1${letter}`, `7${letter}`, `${most}${letter}`])],
+        bad: [
+          ...mostOf.flatMap(([letter, most]) => [`0${letter}`, `${most + 1}${letter}`, `07${letter}`]),
+          ...NO_WINDOWS,
+        ],
+      };
+    }
     case 'integer':
       return {
         good: [kind.least, kind.most],
@@ -135,6 +191,7 @@ const KINDS_OF_JSON: Readonly<Record<string, unknown>> = {
 const JSON_OF: Readonly<Record<Kind['type'], string>> = {
   string: 'string',
   word: 'string',
+  window: 'string',
   integer: 'number',
   boolean: 'boolean',
   list: 'list',

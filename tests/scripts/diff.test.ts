@@ -253,6 +253,18 @@ const meshTable: [what: string, old: Edit[], next: Edit[], expected: string[]][]
     ],
   ],
   [
+    'a window that is a length',
+    withMesh({ limit: 500, window: '15m' }, RATE_LIMIT_SERVICE, HOURLY),
+    withMesh({ limit: 500, window: '10s' }, RATE_LIMIT_SERVICE, HOURLY),
+    [`plan free: hourly 500 in 15 minutes → 500 in 10 seconds ${everybody} [counters start anew]`],
+  ],
+  [
+    'the spelling of a window',
+    withMesh({ limit: 500, window: '60m' }, RATE_LIMIT_SERVICE, HOURLY),
+    withMesh({ limit: 500, window: 'hour' }, RATE_LIMIT_SERVICE, HOURLY),
+    [],
+  ],
+  [
     'a limit of the mesh',
     withMesh(),
     withMesh({ ...HOURLY, limit: 6000 }, RATE_LIMIT_SERVICE, HOURLY),

@@ -43,7 +43,7 @@ ${targets.map((target) => `  - ${target}\n`).join('')}upstreams: ${upstreams}
 ${more}
 apis:
   pets: { hosts: [api.example.com], paths: [/v1], plans: [free], upstream: v1, ${api} }
-plans: { free: { quotas: { monthly: { limit: 9007199254740992, window: month } } } }
+plans: { free: { quotas: { monthly: { limit: 9007199254740992, window: month, scope: envoy } } } }
 consumers:
   "no": { plan: free, keys: [{ id: "1e3", digest: "sha256:${DIGEST}" }, { id: "0x10", digest: "sha256:${'cd'.repeat(32)}" }] }
 `;
@@ -483,6 +483,16 @@ test("emit --only leaves the other targets' files as they are", async () => {
     (await tollgate([...args, '--image', next, '--only', 'x'])).err,
     /^--only x: the policy has no such target; it has gateway-ingressgateway, sidecars\n$/,
   );
+});
+
+test('emit warns once of a long quota that each Envoy counts, and --json has it too', async () => {
+  const stdin = policyText().replace('window: month, scope: envoy', 'window: month');
+  const out = join(folder, 'long-quota');
+  const { err, out: json } = await tollgate(['emit', '-', '--image', IMAGE, '-o', out, '--json'], { stdin });
+  const warning = /plans\.free\.quotas\.monthly\.window: is counted by each Envoy for itself: .* "scope: mesh"/;
+  assert.equal(err.split('\n').filter((line) => warning.test(line)).length, 1, err);
+  const { warnings } = JSON.parse(json) as { warnings: string[] };
+  assert.equal(warnings.filter((text) => warning.test(text)).length, 1, json);
 });
 
 test('emit warns of what the resources do not show', async () => {

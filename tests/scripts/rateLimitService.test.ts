@@ -94,6 +94,16 @@ test('every caller finds the limit that the policy gives it', () => {
   );
 });
 
+test('the service gets its own name for the length of a window', () => {
+  const unitOf = (window: string): unknown => {
+    const text = `policy: p\nrateLimitService: { cluster: c }\nplans: { a: { quotas: { m: { limit: 1, window: ${window}, scope: mesh } } } }\n`;
+    return (JSON.stringify(serviceConfigOf(readPolicy(text, 'p').policy!)).match(/"unit":"(.*?)"/) ?? [])[1];
+  };
+  const units = { '1s': 'second', '60s': 'minute', '60m': 'hour', '24h': 'day', '168h': 'week', '720h': 'month' };
+  for (const [window, unit] of Object.entries({ ...units, '365d': 'year', '8760h': 'year' }))
+    assert.equal(unitOf(window), unit, window);
+});
+
 test("a month is the calendar's where the service counts so", () => {
   const text =
     'policy: p\nrateLimitService: { cluster: c, domain: d, calendarMonths: true }\nplans: { a: { quotas: { m: { limit: 1, window: month, scope: mesh } } } }\n';

@@ -5,7 +5,13 @@ import { censor, censorSegment, isSafeName, quote, shownAt, type Path } from '..
 import { Draft, pathOfTwin, plainCopy, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
 import { checkConsumers, checkNames, holdingsIn, warnOfPlan, warnOfTimes, warnOfUnusedApis } from './consumers.ts';
 import { checkRouting, checkTargets } from './mesh.ts';
-import { checkQuotas, checkRateLimitService, warnOfSharedCounters, warnOfUnusedRateLimitService } from './quotas.ts';
+import {
+  checkQuotas,
+  checkRateLimitService,
+  warnOfLongQuotas,
+  warnOfSharedCounters,
+  warnOfUnusedRateLimitService,
+} from './quotas.ts';
 import { checkHeaders, checkPlaces, checkRoutes, warnOfPatterns } from './routes.ts';
 
 const MAX_RULE_CHARACTERS = 2000;
@@ -113,6 +119,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   if (root.get('apis').entries.length === 0) report.add(root, 'has no API, so there is nothing to call', null);
   warnOfUnusedApis(root, report);
   warnOfUnusedRateLimitService(root, report);
+  warnOfLongQuotas(root, report);
   for (const api of root.get('apis').entries)
     for (const route of api.get('routes').items) warnOfPatterns(route, report);
   for (const consumer of root.get('consumers').entries) {

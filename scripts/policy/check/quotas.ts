@@ -1,12 +1,20 @@
-import { MAX_BUCKET_RATE_PER_SECOND, MAX_BURST, MAX_MESH_QUOTAS, MAX_REFILL_DAYS } from '../../contract/table.ts';
+import {
+  fixedSeconds,
+  MAX_BUCKET_RATE_PER_SECOND,
+  MAX_BURST,
+  MAX_MESH_QUOTAS,
+  MAX_REFILL_DAYS,
+  nominalSeconds,
+} from '../../contract/table.ts';
+import { sameWindow } from '../compile/compile.ts';
 import { limitOf, type Holding, type Holdings } from '../compile/holding.ts';
-import type { Window } from '../../contract/pluginConfig.ts';
-import { BUCKET_SECONDS, MAX_MESH_LIMIT } from '../schema/policy.ts';
+import { MAX_MESH_LIMIT } from '../schema/policy.ts';
 import { quote } from '../secret.ts';
 import { granteeIn, holdingsIn } from './consumers.ts';
 import type { ConsumerDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';
 
 const NANOSECONDS = 1_000_000_000n;
+const DAY = 86_400;
 
 /** A bucket must fill neither too fast for its clock nor slower than anybody would wait. */
 export function checkQuotas(root: PolicyDraft, report: Report): void {
@@ -21,16 +29,17 @@ function checkBucket(quota: QuotaDraft, report: Report): void {
   const { string: window } = quota.get('window');
   const { number: limit } = quota.get('limit');
   const burst = quota.get('burst');
-  if (window === 'week' || window === 'month' || window === '7d' || window === '30d') {
-    report.add(burst, 'must go with a window of second, minute, hour or day', window);
+  const seconds = nominalSeconds(window ?? '');
+  if (seconds === null) return;
+  if (seconds > DAY) {
+    report.add(burst, 'must go with a window of at most a day', window);
     return;
   }
-  const seconds = BUCKET_SECONDS[window as Window];
-  if (seconds === undefined || limit === undefined || limit < 1) return;
+  if (limit === undefined || limit < 1) return;
   if (limit / seconds > MAX_BUCKET_RATE_PER_SECOND) {
     report.add(
       quota.get('limit'),
-      `must be at most ${MAX_BUCKET_RATE_PER_SECOND * seconds} a ${window} beside a burst: a bucket fills at most ${MAX_BUCKET_RATE_PER_SECOND} times a second`,
+      `must be at most ${MAX_BUCKET_RATE_PER_SECOND * seconds} ${/^\d/.test(window!) ? 'in' : 'a'} ${window} beside a burst: a bucket fills at most ${MAX_BUCKET_RATE_PER_SECOND} times a second`,
     );
   } else if (
     Number.isInteger(limit) &&
@@ -82,6 +91,9 @@ function checkMeshQuota(quota: QuotaDraft, root: PolicyDraft, report: Report): v
   checkLimit(quota.get('limit'), report);
 }
 
+/** Lengths that the rate limit service has a unit for. It has no multiples of a unit: 15m would be 15 counters, not one. */
+const SERVICE_SECONDS = [1, 60, 3600, DAY, 7 * DAY, 30 * DAY, 365 * DAY];
+
 /** The service counts fixed lengths from the epoch on; only its months can be the calendar's. */
 function checkWindow(window: Place, hasCalendarMonths: boolean, report: Report): void {
   if (window.string === 'week')
@@ -95,7 +107,18 @@ function checkWindow(window: Place, hasCalendarMonths: boolean, report: Report):
       'must not be a month with "scope: mesh": months of the rate limit service have 30 days; use 30d, or start the service with USE_CALENDAR_MONTH_RATE_LIMIT=true and say "calendarMonths: true" in "rateLimitService"',
     );
   }
-  if (window.string === '30d' && hasCalendarMonths)
+  if (window.string === 'year')
+    report.add(
+      window,
+      'must not be a year with "scope: mesh": years of the rate limit service have 365 days, counted from 1970-01-01; use 365d',
+    );
+  const seconds = fixedSeconds(window.string ?? '');
+  if (seconds !== null && !SERVICE_SECONDS.includes(seconds))
+    report.add(
+      window,
+      'must be second, minute, hour, day, 7d, 30d or 365d with "scope: mesh": the rate limit service counts no other lengths; or use "scope: envoy"',
+    );
+  if (seconds === 30 * DAY && hasCalendarMonths)
     report.add(
       window,
       'must not be 30d with "scope: mesh" beside "calendarMonths: true": the rate limit service then counts calendar months only; use month',
@@ -175,6 +198,25 @@ export function warnOfUnusedRateLimitService(root: PolicyDraft, report: Report):
 }
 
 /**
+ * A quota of a day or more that each Envoy counts for itself is rarely what somebody sells: several Envoys allow a multiple
+ * of it, and what counts for long is lost with the pod. Who writes the scope has thought of that.
+ */
+export function warnOfLongQuotas(root: PolicyDraft, report: Report): void {
+  if (root.get('targets').items.length === 0) return;
+  for (const plan of root.get('plans').entries) {
+    for (const quota of plan.get('quotas').entries) {
+      const { string: window = '' } = quota.get('window');
+      if (quota.get('scope').given || (nominalSeconds(window) ?? 0) < DAY) continue;
+      report.add(
+        quota.get('window'),
+        'is counted by each Envoy for itself: ten replicas allow ten times the limit, and an Envoy that restarts begins at zero; say "scope: mesh", use a shorter window, or say "scope: envoy" if that is meant',
+        window,
+      );
+    }
+  }
+}
+
+/**
  * Counters of an Envoy belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from
  * one counter. The rate limit service keeps plans apart.
  */
@@ -191,7 +233,11 @@ export function warnOfSharedCounters(
   for (const { api, plan } of held) {
     for (const quota of root.get('plans').named(plan).get('quotas').entries) {
       if (quota.get('per').string === 'api' || hasMeshScope(quota)) continue;
-      const counter = JSON.stringify([quota.key, quota.get('window').string, quota.get('burst').given]);
+      const counter = JSON.stringify([
+        quota.key,
+        sameWindow(quota.get('window').string ?? ''),
+        quota.get('burst').given,
+      ]);
       const other = counters.get(counter);
       counters.set(counter, other ?? { plan, api });
       if (other === undefined || other.plan === plan || told.has(counter)) continue;

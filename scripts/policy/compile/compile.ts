@@ -13,6 +13,7 @@ import type {
   SubscriptionConfig,
   Window,
 } from '../../contract/pluginConfig.ts';
+import { fixedSeconds, nominalSeconds, WINDOW_UNITS, WINDOWS } from '../../contract/table.ts';
 import {
   localShareOf,
   timeoutMilliseconds,
@@ -115,13 +116,23 @@ function compileQuota(name: string, quota: Quota): QuotaConfig {
   return {
     name,
     limit,
-    window,
+    window: sameWindow(window),
     ...(burst !== undefined && { burst }),
     ...(per === 'api' && { per }),
     ...(scope === 'mesh' && { scope }),
     ...(onUnavailable !== undefined && onUnavailable !== 'deny' && { onUnavailable }),
     ...(onUnavailable === 'local-share' && { localShare: localShareOf(quota) }),
   };
+}
+
+/** One spelling for windows that are the same: a word where there is one, or the length in its largest unit. */
+export function sameWindow(window: string): Window {
+  const seconds = fixedSeconds(window);
+  if (seconds === null) return window as Window;
+  const units = Object.entries(WINDOW_UNITS);
+  const index = units.findLastIndex(([, unit]) => seconds % unit === 0);
+  const [letter, unit] = units[index]!;
+  return seconds === unit ? WINDOWS[index]! : (`${seconds / unit}${letter}` as Window);
 }
 
 function compileConsumer(name: string, consumer: Consumer): ConsumerConfig {
@@ -174,17 +185,6 @@ export const ORDERED_LISTS: ReadonlySet<string> = new Set(['keySources', 'routes
 
 /** What an item of a set is known by; items without any of these by all that they hold. */
 const IDENTITIES = ['name', 'api', 'quota', 'id'] as const;
-/** Quotas stand from the shortest window to the longest: answers name them so, and the shortest is asked first. */
-const WINDOW_RANKS: Readonly<Record<Window, number>> = {
-  second: 0,
-  minute: 1,
-  hour: 2,
-  day: 3,
-  week: 4,
-  '7d': 4,
-  month: 5,
-  '30d': 5,
-};
 
 /**
  * The same config for policies that differ in order only where order means nothing, so that bytes differ only where the
@@ -237,8 +237,12 @@ function identityOf(item: unknown): unknown {
   const fields = item as Record<string, unknown>;
   const field = IDENTITIES.find((name) => typeof fields[name] === 'string');
   if (field === undefined) return textOf(item);
-  const rank = typeof fields['window'] === 'string' ? `${WINDOW_RANKS[fields['window'] as Window] ?? ''} ` : '';
-  return rank + (fields[field] as string);
+  return rankOf(fields['window']) + (fields[field] as string);
+}
+
+/** Quotas stand from the shortest window to the longest: answers name them so, and the shortest is asked first. */
+function rankOf(window: unknown): string {
+  return typeof window === 'string' ? `${String(nominalSeconds(window) ?? '').padStart(8, '0')} ` : '';
 }
 
 /** By code units, the same on every machine; numbers by size. */

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Window } from '../../contract/pluginConfig.ts';
 import {
   DIGEST_DIGITS,
   FAILURE_MODES,
@@ -12,9 +11,11 @@ import {
   MAX_ROUTES,
   MAX_ROUTE_HEADERS,
   MAX_TIMEOUT_MILLISECONDS,
+  MAX_WINDOW_SECONDS,
   SCHEMES,
   TIMEOUT_MILLISECONDS,
   WINDOWS,
+  nominalSeconds,
 } from '../../contract/table.ts';
 import {
   consumerName,
@@ -38,26 +39,28 @@ import {
 } from './value.ts';
 import { durationMs, targets, upstream } from './mesh.ts';
 
-/** Lengths of the windows in which a bucket may fill; weeks and months are for counting only. */
-export const BUCKET_SECONDS: Readonly<Partial<Record<Window, number>>> = {
-  second: 1,
-  minute: 60,
-  hour: 3600,
-  day: 86_400,
-};
+const LENGTH_PATTERN = '^[1-9][0-9]{0,7}[smhd]$';
+const ROUGHLY_A_WINDOW = new RegExp(`^(?:${WINDOWS.join('|')})$|${LENGTH_PATTERN}`);
+const WINDOW_RULE = `must be ${WINDOWS.slice(0, -1).join(', ')} or ${WINDOWS.at(-1)}, or a length from 1s to ${MAX_WINDOW_SECONDS / 86_400}d such as 10s, 15m or 6h`;
 
 export const limit = (description: string) => wholeFrom(1, MAX_EXACT, description);
 
 export const quota = z.strictObject({
   limit: limit('Requests per window, 1 to 2^53.'),
-  window: z.enum(WINDOWS).meta({
-    description:
-      'What the limit is counted over, on the calendar in UTC; weeks begin on Monday. 7d and 30d: that many days, counted from 1970-01-01.',
-  }),
+  window: z
+    .string({ error: WINDOW_RULE })
+    .regex(ROUGHLY_A_WINDOW, { error: WINDOW_RULE })
+    .refine((window) => nominalSeconds(window) !== null, { error: WINDOW_RULE })
+    .meta({
+      description:
+        'What the limit is counted over: second, minute, hour, day, week (from Monday), month or year of the calendar in UTC; or a length of 1s to 366d (s, m, h or d), which begins at multiples of itself since 1970-01-01T00:00:00Z.',
+      anyOf: [{ enum: WINDOWS }, { pattern: LENGTH_PATTERN }],
+      examples: ['10s', '15m', '6h', '30d'],
+    }),
   burst: wholeFrom(
     1,
     MAX_BURST,
-    'Makes the quota a token bucket of this size, refilled at limit per window. For windows of second to day.',
+    'Makes the quota a token bucket of this size, refilled at limit per window. For windows of at most a day.',
   ).optional(),
   per: z
     .enum(['consumer', 'api'])
