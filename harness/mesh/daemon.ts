@@ -92,6 +92,12 @@ export class Daemon {
     this.signal('SIGKILL');
   }
 
+  /** Ends it as a crash or a lack of memory does: it gets no chance to write anything. */
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.ended;
+  }
+
   private signal(signal: NodeJS.Signals): void {
     if (this.child.pid === undefined) return;
     try {

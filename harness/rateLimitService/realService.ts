@@ -18,6 +18,8 @@ interface Ports {
 }
 
 const DIES_AT_ONCE = { graceMs: 0 };
+/** How Redis runs unless a test says otherwise: it keeps nothing on disk. */
+const KEEPS_NOTHING = ['--save', '', '--appendonly', 'no'];
 
 /** envoyproxy/ratelimit and its Redis on loopback, with a proxy between them that can be slow. Both can be stopped and restarted. */
 export class RealService {
@@ -29,6 +31,7 @@ export class RealService {
     private readonly programs: Programs,
     private readonly folder: string,
     private readonly ports: Ports,
+    private readonly redisArgs: readonly string[],
   ) {
     this.delay = new Delay(ports.redis);
   }
@@ -36,10 +39,11 @@ export class RealService {
   static async start(
     programs: Programs,
     config: { domain: string; rules: readonly Rule[] } | string,
+    redisArgs: readonly string[] = KEEPS_NOTHING,
   ): Promise<RealService> {
     const folder = await mkdtemp(join(tmpdir(), 'tollgate-rate-limit-service-'));
     const [redis = 0, grpc = 0, http = 0, debug = 0] = await freePorts(4);
-    const real = new RealService(programs, folder, { redis, grpc, http, debug });
+    const real = new RealService(programs, folder, { redis, grpc, http, debug }, redisArgs);
     try {
       await mkdir(join(folder, 'ratelimit', 'config'), { recursive: true });
       const text = typeof config === 'string' ? config : serviceConfigOf(config.domain, config.rules);
@@ -70,7 +74,7 @@ export class RealService {
       command: this.programs.redis,
       folder: this.folder,
       ...DIES_AT_ONCE,
-      args: ['--port', String(redis), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+      args: ['--port', String(redis), '--bind', '127.0.0.1', ...this.redisArgs],
     });
     await this.redis.isUp(() => accepts(redis), 10_000);
     await this.delay.open();
@@ -108,7 +112,13 @@ export class RealService {
     await this.service?.stop();
   }
 
-  /** Its counters are lost, because nothing is kept on disk. */
+  /** Ends as a process that crashes does. What it has written to disk stays. */
+  async crashRedis(): Promise<void> {
+    await this.delay.close();
+    await this.redis?.kill();
+  }
+
+  /** Its counters are lost, unless it was started with arguments that keep them on disk. */
   async killRedis(): Promise<void> {
     await this.delay.close();
     await this.redis?.stop();

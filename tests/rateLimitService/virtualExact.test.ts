@@ -46,6 +46,32 @@ describe('a quota over four Envoys in virtual time', () => {
     });
   }
 
+  for (const [window, days] of [
+    ['7d', 7],
+    ['30d', 30],
+    ['365d', 365],
+  ] as const) {
+    it(`allows exactly the limit in each ${window}, which ends where it does at the service`, () => {
+      const lengthMs = days * 86_400_000;
+      const endsMs = Math.ceil(Date.UTC(2026, 0, 15) / lengthMs) * lengthMs;
+      const limit = 60;
+      const { mesh, random } = open(days, [{ name: 'q', limit, window }], { startMs: endsMs - 60_000 });
+      const use = (): number => {
+        const before = mesh.allowed;
+        for (let i = 0; i < 150; i++) {
+          mesh.ask(random.below(4), random.below(2));
+          mesh.pass(random.next() * 20);
+        }
+        drain(mesh);
+        return mesh.allowed - before;
+      };
+      assert.equal(use(), limit);
+      mesh.pass(Math.max(0, endsMs + 1000 - mesh.rateLimitService.nowMs));
+      assert.equal(use(), limit);
+      mesh.assertSound();
+    });
+  }
+
   it('allows no more than the limit in each minute, and no lease outlives its minute', () => {
     for (const [seed, aheadMs] of [
       [1, 0],
