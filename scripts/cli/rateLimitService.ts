@@ -21,7 +21,7 @@ examples:
   tollgate rate-limit-service petstore.policy.yaml -o ratelimit/config/petstore.yaml
   tollgate rate-limit-service petstore.policy.yaml | diff - ratelimit/config/petstore.yaml
 
-How to run the service: examples/ratelimit/README.md.`;
+How to run the service, and what a restart of its Redis costs: examples/ratelimit/README.md.`;
 
 export const rateLimitService: Command = {
   usage,
