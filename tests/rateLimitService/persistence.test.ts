@@ -33,7 +33,7 @@ interface StatefulSet {
 /** The Redis of examples/ratelimit, as the file for Kubernetes has it. */
 function exampleRedis(): StatefulSet {
   const text = readFileSync(new URL('../../examples/ratelimit/redis.yaml', import.meta.url), 'utf8');
-  return documents(text).find(({ kind }) => kind === 'StatefulSet')!.spec as unknown as StatefulSet;
+  return documents(text).find(({ kind }) => kind === 'StatefulSet')!.spec as StatefulSet;
 }
 const EXAMPLE = exampleRedis().template.spec.containers[0]!;
 
