@@ -126,7 +126,7 @@ export class LocalPrometheus {
 
 /** A page of it that draws an expression. */
 export function graphUrl({ url }: Pick<LocalPrometheus, 'url'>, expression: string): string {
-  return `${url}/graph?g0.expr=${encodeURIComponent(expression)}&g0.tab=0&g0.range_input=15m`;
+  return `${url}/graph?g0.expr=${encodeURIComponent(expression)}&g0.tab=0&g0.range_input=5m`;
 }
 
 function argumentsOf(folder: string, port: number): string[] {
