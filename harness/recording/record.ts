@@ -18,8 +18,8 @@ export interface Played {
 const NOW = Date.UTC(2026, 8, 1, 12);
 
 /**
- * Types every scene into a shell with the real tool and a real Envoy, and keeps what they print. What differs from run to run is replaced:
- * ports by the usual ones, and how long a request took. Null: there is no clock here that can be set.
+ * Types every scene into a shell with the real tool and a real Envoy, and keeps what they print. Ports are replaced
+ * by the usual ones. Null: there is no clock here that can be set.
  */
 export async function record(): Promise<Played[] | null> {
   const clock = await SettableClock.make();
@@ -73,7 +73,6 @@ function asUsual(printed: string, port: number): string {
   return printed
     .replaceAll(`127.0.0.1:${port}`, '127.0.0.1:8080')
     .replace(/(?<=admin http:\/\/127\.0\.0\.1:)\d+/g, '9901')
-    .replace(/ \d+ ms /g, ' 0 ms ')
     .replace(/\r/g, '');
 }
 

@@ -17,14 +17,10 @@ export const SCENES: readonly Scene[] = [
     until: { file: LOG, pattern: /take effect at once/g, count: 1 },
   },
   { typed: `head -1 ${LOG}` },
-  { typed: `curl -si localhost:8080/v1/pets | grep -E '^(HTTP|www|{)'` },
+  { typed: `curl -si localhost:8080/v1/pets | grep -E 'HTTP|www|reason'` },
   { typed: `curl -s -H "x-api-key: $KEY" localhost:8080/v1/pets | grep -E 'x-(tollgate|api)'` },
   {
     typed: `for i in {0..9}; do curl -so/dev/null -w '%{http_code} ' -H "x-api-key: $KEY" localhost:8080/v1/pets; done`,
   },
-  {
-    typed: `curl -si -H "x-api-key: $KEY" localhost:8080/v1/pets | grep -iE '^(HTTP|retry|ratelimit)'`,
-    until: { file: LOG, pattern: / GET \/v1\/pets /g, count: 13 },
-  },
-  { typed: `tail -1 ${LOG}` },
+  { typed: `curl -si -H "x-api-key: $KEY" localhost:8080/v1/pets | grep -iE '^(HTTP|retry|ratelimit)'` },
 ];
