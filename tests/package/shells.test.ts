@@ -201,5 +201,6 @@ function squeezed(text: string): string {
 }
 
 test('package.json names the man page', () => {
-  assert.equal((about as unknown as { man: string }).man, './dist/tollgate.1');
+  // npm links no page of a plain string
+  assert.deepEqual((about as unknown as { man: string[] }).man, ['./dist/tollgate.1']);
 });
