@@ -1,17 +1,16 @@
 import {
   ABSENT,
+  ALLOWED,
   CELL_COUNT,
   COUNT_COUNT,
   Count,
-  EXCEEDED,
   MAX_COUNTED,
+  NONE,
   Offer,
-  Reason,
   Rows,
   ServiceState,
   Slots,
   Tables,
-  UNCOUNTED,
   Usage,
   UsageRow,
   View,
@@ -20,6 +19,8 @@ import {
   digestOf,
   end,
   literal,
+  quotaOfCell,
+  reasonOfCell,
   writeView,
 } from "../filter/index";
 import { LogLevel, addToGauge, defineCounter, defineGauge, incrementCounter, log } from "./host";
@@ -112,7 +113,7 @@ export class RequestMetrics {
     this.toDefine = i32.MAX_VALUE;
     for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) {
       const offer = tables.offers.at(i);
-      this.idOf(tables, offer.usage, tables.apis.at(offer.api).name, offer, <i32>Reason.Allowed);
+      this.idOf(tables, offer.usage, tables.apis.at(offer.api).name, offer, ALLOWED);
     }
   }
 
@@ -167,12 +168,10 @@ export class RequestMetrics {
     beginName(this.policy);
     if (api != ABSENT) label(Name.API, api);
     if (offer != null) label(Name.PLAN, offer.planName);
-    const reason = cell < EXCEEDED ? <Reason>cell : cell < UNCOUNTED ? Reason.QuotaExceeded : Reason.QuotaUnavailable;
-    label(Name.REASON, codeOf(reason));
-    if (cell >= EXCEEDED) {
-      const number = cell < UNCOUNTED ? cell - EXCEEDED : cell - UNCOUNTED;
-      label(Name.QUOTA, offer == null ? ANY : tables.quotas.at(tables.plans.at(offer.plan).firstQuota + number).name);
-    }
+    label(Name.REASON, codeOf(reasonOfCell(cell)));
+    const quota = quotaOfCell(cell);
+    if (quota != NONE)
+      label(Name.QUOTA, offer == null ? ANY : tables.quotas.at(tables.plans.at(offer.plan).firstQuota + quota).name);
     return endName(Name.REQUESTS_TOTAL);
   }
 }

@@ -8,7 +8,7 @@ export { Rows, Slots } from "./bytes/rows";
 export { Offer, Tables, holdUsage, releaseUsage } from "./tables/tables";
 export { NONE } from "./bytes/rows";
 export { Keyring } from "./keyring/keyring";
-export { CELL_COUNT, EXCEEDED, UNCOUNTED, Usage, UsageRow } from "./usage/usage";
+export { ALLOWED, CELL_COUNT, Usage, UsageRow, quotaOfCell, reasonOfCell } from "./usage/usage";
 export { digestOf } from "./tables/counterId";
 export { MAX_COUNTED, MAX_QUOTAS } from "./config/contract";
 export { NANOSECONDS } from "./time/window";

@@ -1,5 +1,6 @@
+import { NONE } from "../bytes/rows";
 import { MAX_QUOTAS } from "../config/contract";
-import { REASON_COUNT } from "../decision/decision";
+import { REASON_COUNT, Reason } from "../decision/decision";
 
 /**
  * Requests of one API, or of one pair of API and plan, since the last flush. The record never moves.
@@ -38,6 +39,20 @@ const CELLS: usize = offsetof<UsageRow>();
 export const CELL_COUNT: i32 = REASON_COUNT + 2 * MAX_QUOTAS;
 export const EXCEEDED: i32 = REASON_COUNT;
 export const UNCOUNTED: i32 = REASON_COUNT + MAX_QUOTAS;
+/** Where allowed requests are counted. */
+export const ALLOWED: i32 = <i32>Reason.Allowed;
+
+/** The reason that a cell counts. */
+export function reasonOfCell(cell: i32): Reason {
+  if (cell < EXCEEDED) return <Reason>cell;
+  return cell < UNCOUNTED ? Reason.QuotaExceeded : Reason.QuotaUnavailable;
+}
+
+/** The number within the plan of the quota whose refusals a cell counts, or NONE. */
+export function quotaOfCell(cell: i32): i32 {
+  if (cell < EXCEEDED) return NONE;
+  return cell < UNCOUNTED ? cell - EXCEEDED : cell - UNCOUNTED;
+}
 
 /**
  * What the requests of one policy came to in this VM since the last flush. It belongs to the policy's name, not to its tables: while an

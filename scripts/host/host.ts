@@ -1,9 +1,12 @@
+import { parseStatName, type Label, type MetricName } from '../contract/metrics.ts';
 import type { Backend } from './grpc.ts';
 import { type Plugin, type Root, Vm } from './vm.ts';
 import { Stream, type Pair } from './stream.ts';
 import { type Exchange, OpenRequest, type UpstreamAnswer, closed } from './openRequest.ts';
 import { type LogLine, Process, type Timeline } from './process.ts';
 import type { WasmModule } from './abi.ts';
+
+type Labels = Readonly<Partial<Record<Label, string>>>;
 
 /** One configuration in force or draining, and its root in each VM that has it. */
 export interface Generation {
@@ -140,6 +143,21 @@ export class Host {
 
   get faults(): string[] {
     return this.process.faults;
+  }
+
+  /** The module's series of this name, as Prometheus would show them, of those that have all these labels. */
+  series(name: MetricName, labels: Labels = {}): { labels: Labels; value: number }[] {
+    return [...this.process.metrics.byName].flatMap(([stat, { value }]) => {
+      const parsed = parseStatName(stat);
+      const fits =
+        parsed?.name === name && Object.entries(labels).every(([label, is]) => parsed.labels[label as Label] === is);
+      return fits ? [{ labels: parsed.labels, value: Number(value) }] : [];
+    });
+  }
+
+  /** Their sum; 0 when there are none. */
+  total(name: MetricName, labels: Labels = {}): number {
+    return this.series(name, labels).reduce((sum, { value }) => sum + value, 0);
   }
 
   private start(generation: Generation, vm: Vm): void {

@@ -6,7 +6,7 @@
  *   const exchange = host.request([[':authority', 'a.test'], [':path', '/v1'], [':method', 'GET']]);
  *   decisionOf(exchange)?.reason;                                  // 'missing_api_key'
  *   exchange.response.first(':status');                            // '401'
- *   host.process.metrics.total('tollgate_requests_total', { reason: 'missing_api_key' });         // what Prometheus would show
+ *   host.total('tollgate_requests_total', { reason: 'missing_api_key' });                         // what Prometheus would show
  *   host.pass(60_000);                                             // a minute, with every tick in it
  *
  * Header names and values are byte strings (latin1: a character is a byte); time is milliseconds since 1970. What a real host

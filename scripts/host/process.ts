@@ -1,4 +1,3 @@
-import { parseStatName, type Label, type MetricName } from '../contract/metrics.ts';
 import { type LogLevel, MetricType, Result } from './abi.ts';
 import { type Backend, noBackend } from './grpc.ts';
 
@@ -101,24 +100,7 @@ export class MetricStore {
     const metric = this.byName.get(name);
     return metric?.type === MetricType.counter ? Number(metric.value) : 0;
   }
-
-  /** The module's series of this name, as Prometheus would show them, of those that have all these labels. */
-  series(name: MetricName, labels: Labels = {}): { labels: Labels; value: number }[] {
-    return [...this.byName].flatMap(([stat, { value }]) => {
-      const parsed = parseStatName(stat);
-      const fits =
-        parsed?.name === name && Object.entries(labels).every(([label, is]) => parsed.labels[label as Label] === is);
-      return fits ? [{ labels: parsed.labels, value: Number(value) }] : [];
-    });
-  }
-
-  /** Their sum; 0 when there are none. */
-  total(name: MetricName, labels: Labels = {}): number {
-    return this.series(name, labels).reduce((sum, { value }) => sum + value, 0);
-  }
 }
-
-type Labels = Readonly<Partial<Record<Label, string>>>;
 
 interface Event {
   readonly atMs: number;

@@ -54,7 +54,7 @@ test('a request through the door of the host: decision, headers, logs and metric
   assert.equal(refused.response.first(':status'), '401');
   assert.match(host.logs('info').join('\n'), /policy petstore in force/);
   host.pass(1000);
-  assert.equal(host.process.metrics.total('tollgate_requests_total', { reason: 'missing_api_key' }), 1);
+  assert.equal(host.total('tollgate_requests_total', { reason: 'missing_api_key' }), 1);
   assert.deepEqual(host.faults, []);
 });
 

@@ -27,7 +27,7 @@ function config(edit: number): string {
 }
 
 function vms(host: Host, name: 'tollgate_vms' | 'tollgate_vms_lost_total' = 'tollgate_vms'): number {
-  const [series] = host.process.metrics.series(name, { policy: 'petstore' });
+  const [series] = host.series(name, { policy: 'petstore' });
   return series!.value;
 }
 
@@ -97,6 +97,6 @@ describe('the gauge of VMs', () => {
     host.retireAllButNewest();
     host.pass(2000);
     assert.equal(vms(host), 0);
-    assert.equal(host.process.metrics.total('tollgate_vms', { policy: 'other' }), 3);
+    assert.equal(host.total('tollgate_vms', { policy: 'other' }), 3);
   });
 });

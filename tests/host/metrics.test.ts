@@ -33,16 +33,16 @@ describe('metrics', () => {
     }
     assert.deepEqual(Object.keys(expected).sort(), ['allowed', 'missing_api_key', 'quota_exceeded', 'unknown_api_key']);
     host.pass(1000);
-    const { metrics } = host.process;
+
     for (const [reason, count] of Object.entries(expected)) {
-      assert.equal(metrics.total('tollgate_requests_total', { reason }), count, reason);
+      assert.equal(host.total('tollgate_requests_total', { reason }), count, reason);
     }
     assert.equal(
-      metrics.total('tollgate_requests_total', { api: 'petstore', plan: 'free', reason: 'allowed' }),
+      host.total('tollgate_requests_total', { api: 'petstore', plan: 'free', reason: 'allowed' }),
       expected.allowed,
     );
     assert.equal(
-      metrics.total('tollgate_requests_total', { api: 'petstore', plan: 'free', quota: 'q', reason: 'quota_exceeded' }),
+      host.total('tollgate_requests_total', { api: 'petstore', plan: 'free', quota: 'q', reason: 'quota_exceeded' }),
       expected.quota_exceeded,
     );
     assert.deepEqual(host.faults, []);
@@ -55,7 +55,7 @@ describe('metrics', () => {
     host.request([...START, ['x-api-key', KEY]]);
     host.retireAllButNewest();
     host.pass(60_000);
-    assert.equal(host.process.metrics.total('tollgate_requests_total', { reason: 'allowed' }), 2);
+    assert.equal(host.total('tollgate_requests_total', { reason: 'allowed' }), 2);
   });
 
   it('keep what was counted before an edit, also when its offers stand elsewhere afterwards', () => {
@@ -174,7 +174,7 @@ describe('metrics', () => {
       assert.notEqual(host.request([...headers, ['x-api-key', KEY]]).upstream, null);
     }
     host.pass(1000);
-    const counted = host.process.metrics.series('tollgate_requests_total', { reason: 'allowed' });
+    const counted = host.series('tollgate_requests_total', { reason: 'allowed' });
     assert.equal(counted.filter(({ labels }) => labels.api!.startsWith('api-') && labels.plan === 'free').length, 512);
     for (const api of ['api-0', 'api-511']) {
       assert.equal(total(host, { api, plan: 'free', reason: 'allowed' }), 1);
@@ -194,8 +194,7 @@ describe('metrics', () => {
         [':path', i === 0 ? '/v1' : `/v1/${i}`],
         [':method', 'GET'],
       ]);
-    const shown = (): number =>
-      host.process.metrics.series('tollgate_requests_total', { reason: 'missing_api_key' }).length;
+    const shown = (): number => host.series('tollgate_requests_total', { reason: 'missing_api_key' }).length;
     let before = shown();
     for (let tick = 0; tick < 5; tick++) {
       host.tick();
@@ -216,7 +215,7 @@ describe('metrics', () => {
     for (let i = 0; i < 4; i++) host.request([...START, ['x-api-key', KEY]]);
     host.pass(1000);
     const labels = { api: 'petstore', plan: 'free', reason: 'quota_exceeded' };
-    assert.deepEqual(host.process.metrics.series('tollgate_requests_total', labels), [
+    assert.deepEqual(host.series('tollgate_requests_total', labels), [
       { labels: { policy: 'petstore', ...labels, quota: 'small' }, value: 2 },
     ]);
     // an edit that changes the order of quotas counts for the right names
@@ -253,9 +252,9 @@ describe('metrics', () => {
       ]);
     }
     host.pass(1000);
-    const { metrics } = host.process;
+
     assert.deepEqual(
-      apis.map(({ name }) => metrics.total('tollgate_requests_total', { api: name, reason: 'allowed' })),
+      apis.map(({ name }) => host.total('tollgate_requests_total', { api: name, reason: 'allowed' })),
       [1, 2, 3, 4],
     );
   });
@@ -264,9 +263,7 @@ describe('metrics', () => {
     const host = openHost();
     const [one, two] = ['1', '2'].map((digit) => JSON.stringify({ ...pluginConfig(QUOTAS), digest: digit.repeat(64) }));
     const shown = (): Record<string, number> =>
-      Object.fromEntries(
-        host.process.metrics.series('tollgate_info').map(({ labels, value }) => [labels.digest ?? '', value]),
-      );
+      Object.fromEntries(host.series('tollgate_info').map(({ labels, value }) => [labels.digest ?? '', value]));
     assert.ok(host.load(one!));
     assert.deepEqual(shown(), { '': 1, '111111111111': 1 });
     host.retireAllButNewest();
@@ -276,7 +273,7 @@ describe('metrics', () => {
     host.retire(host.generations[0]!);
     host.pass(1000);
     assert.deepEqual(shown(), { '': 0, '111111111111': 0, '222222222222': 1 });
-    const [first] = host.process.metrics.series('tollgate_info');
+    const [first] = host.series('tollgate_info');
     assert.match(first?.labels.version ?? '', /^\d+\.\d+\.\d+/);
   });
 
@@ -316,7 +313,7 @@ describe('metrics', () => {
 });
 
 function total(host: Host, labels: Partial<Record<Label, string>>): number {
-  return host.process.metrics.total('tollgate_requests_total', { policy: 'petstore', ...labels });
+  return host.total('tollgate_requests_total', { policy: 'petstore', ...labels });
 }
 
 /** APIs of these names, the first at the start's path and the others below it. */

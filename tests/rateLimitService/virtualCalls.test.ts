@@ -257,7 +257,7 @@ describe('calls under way', () => {
     }
     mesh.pass(1000);
     assert.equal(anonymous, 3000);
-    const calls = mesh.hosts[0]!.process.metrics.series('tollgate_rate_limit_service_calls_total', { policy: 'other' });
+    const calls = mesh.hosts[0]!.series('tollgate_rate_limit_service_calls_total', { policy: 'other' });
     assert.deepEqual(
       calls.map(({ value }) => value),
       [0],

@@ -117,7 +117,7 @@ export class VirtualMesh {
   /** The sum over all Envoys. A name that the module does not define fails: 0 would look like nothing counted. */
   metric(name: MetricName, labels: Partial<Record<Label, string>> = {}): number {
     return this.hosts.reduce((sum, host) => {
-      const series = host.process.metrics.series(name, { policy: POLICY, ...labels });
+      const series = host.series(name, { policy: POLICY, ...labels });
       assert.ok(series.length > 0, `no series ${name}`);
       return sum + series.reduce((all, { value }) => all + value, 0);
     }, 0);
