@@ -1,5 +1,6 @@
 import {
   EditKind,
+  FIELDS_STATE,
   MAX_QUOTAS,
   NONE,
   Patience,
@@ -25,6 +26,7 @@ import {
   isOwnHeader,
   lengthOf,
   literal,
+  logFields,
   logText,
   mayBeDecidedAlready,
   problemBody,
@@ -95,6 +97,7 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
   if (!isAllowed(decision.reason)) return refuse(stream, tables, decision.reason);
   if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
   setFilterState(STATE_NAME, logText(tables));
+  if (tables.logFields != 0) setFilterState(FIELDS_STATE, logFields(tables));
   if (!applyEdits()) return fail(stream, policy, literal("tollgate: the host refused a change to the request headers"));
   if (stream != null) keepStandings(stream);
   return Verdict.Allow;
@@ -136,6 +139,7 @@ function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): V
   decision.reason = reason;
   if (stream != null) closeStream(stream);
   setFilterState(STATE_NAME, logText(tables));
+  if (tables != null && tables.logFields != 0) setFilterState(FIELDS_STATE, logFields(tables));
   const grpc = isGrpc();
   const body: View = grpc ? detailOf(reason) : problemBody(tables);
   sendReply(

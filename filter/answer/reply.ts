@@ -227,30 +227,3 @@ function writeParameter(start: View, value: i64): void {
   writeView(start);
   writeNumber(min(value, MAX_INTEGER));
 }
-
-const LOG_REASON = literal("reason=");
-const LOG_API = literal(" api=");
-const LOG_ROUTE = literal(" route=");
-const LOG_CONSUMER = literal(" consumer=");
-const LOG_KEY = literal(" key=");
-const LOG_PLAN = literal(" plan=");
-
-/** What access logs show of the decision: only names and public ids, so nothing is secret and nothing needs quoting. */
-export function logText(tables: Tables | null): View {
-  begin(256);
-  writeView(LOG_REASON);
-  writeView(codeOf(decision.reason));
-  if (tables == null) return end();
-  if (decision.api != NONE) writeLogged(LOG_API, tables.apis.at(decision.api).name);
-  writeLogged(LOG_ROUTE, decision.route);
-  if (decision.consumer != NONE) writeLogged(LOG_CONSUMER, tables.consumers.at(decision.consumer).name);
-  writeLogged(LOG_KEY, decision.keyId);
-  if (decision.plan != NONE) writeLogged(LOG_PLAN, tables.plans.at(decision.plan).name);
-  return end();
-}
-
-function writeLogged(label: View, value: View): void {
-  if (value == ABSENT) return;
-  writeView(label);
-  writeView(value);
-}

@@ -40,6 +40,17 @@ export const WINDOWS: StaticArray<View> = [
 export const UNIT_LETTERS = literal("smhd");
 export const UNIT_SECONDS: StaticArray<i32> = [1, 60, 3600, 86400];
 export const FAILURE_MODES: StaticArray<View> = [Field.DENY, Field.ALLOW, literal("local-share")];
+export const LOG_FIELDS: StaticArray<View> = [
+  literal("reason"),
+  Field.API,
+  literal("route"),
+  Field.CONSUMER,
+  literal("keyId"),
+  Field.PLAN,
+  Field.QUOTA,
+  literal("remaining"),
+  literal("host"),
+];
 export const FRAMING_HEADERS: StaticArray<View> = [
   literal("host"),
   literal("content-length"),

@@ -17,6 +17,8 @@ export class Tables {
   forwardKey: bool = false;
   /** The realm of a 401, or ABSENT for the API's name. */
   realm: View = ABSENT;
+  /** Which fields access logs get: a bit for each LogField. */
+  logFields: u32 = 0;
   readonly rateLimitService: RateLimitServiceSettings = new RateLimitServiceSettings();
   readonly texts: Region = new Region();
   readonly keySources: Rows<KeySource> = new Rows<KeySource>();
@@ -142,6 +144,18 @@ export const enum QuotaKind {
   Mesh,
   /** A token bucket, by this Envoy alone. */
   Bucket,
+}
+/** What an access log may show of a decision, in the order of the contract's LOG_FIELDS. */
+export const enum LogField {
+  Reason,
+  Api,
+  Route,
+  Consumer,
+  KeyId,
+  Plan,
+  Quota,
+  Remaining,
+  Host,
 }
 /** What happens to a request while the rate limit service does not answer. */
 export const enum FailureMode {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
-import { describe } from '../envoy/accessLog.ts';
+import { describe, flatten } from '../envoy/accessLog.ts';
 import { curlLines } from '../envoy/curl.ts';
 import { dockerEnvoy } from '../docker/envoy.ts';
 import { findEnvoy, type FoundEnvoy } from '../envoy/find.ts';
@@ -208,7 +208,7 @@ async function chosenEnvoy(
 
 function reportTo(io: Io, json: boolean): Announcer {
   return {
-    access: (entry) => io.out(`${json ? JSON.stringify(entry) : describe(entry)}\n`),
+    access: (entry) => io.out(`${json ? JSON.stringify(flatten(entry)) : describe(entry)}\n`),
     notice: (text) => io.err(`tollgate: ${text}\n`),
     log: (line) => io.err(`envoy: ${line}\n`),
   };

@@ -1,7 +1,8 @@
-import type { WINDOW_UNITS, WINDOWS } from './table.ts';
+import type { LOG_FIELDS, WINDOW_UNITS, WINDOWS } from './table.ts';
 
 /** A word of the table's, or a length such as 15m. */
 export type Window = (typeof WINDOWS)[number] | `${number}${keyof typeof WINDOW_UNITS}`;
+export type LogField = (typeof LOG_FIELDS)[number];
 
 /** The compiled policy, version 1: what the module reads. Optional fields are left out where they say the default. */
 export interface PluginConfig {
@@ -12,11 +13,17 @@ export interface PluginConfig {
   unmatched?: 'allow';
   forwardKey?: true;
   realm?: string;
+  accessLog?: AccessLogConfig;
   keySources: KeySourceConfig[];
   rateLimitService?: RateLimitServiceConfig;
   apis: ApiConfig[];
   plans: PlanConfig[];
   consumers: ConsumerConfig[];
+}
+
+/** What the module leaves for access logs beside its one line. */
+export interface AccessLogConfig {
+  fields: LogField[];
 }
 
 export type KeySourceConfig =

@@ -48,6 +48,18 @@ export const WINDOW_UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 export const MAX_WINDOW_SECONDS = 366 * 86_400;
 /** In the order of the module's FailureMode. */
 export const FAILURE_MODES = ['deny', 'allow', 'local-share'] as const;
+/** What an access log may show of a decision, each as a field of its own; in the order of the module's LogField. */
+export const LOG_FIELDS = [
+  'reason',
+  'api',
+  'route',
+  'consumer',
+  'keyId',
+  'plan',
+  'quota',
+  'remaining',
+  'host',
+] as const;
 export const SCHEMES = ['Bearer', 'ApiKey'] as const;
 /** Tollgate sets headers that begin so, and removes those that come from outside. */
 export const OWN_PREFIX = 'x-tollgate-';
@@ -73,6 +85,8 @@ export const FRAMING_HEADERS = [
 export type Kind =
   | { readonly type: 'string'; readonly least: number; readonly most: number }
   | { readonly type: 'word'; readonly words: readonly string[] }
+  /** A list of some of them, each at most once. */
+  | { readonly type: 'words'; readonly words: readonly string[] }
   | { readonly type: 'integer'; readonly least: number; readonly most: number }
   | { readonly type: 'window'; readonly words: readonly string[]; readonly mostSeconds: number }
   | { readonly type: 'boolean' }
@@ -89,6 +103,7 @@ const may = <K extends Kind>(kind: K) => ({ kind, isRequired: false }) as const;
 
 const string = (most: number, least = 1) => ({ type: 'string', least, most }) as const;
 const word = <W extends readonly string[]>(words: W) => ({ type: 'word', words }) as const;
+const words = <W extends readonly string[]>(words: W) => ({ type: 'words', words }) as const;
 const integer = (least: number, most: number) => ({ type: 'integer', least, most }) as const;
 const list = (of: string, least = 0, most?: number) =>
   ({ type: 'list', of, least, ...(most !== undefined && { most }) }) as const;
@@ -113,11 +128,15 @@ export const OBJECTS = {
     unmatched: may(ALLOW),
     forwardKey: may(BOOLEAN),
     realm: may(NAME),
+    accessLog: may(object('accessLog')),
     keySources: need(list('keySource', 1, MAX_KEY_SOURCES)),
     rateLimitService: may(object('rateLimitService')),
     apis: need(list('api')),
     plans: need(list('plan')),
     consumers: need(list('consumer')),
+  },
+  accessLog: {
+    fields: need(words(LOG_FIELDS)),
   },
   keySource: {
     header: may(NAME),

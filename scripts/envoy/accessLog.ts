@@ -1,3 +1,11 @@
+import { LOG_FIELDS } from '../contract/table.ts';
+import type { Policy } from '../policy/index.ts';
+
+type LogField = (typeof LOG_FIELDS)[number];
+
+/** What the module left field by field, as far as the policy wants it and the decision got. */
+export type LogFields = { [field in Exclude<LogField, 'remaining'>]?: string } & { remaining?: number };
+
 /** One line of Envoy's access log as `tollgate run` configures it. */
 export interface AccessEntry {
   time: string;
@@ -13,6 +21,13 @@ export interface AccessEntry {
   upstream: string | null;
   /** What the filter says about the request: `reason=allowed api=… route=… consumer=… key=… plan=…`. */
   tollgate: string | null;
+  /** Null where the policy wants no fields, and where the module decided nothing. */
+  fields: LogFields | null;
+}
+
+/** The policy with all log fields, unless it chooses some itself: on one's own machine they cost nothing that matters. */
+export function withLogFields(policy: Policy): Policy {
+  return { ...policy, accessLog: policy.accessLog ?? { fields: [...LOG_FIELDS] } };
 }
 
 /** JSON, because a plain log prints what clients send unescaped. Standard error of Envoy stays for Envoy's own log. */
@@ -29,6 +44,7 @@ export function accessLogOf(): object {
     durationMs: '%DURATION%',
     upstream: '%UPSTREAM_CLUSTER%',
     tollgate: '%FILTER_STATE(wasm.tollgate:PLAIN)%',
+    fields: '%FILTER_STATE(wasm.tollgate.fields:TYPED)%',
   };
   return {
     name: 'envoy.access_loggers.stdout',
@@ -43,10 +59,18 @@ export function accessLogOf(): object {
 export function parseEntry(line: string): AccessEntry | null {
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null && 'tollgate' in value ? (value as AccessEntry) : null;
+    if (typeof value !== 'object' || value === null || !('tollgate' in value)) return null;
+    const entry = value as AccessEntry & { fields?: { value?: LogFields } | null };
+    // Envoy writes the message's type beside it
+    return { ...entry, fields: entry.fields?.value ?? null };
   } catch {
     return null;
   }
+}
+
+/** The entry as `tollgate run --json` prints it: each field a member, null where the decision did not get so far. */
+export function flatten({ fields, ...entry }: AccessEntry): Record<string, unknown> {
+  return { ...entry, ...Object.fromEntries(LOG_FIELDS.map((name) => [name, fields?.[name] ?? null])) };
 }
 
 /** The line that people read: `10:45:31 GET /v1/pets 200 1 ms reason=allowed api=petstore …`. */
@@ -55,6 +79,8 @@ export function describe(entry: AccessEntry): string {
   // what Envoy answered itself (a bad request, a dead upstream) has no reason of the filter: its details say why
   const why = [
     entry.tollgate,
+    entry.fields?.quota && `quota=${entry.fields.quota}`,
+    entry.fields?.remaining !== undefined && `remaining=${entry.fields.remaining}`,
     entry.details === 'via_upstream' || entry.details?.startsWith('tollgate_') ? null : entry.details,
   ]
     .filter(Boolean)

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { EnvoyError } from './error.ts';
 import { policyText } from '../file/openPolicy.ts';
 import { compilePolicy, printWarnings, validPolicy, type PluginConfig, type Policy } from '../policy/index.ts';
-import type { AccessEntry } from './accessLog.ts';
+import { type AccessEntry, withLogFields } from './accessLog.ts';
 import { Follower } from './follow.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
 import { type Overrides, type RateLimitServiceAddress, snapshotOf } from './snapshot.ts';
@@ -108,7 +108,7 @@ interface Loaded {
 function load(text: string, options: PolicyServerOptions): Loaded {
   const valid = validPolicy(text, options.file);
   const { policy } = valid;
-  const compiled = compilePolicy(policy);
+  const compiled = compilePolicy(withLogFields(policy));
   const config = options.amend?.(compiled) ?? compiled;
   const { overrides, rateLimitService = null } = options;
   return {

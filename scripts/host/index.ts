@@ -16,6 +16,7 @@ export { Host, type Generation, type HostOptions } from './host.ts';
 export { loadModule, type WasmModule } from './abi.ts';
 export { HostFault } from './abi.ts';
 export { HeaderMap, type Pair } from './stream.ts';
+export { logFieldsOf, type LogFields } from './openRequest.ts';
 export { decisionOf, type Decision, type Exchange, type OpenRequest, type UpstreamAnswer } from './openRequest.ts';
 export type { Backend, GrpcAnswer, GrpcCall } from './grpc.ts';
 export type { LogLine, Process } from './process.ts';

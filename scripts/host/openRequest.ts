@@ -9,6 +9,7 @@ export interface Exchange {
   /** What the upstream received, or null when the request ended here. */
   readonly upstream: HeaderMap | null;
   readonly details: string;
+  /** As access logs show it: text, or a message's JSON. */
   readonly filterState: ReadonlyMap<string, string>;
 }
 
@@ -24,6 +25,19 @@ export interface Decision {
   readonly plan?: string;
 }
 
+/** What an access log can show field by field: docs/access-log.md. */
+export interface LogFields {
+  readonly reason?: string;
+  readonly api?: string;
+  readonly route?: string;
+  readonly consumer?: string;
+  readonly keyId?: string;
+  readonly plan?: string;
+  readonly quota?: string;
+  readonly remaining?: number;
+  readonly host?: string;
+}
+
 const DECISION = 'wasm.tollgate';
 
 /** The decision that the module left in the stream's filter state; null when it left none, as a dead VM does. */
@@ -35,6 +49,14 @@ export function decisionOf({ filterState }: Pick<Exchange, 'filterState'>): Deci
     return [field.slice(0, at), field.slice(at + 1)] as const;
   });
   return Object.fromEntries(fields) as unknown as Decision;
+}
+
+const FIELDS = 'wasm.tollgate.fields';
+
+/** The fields that the module left for access logs, as its policy wants; null without such a wish. */
+export function logFieldsOf({ filterState }: Pick<Exchange, 'filterState'>): LogFields | null {
+  const json = filterState.get(FIELDS);
+  return json === undefined ? null : (JSON.parse(json) as LogFields);
 }
 
 export type UpstreamAnswer = (request: HeaderMap) => Pair[];

@@ -9,6 +9,8 @@ export interface LogLine {
 
 /** What all VMs of one Envoy process share. */
 export class Process {
+  /** False for a host other than Envoy. */
+  hasForeignFunctions = true;
   readonly sharedData = new SharedData();
   readonly metrics = new MetricStore();
   readonly logs: LogLine[] = [];

@@ -27,6 +27,7 @@ export class Stream {
   continued = false;
   owner: StreamOwner | null = null;
   routeCacheCleared = false;
+  /** As access logs show it: text, or a message's JSON. */
   readonly filterState = new Map<string, string>();
 
   constructor(request: readonly Pair[]) {

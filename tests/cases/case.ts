@@ -41,6 +41,11 @@ const expectation = z.strictObject({
   upstream: upstream.optional(),
   /** Fields of the access log text; null: the field must be missing. */
   log: z.record(z.string(), z.string().nullable()).optional(),
+  /** All log fields, or null: the policy wants none. */
+  fields: z
+    .record(z.string(), z.union([z.string(), z.number()]))
+    .nullable()
+    .optional(),
 });
 
 const step = z

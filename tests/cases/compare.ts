@@ -21,6 +21,7 @@ export function compare(expect: Expectation, request: WireRequest, outcome: Outc
   problems.push(...compareHeaders('response', response, expect.responseAbsent ?? [], outcome.headers));
   problems.push(...compareBody(expect.body, outcome.body));
   problems.push(...compareLog(expect.log, outcome.log));
+  problems.push(...compareFields(expect.fields, outcome.fields, strictness));
   problems.push(...compareUpstream(expect.upstream, outcome));
   return problems;
 }
@@ -68,6 +69,23 @@ function compareLog(expected: Record<string, string | null> | undefined, log: st
   return Object.entries(expected)
     .filter(([name, value]) => (fields.get(name) ?? null) !== value)
     .map(([name, value]) => `log ${name}: expected ${value ?? 'none'}, got ${fields.get(name) ?? 'none'} in "${log}"`);
+}
+
+function compareFields(
+  expected: Expectation['fields'],
+  actual: Outcome['fields'],
+  { exactRemaining }: Strictness,
+): string[] {
+  if (expected === undefined) return [];
+  const shown = (fields: Outcome['fields']): string =>
+    JSON.stringify(
+      fields &&
+        Object.entries(fields)
+          .map(([name, value]) => [name, name === 'remaining' && !exactRemaining ? '*' : value])
+          .sort(),
+    );
+  const [wanted, found] = [shown(expected), shown(actual)];
+  return wanted === found ? [] : [`log fields: expected ${wanted}, got ${found}`];
 }
 
 function compareUpstream(expected: Expectation['upstream'], { upstream }: Outcome): string[] {

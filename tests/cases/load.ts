@@ -91,7 +91,12 @@ function resolveCase(text: CaseText, file: string): Case {
 
 /** Expected strings use the notation of requests. */
 function wireExpectation(expect: Expectation): Expectation {
-  return { ...expect, upstream: wireTexts(expect.upstream), response: wireTexts(expect.response) };
+  return {
+    ...expect,
+    upstream: wireTexts(expect.upstream),
+    response: wireTexts(expect.response),
+    ...(expect.fields && { fields: wireTexts(expect.fields) }),
+  };
 }
 
 function resolvePolicy(policy: string | Mapping): Mapping {

@@ -1,6 +1,7 @@
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
 import { HeaderMap } from '../../scripts/host/stream.ts';
+import { readStruct } from '../../scripts/host/struct.ts';
 import { isGrpc, localReply } from '../../scripts/host/openRequest.ts';
 import { requestPairs } from '../host/requests.ts';
 import { policyConfig } from '../host/policyConfig.ts';
@@ -73,6 +74,7 @@ function passed(headers: HeaderMap, decision: Decision): Outcome {
     upstream: upstreamOf(headers),
     reason: decision.reason,
     log: decision.log,
+    fields: fieldsOf(decision),
   };
 }
 
@@ -92,5 +94,10 @@ function refused(headers: HeaderMap, decision: Decision, reply: NonNullable<Deci
     upstream: null,
     reason: decision.reason,
     log: decision.log,
+    fields: fieldsOf(decision),
   };
+}
+
+function fieldsOf({ fields }: Decision): Outcome['fields'] {
+  return fields === undefined ? null : readStruct(Buffer.from(fields, 'latin1'));
 }

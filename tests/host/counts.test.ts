@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { matchesGolden } from '../scripts/golden.ts';
 import { KEY, pluginConfig, type PluginConfig, type Quota } from '../../harness/config.ts';
 import { costOf, loadCounted, type Cost } from '../../harness/count/cost.ts';
+import { LOG_FIELDS } from '../../scripts/contract/table.ts';
 import { Host } from '../../scripts/host/host.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 
@@ -39,6 +40,8 @@ const withKey = (key: string): Pair[] => [...REQUEST, ['x-api-key', key]];
 const withPath = (path: string): Pair[] => REQUEST.map(([name, value]) => [name, name === ':path' ? path : value]);
 const none = { quotas: [], headers: withKey(KEY), reason: 'allowed' };
 
+const LOG = { accessLog: { fields: [...LOG_FIELDS] } };
+
 const SITUATIONS: Record<string, Situation> = {
   'key in header': none,
   'key in header, route': { ...none, routes: ROUTES },
@@ -60,11 +63,24 @@ const SITUATIONS: Record<string, Situation> = {
   'key in header, 1 quota, route': { ...none, quotas: QUOTAS.slice(0, 1), routes: ROUTES },
   'key in header, 2 quotas, route': { ...none, quotas: QUOTAS.slice(0, 2), routes: ROUTES },
   'key in header, 3 quotas, route': { ...none, quotas: QUOTAS, routes: ROUTES },
+  'key in header, 2 quotas, route, all log fields': {
+    ...none,
+    quotas: QUOTAS.slice(0, 2),
+    routes: ROUTES,
+    config: LOG,
+  },
+  'key in header, 2 quotas, route, one log field': {
+    ...none,
+    quotas: QUOTAS.slice(0, 2),
+    routes: ROUTES,
+    config: { accessLog: { fields: ['consumer'] } },
+  },
   'key in header, path to normalise': {
     ...none,
     headers: [...withPath('/v1/a/../pets//x?limit=10'), ['x-api-key', KEY]],
   },
   'key missing': { ...none, headers: REQUEST, reason: 'missing_api_key' },
+  'key missing, all log fields': { ...none, headers: REQUEST, reason: 'missing_api_key', config: LOG },
   'key unknown': { ...none, headers: withKey('no-such-key-at-all'), reason: 'unknown_api_key' },
   'quota exceeded': { ...none, quotas: [{ name: 'hourly', limit: 3, window: 'hour' }], reason: 'quota_exceeded' },
   'no API': { ...none, headers: withPath('/nowhere'), reason: 'no_api' },

@@ -2,7 +2,7 @@ import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
 import { type HeaderMap, isUpgrade, type Pair } from '../../scripts/host/stream.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { decisionOf, type Exchange } from '../../scripts/host/openRequest.ts';
+import { decisionOf, logFieldsOf, type Exchange } from '../../scripts/host/openRequest.ts';
 import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { policyConfig } from './policyConfig.ts';
@@ -79,6 +79,7 @@ function outcomeOf(exchange: Exchange): Outcome {
     upstream: exchange.upstream && upstreamOf(exchange.upstream),
     reason: decisionOf(exchange)?.reason ?? `none (${exchange.details})`,
     ...(log === undefined ? {} : { log }),
+    fields: logFieldsOf(exchange) as Outcome['fields'],
   };
 }
 

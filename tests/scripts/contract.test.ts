@@ -29,6 +29,7 @@ type Item<T> = NonNullable<T> extends readonly (infer I)[] ? I : never;
 type Objects = typeof OBJECTS;
 type Types = {
   config: config.PluginConfig;
+  accessLog: config.AccessLogConfig;
   keySource: config.KeySourceConfig;
   rateLimitService: config.RateLimitServiceConfig;
   api: config.ApiConfig;
@@ -46,6 +47,7 @@ type Types = {
 /** Compiles only while the types of the plugin config are the table's. */
 export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } = {
   config: true,
+  accessLog: true,
   keySource: true,
   rateLimitService: true,
   api: true,

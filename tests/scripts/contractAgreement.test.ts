@@ -34,6 +34,7 @@ const withConsumer = (consumer: Value): Value => ({ ...CONFIG, plans: [PLAN], ap
 /** Each object with what it must have and nothing else, and a config around it in which it can stand. */
 const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value) => Value }>> = {
   config: { least: CONFIG, within: (config) => config },
+  accessLog: { least: { fields: ['plan'] }, within: (accessLog) => ({ ...CONFIG, accessLog }) },
   keySource: { least: { header: 'x-key' }, within: (source) => ({ ...CONFIG, keySources: [source] }) },
   rateLimitService: { least: SERVICE, within: (rateLimitService) => ({ ...CONFIG, rateLimitService }) },
   api: { least: { name: 'a', paths: ['/'] }, within: (api) => ({ ...CONFIG, plans: [PLAN], apis: [api] }) },
@@ -155,6 +156,11 @@ function edgesOf(field: string, kind: Kind): { good: unknown[]; bad: unknown[] }
         ],
       };
     }
+    case 'words':
+      return {
+        good: [[...kind.words], ...kind.words.map((word) => [word])],
+        bad: [[], ['none'], [kind.words[0]!.toUpperCase()], [kind.words[0]!, kind.words[0]!]],
+      };
     case 'integer':
       return {
         good: [kind.least, kind.most],
@@ -192,6 +198,7 @@ const JSON_OF: Readonly<Record<Kind['type'], string>> = {
   string: 'string',
   word: 'string',
   window: 'string',
+  words: 'list',
   integer: 'number',
   boolean: 'boolean',
   list: 'list',

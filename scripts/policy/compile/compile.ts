@@ -40,6 +40,7 @@ export function compilePolicy(policy: Policy): PluginConfig {
     ...(policy.unmatched === 'allow' && { unmatched: 'allow' }),
     ...(policy.forwardKey && { forwardKey: true }),
     ...(policy.realm !== undefined && { realm: policy.realm }),
+    ...(policy.accessLog && { accessLog: { fields: policy.accessLog.fields } }),
     keySources: policy.keySources as KeySourceConfig[],
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
     apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api)),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   DIGEST_DIGITS,
   FAILURE_MODES,
+  LOG_FIELDS,
   MAX_BURST,
   MAX_CLUSTER_BYTES,
   MAX_DOMAIN_BYTES,
@@ -287,6 +288,25 @@ const consumer = consumerFields
   .nullable()
   .transform((fields): ConsumerFields => fields ?? { subscriptions: {}, keys: [] });
 
+const LOG_RULE = `must be "all" or a list of some of ${LOG_FIELDS.join(', ')}, each once`;
+
+/** `all` is written out, so that nothing further down knows of it. */
+const logFields = z
+  .union(
+    [
+      z.literal('all').transform(() => [...LOG_FIELDS]),
+      z
+        .array(z.enum(LOG_FIELDS))
+        .min(1)
+        .refine((fields) => new Set(fields).size === fields.length, { error: LOG_RULE })
+        .meta({ uniqueItems: true }),
+    ],
+    { error: LOG_RULE },
+  )
+  .meta({ description: 'Fields of the decision that access logs can show one by one, or "all" of them.' });
+
+const accessLog = z.strictObject({ fields: logFields });
+
 /** The policy file: what a person writes. Parsing fills in defaults and writes short forms out. */
 export const policySchema = z
   .strictObject({
@@ -302,6 +322,9 @@ export const policySchema = z
       .meta({ description: 'Where a key may be, in order.' }),
     forwardKey: flag('true: the upstream sees the key.'),
     realm: realm('The realm in the www-authenticate header of a 401. Default: the name of the API.').optional(),
+    accessLog: accessLog
+      .meta({ description: 'What the module leaves for access logs beside its one line. Default: nothing.' })
+      .optional(),
     targets,
     rateLimitService: rateLimitService
       .meta({ description: 'The rate limit service that counts quotas with "scope: mesh".' })

@@ -29,6 +29,7 @@ import {
   isAllowed,
   isGrpc,
   lengthOf,
+  logFields,
   logText,
   pointerOf,
   problemBody,
@@ -160,6 +161,7 @@ function describe(present: Tables): void {
   const grpc = isGrpc();
   // The writer holds one text at a time: parts come first.
   const log = logText(present);
+  const fields = present.logFields == 0 ? ABSENT : logFields(present);
   const body = allowed ? ABSENT : grpc ? detailOf(decision.reason) : problemBody(present);
   const pairs = allowed ? ABSENT : replyPairs(present, grpc);
   const shown = allowed && decision.hasStandings;
@@ -175,6 +177,10 @@ function describe(present: Tables): void {
   writeNumber(grpcStatusOf(decision.reason));
   text(',"log":');
   quoted(log);
+  if (fields != ABSENT) {
+    text(',"fields":');
+    quoted(fields);
+  }
   writeEditList();
   text(',"response":[');
   if (shown) {
