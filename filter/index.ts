@@ -68,5 +68,13 @@ export {
   statusOf,
   titleOf,
 } from "./decision/decision";
-export { problemBody, replyPairs, RATELIMIT, RATELIMIT_POLICY, rateLimit, rateLimitPolicy } from "./answer/reply";
-export { FIELDS_DECLARATION, FIELDS_STATE, logFields, logText } from "./answer/accessLog";
+export {
+  problemBody,
+  replyPairs,
+  RATELIMIT,
+  RATELIMIT_POLICY,
+  rateLimit,
+  rateLimitPolicy,
+  logText,
+} from "./answer/reply";
+export { FIELDS_DECLARATION, FIELDS_STATE, logFields } from "./answer/accessLog";

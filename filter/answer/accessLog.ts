@@ -1,34 +1,14 @@
-import { allocate, begin, end, writeView, writeViews } from "../bytes/arena";
+import { allocate } from "../bytes/arena";
 import { NONE } from "../bytes/rows";
-import { ABSENT, View, lengthOf, literal, pointerOf, view } from "../bytes/view";
+import { View, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { LOG_FIELDS } from "../config/contract";
 import { codeOf, decision } from "../decision/decision";
 import { UNKNOWN, standingAt } from "../quota/attempt";
 import { LogField, Tables } from "../tables/tables";
 import * as Request from "../request/request";
 
-const REASON = literal("reason=");
-const API = literal(" api=");
-const ROUTE = literal(" route=");
-const CONSUMER = literal(" consumer=");
-const KEY = literal(" key=");
-const PLAN = literal(" plan=");
-
-/** What access logs show of the decision: only names and public ids, so nothing is secret and nothing needs quoting. */
-export function logText(tables: Tables | null): View {
-  begin(256);
-  writeViews(REASON, codeOf(decision.reason));
-  if (tables == null) return end();
-  if (decision.api != NONE) writeViews(API, tables.apis.at(decision.api).name);
-  if (decision.route != ABSENT) writeViews(ROUTE, decision.route);
-  if (decision.consumer != NONE) writeViews(CONSUMER, tables.consumers.at(decision.consumer).name);
-  if (decision.keyId != ABSENT) writeViews(KEY, decision.keyId);
-  if (decision.plan != NONE) writeViews(PLAN, tables.plans.at(decision.plan).name);
-  return end();
-}
-
 /**
- * The same and more as a google.protobuf.Struct, of which access logs can show single fields:
+ * The decision as a google.protobuf.Struct, of which access logs can show single fields:
  *
  *   Struct { 1 fields: { 1 key  2 value } … }    Value { 2 number_value: double  3 string_value }
  *

@@ -1,5 +1,5 @@
 import { NONE } from "../bytes/rows";
-import { allocate, begin, end, writeByte, writeNumber, writeView } from "../bytes/arena";
+import { allocate, begin, end, writeByte, writeNumber, writeView, writeViews } from "../bytes/arena";
 import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { decision } from "../decision/decision";
 import { Reason, codeOf, detailOf, statusOf, titleOf } from "../decision/decision";
@@ -226,4 +226,24 @@ function writeQuoted(name: View): void {
 function writeParameter(start: View, value: i64): void {
   writeView(start);
   writeNumber(min(value, MAX_INTEGER));
+}
+
+const LOG_REASON = literal("reason=");
+const LOG_API = literal(" api=");
+const LOG_ROUTE = literal(" route=");
+const LOG_CONSUMER = literal(" consumer=");
+const LOG_KEY = literal(" key=");
+const LOG_PLAN = literal(" plan=");
+
+/** What access logs show of the decision: only names and public ids, so nothing is secret and nothing needs quoting. */
+export function logText(tables: Tables | null): View {
+  begin(256);
+  writeViews(LOG_REASON, codeOf(decision.reason));
+  if (tables == null) return end();
+  if (decision.api != NONE) writeViews(LOG_API, tables.apis.at(decision.api).name);
+  if (decision.route != ABSENT) writeViews(LOG_ROUTE, decision.route);
+  if (decision.consumer != NONE) writeViews(LOG_CONSUMER, tables.consumers.at(decision.consumer).name);
+  if (decision.keyId != ABSENT) writeViews(LOG_KEY, decision.keyId);
+  if (decision.plan != NONE) writeViews(LOG_PLAN, tables.plans.at(decision.plan).name);
+  return end();
 }

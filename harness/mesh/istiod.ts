@@ -70,7 +70,8 @@ const MESH = {
   ingressControllerMode: 'OFF',
   trustDomain: 'cluster.local',
   accessLogFile: ACCESS_LOG,
-  accessLogFormat: '%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %FILTER_STATE(wasm.tollgate:PLAIN)%\n',
+  accessLogFormat:
+    '%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %FILTER_STATE(wasm.tollgate:PLAIN)% %FILTER_STATE(wasm.tollgate.fields:TYPED)% remaining=%CEL(int(filter_state["wasm.tollgate.fields"].remaining))%\n',
 };
 
 const ENVIRONMENT = {

@@ -34,7 +34,8 @@ input, once, and not followed.
   --docker               Envoy from its docker image, on this machine's network, or with ports published on 127.0.0.1 where
                          the engine has a network of its own (docs/docker.md)
   --no-watch             do not follow edits of the file
-  --json                 access log as JSON, one object a line; everything else goes to standard error
+  --json                 access log as JSON, one object a line with a member for each fact of the decision
+                         (docs/access-log.md); everything else goes to standard error
   --print-bootstrap      starts nothing: prints an Envoy bootstrap with the policy inside, for an Envoy of your own
                          (examples/docker)
   --listen ADDRESS       of the bootstrap: where that Envoy listens (default 127.0.0.1)

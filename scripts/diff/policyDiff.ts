@@ -17,6 +17,7 @@ export function policyDifferences(old: PluginConfig, next: PluginConfig): Differ
     ...keySourceChange(old, next),
     ...forwardKeyChange(old, next),
     ...realmChange(old, next),
+    ...accessLogChange(old, next),
   ];
 }
 
@@ -84,6 +85,18 @@ function realmChange(old: PluginConfig, next: PluginConfig): Difference[] {
       text: `a 401 now names the realm ${next.realm === undefined ? 'of the API' : JSON.stringify(next.realm)}`,
       effects: [],
     },
+  ];
+}
+
+function accessLogChange(old: PluginConfig, next: PluginConfig): Difference[] {
+  const { added, removed } = listChange(old.accessLog?.fields ?? [], next.accessLog?.fields ?? []);
+  return [
+    ...added.map((field): Difference => ({ subject: POLICY, text: `access logs can show ${field}`, effects: [] })),
+    ...removed.map((field): Difference => ({
+      subject: POLICY,
+      text: `access logs can no longer show ${field}`,
+      effects: [],
+    })),
   ];
 }
 

@@ -1,10 +1,6 @@
 import { LOG_FIELDS } from '../contract/table.ts';
+import type { LogFields } from '../host/openRequest.ts';
 import type { Policy } from '../policy/index.ts';
-
-type LogField = (typeof LOG_FIELDS)[number];
-
-/** What the module left field by field, as far as the policy wants it and the decision got. */
-export type LogFields = { [field in Exclude<LogField, 'remaining'>]?: string } & { remaining?: number };
 
 /** One line of Envoy's access log as `tollgate run` configures it. */
 export interface AccessEntry {
@@ -21,7 +17,7 @@ export interface AccessEntry {
   upstream: string | null;
   /** What the filter says about the request: `reason=allowed api=… route=… consumer=… key=… plan=…`. */
   tollgate: string | null;
-  /** Null where the policy wants no fields, and where the module decided nothing. */
+  /** What the module left field by field. Null where the policy wants no fields, and where the module decided nothing. */
   fields: LogFields | null;
 }
 

@@ -16,7 +16,6 @@ import {
 } from './abi.ts';
 import { grpcCalls } from './grpc.ts';
 import type { HeaderMap } from './stream.ts';
-import { readStruct } from './struct.ts';
 import type { Vm } from './vm.ts';
 
 /** The whole ABI bound to a VM: observed, restricted where a host restricts it, pointers unsigned. */
@@ -247,9 +246,11 @@ function properties(vm: Vm): HostFunctions {
       const { stream } = vm;
       if (stream === null) return vm.misuse('set_property outside a stream', Result.notFound);
       const name = vm.memory.text(path, pathSize, 'property path');
-      const bytes = vm.memory.read(value, valueSize, 'property value');
       const isStruct = (vm.effective ?? vm.current)?.root.structs.has(name);
-      stream.filterState.set(`wasm.${name}`, isStruct ? JSON.stringify(readStruct(bytes)) : bytes.toString('latin1'));
+      stream.filterState.set(
+        `wasm.${name}${isStruct ? ':TYPED' : ''}`,
+        vm.memory.text(value, valueSize, 'property value'),
+      );
       return Result.ok;
     },
   };

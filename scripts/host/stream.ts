@@ -27,7 +27,7 @@ export class Stream {
   continued = false;
   owner: StreamOwner | null = null;
   routeCacheCleared = false;
-  /** As access logs show it: text, or a message's JSON. */
+  /** Bytes by name; after the name of a message stands `:TYPED`, as in access log formats. */
   readonly filterState = new Map<string, string>();
 
   constructor(request: readonly Pair[]) {

@@ -1,11 +1,10 @@
+import { HostFault } from './abi.ts';
+
 /** What access logs show of a filter state of type google.protobuf.Struct, as far as the module writes one: strings and numbers. */
 export type Fields = Record<string, string | number>;
 
 const LENGTH_DELIMITED = 2;
 const FIXED64 = 1;
-
-/** Thrown for bytes that are no such message. */
-export class NotAStruct extends Error {}
 
 /**
  * Reads a google.protobuf.Struct:
@@ -15,9 +14,9 @@ export class NotAStruct extends Error {}
 export function readStruct(bytes: Buffer): Fields {
   const fields: Fields = {};
   for (const { number, value } of messageOf(bytes)) {
-    if (number !== 1) throw new NotAStruct(`field ${number} in a Struct`);
+    if (number !== 1) throw new HostFault(`Struct: field ${number}`);
     const [key, content, ...more] = messageOf(contentOf(value));
-    if (key?.number !== 1 || content?.number !== 2 || more.length > 0) throw new NotAStruct('no key and value');
+    if (key?.number !== 1 || content?.number !== 2 || more.length > 0) throw new HostFault('Struct: no key and value');
     fields[textOf(key.value)] = readValue(contentOf(content.value));
   }
   return fields;
@@ -25,10 +24,10 @@ export function readStruct(bytes: Buffer): Fields {
 
 function readValue(bytes: Buffer): string | number {
   const [kind, ...more] = messageOf(bytes);
-  if (kind === undefined || more.length > 0) throw new NotAStruct('a value of no kind');
+  if (kind === undefined || more.length > 0) throw new HostFault('Struct: a value of no kind');
   if (kind.number === 2 && typeof kind.value === 'number') return kind.value;
   if (kind.number === 3) return textOf(kind.value);
-  throw new NotAStruct(`a value of kind ${kind.number}`);
+  throw new HostFault(`Struct: a value of kind ${kind.number}`);
 }
 
 interface Member {
@@ -45,14 +44,14 @@ function messageOf(bytes: Buffer): Member[] {
       value |= (byte & 127) << shift;
       if (byte < 128) return value;
     }
-    throw new NotAStruct('a number without end');
+    throw new HostFault('Struct: a number without end');
   };
   while (at < bytes.length) {
     const tag = varint();
     const isNumber = (tag & 7) === FIXED64;
-    if (!isNumber && (tag & 7) !== LENGTH_DELIMITED) throw new NotAStruct(`wire type ${tag & 7}`);
+    if (!isNumber && (tag & 7) !== LENGTH_DELIMITED) throw new HostFault(`Struct: wire type ${tag & 7}`);
     const size = isNumber ? 8 : varint();
-    if (size > bytes.length - at) throw new NotAStruct('cut short');
+    if (size > bytes.length - at) throw new HostFault('Struct: cut short');
     members.push({ number: tag >> 3, value: isNumber ? bytes.readDoubleLE(at) : bytes.subarray(at, at + size) });
     at += size;
   }
@@ -60,7 +59,7 @@ function messageOf(bytes: Buffer): Member[] {
 }
 
 function contentOf(value: Buffer | number): Buffer {
-  if (typeof value === 'number') throw new NotAStruct('a number where a message stands');
+  if (typeof value === 'number') throw new HostFault('Struct: a number where a message stands');
   return value;
 }
 

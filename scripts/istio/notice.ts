@@ -20,6 +20,7 @@ export function noticesOf(policy: Policy, options: EmitOptions, files: readonly 
     ...noTable(policy),
     ...grants(policy),
     ...foreignRateLimitService(policy),
+    ...logFormat(policy),
     ...serverSide(files),
   ];
 }
@@ -119,6 +120,14 @@ function foreignRateLimitService(policy: Policy): string[] {
   if (serviceConfigOf(policy) === null || rateLimitServiceNamespace(policy) !== null) return [];
   return [
     `rateLimitService: cluster ${policy.rateLimitService!.cluster} is not a Kubernetes service, so it gets no ConfigMap; "tollgate rate-limit-service" prints the service's configuration`,
+  ];
+}
+
+/** The log's format is the mesh's, not the policy's. */
+function logFormat({ accessLog }: Policy): string[] {
+  if (accessLog === undefined) return [];
+  return [
+    "accessLog: the fields show where the mesh's access log names them: as %FILTER_STATE(wasm.tollgate.fields:TYPED)% in meshConfig.accessLogFormat, or one by one (docs/access-log.md)",
   ];
 }
 

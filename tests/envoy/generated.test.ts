@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe as group, it } from 'node:test';
-import { describe, parseEntry, type AccessEntry } from '../../scripts/envoy/accessLog.ts';
+import { describe, flatten, parseEntry, type AccessEntry } from '../../scripts/envoy/accessLog.ts';
 import { describeChange } from '../../scripts/envoy/policyServer.ts';
 import { clusterOf, routeTableOf } from '../../scripts/envoy/resource.ts';
 import { burstLine, curlLine, curlLines } from '../../scripts/envoy/curl.ts';
@@ -83,6 +83,7 @@ group('what is printed', () => {
     durationMs: 3,
     upstream: 'v1',
     tollgate: 'reason=allowed api=petstore',
+    fields: null,
   };
 
   it('shows an access log entry on one line', () => {
@@ -95,6 +96,26 @@ group('what is printed', () => {
       describe({ ...entry, method: null, path: null, status: 400, details: 'http1.codec_error', tollgate: null }),
       '23:59:58 - - 400 3 ms http1.codec_error',
     );
+    const fields = { quota: 'monthly', remaining: 0 };
+    assert.equal(
+      describe({ ...entry, fields }),
+      '23:59:58 GET /v1 200 3 ms reason=allowed api=petstore quota=monthly remaining=0',
+    );
+  });
+
+  it('has a member for each field in JSON, null where there is none', () => {
+    const none = { reason: null, api: null, route: null, consumer: null, keyId: null, plan: null };
+    const { fields, ...plain } = entry;
+    assert.equal(fields, null);
+    assert.deepEqual(flatten(entry), { ...plain, ...none, quota: null, remaining: null, host: null });
+    assert.deepEqual(flatten({ ...entry, fields: { reason: 'allowed', remaining: 0, host: 'a.test' } }), {
+      ...plain,
+      ...none,
+      reason: 'allowed',
+      quota: null,
+      remaining: 0,
+      host: 'a.test',
+    });
   });
 
   it('lets no byte of a client steer the terminal', () => {

@@ -20,6 +20,7 @@ export function fullConfig(): PluginConfig {
     unmatched: 'deny',
     forwardKey: false,
     realm: 'The shop',
+    accessLog: { fields: ['reason', 'host'] },
     keySources: [{ header: 'x-api-key' }, { authorization: 'Bearer' }, { query: 'api_key' }, { cookie: 'api_key' }],
     apis: [
       {
@@ -160,6 +161,23 @@ export const BAD_CONFIGS: BadConfig[] = [
   { what: 'a realm with a line break', config: changed((c) => (c.realm = 'a\nb')), names: /realm/ },
   { what: 'an empty realm', config: changed((c) => (c.realm = '')), names: /realm/ },
   { what: 'a realm that is too long', config: changed((c) => (c.realm = 'r'.repeat(128))), names: /realm/ },
+  { what: 'log fields as a string', config: changed((c) => (c.accessLog = { fields: 'all' })), names: /accessLog/ },
+  { what: 'no log fields', config: changed((c) => (c.accessLog = { fields: [] })), names: /needs a log field/ },
+  {
+    what: 'an unknown log field',
+    config: changed((c) => (c.accessLog = { fields: ['key'] })),
+    names: /must be a log field/,
+  },
+  {
+    what: 'a log field twice',
+    config: changed((c) => (c.accessLog = { fields: ['api', 'api'] })),
+    names: /given twice/,
+  },
+  {
+    what: 'an access log without fields',
+    config: changed((c) => (c.accessLog = {})),
+    names: /needs the field "fields"/,
+  },
   { what: 'APIs as an object', config: changed((c) => (c.apis = {} as never)), names: /apis/ },
   {
     what: 'a limit of 9007199254740993',

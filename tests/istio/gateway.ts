@@ -9,7 +9,8 @@ export function gatewayTests(mesh: MeshUnderTest): void {
     let gateway: ProxyUnderTest;
     before(async () => {
       gateway = await mesh.gateway('ingress');
-      await gateway.rollOut(meshPolicy({ targets: [gateway.target], hosts: ['api.example.com'], limit: 3 }));
+      const policy = meshPolicy({ targets: [gateway.target], hosts: ['api.example.com'], limit: 3 });
+      await gateway.rollOut({ ...policy, accessLog: { fields: 'all' } });
       await gateway.becomesStatus(401);
       await gateway.becomesRouted();
     });
@@ -62,6 +63,24 @@ export function gatewayTests(mesh: MeshUnderTest): void {
       await gateway.logsAccess(
         /^429 tollgate_quota_exceeded reason=quota_exceeded api=petstore .*consumer=acme key=acme-1 plan=counted/,
       );
+    });
+
+    it('shows each field of the decision in the access log of the mesh', async () => {
+      const line = await gateway.logsAccess(/^429 /);
+      const [, json, remaining] = /(\{.*\}) remaining=(\S+)$/.exec(line) ?? [];
+      const { value } = JSON.parse(json!) as { value: Record<string, unknown> };
+      assert.deepEqual(value, {
+        reason: 'quota_exceeded',
+        api: 'petstore',
+        route: 'petstore/default',
+        consumer: 'acme',
+        keyId: 'acme-1',
+        plan: 'counted',
+        quota: 'main',
+        remaining: 0,
+        host: 'api.example.com',
+      });
+      assert.equal(remaining, '0');
     });
   });
 }

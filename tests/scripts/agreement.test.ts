@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { LOG_FIELDS } from '../../scripts/contract/table.ts';
 import { compilePolicy, readPolicy } from '../../scripts/policy/index.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { loadModule } from '../../scripts/host/abi.ts';
@@ -177,6 +178,7 @@ const parts = {
   route: edge.name,
   consumer: edge.label,
   id: edge.label,
+  logFields: optional(fc.oneof(fc.constant('all'), fc.array(fc.constantFrom(...LOG_FIELDS, 'key'), { maxLength: 3 }))),
   realm: optional(edge.realm),
   host: optional(edge.host),
   apiPath: edge.path,
@@ -199,6 +201,7 @@ const TAME: Parts = {
   route: 'r',
   consumer: 'c',
   id: 'k',
+  logFields: undefined,
   realm: undefined,
   host: undefined,
   apiPath: '/',
@@ -245,6 +248,7 @@ function policyOf(p: Parts): string {
   return JSON.stringify({
     policy: p.policy,
     rateLimitService,
+    accessLog: p.logFields && { fields: p.logFields },
     realm: p.realm,
     keySources: p.keySource && [p.keySource],
     apis: { [p.api]: { hosts: p.host && [p.host], paths: [p.apiPath], plans: [p.plan], routes: route && [route] } },

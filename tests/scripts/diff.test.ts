@@ -60,6 +60,11 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     ['policy: keys are also taken from authorization Bearer'],
   ],
   ['forwardKey', [['forwardKey', true]], ['policy: upstreams now see the key']],
+  [
+    'log fields',
+    [['accessLog', { fields: ['plan', 'consumer'] }]],
+    ['policy: access logs can show consumer', 'policy: access logs can show plan'],
+  ],
   ['realm', [['realm', 'Shop']], ['policy: a 401 now names the realm "Shop"']],
   [
     'anonymous',

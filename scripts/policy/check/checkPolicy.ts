@@ -274,14 +274,16 @@ function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Pa
   );
   if (form !== undefined) return explainAll(form, path, root);
   const { value } = locate(root, path);
-  const rule = isScalar(value) ? 'must be a string (put it in quotes) or a mapping' : 'must be a string or a mapping';
-  return [{ path, rule, severity: 'error', found: shownAt(value, path), showsValue: true }];
+  const common = isScalar(value) ? 'must be a string (put it in quotes) or a mapping' : 'must be a string or a mapping';
+  return [{ path, rule: issue.message || common, severity: 'error', found: shownAt(value, path), showsValue: true }];
 }
 
 /** Messages where the schema has none of its own. */
 export function defaultRule(issue: z.core.$ZodRawIssue): string {
   if (issue.code === 'invalid_value')
     return `must be ${alternatives((issue.values as unknown[]).map((value) => `"${String(value)}"`))}`;
+  // the forms say it better, and where none does, what they have in common
+  if (issue.code === 'invalid_union') return '';
   if (issue.code !== 'invalid_type') return `must be valid (${issue.code})`;
   switch (issue.expected) {
     case 'object':

@@ -288,17 +288,20 @@ const consumer = consumerFields
   .nullable()
   .transform((fields): ConsumerFields => fields ?? { subscriptions: {}, keys: [] });
 
-const LOG_RULE = `must be "all" or a list of some of ${LOG_FIELDS.join(', ')}, each once`;
+const LOG_RULE = `must be "all" or a list of some of ${LOG_FIELDS.join(', ')}`;
 
 /** `all` is written out, so that nothing further down knows of it. */
 const logFields = z
   .union(
     [
-      z.literal('all').transform(() => [...LOG_FIELDS]),
+      z
+        .string()
+        .regex(/^all$/, { error: LOG_RULE })
+        .transform(() => [...LOG_FIELDS]),
       z
         .array(z.enum(LOG_FIELDS))
-        .min(1)
-        .refine((fields) => new Set(fields).size === fields.length, { error: LOG_RULE })
+        .min(1, { error: LOG_RULE })
+        .refine((fields) => new Set(fields).size === fields.length, { error: 'must name each field once' })
         .meta({ uniqueItems: true }),
     ],
     { error: LOG_RULE },
