@@ -56,7 +56,9 @@ export function attackedPolicy({
         names: scope === 'mesh' ? ', near, wide' : ', near',
       }
     : { plans: '', consumers: '', names: '' };
+  // log fields too: what the host keeps of them must outlive edits and resets
   return `policy: ${POLICY}
+accessLog: { fields: all }
 ${rateLimitService}upstreams: { v1: { url: "http://127.0.0.1:9001" } }
 apis:
   petstore:

@@ -1,6 +1,7 @@
 import { Random } from '../../harness/random.ts';
 import { digestOf } from '../../harness/envoy/testPolicy.ts';
 import { sendRaw } from '../../harness/envoy/wireClient.ts';
+import type { AccessEntry } from '../../scripts/envoy/accessLog.ts';
 import { askHttp2, openHttp2 } from '../client.ts';
 import { hold, type Attack, type Context } from '../form.ts';
 import type { Target } from '../target.ts';
@@ -16,6 +17,7 @@ const SECRETS = Object.values(KEYS);
 const FORGED = 'forged-identity';
 const POLICY = `policy: doors
 unmatched: allow
+accessLog: { fields: all }
 keySources: [{ header: x-api-key }, { authorization: Bearer }, { query: api_key }, { cookie: api_key }]
 upstreams: { v1: { url: "http://127.0.0.1:9001" } }
 apis:
@@ -48,10 +50,21 @@ export const headers: Attack = {
   async run(context) {
     const upstream = await Upstream.start();
     context.cleanUp(() => upstream.close());
-    const target = await context.open({ policy: POLICY, upstream: upstream.url, workers: 1 });
+    const strange: string[] = [];
+    const onAccess = ({ fields }: AccessEntry): void => void (isOurs(fields) || strange.push(JSON.stringify(fields)));
+    const target = await context.open({ policy: POLICY, upstream: upstream.url, workers: 1, onAccess });
     await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => attackOn(context, target, upstream, i)));
+    hold(strange.length === 0, `the access log shows what a client made up: ${strange[0]}`);
   },
 };
+
+/** True for log fields that only the policy's own words can have come from. */
+function isOurs(fields: AccessEntry['fields']): boolean {
+  const text = JSON.stringify(fields);
+  return (
+    ![FORGED, ...SECRETS].some((foreign) => text.includes(foreign)) && /^(acme|rich)?$/.test(fields?.consumer ?? '')
+  );
+}
 
 async function attackOn(context: Context, target: Target, upstream: Upstream, caller: number): Promise<void> {
   const random = new Random(context.random.below(2 ** 31));
