@@ -189,7 +189,7 @@ describe('the access log of docs/access-log.md', { skip: found.skip }, () => {
     assert.deepEqual(nested.tollgate?.value, { reason: 'missing_api_key', api: 'petstore', host: 'api.example.com' });
     assert.deepEqual(
       [flat.reason, flat.consumer, flat.key_id, flat.remaining, flat.status],
-      ['missing_api_key', null, null, null, '401'],
+      ['missing_api_key', null, null, null, 401],
     );
     assert.match(
       lines[2]!,
