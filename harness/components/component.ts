@@ -8,7 +8,7 @@ export interface GoComponent {
   readonly from: 'go';
   readonly name: string;
   readonly module:
-    'istio' | 'kube' | 'kubectl' | 'crane' | 'ratelimit' | 'fortio' | 'extauthz' | 'compose' | 'actionlint';
+    'istio' | 'kube' | 'kubectl' | 'kubelet' | 'crane' | 'ratelimit' | 'fortio' | 'extauthz' | 'compose' | 'actionlint';
   readonly package: string;
   readonly tags?: string;
   /** Rough duration of a first build on two cores, to tell the user. */
@@ -72,6 +72,7 @@ export const components = [
     firstBuildSeconds: 310,
   },
   { from: 'go', name: 'kubectl', module: 'kubectl', package: '.', firstBuildSeconds: 70 },
+  { from: 'go', name: 'kubelet', module: 'kubelet', package: '.', firstBuildSeconds: 15 },
   {
     from: 'go',
     name: 'ratelimit',

@@ -10,6 +10,7 @@ const OWN_SOURCES: Record<string, string[]> = {
   wasmfetch: ['wasmfetch/main.go'],
   extauthz: ['main.go'],
   kubectl: ['main.go'],
+  kubelet: ['main.go'],
 };
 
 /** What a component would be built from now. If it differs from the stamp beside the binary, the binary is built again. */

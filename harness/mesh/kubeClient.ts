@@ -54,11 +54,23 @@ export class KubeClient {
     return applied;
   }
 
+  /** Sets what a controller or a kubelet would report of an object. */
+  async report(object: KubeObject, status: object): Promise<void> {
+    const { apiVersion, kind, metadata } = object;
+    const { name, namespace } = metadata;
+    await this.call(
+      'PATCH',
+      `${await this.path(object)}/status?fieldManager=tollgate-test-status&force=true`,
+      JSON.stringify({ apiVersion, kind, metadata: { name, ...(namespace && { namespace }) }, status }),
+      'application/apply-patch+yaml',
+    );
+  }
+
   /** Deletes every named object; a missing one counts as deleted. */
   async delete(resources: string | readonly KubeObject[]): Promise<void> {
     for (const object of documents(resources)) {
       try {
-        await this.call('DELETE', await this.path(object));
+        await this.call('DELETE', `${await this.path(object)}?gracePeriodSeconds=0`);
       } catch (error) {
         if (!(error instanceof KubeError) || error.status !== 404) throw error;
       }

@@ -3,26 +3,33 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answers, Daemon } from './daemon.ts';
 import { KubeClient } from './kubeClient.ts';
+import { PodNetwork } from './podNetwork.ts';
 import { freePorts } from './port.ts';
 import { waitFor } from './wait.ts';
 
-/** An etcd with a Kubernetes API server: no nodes and no controllers, so objects with finalizers are never removed. */
+/** An etcd with a Kubernetes API server: no controllers, so objects with finalizers are never removed, and one node of which only the network is there. */
 export class KubeServer {
   private constructor(
     readonly client: KubeClient,
     readonly kubeconfig: string,
+    readonly network: PodNetwork,
     private readonly daemons: readonly Daemon[],
   ) {}
 
-  static async start(paths: { etcd: string; 'kube-apiserver': string }, parent: string): Promise<KubeServer> {
+  static async start(
+    paths: { etcd: string; 'kube-apiserver': string; kubelet: string },
+    parent: string,
+  ): Promise<KubeServer> {
     const [etcdPort, peerPort, port] = (await freePorts(3)) as [number, number, number];
+    const folder = await made(parent, 'kube');
+    const network = await PodNetwork.start(paths.kubelet, folder);
     const etcd = await startEtcd(paths.etcd, await made(parent, 'etcd'), etcdPort, peerPort);
     try {
-      const folder = await made(parent, 'kube');
-      const { server, client } = await startApiServer(paths['kube-apiserver'], folder, port, etcdPort);
-      return new KubeServer(client, join(folder, 'kubeconfig'), [server, etcd]);
+      const { server, client } = await startApiServer(paths['kube-apiserver'], folder, { port, etcdPort, network });
+      return new KubeServer(client, join(folder, 'kubeconfig'), network, [server, etcd]);
     } catch (error) {
       await etcd.stop();
+      await network.stop();
       throw error;
     }
   }
@@ -47,6 +54,7 @@ export class KubeServer {
   async stop(): Promise<void> {
     this.client.close();
     for (const daemon of this.daemons) await daemon.stop();
+    await this.network.stop();
   }
 }
 
@@ -78,8 +86,7 @@ async function startEtcd(command: string, folder: string, port: number, peerPort
 async function startApiServer(
   command: string,
   folder: string,
-  port: number,
-  etcdPort: number,
+  { port, etcdPort, network }: { port: number; etcdPort: number; network: PodNetwork },
 ): Promise<{ server: Daemon; client: KubeClient }> {
   const token = randomBytes(16).toString('hex');
   const keys = generateKeyPairSync('rsa', {
@@ -91,6 +98,7 @@ async function startApiServer(
   await Promise.all([
     writeFile(at('accounts.key'), keys.privateKey, { mode: 0o600 }),
     writeFile(at('accounts.pub'), keys.publicKey),
+    writeFile(at('egress.json'), JSON.stringify(network.egressSelection)),
     writeFile(at('tokens.csv'), `${token},admin,admin,"system:masters"\n`, { mode: 0o600 }),
   ]);
   const server = new Daemon({
@@ -124,6 +132,8 @@ async function startApiServer(
       at('tokens.csv'),
       '--authorization-mode',
       'RBAC',
+      '--egress-selector-config-file',
+      at('egress.json'),
       '--disable-admission-plugins',
       'ServiceAccount',
       '--shutdown-delay-duration',

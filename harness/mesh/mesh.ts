@@ -5,12 +5,16 @@ import { istioSource } from '../components/goBuild.ts';
 import { Istiod, ROOT_NAMESPACE } from './istiod.ts';
 import type { KubeClient, KubeObject } from './kubeClient.ts';
 import { KubeServer } from './kubeServer.ts';
+import type { PodOptions } from './podNetwork.ts';
 import { Proxy, type ProxyOptions } from './proxy.ts';
 import { Registry } from './registry.ts';
 import { whenWeDie } from './watchdog.ts';
 
 export interface MeshParts {
-  readonly paths: Record<'etcd' | 'kube-apiserver' | 'pilot-discovery' | 'pilot-agent' | 'docker-registry', string>;
+  readonly paths: Record<
+    'etcd' | 'kube-apiserver' | 'kubelet' | 'pilot-discovery' | 'pilot-agent' | 'docker-registry',
+    string
+  >;
   readonly envoy: string;
 }
 
@@ -50,6 +54,11 @@ export class Mesh {
   /** The kubeconfig file for the API server. */
   get kubeconfig(): string {
     return this.kubeServer.kubeconfig;
+  }
+
+  /** Makes a Pod of a proxy, which the API server then reaches as it would one on a node. */
+  async pod(proxy: Proxy, pod: PodOptions): Promise<void> {
+    await this.kubeServer.network.addPod(this.kube, proxy, pod);
   }
 
   /** istiod's output. */

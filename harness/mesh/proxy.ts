@@ -42,6 +42,8 @@ export class Proxy {
     private readonly folder: string,
     private readonly daemon: Daemon,
     readonly admin: Admin,
+    /** Where its metrics are, as on port 15090 of a pod. */
+    readonly prometheusPort: number,
   ) {}
 
   static async start(options: ProxyOptions, parts: ProxyParts): Promise<Proxy> {
@@ -75,7 +77,7 @@ export class Proxy {
     });
     const admin = new Admin(adminPort);
     await daemon.isUp(() => admin.isReady());
-    return new Proxy(folder, daemon, admin);
+    return new Proxy(folder, daemon, admin, prometheusPort);
   }
 
   /** Output of the agent and its Envoy. */

@@ -1,7 +1,9 @@
 import { parseArgs, styleText } from 'node:util';
 import { UsageError, type Command, type Io } from './command.ts';
+import { kubectl } from '../cluster/kubectl.ts';
 import { configDifferences, counted, policiesDifferences, printDifference, type Difference } from '../diff/index.ts';
-import { kubectl, liveDrift, printDrift, type Drift } from '../diff/live.ts';
+import { printDrift, type Drift } from '../diff/drift.ts';
+import { liveDrift } from '../diff/live.ts';
 import { rolledOut } from '../diff/resource.ts';
 import { isReadTwice, openPolicy } from '../file/openPolicy.ts';
 import { compilePolicy, type Policy } from '../policy/index.ts';
@@ -53,7 +55,7 @@ export const diff: Command = {
     if (values.live !== undefined) {
       if (positionals.length > 0 || values.resource !== undefined)
         throw new UsageError('--live takes a DIR and no policy');
-      return live(await liveDrift(values.live, kubectl(values.context, io.signal)), values, io);
+      return live(await liveDrift(values.live, kubectl({ context: values.context, signal: io.signal })), values, io);
     }
     if (values.context !== undefined) throw new UsageError('--context goes with --live');
     const differences = await compare(values.resource, positionals, io);

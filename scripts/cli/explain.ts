@@ -1,4 +1,5 @@
 import { BuildError } from '../build/error.ts';
+import { ClusterError } from '../cluster/error.ts';
 import { DiffError } from '../diff/error.ts';
 import { DockerError } from '../docker/error.ts';
 import { EnvoyError } from '../envoy/error.ts';
@@ -12,7 +13,7 @@ import { PolicyFileError } from '../policyFile/error.ts';
 import { isUsageError, Refusal } from './command.ts';
 import { unknownOption } from './help/meant.ts';
 
-/** 1: it cannot be done, and the message says why. 2: wrong usage, with a pointer to `--help`. */
+/** 1: it cannot be done, and the message says why. 2: wrong usage, with a pointer to `--help`, or a cluster that cannot be asked. */
 type ExitCode = 1 | 2;
 
 /** What each error of a library means on the command line; a class stands before the one that it extends. */
@@ -43,6 +44,8 @@ export interface Explanation {
  * where errors become words and exit codes.
  */
 export function explain(error: unknown, name: string, usage = ''): Explanation {
+  // no cluster, no answer: for a script that is another thing than a no
+  if (error instanceof ClusterError) return { text: `${error.message}\n`, code: 2 };
   switch (exitCodeOf(error)) {
     case 1:
       return { text: `${(error as Error).message}\n`, code: 1 };
@@ -61,7 +64,7 @@ function misused({ message }: Error, usage: string): string {
 
 /** Null for an unexpected error. */
 export function exitCodeOf(error: unknown): ExitCode | null {
-  if (isUsageError(error)) return 2;
+  if (isUsageError(error) || error instanceof ClusterError) return 2;
   return MEANINGS.find(([known]) => error instanceof known)?.[1] ?? null;
 }
 

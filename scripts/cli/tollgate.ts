@@ -42,6 +42,14 @@ const commands: Catalogue = {
     summary: 'make the Istio resources that roll a policy out',
     load: async () => (await import('./emit.ts')).emit,
   },
+  verify: {
+    summary: 'find out whether a cluster does what a policy says; for CI',
+    load: async () => (await import('./verify.ts')).verify,
+  },
+  status: {
+    summary: 'say what a cluster holds of Tollgate, and which proxies run it',
+    load: async () => (await import('./status.ts')).status,
+  },
   schema: {
     summary: 'print the JSON Schema of a policy, for editors',
     load: async () => (await import('./schema.ts')).schema,

@@ -1,20 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import type { Kubectl } from '../cluster/kubectl.ts';
+import { differences, type Drift } from './drift.ts';
 import { DiffError } from './error.ts';
 import { KUSTOMIZATION } from '../istio/kustomization.ts';
-import { type Finished, runToEnd } from '../program/run.ts';
-
-/** One value of the cluster that is not what the folder's files say. */
-export interface Drift {
-  /** `KIND NAMESPACE/NAME` */
-  readonly object: string;
-  /** Steps joined by dots; empty: the whole object. */
-  readonly path: string;
-  /** JSON; undefined: not there. */
-  readonly wanted: string | undefined;
-  readonly live: string | undefined;
-}
 
 interface KubeObject {
   readonly kind: string;
@@ -26,8 +15,6 @@ interface KubeObject {
   };
 }
 
-const LONGEST_VALUE = 200;
-const REQUEST_TIMEOUT = '30s';
 /** Labels and annotations with which kubectl, Argo CD and Flux know their objects again. */
 const BOOKKEEPING =
   /^(?:kubectl\.kubernetes\.io\/last-applied-configuration|argocd\.argoproj\.io\/(?:tracking-id|installation-id)|(?:kustomize|helm)\.toolkit\.fluxcd\.io\/(?:name|namespace))$/;
@@ -54,20 +41,6 @@ export async function liveDrift(folder: string, ask: Kubectl): Promise<Drift[]> 
     ...missing.map((one): Drift => ({ object: nameOf(one), path: '', wanted: 'the object', live: undefined })),
     ...changed,
   ];
-}
-
-export function printDrift({ object, path, wanted, live }: Drift): string {
-  if (path === '') return `${object}: is not in the cluster`;
-  return `${object}: ${path}: ${live === undefined ? `is missing; the file says ${wanted}` : `is ${live}; ${wanted === undefined ? 'no file says so' : `the file says ${wanted}`}`}`;
-}
-
-/** Runs kubectl with some arguments. */
-export type Kubectl = (args: readonly string[]) => Promise<Finished>;
-
-/** kubectl of the PATH, with the user's kubeconfig. */
-export function kubectl(context: string | undefined, signal: AbortSignal): Kubectl {
-  const always = [`--request-timeout=${REQUEST_TIMEOUT}`, ...(context === undefined ? [] : [`--context=${context}`])];
-  return (args) => runToEnd('kubectl', [...args, ...always], { signal });
 }
 
 async function objects(ask: Kubectl, args: readonly string[], isPartial = false): Promise<KubeObject[]> {
@@ -103,25 +76,4 @@ function meant(marks: object): object {
 
 function without(value: object, fields: readonly string[]): object {
   return Object.fromEntries(Object.entries(value).filter(([field]) => !fields.includes(field)));
-}
-
-/** Where two values differ, as deep as both are mappings, or lists of the same length. */
-function differences(wanted: unknown, live: unknown, path: readonly string[] = []): Omit<Drift, 'object'>[] {
-  if (isDeepStrictEqual(wanted, live)) return [];
-  if (isMapping(wanted) && isMapping(live))
-    return [...new Set([...Object.keys(wanted), ...Object.keys(live)])].flatMap((name) =>
-      differences(wanted[name], live[name], [...path, name]),
-    );
-  if (Array.isArray(wanted) && Array.isArray(live) && wanted.length === live.length)
-    return wanted.flatMap((item, index) => differences(item, live[index], [...path, String(index)]));
-  return [{ path: path.join('.'), wanted: textOf(wanted), live: textOf(live) }];
-}
-
-function textOf(value: unknown): string | undefined {
-  const text = value === undefined ? undefined : JSON.stringify(value);
-  return text !== undefined && text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,9 +1,11 @@
-import { OciError, RegistryError } from './error.ts';
+import { OciError, RegistryError, Unauthorized } from './error.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
 import { failureOf } from './failure.ts';
 import { type Line, send, type WireRequest } from './wire.ts';
 
 const MAX_ANSWER_BYTES = 256 * 1024;
+
+const ADVICE = 'use docker login, or --username and --password-stdin';
 
 interface AuthorizerOptions {
   readonly host: string;
@@ -31,24 +33,24 @@ export class Authorizer {
     if (bearer !== undefined) return this.keep(`Bearer ${await this.token(bearer, credential)}`);
     if (!challenges.some(({ scheme }) => scheme === 'basic'))
       throw new OciError(`${host}: wants an authentication that is neither Basic nor Bearer`);
-    if (credential === null) throw new OciError(this.unknown());
+    if (credential === null) throw new Unauthorized(this.unknown(), ADVICE);
     if (credential.kind !== 'password')
       throw new OciError(`${host}: wants a user and a password; ${credential.origin} has a token`);
     return this.keep(basic(credential.username, credential.password));
   }
 
   /** The refusal of a registry that was given the credentials and still says no. */
-  refused(said: string): OciError {
+  refused(said: string): Unauthorized {
     const { credential } = this;
-    if (credential === null || credential === undefined) return new OciError(`${said}; ${this.unknown()}`);
-    return new OciError(`${said}; the credentials from ${credential.origin} were not accepted`);
+    if (credential === null || credential === undefined) return new Unauthorized(`${said}; ${this.unknown()}`, ADVICE);
+    return new Unauthorized(said, `the credentials from ${credential.origin} were not accepted`);
   }
 
   /** The text without any secret that was used here: a server might repeat one. */
   redact = (text: string): string => this.secrets.redact(text);
 
   private unknown(): string {
-    return `${this.options.host} wants credentials and there are none for it; use docker login, or --username and --password-stdin`;
+    return `${this.options.host} wants credentials and there are none for it`;
   }
 
   private async known(): Promise<Credential | null> {

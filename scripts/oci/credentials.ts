@@ -42,6 +42,19 @@ export async function dockerCredential(
     : { kind: 'password', username: found.username, password: found.secret, origin };
 }
 
+/**
+ * What a Secret of type `kubernetes.io/dockerconfigjson` has for the repository; it names no helpers. Messages call it `origin`, and
+ * never repeat what is in it.
+ */
+export function secretCredential(json: string, place: Place, origin: string): Credential | null {
+  const { auths } = parse(origin, json);
+  for (const scope of scopesOf(place)) {
+    const login = entryFor(auths, scope);
+    if (login !== null) return fromLogin(login, origin);
+  }
+  return null;
+}
+
 function fromLogin(login: Login | null, origin: string): Credential | null {
   if (login === null) return null;
   if (login.registrytoken && !isToken(login.registrytoken))

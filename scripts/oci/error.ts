@@ -21,6 +21,19 @@ export class RegistryError extends OciError {
   }
 }
 
+/** The registry wants other credentials than it was given, or any. */
+export class Unauthorized extends OciError {
+  override readonly name = 'Unauthorized';
+
+  constructor(
+    /** Without advice, which depends on who has credentials where. */
+    readonly said: string,
+    advice: string,
+  ) {
+    super(`${said}; ${advice}`);
+  }
+}
+
 /** A failure that may pass: a lost connection, a registry that is busy or broken at the moment. */
 export class Transient extends OciError {
   override readonly name: string = 'Transient';

@@ -15,6 +15,8 @@ export interface RegistryOptions {
   /** The system's resolver otherwise. */
   readonly resolve?: Resolve;
   readonly credentials: CredentialSource;
+  /** What a token is asked for; default: to push too. */
+  readonly access?: 'pull' | 'pull,push';
   readonly retry: RetryPolicy;
   readonly signal: AbortSignal;
   /** Called with what is going on, such as retries. */
@@ -41,7 +43,7 @@ export class Registry {
   ) {
     this.authorizer = new Authorizer({
       host,
-      scope: `repository:${repository}:pull,push`,
+      scope: `repository:${repository}:${options.access ?? 'pull,push'}`,
       source: options.credentials,
       isPlain: base.protocol === 'http:',
       line: { reach, signal: options.signal },

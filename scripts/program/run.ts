@@ -18,18 +18,28 @@ const NOT_STARTED: Readonly<Record<string, string>> = {
   ENOEXEC: 'is not a program for this machine',
 };
 
-/** Runs a program to its end and never throws for its failure: a program that is not there is a `Finished` with code null. */
+/**
+ * Runs a program to its end and never throws for its failure: a program that is not there is a `Finished` with code null, and so
+ * is one that was stopped because it printed more than `mostCharacters`.
+ */
 export function runToEnd(
   command: string,
   args: string[],
-  options: { env?: NodeJS.ProcessEnv; signal?: AbortSignal } = {},
+  {
+    mostCharacters = Infinity,
+    ...options
+  }: { env?: NodeJS.ProcessEnv; signal?: AbortSignal; mostCharacters?: number } = {},
 ): Promise<Finished> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
     let stdout = '';
     let stderr = '';
-    child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()));
-    child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
+    const bounded = (text: string): string => {
+      if (text.length > mostCharacters) child.kill('SIGKILL');
+      return text;
+    };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout = bounded(stdout + text)));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = bounded(stderr + text)));
     child.on('error', (error: NodeJS.ErrnoException) => {
       // one that started and was told to stop may still be writing files: its end comes with 'close'
       if (child.pid !== undefined) return;

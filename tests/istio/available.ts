@@ -11,6 +11,7 @@ import { AGENT_DATA } from '../../harness/mesh/proxy.ts';
 export const MESH_COMPONENTS = [
   'etcd',
   'kube-apiserver',
+  'kubelet',
   'pilot-discovery',
   'pilot-agent',
   'docker-registry',

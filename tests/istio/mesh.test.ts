@@ -15,6 +15,7 @@ import { rolloutTests } from './rollout.ts';
 import { sidecarTests } from './sidecar.ts';
 import { troubleshootingTests } from './troubleshooting.ts';
 import { twoPolicyTests } from './twoPolicies.ts';
+import { verifyTests } from './verify.ts';
 
 const found = await available();
 
@@ -38,6 +39,7 @@ describe('a mesh with a real control plane', { skip: found.skip }, () => {
     liveTests,
     quickstartTests,
     troubleshootingTests,
+    verifyTests,
   ])
     tests(mesh);
 });

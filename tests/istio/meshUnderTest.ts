@@ -4,6 +4,7 @@ import { pushImage, type ImageOptions } from '../../harness/mesh/image.ts';
 import { ROOT_NAMESPACE } from '../../harness/mesh/istiod.ts';
 import type { KubeObject } from '../../harness/mesh/kubeClient.ts';
 import { Mesh } from '../../harness/mesh/mesh.ts';
+import type { PodOptions } from '../../harness/mesh/podNetwork.ts';
 import { freePort } from '../../harness/mesh/port.ts';
 import { forgetModules } from '../../harness/mesh/proxy.ts';
 import { DESTINATION } from './policy.ts';
@@ -65,6 +66,21 @@ export class MeshUnderTest {
 
   delete(resources: string | readonly KubeObject[]): Promise<void> {
     return this.mesh.delete(resources);
+  }
+
+  /** Makes a Pod of a proxy, which the API server reaches as one on a node; by default in the proxy's namespace, with its labels. */
+  pod({ proxy, namespace, selector }: ProxyUnderTest, name: string, as: Partial<PodOptions> = {}): Promise<void> {
+    return this.mesh.pod(proxy, { name, namespace, labels: selector, ...as });
+  }
+
+  /** A Pod of which nothing runs. */
+  async barePod(
+    name: string,
+    namespace: string,
+    labels: Record<string, string>,
+    containers: object[] = [{ name: 'app', image: 'x' }],
+  ): Promise<void> {
+    await this.apply([{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels }, spec: { containers } }]);
   }
 
   /** Pushes the module to a repository of the registry; resolves to the image with its digest. */

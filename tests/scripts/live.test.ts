@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DiffError } from '../../scripts/diff/error.ts';
-import { liveDrift, printDrift, type Kubectl } from '../../scripts/diff/live.ts';
+import type { Kubectl } from '../../scripts/cluster/kubectl.ts';
+import { printDrift } from '../../scripts/diff/drift.ts';
+import { liveDrift } from '../../scripts/diff/live.ts';
 import { tollgate } from './fakeIo.ts';
 
 // the commands themselves are tried on a real API server in tests/istio/live.ts; here is what kubectl can print

@@ -1,0 +1,686 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import { withServer } from '../../harness/registry/server.ts';
+import { nameOf, type KubeObject } from '../../scripts/cluster/object.ts';
+import { emitResources, type EmitOptions } from '../../scripts/istio/index.ts';
+import { validPolicy } from '../../scripts/policy/index.ts';
+import { digestIn, pluginResourceOf } from '../../scripts/verify/plugin.ts';
+import { filterIn, infoIn } from '../../scripts/verify/proxy.ts';
+import { type FakeCluster, withKubectl } from './fakeKubectl.ts';
+import { tollgate, type Run } from './fakeIo.ts';
+
+// what a real API server, real proxies and a real registry say is tried in tests/istio/verify.ts; here is every fault
+
+const PASSWORD = 'hunter2-of-the-registry';
+const BASIC = `Basic ${Buffer.from(`puller:${PASSWORD}`).toString('base64')}`;
+const CONFIG = Buffer.from('{}');
+const MANIFEST = Buffer.from(
+  JSON.stringify({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(CONFIG), size: CONFIG.length },
+    layers: [],
+  }),
+);
+
+/** A registry with one image, which only somebody with the password gets; `lacks` is a digest that it has lost. */
+function registry(lacks = ''): ReturnType<typeof createServer> {
+  return createServer((request, response) => {
+    const url = request.url ?? '';
+    if (request.headers.authorization !== BASIC)
+      return void response.writeHead(401, { 'www-authenticate': 'Basic realm="http://registry.test/"' }).end();
+    const found = [digestOf(MANIFEST), digestOf(CONFIG)].find((digest) => digest !== lacks && url.endsWith(digest));
+    if (url === '/v2/') return void response.end();
+    if (found === undefined) return void response.writeHead(404).end();
+    if (url.includes('/blobs/')) return void response.end(CONFIG);
+    response.writeHead(200, { 'content-type': 'application/vnd.oci.image.manifest.v1+json' }).end(MANIFEST);
+  });
+}
+
+function digestOf(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+const GATEWAY = { istio: 'ingressgateway' };
+
+/** A policy on a gateway, with routes to two services, or on the sidecars of a namespace. */
+function policyOf(target: 'gateway' | 'sidecars', more: object = {}): object {
+  const service = (name: string): object => ({ service: { host: `${name}.shop.svc.cluster.local`, port: 80 } });
+  return {
+    policy: 'petstore',
+    targets:
+      target === 'gateway'
+        ? [{ gateway: { namespace: 'istio-system', selector: GATEWAY, gateways: ['ingress'] } }]
+        : [{ namespace: 'shop' }],
+    upstreams:
+      target === 'gateway' ? { one: service('one'), two: service('two') } : { one: { url: 'http://127.0.0.1:1' } },
+    apis: {
+      pets: {
+        paths: ['/v1'],
+        plans: ['free'],
+        upstream: 'one',
+        ...(target === 'gateway' && { routes: [{ name: 'v2', when: { headers: { 'x-v': '2' } }, upstream: 'two' }] }),
+      },
+    },
+    plans: { free: {} },
+    consumers: { acme: { plan: 'free', keys: [{ id: 'acme-1', digest: `sha256:${'a'.repeat(64)}` }] } },
+    ...more,
+  };
+}
+
+interface Scene {
+  readonly policyText: string;
+  readonly emitted: readonly { readonly name: string; readonly text: string }[];
+  readonly cluster: FakeCluster;
+  readonly image: string;
+}
+
+/** A cluster in which all is well. */
+function sceneOf(policy: object, host: string, options: Partial<EmitOptions> = {}): Scene {
+  const image = `oci://${host}/tollgate@${digestOf(MANIFEST)}`;
+  const policyText = JSON.stringify(policy);
+  const emitted = emitResources(validPolicy(policyText, 'petstore.policy.yaml').policy, {
+    image,
+    pullSecret: 'registry',
+    ...options,
+  });
+  const objects = emitted.map(({ resource }) => JSON.parse(JSON.stringify(resource)) as KubeObject);
+  const plugin = pluginResourceOf(objects.find(({ kind }) => kind === 'WasmPlugin')!)!;
+  const { namespace } = plugin;
+  const pods = ['a-0', 'a-1', 'a-2'].map((name) => podOf(name, namespace, plugin.selector ?? { app: 'a' }));
+  const auths = { [host]: { username: 'puller', password: PASSWORD } };
+  const dockerconfig = Buffer.from(JSON.stringify({ auths })).toString('base64');
+  return {
+    policyText,
+    emitted,
+    image,
+    cluster: {
+      objects: [
+        ...objects,
+        ...pods,
+        { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+        object('v1', 'Secret', 'registry', namespace, { data: { '.dockerconfigjson': dockerconfig } }),
+        object('networking.istio.io/v1', 'Gateway', 'ingress', namespace, { spec: { selector: GATEWAY } }),
+      ],
+      metrics: Object.fromEntries(
+        pods.map(({ metadata: { name } }) => [`${namespace}/${name}:15090`, metricsOf(plugin.digest)]),
+      ),
+      dumps: Object.fromEntries(pods.map(({ metadata: { name } }) => [`${namespace}/${name}`, dumpOf(objects)])),
+    },
+  };
+}
+
+function object(apiVersion: string, kind: string, name: string, namespace: string, more: object): KubeObject {
+  return { apiVersion, kind, metadata: { name, namespace }, ...more };
+}
+
+function podOf(name: string, namespace: string, labels: Record<string, string>, containers: object[] = []): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, labels },
+    // as a native sidecar
+    spec: { containers, initContainers: [{ name: 'istio-proxy', restartPolicy: 'Always' }] },
+    status: { phase: 'Running', podIP: '10.1.2.3' },
+  };
+}
+
+function metricsOf(digest: string): string {
+  return `# TYPE tollgate_info gauge\ntollgate_info{digest="000000000000",policy="petstore",version="1"} 0\ntollgate_info{digest="${digest}",policy="petstore",version="1"} 1\n`;
+}
+
+function dumpOf(
+  objects: readonly KubeObject[],
+  change: (entry: Record<string, unknown>) => object = (entry) => entry,
+): string {
+  const configs = objects.flatMap((one) => {
+    const plugin = pluginResourceOf(one);
+    if (plugin === null) return [];
+    const code = { local: { filename: `/var/lib/istio/data/x/${plugin.image.split('sha256:')[1]}.wasm` } };
+    const config = { vm_config: { code }, configuration: { value: JSON.stringify(plugin.config) } };
+    const name = `extenstions.istio.io/wasmplugin/${plugin.namespace}.${plugin.name}`;
+    return [change({ ecds_filter: { name, typed_config: { '@type': 'wasm', config } } })];
+  });
+  return JSON.stringify({ configs });
+}
+
+type Change = (scene: Scene) => Partial<FakeCluster>;
+
+/** Changes the objects of a name. */
+function edit(name: RegExp, change: (object: any) => unknown): Change {
+  return ({ cluster }) => ({
+    objects: cluster.objects.flatMap((one) => {
+      if (!name.test(nameOf(one))) return [one];
+      const copy = JSON.parse(JSON.stringify(one)) as KubeObject;
+      return change(copy) === null ? [] : [copy];
+    }),
+  });
+}
+
+async function verified(
+  policy: object,
+  change: Change = () => ({}),
+  args: readonly string[] = [],
+  { lacks, from = 'folder' }: { lacks?: string; from?: 'folder' | 'policy' } = {},
+): Promise<Run> {
+  return withServer(registry(lacks), async (host) => {
+    const scene = sceneOf(policy, host);
+    const folder = await mkdtemp(join(tmpdir(), 'tollgate-verify-'));
+    try {
+      for (const { name, text } of scene.emitted) await writeFile(join(folder, name), text);
+      return await withKubectl({ ...scene.cluster, ...change(scene) }, async () => {
+        const run = await tollgate(
+          from === 'folder'
+            ? ['verify', folder, ...args]
+            : ['verify', '-', ...args.map((arg) => (arg === 'IMAGE' ? scene.image : arg))],
+          { stdin: scene.policyText },
+        );
+        return { ...run, out: run.out.replaceAll(folder, 'DIR').replaceAll(host, 'HOST') };
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+}
+
+const PLUGIN = 'WasmPlugin istio-system/tollgate-petstore-gateway-ingressgateway';
+const TABLE = 'VirtualService istio-system/tollgate-petstore-gateway-ingressgateway';
+
+describe('verify', () => {
+  const gateway = policyOf('gateway');
+  const digest = digestIn(
+    pluginResourceOf(sceneOf(gateway, 'h').cluster.objects.find(({ kind }) => kind === 'WasmPlugin')!)!.config,
+  );
+
+  it('is content with a cluster that does what the files say', async () => {
+    const { code, out } = await verified(gateway);
+    assert.deepEqual(
+      [code, out],
+      [
+        0,
+        `policy petstore: 2 resources of DIR\n  ${PLUGIN}: policy ${digest}, image ${digestOf(MANIFEST).slice(7, 19)}: 3 of 3 proxies up to date\nall is well\n`,
+      ],
+    );
+  });
+
+  it('takes image and options from the cluster when it is given the policy', async () => {
+    const { code, out } = await verified(gateway, undefined, [], { from: 'policy' });
+    assert.deepEqual([code, out.split('\n').at(-2)], [0, 'all is well']);
+  });
+
+  it('changes nothing: it asks kubectl for get --raw and port-forward alone', async () => {
+    const scene = sceneOf(gateway, '127.0.0.1:1');
+    await withKubectl(scene.cluster, async (calls) => {
+      await tollgate(['verify', '-'], { stdin: scene.policyText });
+      const asked = await calls();
+      assert.ok(asked.length > 10);
+      assert.deepEqual(
+        asked.filter(([command, raw]) => !(command === 'get' && raw === '--raw') && command !== 'port-forward'),
+        [],
+      );
+    });
+  });
+
+  /** What is wrong, and a line that says so. */
+  const faults: readonly [what: string, change: Change, line: RegExp, options?: { lacks?: string }][] = [
+    ['a table that is gone', edit(/^VirtualService/, () => null), new RegExp(`^${TABLE}: is not in the cluster$`, 'm')],
+    [
+      'a table that is gone, whose routes nobody reads then',
+      edit(/^VirtualService/, () => null),
+      new RegExp(
+        `^${PLUGIN}: names routes in x-tollgate-route, and no VirtualService or HTTPRoute reads that header$`,
+        'm',
+      ),
+    ],
+    [
+      'a route that was taken out of the table',
+      edit(/^VirtualService/, (one) => one.spec.http.shift()),
+      /no VirtualService or HTTPRoute has the route pets\/v2$/m,
+    ],
+    [
+      'a field patched by hand',
+      edit(/^WasmPlugin/, (one) => (one.spec.priority = 99)),
+      new RegExp(`^${PLUGIN}: spec\\.priority: is 99; the file says 10$`, 'm'),
+    ],
+    [
+      'a field that no file has',
+      edit(/^WasmPlugin/, (one) => (one.spec.vmConfig = { env: [] })),
+      /: spec\.vmConfig: is \{"env":\[\]\}; no file says so$/m,
+    ],
+    [
+      'a config changed by hand, whose digest is still that of before',
+      edit(/^WasmPlugin/, (one) => (one.spec.pluginConfig.unmatched = 'allow')),
+      /: pluginConfig: (was changed by hand|has policy digest \w+, and not \w+); other: unmatched$/m,
+    ],
+    [
+      'a config that the module refuses',
+      edit(/^WasmPlugin/, (one) => (one.spec.pluginConfig.version = 2)),
+      /: the module refuses the plugin config, and proxies keep the one they have: .*version/m,
+    ],
+    [
+      'a plugin of a target that is gone',
+      ({ cluster }) => ({
+        objects: [
+          ...cluster.objects,
+          {
+            ...cluster.objects.find(({ kind }) => kind === 'WasmPlugin')!,
+            metadata: {
+              name: 'tollgate-petstore-sidecars',
+              namespace: 'old',
+              labels: { 'app.kubernetes.io/managed-by': 'tollgate', 'app.kubernetes.io/instance': 'petstore' },
+            },
+          },
+        ],
+      }),
+      /^WasmPlugin old\/tollgate-petstore-sidecars: is in force, and DIR says nothing of it; remove it with kubectl delete$/m,
+    ],
+    [
+      'no pods',
+      edit(/^Pod/, () => null),
+      /: no pod of any namespace has the labels \{ istio: ingressgateway \}, so the policy is enforced nowhere$/m,
+    ],
+    ['no namespace', edit(/^(Pod|Namespace)/, () => null), /: there is no namespace istio-system$/m],
+    [
+      'pods without a proxy',
+      edit(/^Pod .*a-1/, (one) => (one.spec.initContainers = [])),
+      /: pod istio-system\/a-1: has no container istio-proxy, so nothing is checked there; restart it with sidecar injection on$/m,
+    ],
+    [
+      'no Gateway',
+      edit(/^Gateway/, () => null),
+      new RegExp(`^${TABLE}: there is no Gateway istio-system/ingress, so nobody reads the table$`, 'm'),
+    ],
+    [
+      'a Gateway of other pods',
+      edit(/^Gateway/, (one) => (one.spec.selector = { istio: 'other' })),
+      /^Gateway istio-system\/ingress: selects none of the pods that VirtualService .* is for: requests are routed elsewhere$/m,
+    ],
+    [
+      'no pull secret',
+      edit(/^Secret/, () => null),
+      new RegExp(`^${PLUGIN}: imagePullSecret: there is no Secret istio-system/registry$`, 'm'),
+    ],
+    [
+      'a pull secret for another registry',
+      edit(
+        /^Secret/,
+        (one) =>
+          (one.data['.dockerconfigjson'] = base64({ auths: { 'other.example': { username: 'a', password: 'b' } } })),
+      ),
+      /: cannot be pulled: HOST wants credentials and there are none for it; Secret istio-system\/registry has nothing for HOST$/m,
+    ],
+    [
+      'a pull secret with a wrong password',
+      ({ cluster, image }) =>
+        edit(
+          /^Secret/,
+          (one) =>
+            (one.data['.dockerconfigjson'] = base64({
+              auths: { [image.split('/')[2]!]: { username: 'puller', password: 'wrong' } },
+            })),
+        )({
+          cluster,
+        } as Scene),
+      /: cannot be pulled: HOST: .*\(401\); with Secret istio-system\/registry$/m,
+    ],
+    [
+      'a pull secret of another type',
+      edit(/^Secret/, (one) => (one.data = { password: 'x' })),
+      /^Secret istio-system\/registry: has no \.dockerconfigjson; make it with "kubectl create secret docker-registry"$/m,
+    ],
+    [
+      'a pull secret that is no JSON, which is not repeated',
+      edit(/^Secret/, (one) => (one.data['.dockerconfigjson'] = Buffer.from(`{${PASSWORD}`).toString('base64'))),
+      /^Secret istio-system\/registry: not JSON$/m,
+    ],
+    [
+      'an image that is gone',
+      () => ({}),
+      /: cannot be pulled: HOST: has no tollgate with sha256:\w+; with Secret istio-system\/registry$/m,
+      { lacks: digestOf(MANIFEST) },
+    ],
+    [
+      'an image without its content',
+      () => ({}),
+      /: cannot be pulled: HOST: lacks sha256:\w+ of sha256:\w+; with Secret/m,
+      { lacks: digestOf(CONFIG) },
+    ],
+    [
+      'an image by its tag',
+      edit(/^WasmPlugin/, (one) => (one.spec.url = 'registry.example/tollgate:1')),
+      /: url: must begin with oci:/m,
+    ],
+    [
+      'a proxy with an old policy',
+      (scene) => ({
+        metrics: { ...scene.cluster.metrics, 'istio-system/a-1:15090': metricsOf('0123456789ab') },
+        dumps: { ...scene.cluster.dumps, 'istio-system/a-1': '{"configs":[]}' },
+      }),
+      new RegExp(`^pod istio-system/a-1: runs policy digest 0123456789ab; ${PLUGIN} says ${digest}$`, 'm'),
+    ],
+    [
+      'a proxy with an old image',
+      ({ cluster }) => ({
+        dumps: {
+          ...cluster.dumps,
+          'istio-system/a-2': cluster.dumps!['istio-system/a-2']!.replace(
+            /[0-9a-f]{64}\.wasm/,
+            `${'5'.repeat(64)}.wasm`,
+          ),
+        },
+      }),
+      new RegExp(`^pod istio-system/a-2: runs image 555555555555; ${PLUGIN} says oci://HOST`, 'm'),
+    ],
+    [
+      'a proxy that could not pull the image',
+      ({ cluster }) => ({ dumps: { ...cluster.dumps, 'istio-system/a-0': dumpOf(cluster.objects, shut('DENY')) } }),
+      new RegExp(
+        `^pod istio-system/a-0: could not pull the image of ${PLUGIN}, so it answers 403 to every request$`,
+        'm',
+      ),
+    ],
+    [
+      'a proxy that could not pull the image and lets everything pass',
+      ({ cluster }) => ({ dumps: { ...cluster.dumps, 'istio-system/a-0': dumpOf(cluster.objects, shut('ALLOW')) } }),
+      /^pod istio-system\/a-0: could not pull the image of .*, so it checks no request$/m,
+    ],
+    [
+      'a proxy that says why it refused',
+      ({ cluster }) => ({
+        dumps: {
+          ...cluster.dumps,
+          'istio-system/a-0': dumpOf(cluster.objects, (entry) => ({
+            ...entry,
+            error_state: { details: 'Unable\tto\u001b[31m create' },
+          })),
+        },
+      }),
+      /^pod istio-system\/a-0: has refused .*: Unable to \[31m create$/m,
+    ],
+    [
+      'a proxy without the plugin',
+      ({ cluster }) => ({
+        metrics: { ...cluster.metrics, 'istio-system/a-0:15090': '' },
+        dumps: { ...cluster.dumps, 'istio-system/a-0': '{"configs":[]}' },
+      }),
+      /^pod istio-system\/a-0: has nothing of .*, so it checks no request$/m,
+    ],
+    [
+      "a load balancer's health check",
+      ({ cluster }) => ({
+        objects: [
+          ...cluster.objects,
+          {
+            apiVersion: 'v1',
+            kind: 'Service',
+            metadata: {
+              name: 'ingress',
+              namespace: 'istio-system',
+              annotations: { 'service.beta.kubernetes.io/azure-load-balancer-health-probe-request-path': '/healthz' },
+            },
+            spec: { selector: GATEWAY },
+          },
+        ],
+      }),
+      /^Service istio-system\/ingress: service\.beta\.\S+: GET \/healthz without a key would get 404 \(no_api\)$/m,
+    ],
+  ];
+  for (const [what, change, line, { lacks } = {}] of faults)
+    it(`finds ${what}`, async () => {
+      const { code, out } = await verified(gateway, change, [], { ...(lacks !== undefined && { lacks }) });
+      assert.match(out, line);
+      assert.equal(code, 1);
+      assert.doesNotMatch(out, new RegExp(PASSWORD));
+    });
+
+  it('finds nothing of what is skipped, and asks no registry or proxy for it', async () => {
+    const skip = ['resources', 'targets', 'routing', 'image', 'proxies', 'traffic'].flatMap((area) => ['--skip', area]);
+    const { code, out } = await verified(
+      gateway,
+      edit(/^(VirtualService|Secret|Gateway|Pod)/, () => null),
+      skip,
+    );
+    assert.deepEqual([code, out.split('\n').at(-2)], [0, 'all is well']);
+  });
+
+  it('says what it may not look at, with an exit code of its own', async () => {
+    const { code, out } = await verified(gateway, () => ({
+      forbidden: ['get secrets', 'get pods/proxy', 'create pods/portforward', 'list all wasmplugins'],
+    }));
+    assert.equal(code, 2);
+    assert.match(out, /^not looked at: Secret istio-system\/registry: may not get secrets$/m);
+    assert.match(
+      out,
+      /^not looked at: pod istio-system\/a-0: metrics: may not get pods\/proxy; config dump: may not create pods\/portforward$/m,
+    );
+    assert.match(out, /^0 problems, 4 things not looked at$/m);
+  });
+
+  it('needs no config dumps where metrics tell, and says what they would have told', async () => {
+    const forbidden: Change = () => ({ forbidden: ['create pods/portforward'] });
+    const { code, out } = await verified(gateway, forbidden);
+    assert.equal(code, 0);
+    assert.match(out, /^note: WasmPlugin .*: not read: config dump: may not create pods\/portforward$/m);
+    const quiet = await verified(gateway, forbidden, ['--metrics-only']);
+    assert.doesNotMatch(quiet.out, /note:/);
+  });
+
+  it('looks at what is not applied yet: targets, and the image with the secret', async () => {
+    const before = edit(/^(WasmPlugin|VirtualService)/, () => null);
+    const { code, out } = await verified(
+      gateway,
+      before,
+      ['--image', 'IMAGE', '--pull-secret', 'nix', '--skip', 'resources', '--skip', 'routing'],
+      { from: 'policy' },
+    );
+    assert.equal(code, 1);
+    assert.match(out, /: imagePullSecret: there is no Secret istio-system\/nix\n1 problem\n$/);
+  });
+
+  it('asks as many proxies as it is told to, and says how many there are', async () => {
+    const { out } = await verified(gateway, undefined, ['--proxies', '2']);
+    assert.match(out, /: 2 of 2 proxies up to date, 2 of 3 asked$/m);
+  });
+
+  it('prints JSON without the config', async () => {
+    const { out } = await verified(gateway, undefined, ['--json']);
+    const { policies, problems } = JSON.parse(out) as {
+      policies: { plugins: { proxies: { state: string }[] }[] }[];
+      problems: number;
+    };
+    assert.equal(problems, 0);
+    assert.deepEqual(
+      policies[0]!.plugins[0]!.proxies.map(({ state }) => state),
+      ['current', 'current', 'current'],
+    );
+    assert.doesNotMatch(out, /acme/);
+  });
+
+  it('tells a cluster that cannot be asked from one that is not well', async () => {
+    const { code, out, err } = await verified(gateway, undefined, ['--context', 'nowhere']);
+    assert.deepEqual([code, out, err], [2, '', 'kubectl: context "nowhere" does not exist\n']);
+    const path = process.env['PATH'];
+    process.env['PATH'] = '/nowhere';
+    try {
+      const without = await tollgate(['verify', '-'], { stdin: JSON.stringify(gateway) });
+      assert.deepEqual(
+        [without.code, without.err],
+        [2, 'kubectl: not found; the cluster is asked through kubectl, with its kubeconfig\n'],
+      );
+    } finally {
+      process.env['PATH'] = path;
+    }
+  });
+
+  it('stops when it is told to', async () => {
+    const stop = new AbortController();
+    const scene = sceneOf(gateway, '127.0.0.1:1');
+    await withKubectl({ ...scene.cluster, hanging: ['virtualservices'] }, async () => {
+      setTimeout(() => stop.abort(), 300);
+      const { code } = await tollgate(['verify', '-'], { stdin: scene.policyText, signal: stop.signal });
+      assert.notEqual(code, 0);
+    });
+  });
+
+  it('takes one DIR or POLICY, and no option of the other', async () => {
+    for (const [args, err] of [
+      [[], 'takes one DIR or POLICY; found 0'],
+      [['a', 'b'], 'takes one DIR or POLICY; found 2'],
+      [['a', '--pull-secret', 'x'], '--pull-secret goes with --image'],
+      [[tmpdir(), '--image', 'x'], '--image and --pull-secret go with a POLICY; a DIR says them itself'],
+      [['a', '--skip', 'all'], '--skip is one of resources, targets, routing, image, proxies, traffic; found "all"'],
+    ] as const)
+      assert.deepEqual(await tollgate(['verify', ...args]), {
+        code: 2,
+        out: '',
+        err: `tollgate verify: ${err}; see tollgate verify --help\n`,
+      });
+    await withKubectl({ objects: [] }, async (_, folder) => {
+      const { code, err } = await tollgate(['verify', folder]);
+      assert.deepEqual([code, err], [2, `${folder}: holds no file that "tollgate emit" wrote\n`]);
+    });
+  });
+});
+
+describe('verify on sidecars', () => {
+  const sidecars = policyOf('sidecars');
+  const app = (probe: object): object => ({ name: 'app', ports: [{ name: 'http', containerPort: 8080 }], ...probe });
+  const withApp = (probe: object, annotations: Record<string, string> = {}): Change =>
+    edit(/^Pod/, (one) => {
+      one.spec.containers = [app(probe)];
+      one.metadata.annotations = annotations;
+    });
+  const probe = (path: string, port: unknown): object => ({ readinessProbe: { httpGet: { path, port } } });
+
+  it('needs no routing table', async () => {
+    const { code, out } = await verified(sidecars);
+    assert.deepEqual([code, out.split('\n').at(-2)], [0, 'all is well']);
+  });
+
+  it('finds probes that the policy would refuse, once for all pods of the same owner', async () => {
+    const { code, out } = await verified(sidecars, withApp(probe('/healthz', 'http')));
+    assert.equal(code, 1);
+    assert.match(
+      out,
+      /^Pod shop\/a-0: readinessProbe of container app: GET \/healthz without a key would get 404 \(no_api\)$/m,
+    );
+    const guarded = await verified(sidecars, withApp(probe('/v1/health', 8080)));
+    assert.match(guarded.out, /: GET \/v1\/health without a key would get 401 \(missing_api_key\)$/m);
+  });
+
+  for (const [what, change] of [
+    ["that Istio has taken over, which ask the agent's port", withApp(probe('/app-health/app/readyz', 15020))],
+    [
+      'of a port that the proxy does not see',
+      withApp(probe('/healthz', 8080), { 'traffic.sidecar.istio.io/excludeInboundPorts': '9000, 8080' }),
+    ],
+    [
+      'of other ports than those that the proxy sees',
+      withApp(probe('/healthz', 8080), { 'traffic.sidecar.istio.io/includeInboundPorts': '9000' }),
+    ],
+    ['over TLS', withApp({ livenessProbe: { httpGet: { path: '/', port: 8080, scheme: 'HTTPS' } } })],
+    [
+      'that are no requests',
+      withApp({ livenessProbe: { tcpSocket: { port: 8080 } }, readinessProbe: { exec: { command: ['true'] } } }),
+    ],
+  ] as const)
+    it(`has nothing against probes ${what}`, async () => {
+      assert.equal((await verified(sidecars, change)).code, 0);
+    });
+
+  it('lets a policy with unmatched: allow have its probes', async () => {
+    assert.equal(
+      (await verified(policyOf('sidecars', { unmatched: 'allow' }), withApp(probe('/healthz', 8080)))).code,
+      0,
+    );
+  });
+});
+
+describe('status', () => {
+  let scene: Scene;
+  before(() => {
+    scene = sceneOf(policyOf('gateway'), 'registry.example');
+  });
+  const asked = (cluster: Partial<FakeCluster>, ...args: string[]): Promise<Run> =>
+    withKubectl({ ...scene.cluster, ...cluster }, () => tollgate(['status', ...args]));
+
+  it('lists policies, plugins and what each proxy runs', async () => {
+    const { code, out } = await asked({});
+    assert.equal(code, 0);
+    assert.match(
+      out,
+      /^policy petstore\n  WasmPlugin istio-system\/\S+: policy \w{12}, image \w{12}: 3 of 3 proxies up to date\n    istio-system\/a-0: up to date \(module 1, policy \w{12}, image \w{12}\)\n/,
+    );
+  });
+
+  it('answers 1 for a proxy that runs something else, and for a policy that is not there', async () => {
+    assert.equal(
+      (await asked({ metrics: { ...scene.cluster.metrics, 'istio-system/a-0:15090': metricsOf('0123456789ab') } }))
+        .code,
+      1,
+    );
+    const { code, out } = await asked({}, 'nix');
+    assert.deepEqual([code, out], [1, 'policy nix: no plugin in this cluster\n']);
+    assert.deepEqual(await asked({ objects: [] }), {
+      code: 0,
+      out: 'no policy of Tollgate in this cluster\n',
+      err: '',
+    });
+  });
+
+  it('looks into the namespaces that it may look into', async () => {
+    const forbidden = ['list all wasmplugins', 'list all pods'];
+    const { code, out } = await asked({ forbidden }, '-n', 'istio-system');
+    assert.equal(code, 0, out);
+    assert.equal((await asked({ forbidden: ['list wasmplugins'] }, 'petstore')).code, 1);
+  });
+});
+
+describe('what proxies say', () => {
+  it('is found in metrics by the policy, whatever else is there', () => {
+    const lines =
+      'tollgate_info{digest="aa",policy="other",version="2"} 1\nenvoy_tollgate_info{policy="petstore",version="1",digest="bb",} 1\n';
+    assert.deepEqual(infoIn(lines, 'petstore'), { info: { version: '1', digest: 'bb' } });
+    assert.deepEqual(infoIn(lines.replaceAll(' 1\n', ' 0\n'), 'petstore'), { info: null });
+    assert.deepEqual(infoIn('tollgate_info{} 1\n{{{', 'petstore'), { info: null });
+  });
+
+  it('is found in dumps by namespace and name, and not by a part of a name', () => {
+    const plugin = pluginResourceOf(scenePlugin())!;
+    const entry = (name: string): string =>
+      JSON.stringify({ configs: [{ ecds_filter: { name, typed_config: { config: {} } } }] });
+    const kinds = [
+      'x/istio-system.NAME',
+      'istio-system.NAME~istio-translated-wasmplugin',
+      'istio-system.NAME-2',
+      'other-istio-system.NAME',
+    ].map((name) => filterIn(entry(name.replace('NAME', plugin.name)), plugin).kind);
+    assert.deepEqual(kinds, ['wasm', 'wasm', 'none', 'none']);
+    for (const dump of ['{}', '{"configs":null}', '{"configs":[null,1,{"ecds_filter":[]}]}', '[]'])
+      assert.equal(filterIn(dump, plugin).kind, 'none');
+    assert.throws(() => filterIn('<html>', plugin), /is not JSON/);
+  });
+});
+
+function scenePlugin(): KubeObject {
+  return sceneOf(policyOf('gateway'), 'h.example').cluster.objects.find(({ kind }) => kind === 'WasmPlugin')!;
+}
+
+/** What Istio's agent sends in place of a module that it cannot pull. */
+function shut(action: 'DENY' | 'ALLOW'): (entry: Record<string, unknown>) => object {
+  return ({ ecds_filter: filter }) => ({
+    ecds_filter: {
+      ...(filter as object),
+      typed_config: { '@type': 'rbac', ...(action === 'DENY' && { rules: { action: 'DENY' } }) },
+    },
+  });
+}
+
+function base64(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64');
+}
