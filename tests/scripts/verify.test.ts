@@ -151,13 +151,29 @@ function dumpOf(
 
 type Change = (scene: Scene) => Partial<FakeCluster>;
 
+/** Fields that tests change. */
+interface Draft {
+  readonly spec: {
+    http: unknown[];
+    priority: number;
+    url: string;
+    vmConfig: unknown;
+    selector: object;
+    readonly pluginConfig: { unmatched?: string; version: number };
+    containers: object[];
+    initContainers: object[];
+  };
+  data: Record<string, string>;
+  readonly metadata: { annotations: Record<string, string> };
+}
+
 /** Changes the objects of a name. */
-function edit(name: RegExp, change: (object: any) => unknown): Change {
+function edit(name: RegExp, change: (object: Draft) => unknown): Change {
   return ({ cluster }) => ({
     objects: cluster.objects.flatMap((one) => {
       if (!name.test(nameOf(one))) return [one];
       const copy = JSON.parse(JSON.stringify(one)) as KubeObject;
-      return change(copy) === null ? [] : [copy];
+      return change(copy as unknown as Draft) === null ? [] : [copy];
     }),
   });
 }
