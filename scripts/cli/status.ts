@@ -3,8 +3,7 @@ import { Cluster } from '../cluster/cluster.ts';
 import { kubectl } from '../cluster/kubectl.ts';
 import { type PolicyStatus, status as statusOf } from '../verify/status.ts';
 import type { PluginReport } from '../verify/verify.ts';
-import { type Command, type Io, UsageError } from './command.ts';
-import { wholeNumber } from './option.ts';
+import { type Command, type Io, UsageError, wholeNumber } from './command.ts';
 import { Progress } from './push.ts';
 
 const MOST_PROXIES = 20;

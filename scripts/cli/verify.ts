@@ -6,8 +6,7 @@ import { openPolicy } from '../file/openPolicy.ts';
 import { isHost } from '../oci/reference.ts';
 import { AREAS, type Area, type Observation } from '../verify/observation.ts';
 import { type PolicyReport, type Subject, verify as verifyCluster } from '../verify/verify.ts';
-import { type Command, type Io, UsageError } from './command.ts';
-import { wholeNumber } from './option.ts';
+import { type Command, type Io, UsageError, wholeNumber } from './command.ts';
 import { Progress } from './push.ts';
 import { proxyText, proxyJson } from './status.ts';
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { SHOWN_DIGEST_DIGITS } from '../contract/metrics.ts';
 import { at, listAt, nameOf, textAt, type KubeObject } from '../cluster/object.ts';
 
 /** A WasmPlugin or TrafficExtension of ours, as it is emitted or as the cluster holds it. */
@@ -19,7 +19,7 @@ export interface PluginResource {
   readonly pullSecret: string | null;
   readonly failStrategy: string;
   readonly config: unknown;
-  /** First twelve hex digits of the policy's digest, as the module's metrics show it. */
+  /** First digits of the policy's digest, as the module's metrics show it. */
   readonly digest: string;
 }
 
@@ -62,16 +62,9 @@ export function filterOf({ kind, spec }: KubeObject): unknown {
   return kind === 'TrafficExtension' ? at(spec, 'wasm') : spec;
 }
 
-const SHOWN_DIGITS = 12;
-
-/** The digest that the config itself names; of an older one, a digest of its content, which no proxy reports. */
+/** The digest that the config itself names, as far as metrics show it; none in configs of before there were digests. */
 export function digestIn(config: unknown): string {
-  const digest =
-    textAt(config, 'digest') ??
-    createHash('sha256')
-      .update(JSON.stringify(config ?? null))
-      .digest('hex');
-  return digest.slice(0, SHOWN_DIGITS);
+  return (textAt(config, 'digest') ?? '').slice(0, SHOWN_DIGEST_DIGITS) || 'none';
 }
 
 function isLabels(value: unknown): value is Record<string, string> {
