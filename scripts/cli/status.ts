@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Cluster } from '../cluster/cluster.ts';
+import { kubectlForward } from '../cluster/forward.ts';
 import { kubectl } from '../cluster/kubectl.ts';
 import { type PolicyStatus, status as statusOf } from '../verify/status.ts';
 import type { PluginReport } from '../verify/verify.ts';
@@ -54,12 +55,13 @@ export const status: Command = {
     const timeoutSeconds = wholeNumber('--timeout', values.timeout, 1, 600) ?? 30;
     const progress = new Progress((line) => io.err(`${line}\n`));
     try {
-      const cluster = await Cluster.connect(kubectl({ context, timeoutSeconds, signal: io.signal }));
+      const cluster = await Cluster.connect(
+        kubectl({ context, timeoutSeconds, signal: io.signal }),
+        kubectlForward(context, io.signal),
+      );
       const policies = await statusOf(cluster, {
         policies: positionals,
         namespaces: values.namespace,
-        context,
-        signal: io.signal,
         dumps: !values['metrics-only'],
         mostProxies: wholeNumber('--proxies', values.proxies, 1, MOST) ?? MOST_PROXIES,
         rootNamespace: values['root-namespace'],

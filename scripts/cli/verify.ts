@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { parseArgs, styleText } from 'node:util';
 import { Cluster } from '../cluster/cluster.ts';
+import { kubectlForward } from '../cluster/forward.ts';
 import { kubectl } from '../cluster/kubectl.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { isHost } from '../oci/reference.ts';
@@ -58,7 +59,10 @@ export const verify: Command = {
       const subject = await subjectOf(target, emitted, io);
       progress.say('asking the cluster');
       const { context, timeoutSeconds } = options;
-      const cluster = await Cluster.connect(kubectl({ context, timeoutSeconds, signal: io.signal }));
+      const cluster = await Cluster.connect(
+        kubectl({ context, timeoutSeconds, signal: io.signal }),
+        kubectlForward(context, io.signal),
+      );
       const reports = await verifyCluster(subject, cluster, { ...options, signal: io.signal, note: progress.say });
       progress.stop();
       return print(reports, options.json, io);

@@ -1,4 +1,5 @@
 import { ClusterError, Unseen } from './error.ts';
+import type { Forward } from './forward.ts';
 import type { Kubectl } from './kubectl.ts';
 import { at, type ObjectKind, type KubeObject, shown, textAt } from './object.ts';
 
@@ -16,15 +17,18 @@ export class Cluster {
   private readonly waiting: (() => void)[] = [];
   private running = 0;
 
-  private constructor(private readonly ask: Kubectl) {}
+  private constructor(
+    private readonly ask: Kubectl,
+    private readonly forward: Forward,
+  ) {}
 
   /** Throws a ClusterError when there is no cluster to talk to, so that not every question has to fail for it. */
-  static async connect(ask: Kubectl): Promise<Cluster> {
+  static async connect(ask: Kubectl, forward: Forward): Promise<Cluster> {
     const { code, stderr, notStarted } = await ask(['get', '--raw', '/version']);
     if (notStarted !== undefined)
       throw new ClusterError(`kubectl: ${stderr}; the cluster is asked through kubectl, with its kubeconfig`);
     if (code !== 0) throw new ClusterError(`kubectl: ${lastWords(stderr) || `ended with ${String(code)}`}`);
-    return new Cluster(ask);
+    return new Cluster(ask, forward);
   }
 
   /** Null: there is no such object, or no such kind. */
@@ -70,8 +74,13 @@ export class Cluster {
     return text;
   }
 
+  /** A page of a server that only the pod itself can reach. */
+  localPage(namespace: string, pod: string, port: number, path: string): Promise<string> {
+    return this.inTurn(() => this.forward({ namespace, pod, port, path }));
+  }
+
   /** Runs a job when there is room for it: kubectl is a process. */
-  async inTurn<T>(job: () => Promise<T>): Promise<T> {
+  private async inTurn<T>(job: () => Promise<T>): Promise<T> {
     if (this.running >= MOST_AT_ONCE) await new Promise<void>((resolve) => this.waiting.push(resolve));
     else this.running++;
     try {

@@ -14,15 +14,23 @@ const MOST_BYTES = 64 * 1024 * 1024;
  */
 const GUARDED = 'exec 3<&0; { read -r _ <&3; kill "$$"; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-';
 
-export interface ForwardOptions {
-  readonly context: string | undefined;
-  readonly signal: AbortSignal;
+/** Resolves to a page of a pod's server that only the pod itself can reach. */
+export type Forward = (place: {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly port: number;
+  readonly path: string;
+}) => Promise<string>;
+
+/** Through "kubectl port-forward", to a free port of 127.0.0.1. */
+export function kubectlForward(context: string | undefined, signal: AbortSignal): Forward {
+  return ({ namespace, pod, port, path }) => forwardedPage({ namespace, pod, port, path }, context, signal);
 }
 
-/** Pages of a pod's server that only the pod itself can reach: through "kubectl port-forward", to a free port of 127.0.0.1. */
-export async function forwardedPage(
-  { namespace, pod, port, path }: { namespace: string; pod: string; port: number; path: string },
-  { context, signal }: ForwardOptions,
+async function forwardedPage(
+  { namespace, pod, port, path }: Parameters<Forward>[0],
+  context: string | undefined,
+  signal: AbortSignal,
 ): Promise<string> {
   const args = [
     'port-forward',

@@ -1,6 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { Unseen } from '../cluster/error.ts';
-import { forwardedPage, type ForwardOptions } from '../cluster/forward.ts';
 import { at, listAt, shown, textAt, type KubeObject } from '../cluster/object.ts';
 import { digestIn, type PluginResource } from './plugin.ts';
 
@@ -29,7 +28,7 @@ export interface ProxyState {
   readonly unread: readonly string[];
 }
 
-export interface ProxyOptions extends ForwardOptions {
+export interface ProxyOptions {
   /** False: only metrics are read, and no port is forwarded. */
   readonly dumps: boolean;
 }
@@ -63,10 +62,7 @@ export async function proxyState(
   const path = '/config_dump?resource=ecds_filters';
   const dump = options.dumps
     ? await read('config dump', async () =>
-        filterIn(
-          await cluster.inTurn(() => forwardedPage({ namespace, pod: name, port: ADMIN_PORT, path }, options)),
-          plugin,
-        ),
+        filterIn(await cluster.localPage(namespace, name, ADMIN_PORT, path), plugin),
       )
     : null;
   return { pod: `${namespace}/${name}`, ...judged(plugin, metrics, dump), unread };
