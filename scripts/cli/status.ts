@@ -19,7 +19,7 @@ usage: tollgate status [POLICY…] [OPTION…]
   --context NAME        the kubeconfig's context; default: the current one
   --metrics-only        reads the proxies' metrics and forwards no port, so images are not told
   --proxies N           asks at most N proxies for each plugin (default ${MOST_PROXIES})
-  --root-namespace NAME Istio's root namespace (default istio-system)
+  --root-namespace NS   Istio's root namespace (default istio-system)
   --timeout SECONDS     how long one question to the cluster may take (default 30)
   --json                prints { policies } instead
 

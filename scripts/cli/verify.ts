@@ -28,7 +28,7 @@ usage: tollgate verify DIR [OPTION…]
   --context NAME        the kubeconfig's context; default: the current one
   --metrics-only        reads the proxies' metrics and forwards no port, so that the right to do that is not needed
   --proxies N           asks at most N proxies for each plugin (default ${MOST_PROXIES})
-  --root-namespace NAME Istio's root namespace (default istio-system)
+  --root-namespace NS   Istio's root namespace (default istio-system)
   --timeout SECONDS     how long one question to the cluster may take (default 30)
   --allow-host HOST     the registry may name this host as its token service; several times
   --plain-http          use http without TLS for the registry; without this option, only for loopback

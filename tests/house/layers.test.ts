@@ -51,7 +51,20 @@ const LAYERS: Record<string, readonly string[]> = {
   scripts: [
     ...['contract', 'policy/secret', 'policy/schema', 'policy/compile', 'policy/check', 'policy/yaml'],
     ...['policy', 'key', 'program', 'file', 'policyFile', 'host', 'oci', 'build', 'upstream'],
-    ...['rateLimitService', 'envoy', 'istio', 'build/package', 'docker', 'cluster', 'diff', 'verify', 'demo', 'index', 'cli', 'bin'],
+    ...[
+      'rateLimitService',
+      'envoy',
+      'istio',
+      'build/package',
+      'docker',
+      'cluster',
+      'diff',
+      'verify',
+      'demo',
+      'index',
+      'cli',
+      'bin',
+    ],
     'setup',
   ],
 };
