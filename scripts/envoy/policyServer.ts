@@ -180,6 +180,8 @@ function modesOf(policy: Policy): string[] {
 /** A plugin config with upstreams and routes beside it, as far as its parts have names. */
 type Config = Readonly<Record<string, unknown>>;
 
+/** Changes whenever anything else does. */
+const FOLLOWS = 'digest';
 const SECTIONS = { apis: 'API', plans: 'plan', consumers: 'consumer', upstreams: 'upstream', routes: 'route' } as const;
 
 /** What differs between two policies in force, in a few words for the log: `plan free changed, consumer beta added`. */
@@ -188,7 +190,7 @@ export function describeChange(old: Config, next: Config): string {
   for (const [section, noun] of Object.entries(SECTIONS))
     words.push(...sectionChanges(noun, named(old[section]), named(next[section])));
   for (const field of new Set([...Object.keys(old), ...Object.keys(next)])) {
-    if (!(field in SECTIONS) && JSON.stringify(old[field]) !== JSON.stringify(next[field]))
+    if (!(field in SECTIONS) && field !== FOLLOWS && JSON.stringify(old[field]) !== JSON.stringify(next[field]))
       words.push(`${field} changed`);
   }
   return words.join(', ') || 'same effect as before';

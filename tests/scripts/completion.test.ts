@@ -44,7 +44,7 @@ describe('completion in bash', { skip }, () => {
     'tollgate emit p.yaml --fail-strategy FAIL_O': ['FAIL_OPEN'],
     'tollgate emit -o pol': ['policies'],
     'tollgate diff --live ./pol': ['./policies'],
-    'tollgate help ver': ['version'],
+    'tollgate help vers': ['version'],
     'tollgate completion ': ['bash', 'zsh', 'fish'],
     'tollgate pack --sbom ': ['cyclonedx', 'spdx'],
     // files are what bash completes by itself

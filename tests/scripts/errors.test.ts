@@ -7,9 +7,11 @@ import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { tollgate } from './fakeIo.ts';
 
 /** Classes that never reach the command line, because their callers handle them. */
-const INTERNAL = new Set(['NameTooLong', 'Stop', 'Enough', 'HostFault']);
+const INTERNAL = new Set(['NameTooLong', 'Stop', 'Enough', 'HostFault', 'Unseen', 'PrometheusError']);
 /** Errors that are wrong usage (exit code 2); all others are refusals (exit code 1). */
 const USAGE = new Set(['UsageError', 'InvalidReference']);
+/** A cluster that cannot be asked is neither: exit code 2, without a pointer to the usage. */
+const UNANSWERED = new Set(['ClusterError']);
 
 interface Found {
   readonly file: string;
@@ -45,7 +47,10 @@ test('every library has its own errors', () => {
 
 for (const { file, name } of found) {
   test(`${name} of ${file} reaches the user as words`, async () => {
-    const exported = (await import(join(inPackage('scripts'), file))) as Record<string, new (given: unknown) => Error>;
+    const exported = (await import(join(inPackage('scripts'), file))) as Record<
+      string,
+      new (...given: unknown[]) => Error
+    >;
     const ErrorClass = exported[name];
     assert.ok(ErrorClass !== undefined, 'is exported, so that callers can tell it from others');
     const error =
@@ -55,13 +60,14 @@ for (const { file, name } of found) {
             more: 0,
             isCounted: true,
           })
-        : new ErrorClass('a: b');
+        : new ErrorClass('a: b', 'c');
     assert.equal(error.name, name);
-    const code = USAGE.has(name) ? 2 : 1;
+    const code = USAGE.has(name) || UNANSWERED.has(name) ? 2 : 1;
+    const said = name === 'Unauthorized' ? 'a: b; c' : 'a: b';
     assert.equal(exitCodeOf(error), code);
     assert.deepEqual(explain(error, 'check'), {
       code,
-      text: code === 1 ? 'a: b\n' : 'tollgate check: a: b; see tollgate check --help\n',
+      text: USAGE.has(name) ? `tollgate check: ${said}; see tollgate check --help\n` : `${said}\n`,
     });
   });
 }

@@ -50,7 +50,7 @@ const MISTAKES: readonly [path: string, value: unknown][] = [
   ['apis.pets.routes.1', {}],
   ['apis.dogs', null],
   ['plans.free.quotas.daily.limit', 0],
-  ['plans.free.quotas.daily.window', 'year'],
+  ['plans.free.quotas.daily.window', 'decade'],
   ['plans.free.quotas.daily.foo', 1],
   ['plans.free.foo', 1],
   ['plans.Gold', null],
