@@ -117,8 +117,8 @@ export function filterIn(dump: string, { namespace, name }: PluginResource): Fil
   const found = { digest: null, image: null, refusal: refusal === undefined ? null : shown(refusal) };
   if (config === undefined) return { ...found, kind: 'none' };
   const wasm = at(config, 'config');
-  // in place of a module that it cannot pull, Istio's agent sends a filter that refuses everything, or nothing
-  if (wasm === undefined) return { ...found, kind: JSON.stringify(config).includes('"DENY"') ? 'shut' : 'open' };
+  // in place of a module that it cannot pull, Istio's agent sends an RBAC filter: with rules that allow nobody, or without rules
+  if (wasm === undefined) return { ...found, kind: at(config, 'rules') === undefined ? 'open' : 'shut' };
   const file = textAt(wasm, 'vm_config', 'code', 'local', 'filename');
   const text = textAt(wasm, 'configuration', 'value');
   return {

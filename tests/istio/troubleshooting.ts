@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { blocksOf, isAsShown, stepsOf } from '../../harness/page/block.ts';
 import { Shell } from '../../harness/page/shell.ts';
+import { waitFor } from '../../harness/mesh/wait.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 import { meshPolicy, RICH } from './policy.ts';
 import type { ProxyUnderTest } from './proxyUnderTest.ts';
@@ -71,8 +72,12 @@ export function troubleshootingTests(mesh: MeshUnderTest): void {
       done++;
       for (const { line, command, printed: shown } of blocks.flatMap(stepsOf)) {
         await writeFile(join(folder, 'log'), `${gateway.proxy.log.join('\n')}\n`);
-        const printed = await shell.run(here(command));
-        assert.ok(isAsShown(shown!, printed), `${PAGE}:${line}: ${command}\nprinted\n${printed}`);
+        // again for as long as a worker has not taken the change: curl does not choose its worker
+        let printed = '';
+        await waitFor(`${PAGE}:${line}`, async () => {
+          printed = await shell.run(here(command));
+          return isAsShown(shown!, printed);
+        }).catch(() => assert.fail(`${PAGE}:${line}: ${command}\nprinted\n${printed}`));
       }
     }
 

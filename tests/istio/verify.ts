@@ -13,6 +13,8 @@ import { meshPolicy } from './policy.ts';
 import type { ProxyUnderTest } from './proxyUnderTest.ts';
 
 const NOWHERE = '0'.repeat(64);
+/** The other tests leave resources of their policy in the cluster, which verify would find. */
+const NAME = 'verified';
 
 /** What `verify` and `status` find in a real cluster, fault by fault, each made by hand. */
 export function verifyTests(mesh: MeshUnderTest): void {
@@ -52,7 +54,7 @@ export function verifyTests(mesh: MeshUnderTest): void {
     const plugin = (): KubeObject => ({
       apiVersion: 'extensions.istio.io/v1alpha1',
       kind: 'WasmPlugin',
-      metadata: { name: 'tollgate-petstore-gateway-verified', namespace: gateway.namespace },
+      metadata: { name: 'tollgate-verified-gateway-verified', namespace: gateway.namespace },
     });
 
     before(async () => {
@@ -63,7 +65,7 @@ export function verifyTests(mesh: MeshUnderTest): void {
       [policy, emitted] = [join(folder, 'petstore.policy.yaml'), join(folder, 'emitted')];
       gateway = await mesh.gateway('verified');
       await mesh.pod(gateway, 'ingress-0');
-      await writeFile(policy, JSON.stringify(meshPolicy({ targets: [gateway.target] })));
+      await writeFile(policy, JSON.stringify(meshPolicy({ name: NAME, targets: [gateway.target] })));
       const { code, stderr } = await tollgate(['emit', policy, '--image', mesh.image, '-o', emitted]);
       assert.equal(code, 0, stderr);
     });
@@ -77,7 +79,7 @@ export function verifyTests(mesh: MeshUnderTest): void {
     proves('looks at what is not there yet, from the policy', async () => {
       const { code, stdout } = await tollgate(['verify', policy, '--image', mesh.image]);
       assert.equal(code, 1);
-      assert.match(stdout, /^WasmPlugin verified-gateway\/tollgate-petstore-gateway-verified: is not in the cluster$/m);
+      assert.match(stdout, /^WasmPlugin verified-gateway\/tollgate-verified-gateway-verified: is not in the cluster$/m);
       assert.match(stdout, /^VirtualService .*: is not in the cluster$/m);
       assert.doesNotMatch(stdout, /cannot be pulled|no pod/);
     });
@@ -88,7 +90,7 @@ export function verifyTests(mesh: MeshUnderTest): void {
       await becomesWell();
       assert.match((await verify()).stdout, /: policy \w{12}, image \w{12}: 1 of 1 proxies up to date$/m);
       assert.equal((await tollgate(['verify', policy])).code, 0);
-      const { code, stdout } = await tollgate(['status', 'petstore', '--namespace', gateway.namespace]);
+      const { code, stdout } = await tollgate(['status', NAME, '--namespace', gateway.namespace]);
       assert.equal(code, 0, stdout);
       const image = /@sha256:(\w{12})/.exec(mesh.image)![1]!;
       assert.match(
@@ -122,7 +124,7 @@ export function verifyTests(mesh: MeshUnderTest): void {
         {
           apiVersion: 'networking.istio.io/v1',
           kind: 'VirtualService',
-          metadata: { name: 'tollgate-petstore-gateway-verified', namespace: gateway.namespace },
+          metadata: { name: 'tollgate-verified-gateway-verified', namespace: gateway.namespace },
         },
       ]);
       const { code, stdout } = await verify('--skip', 'proxies');
@@ -144,7 +146,7 @@ export function verifyTests(mesh: MeshUnderTest): void {
         (await verify()).stdout,
         /: cannot be pulled: 127\.0\.0\.1:\d+: has no nowhere with sha256:0+; no imagePullSecret is named$/m,
       );
-      assert.equal((await tollgate(['status', 'petstore', '-n', gateway.namespace])).code, 1);
+      assert.equal((await tollgate(['status', NAME, '-n', gateway.namespace])).code, 1);
       await apply();
       await gateway.becomesStatus(401);
       await becomesWell();
@@ -175,9 +177,9 @@ export function verifyTests(mesh: MeshUnderTest): void {
         const stray = {
           ...plugin(),
           metadata: {
-            name: 'tollgate-petstore-old',
+            name: 'tollgate-verified-old',
             namespace: gateway.namespace,
-            labels: { 'app.kubernetes.io/managed-by': 'tollgate', 'app.kubernetes.io/instance': 'petstore' },
+            labels: { 'app.kubernetes.io/managed-by': 'tollgate', 'app.kubernetes.io/instance': NAME },
           },
           spec: { ...((await mesh.kube.get(plugin()))['spec'] as object), selector: { matchLabels: { app: 'old' } } },
         };
@@ -201,7 +203,7 @@ export function verifyTests(mesh: MeshUnderTest): void {
         );
         assert.match(
           stdout,
-          /^WasmPlugin verified-gateway\/tollgate-petstore-old: is in force, and .* says nothing of it/m,
+          /^WasmPlugin verified-gateway\/tollgate-verified-old: is in force, and .* says nothing of it/m,
         );
         await becomesWell();
       },

@@ -722,7 +722,11 @@ function shut(action: 'DENY' | 'ALLOW'): (entry: Record<string, unknown>) => obj
   return ({ ecds_filter: filter }) => ({
     ecds_filter: {
       ...(filter as object),
-      typed_config: { '@type': 'rbac', ...(action === 'DENY' && { rules: { action: 'DENY' } }) },
+      typed_config: {
+        '@type': 'rbac',
+        ...(action === 'DENY' && { rules: {} }),
+        rules_stat_prefix: `wasm-default-${action.toLowerCase()}`,
+      },
     },
   });
 }
