@@ -55,7 +55,7 @@ describe('log fields in the module', () => {
 
   it('are there again when the same config comes a second time to the same root', () => {
     const host = open();
-    assert.ok(host.load(CONFIG));
+    for (const vm of host.vms) for (const root of vm.roots.values()) assert.ok(vm.configure(root.id, root.plugin));
     assert.equal(logFieldsOf(host.request(request()))?.consumer, 'acme');
     assert.deepEqual(host.logs('warn'), []);
     assert.deepEqual(host.faults, []);
