@@ -294,9 +294,10 @@ describe('tollgate fmt', () => {
     for (const afterMs of [300, 450, 600, 800]) {
       writeFileSync(file, text);
       const child = spawn(process.execPath, [inPackage('scripts', 'bin.mjs'), 'fmt', file], { stdio: 'ignore' });
+      const closed = new Promise((resolve) => child.on('close', resolve));
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       child.kill('SIGKILL');
-      await new Promise((resolve) => child.on('close', resolve));
+      await closed;
       const now = readFileSync(file, 'utf8');
       assert.ok(now === text || now === wanted, `${now.length} characters`);
     }
