@@ -82,8 +82,6 @@ const FAST_TICKS = 125;
 export class Root {
   policy: Policy | null = null;
   older: Root | null = null;
-  /** The host knows of what type the filter state with the log fields is; it wants to be told once. */
-  declaresLogFields: bool = false;
   private isHurried: bool = false;
   private ticksToWork: i32 = 1;
   constructor(readonly id: u32) {}

@@ -1,6 +1,5 @@
 import { ABSENT, View, lengthOf, literal, pointerOf, view } from "../filter/index";
 import {
-  proxy_call_foreign_function,
   proxy_continue_stream,
   proxy_define_metric,
   proxy_get_buffer_bytes,
@@ -126,23 +125,6 @@ export function hasFilterState(name: View): bool {
 /** Sets the stream's filter state `wasm.<name>`, for access logs. */
 export function setFilterState(name: View, value: View): void {
   proxy_set_property(pointerOf(name), lengthOf(name), pointerOf(value), lengthOf(value));
-}
-
-const DECLARE_PROPERTY = literal("declare_property");
-
-/** Tells the host of which type a filter state is, for streams of the present root; false when it knows no such types. */
-export function declareFilterState(declaration: View): bool {
-  clearOut();
-  return (
-    proxy_call_foreign_function(
-      pointerOf(DECLARE_PROPERTY),
-      lengthOf(DECLARE_PROPERTY),
-      pointerOf(declaration),
-      lengthOf(declaration),
-      OUT_POINTER,
-      OUT_SIZE,
-    ) == Status.Ok
-  );
 }
 
 /** A copy of the plugin configuration, which the module may overwrite, or ABSENT when empty. */

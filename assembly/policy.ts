@@ -1,6 +1,5 @@
 import {
   ABSENT,
-  FIELDS_DECLARATION,
   Keyring,
   Tables,
   View,
@@ -33,7 +32,6 @@ import {
 import {
   LogLevel,
   currentTimeNanoseconds,
-  declareFilterState,
   log,
   pluginConfiguration,
   setEffectiveContext,
@@ -71,22 +69,12 @@ export function configure(rootId: u32, size: u32): bool {
   if (tables.rateLimitService.cluster != ABSENT && account.rateLimitService == null)
     account.rateLimitService = new RateLimitService(account.policy, account.counters.service);
   const root = openRoot(rootId);
-  declareLogFields(root, tables);
   install(root, new Policy(tables, keyring, account));
   const rateLimitService = account.rateLimitService;
   if (rateLimitService != null) rateLimitService.open(tables);
   setTickPeriod(TICK_MILLISECONDS);
   log(LogLevel.Info, describe(tables, keyring));
   return true;
-}
-
-/** A host without typed filter state keeps the line of text; what it would make of the bytes nobody could read. */
-function declareLogFields(root: Root, tables: Tables): void {
-  if (tables.logFields == 0 || root.declaresLogFields) return;
-  root.declaresLogFields = declareFilterState(FIELDS_DECLARATION);
-  if (root.declaresLogFields) return;
-  tables.logFields = 0;
-  log(LogLevel.Warn, literal("tollgate: the host keeps no typed filter state, so access logs get no fields"));
 }
 
 function refuse(problem: View): bool {

@@ -1,6 +1,7 @@
 import {
+  ABSENT,
   EditKind,
-  FIELDS_STATE,
+  LOG_STATES,
   MAX_QUOTAS,
   NONE,
   Patience,
@@ -26,7 +27,7 @@ import {
   isOwnHeader,
   lengthOf,
   literal,
-  logFields,
+  logField,
   logText,
   mayBeDecidedAlready,
   problemBody,
@@ -63,6 +64,7 @@ export const enum Verdict {
 }
 
 const STATE_NAME = literal("tollgate");
+const EMPTY = literal("");
 
 /** Decides one request: reads its headers, decides, and applies the decision. */
 export function onRequestHeaders(streamId: u32): Verdict {
@@ -96,8 +98,8 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
   countDecision(tables, account.usage);
   if (!isAllowed(decision.reason)) return refuse(stream, tables, decision.reason);
   if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
+  if (tables.logFields != 0) leaveFields(tables);
   setFilterState(STATE_NAME, logText(tables));
-  if (tables.logFields != 0) setFilterState(FIELDS_STATE, logFields(tables));
   if (!applyEdits()) return fail(stream, policy, literal("tollgate: the host refused a change to the request headers"));
   if (stream != null) keepStandings(stream);
   return Verdict.Allow;
@@ -138,8 +140,8 @@ function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): V
   if (tables == null) decision.reset();
   decision.reason = reason;
   if (stream != null) closeStream(stream);
+  if (tables != null && tables.logFields != 0) leaveFields(tables);
   setFilterState(STATE_NAME, logText(tables));
-  if (tables != null && tables.logFields != 0) setFilterState(FIELDS_STATE, logFields(tables));
   const grpc = isGrpc();
   const body: View = grpc ? detailOf(reason) : problemBody(tables);
   sendReply(
@@ -150,6 +152,20 @@ function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): V
     grpc ? grpcStatusOf(reason) : NO_GRPC_STATUS,
   );
   return Verdict.Deny;
+}
+
+/** Leaves each field that the policy wants for access logs; to be called before the line, by which an earlier decision is known. */
+function leaveFields(tables: Tables): void {
+  let absent: u32 = 0;
+  for (let rest = tables.logFields; rest != 0; rest &= rest - 1) {
+    const field = ctz(rest);
+    const value = logField(tables, field);
+    if (value == ABSENT) absent |= 1 << field;
+    else setFilterState(unchecked(LOG_STATES[field]), value);
+  }
+  if (absent == 0 || !hasFilterState(STATE_NAME)) return;
+  // Another policy in this Envoy has decided before: what it has left in these fields does not belong to this decision.
+  for (let rest = absent; rest != 0; rest &= rest - 1) setFilterState(unchecked(LOG_STATES[ctz(rest)]), EMPTY);
 }
 
 /**

@@ -50,6 +50,7 @@ function httpManager({ variant, module }: Placed): object {
     '@type': HTTP_MANAGER,
     stat_prefix: variant.name,
     codec_type: 'HTTP1',
+    ...(variant.accessLog === undefined ? {} : { access_log: [nowhereLog(variant.accessLog)] }),
     route_config: {
       virtual_hosts: [
         {
@@ -77,6 +78,18 @@ function httpManager({ variant, module }: Placed): object {
         typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
       },
     ],
+  };
+}
+
+/** Formats as any log does, and keeps nothing. */
+function nowhereLog(format: Readonly<Record<string, string>>): object {
+  return {
+    name: 'envoy.access_loggers.file',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
+      path: '/dev/null',
+      log_format: { json_format: format },
+    },
   };
 }
 

@@ -26,6 +26,8 @@ export interface Variant {
   readonly filters?: () => readonly object[];
   /** Rate limit actions of the virtual host. */
   readonly rateLimits?: readonly object[];
+  /** What an access log shows of each request, by name, as Envoy's formats say it; without it nothing is logged. */
+  readonly accessLog?: Readonly<Record<string, string>>;
   /** Descriptors that the rate limit service must have in its configuration for this variant. */
   readonly descriptors?: readonly object[];
 }

@@ -10,7 +10,7 @@ export { NONE } from "./bytes/rows";
 export { Keyring } from "./keyring/keyring";
 export { ALLOWED, CELL_COUNT, Usage, UsageRow, quotaOfCell, reasonOfCell } from "./usage/usage";
 export { digestOf } from "./tables/counterId";
-export { MAX_COUNTED, MAX_QUOTAS } from "./config/contract";
+export { LOG_STATES, MAX_COUNTED, MAX_QUOTAS } from "./config/contract";
 export { NANOSECONDS } from "./time/window";
 export { Patience, Standing, bill, standings } from "./quota/attempt";
 export { Counters } from "./quota/charge";
@@ -77,4 +77,4 @@ export {
   rateLimitPolicy,
   logText,
 } from "./answer/reply";
-export { FIELDS_DECLARATION, FIELDS_STATE, logFields } from "./answer/accessLog";
+export { logField } from "./answer/accessLog";

@@ -62,7 +62,7 @@ export const headers: Attack = {
 function isOurs(fields: AccessEntry['fields']): boolean {
   const text = JSON.stringify(fields);
   return (
-    ![FORGED, ...SECRETS].some((foreign) => text.includes(foreign)) && /^(acme|rich)?$/.test(fields?.consumer ?? '')
+    ![FORGED, ...SECRETS].some((foreign) => text.includes(foreign)) && /^(acme|rich)?$/.test(fields.consumer ?? '')
   );
 }
 

@@ -1,4 +1,6 @@
 import { currentModule } from '../../scripts/build/module.ts';
+import type { LogField } from '../../scripts/contract/pluginConfig.ts';
+import { LOG_FIELDS } from '../../scripts/contract/table.ts';
 import { keyOf, pluginConfig, type Quota } from '../../harness/config.ts';
 import { CONSUMERS, ENDLESS, KEY, ROUTED, WRONG_KEY } from '../identity.ts';
 import type { Variant } from '../variant.ts';
@@ -31,12 +33,32 @@ export const tollgate: readonly Variant[] = [
     status: 401,
     proof: 'www-authenticate',
   },
+  logged('log-line', 'an access log with the line', [], {}),
+  logged('log-one', 'with the line and one field', ['consumer'], shown(['consumer'])),
+  logged('log-unshown', 'with the line, nine fields not shown', LOG_FIELDS, {}),
+  logged('log-all', 'with the line and nine fields', LOG_FIELDS, shown(LOG_FIELDS)),
 ];
+
+/** Key, 3 quotas and route, and an access log that shows the line and more. */
+function logged(name: string, title: string, fields: readonly LogField[], more: Record<string, string>): Variant {
+  const config = { quotas: THREE, routes: ROUTES, ...(fields.length === 0 ? {} : { fields }) };
+  return {
+    ...gate(`tollgate-${name}`, `Tollgate: key, 3 quotas, route, ${title}`, config),
+    status: ROUTED,
+    proof: 'ratelimit',
+    accessLog: { line: '%FILTER_STATE(wasm.tollgate:PLAIN)%', ...more },
+  };
+}
+
+function shown(fields: readonly LogField[]): Record<string, string> {
+  return Object.fromEntries(fields.map((name) => [name, `%FILTER_STATE(wasm.tollgate.${name}:PLAIN)%`]));
+}
 
 interface Policy {
   quotas?: readonly Quota[];
   routes?: object[];
   consumers?: number;
+  fields?: readonly LogField[];
 }
 
 function full(name: string, title: string, consumers: number, key: string): Variant {
@@ -48,7 +70,9 @@ function full(name: string, title: string, consumers: number, key: string): Vari
   };
 }
 
-function gate(name: string, title: string, { quotas = [], routes = [], consumers = CONSUMERS }: Policy): Variant {
+function gate(name: string, title: string, policy: Policy): Variant {
+  const { quotas = [], routes = [], consumers = CONSUMERS, fields } = policy;
+  const accessLog = fields && { fields };
   return {
     name,
     title,
@@ -57,7 +81,8 @@ function gate(name: string, title: string, { quotas = [], routes = [], consumers
     key: KEY,
     services: [],
     module: async () => (await currentModule()).path,
-    configuration: () => JSON.stringify(pluginConfig([...quotas], { policy: name, consumers, routes })),
+    configuration: () =>
+      JSON.stringify({ ...pluginConfig([...quotas], { policy: name, consumers, routes }), accessLog }),
   };
 }
 

@@ -51,6 +51,17 @@ export const LOG_FIELDS: StaticArray<View> = [
   literal("remaining"),
   literal("host"),
 ];
+export const LOG_STATES: StaticArray<View> = [
+  literal("tollgate.reason"),
+  literal("tollgate.api"),
+  literal("tollgate.route"),
+  literal("tollgate.consumer"),
+  literal("tollgate.keyId"),
+  literal("tollgate.plan"),
+  literal("tollgate.quota"),
+  literal("tollgate.remaining"),
+  literal("tollgate.host"),
+];
 export const FRAMING_HEADERS: StaticArray<View> = [
   literal("host"),
   literal("content-length"),

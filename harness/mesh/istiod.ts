@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answers, Daemon } from './daemon.ts';
+import { LOG_FIELDS } from '../../scripts/contract/table.ts';
 import { freePorts } from './port.ts';
 
 export const ROOT_NAMESPACE = 'istio-system';
@@ -70,8 +71,7 @@ const MESH = {
   ingressControllerMode: 'OFF',
   trustDomain: 'cluster.local',
   accessLogFile: ACCESS_LOG,
-  accessLogFormat:
-    '%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %FILTER_STATE(wasm.tollgate:PLAIN)% %FILTER_STATE(wasm.tollgate.fields:TYPED)% remaining=%CEL(int(filter_state["wasm.tollgate.fields"].remaining))%\n',
+  accessLogFormat: `%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %FILTER_STATE(wasm.tollgate:PLAIN)% | ${LOG_FIELDS.map((name) => `${name}=%FILTER_STATE(wasm.tollgate.${name}:PLAIN)%`).join(' ')}\n`,
 };
 
 const ENVIRONMENT = {

@@ -52,6 +52,10 @@ export const UNIT_LETTERS = literal("${Object.keys(table.WINDOW_UNITS).join('')}
 export const UNIT_SECONDS: StaticArray<i32> = [${Object.values(table.WINDOW_UNITS).join(', ')}];
 ${listOf('FAILURE_MODES', table.FAILURE_MODES)}
 ${listOf('LOG_FIELDS', table.LOG_FIELDS)}
+${listOf(
+  'LOG_STATES',
+  table.LOG_FIELDS.map((name) => `tollgate.${name}`),
+)}
 ${listOf('FRAMING_HEADERS', table.FRAMING_HEADERS)}
 `;
 }

@@ -1,5 +1,5 @@
 import { LOG_FIELDS } from '../contract/table.ts';
-import type { LogFields } from '../host/openRequest.ts';
+import { readLogFields, type LogFields } from '../host/openRequest.ts';
 import type { Policy } from '../policy/index.ts';
 
 /** One line of Envoy's access log as `tollgate run` configures it. */
@@ -17,8 +17,8 @@ export interface AccessEntry {
   upstream: string | null;
   /** What the filter says about the request: `reason=allowed api=… route=… consumer=… key=… plan=…`. */
   tollgate: string | null;
-  /** What the module left field by field. Null where the policy wants no fields, and where the module decided nothing. */
-  fields: LogFields | null;
+  /** What the module left field by field, as far as the policy wants it and the decision got. */
+  fields: LogFields;
 }
 
 /** The policy with all log fields, unless it chooses some itself: on one's own machine they cost nothing that matters. */
@@ -28,7 +28,7 @@ export function withLogFields(policy: Policy): Policy {
 
 /** JSON, because a plain log prints what clients send unescaped. Standard error of Envoy stays for Envoy's own log. */
 export function accessLogOf(): object {
-  const json: Record<keyof AccessEntry, string> = {
+  const json: Record<keyof AccessEntry, unknown> = {
     time: '%START_TIME%',
     method: '%REQ(:METHOD)%',
     path: '%PATH(NQ:PATH)%',
@@ -40,7 +40,7 @@ export function accessLogOf(): object {
     durationMs: '%DURATION%',
     upstream: '%UPSTREAM_CLUSTER%',
     tollgate: '%FILTER_STATE(wasm.tollgate:PLAIN)%',
-    fields: '%FILTER_STATE(wasm.tollgate.fields:TYPED)%',
+    fields: Object.fromEntries(LOG_FIELDS.map((name) => [name, `%FILTER_STATE(wasm.tollgate.${name}:PLAIN)%`])),
   };
   return {
     name: 'envoy.access_loggers.stdout',
@@ -56,9 +56,8 @@ export function parseEntry(line: string): AccessEntry | null {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value !== 'object' || value === null || !('tollgate' in value)) return null;
-    const entry = value as AccessEntry & { fields?: { value?: LogFields } | null };
-    // Envoy writes the message's type beside it
-    return { ...entry, fields: entry.fields?.value ?? null };
+    const entry = value as Omit<AccessEntry, 'fields'> & { readonly fields?: Partial<Record<string, string | null>> };
+    return { ...entry, fields: readLogFields((name) => entry.fields?.[name]) };
   } catch {
     return null;
   }
@@ -66,7 +65,7 @@ export function parseEntry(line: string): AccessEntry | null {
 
 /** The entry as `tollgate run --json` prints it: each field a member, null where the decision did not get so far. */
 export function flatten({ fields, ...entry }: AccessEntry): Record<string, unknown> {
-  return { ...entry, ...Object.fromEntries(LOG_FIELDS.map((name) => [name, fields?.[name] ?? null])) };
+  return { ...entry, ...Object.fromEntries(LOG_FIELDS.map((name) => [name, fields[name] ?? null])) };
 }
 
 /** The line that people read: `10:45:31 GET /v1/pets 200 1 ms reason=allowed api=petstore …`. */
@@ -75,8 +74,8 @@ export function describe(entry: AccessEntry): string {
   // what Envoy answered itself (a bad request, a dead upstream) has no reason of the filter: its details say why
   const why = [
     entry.tollgate,
-    entry.fields?.quota && `quota=${entry.fields.quota}`,
-    entry.fields?.remaining !== undefined && `remaining=${entry.fields.remaining}`,
+    entry.fields.quota && `quota=${entry.fields.quota}`,
+    entry.fields.remaining !== undefined && `remaining=${entry.fields.remaining}`,
     entry.details === 'via_upstream' || entry.details?.startsWith('tollgate_') ? null : entry.details,
   ]
     .filter(Boolean)

@@ -161,7 +161,7 @@ const METRIC_ID_STEP = 4;
 
 /** Log, clock, timers, properties, configuration and metrics. */
 function systemCalls(vm: Vm): HostFunctions {
-  return { ...basics(vm), ...foreignFunctions(vm), ...properties(vm), ...buffers(vm), ...metrics(vm) };
+  return { ...basics(vm), ...properties(vm), ...buffers(vm), ...metrics(vm) };
 }
 
 function basics(vm: Vm): HostFunctions {
@@ -200,30 +200,6 @@ function basics(vm: Vm): HostFunctions {
   };
 }
 
-const STRUCT = 'type.googleapis.com/google.protobuf.Struct';
-
-/** Of Envoy's own functions the one that makes a filter state a message; the only message here is a Struct. */
-function foreignFunctions(vm: Vm): HostFunctions {
-  return {
-    call_foreign_function: (name, nameSize, args, argsSize) => {
-      if (!vm.process.hasForeignFunctions) return Result.notFound;
-      if (vm.memory.text(name, nameSize, 'name of a foreign function') !== 'declare_property') return Result.notFound;
-      const root = (vm.effective ?? vm.current)?.root;
-      if (root === undefined) return vm.misuse('declare_property without a context', Result.badArgument);
-      const declared = /^\n(.)(.*)\x18\x03"(.)(.*)$/s.exec(vm.memory.text(args, argsSize, 'declaration'));
-      const [, nameLength, property, schemaLength, schema] = declared ?? [];
-      if (property === undefined || schema !== STRUCT)
-        return vm.misuse('declare_property of an unknown type', Result.ok);
-      if (nameLength!.charCodeAt(0) !== property.length || schemaLength!.charCodeAt(0) !== schema.length)
-        return vm.misuse('declare_property of wrong lengths', Result.badArgument);
-      // Envoy keeps what the root has declared first
-      if (root.structs.has(property)) return Result.badArgument;
-      root.structs.add(property);
-      return Result.ok;
-    },
-  };
-}
-
 function properties(vm: Vm): HostFunctions {
   const known = (path: string): string | undefined => {
     const plugin = (vm.effective ?? vm.current)?.root.plugin;
@@ -246,11 +222,7 @@ function properties(vm: Vm): HostFunctions {
       const { stream } = vm;
       if (stream === null) return vm.misuse('set_property outside a stream', Result.notFound);
       const name = vm.memory.text(path, pathSize, 'property path');
-      const isStruct = (vm.effective ?? vm.current)?.root.structs.has(name);
-      stream.filterState.set(
-        `wasm.${name}${isStruct ? ':TYPED' : ''}`,
-        vm.memory.text(value, valueSize, 'property value'),
-      );
+      stream.filterState.set(`wasm.${name}`, vm.memory.text(value, valueSize, 'property value'));
       return Result.ok;
     },
   };

@@ -1,6 +1,7 @@
 import { HeaderMap, type Pair, type LocalResponse, Stream } from './stream.ts';
 import type { Context, Root, Vm } from './vm.ts';
-import { readStruct } from './struct.ts';
+import { LOG_FIELDS } from '../contract/table.ts';
+import type { LogField } from '../contract/pluginConfig.ts';
 import { ACTION_CONTINUE, NO_GRPC_STATUS } from './abi.ts';
 
 /** A request that has ended, and what became of it. */
@@ -10,7 +11,7 @@ export interface Exchange {
   /** What the upstream received, or null when the request ended here. */
   readonly upstream: HeaderMap | null;
   readonly details: string;
-  /** Bytes by name; after the name of a message stands `:TYPED`, as in access log formats. */
+  /** Bytes by name. */
   readonly filterState: ReadonlyMap<string, string>;
 }
 
@@ -52,12 +53,15 @@ export function decisionOf({ filterState }: Pick<Exchange, 'filterState'>): Deci
   return Object.fromEntries(fields) as unknown as Decision;
 }
 
-const FIELDS = 'wasm.tollgate.fields:TYPED';
+/** The fields that the module left for access logs, as far as its policy wants them. */
+export function logFieldsOf({ filterState }: Pick<Exchange, 'filterState'>): LogFields {
+  return readLogFields((name) => filterState.get(`${DECISION}.${name}`));
+}
 
-/** The fields that the module left for access logs, as its policy wants; null without such a wish. */
-export function logFieldsOf({ filterState }: Pick<Exchange, 'filterState'>): LogFields | null {
-  const bytes = filterState.get(FIELDS);
-  return bytes === undefined ? null : readStruct(Buffer.from(bytes, 'latin1'));
+/** Log fields as their filter states show them; what is absent or empty is no field. */
+export function readLogFields(shown: (name: LogField) => string | null | undefined): LogFields {
+  const present = LOG_FIELDS.map((name) => [name, shown(name)] as const).filter(([, value]) => value);
+  return Object.fromEntries(present.map(([name, value]) => [name, name === 'remaining' ? Number(value) : value]));
 }
 
 export type UpstreamAnswer = (request: HeaderMap) => Pair[];

@@ -9,8 +9,6 @@ export interface LogLine {
 
 /** What all VMs of one Envoy process share. */
 export class Process {
-  /** False for a host other than Envoy. */
-  hasForeignFunctions = true;
   readonly sharedData = new SharedData();
   readonly metrics = new MetricStore();
   readonly logs: LogLine[] = [];

@@ -44,8 +44,6 @@ export interface Context {
 export interface Root {
   readonly id: number;
   readonly plugin: Plugin;
-  /** Properties that it has declared to be a google.protobuf.Struct. */
-  readonly structs: Set<string>;
   tickPeriodMs: number;
   /** On the process's elapsed time. */
   nextTickMs: number;
@@ -55,7 +53,7 @@ export interface Root {
 }
 
 export function newRoot(id: number, plugin: Plugin): Root {
-  return { id, plugin, structs: new Set(), tickPeriodMs: 0, nextTickMs: Infinity, streams: 0, retiring: false };
+  return { id, plugin, tickPeriodMs: 0, nextTickMs: Infinity, streams: 0, retiring: false };
 }
 
 /** What crosses the boundary between host and guest. */

@@ -127,7 +127,7 @@ function foreignRateLimitService(policy: Policy): string[] {
 function logFormat({ accessLog }: Policy): string[] {
   if (accessLog === undefined) return [];
   return [
-    "accessLog: the fields show where the mesh's access log names them: as %FILTER_STATE(wasm.tollgate.fields:TYPED)% in meshConfig.accessLogFormat, or one by one (docs/access-log.md)",
+    "accessLog: the fields show where the mesh's access log names them, as %FILTER_STATE(wasm.tollgate.consumer:PLAIN)% in meshConfig.accessLogFormat (docs/access-log.md)",
   ];
 }
 

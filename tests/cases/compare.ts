@@ -79,10 +79,9 @@ function compareFields(
   if (expected === undefined) return [];
   const shown = (fields: Outcome['fields']): string =>
     JSON.stringify(
-      fields &&
-        Object.entries(fields)
-          .map(([name, value]) => [name, name === 'remaining' && !exactRemaining ? '*' : value])
-          .sort(),
+      Object.entries(fields)
+        .map(([name, value]) => [name, name === 'remaining' && !exactRemaining ? '*' : value])
+        .sort(),
     );
   const [wanted, found] = [shown(expected), shown(actual)];
   return wanted === found ? [] : [`log fields: expected ${wanted}, got ${found}`];

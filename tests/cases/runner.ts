@@ -17,8 +17,8 @@ export interface Outcome {
   readonly reason: string;
   /** The access log text, where the runner can read it. */
   readonly log?: string;
-  /** What access logs can show field by field; null where the policy wants none. */
-  readonly fields: Readonly<Record<string, string | number>> | null;
+  /** What access logs can show field by field. */
+  readonly fields: Readonly<Record<string, string | number>>;
 }
 
 /** One policy in force somewhere, from open to close. */

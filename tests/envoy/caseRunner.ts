@@ -66,6 +66,6 @@ async function exchange(test: EnvoyUnderTest, request: WireRequest): Promise<Out
     upstream: seen === undefined ? null : { method: seen.method, path: seen.path, headers: seen.headers },
     reason: /(?:^| )reason=(\S+)/.exec(log)?.[1] ?? `none (${entry.details ?? 'no details'})`,
     log,
-    fields: entry.fields as Outcome['fields'],
+    fields: { ...entry.fields },
   };
 }

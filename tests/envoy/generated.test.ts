@@ -83,7 +83,7 @@ group('what is printed', () => {
     durationMs: 3,
     upstream: 'v1',
     tollgate: 'reason=allowed api=petstore',
-    fields: null,
+    fields: {},
   };
 
   it('shows an access log entry on one line', () => {
@@ -106,7 +106,7 @@ group('what is printed', () => {
   it('has a member for each field in JSON, null where there is none', () => {
     const none = { reason: null, api: null, route: null, consumer: null, keyId: null, plan: null };
     const { fields, ...plain } = entry;
-    assert.equal(fields, null);
+    assert.deepEqual(fields, {});
     assert.deepEqual(flatten(entry), { ...plain, ...none, quota: null, remaining: null, host: null });
     assert.deepEqual(flatten({ ...entry, fields: { reason: 'allowed', remaining: 0, host: 'a.test' } }), {
       ...plain,

@@ -13,8 +13,8 @@ export interface Decision {
   readonly reply: { readonly body: string; readonly headers: Pair[] } | null;
   readonly response: Pair[];
   readonly log: string;
-  /** A google.protobuf.Struct, a character a byte; absent where the policy wants no fields. */
-  readonly fields?: string;
+  /** The log fields that the policy wants, by the names of their filter states. */
+  readonly fields: Pair[];
 }
 
 interface FilterExports {

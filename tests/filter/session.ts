@@ -1,7 +1,7 @@
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
 import { HeaderMap } from '../../scripts/host/stream.ts';
-import { readStruct } from '../../scripts/host/struct.ts';
+import { logFieldsOf } from '../../scripts/host/openRequest.ts';
 import { isGrpc, localReply } from '../../scripts/host/openRequest.ts';
 import { requestPairs } from '../host/requests.ts';
 import { policyConfig } from '../host/policyConfig.ts';
@@ -99,5 +99,6 @@ function refused(headers: HeaderMap, decision: Decision, reply: NonNullable<Deci
 }
 
 function fieldsOf({ fields }: Decision): Outcome['fields'] {
-  return fields === undefined ? null : readStruct(Buffer.from(fields, 'latin1'));
+  const filterState = new Map(fields.map(([name, value]) => [`wasm.${name}`, value]));
+  return { ...logFieldsOf({ filterState }) };
 }

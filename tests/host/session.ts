@@ -79,7 +79,7 @@ function outcomeOf(exchange: Exchange): Outcome {
     upstream: exchange.upstream && upstreamOf(exchange.upstream),
     reason: decisionOf(exchange)?.reason ?? `none (${exchange.details})`,
     ...(log === undefined ? {} : { log }),
-    fields: logFieldsOf(exchange) as Outcome['fields'],
+    fields: { ...logFieldsOf(exchange) },
   };
 }
 

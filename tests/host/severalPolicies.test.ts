@@ -6,6 +6,8 @@ import { modulePath } from '../../scripts/build/module.ts';
 import { type Pair, Stream } from '../../scripts/host/stream.ts';
 import { Process } from '../../scripts/host/process.ts';
 import { Vm } from '../../scripts/host/vm.ts';
+import { logFieldsOf, type LogFields } from '../../scripts/host/index.ts';
+import { LOG_FIELDS } from '../../scripts/contract/table.ts';
 
 const CONFIG = { ...pluginConfig([{ name: 'q', limit: 10, window: 'hour' }]), unmatched: 'allow' };
 const DECIDED: Pair[] = [
@@ -21,20 +23,26 @@ function passOn(
   filterState: string | null,
   request: Pair[] = DECIDED,
 ): { headers: string[]; path: string | undefined; log: string | undefined } {
-  const process = new Process(Date.UTC(2026, 0, 1));
-  const vm = new Vm(loadModule(modulePath), process, 'vm');
-  const root = vm.startRoot({ name: 'second', rootId: 'second', configuration: Buffer.from(JSON.stringify(CONFIG)) });
-  assert.ok(root);
-  const stream = new Stream(request);
-  if (filterState !== null) stream.filterState.set('wasm.tollgate', filterState);
-  const context = vm.openStream(root, stream);
-  assert.equal(vm.call(context, 'proxy_on_request_headers', context.id, request.length, 1), 0);
-  assert.deepEqual(process.faults, []);
+  const stream = afterSecond(filterState === null ? {} : { 'wasm.tollgate': filterState }, request);
   return {
     headers: stream.request.pairs.map(([name]) => name).filter((name) => name.startsWith('x-tollgate-')),
     path: stream.request.first(':path'),
     log: stream.filterState.get('wasm.tollgate'),
   };
+}
+
+/** The stream after a plugin that found this filter state. */
+function afterSecond(filterState: Record<string, string>, request: Pair[], config: object = CONFIG): Stream {
+  const process = new Process(Date.UTC(2026, 0, 1));
+  const vm = new Vm(loadModule(modulePath), process, 'vm');
+  const root = vm.startRoot({ name: 'second', rootId: 'second', configuration: Buffer.from(JSON.stringify(config)) });
+  assert.ok(root);
+  const stream = new Stream(request);
+  for (const [name, value] of Object.entries(filterState)) stream.filterState.set(name, value);
+  const context = vm.openStream(root, stream);
+  vm.call(context, 'proxy_on_request_headers', context.id, request.length, 1);
+  assert.deepEqual(process.faults, []);
+  return stream;
 }
 
 test('keeps the headers and the log text of another policy in the same Envoy', () => {
@@ -53,4 +61,40 @@ test('resolves a path that another policy has let pass on its own account', () =
     [':method', 'GET'],
   ];
   assert.deepEqual(passOn('reason=unmatched', request), { headers: [], path: '/b.test/v1', log: 'reason=unmatched' });
+});
+
+/** The log fields of a request after two policies that both want all of them. */
+function fieldsAfter(first: Record<string, string>, path: string, own: Pair[] = []): LogFields {
+  const request: Pair[] = [[':authority', 'api.example.com'], [':path', path], [':method', 'GET'], ...own];
+  return logFieldsOf(afterSecond(first, request, { ...CONFIG, accessLog: { fields: [...LOG_FIELDS] } }));
+}
+
+const FIRST = {
+  'wasm.tollgate': 'reason=allowed api=other route=other/default consumer=rich',
+  'wasm.tollgate.reason': 'allowed',
+  'wasm.tollgate.api': 'other',
+  'wasm.tollgate.route': 'other/default',
+  'wasm.tollgate.consumer': 'rich',
+  'wasm.tollgate.quota': 'yearly',
+  'wasm.tollgate.remaining': '3',
+  'wasm.tollgate.host': 'api.example.com',
+};
+
+test('leaves no log field of an earlier policy beside its own decision', () => {
+  const host = 'api.example.com';
+  assert.deepEqual(fieldsAfter(FIRST, '/v1/pets'), { reason: 'missing_api_key', api: 'petstore', host });
+  assert.deepEqual(fieldsAfter(FIRST, '/elsewhere'), { reason: 'unmatched', host });
+});
+
+test('keeps the log fields of an earlier policy with its decision', () => {
+  const fields = fieldsAfter(FIRST, '/elsewhere', [['x-tollgate-consumer', 'rich']]);
+  assert.deepEqual(fields, {
+    reason: 'allowed',
+    api: 'other',
+    route: 'other/default',
+    consumer: 'rich',
+    quota: 'yearly',
+    remaining: 3,
+    host: 'api.example.com',
+  });
 });

@@ -64,7 +64,6 @@ test('filter/ compiled alone imports exactly env.abort', async () => {
 test('the module imports and exports exactly these', async () => {
   const { imports, exports } = await surface(inPackage('build', 'tollgate.wasm'));
   assert.deepEqual(imports, [
-    'env.proxy_call_foreign_function',
     'env.proxy_continue_stream',
     'env.proxy_define_metric',
     'env.proxy_get_buffer_bytes',

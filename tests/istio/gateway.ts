@@ -67,20 +67,10 @@ export function gatewayTests(mesh: MeshUnderTest): void {
 
     it('shows each field of the decision in the access log of the mesh', async () => {
       const line = await gateway.logsAccess(/^429 /);
-      const [, json, remaining] = /(\{.*\}) remaining=(\S+)$/.exec(line) ?? [];
-      const { value } = JSON.parse(json!) as { value: Record<string, unknown> };
-      assert.deepEqual(value, {
-        reason: 'quota_exceeded',
-        api: 'petstore',
-        route: 'petstore/default',
-        consumer: 'acme',
-        keyId: 'acme-1',
-        plan: 'counted',
-        quota: 'main',
-        remaining: 0,
-        host: 'api.example.com',
-      });
-      assert.equal(remaining, '0');
+      assert.equal(
+        line.split(' | ')[1],
+        'reason=quota_exceeded api=petstore route=petstore/default consumer=acme keyId=acme-1 plan=counted quota=main remaining=0 host=api.example.com',
+      );
     });
   });
 }

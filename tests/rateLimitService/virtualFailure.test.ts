@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Random } from '../../harness/random.ts';
-import type { MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
+import { meshConfig, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
+import { logFieldsOf } from '../../scripts/host/index.ts';
 import { logNormal } from './virtualRateLimitService.ts';
 import { VirtualMesh } from './virtualMesh.ts';
 import { WRONG_ANSWERS } from '../../harness/rateLimitService/wrongAnswers.ts';
@@ -154,6 +155,21 @@ describe('a rate limit service that fails', () => {
       0,
       'no worker still believes that it is down',
     );
+    mesh.assertSound();
+  });
+
+  it('is told in the log fields by the quota that could not be counted', () => {
+    const quotas = [
+      { name: 'spare', limit: 10, window: 'hour' },
+      { name: 'main', limit: 10, window: 'day' },
+    ].map((quota) => ({ ...quota, onUnavailable: quota.name === 'main' ? ('deny' as const) : ('allow' as const) }));
+    const mesh = open('deny', { envoys: 1, workers: 1 });
+    mesh.load({ ...meshConfig(quotas), accessLog: { fields: ['reason', 'quota', 'remaining'] } });
+    mesh.rateLimitService.fault = () => null;
+    const request = mesh.ask(0);
+    mesh.pass(LATEST_MS);
+    assert.ok(request.exchange);
+    assert.deepEqual(logFieldsOf(request.exchange), { reason: 'quota_unavailable', quota: 'main' });
     mesh.assertSound();
   });
 

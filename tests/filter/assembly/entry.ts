@@ -29,7 +29,7 @@ import {
   isAllowed,
   isGrpc,
   lengthOf,
-  logFields,
+  logField,
   logText,
   pointerOf,
   problemBody,
@@ -39,6 +39,7 @@ import {
   readRequest,
   releaseUsage,
   replyPairs,
+  LOG_STATES,
   REASON_COUNT,
   SHARD_COUNT,
   STOCK_BYTES,
@@ -156,12 +157,16 @@ export function reasonRow(index: i32): i32 {
   return 1;
 }
 
+/** The fields for access logs, as far as there are any. */
+const FIELDS = new StaticArray<View>(LOG_STATES.length);
+
 function describe(present: Tables): void {
   const allowed = isAllowed(decision.reason);
   const grpc = isGrpc();
   // The writer holds one text at a time: parts come first.
   const log = logText(present);
-  const fields = present.logFields == 0 ? ABSENT : logFields(present);
+  for (let i = 0; i < LOG_STATES.length; i++)
+    FIELDS[i] = (present.logFields & (1 << i)) == 0 ? ABSENT : logField(present, i);
   const body = allowed ? ABSENT : grpc ? detailOf(decision.reason) : problemBody(present);
   const pairs = allowed ? ABSENT : replyPairs(present, grpc);
   const shown = allowed && decision.hasStandings;
@@ -177,10 +182,7 @@ function describe(present: Tables): void {
   writeNumber(grpcStatusOf(decision.reason));
   text(',"log":');
   quoted(log);
-  if (fields != ABSENT) {
-    text(',"fields":');
-    quoted(fields);
-  }
+  writeFields();
   writeEditList();
   text(',"response":[');
   if (shown) {
@@ -195,6 +197,18 @@ function describe(present: Tables): void {
   else writeReply(body, pairs);
   text("}");
   result = end();
+}
+
+function writeFields(): void {
+  text(',"fields":[');
+  let isFirst = true;
+  for (let i = 0; i < FIELDS.length; i++) {
+    if (FIELDS[i] == ABSENT) continue;
+    if (!isFirst) text(",");
+    isFirst = false;
+    pair(LOG_STATES[i], FIELDS[i]);
+  }
+  text("]");
 }
 
 function writeEditList(): void {
