@@ -50,6 +50,10 @@ const MALFORMED = literal(
 const UNLIMITED = literal(
   "tollgate: policy %s: the rate limit service knows no limit for a quota with scope mesh, which goes by onUnavailable: does its configuration match (tollgate rate-limit-service)?",
 );
+// the host says no more than that there is no call
+const NOT_CALLED = literal(
+  "tollgate: policy %s: the rate limit service cannot be called: Envoy has no cluster of that name, or no healthy host in it; quotas with scope mesh go by onUnavailable",
+);
 const BACK = literal("tollgate: policy %s: the rate limit service answers again");
 
 const GRPC_STATUS: StaticArray<View> = [
@@ -123,7 +127,11 @@ export class RateLimitService extends CallOwner {
       callTimeoutMilliseconds(tables),
     );
     if (token != 0) beginCall(slot, token, rootId, this, call.sentAtNanoseconds, this.service.callLifetimeNanoseconds);
-    else this.fail(slot, currentTimeNanoseconds());
+    else {
+      const now = currentTimeNanoseconds();
+      this.fail(slot, now);
+      this.reportDown(NOT_CALLED, 0, ABSENT, now);
+    }
   }
 
   onAnswer(slot: i32, size: u32): void {
