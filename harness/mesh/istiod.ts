@@ -71,7 +71,7 @@ const MESH = {
   ingressControllerMode: 'OFF',
   trustDomain: 'cluster.local',
   accessLogFile: ACCESS_LOG,
-  accessLogFormat: `%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %FILTER_STATE(wasm.tollgate:PLAIN)% | ${LOG_FIELDS.map((name) => `${name}=%FILTER_STATE(wasm.tollgate.${name}:PLAIN)%`).join(' ')}\n`,
+  accessLogFormat: `%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% flags=%RESPONSE_FLAGS% %FILTER_STATE(wasm.tollgate:PLAIN)% | ${LOG_FIELDS.map((name) => `${name}=%FILTER_STATE(wasm.tollgate.${name}:PLAIN)%`).join(' ')}\n`,
 };
 
 const ENVIRONMENT = {

@@ -15,6 +15,8 @@ export interface ProxyOptions {
   /** Labels for selectors. */
   readonly labels: Readonly<Record<string, string>>;
   readonly concurrency?: number;
+  /** Names that its bootstrap makes labels of; by default all that the module has. */
+  readonly extraStatTags?: readonly string[];
 }
 
 export interface ProxyParts {
@@ -85,7 +87,7 @@ export class Proxy {
     return this.daemon.log;
   }
 
-  /** Lines of the access log: status, response code details, the module's filter state. */
+  /** Lines of the access log: status, response code details, response flags, the module's filter state. */
   async accessLog(): Promise<string[]> {
     return (await readFile(join(this.folder, ACCESS_LOG), 'utf8').catch(() => '')).split('\n');
   }
@@ -107,7 +109,7 @@ async function loopbackTemplate(source: string): Promise<string> {
 }
 
 function proxyConfig(
-  { concurrency = 2 }: ProxyOptions,
+  { concurrency = 2, extraStatTags = LABELS }: ProxyOptions,
   { envoy, xdsPort, folder }: ProxyParts,
   adminPort: number,
 ): string {
@@ -122,7 +124,7 @@ function proxyConfig(
     terminationDrainDuration: '0.1s',
     fileFlushInterval: '0.1s',
     // in a cluster: meshConfig.defaultConfig.extraStatTags, or the pod's annotation
-    extraStatTags: LABELS,
+    extraStatTags,
   });
 }
 

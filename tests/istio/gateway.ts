@@ -61,7 +61,7 @@ export function gatewayTests(mesh: MeshUnderTest): void {
       const [info] = (await gateway.series()).filter(({ name, value }) => name === 'tollgate_info' && value === 1);
       assert.match(info?.labels.digest ?? '', /^[0-9a-f]{12}$/);
       await gateway.logsAccess(
-        /^429 tollgate_quota_exceeded reason=quota_exceeded api=petstore .*consumer=acme key=acme-1 plan=counted/,
+        /^429 tollgate_quota_exceeded flags=- reason=quota_exceeded api=petstore .*consumer=acme key=acme-1 plan=counted/,
       );
     });
 

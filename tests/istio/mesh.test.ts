@@ -13,6 +13,7 @@ import { routeEditTests } from './routeEdits.ts';
 import { quickstartTests } from './quickstart.ts';
 import { rolloutTests } from './rollout.ts';
 import { sidecarTests } from './sidecar.ts';
+import { symptomTests } from './symptoms.ts';
 import { troubleshootingTests } from './troubleshooting.ts';
 import { twoPolicyTests } from './twoPolicies.ts';
 import { verifyTests } from './verify.ts';
@@ -39,6 +40,7 @@ describe('a mesh with a real control plane', { skip: found.skip }, () => {
     liveTests,
     quickstartTests,
     troubleshootingTests,
+    symptomTests,
     verifyTests,
   ])
     tests(mesh);

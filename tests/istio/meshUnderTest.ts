@@ -6,7 +6,7 @@ import type { KubeObject } from '../../harness/mesh/kubeClient.ts';
 import { Mesh } from '../../harness/mesh/mesh.ts';
 import type { PodOptions } from '../../harness/mesh/podNetwork.ts';
 import { freePort } from '../../harness/mesh/port.ts';
-import { forgetModules } from '../../harness/mesh/proxy.ts';
+import { forgetModules, type ProxyOptions } from '../../harness/mesh/proxy.ts';
 import { DESTINATION } from './policy.ts';
 import { ProxyUnderTest } from './proxyUnderTest.ts';
 
@@ -92,7 +92,7 @@ export class MeshUnderTest {
   }
 
   /** An ingress gateway in a namespace of its own, whose Gateway is named `ingress`. */
-  async gateway(name: string): Promise<ProxyUnderTest> {
+  async gateway(name: string, options: Pick<ProxyOptions, 'extraStatTags'> = {}): Promise<ProxyUnderTest> {
     const namespace = `${name}-gateway`;
     const [selector, port] = [{ istio: name }, await freePort()];
     await this.mesh.namespace(namespace);
@@ -107,7 +107,7 @@ export class MeshUnderTest {
         },
       },
     ]);
-    const proxy = await this.mesh.proxy({ name: 'ingress', kind: 'gateway', namespace, labels: selector });
+    const proxy = await this.mesh.proxy({ name: 'ingress', kind: 'gateway', namespace, labels: selector, ...options });
     return new ProxyUnderTest(this.mesh, proxy, port, namespace, selector, this.image);
   }
 

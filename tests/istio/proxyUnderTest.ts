@@ -94,10 +94,13 @@ export class ProxyUnderTest {
 
   /** Waits for a line of the access log. */
   logsAccess(pattern: RegExp): Promise<string> {
-    return waitFor(
-      `${pattern} in the access log`,
-      async () => (await this.proxy.accessLog()).find((line) => pattern.test(line)) ?? null,
-    );
+    let lines: string[] = [];
+    return waitFor(`${pattern} in the access log`, async () => {
+      lines = await this.proxy.accessLog();
+      return lines.find((line) => pattern.test(line)) ?? null;
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}\n${lines.slice(-5).join('\n')}`);
+    });
   }
 
   /** The file of the module that a plugin runs, by the plugin's resource; null while it has none. */
