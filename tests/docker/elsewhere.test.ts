@@ -10,6 +10,7 @@ import { testPolicy } from '../../harness/envoy/testPolicy.ts';
 import { freePort, ToolProcess } from '../../harness/envoy/toolProcess.ts';
 import { available } from './available.ts';
 import { Engine } from './engine.ts';
+import { demoIsMonitored, monitoredDemo, noPrometheus } from './monitored.ts';
 
 const found = await available();
 
@@ -44,6 +45,17 @@ for (const network of ['elsewhere', 'elsewhere without a way back'] as const) {
         assert.match(tool.err, /upstreams on 127\.0\.0\.1 are reached as host\.docker\.internal/);
         assert.deepEqual(await engine.containers(), []);
       });
+
+      it(
+        'plays the demo with a Prometheus beside it, which reads the Envoy through its published port',
+        { skip: noPrometheus },
+        async () => {
+          await demoIsMonitored((tool = await monitoredDemo(engine)));
+          tool.kill('SIGINT');
+          assert.equal((await tool.exited).code, 0);
+          assert.deepEqual(await engine.containers(), []);
+        },
+      );
 
       it('reaches upstreams by any name of loopback, and shows other containers no more of the admin interface than it uses', async () => {
         tool = await start(`http://localhost:${echo.port}`);

@@ -10,6 +10,7 @@ import { eventually, freePort, ToolProcess } from '../../harness/envoy/toolProce
 import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 import { available } from './available.ts';
 import { Engine } from './engine.ts';
+import { demoIsMonitored, monitoredDemo, noPrometheus } from './monitored.ts';
 
 const found = await available();
 const NOBODY = { uid: 65_534, gid: 65_534 };
@@ -133,6 +134,17 @@ describe("run --docker with an engine on this machine's network", { skip: found.
     assert.match(tool.err, /^docker: no engine: .*permission denied/i);
     await chmod(socket, 0o666);
   });
+
+  it(
+    'plays the demo with a Prometheus beside it, which reads the Envoy in the container',
+    { skip: noPrometheus },
+    async () => {
+      await demoIsMonitored((tool = await monitoredDemo(engine)));
+      tool.kill('SIGINT');
+      assert.equal((await tool.exited).code, 0);
+      assert.deepEqual(await engine.containers(), []);
+    },
+  );
 
   async function noContainers(complaint: string): Promise<void> {
     await eventually(
