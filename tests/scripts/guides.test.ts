@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { blocksOf, isAsShown, stepsOf } from '../../harness/page/block.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
+import { TYPED_PAGES } from './typedPages.ts';
 import { readPolicy } from '../../scripts/policy/index.ts';
 
 /** docs/policy.md has parts of policies, and a test of its own. */
@@ -29,7 +30,10 @@ describe('a block of a page', () => {
         .filter(({ mark }) => mark === 'run')
         .map(({ page }) => page),
     );
-    assert.deepEqual([...pages].sort(), ['docs/istio-quickstart.md', 'docs/troubleshooting.md']);
+    assert.deepEqual(
+      [...pages].sort(),
+      ['docs/istio-quickstart.md', 'docs/troubleshooting.md', ...Object.keys(TYPED_PAGES)].sort(),
+    );
   });
 
   it('of a terminal is read as commands and what they print', () => {
