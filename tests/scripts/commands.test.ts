@@ -158,6 +158,7 @@ test('--help lists every command, its summary in one column, without loading any
 test('for a mistyped or renamed command or option, the error says what was meant', async () => {
   for (const [args, err] of [
     [['ledger', 'x'], 'tollgate: the command is called rate-limit-service\n'],
+    [['emti'], 'tollgate: no command "emti" (did you mean emit?); see tollgate --help\n'],
     [['chekc'], 'tollgate: no command "chekc" (did you mean check?); see tollgate --help\n'],
     [
       ['rateLimitService'],

@@ -26,11 +26,19 @@ function renamed(word: string, kind: string, known: readonly string[]): string |
 
 function hint(word: string, known: readonly string[]): string {
   const maxDistance = Math.min(MAX_TYPOS, Math.floor(squeezed(word).length / 2));
-  const meant = known.find((name) => squeezed(name) === squeezed(word)) ?? closestMatch(word, known, { maxDistance });
+  const meant =
+    known.find((name) => squeezed(name) === squeezed(word)) ??
+    // two letters in the wrong order, which are two edits otherwise
+    known.find((name) => lettersOf(name) === lettersOf(word)) ??
+    closestMatch(word, known, { maxDistance });
   return meant === undefined ? '' : ` (did you mean ${meant}?)`;
 }
 
 /** `--rateLimitService` and `--rate-limit-service` alike. */
 function squeezed(word: string): string {
   return word.replaceAll('-', '').toLowerCase();
+}
+
+function lettersOf(word: string): string {
+  return [...squeezed(word)].sort().join('');
 }
