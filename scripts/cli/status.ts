@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util';
 import { Cluster } from '../cluster/cluster.ts';
 import { kubectlForward } from '../cluster/forward.ts';
 import { kubectl } from '../cluster/kubectl.ts';
-import { type PolicyStatus, status as statusOf } from '../verify/status.ts';
+import { type ClusterStatus, type PolicyStatus, status as statusOf } from '../verify/status.ts';
+import type { Observation } from '../verify/observation.ts';
 import type { PluginReport } from '../verify/verify.ts';
 import { type Command, type Io, UsageError, wholeNumber } from './command.ts';
 import { Progress } from './push.ts';
@@ -21,7 +22,7 @@ usage: tollgate status [POLICY…] [OPTION…]
   --proxies N           asks at most N proxies for each plugin (default ${MOST_PROXIES})
   --root-namespace NS   Istio's root namespace (default istio-system)
   --timeout SECONDS     how long one question to the cluster may take (default 30)
-  --json                prints { policies } instead
+  --json                prints { policies, unseen } instead
 
 For each plugin: its policy digest and image, and how many of its proxies run just that. "tollgate verify" also says whether that is
 what it should be.
@@ -55,11 +56,12 @@ export const status: Command = {
     const timeoutSeconds = wholeNumber('--timeout', values.timeout, 1, 600) ?? 30;
     const progress = new Progress((line) => io.err(`${line}\n`));
     try {
+      progress.say('asking the cluster');
       const cluster = await Cluster.connect(
         kubectl({ context, timeoutSeconds, signal: io.signal }),
         kubectlForward(context, io.signal),
       );
-      const policies = await statusOf(cluster, {
+      const found = await statusOf(cluster, {
         policies: positionals,
         namespaces: values.namespace,
         dumps: !values['metrics-only'],
@@ -68,37 +70,55 @@ export const status: Command = {
         note: progress.say,
       });
       progress.stop();
-      return print(policies, json, io);
+      return print(found, json, io);
     } finally {
       progress.stop();
     }
   },
 };
 
-function print(policies: readonly PolicyStatus[], json: boolean, io: Io): number {
+function print({ policies, unseen }: ClusterStatus, json: boolean, io: Io): number {
   if (json) {
     const all = policies.map(({ plugins, ...rest }) => ({ ...rest, plugins: plugins.map(proxyJson) }));
-    io.out(`${JSON.stringify({ policies: all }, null, 2)}\n`);
-  } else if (policies.length === 0) io.out('no policy of Tollgate in this cluster\n');
-  else
+    io.out(`${JSON.stringify({ policies: all, unseen }, null, 2)}\n`);
+  } else {
+    if (policies.length === 0)
+      io.out(`${unseen.length === 0 ? 'no policy of Tollgate in this cluster' : 'no policy of Tollgate was seen'}\n`);
     for (const { policy, plugins, findings } of policies) {
-      io.out(`policy ${policy}${plugins.length === 0 ? ': no plugin in this cluster' : ''}\n`);
+      io.out(
+        `policy ${policy}${plugins.length > 0 ? '' : unseen.length > 0 ? ': no plugin was seen' : ': no plugin in this cluster'}\n`,
+      );
       for (const plugin of plugins) {
         io.out(`${proxyText(plugin)}\n`);
-        for (const { pod, state, version, digest, image } of plugin.proxies)
-          io.out(`    ${pod}: ${STATES[state]}${details({ version, digest, image })}\n`);
+        for (const { pod, state, refusal, unread, ...told } of plugin.proxies) {
+          const why = state === 'unseen' ? unread.join('; ') : refusal;
+          io.out(`    ${pod}: ${STATES[state]}${details(told)}${why === null ? '' : `: ${why}`}\n`);
+        }
       }
-      for (const { object, text, kind } of findings)
-        io.out(`  ${kind === 'unseen' ? 'not looked at: ' : ''}${object}: ${text}\n`);
+      for (const { object, text, kind } of findings) io.out(`  ${SIGNS[kind]}${object}: ${text}\n`);
     }
+    for (const reason of unseen)
+      io.out(
+        `not looked at: ${reason}${reason.startsWith('may not list') ? '; --namespace names where you may' : ''}\n`,
+      );
+  }
   const proxies = policies.flatMap(({ plugins }) => plugins.flatMap((plugin) => plugin.proxies));
   const isBad = (policy: PolicyStatus): boolean =>
-    policy.plugins.length === 0 || policy.findings.some(({ kind }) => kind === 'problem');
+    // what could not be listed may be there
+    (policy.plugins.length === 0 && unseen.length === 0) || policy.findings.some(({ kind }) => kind === 'problem');
   if (policies.some(isBad) || proxies.some(({ state }) => state !== 'current' && state !== 'unseen')) return 1;
-  return proxies.some(({ state }) => state === 'unseen') || policies.some(({ findings }) => findings.length > 0)
-    ? 2
-    : 0;
+  const isUnseen =
+    unseen.length > 0 ||
+    proxies.some(({ state }) => state === 'unseen') ||
+    policies.some(({ findings }) => findings.some(({ kind }) => kind === 'unseen'));
+  return isUnseen ? 2 : 0;
 }
+
+export const SIGNS: Readonly<Record<Observation['kind'], string>> = {
+  problem: '',
+  unseen: 'not looked at: ',
+  notice: 'note: ',
+};
 
 const STATES: Readonly<Record<PluginReport['proxies'][number]['state'], string>> = {
   current: 'up to date',

@@ -9,7 +9,7 @@ import { AREAS, type Area, type Observation } from '../verify/observation.ts';
 import { type PolicyReport, type Subject, verify as verifyCluster } from '../verify/verify.ts';
 import { type Command, type Io, UsageError, wholeNumber } from './command.ts';
 import { Progress } from './push.ts';
-import { proxyText, proxyJson } from './status.ts';
+import { proxyText, proxyJson, SIGNS } from './status.ts';
 
 const MOST_PROXIES = 20;
 const MOST = 10_000;
@@ -131,8 +131,6 @@ function areaOf(text: string): Area {
   if (area === undefined) throw new UsageError(`--skip is one of ${AREAS.join(', ')}; found "${text}"`);
   return area;
 }
-
-const SIGNS: Record<Observation['kind'], string> = { problem: '', unseen: 'not looked at: ', notice: 'note: ' };
 
 function print(reports: readonly PolicyReport[], json: boolean, io: Io): number {
   const count = (kind: Observation['kind']): number =>

@@ -1,11 +1,17 @@
 import { ClusterError, Unseen } from './error.ts';
 import type { Forward } from './forward.ts';
 import type { Kubectl } from './kubectl.ts';
-import { at, type ObjectKind, type KubeObject, shown, textAt } from './object.ts';
+import { at, objectIn, type ObjectKind, type KubeObject, shown, textAt } from './object.ts';
 
 const PAGE = 500;
 /** A cluster that has more of one kind is looked at in part, and that is said. */
 const MOST_OBJECTS = 20_000;
+/** A server may give fewer objects on a page than it is asked for. */
+const MOST_PAGES = 60;
+/** Nothing in a Kubernetes object, or in a plugin config, is as deep. */
+const DEEPEST = 200;
+/** Questions in a row that got no answer, until the cluster counts as gone: each may have taken all of its time. */
+const MOST_SILENT = 5;
 /** kubectl starts a process for each question. */
 const MOST_AT_ONCE = 8;
 
@@ -16,6 +22,7 @@ const MOST_AT_ONCE = 8;
 export class Cluster {
   private readonly waiting: (() => void)[] = [];
   private running = 0;
+  private silent = 0;
 
   private constructor(
     private readonly ask: Kubectl,
@@ -27,14 +34,14 @@ export class Cluster {
     const { code, stderr, notStarted } = await ask(['get', '--raw', '/version']);
     if (notStarted !== undefined)
       throw new ClusterError(`kubectl: ${stderr}; the cluster is asked through kubectl, with its kubeconfig`);
-    if (code !== 0) throw new ClusterError(`kubectl: ${lastWords(stderr) || `ended with ${String(code)}`}`);
+    if (code !== 0) throw new ClusterError(`kubectl: ${wordsOf(stderr, code)}${isNoConfig(stderr) ? NO_CONFIG : ''}`);
     return new Cluster(ask, forward);
   }
 
   /** Null: there is no such object, or no such kind. */
   async get(kind: ObjectKind, namespace: string | null, name: string): Promise<KubeObject | null> {
     const text = await this.raw(`${pathOf(kind, namespace)}/${encodeURIComponent(name)}`, `get ${kind.plural}`);
-    return text === null ? null : (parsed(text, kind.plural) as KubeObject);
+    return text === null ? null : objectOf(parsed(text, kind.plural), kind);
   }
 
   /** Of all namespaces with null; none where there is no such kind. */
@@ -47,6 +54,7 @@ export class Cluster {
       .map(([label, value]) => `${label}=${value}`)
       .join(',');
     const all: KubeObject[] = [];
+    let pages = 0;
     for (let next: string | undefined = ''; next !== undefined;) {
       const query = new URLSearchParams({
         limit: String(PAGE),
@@ -54,14 +62,17 @@ export class Cluster {
         ...(next !== '' && { continue: next }),
       });
       const text = await this.raw(`${pathOf(kind, namespace)}?${query.toString()}`, `list ${kind.plural}`);
-      if (text === null) return all;
-      const page = parsed(text, kind.plural);
+      if (text === null && next === '') return all;
+      const page = text === null ? null : parsed(text, kind.plural);
       const items = at(page, 'items');
-      // items of a list do not say what they are
-      if (Array.isArray(items)) all.push(...items.map((item) => ({ ...(item as KubeObject), kind: kind.kind })));
+      if (!Array.isArray(items) && items !== null)
+        throw new Unseen(`${kind.plural}: the API server's answer is no list`);
+      for (const item of items ?? []) all.push(objectOf(item, kind));
       next = textAt(page, 'metadata', 'continue') || undefined;
       if (all.length >= MOST_OBJECTS && next !== undefined)
         throw new Unseen(`more than ${MOST_OBJECTS} ${kind.plural}; narrow the target`);
+      if (++pages >= MOST_PAGES && next !== undefined)
+        throw new Unseen(`${kind.plural}: the API server's list does not end`);
     }
     return all;
   }
@@ -69,7 +80,7 @@ export class Cluster {
   /** A page of a pod's own HTTP server, through the API server. */
   async page(namespace: string, pod: string, port: number, path: string): Promise<string> {
     const place = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}:${port}/proxy${path}`;
-    const text = await this.raw(place, 'get pods/proxy');
+    const text = await this.raw(place, 'get pods/proxy', false);
     if (text === null) throw new Unseen(`nothing at ${path.split('?')[0]} on port ${port}`);
     return text;
   }
@@ -92,15 +103,20 @@ export class Cluster {
     }
   }
 
-  /** Null where the API server knows nothing of the path. */
-  private async raw(path: string, deed: string): Promise<string | null> {
+  /** Null where the API server knows nothing of the path. `isItsOwn`: it answers itself, and does not ask a pod. */
+  private async raw(path: string, deed: string, isItsOwn = true): Promise<string | null> {
     const { code, stdout, stderr } = await this.inTurn(() => this.ask(['get', '--raw', path]));
+    if (code !== 0 && stderr.includes('must be logged in')) throw new ClusterError(`kubectl: ${wordsOf(stderr, code)}`);
+    if (isItsOwn) {
+      this.silent = code === 0 || /^Error from server/m.test(stderr) ? 0 : this.silent + 1;
+      if (this.silent >= MOST_SILENT)
+        throw new ClusterError(`kubectl: ${this.silent} questions without an answer: ${wordsOf(stderr, code)}`);
+    }
     if (code === 0) return stdout;
-    if (code === null) throw new Unseen(`${deed}: kubectl was stopped`);
     const [, reason = '', message = ''] = /Error from server(?: \((\w+)\))?: ([^]*)/.exec(stderr) ?? [];
     if (reason === 'NotFound') return null;
     if (reason === 'Forbidden') throw new Unseen(`may not ${deed}`, true);
-    throw new Unseen(`${deed}: ${shown(message) || lastWords(stderr) || `kubectl ended with exit code ${code}`}`);
+    throw new Unseen(`${deed}: ${shown(message) || wordsOf(stderr, code)}`);
   }
 }
 
@@ -110,13 +126,40 @@ function pathOf({ apiVersion, plural }: ObjectKind, namespace: string | null): s
 }
 
 function parsed(text: string, what: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw new Unseen(`${what}: the API server's answer is not JSON`);
   }
+  if (isDeeper(value, DEEPEST)) throw new Unseen(`${what}: the API server's answer is nested too deeply`);
+  return value;
 }
 
-function lastWords(stderr: string): string {
-  return shown(stderr.trim().split('\n').at(-1) ?? '').replace(/^error: /, '');
+/** Without recursion, which is what it is to protect. */
+function isDeeper(value: unknown, most: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > most) return true;
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? (Object.values(one) as unknown[]) : []));
+  }
+  return false;
 }
+
+/** Items of a list do not say what they are. */
+function objectOf(value: unknown, { kind, plural }: ObjectKind): KubeObject {
+  const object = objectIn(value, kind);
+  if (object === null) throw new Unseen(`${plural}: the API server's answer is no ${kind}`);
+  return object;
+}
+
+function wordsOf(stderr: string, code: number | null): string {
+  const last = shown(stderr.trim().split('\n').at(-1) ?? '').replace(/^error: /, '');
+  return last || `ended with exit code ${String(code)}`;
+}
+
+/** Where kubectl goes when it has no kubeconfig. */
+function isNoConfig(stderr: string): boolean {
+  return stderr.includes('localhost:8080 was refused');
+}
+const NO_CONFIG = '; no kubeconfig was found: set KUBECONFIG, or a current context';

@@ -43,6 +43,25 @@ export const KINDS = {
   httpRoute: kind('gateway.networking.k8s.io/v1', 'HTTPRoute'),
 } as const satisfies Record<string, ObjectKind>;
 
+/** Control characters, spaces and slashes are in no name; Kubernetes has stricter rules for most kinds. */
+const NAME = /^[^\p{C}\s/]{1,253}$/u;
+
+/** An object as an API server gives it, with what we rely on; null for anything else. */
+export function objectIn(value: unknown, kindName: string): KubeObject | null {
+  const metadata = at(value, 'metadata');
+  const [name, namespace] = [textAt(metadata, 'name'), at(metadata, 'namespace')];
+  if (name === undefined || !NAME.test(name)) return null;
+  if (namespace !== undefined && !(typeof namespace === 'string' && NAME.test(namespace))) return null;
+  const { labels, annotations } = metadata as Record<string, unknown>;
+  if (!isTexts(labels) || !isTexts(annotations)) return null;
+  return { ...(value as KubeObject), kind: kindName };
+}
+
+function isTexts(value: unknown): boolean {
+  if (value === undefined) return true;
+  return typeof value === 'object' && value !== null && Object.values(value).every((one) => typeof one === 'string');
+}
+
 /** `KIND NAMESPACE/NAME`, as in messages. */
 export function nameOf({ kind: name, metadata }: Pick<KubeObject, 'kind' | 'metadata'>): string {
   return `${name} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
@@ -70,8 +89,13 @@ export function textAt(value: unknown, ...path: readonly (string | number)[]): s
 
 const MOST_SHOWN = 300;
 
-/** A string from outside on one line without control characters, and not too long: it goes to a terminal. */
+/** A string from outside on one line and without control characters: it goes to a terminal. */
+export function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
+}
+
+/** The same, and not too long. */
 export function shown(text: string): string {
-  const line = text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
+  const line = oneLine(text);
   return line.length > MOST_SHOWN ? `${line.slice(0, MOST_SHOWN)}…` : line;
 }

@@ -2,10 +2,10 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { Unseen } from '../cluster/error.ts';
 import { KINDS, nameOf, type ObjectKind, type KubeObject } from '../cluster/object.ts';
 
+export const PLUGINS: readonly ObjectKind[] = [KINDS.wasmPlugin, KINDS.trafficExtension];
 /** What `tollgate emit` may have made. ConfigMaps are asked for by name: nobody needs the right to list all of a cluster. */
 const LISTED: readonly ObjectKind[] = [
-  KINDS.wasmPlugin,
-  KINDS.trafficExtension,
+  ...PLUGINS,
   KINDS.virtualService,
   KINDS.httpRoute,
   KINDS.destinationRule,
@@ -25,10 +25,14 @@ export class Live {
   ) {}
 
   /** Of all policies; of all namespaces, or of those that are named where the user may not see more. */
-  static async read(cluster: Cluster, namespaces: readonly string[]): Promise<Live> {
+  static async read(
+    cluster: Cluster,
+    namespaces: readonly string[],
+    kinds: readonly ObjectKind[] = LISTED,
+  ): Promise<Live> {
     const unseen: string[] = [];
     const lists = await Promise.all(
-      LISTED.map(async (kind) => {
+      kinds.map(async (kind) => {
         try {
           return await listed(cluster, kind, namespaces);
         } catch (error) {

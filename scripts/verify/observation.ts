@@ -1,5 +1,5 @@
 import { Unseen } from '../cluster/error.ts';
-import { type KubeObject, nameOf } from '../cluster/object.ts';
+import { type KubeObject, nameOf, oneLine } from '../cluster/object.ts';
 
 /** What is looked at, in this order. */
 export const AREAS = ['resources', 'targets', 'routing', 'image', 'proxies', 'traffic'] as const;
@@ -48,9 +48,10 @@ export class Observations {
   }
 
   private add(area: Area, kind: Observation['kind'], object: KubeObject | string, text: string): void {
-    const finding = { area, kind, object: typeof object === 'string' ? object : nameOf(object), text };
+    // an object's fields, which messages repeat, are whatever somebody wrote into them
+    const [what, words] = [oneLine(typeof object === 'string' ? object : nameOf(object)), oneLine(text)];
     // several plugins of a policy may need the same thing
-    if (!this.all.some((one) => one.area === area && one.object === finding.object && one.text === text))
-      this.all.push(finding);
+    if (!this.all.some((one) => one.area === area && one.object === what && one.text === words))
+      this.all.push({ area, kind, object: what, text: words });
   }
 }

@@ -1,5 +1,5 @@
 import { SHOWN_DIGEST_DIGITS } from '../contract/metrics.ts';
-import { at, listAt, nameOf, textAt, type KubeObject } from '../cluster/object.ts';
+import { at, listAt, nameOf, shown, textAt, type KubeObject } from '../cluster/object.ts';
 
 /** A WasmPlugin or TrafficExtension of ours, as it is emitted or as the cluster holds it. */
 export interface PluginResource {
@@ -41,7 +41,7 @@ export function pluginResourceOf(object: KubeObject): PluginResource | null {
     label: nameOf(object),
     namespace: metadata.namespace ?? 'default',
     name: metadata.name,
-    policy: textAt(config, 'policy') ?? '',
+    policy: shown(textAt(config, 'policy') ?? ''),
     selector: isLabels(selector) ? selector : null,
     targetRefs: listAt(spec, 'targetRefs').map((ref) => ({
       kind: textAt(ref, 'kind') ?? '',
@@ -50,7 +50,8 @@ export function pluginResourceOf(object: KubeObject): PluginResource | null {
     mode: textAt(spec, 'match', 0, 'mode') ?? '',
     ports: ports.length === 0 ? null : ports,
     image: textAt(filter, 'url') ?? '',
-    pullSecret: textAt(filter, 'imagePullSecret') ?? null,
+    // Istio takes an empty name for none
+    pullSecret: textAt(filter, 'imagePullSecret') || null,
     failStrategy: textAt(filter, 'failStrategy') ?? '',
     config,
     digest: digestIn(config),
@@ -64,7 +65,7 @@ export function filterOf({ kind, spec }: KubeObject): unknown {
 
 /** The digest that the config itself names, as far as metrics show it; none in configs of before there were digests. */
 export function digestIn(config: unknown): string {
-  return (textAt(config, 'digest') ?? '').slice(0, SHOWN_DIGEST_DIGITS) || 'none';
+  return shown(textAt(config, 'digest') ?? '').slice(0, SHOWN_DIGEST_DIGITS) || 'none';
 }
 
 function isLabels(value: unknown): value is Record<string, string> {

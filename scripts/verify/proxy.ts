@@ -33,9 +33,10 @@ export interface ProxyOptions {
   readonly dumps: boolean;
 }
 
-interface Reading {
-  /** Null: the proxy has no such metric. */
-  readonly info: { readonly version: string; readonly digest: string } | null;
+/** One config in force: while an edit is rolled out, and where a VM has refused it, there are several. */
+interface Info {
+  readonly version: string;
+  readonly digest: string;
 }
 
 /** What a pod's proxy says of a plugin, in its metrics and its config dump. */
@@ -57,7 +58,7 @@ export async function proxyState(
     }
   };
   const metrics = await read('metrics', async () =>
-    infoIn(await cluster.page(namespace, name, metricsPort(pod), '/stats/prometheus?filter=tollgate'), plugin.policy),
+    infosIn(await cluster.page(namespace, name, metricsPort(pod), '/stats/prometheus?filter=tollgate'), plugin.policy),
   );
   const path = '/config_dump?resource=ecds_filters';
   const dump = options.dumps
@@ -78,18 +79,18 @@ function metricsPort({ spec }: KubeObject): number {
   return typeof named === 'number' ? named : METRICS_PORT;
 }
 
-const INFO = /^(?:envoy_)?(?:wasmcustom_)?tollgate_info\{([^}]*)\} 1(?:\.0*)?$/gm;
+/** With a bound, because any pod can answer anything. */
+const INFO = /^(?:envoy_)?(?:wasmcustom_)?tollgate_info\{([^}\n]{0,2000})\} 1(?:\.0*)?$/gm;
 
-/** The config in force by the module's own gauge; a config that is no longer in force has the value 0. */
-export function infoIn(metrics: string, policy: string): Reading {
-  for (const [, labels = ''] of metrics.matchAll(INFO)) {
+/** The configs in force by the module's own gauge; a config that is no longer in force has the value 0. */
+export function infosIn(metrics: string, policy: string): Info[] {
+  return [...metrics.matchAll(INFO)].flatMap(([, labels = '']) => {
     const values = new Map(
       [...labels.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map(([, name = '', value = '']) => [name, value]),
     );
-    if (values.get('policy') === policy)
-      return { info: { version: values.get('version') ?? '', digest: values.get('digest') ?? '' } };
-  }
-  return { info: null };
+    if (values.get('policy') !== policy) return [];
+    return [{ version: shown(values.get('version') ?? ''), digest: shown(values.get('digest') ?? '') }];
+  });
 }
 
 /** What Envoy has for a plugin. */
@@ -144,10 +145,10 @@ function escaped(text: string): string {
 /** The module's word counts before Envoy's: a config that Envoy has is not yet one that every VM took. */
 function judged(
   plugin: PluginResource,
-  metrics: Reading | null,
+  metrics: readonly Info[] | null,
   dump: Filter | null,
 ): Omit<ProxyState, 'pod' | 'unread'> {
-  const info = metrics?.info ?? null;
+  const info = metrics?.find(({ digest }) => digest !== plugin.digest) ?? metrics?.[0] ?? null;
   const seen = {
     version: info?.version ?? null,
     digest: info?.digest ?? dump?.digest ?? null,

@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { Observations, type Observation } from './observation.ts';
-import { Live } from './live.ts';
+import { Live, PLUGINS } from './live.ts';
 import { pluginResourceOf } from './plugin.ts';
 import type { ProxyOptions } from './proxy.ts';
 import { podsOf, type TargetOptions } from './target.ts';
@@ -21,10 +21,16 @@ export interface PolicyStatus {
   readonly findings: readonly Observation[];
 }
 
+export interface ClusterStatus {
+  readonly policies: readonly PolicyStatus[];
+  /** Kinds of plugins that could not be listed, and why: there may be more than `policies` says. */
+  readonly unseen: readonly string[];
+}
+
 /** What a cluster holds of Tollgate, and which proxies run it: nothing is compared with any file. */
-export async function status(cluster: Cluster, options: StatusOptions): Promise<PolicyStatus[]> {
+export async function status(cluster: Cluster, options: StatusOptions): Promise<ClusterStatus> {
   options.note('reading resources');
-  const live = await Live.read(cluster, options.namespaces);
+  const live = await Live.read(cluster, options.namespaces, PLUGINS);
   const plugins = live.all
     .flatMap((object) => pluginResourceOf(object) ?? [])
     .filter(({ policy }) => options.policies.length === 0 || options.policies.includes(policy))
@@ -33,7 +39,6 @@ export async function status(cluster: Cluster, options: StatusOptions): Promise<
   const all: PolicyStatus[] = [];
   for (const policy of policies) {
     const findings = new Observations();
-    for (const reason of live.unseen) findings.unseen('resources', 'cluster', reason);
     const reports: PluginReport[] = [];
     for (const plugin of plugins.filter((one) => one.policy === policy)) {
       options.note(`${policy}: looking at ${plugin.label}`);
@@ -46,5 +51,5 @@ export async function status(cluster: Cluster, options: StatusOptions): Promise<
     }
     all.push({ policy, plugins: reports, findings: findings.all });
   }
-  return all;
+  return { policies: all, unseen: live.unseen };
 }

@@ -23,11 +23,11 @@ export async function podsOf(
   findings: Observations,
   { rootNamespace }: TargetOptions,
 ): Promise<KubeObject[] | null> {
-  const { label, namespace, selector, targetRefs } = plugin;
+  const { label, namespace, targetRefs } = plugin;
   return findings.look('targets', label, async () => {
     if (targetRefs.length > 0) return podsBehind(plugin, cluster, findings);
     const everywhere = namespace === rootNamespace;
-    const pods = (await listPods(cluster, everywhere, namespace, selector ?? {})).filter(isAlive);
+    const pods = (await listPods(plugin, cluster, findings, everywhere)).filter(isAlive);
     const proxied = pods.filter(hasProxy);
     const bare = pods.filter((pod) => !hasProxy(pod));
     if (pods.length === 0) await nothingThere(plugin, cluster, findings, everywhere);
@@ -42,17 +42,20 @@ export async function podsOf(
 }
 
 async function listPods(
+  { label, namespace, selector }: PluginResource,
   cluster: Cluster,
+  findings: Observations,
   everywhere: boolean,
-  namespace: string,
-  labels: Readonly<Record<string, string>>,
 ): Promise<KubeObject[]> {
+  const labels = selector ?? {};
   if (!everywhere) return cluster.list(KINDS.pod, namespace, labels);
   try {
     return await cluster.list(KINDS.pod, null, labels);
   } catch (error) {
     if (!(error instanceof Unseen) || !error.isForbidden) throw error;
-    return cluster.list(KINDS.pod, namespace, labels);
+    const here = await cluster.list(KINDS.pod, namespace, labels);
+    findings.notice('targets', label, `is for pods of every namespace; only those of ${namespace} may be listed`);
+    return here;
   }
 }
 

@@ -6,25 +6,34 @@ import { decisionOf, Host, loadModule, type WasmModule } from '../host/index.ts'
 import type { Observations } from './observation.ts';
 import type { PluginResource } from './plugin.ts';
 
-const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'] as const;
+const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe', 'lifecycle.postStart', 'lifecycle.preStop'] as const;
+const HEADER = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
+/** Stands for an address that nobody knows yet. */
+const ANY_ADDRESS = '10.0.0.1';
 /** Istio's agent and Envoy answer there themselves; what Istio rewrote asks the agent too, which goes past the proxy. */
 const OWN_PORTS = new Set([15_000, 15_020, 15_021, 15_090]);
 const EXCLUDED = 'traffic.sidecar.istio.io/excludeInboundPorts';
 const INCLUDED = 'traffic.sidecar.istio.io/includeInboundPorts';
 /** As cloud providers call the path of their load balancers' health checks. */
-const HEALTH_PATH = /health-?(?:check|probe)(?:-request)?-path$/;
+const HEALTH_PATH = /health-?(?:check|probe)(?:[-_]request)?-path$/;
 const HEALTH_PORT = /health-?(?:check|probe)-port$/;
+const HEALTH_PROTOCOL = /health-?(?:check|probe)-protocol$/;
+/** What Prometheus's own example configuration looks for. Istio writes the agent's port there where it merges metrics. */
+const SCRAPED = { is: 'prometheus.io/scrape', port: 'prometheus.io/port', path: 'prometheus.io/path' } as const;
+const GRPC_PROBE = '/grpc.health.v1.Health/Check';
 
 interface Probe {
   readonly what: string;
+  readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly host: string;
   readonly port: number | null;
+  readonly headers: readonly (readonly [string, string])[];
 }
 
 /**
- * What asks the pods of a policy without a key, because nobody gave it one: the kubelet's probes, where Istio was told not to take
- * them over, and load balancers' health checks. Whether they would be refused is the module's own decision.
+ * What asks the pods of a policy without a key, because nobody gave it one: the kubelet's probes and hooks, where Istio was told not
+ * to take them over, scrapers, and load balancers' health checks. Whether they would be refused is the module's own decision.
  */
 export class Traffic {
   private constructor(private readonly module: WasmModule) {}
@@ -49,17 +58,22 @@ export class Traffic {
   ): Promise<void> {
     const host = new Host(this.module);
     if (host.load(JSON.stringify(plugin.config)) === null) return;
-    const ask = (object: KubeObject | string, { what, path, host: authority }: Probe): void => {
+    const ask = (object: KubeObject | string, { what, method, path, host: authority, headers }: Probe): void => {
       const exchange = host.request([
-        [':method', 'GET'],
+        [':method', method],
         [':path', path],
         [':authority', authority],
         [':scheme', 'http'],
+        ...headers.map(([name, value]): [string, string] => [name, value]),
       ]);
-      const status = Number(exchange.response.first(':status'));
-      if (exchange.upstream !== null || status < 400) return;
+      const status = exchange.response.first(':status');
+      const grpcStatus = exchange.response.first('grpc-status');
+      if (exchange.upstream !== null || (Number(status) < 400 && grpcStatus === undefined)) return;
+      const answer = grpcStatus === undefined ? status : `gRPC status ${grpcStatus}`;
       const reason = decisionOf(exchange)?.reason ?? exchange.details;
-      findings.problem('traffic', object, `${what}: GET ${shown(path)} without a key would get ${status} (${reason})`);
+      // a query, like the headers, may have a key in it
+      const [asked] = path.split('?');
+      findings.problem('traffic', object, `${what}: ${method} ${shown(asked!)} would get ${answer} (${reason})`);
     };
     if (plugin.mode === 'SERVER') for (const { object, probe } of probesOf(pods, plugin)) ask(object, probe);
     else if (pods.length > 0)
@@ -71,7 +85,7 @@ export class Traffic {
 function probesOf(pods: readonly KubeObject[], plugin: PluginResource): { object: string; probe: Probe }[] {
   const seen = new Map<string, { object: string; probe: Probe }>();
   for (const pod of pods)
-    for (const probe of probesIn(pod)) {
+    for (const probe of [...probesIn(pod), ...scrapeOf(pod)]) {
       if (probe.port === null || OWN_PORTS.has(probe.port) || !isCaptured(pod, probe.port)) continue;
       if (plugin.ports !== null && !plugin.ports.includes(probe.port)) continue;
       const owner = textAt(pod.metadata, 'ownerReferences', 0, 'name') ?? pod.metadata.name;
@@ -84,21 +98,48 @@ function probesOf(pods: readonly KubeObject[], plugin: PluginResource): { object
 function probesIn({ spec, status }: KubeObject): Probe[] {
   return [...listAt(spec, 'containers'), ...listAt(spec, 'initContainers')].flatMap((container) =>
     PROBES.flatMap((name): Probe[] => {
-      const get = at(container, name, 'httpGet');
+      const what = `${name} of container ${textAt(container, 'name') ?? ''}`;
+      const ip = textAt(status, 'podIP') ?? ANY_ADDRESS;
+      const grpc = at(container, name, 'grpc');
+      if (grpc !== undefined) {
+        const headers = [['content-type', 'application/grpc']] as const;
+        return [
+          { what, method: 'POST', path: GRPC_PROBE, host: ip, port: portOf(at(grpc, 'port'), container), headers },
+        ];
+      }
+      const get = at(container, ...name.split('.'), 'httpGet');
       // TLS is the application's own: the proxy sees no request in it
       if (get === undefined || textAt(get, 'scheme') === 'HTTPS') return [];
-      const given = listAt(get, 'httpHeaders').find((header) => textAt(header, 'name')?.toLowerCase() === 'host');
-      const path = textAt(get, 'path') || '/';
+      const given = listAt(get, 'httpHeaders').map(
+        (header) => [(textAt(header, 'name') ?? '').toLowerCase(), textAt(header, 'value') ?? ''] as const,
+      );
       return [
         {
-          what: `${name} of container ${textAt(container, 'name') ?? ''}`,
-          path: path.startsWith('/') ? path : `/${path}`,
-          host: textAt(given, 'value') ?? textAt(get, 'host') ?? textAt(status, 'podIP') ?? '10.0.0.1',
+          what,
+          method: 'GET',
+          path: pathOf(textAt(get, 'path')),
+          host: given.find(([header]) => header === 'host')?.[1] ?? textAt(get, 'host') ?? ip,
           port: portOf(at(get, 'port'), container),
+          headers: given.filter(([header]) => HEADER.test(header) && header !== 'host'),
         },
       ];
     }),
   );
+}
+
+/** How Prometheus is told to ask a pod, where that is written on the pod itself. */
+function scrapeOf({ metadata: { annotations = {} }, spec, status }: KubeObject): Probe[] {
+  if (annotations[SCRAPED.is] !== 'true') return [];
+  const first = listAt(spec, 'containers').flatMap((container) => listAt(container, 'ports'))[0];
+  const port = Number(annotations[SCRAPED.port] ?? at(first, 'containerPort') ?? NaN);
+  const path = pathOf(annotations[SCRAPED.path] ?? '/metrics');
+  const host = textAt(status, 'podIP') ?? ANY_ADDRESS;
+  return [{ what: 'scraping', method: 'GET', path, host, port: Number.isNaN(port) ? null : port, headers: [] }];
+}
+
+function pathOf(text: string | undefined): string {
+  const path = text || '/';
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
 /** A probe's port is a number, or the name of one of the container's. */
@@ -133,11 +174,14 @@ async function healthChecks(
       const port = Number(annotations.find(([name]) => HEALTH_PORT.test(name))?.[1] ?? NaN);
       // the port of a Service that leads to Istio's own health check
       if (OWN_PORTS.has(port)) return [];
+      // a path beside it is not used then
+      const protocol = annotations.find(([name]) => HEALTH_PROTOCOL.test(name))?.[1].toLowerCase();
+      if (protocol === 'tcp') return [];
       return annotations
         .filter(([name]) => HEALTH_PATH.test(name))
-        .map(([name, path]) => ({
+        .map(([what, path]) => ({
           object,
-          probe: { what: name, path: path.startsWith('/') ? path : `/${path}`, host: '10.0.0.1', port: null },
+          probe: { what, method: 'GET' as const, path: pathOf(path), host: ANY_ADDRESS, port: null, headers: [] },
         }));
     });
 }

@@ -8,7 +8,7 @@ import { type Expected, expectedIn, expectedOf, namespacesOf } from './expected.
 import { type Area, type Observation, Observations } from './observation.ts';
 import { checkImages, type RegistryAccess } from './image.ts';
 import { Live } from './live.ts';
-import { type PluginResource, pluginResourceOf } from './plugin.ts';
+import { PLUGIN_KINDS, type PluginResource, pluginResourceOf } from './plugin.ts';
 import { type ProxyOptions, proxyState, type ProxyState } from './proxy.ts';
 import { checkTables } from './routing.ts';
 import { checkGateways, podsOf, type TargetOptions } from './target.ts';
@@ -73,6 +73,10 @@ async function reportOf(
   const { policy, source, resources, undecided } = expected;
   const found = await compareResources(expected, live, findings);
   const there = pluginsIn(found);
+  if (!findings.isAsked('resources'))
+    for (const { kind, object, text } of [...findings.all])
+      if (kind === 'unseen' && PLUGIN_KINDS.some((one) => object.startsWith(`${one} `)))
+        findings.unseen('proxies', object, text);
   // a plugin that is not there yet is looked at as it would be
   const wanted = pluginsIn(resources.filter((one) => !undecided.includes(one))).filter(
     ({ label }) => !there.some((one) => one.label === label),
@@ -87,6 +91,10 @@ async function reportOf(
     if (findings.isAsked('targets'))
       for (const table of resources.filter((one) => isTableOf(one, plugin)))
         await checkGateways(table, pods, cluster, findings);
+    // whoever does not ask for targets is not told so there
+    if (pods === null && !findings.isAsked('targets'))
+      for (const area of ['proxies', 'traffic'] as const)
+        findings.unseen(area, plugin.label, 'its pods could not be listed');
     const isThere = there.includes(plugin);
     const proxies =
       isThere && findings.isAsked('proxies') ? await askProxies(plugin, pods ?? [], cluster, options) : [];

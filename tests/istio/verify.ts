@@ -220,7 +220,7 @@ export function verifyTests(mesh: MeshUnderTest): void {
       const { stdout } = await tollgate(['verify', file, '--image', mesh.image]);
       assert.match(
         stdout,
-        /^Pod verified-gateway\/probed: readinessProbe of container app: GET \/healthz without a key would get 404 \(no_api\)$/m,
+        /^Pod verified-gateway\/probed: readinessProbe of container app: GET \/healthz would get 404 \(no_api\)$/m,
       );
       await mesh.delete([
         { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probed', namespace: gateway.namespace } },

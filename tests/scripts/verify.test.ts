@@ -10,7 +10,7 @@ import { nameOf, type KubeObject } from '../../scripts/cluster/object.ts';
 import { emitResources, type EmitOptions } from '../../scripts/istio/index.ts';
 import { validPolicy } from '../../scripts/policy/index.ts';
 import { digestIn, pluginResourceOf } from '../../scripts/verify/plugin.ts';
-import { filterIn, infoIn } from '../../scripts/verify/proxy.ts';
+import { filterIn, infosIn } from '../../scripts/verify/proxy.ts';
 import { verify } from '../../scripts/verify/verify.ts';
 import { connected, type FakeCluster, withKubectl } from './fakeKubectl.ts';
 import { tollgate, type Run } from './fakeIo.ts';
@@ -159,6 +159,7 @@ interface Draft {
     priority: number;
     url: string;
     vmConfig: unknown;
+    imagePullSecret: string;
     selector: object;
     readonly pluginConfig: { unmatched?: string; version: number };
     containers: object[];
@@ -410,6 +411,16 @@ describe('verify', () => {
       new RegExp(`^pod istio-system/a-1: runs policy digest 0123456789ab; ${PLUGIN} says ${digest}$`, 'm'),
     ],
     [
+      'a proxy of which a part has an old policy',
+      ({ cluster }) => ({
+        metrics: {
+          ...cluster.metrics,
+          'istio-system/a-1:15090': `${cluster.metrics!['istio-system/a-1:15090']}${metricsOf('fedcba987654')}`,
+        },
+      }),
+      new RegExp(`^pod istio-system/a-1: runs policy digest fedcba987654; ${PLUGIN} says ${digest}$`, 'm'),
+    ],
+    [
       'a proxy with an old image',
       ({ cluster }) => ({
         dumps: {
@@ -473,7 +484,7 @@ describe('verify', () => {
           },
         ],
       }),
-      /^Service istio-system\/ingress: service\.beta\.\S+: GET \/healthz without a key would get 404 \(no_api\)$/m,
+      /^Service istio-system\/ingress: service\.beta\.\S+: GET \/healthz would get 404 \(no_api\)$/m,
     ],
   ];
   for (const [what, change, line, { lacks } = {}] of faults)
@@ -491,6 +502,53 @@ describe('verify', () => {
       skip,
     );
     assert.deepEqual([code, out.split('\n').at(-2)], [0, 'all is well']);
+  });
+
+  it('says what it may not look at, too, where what would have said so is skipped', async () => {
+    const without = async (forbidden: string[], ...areas: string[]): Promise<[number, string]> => {
+      const { code, out } = await verified(
+        gateway,
+        () => ({ forbidden }),
+        areas.flatMap((area) => ['--skip', area]),
+      );
+      return [code, out];
+    };
+    const [pods, noPods] = await without(['list pods'], 'targets', 'routing');
+    assert.match(noPods, /^not looked at: WasmPlugin .*: its pods could not be listed$/m);
+    const [plugins, noPlugins] = await without(['list wasmplugins', 'get wasmplugins'], 'resources', 'routing');
+    assert.match(noPlugins, /^not looked at: WasmPlugin .*: may not get wasmplugins$/m);
+    assert.deepEqual([pods, plugins], [2, 2]);
+  });
+
+  it('looks into one namespace, and says that there may be others', async () => {
+    const { code, out } = await verified(gateway, () => ({ forbidden: ['list all pods'] }));
+    assert.equal(code, 0);
+    assert.match(
+      out,
+      /^note: WasmPlugin .*: is for pods of every namespace; only those of istio-system may be listed$/m,
+    );
+  });
+
+  it('takes an empty imagePullSecret for none, as Istio does', async () => {
+    const out = await problemsOf(
+      gateway,
+      edit(/^WasmPlugin/, (one) => (one.spec.imagePullSecret = '')),
+    );
+    assert.match(out, /: cannot be pulled: HOST wants credentials .*; no imagePullSecret is named$/m);
+  });
+
+  it('lets nothing of an object reach the terminal as it is', async () => {
+    const out = await problemsOf(
+      gateway,
+      edit(/^WasmPlugin/, (one) => {
+        one.spec.url = 'oci://\u009b31m\u001b[31m';
+        one.spec.imagePullSecret = 'a\u009b31m\u202e';
+        one.spec.selector = { matchLabels: { istio: '\u009b32m\nproblem' } };
+        one.spec.pluginConfig.unmatched = '\u009b33m';
+      }),
+    );
+    assert.match(out, /imagePullSecret/);
+    assert.doesNotMatch(out, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   });
 
   it('says what it may not look at, with an exit code of its own', async () => {
@@ -608,18 +666,51 @@ describe('verify on sidecars', () => {
 
   it('finds probes that the policy would refuse, once for each owner of pods', async () => {
     const open = await problemsOf(sidecars, withApp(probe('/healthz', 'http')));
-    assert.match(
-      open,
-      /^Pod shop\/a-0: readinessProbe of container app: GET \/healthz without a key would get 404 \(no_api\)$/m,
-    );
+    assert.match(open, /^Pod shop\/a-0: readinessProbe of container app: GET \/healthz would get 404 \(no_api\)$/m);
     const guarded = await problemsOf(sidecars, withApp(probe('/v1/health', 8080)));
-    assert.match(guarded, /: GET \/v1\/health without a key would get 401 \(missing_api_key\)$/m);
+    assert.match(guarded, /: GET \/v1\/health would get 401 \(missing_api_key\)$/m);
     const owned: Change = (scene) => ({
       objects: withApp(probe('/healthz', 8080))(scene).objects!.map((one) =>
         one.kind === 'Pod' ? { ...one, metadata: { ...one.metadata, ownerReferences: [{ name: 'a' }] } } : one,
       ),
     });
     assert.equal((await problemsOf(sidecars, owned)).split('\n').length, 1);
+  });
+
+  it('finds grpc probes, hooks and scraping that the policy would refuse', async () => {
+    const found = async (container: object, annotations = {}): Promise<string> =>
+      (await problemsOf(sidecars, withApp(container, annotations))).replace(/^Pod shop\/a-0: /, '');
+    assert.match(
+      await found({ livenessProbe: { grpc: { port: 8080 } } }),
+      /^livenessProbe of container app: POST \/grpc\.health\.v1\.Health\/Check would get gRPC status \d+ \(no_api\)$/m,
+    );
+    assert.match(
+      await found({ lifecycle: { preStop: { httpGet: { path: 'stop', port: 'http' } } } }),
+      /^lifecycle\.preStop of container app: GET \/stop would get 404 \(no_api\)$/m,
+    );
+    const scraped = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '8080' };
+    assert.match(await found({}, scraped), /^scraping: GET \/metrics would get 404 \(no_api\)$/m);
+    assert.match(
+      await found({}, { 'prometheus.io/scrape': 'true', 'prometheus.io/path': '/v1/m' }),
+      /^scraping: GET \/v1\/m would get 401 \(missing_api_key\)$/m,
+    );
+    for (const other of [{ 'prometheus.io/scrape': 'false' }, { 'prometheus.io/port': '15020' }])
+      assert.equal(await found({}, { ...scraped, ...other }), '');
+  });
+
+  it('asks with the headers of a probe, and prints neither them nor its query', async () => {
+    const key = 'probe-key-of-acme';
+    const consumers = { acme: { plan: 'free', keys: [{ id: 'acme-1', digest: digestOf(Buffer.from(key)) }] } };
+    const policy = policyOf('sidecars', { consumers });
+    const asking = (value: string): object => ({
+      readinessProbe: {
+        httpGet: { path: `/v1/ready?key=${value}`, port: 8080, httpHeaders: [{ name: 'X-API-Key', value }] },
+      },
+    });
+    assert.equal(await problemsOf(policy, withApp(asking(key))), '');
+    const refused = await problemsOf(policy, withApp(asking('hidden-key')));
+    assert.match(refused, /: GET \/v1\/ready would get 401 \(unknown_api_key\)$/m);
+    assert.doesNotMatch(refused, /hidden/);
   });
 
   for (const [what, change] of [
@@ -683,7 +774,31 @@ describe('status', () => {
     const forbidden = ['list all wasmplugins', 'list all pods'];
     const { code, out } = await asked({ forbidden }, '-n', 'istio-system');
     assert.equal(code, 0, out);
-    assert.equal((await asked({ forbidden: ['list wasmplugins'] }, 'petstore')).code, 1);
+  });
+
+  it('does not take what it may not see for what is not there', async () => {
+    const forbidden = ['list wasmplugins'];
+    assert.deepEqual(await asked({ forbidden }), {
+      code: 2,
+      out: 'no policy of Tollgate was seen\nnot looked at: may not list wasmplugins; --namespace names where you may\n',
+      err: '',
+    });
+    const { code, out } = await asked({ forbidden }, 'petstore');
+    assert.deepEqual([code, out.split('\n')[0]], [2, 'policy petstore: no plugin was seen']);
+    const json = await asked({ forbidden }, '--json');
+    assert.deepEqual([json.code, JSON.parse(json.out)], [2, { policies: [], unseen: ['may not list wasmplugins'] }]);
+    // nobody needs more rights than for plugins and pods
+    assert.equal((await asked({ forbidden: ['list envoyfilters', 'list httproutes'] })).code, 0);
+  });
+
+  it('says why a proxy could not be asked, or has refused its config', async () => {
+    const blind = await asked({ forbidden: ['get pods/proxy', 'create pods/portforward'] });
+    assert.equal(blind.code, 2);
+    assert.match(blind.out, /a-0: could not be asked: metrics: may not get pods\/proxy; config dump: may not create/);
+    const dump = dumpOf(scene.cluster.objects, (entry) => ({ ...entry, error_state: { details: 'no such field' } }));
+    const refused = await asked({ dumps: { ...scene.cluster.dumps, 'istio-system/a-0': dump } });
+    assert.equal(refused.code, 1);
+    assert.match(refused.out, /a-0: runs something else \(.*\): no such field$/m);
   });
 });
 
@@ -691,9 +806,9 @@ describe('what proxies say', () => {
   it('is found in metrics by the policy, whatever else is there', () => {
     const lines =
       'tollgate_info{digest="aa",policy="other",version="2"} 1\nenvoy_tollgate_info{policy="petstore",version="1",digest="bb",} 1\n';
-    assert.deepEqual(infoIn(lines, 'petstore'), { info: { version: '1', digest: 'bb' } });
-    assert.deepEqual(infoIn(lines.replaceAll(' 1\n', ' 0\n'), 'petstore'), { info: null });
-    assert.deepEqual(infoIn('tollgate_info{} 1\n{{{', 'petstore'), { info: null });
+    assert.deepEqual(infosIn(lines, 'petstore'), [{ version: '1', digest: 'bb' }]);
+    assert.deepEqual(infosIn(lines.replaceAll(' 1\n', ' 0\n'), 'petstore'), []);
+    assert.deepEqual(infosIn('tollgate_info{} 1\n{{{', 'petstore'), []);
   });
 
   it('is found in dumps by namespace and name, and not by a part of a name', () => {
