@@ -1,8 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LABELS } from '../../scripts/contract/metrics.ts';
 import { answers, Daemon } from './daemon.ts';
 import { LOG_FIELDS } from '../../scripts/contract/table.ts';
+import { injectedProxyConfig, type PodToInject, writeInjector } from './injection.ts';
 import { freePorts } from './port.ts';
+import { waitFor } from './wait.ts';
 
 export const ROOT_NAMESPACE = 'istio-system';
 
@@ -10,14 +13,18 @@ export const ROOT_NAMESPACE = 'istio-system';
 export class Istiod {
   private constructor(
     private readonly daemon: Daemon,
+    private readonly folder: string,
     readonly xdsPort: number,
+    private readonly httpPort: number,
   ) {}
 
-  static async start(command: string, kubeconfig: string, parent: string): Promise<Istiod> {
+  /** `source` is Istio's, for what its chart gives the injector. */
+  static async start(command: string, kubeconfig: string, parent: string, source: string): Promise<Istiod> {
     const folder = join(parent, 'istiod');
     await mkdir(folder, { recursive: true });
+    await writeInjector(source, folder);
     const [xdsPort, httpPort, monitoringPort] = (await freePorts(3)) as [number, number, number];
-    await writeFile(join(folder, 'mesh.json'), JSON.stringify(MESH));
+    await writeFile(join(folder, MESH_FILE), JSON.stringify(MESH));
     const daemon = new Daemon({
       name: 'istiod',
       command,
@@ -28,7 +35,7 @@ export class Istiod {
         '--kubeconfig',
         kubeconfig,
         '--meshConfig',
-        join(folder, 'mesh.json'),
+        join(folder, MESH_FILE),
         '--registries',
         'Kubernetes',
         '--grpcAddr',
@@ -48,7 +55,32 @@ export class Istiod {
       ],
     });
     await daemon.isUp(() => answers(`http://127.0.0.1:${httpPort}/ready`));
-    return new Istiod(daemon, xdsPort);
+    return new Istiod(daemon, folder, xdsPort, httpPort);
+  }
+
+  /** The proxy config that a pod gets from the injection webhook. */
+  injectedProxyConfig(pod: PodToInject): Promise<Record<string, unknown>> {
+    return injectedProxyConfig(`http://127.0.0.1:${this.httpPort}/inject`, pod);
+  }
+
+  /** Runs with another `meshConfig.defaultConfig`, which new pods get. */
+  async withDefaultConfig<T>(config: Readonly<Record<string, unknown>>, run: () => Promise<T>): Promise<T> {
+    const change = async (defaultConfig: object): Promise<void> => {
+      await writeFile(join(this.folder, MESH_FILE), JSON.stringify({ ...MESH, defaultConfig }));
+      const pod = { name: 'any', namespace: ROOT_NAMESPACE, kind: 'sidecar', labels: {}, annotations: {} } as const;
+      await waitFor('istiod has read its mesh config', async () => {
+        const { extraStatTags } = await this.injectedProxyConfig(pod);
+        return (
+          JSON.stringify(extraStatTags) === JSON.stringify((defaultConfig as typeof MESH.defaultConfig).extraStatTags)
+        );
+      });
+    };
+    await change(config);
+    try {
+      return await run();
+    } finally {
+      await change(MESH.defaultConfig);
+    }
   }
 
   get log(): readonly string[] {
@@ -64,7 +96,9 @@ export class Istiod {
 export const ACCESS_LOG = 'access.log';
 
 /** Mutual TLS, tracing and Istio's own metrics are off, because no test is about them. */
+const MESH_FILE = 'mesh.json';
 const MESH = {
+  defaultConfig: { extraStatTags: LABELS },
   enablePrometheusMerge: false,
   enableTracing: false,
   enableAutoMtls: false,
@@ -81,7 +115,7 @@ const ENVIRONMENT = {
   // the Envoy project's own builds lack Istio's filters
   PILOT_ENABLE_METADATA_EXCHANGE: 'false',
   PILOT_ENABLE_ALPN_FILTER: 'false',
-  // no certificates to sign, no webhooks to serve, nothing to deploy
+  // no certificates to sign, no webhooks to register, nothing to deploy
   ENABLE_CA_SERVER: 'false',
   INJECTION_WEBHOOK_CONFIG_NAME: '',
   VALIDATION_WEBHOOK_CONFIG_NAME: '',

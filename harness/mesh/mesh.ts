@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { istioSource } from '../components/goBuild.ts';
+import type { PodToInject } from './injection.ts';
 import { Istiod, ROOT_NAMESPACE } from './istiod.ts';
 import type { KubeClient, KubeObject } from './kubeClient.ts';
 import { KubeServer } from './kubeServer.ts';
@@ -78,7 +79,9 @@ export class Mesh {
       await this.kubeServer.define(await readFile(join(this.source, file), 'utf8'));
     }
     await this.namespace(ROOT_NAMESPACE);
-    this.istiod = this.stopLater(await Istiod.start(paths['pilot-discovery'], this.kubeServer.kubeconfig, this.folder));
+    this.istiod = this.stopLater(
+      await Istiod.start(paths['pilot-discovery'], this.kubeServer.kubeconfig, this.folder, this.source),
+    );
   }
 
   async namespace(name: string): Promise<void> {
@@ -90,8 +93,26 @@ export class Mesh {
     const { paths, envoy } = this.parts;
     const folder = join(this.folder, `proxy-${options.namespace}-${options.name}`);
     await mkdir(folder);
-    const parts = { agent: paths['pilot-agent'], envoy, xdsPort: this.istiod.xdsPort, source: this.source, folder };
-    return this.stopLater(await Proxy.start({ labels: { app: options.name }, ...options }, parts));
+    const full = { labels: { app: options.name }, annotations: {}, ...options };
+    const injected = await this.istiod.injectedProxyConfig(full);
+    const { xdsPort } = this.istiod;
+    const parts = { agent: paths['pilot-agent'], envoy, xdsPort, injected, source: this.source, folder };
+    return this.stopLater(await Proxy.start(full, parts));
+  }
+
+  /** Runs with another `meshConfig.defaultConfig`: proxies that start meanwhile have it. */
+  withDefaultConfig<T>(config: Readonly<Record<string, unknown>>, run: () => Promise<T>): Promise<T> {
+    return this.istiod.withDefaultConfig(config, run);
+  }
+
+  /** Another registry; with `source`, a pull-through cache of that one. */
+  async startRegistry(name: string, source?: Registry): Promise<Registry> {
+    return this.stopLater(await Registry.start(this.parts.paths['docker-registry'], this.folder, name, source?.host));
+  }
+
+  /** The proxy config that a pod gets from istiod's injector. */
+  injectedProxyConfig(pod: PodToInject): Promise<Record<string, unknown>> {
+    return this.istiod.injectedProxyConfig(pod);
   }
 
   apply(resources: string | readonly KubeObject[]): Promise<KubeObject[]> {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { LABELS } from '../../scripts/contract/metrics.ts';
 import { Admin } from '../../scripts/envoy/discovery.ts';
 import { Daemon } from './daemon.ts';
 import { ACCESS_LOG } from './istiod.ts';
@@ -14,15 +13,17 @@ export interface ProxyOptions {
   readonly namespace: string;
   /** Labels for selectors. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Of its pod. */
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly concurrency?: number;
-  /** Names that its bootstrap makes labels of; by default all that the module has. */
-  readonly extraStatTags?: readonly string[];
 }
 
 export interface ProxyParts {
   readonly agent: string;
   readonly envoy: string;
   readonly xdsPort: number;
+  /** What istiod's injector gives the pod. */
+  readonly injected: Readonly<Record<string, unknown>>;
   /** Unpacked sources of Istio, for its bootstrap template. */
   readonly source: string;
   /** Folder for the proxy's own files. */
@@ -54,7 +55,12 @@ export class Proxy {
     await Promise.all([
       write(join(folder, 'bootstrap.json'), await loopbackTemplate(parts.source)),
       // the agent's status port listens on every interface; as an annotation of the pod, and only so, it may be 0: off
-      write(join(folder, 'etc/istio/pod/annotations'), 'status.sidecar.istio.io/port="0"\n'),
+      write(
+        join(folder, 'etc/istio/pod/annotations'),
+        Object.entries({ ...options.annotations, 'status.sidecar.istio.io/port': '0' })
+          .map(([name, value]) => `${name}=${JSON.stringify(value)}\n`)
+          .join(''),
+      ),
     ]);
     const daemon = new Daemon({
       name: options.name,
@@ -109,11 +115,12 @@ async function loopbackTemplate(source: string): Promise<string> {
 }
 
 function proxyConfig(
-  { concurrency = 2, extraStatTags = LABELS }: ProxyOptions,
-  { envoy, xdsPort, folder }: ProxyParts,
+  { concurrency = 2 }: ProxyOptions,
+  { envoy, xdsPort, folder, injected }: ProxyParts,
   adminPort: number,
 ): string {
   return JSON.stringify({
+    ...injected,
     discoveryAddress: `127.0.0.1:${xdsPort}`,
     controlPlaneAuthPolicy: 'NONE',
     binaryPath: envoy,
@@ -123,8 +130,6 @@ function proxyConfig(
     concurrency,
     terminationDrainDuration: '0.1s',
     fileFlushInterval: '0.1s',
-    // in a cluster: meshConfig.defaultConfig.extraStatTags, or the pod's annotation
-    extraStatTags,
   });
 }
 

@@ -10,8 +10,9 @@ export class Registry {
     readonly host: string,
   ) {}
 
-  static async start(command: string, parent: string): Promise<Registry> {
-    const folder = join(parent, 'registry');
+  /** With `source`, a registry's host, it is a pull-through cache of that one. */
+  static async start(command: string, parent: string, name = 'registry', source?: string): Promise<Registry> {
+    const folder = join(parent, name);
     await mkdir(join(folder, 'data'), { recursive: true });
     const host = `127.0.0.1:${await freePort()}`;
     const config = {
@@ -19,9 +20,10 @@ export class Registry {
       log: { level: 'info' },
       http: { addr: host },
       storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
+      ...(source !== undefined && { proxy: { remoteurl: `http://${source}` } }),
     };
     await writeFile(join(folder, 'config.yml'), JSON.stringify(config));
-    const daemon = new Daemon({ name: 'registry', command, folder, args: ['serve', join(folder, 'config.yml')] });
+    const daemon = new Daemon({ name, command, folder, args: ['serve', join(folder, 'config.yml')] });
     await daemon.isUp(() => answers(`http://${host}/v2/`));
     return new Registry(daemon, host);
   }

@@ -1,6 +1,7 @@
 import { after, before, describe } from 'node:test';
 import { acceptanceTests } from './acceptance.ts';
 import { available } from './available.ts';
+import { brokenClusterTests } from './brokenCluster.ts';
 import { changeTests } from './changes.ts';
 import { failureTests } from './failures.ts';
 import { gatewayTests } from './gateway.ts';
@@ -11,8 +12,10 @@ import { outboundTests } from './outbound.ts';
 import { printedTests } from './printed.ts';
 import { routeEditTests } from './routeEdits.ts';
 import { quickstartTests } from './quickstart.ts';
+import { registryDownTests } from './registryDown.ts';
 import { rolloutTests } from './rollout.ts';
 import { sidecarTests } from './sidecar.ts';
+import { statTagTests } from './statTags.ts';
 import { symptomTests } from './symptoms.ts';
 import { troubleshootingTests } from './troubleshooting.ts';
 import { twoPolicyTests } from './twoPolicies.ts';
@@ -37,11 +40,14 @@ describe('a mesh with a real control plane', { skip: found.skip }, () => {
     routeEditTests,
     rolloutTests,
     failureTests,
+    registryDownTests,
     liveTests,
     quickstartTests,
     troubleshootingTests,
     symptomTests,
+    statTagTests,
     verifyTests,
+    brokenClusterTests,
   ])
     tests(mesh);
 });

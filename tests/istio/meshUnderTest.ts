@@ -6,7 +6,8 @@ import type { KubeObject } from '../../harness/mesh/kubeClient.ts';
 import { Mesh } from '../../harness/mesh/mesh.ts';
 import type { PodOptions } from '../../harness/mesh/podNetwork.ts';
 import { freePort } from '../../harness/mesh/port.ts';
-import { forgetModules, type ProxyOptions } from '../../harness/mesh/proxy.ts';
+import { forgetModules } from '../../harness/mesh/proxy.ts';
+import type { Registry } from '../../harness/mesh/registry.ts';
 import { DESTINATION } from './policy.ts';
 import { ProxyUnderTest } from './proxyUnderTest.ts';
 
@@ -84,15 +85,25 @@ export class MeshUnderTest {
   }
 
   /** Pushes the module to a repository of the registry; resolves to the image with its digest. */
-  push(repository: string, options: Partial<Omit<ImageOptions, 'repository'>> = {}): Promise<string> {
+  push(
+    repository: string,
+    { to = this.registry, ...options }: Partial<Omit<ImageOptions, 'repository'>> & { to?: string } = {},
+  ): Promise<string> {
     if (this.found.skip !== false) throw new Error(this.found.skip);
-    const full = `${this.registry}/${repository}`;
+    const full = `${to}/${repository}`;
     this.repositories.add(full);
     return pushImage({ repository: full, module: this.found.module, ...options });
   }
 
+  /** Another registry; with `source`, a pull-through cache of that one, from which proxies will pull `repositories`. */
+  async startRegistry(name: string, source?: Registry, ...repositories: string[]): Promise<Registry> {
+    const registry = await this.mesh.startRegistry(name, source);
+    for (const repository of repositories) this.repositories.add(`${registry.host}/${repository}`);
+    return registry;
+  }
+
   /** An ingress gateway in a namespace of its own, whose Gateway is named `ingress`. */
-  async gateway(name: string, options: Pick<ProxyOptions, 'extraStatTags'> = {}): Promise<ProxyUnderTest> {
+  async gateway(name: string, annotations: Record<string, string> = {}): Promise<ProxyUnderTest> {
     const namespace = `${name}-gateway`;
     const [selector, port] = [{ istio: name }, await freePort()];
     await this.mesh.namespace(namespace);
@@ -107,8 +118,18 @@ export class MeshUnderTest {
         },
       },
     ]);
-    const proxy = await this.mesh.proxy({ name: 'ingress', kind: 'gateway', namespace, labels: selector, ...options });
+    const proxy = await this.mesh.proxy({ name: 'ingress', kind: 'gateway', namespace, labels: selector, annotations });
     return new ProxyUnderTest(this.mesh, proxy, port, namespace, selector, this.image);
+  }
+
+  /** Runs with another `meshConfig.defaultConfig`: proxies that start meanwhile have it. */
+  withDefaultConfig<T>(config: Readonly<Record<string, unknown>>, run: () => Promise<T>): Promise<T> {
+    return this.mesh.withDefaultConfig(config, run);
+  }
+
+  /** The proxy config that a pod with these annotations would get from istiod's injector. */
+  injectedProxyConfig(annotations: Record<string, string>): Promise<Record<string, unknown>> {
+    return this.mesh.injectedProxyConfig({ name: 'any', kind: 'sidecar', namespace: 'shop', labels: {}, annotations });
   }
 
   /** The gateway that istioctl installs, without a Gateway. */

@@ -292,7 +292,7 @@ export function symptomTests(mesh: MeshUnderTest): void {
     });
 
     it('metrics without labels: a proxy that was not told of them has them in its names', async () => {
-      const untold = await mesh.gateway('untold', { extraStatTags: [] });
+      const untold = await mesh.withDefaultConfig({}, () => mesh.gateway('untold'));
       await mesh.ownRoute(untold);
       await untold.rollOut(meshPolicy({ targets: [untold.target], routed: false }));
       await untold.becomesStatus(401);
