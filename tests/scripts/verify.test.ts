@@ -606,7 +606,9 @@ describe('verify', () => {
 
   it('tells a cluster that cannot be asked from one that is not well', async () => {
     const { code, out, err } = await verified(gateway, undefined, ['--context', 'nowhere']);
-    assert.deepEqual([code, out, err], [2, '', 'kubectl: context "nowhere" does not exist\n']);
+    assert.deepEqual([code, out], [2, '']);
+    // on a busy machine, progress may stand before it
+    assert.match(err, /^kubectl: context "nowhere" does not exist\n$/m);
     const path = process.env['PATH'];
     process.env['PATH'] = '/nowhere';
     try {
@@ -763,11 +765,8 @@ describe('status', () => {
     );
     const { code, out } = await asked({}, 'nix');
     assert.deepEqual([code, out], [1, 'policy nix: no plugin in this cluster\n']);
-    assert.deepEqual(await asked({ objects: [] }), {
-      code: 0,
-      out: 'no policy of Tollgate in this cluster\n',
-      err: '',
-    });
+    const empty = await asked({ objects: [] });
+    assert.deepEqual([empty.code, empty.out], [0, 'no policy of Tollgate in this cluster\n']);
   });
 
   it('looks into the namespaces that it may look into', async () => {
@@ -778,11 +777,11 @@ describe('status', () => {
 
   it('does not take what it may not see for what is not there', async () => {
     const forbidden = ['list wasmplugins'];
-    assert.deepEqual(await asked({ forbidden }), {
-      code: 2,
-      out: 'no policy of Tollgate was seen\nnot looked at: may not list wasmplugins; --namespace names where you may\n',
-      err: '',
-    });
+    const all = await asked({ forbidden });
+    assert.deepEqual(
+      [all.code, all.out],
+      [2, 'no policy of Tollgate was seen\nnot looked at: may not list wasmplugins; --namespace names where you may\n'],
+    );
     const { code, out } = await asked({ forbidden }, 'petstore');
     assert.deepEqual([code, out.split('\n')[0]], [2, 'policy petstore: no plugin was seen']);
     const json = await asked({ forbidden }, '--json');
