@@ -4,8 +4,9 @@ import { parseArgs, styleText } from 'node:util';
 import { modulePath, packageRoot } from '../file/packageRoot.ts';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { inputName, isReadTwice, openPolicy, type Stdin } from '../file/openPolicy.ts';
-import { compilePolicy, PolicyProblems, printWarnings, type Policy, type ValidPolicy } from '../policy/index.ts';
-import { unusable } from '../policy/yaml/readPolicy.ts';
+import { compilePolicy } from '../policy/compile/compile.ts';
+import type { Policy } from '../policy/schema/policy.ts';
+import { PolicyProblems, printWarnings, unusable, type ValidPolicy } from '../policy/yaml/readPolicy.ts';
 
 /** More names than this are counted, not listed. */
 const MAX_NAMED = 3;

@@ -1,9 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { PolicyFileError } from './error.ts';
-import { openPolicy } from '../file/openPolicy.ts';
-import { printProblems, readPolicy, type Policy } from '../policy/index.ts';
-import { readDocument, type Mapping } from '../policy/yaml/document.ts';
+import { policyText } from '../file/openPolicy.ts';
+import { PolicyProblems, type Policy } from '../policy/index.ts';
+import type { Mapping } from '../policy/yaml/document.ts';
+import { policyIn } from '../policy/yaml/parts.ts';
+import { readToEdit } from '../policy/yaml/readPolicy.ts';
 import { applyEdits, type Edit } from './splice.ts';
 import { FileError, placeOf, replaceFile } from '../file/replaceFile.ts';
 import { inTurn } from '../file/turn.ts';
@@ -18,8 +20,8 @@ export interface PolicyFile {
 
 /** Reads a policy that must be without problems: a file that is wrong already is not edited, and rejects with PolicyProblems. */
 async function openPolicyFile(file: string): Promise<PolicyFile> {
-  const { text, policy } = await openPolicy(file);
-  return { file, text, policy, root: readDocument(text).root as Mapping };
+  const text = await policyText(file);
+  return { file, text, ...readToEdit(text, file) };
 }
 
 /** What is to become of a policy file. */
@@ -66,14 +68,13 @@ export async function editPolicyFile(
         onStep(name, bytes);
       };
       await step('reads the policy', place.bytes);
-      const open = await openPolicyFile(file);
-      const wanted = change(open);
-      if (wanted === null) return true;
-      const after = applyEdits(open.text, wanted.edits);
+      const edited = edit(await openPolicyFile(file), change);
+      if (edited === null) return true;
+      const { before, after, ready } = edited;
       await step('checks the policy with the change', after.length);
-      checkAfter(open, after, wanted.expected);
+      checkAfter(file, after, edited.expected);
       await step('writes the policy', after.length);
-      return replaceFile(place, { before: open.text, after, ready: wanted.ready }, signal);
+      return replaceFile(place, { before, after, ready }, signal);
     });
     if (isDone) return;
   }
@@ -91,20 +92,34 @@ export async function tryEdit(
   onStep('reads the policy', 0);
   const open = await openPolicyFile(file);
   onStep('reads the policy', open.text.length);
-  const wanted = change(open);
-  if (wanted === null) return;
-  const after = applyEdits(open.text, wanted.edits);
+  const edited = edit(open, change);
+  if (edited === null) return;
   await turn();
-  onStep('checks the policy with the change', after.length);
-  checkAfter(open, after, wanted.expected);
+  onStep('checks the policy with the change', edited.after.length);
+  checkAfter(file, edited.after, edited.expected);
+}
+
+type Edited = Omit<Change, 'edits'> & { readonly before: string; readonly after: string };
+
+/** The text before and after. Nodes and edits are let go here, because the check that follows needs the memory. */
+function edit(open: PolicyFile, change: (open: PolicyFile) => Change | null): Edited | null {
+  const wanted = change(open);
+  if (wanted === null) return null;
+  const { edits, ...rest } = wanted;
+  return { ...rest, before: open.text, after: applyEdits(open.text, edits) };
+}
+
+function policyAfter(file: string, text: string): Policy {
+  try {
+    return policyIn(text, file);
+  } catch (error) {
+    if (!(error instanceof PolicyProblems)) throw error;
+    throw new PolicyFileError(`${error.message}\n(as the file would be after the change; nothing was written)`);
+  }
 }
 
 /** The text after the edits is parsed again and compared with what it should mean before a byte is written. */
-function checkAfter(open: PolicyFile, text: string, expected: Policy): void {
-  const result = readPolicy(text, open.file);
-  const { policy } = result;
-  if (policy === null)
-    throw new PolicyFileError(`${printProblems(result)}\n(as the file would be after the change; nothing was written)`);
-  if (!isDeepStrictEqual(policy, expected))
-    throw new PolicyFileError(`${open.file}: is written in a way that cannot be edited safely; nothing was changed`);
+function checkAfter(file: string, text: string, expected: Policy): void {
+  if (!isDeepStrictEqual(policyAfter(file, text), expected))
+    throw new PolicyFileError(`${file}: is written in a way that cannot be edited safely; nothing was changed`);
 }

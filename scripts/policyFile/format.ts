@@ -17,7 +17,8 @@ import {
 import { stringifyString, type StringifyContext } from 'yaml/util';
 import { PolicyFileError } from './error.ts';
 import { PolicyProblems, readPolicy } from '../policy/index.ts';
-import { Lines, readDocument, type Node } from '../policy/yaml/document.ts';
+import { readDocument, type Node } from '../policy/yaml/document.ts';
+import { Lines } from '../policy/yaml/line.ts';
 
 /** A collection in braces or brackets stays on its line up to here; longer ones become blocks. */
 const MOST_COLUMNS = 120;

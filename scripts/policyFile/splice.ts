@@ -1,4 +1,5 @@
-import { type Entry, type List, type Mapping, type Node, endOfLine, startOfLine } from '../policy/yaml/document.ts';
+import type { Entry, List, Mapping, Node } from '../policy/yaml/document.ts';
+import { endOfLine, startOfLine } from '../policy/yaml/line.ts';
 import { type BlockStyle, type Member, renderBlock, renderFlow } from './render.ts';
 
 /** A change of a string: at `offset`, `remove` characters give way to `insert`. */
@@ -84,8 +85,7 @@ export function append(text: string, { owner, entry }: Holder, members: readonly
 export function appendToFilled(text: string, node: List | Mapping, members: readonly Member[], layout: Layout): Edit {
   if (!node.flow) {
     const [indent, style] = [columnOf(text, node.start), styleOf(node, layout)];
-    const lines = members.flatMap((member) => renderBlock(member, indent, style));
-    return insertLines(text, node.end, lines, layout);
+    return insertLines(text, node.end, blocksOf(members, indent, style), layout);
   }
   const last = membersOf(node).at(-1)!;
   return { offset: last.end, remove: 0, insert: `, ${renderAll(members, isJson(text, node))}` };
@@ -99,7 +99,7 @@ function membersOf(node: List | Mapping): readonly Node[] {
   return node.kind === 'list' ? node.items : node.entries.map((entry) => entry.value);
 }
 
-function styleOf(node: Node, layout: Layout): BlockStyle {
+function styleOf(node: Node, layout: Layout): BlockStyle & Layout {
   const last = node.kind === 'list' ? node.items.at(-1) : undefined;
   return { ...layout, compactItems: last?.kind === 'mapping' && last.flow };
 }
@@ -127,16 +127,21 @@ function fillInBlock(
   layout: Layout,
 ): Edit[] {
   const indent = columnOf(text, keyStart) + ('item' in members[0]! ? layout.listStep : layout.step);
-  const lines = members.flatMap((member) => renderBlock(member, indent, { ...layout, compactItems: false }));
-  const below = insertLines(text, node.end, lines, layout);
+  const blocks = blocksOf(members, indent, { ...layout, compactItems: false });
+  const below = insertLines(text, node.end, blocks, layout);
   if (node.start === node.end) return [below];
   const colon = text.indexOf(':', keyEnd) + 1;
   return [{ offset: colon, remove: node.end - colon, insert: '' }, below];
 }
 
+/** A string for each member: the lines of 100,000 would need several times the memory. */
+function blocksOf(members: readonly Member[], indent: number, style: BlockStyle & Layout): string[] {
+  return members.map((member) => renderBlock(member, indent, style).join(style.lineBreak));
+}
+
 /** Whole lines after the line in which `end` lies. */
-function insertLines(text: string, end: number, lines: readonly string[], { lineBreak }: Layout): Edit {
-  const content = lines.join(lineBreak);
+function insertLines(text: string, end: number, blocks: readonly string[], { lineBreak }: Layout): Edit {
+  const content = blocks.join(lineBreak);
   // A block scalar ends with its line break already.
   const atStart = end > 0 && (text[end - 1] === '\n' || text[end - 1] === '\r');
   const lineEnd = atStart ? end : endOfLine(text, end);

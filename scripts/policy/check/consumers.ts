@@ -89,7 +89,7 @@ export const EMPTY_DIGEST = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b
 
 /** Subscriptions must fit their plans, and every key must belong to one consumer. */
 export function checkConsumers(root: PolicyDraft, report: Report): void {
-  const owners = new Map<string, { name: string; at: Place }>();
+  const owners: Owners = new Map();
   const offered = offeredPlans(root);
   const quotas = new Map(
     root
@@ -103,9 +103,9 @@ export function checkConsumers(root: PolicyDraft, report: Report): void {
       checkTimes(subscription.get('from'), subscription.get('until'), report);
     }
     checkIds(consumer, report);
-    for (const key of consumer.get('keys').items) {
+    for (const [index, key] of consumer.get('keys').items.entries()) {
       checkTimes(key.get('from'), key.get('until'), report);
-      checkDigest(key, consumer.key, owners, report);
+      checkDigest(root, key, { consumer: consumer.key, index }, owners, report);
     }
   }
 }
@@ -160,19 +160,25 @@ function checkIds(consumer: ConsumerDraft, report: Report): void {
   }
 }
 
-function checkDigest(
-  key: KeyDraft,
-  consumer: string,
-  owners: Map<string, { name: string; at: Place }>,
-  report: Report,
-): void {
+/** Where each digest stands. Names and drafts of 100,000 keys would need more memory than the policy. */
+type Owners = Map<string, Owner>;
+interface Owner {
+  readonly consumer: string;
+  readonly index: number;
+}
+
+function checkDigest(root: PolicyDraft, key: KeyDraft, here: Owner, owners: Owners, report: Report): void {
   const digest = key.get('digest');
   if (digest.string === undefined || !digest.string.startsWith('sha256:')) return;
   if (digest.string === EMPTY_DIGEST) report.add(digest, 'must not be the digest of an empty key', null);
   const owner = owners.get(digest.string);
-  if (owner !== undefined)
-    report.twice(digest, `must be the digest of one key; ${owner.name} has it already`, owner.at, null);
-  else owners.set(digest.string, { name: `${keyName(key)} of consumer ${quote(consumer)}`, at: digest });
+  if (owner === undefined) {
+    owners.set(digest.string, here);
+    return;
+  }
+  const other = root.get('consumers').named(owner.consumer).get('keys').item(owner.index);
+  const name = `${keyName(other)} of consumer ${quote(owner.consumer)}`;
+  report.twice(digest, `must be the digest of one key; ${name} has it already`, other.get('digest'), null);
 }
 
 function keyName(key: KeyDraft): string {

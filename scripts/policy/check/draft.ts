@@ -115,6 +115,11 @@ export class Draft<T> extends Place {
     return this.value.map((item: unknown, index) => new Draft(item, this, index));
   }
 
+  /** One of the items, without making all. */
+  item(index: number): Draft<ItemOf<T>> {
+    return new Draft(Array.isArray(this.value) ? (this.value[index] as unknown) : undefined, this, index);
+  }
+
   private member(name: string): unknown {
     if (!this.isMapping) return undefined;
     const fields = this.value as Record<string, unknown>;

@@ -27,6 +27,7 @@ import {
   VALUES_RULE,
 } from '../check/draft.ts';
 import { isSafeName, type Path } from '../secret.ts';
+import { indentRule, Lines, skipTrivia } from './line.ts';
 
 /** A YAML value with its place in the text. Offsets count UTF-16 units; `end` is exclusive and includes quotes and brackets. */
 export type Node = Scalar | List | Mapping;
@@ -55,9 +56,7 @@ export interface Mapping extends Span {
   readonly kind: 'mapping';
   readonly flow: boolean;
   readonly entries: readonly Entry[];
-  /** The first entry of each name. */
-  readonly named: ReadonlyMap<string, Entry>;
-  /** The plain value. It has no prototype, so that no name of a policy means anything to JavaScript. */
+  /** The plain value. It inherits no name, so that none of a policy's means anything to JavaScript. */
   readonly value: Readonly<Record<string, unknown>>;
 }
 
@@ -68,9 +67,22 @@ export interface Entry {
   readonly value: Node;
 }
 
+/** With fewer entries, looking at each is as fast as an index, and takes no memory. */
+const MIN_INDEXED = 16;
+const indexes = new WeakMap<Mapping, ReadonlyMap<string, Entry>>();
+
 /** The entry of that name; the first, should a mapping hold two. */
 export function entryOf(node: Node | undefined, key: string): Entry | undefined {
-  return node?.kind === 'mapping' ? node.named.get(key) : undefined;
+  if (node?.kind !== 'mapping') return undefined;
+  if (node.entries.length < MIN_INDEXED) return node.entries.find((entry) => entry.key === key);
+  const index = indexes.get(node) ?? firstByName(node.entries);
+  indexes.set(node, index);
+  return index.get(key);
+}
+
+function firstByName(entries: readonly Entry[]): Map<string, Entry> {
+  // of two entries of a name a Map keeps the later one
+  return new Map(entries.toReversed().map((entry) => [entry.key, entry]));
 }
 
 /** A problem of the text itself, which no plain value has. */
@@ -108,13 +120,13 @@ const OF_INDENTATION = new Set([
 ]);
 
 /** Reads one YAML document. A policy is data: anchors, aliases and tags are refused, so nothing can be expanded. */
-export function readDocument(text: string): Document {
+export function readDocument(text: string, maxDepth: number = MAX_DEPTH): Document {
   const nul = text.indexOf('\0');
   if (nul >= 0) return refusal(nul, 'must not hold a NUL byte');
   const excess = excessOf(text);
   if (excess >= 0) return refusal(excess, VALUES_RULE);
   try {
-    const events = parseEvents(text, { maxDepth: MAX_DEPTH });
+    const events = parseEvents(text, { maxDepth });
     return events.length === 0 ? refusal(0, EMPTY_RULE) : new Composer(text, events).document();
   } catch (error) {
     if (error instanceof NameTooLong) return refusal(error.offset, FIELD_LENGTH_RULE);
@@ -127,7 +139,7 @@ export function readDocument(text: string): Document {
 export const EMPTY_RULE = 'must hold a policy; the file is empty';
 
 /** The offset at which a string exceeds MAX_VALUES characters that can begin a value, or -1. Keeps the parser from filling the memory with objects. */
-function excessOf(text: string): number {
+export function excessOf(text: string): number {
   if (text.length <= MAX_VALUES) return -1;
   let signs = 0;
   for (let at = 0; at < text.length; at++) {
@@ -186,46 +198,79 @@ class NameTooLong extends Error {
   }
 }
 
-/** Builds the nodes of the first document from the parser's events, which are flat and do not say where a node ends. */
+/** A plain mapping to be. What `Object.create(null)` makes V8 keeps as a hash table, several times as large. */
+export class Bare {
+  [name: string]: unknown;
+}
+Object.setPrototypeOf(Bare.prototype, null);
+Reflect.deleteProperty(Bare.prototype, 'constructor');
+
+/**
+ * Builds the nodes of the first document from the parser's events, which are flat and do not say where a node ends. Events of
+ * a large policy need more memory than its nodes, so each is let go when it has been used.
+ */
 class Composer {
   readonly #problems: TextProblem[] = [];
   readonly #aliases = new Set<Node>();
-  readonly #lines: Lines;
+  /** Of the node at hand; copied only where there is a problem. */
+  readonly #path: (string | number)[] = [];
+  #lines: Lines | null = null;
   #at = 1;
 
   constructor(
     private readonly text: string,
-    private readonly events: readonly Event[],
-  ) {
-    this.#lines = new Lines(text);
-  }
+    private readonly events: (Event | null)[],
+  ) {}
 
   document(): Document {
-    const root = this.#node([], 0);
-    if (this.events.filter((event) => event.type === EVENT_ID.DOCUMENT).length > 1) {
+    const root = this.#node(0);
+    // what comes after the end of the first document is another one
+    if (this.events.length > this.#at + 1) {
       const offset = Math.min(skipTrivia(this.text, root.end), Math.max(this.text.length - 1, 0));
       this.#problems.push({ offset, path: [], rule: 'must be a single YAML document' });
     }
     return { root, problems: this.#problems, aliases: this.#aliases };
   }
 
+  #take(): Event {
+    const event = this.events[this.#at]!;
+    this.events[this.#at++] = null;
+    return event;
+  }
+
+  /** True at the end of a collection, which is passed. */
+  #isOver(): boolean {
+    return this.events[this.#at]!.type === EVENT_ID.POP && this.#at++ > 0;
+  }
+
+  #member(segment: string | number, from: number): Node {
+    this.#path.push(segment);
+    const node = this.#node(from);
+    this.#path.pop();
+    return node;
+  }
+
   /** `from` is where an empty node stands: events do not say. */
-  #node(path: Path, from: number): Node {
-    const event = this.events[this.#at++] as ScalarEvent | SequenceEvent | MappingEvent | AliasEvent;
-    if (event.type === EVENT_ID.ALIAS) return this.#alias(event, path);
-    if (event.anchorStart >= 0) this.#refuseProperty(event.anchorStart - 1, 'anchor', path);
-    if (event.tagStart >= 0) this.#refuseProperty(event.tagStart, 'tag', path);
+  #node(from: number): Node {
+    const event = this.#take() as ScalarEvent | SequenceEvent | MappingEvent | AliasEvent;
+    if (event.type === EVENT_ID.ALIAS) return this.#alias(event);
+    if (event.anchorStart >= 0) this.#refuseProperty(event.anchorStart - 1, 'anchor');
+    if (event.tagStart >= 0) this.#refuseProperty(event.tagStart, 'tag');
     if (event.type === EVENT_ID.SCALAR) return this.#scalar(event, from);
-    return event.type === EVENT_ID.SEQUENCE ? this.#list(event, path) : this.#mapping(event, path);
+    return event.type === EVENT_ID.SEQUENCE ? this.#list(event) : this.#mapping(event);
   }
 
-  #refuseProperty(offset: number, kind: string, path: Path): void {
+  #refuse(offset: number, rule: Omit<TextProblem, 'offset' | 'path'>, path: Path = this.#path): void {
+    this.#problems.push({ offset, path: [...path], ...rule });
+  }
+
+  #refuseProperty(offset: number, kind: string): void {
     const rule = `must be in quotes if it is meant as a string: at its beginning "${this.text[offset]!}" makes it a YAML ${kind}, and a policy takes none`;
-    this.#problems.push({ offset, path, rule });
+    this.#refuse(offset, { rule });
   }
 
-  #alias({ anchorStart, anchorEnd }: AliasEvent, path: Path): Node {
-    this.#refuseProperty(anchorStart - 1, 'alias', path);
+  #alias({ anchorStart, anchorEnd }: AliasEvent): Node {
+    this.#refuseProperty(anchorStart - 1, 'alias');
     const span = { start: anchorStart - 1, end: anchorEnd };
     const node: Node = { kind: 'scalar', value: null, text: '', isQuoted: false, ...span };
     this.#aliases.add(node);
@@ -240,66 +285,67 @@ class Composer {
     return { kind: 'scalar', value: isQuoted ? text : plainScalar(text), text, isQuoted, start, end };
   }
 
-  #list({ style, start }: SequenceEvent, path: Path): List {
+  #list({ style, start }: SequenceEvent): List {
     const flow = style === COLLECTION_STYLE.FLOW;
     const items: Node[] = [];
     let end = flow ? start + 1 : start;
-    while (this.events[this.#at]!.type !== EVENT_ID.POP) {
-      const item = this.#node([...path, items.length], flow ? end : skipTrivia(this.text, end) + 1);
+    while (!this.#isOver()) {
+      const item = this.#member(items.length, flow ? end : skipTrivia(this.text, end) + 1);
       items.push(item);
       end = item.end;
     }
-    this.#at++;
     const value = items.map((item) => item.value);
-    return { kind: 'list', flow, items, value, start, end: flow ? this.#closing(end) : end };
+    return { kind: 'list', flow, items: fitted(items), value, start, end: flow ? this.#closing(end) : end };
   }
 
-  #mapping({ style, start }: MappingEvent, path: Path): Mapping {
+  #mapping({ style, start }: MappingEvent): Mapping {
     const flow = style === COLLECTION_STYLE.FLOW;
     // `[a: 1]` holds a flow mapping without braces.
     const braces = flow && this.text[start] === '{';
     const entries: Entry[] = [];
-    const named = new Map<string, Entry>();
-    const value: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+    const value: Record<string, unknown> = new Bare();
+    let hasProto = false;
+    let named: Map<string, Entry> | null = null;
     let end = braces ? start + 1 : start;
-    while (this.events[this.#at]!.type !== EVENT_ID.POP) {
-      const [key, keyNode] = this.#key(path, end);
+    while (!this.#isOver()) {
+      const [key, keyNode] = this.#key(end);
       const colon = skipTrivia(this.text, keyNode.end);
       const after = this.text[colon] === ':' ? colon + 1 : keyNode.end;
-      const node = this.#node([...path, key ?? ''], after);
+      const node = this.#member(key ?? '', after);
       end = node.end;
       if (key === null) continue;
       const entry = { key, keyStart: keyNode.start, keyEnd: keyNode.end, value: node };
-      entries.push(entry);
-      const twin = named.get(key);
-      if (twin !== undefined) {
-        this.#refuseTwin(entry, twin, path);
-        continue;
+      const isProto = key === '__proto__';
+      if (isProto ? hasProto : key in value) {
+        named ??= firstByName(entries);
+        this.#refuseTwin(entry, named.get(key)!);
+      } else {
+        named?.set(key, entry);
+        if (isProto) hasProto = true;
+        else value[key] = node.value;
       }
-      named.set(key, entry);
-      if (key !== '__proto__') value[key] = node.value;
+      entries.push(entry);
     }
-    this.#at++;
-    return { kind: 'mapping', flow, entries, named, value, start, end: braces ? this.#closing(end) : end };
+    return { kind: 'mapping', flow, entries: fitted(entries), value, start, end: braces ? this.#closing(end) : end };
   }
 
   /** The next key; null when it is not a string. */
-  #key(path: Path, from: number): [string | null, Node] {
-    const node = this.#node(path, from);
+  #key(from: number): [string | null, Node] {
+    const node = this.#node(from);
     const { start: offset } = node;
     if (node.kind !== 'scalar') {
-      this.#problems.push({ offset, path, rule: 'must have strings as field names' });
+      this.#refuse(offset, { rule: 'must have strings as field names' });
       return [null, node];
     }
     if (node.text.length > MAX_FIELD_CHARACTERS) throw new NameTooLong(offset);
-    if (node.text === '__proto__') this.#problems.push({ offset, path, ...PROTO_REMARK });
+    if (node.text === '__proto__') this.#refuse(offset, PROTO_REMARK);
     return [node.text, node];
   }
 
-  #refuseTwin({ key, keyStart: offset }: Entry, twin: Entry, path: Path): void {
-    const line = this.#lines.lineOf(twin.keyStart);
-    const rule = `must be given once; it stands on line ${line} already`;
-    this.#problems.push({ offset, path: isSafeName(key) ? [...path, key] : path, rule });
+  #refuseTwin({ key, keyStart }: Entry, twin: Entry): void {
+    this.#lines ??= new Lines(this.text);
+    const rule = `must be given once; it stands on line ${this.#lines.lineOf(twin.keyStart)} already`;
+    this.#refuse(keyStart, { rule }, isSafeName(key) ? [...this.#path, key] : this.#path);
   }
 
   /** End of a flow collection whose last member ends at `from`. */
@@ -308,95 +354,7 @@ class Composer {
   }
 }
 
-/** Tells line and column (both from 1) of offsets; a line ends as YAML says, with LF, CRLF or CR. */
-export class Lines {
-  private readonly starts: number[];
-
-  constructor(text: string) {
-    // A byte order mark is no part of the first line.
-    this.starts = [text.charCodeAt(0) === 0xfeff ? 1 : 0];
-    for (const match of text.matchAll(/\r\n|\n|\r/g)) this.starts.push(match.index + match[0].length);
-  }
-
-  lineOf(offset: number): number {
-    let low = 0;
-    let high = this.starts.length;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (this.starts[middle]! <= offset) low = middle;
-      else high = middle;
-    }
-    return low + 1;
-  }
-
-  columnOf(offset: number): number {
-    return Math.max(offset - this.starts[this.lineOf(offset) - 1]!, 0) + 1;
-  }
-}
-
-/** Offset of the next character that is neither space, tab, line break, comment nor one of `also`. */
-export function skipTrivia(text: string, from: number, also = ''): number {
-  let at = from;
-  while (at < text.length) {
-    const character = text[at]!;
-    if (character === '#') at = endOfLine(text, at);
-    else if (' \t\r\n'.includes(character) || (also !== '' && also.includes(character))) at++;
-    else break;
-  }
-  return at;
-}
-
-/** Offset of the line break (or end of text) that ends the line of `from`. */
-export function endOfLine(text: string, from: number): number {
-  let at = from;
-  while (at < text.length && text[at] !== '\n' && text[at] !== '\r') at++;
-  return at;
-}
-
-/** Offset of the first character of the line of `from`. */
-export function startOfLine(text: string, from: number): number {
-  let at = from;
-  while (at > 0 && text[at - 1] !== '\n' && text[at - 1] !== '\r') at--;
-  // A byte order mark is no part of the first line.
-  return at === 0 && text.charCodeAt(0) === 0xfeff ? 1 : at;
-}
-
-interface Line {
-  /** From 1, as messages count. */
-  readonly number: number;
-  readonly column: number;
-}
-
-/**
- * What to say of a line that fits into no block above it. The mistake is mostly further up: the parser takes a line that
- * is indented wrongly for a block of its own, and complains only about the next correct line. Null where the mistake is
- * within the line.
- */
-export function indentRule(text: string, offset: number): string | null {
-  const lines = new Lines(text);
-  const at = { number: lines.lineOf(offset), column: lines.columnOf(offset) };
-  const start = startOfLine(text, offset);
-  if (columnOf(text.slice(start, endOfLine(text, offset))) !== at.column) return null;
-  const above = blocksAbove(text.slice(0, start), at.column);
-  if (above.length === 0) return null;
-  const places = above.map(({ number, column }) => `${column} (line ${number})`);
-  return `begins in column ${at.column}, and blocks above it in column ${places.join(' and ')}: one of these lines is indented wrongly`;
-}
-
-/** The nearest line that begins further left, and the first line below that one: the blocks between which the next one falls. */
-function blocksAbove(text: string, column: number): Line[] {
-  const content = text.split(/\r\n|\n|\r/).flatMap((line, index) => {
-    const column = columnOf(index === 0 ? line.replace(/^\ufeff/, '') : line);
-    return column === null || line.trimStart().startsWith('#') ? [] : [{ number: index + 1, column }];
-  });
-  const outer = content.findLastIndex((line) => line.column < column);
-  return [content[outer], content[outer + 1]].filter(
-    (line): line is Line => line !== undefined && line.column !== column,
-  );
-}
-
-/** Where the line's content begins; null for a blank line. */
-function columnOf(line: string): number | null {
-  const spaces = /^ */.exec(line)![0].length;
-  return spaces === line.length ? null : spaces + 1;
+/** The same array without the room for 16 more that V8 gives to one that grows. */
+function fitted<T>(array: readonly T[]): readonly T[] {
+  return array.slice();
 }

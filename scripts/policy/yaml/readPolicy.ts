@@ -2,7 +2,8 @@ import { judge, safeRule } from '../check/checkPolicy.ts';
 import { MAX_POLICY_BYTES, withTwin, type Remark } from '../check/draft.ts';
 import { censor, LEAK_RULE, leaksIn, printPath, shownAt } from '../secret.ts';
 import type { Policy } from '../schema/policy.ts';
-import { EMPTY_RULE, entryOf, Lines, readDocument, type Node, type TextProblem } from './document.ts';
+import { EMPTY_RULE, entryOf, readDocument, type Mapping, type Node, type TextProblem } from './document.ts';
+import { Lines } from './line.ts';
 
 /**
  * Something wrong with a policy, or (as a warning) something that its author probably did not intend, with its place in a
@@ -124,17 +125,28 @@ export function validPolicy(text: string, fileName: string, nowSeconds?: number)
  * text.
  */
 export function readPolicy(text: string, fileName: string, nowSeconds: number = Date.now() / 1000): LoadResult {
+  return resultOf(text, fileName, nowSeconds)[0];
+}
+
+/** A policy and the nodes of its text, for who edits it; throws PolicyProblems. */
+export function readToEdit(text: string, fileName: string): { readonly policy: Policy; readonly root: Mapping } {
+  const [result, root] = resultOf(text, fileName, Date.now() / 1000);
+  if (result.policy === null) throw new PolicyProblems(result);
+  return { policy: result.policy, root: root as Mapping };
+}
+
+function resultOf(text: string, fileName: string, nowSeconds: number): [LoadResult, Node | null] {
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_POLICY_BYTES) {
     const rule = `must have at most ${MAX_POLICY_BYTES} bytes; found ${bytes}`;
-    return refused([{ file: fileName, line: 0, column: 0, path: '', rule }], 0, true);
+    return [refused([{ file: fileName, line: 0, column: 0, path: '', rule }], 0, true), null];
   }
   const { root, problems, aliases } = readDocument(text);
   const leaks = leaksIn(text).map((offset): TextProblem => ({ offset, path: [], rule: LEAK_RULE }));
   const print = new Printer(text, fileName);
   if (root === null || (root.kind === 'scalar' && root.value === null)) {
     const empty: TextProblem[] = root === null ? [] : [{ offset: 0, path: [], rule: EMPTY_RULE }];
-    return refused(...print.listed([...problems, ...empty, ...leaks]), true);
+    return [refused(...print.listed([...problems, ...empty, ...leaks]), true), root];
   }
   const { policy, remarks, isWhole } = judge(root.value, nowSeconds);
   const placed = remarks
@@ -144,9 +156,9 @@ export function readPolicy(text: string, fileName: string, nowSeconds: number = 
     .map(({ remark, spot }) => print.placed(remark, spot, root));
   const texts = [...problems, ...leaks];
   if (policy === null || texts.length > 0)
-    return refused(...print.listed(policy === null ? [...texts, ...placed] : texts), isWhole);
+    return [refused(...print.listed(policy === null ? [...texts, ...placed] : texts), isWhole), root];
   const [warnings, moreWarnings] = print.listed(placed);
-  return { policy, problems: [], more: 0, isCounted: true, warnings, moreWarnings };
+  return [{ policy, problems: [], more: 0, isCounted: true, warnings, moreWarnings }, root];
 }
 
 function refused(problems: Problem[], more: number, isCounted: boolean): LoadResult {
