@@ -167,9 +167,9 @@ export function isInForce(info: u32): bool {
 }
 
 /**
- * What is kept for a stream between its callbacks: its root, and the standings that its response will show. Context ids count up, and
- * a stream's slot is its id modulo the table's size. The table doubles when streams in flight collide, up to a bound; beyond it, the
- * older stream's slot is overwritten, which costs it only its RateLimit headers.
+ * What is kept for a stream between its callbacks: its root, and what its response will show. Context ids count up, and a stream's slot
+ * is its id modulo the table's size. The table doubles when streams in flight collide, up to a bound; beyond it, the older stream's
+ * slot is overwritten, which costs it only its RateLimit and CORS headers.
  */
 @unmanaged
 export class Stream {
@@ -177,7 +177,8 @@ export class Stream {
   rootId: u32;
   /** The plan whose standings follow, or NONE. */
   plan: i32;
-  padding: u32;
+  /** What its decision says of the origin, for the response. */
+  origin: i32;
 }
 
 const HEADER_BYTES: usize = 16;
@@ -217,6 +218,7 @@ export function openStream(id: u32, rootId: u32): void {
   stream.id = id;
   stream.rootId = rootId;
   stream.plan = NONE;
+  stream.origin = NONE;
 }
 
 /** The stream with this id, or null when it has ended or its slot was overwritten. */
@@ -242,10 +244,12 @@ export function standingsOf(stream: Stream): usize {
   return changetype<usize>(stream) + HEADER_BYTES;
 }
 
-/** Drops the standings of a root's streams, because the tables that name their quotas are being freed. */
-export function forgetStandings(rootId: u32): void {
+/** Drops what is kept for the responses of a root's streams, because the tables that it refers to are being freed. */
+export function forgetKept(rootId: u32): void {
   for (let i: u32 = 0; i < capacity; i++) {
-    if (at(i).rootId == rootId) at(i).plan = NONE;
+    if (at(i).rootId != rootId) continue;
+    at(i).plan = NONE;
+    at(i).origin = NONE;
   }
 }
 

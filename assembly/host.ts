@@ -1,5 +1,6 @@
 import { ABSENT, View, lengthOf, literal, pointerOf, view } from "../filter/index";
 import {
+  proxy_add_header_map_value,
   proxy_continue_stream,
   proxy_define_metric,
   proxy_get_buffer_bytes,
@@ -96,6 +97,11 @@ export function replaceHeader(map: HeaderMap, name: View, value: View): bool {
   );
 }
 
+/** Adds a value to those that the header has. */
+export function addHeader(map: HeaderMap, name: View, value: View): void {
+  proxy_add_header_map_value(map, pointerOf(name), lengthOf(name), pointerOf(value), lengthOf(value));
+}
+
 export function removeHeader(map: HeaderMap, name: View): bool {
   return proxy_remove_header_map_value(map, pointerOf(name), lengthOf(name)) == Status.Ok;
 }
@@ -114,6 +120,12 @@ export function sendReply(status: u32, details: View, body: View, pairs: View, g
       grpcStatus,
     ) == Status.Ok
   );
+}
+
+/** The stream's filter state `wasm.<name>`, or ABSENT. */
+export function filterState(name: View): View {
+  clearOut();
+  return outView(proxy_get_property(pointerOf(name), lengthOf(name), OUT_POINTER, OUT_SIZE));
 }
 
 /** True when a module in this Envoy has set the stream's filter state `wasm.<name>`; clients cannot set it. */

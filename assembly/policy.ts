@@ -23,7 +23,7 @@ import {
   TICK_MILLISECONDS,
   closeRoot,
   findRoot,
-  forgetStandings,
+  forgetKept,
   isInForce,
   isServed,
   openAccount,
@@ -147,7 +147,7 @@ function vacate(root: Root): void {
   if (policy == null) return;
   policy.account.metrics.flush(policy.tables, policy.account.usage, true);
   releaseUsage(policy.tables);
-  forgetStandings(root.id);
+  forgetKept(root.id);
   forgetPositions(root.id);
   root.policy = null;
   if (!isInForce(policy.info)) setGauge(policy.info, 0);

@@ -42,6 +42,7 @@ import {
   statusOf,
 } from "../filter/index";
 import { Policy, Stream, closeStream, findStream, policyOf, standingsOf } from "./context";
+import { keepOrigin, writeCors } from "./cors";
 import {
   HeaderMap,
   LogLevel,
@@ -89,19 +90,26 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
   const known = readHeaders(headerPairs(HeaderMap.Request));
   readRequest();
   if (policy == null) return refuse(stream, null, Reason.NotConfigured);
-  if (!known) return fail(stream, policy, literal("tollgate: the host gave no request headers"));
+  if (!known) {
+    decision.reset();
+    return fail(stream, policy, literal("tollgate: the host gave no request headers"));
+  }
 
   const tables = policy.tables;
   const account = policy.account;
   decide(tables, policy.keyring, account.counters, currentTimeNanoseconds(), patience);
-  if (decision.waits) return Verdict.Wait;
+  if (decision.waits) {
+    // Envoy itself may answer meanwhile.
+    if (stream != null && decision.origin != NONE) keepOrigin(stream, tables);
+    return Verdict.Wait;
+  }
   countDecision(tables, account.usage);
   if (!isAllowed(decision.reason)) return refuse(stream, tables, decision.reason);
   if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
   if (tables.logFields != 0) leaveFields(tables);
   setFilterState(STATE_NAME, logText(tables));
   if (!applyEdits()) return fail(stream, policy, literal("tollgate: the host refused a change to the request headers"));
-  if (stream != null) keepStandings(stream);
+  if (stream != null) keep(stream, tables);
   return Verdict.Allow;
 }
 
@@ -120,9 +128,11 @@ function pass(stream: Stream | null): Verdict {
   return Verdict.Allow;
 }
 
-/** Keeps the current standings for the response. */
-function keepStandings(stream: Stream): void {
-  if (!decision.hasStandings) return closeStream(stream);
+/** Keeps for the response what its headers will show: the current standings, and the origin that may read it. */
+function keep(stream: Stream, tables: Tables): void {
+  if (decision.origin != NONE) keepOrigin(stream, tables);
+  else if (!decision.hasStandings) return closeStream(stream);
+  if (!decision.hasStandings) return;
   stream.plan = decision.plan;
   memory.copy(standingsOf(stream), standings(), MAX_QUOTAS * offsetof<Standing>());
 }
@@ -130,7 +140,9 @@ function keepStandings(stream: Stream): void {
 /** For failures that should never happen: the request is refused, so that none lets it through. */
 function fail(stream: Stream | null, policy: Policy, what: View): Verdict {
   log(LogLevel.Error, what);
+  const origin = decision.origin;
   decision.reset();
+  decision.origin = origin;
   decision.reason = Reason.InternalError;
   countDecision(policy.tables, policy.account.usage);
   return refuse(stream, policy.tables, Reason.InternalError);
@@ -179,13 +191,15 @@ export function onRequestTrailers(): void {
   }
 }
 
-/** Writes an allowed request's standings to its response. The module's own replies already have theirs. */
+/** Writes an allowed request's standings and its API's cors to its response. The module's own replies already have theirs. */
 export function onResponseHeaders(streamId: u32): void {
   const stream = findStream(streamId);
   if (stream == null) return;
   const policy = policyOf(stream.rootId);
-  if (policy != null && stream.plan != NONE) {
-    const tables = policy.tables;
+  if (policy == null) return closeStream(stream);
+  const tables = policy.tables;
+  if (stream.origin != NONE) writeCors(tables, stream.origin);
+  if (stream.plan != NONE) {
     const plan = tables.plans.at(stream.plan);
     replaceHeader(HeaderMap.Response, RATELIMIT_POLICY, rateLimitPolicy(tables, plan, standingsOf(stream)));
     const state = rateLimit(tables, plan, standingsOf(stream));

@@ -78,3 +78,15 @@ export {
   logText,
 } from "./answer/reply";
 export { logField } from "./answer/accessLog";
+export {
+  ALLOW_CREDENTIALS,
+  ALLOW_ORIGIN,
+  EXPOSE_HEADERS,
+  TRUE,
+  VARY,
+  VARY_BY_ORIGIN,
+  allowedOrigin,
+  isAnyOrigin,
+  isWildcard,
+} from "./answer/cors";
+export { FOREIGN, corsOf } from "./cors/origin";

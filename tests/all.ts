@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Count } from '../harness/suite/count.ts';
 import { runSuite, type Suite } from '../harness/suite/run.ts';
+import { prepareBrowser } from './browser/prepare.ts';
 import { prepareDocker } from './docker/prepare.ts';
 import { preparePackage, prepareStranger } from './package/prepare.ts';
 import { prepareWorkflows } from './workflows/prepare.ts';
@@ -68,6 +69,8 @@ const suites: Suite[] = [
   },
   // Dashboard and alerts, on a real Prometheus.
   { ...nodeSuite('monitoring', 1), prepare: () => prepareMonitoring(isAskedFor('monitoring'), report) },
+  // A page in a real browser.
+  { ...nodeSuite('browser', 1), prepare: () => prepareBrowser(isAskedFor('browser'), report) },
   // What GitHub runs, as far as it can be tested elsewhere.
   { ...nodeSuite('workflows', 1), prepare: () => prepareWorkflows(isAskedFor('workflows'), report) },
   // What `npm pack` makes, as a stranger gets it.

@@ -1,10 +1,12 @@
 import { NONE } from "../bytes/rows";
-import { allocate, begin, end, writeByte, writeNumber, writeView, writeViews } from "../bytes/arena";
+import { begin, end, writeByte, writeNumber, writeView, writeViews } from "../bytes/arena";
 import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { decision } from "../decision/decision";
 import { Reason, codeOf, detailOf, statusOf, titleOf } from "../decision/decision";
 import { KeySourceKind, Plan, Tables } from "../tables/tables";
 import { Standing, UNKNOWN, standings } from "../quota/attempt";
+import { addCorsPairs, answersPreflight } from "./cors";
+import { addPair, beginPairs, endPairs } from "./pairs";
 
 const TYPE_OPEN = literal('{"type":"urn:tollgate:reason:');
 const TITLE = literal('","title":"');
@@ -13,6 +15,7 @@ const DETAIL = literal(',"detail":"');
 const REASON = literal('","reason":"');
 const QUOTA = literal('","quota":"');
 const CLOSE = literal('"}\n');
+const NO_BODY = literal("");
 
 const CONTENT_TYPE = literal("content-type");
 const PROBLEM_JSON = literal("application/problem+json");
@@ -32,17 +35,14 @@ export const RATELIMIT_POLICY = literal("ratelimit-policy");
 /** Body of a refusal: an RFC 9457 problem. All strings are constants of the reason or names, so none needs escaping. */
 export function problemBody(tables: Tables | null): View {
   const reason = decision.reason;
+  if (decision.origin != NONE && answersPreflight(reason)) return NO_BODY;
   begin(512);
-  writeView(TYPE_OPEN);
-  writeView(codeOf(reason));
-  writeView(TITLE);
-  writeView(titleOf(reason));
+  writeViews(TYPE_OPEN, codeOf(reason));
+  writeViews(TITLE, titleOf(reason));
   writeView(STATUS);
   writeNumber(statusOf(reason));
-  writeView(DETAIL);
-  writeView(detailOf(reason));
-  writeView(REASON);
-  writeView(codeOf(reason));
+  writeViews(DETAIL, detailOf(reason));
+  writeViews(REASON, codeOf(reason));
   if (tables != null && decision.quota != NONE) {
     writeView(QUOTA);
     writeView(tables.quotas.at(tables.plans.at(decision.plan).firstQuota + decision.quota).name);
@@ -68,6 +68,7 @@ export function replyPairs(tables: Tables | null, grpc: bool): View {
     const state = rateLimit(tables, plan, standings());
     if (lengthOf(state) > 0) addPair(RATELIMIT, state);
   }
+  if (decision.origin != NONE && tables != null) addCorsPairs(tables);
   return endPairs();
 }
 
@@ -85,51 +86,6 @@ function challenge(tables: Tables): View {
 function realmOf(tables: Tables): View {
   if (tables.realm != ABSENT) return tables.realm;
   return decision.api == NONE ? tables.policy : tables.apis.at(decision.api).name;
-}
-
-/** Header pairs to serialise for the host, in the format that `filter/request/headers` reads. */
-const MAX_PAIRS = 16;
-const PAIRS: usize = memory.data(MAX_PAIRS * 16, 8);
-
-let count: i32 = 0;
-
-export function beginPairs(): void {
-  count = 0;
-}
-
-export function addPair(name: View, value: View): void {
-  if (count == MAX_PAIRS) return;
-  store<u64>(PAIRS + <usize>count * 16, name);
-  store<u64>(PAIRS + <usize>count * 16, value, 8);
-  count++;
-}
-
-export function endPairs(): View {
-  let total: usize = 4;
-  for (let i = 0; i < count; i++) total += 8 + lengthOf(nameAt(i)) + lengthOf(valueAt(i)) + 2;
-  const start = allocate(total);
-  store<u32>(start, count);
-  let to = start + 4 + <usize>count * 8;
-  for (let i = 0; i < count; i++) {
-    store<u32>(start + 4 + <usize>i * 8, lengthOf(nameAt(i)));
-    store<u32>(start + 8 + <usize>i * 8, lengthOf(valueAt(i)));
-    to = copyTerminated(copyTerminated(to, nameAt(i)), valueAt(i));
-  }
-  return view(start, <i32>total);
-}
-
-function copyTerminated(to: usize, v: View): usize {
-  memory.copy(to, pointerOf(v), lengthOf(v));
-  store<u8>(to + lengthOf(v), 0);
-  return to + lengthOf(v) + 1;
-}
-
-function nameAt(index: i32): View {
-  return load<u64>(PAIRS + <usize>index * 16);
-}
-
-function valueAt(index: i32): View {
-  return load<u64>(PAIRS + <usize>index * 16, 8);
 }
 
 const SEPARATOR = literal(", ");

@@ -1,13 +1,22 @@
+import { NONE } from "../bytes/rows";
 import { begin, end, writeByte, writeView } from "../bytes/arena";
-import { ABSENT, View, byteAt, equals, lengthOf, literal, slice, startsWith } from "../bytes/view";
-import { name as hostName, readHost } from "../request/host";
+import { ABSENT, View, byteAt, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
+import { isRespelt, name as hostName, portAt, readHost } from "../request/host";
 import { API_ID, counterId } from "../tables/counterId";
-import { Tables } from "../tables/tables";
+import { Preflight, Tables } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeRoute } from "./route";
-import { readAllow, readName, readPrefix } from "./rule";
-import { DEFAULT_ROUTE, MAX_HOST_BYTES, MAX_MOUNTS } from "./contract";
+import { readAllow, readHeaderName, readName, readPrefix, readToken } from "./rule";
+import {
+  DEFAULT_ROUTE,
+  MAX_CORS_AGE_SECONDS,
+  MAX_CORS_NAMES,
+  MAX_HOST_BYTES,
+  MAX_MOUNTS,
+  MAX_ORIGINS,
+  MAX_ORIGIN_BYTES,
+} from "./contract";
 import * as Field from "./field";
 
 const WILDCARD = literal("*.");
@@ -18,6 +27,7 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   const hosts: View[] = [];
   const paths: View[] = [];
   let name: View = ABSENT;
+  let cors = NONE;
   const firstRoute = tables.routes.count;
   reader.beginObject();
   while (reader.nextField()) {
@@ -36,7 +46,9 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
     } else if (reader.takes(Field.ANONYMOUS, 4)) {
       tables.apis.at(index).anonymous = readAllow(reader);
     } else if (reader.takes(Field.PREFLIGHT, 5)) {
-      tables.apis.at(index).preflight = readAllow(reader);
+      if (readAllow(reader)) tables.apis.at(index).preflight = Preflight.Allow;
+    } else if (reader.takes(Field.CORS, 7)) {
+      cors = decodeCors(reader, tables);
     } else if (reader.takes(Field.ROUTES, 6)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodeRoute(reader, tables, firstRoute);
@@ -46,9 +58,13 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   reader.needs(1, Field.PATHS);
   if (reader.failed) return;
   if (paths.length == 0) reader.fail(literal("needs a path"));
+  if (cors != NONE && tables.apis.at(index).preflight == Preflight.Allow)
+    reader.fail(literal("preflight: must not be allow beside cors, which answers preflights"));
 
   const api = tables.apis.at(index);
   api.name = tables.texts.keep(name);
+  api.cors = cors;
+  if (cors != NONE) api.preflight = Preflight.Answer;
   api.id = counterId(API_ID, 0, name);
   api.firstRoute = firstRoute;
   api.routeCount = tables.routes.count - firstRoute;
@@ -119,4 +135,107 @@ function addMounts(reader: Reader, tables: Tables, api: i32, hosts: View[], path
       tables.mounts.add(host, tables.texts.keep(paths[p]), api);
     }
   }
+}
+
+/** `{"origins": ["https://app.example.com", "https://*.example.com"], "headers": ["x-api-key"], …}`; returns its index. */
+function decodeCors(reader: Reader, tables: Tables): i32 {
+  const index = tables.cors.count;
+  const cors = tables.cors.add();
+  cors.maxAgeSeconds = NONE;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.takes(Field.ORIGINS, 0)) {
+      decodeOrigins(reader, tables, index);
+    } else if (reader.takes(Field.METHODS, 1)) {
+      cors.firstMethod = tables.values.count;
+      cors.methodCount = decodeNames(reader, tables, false);
+    } else if (reader.takes(Field.HEADERS, 2)) {
+      cors.firstHeader = tables.values.count;
+      cors.headerCount = decodeNames(reader, tables, true);
+    } else if (reader.takes(Field.EXPOSED_HEADERS, 3)) {
+      cors.firstExposed = tables.values.count;
+      cors.exposedCount = decodeNames(reader, tables, true);
+    } else if (reader.takes(Field.CREDENTIALS, 4)) {
+      cors.credentials = reader.boolean();
+    } else if (reader.takes(Field.MAX_AGE_SECONDS, 5)) {
+      cors.maxAgeSeconds = <i32>reader.integer(0, MAX_CORS_AGE_SECONDS);
+    } else reader.unknownField();
+  }
+  reader.needs(0, Field.ORIGINS);
+  if (reader.failed) return index;
+  if (cors.credentials && tables.origins.at(cors.firstOrigin).isAny)
+    reader.fail(literal("credentials: must be false where any origin is allowed"));
+  return index;
+}
+
+function decodeOrigins(reader: Reader, tables: Tables, cors: i32): void {
+  const record = tables.cors.at(cors);
+  record.firstOrigin = tables.origins.count;
+  let any: bool = false;
+  reader.beginArray();
+  for (let i = 0; reader.nextItem(i); i++) {
+    if (i == MAX_ORIGINS) reader.fail(literal("at most %d origins"), MAX_ORIGINS);
+    if (any) reader.fail(literal("must be the only origin where any is allowed"));
+    decodeOrigin(reader, tables, cors);
+    any = any || (!reader.failed && tables.origins.at(tables.origins.count - 1).isAny);
+    if (any && i > 0) reader.fail(literal("must be the only origin where any is allowed"));
+  }
+  record.originCount = tables.origins.count - record.firstOrigin;
+  if (record.originCount == 0) reader.fail(literal("needs an origin"));
+}
+
+const ANY = literal("*");
+const SCHEME_END = literal("://");
+const ORIGIN_RULE = literal(
+  "must be '*', or a scheme, '://' and a host in lower case, which may begin with '*.', and a port where it is not the scheme's own",
+);
+
+function decodeOrigin(reader: Reader, tables: Tables, cors: i32): void {
+  const text = reader.text(1, MAX_ORIGIN_BYTES);
+  if (reader.failed) return;
+  const origin = tables.origins.add();
+  origin.cors = cors;
+  origin.isAny = equals(text, ANY);
+  origin.start = tables.texts.keep(text);
+  if (origin.isAny) return;
+  const colon = schemeLength(text);
+  const rest = slice(text, colon, lengthOf(text));
+  if (colon == 0 || !startsWith(rest, SCHEME_END)) return reader.fail(ORIGIN_RULE);
+  const hostAt = colon + lengthOf(SCHEME_END);
+  let host = slice(text, hostAt, lengthOf(text));
+  const isBelow = startsWith(host, WILDCARD);
+  if (isBelow) host = slice(host, lengthOf(WILDCARD), lengthOf(host));
+  if (lengthOf(host) == 0 || !isPlainAuthority(host) || (isBelow && byteAt(host, 0) == 0x5b))
+    return reader.fail(ORIGIN_RULE);
+  if (!isBelow) return;
+  origin.domain = slice(origin.start, hostAt + 1, lengthOf(text));
+  origin.start = slice(origin.start, 0, hostAt);
+}
+
+/** Length of a URL's scheme in lower case, up to its colon; 0 without one. */
+function schemeLength(text: View): i32 {
+  const colon = indexOf(text, 0x3a);
+  for (let i = 0; i < colon; i++) {
+    const byte = byteAt(text, i);
+    if (<u32>byte - 0x61 < 26) continue;
+    if (i == 0 || (<u32>byte - 0x30 >= 10 && byte != 0x2b && byte != 0x2d && byte != 0x2e)) return 0;
+  }
+  return max(colon, 0);
+}
+
+/** True for a host as browsers write it, with or without a port. */
+function isPlainAuthority(authority: View): bool {
+  if (!readHost(authority) || isRespelt || !equals(hostName, slice(authority, 0, portAt))) return false;
+  return lengthOf(authority) != portAt + 1;
+}
+
+function decodeNames(reader: Reader, tables: Tables, areHeaders: bool): i32 {
+  let count = 0;
+  reader.beginArray();
+  while (reader.nextItem(count)) {
+    if (count == MAX_CORS_NAMES) reader.fail(literal("at most %d names"), MAX_CORS_NAMES);
+    tables.values.add().value = tables.texts.keep(areHeaders ? readHeaderName(reader) : readToken(reader));
+    count++;
+  }
+  return count;
 }

@@ -8,6 +8,8 @@ export const DIGEST_DIGITS = 64;
 export const MAX_BUCKET_RATE_PER_SECOND: i64 = 1000000;
 export const MAX_BURST: i64 = 1000000000;
 export const MAX_CLUSTER_BYTES = 255;
+export const MAX_CORS_AGE_SECONDS = 86400;
+export const MAX_CORS_NAMES = 64;
 export const MAX_DOMAIN_BYTES = 127;
 export const MAX_EXACT: i64 = 9007199254740992;
 export const MAX_HOST_BYTES = 253;
@@ -16,6 +18,8 @@ export const MAX_KEY_SOURCES = 8;
 export const MAX_MESH_QUOTAS = 3;
 export const MAX_MOUNTS = 4096;
 export const MAX_NAME_BYTES = 127;
+export const MAX_ORIGINS = 128;
+export const MAX_ORIGIN_BYTES = 320;
 export const MAX_PATH_BYTES = 1024;
 export const MAX_QUOTAS = 8;
 export const MAX_REFILL_DAYS: i64 = 366;
@@ -61,6 +65,12 @@ export const LOG_STATES: StaticArray<View> = [
   literal("tollgate.quota"),
   literal("tollgate.remaining"),
   literal("tollgate.host"),
+];
+export const EXPOSED_HEADERS: StaticArray<View> = [
+  literal("ratelimit"),
+  literal("ratelimit-policy"),
+  literal("retry-after"),
+  literal("www-authenticate"),
 ];
 export const FRAMING_HEADERS: StaticArray<View> = [
   literal("host"),

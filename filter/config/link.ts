@@ -1,4 +1,5 @@
 import { NONE } from "../bytes/rows";
+import { keepCorsTexts } from "../answer/cors";
 import { keepPolicyTexts } from "../answer/reply";
 import { begin, end, writeFormat } from "../bytes/arena";
 import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
@@ -20,6 +21,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   if (reader.failed) return;
   tables.mounts.build();
   keepPolicyTexts(tables);
+  keepCorsTexts(tables);
   buildKeyring(reader, tables, keyring);
 }
 

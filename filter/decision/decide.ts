@@ -14,6 +14,7 @@ import {
   startsWith,
   trim,
 } from "../bytes/view";
+import { judgeBrowser } from "../cors/preflight";
 import { Finding, findKey, foundKey, stripHeaders, strippedQuery } from "../credential/key";
 import { Keyring } from "../keyring/keyring";
 import { coveredBytes, hostIsServed, isAmbiguous, matchApi } from "../match/api";
@@ -35,9 +36,9 @@ import {
   setHeader,
 } from "../request/headers";
 import { isRespelt, portAt } from "../request/host";
-import { forwardedLength, isOwnHeader, isPreflight } from "../request/request";
+import { forwardedLength, isOwnHeader } from "../request/request";
 import { chooseRoute } from "../route/choose";
-import { Route, Tables, findOffer } from "../tables/tables";
+import { Preflight, Route, Tables, findOffer } from "../tables/tables";
 import { NANOSECONDS } from "../time/window";
 import { EXCEEDED, UNCOUNTED, Usage } from "../usage/usage";
 import { Reason, decision, isAllowed } from "./decision";
@@ -101,8 +102,12 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   }
   decision.coveredBytes = coveredBytes;
   const api = tables.apis.at(decision.api);
+  if (api.preflight != Preflight.Deny) {
+    const reason = judgeBrowser(tables, api);
+    if (reason == Reason.Preflight) return passPreflight(tables);
+    if (reason != Reason.Allowed) return reason;
+  }
   const finding = findKey(tables);
-  if (api.preflight && isPreflight()) return pass(tables, Reason.Preflight);
   switch (finding) {
     case Finding.Missing:
       return api.anonymous ? pass(tables, Reason.Anonymous) : Reason.MissingApiKey;
@@ -121,6 +126,12 @@ function judgeWithoutPath(tables: Tables): Reason {
   if (tables.mounts.hostOf(Request.host) != null) return Reason.InvalidPath;
   if (!tables.unmatchedAllowed) return Reason.NoApi;
   return Request.pathMayNameHost() ? Reason.InvalidPath : Reason.Unmatched;
+}
+
+/** Lets the upstream answer a preflight. A key that it carries all the same goes no further. */
+function passPreflight(tables: Tables): Reason {
+  findKey(tables);
+  return pass(tables, Reason.Preflight);
 }
 
 /** Allows a request without a consumer. */

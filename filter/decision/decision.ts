@@ -19,23 +19,26 @@ export class Decision {
   /** Index of the exceeded quota within the plan, or NONE. */
   quota: i32 = NONE;
   retryAfterSeconds: i64 = 0;
+  /**
+   * Of a request that carries an `Origin` to an API with cors: the index of the origin in the tables that allows it, or FOREIGN.
+   * Otherwise NONE.
+   */
+  origin: i32 = NONE;
   /** True when quotas were looked at, so that their standings can be shown. */
   hasStandings: bool = false;
   /** True when the request must wait for the rate limit service; `reason` is not final then. */
   waits: bool = false;
 
+  /** Fields that are read only after they were set for the same request stay as they are. */
   reset(): void {
-    this.reason = Reason.NotConfigured;
     this.api = NONE;
     this.offer = NONE;
     this.consumer = NONE;
     this.keyId = ABSENT;
     this.plan = NONE;
     this.route = ABSENT;
-    this.routeIndex = NONE;
-    this.coveredBytes = 0;
     this.quota = NONE;
-    this.retryAfterSeconds = 0;
+    this.origin = NONE;
     this.hasStandings = false;
     this.waits = false;
   }
@@ -68,9 +71,11 @@ export const enum Reason {
   InternalError,
   TooManyWaiting,
   InvalidHost,
+  PreflightAnswered,
+  PreflightRefused,
 }
 
-export const REASON_COUNT: i32 = 23;
+export const REASON_COUNT: i32 = 25;
 
 /**
  * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
@@ -216,6 +221,18 @@ const ROWS: StaticArray<u64> = [
   literal("Invalid host"),
   literal("The host is not valid, or can be read in more than one way."),
   literal("tollgate_invalid_host"),
+  literal("preflight_answered"),
+  204,
+  0,
+  literal("Preflight answered"),
+  literal("The API's cors allows what the CORS preflight asks for."),
+  literal("tollgate_preflight_answered"),
+  literal("preflight_refused"),
+  204,
+  7,
+  literal("Preflight refused"),
+  literal("The API's cors does not list the origin, the method or a header of the CORS preflight."),
+  literal("tollgate_preflight_refused"),
 ];
 
 // @ts-ignore: decorator

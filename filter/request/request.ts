@@ -24,7 +24,7 @@ const AUTHORITY = literal(":authority");
 const OPTIONS = literal("OPTIONS");
 const ASTERISK = literal("*");
 const ORIGIN = literal("origin");
-const REQUESTED_METHOD = literal("access-control-request-method");
+export const REQUESTED_METHOD = literal("access-control-request-method");
 const CONTENT_TYPE = literal("content-type");
 const GRPC = literal("application/grpc");
 

@@ -1,3 +1,4 @@
+import { NONE } from "../bytes/rows";
 import { ABSENT, View, byteAt, equals, indexOf, isSpace, lengthOf, slice, startsWith } from "../bytes/view";
 import { decision } from "../decision/decision";
 import { Cover, cover, coveredLength } from "../match/trie";
@@ -11,7 +12,6 @@ const MAX_MEMBERS = 64;
 /** Sets the decision's route: the first route whose conditions all hold, or the API's default. */
 export function chooseRoute(tables: Tables): void {
   const api = tables.apis.at(decision.api);
-  decision.route = api.defaultRoute;
   for (let i = api.firstRoute; i < api.firstRoute + api.routeCount; i++) {
     const route = tables.routes.at(i);
     if (!holds(tables, route)) continue;
@@ -20,6 +20,8 @@ export function chooseRoute(tables: Tables): void {
     if (route.path != ABSENT && liesUnder(route.path)) decision.coveredBytes = coveredLength;
     return;
   }
+  decision.route = api.defaultRoute;
+  decision.routeIndex = NONE;
 }
 
 function holds(tables: Tables, route: Route): bool {

@@ -23,6 +23,8 @@ export class Tables {
   readonly texts: Region = new Region();
   readonly keySources: Rows<KeySource> = new Rows<KeySource>();
   readonly apis: Rows<Api> = new Rows<Api>();
+  readonly cors: Rows<Cors> = new Rows<Cors>();
+  readonly origins: Rows<Origin> = new Rows<Origin>();
   readonly mounts: Mounts = new Mounts();
   readonly offers: Rows<Offer> = new Rows<Offer>();
   readonly routes: Rows<Route> = new Rows<Route>();
@@ -42,6 +44,8 @@ export class Tables {
     this.texts.free();
     this.keySources.free();
     this.apis.free();
+    this.cors.free();
+    this.origins.free();
     this.mounts.free();
     this.offers.free();
     this.routes.free();
@@ -145,6 +149,15 @@ export const enum QuotaKind {
   /** A token bucket, by this Envoy alone. */
   Bucket,
 }
+/** What becomes of a CORS preflight. */
+export const enum Preflight {
+  /** Decided as any request, so that it needs a key. */
+  Deny,
+  /** It passes to the upstream without a key. */
+  Allow,
+  /** The module answers it, by the API's cors. */
+  Answer,
+}
 /** What an access log may show of a decision, in the order of the contract's LOG_FIELDS. */
 export const enum LogField {
   Reason,
@@ -182,11 +195,43 @@ export class Api {
   firstRoute: i32;
   routeCount: i32;
   anonymous: bool;
-  preflight: bool;
+  preflight: Preflight;
+  /** Its cors, with `Preflight.Answer`. */
+  cors: i32;
   /** The route for requests that no other route takes: `<api>/default`. */
   defaultRoute: View;
   /** Where requests are counted whose decision comes to no plan. */
   usage: UsageRow;
+}
+
+/** What pages on other origins may do with an API. Names are contiguous in `Tables.values`, and listed once more as answers list them. */
+@unmanaged
+export class Cors {
+  firstOrigin: i32;
+  originCount: i32;
+  firstMethod: i32;
+  methodCount: i32;
+  firstHeader: i32;
+  headerCount: i32;
+  firstExposed: i32;
+  exposedCount: i32;
+  methodText: View;
+  headerText: View;
+  exposedText: View;
+  /** How long a browser may keep the answer to a preflight, or NONE for the browser's own time. */
+  maxAgeSeconds: i32;
+  credentials: bool;
+}
+
+/** An origin that an API's cors allows. */
+@unmanaged
+export class Origin {
+  /** The whole origin, or `*`; of `https://*.example.com` it is `https://`. */
+  start: View;
+  /** Of `https://*.example.com` it is `.example.com`, with a port if there is one; otherwise ABSENT. */
+  domain: View;
+  cors: i32;
+  isAny: bool;
 }
 
 /** A plan that an API offers. */

@@ -113,6 +113,7 @@ export const components = [
   { from: 'debian', name: 'busybox', package: 'busybox-static' },
   { from: 'debian', name: 'prometheus', package: 'prometheus' },
   { from: 'debian', name: 'promtool', package: 'prometheus' },
+  { from: 'debian', name: 'chromium', package: 'chromium' },
 ] as const satisfies readonly Component[];
 
 export type ComponentName = (typeof components)[number]['name'];
@@ -125,6 +126,9 @@ export const WORKFLOW_COMPONENTS = ['actionlint', 'hadolint', 'shellcheck'] as c
 
 /** What the tests of dashboard and alerts need. */
 export const MONITORING_COMPONENTS = ['prometheus', 'promtool'] as const satisfies readonly ComponentName[];
+
+/** What pages are opened with; `harness/browser` takes Chrome as well. */
+const BROWSER_COMPONENTS: readonly ComponentName[] = ['chromium'];
 
 /** What completion scripts and the man page are tried with. */
 export const SHELL_COMPONENTS = ['zsh', 'fish', 'mandoc', 'groff'] as const satisfies readonly ComponentName[];
@@ -140,6 +144,7 @@ export const testComponentNames: readonly ComponentName[] = components
         ...WORKFLOW_COMPONENTS,
         ...MONITORING_COMPONENTS,
         ...SHELL_COMPONENTS,
+        ...BROWSER_COMPONENTS,
       ].includes(name),
   );
 

@@ -2,8 +2,10 @@ import { envoySeries, quantile, rate, series, share, sum, type Panel, type Query
 
 /** Reasons of requests that go on to an upstream; all others are refusals. */
 export const ADMITTED = ['allowed', 'anonymous', 'preflight', 'unmatched'] as const;
+/** Reasons of requests that the module answers as was asked. */
+export const ANSWERED = ['preflight_answered'] as const;
 
-const REFUSED = `reason!~"${ADMITTED.join('|')}"`;
+const REFUSED = `reason!~"${[...ADMITTED, ...ANSWERED].join('|')}"`;
 /** Refusals for which the caller can do nothing. */
 const OUR_FAULT = 'reason=~"internal_error|not_configured|quota_unavailable|too_many_waiting"';
 const REQUESTS = 'tollgate_requests_total';

@@ -56,6 +56,7 @@ ${listOf(
   'LOG_STATES',
   table.LOG_FIELDS.map((name) => `tollgate.${name}`),
 )}
+${listOf('EXPOSED_HEADERS', table.EXPOSED_HEADERS)}
 ${listOf('FRAMING_HEADERS', table.FRAMING_HEADERS)}
 `;
 }

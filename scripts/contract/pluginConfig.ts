@@ -43,7 +43,20 @@ export interface ApiConfig {
   plans: string[];
   anonymous?: 'allow';
   preflight?: 'allow';
+  /** Not beside `preflight`. */
+  cors?: CorsConfig;
   routes?: RouteConfig[];
+}
+
+/** What pages on other origins may do in a browser. Methods and headers that every page may use need no entry. */
+export interface CorsConfig {
+  /** `*` alone, or origins, of which the host may begin with `*.`. */
+  origins: string[];
+  methods?: string[];
+  headers?: string[];
+  exposedHeaders?: string[];
+  credentials?: true;
+  maxAgeSeconds?: number;
 }
 
 export interface RouteConfig {

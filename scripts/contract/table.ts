@@ -32,6 +32,13 @@ export const MAX_BURST = 1_000_000_000;
 /** A bucket's clock counts nanoseconds; faster than this its interval would round too coarsely. */
 export const MAX_BUCKET_RATE_PER_SECOND = 1_000_000;
 export const MAX_REFILL_DAYS = 366;
+/** Of one API; a request from another origin is compared with each. */
+export const MAX_ORIGINS = 128;
+/** A scheme, a host and a port. */
+export const MAX_ORIGIN_BYTES = 320;
+/** Methods, headers or exposed headers of an API's cors. */
+export const MAX_CORS_NAMES = 64;
+export const MAX_CORS_AGE_SECONDS = 86_400;
 export const MAX_CLUSTER_BYTES = 255;
 export const MAX_DOMAIN_BYTES = 127;
 /** No request waits longer than this for the rate limit service, whatever a config says. */
@@ -65,6 +72,9 @@ export const SCHEMES = ['Bearer', 'ApiKey'] as const;
 export const OWN_PREFIX = 'x-tollgate-';
 /** Name of the API's own route; no route of a policy may have it. */
 export const DEFAULT_ROUTE = 'default';
+
+/** Headers of the module's own answers, which browsers may read on every API that has cors. */
+export const EXPOSED_HEADERS = ['ratelimit', 'ratelimit-policy', 'retry-after', 'www-authenticate'] as const;
 
 /** Headers that say where a message goes or where it ends; a route may not touch them. */
 export const FRAMING_HEADERS = [
@@ -156,7 +166,16 @@ export const OBJECTS = {
     plans: may(list('string')),
     anonymous: may(ALLOW),
     preflight: may(ALLOW),
+    cors: may(object('cors')),
     routes: may(list('route', 0, MAX_ROUTES)),
+  },
+  cors: {
+    origins: need(list('string', 1, MAX_ORIGINS)),
+    methods: may(list('string', 0, MAX_CORS_NAMES)),
+    headers: may(list('string', 0, MAX_CORS_NAMES)),
+    exposedHeaders: may(list('string', 0, MAX_CORS_NAMES)),
+    credentials: may(BOOLEAN),
+    maxAgeSeconds: may(integer(0, MAX_CORS_AGE_SECONDS)),
   },
   route: {
     name: need(NAME),

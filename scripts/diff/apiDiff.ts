@@ -1,4 +1,5 @@
 import { isSameInAnyOrder, type ApiConfig, type PluginConfig, type RouteConfig } from '../policy/index.ts';
+import { corsChanges } from './corsDiff.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
 
 /** What differs in the APIs: their hosts and paths, who gets in without a key, and their routes. */
@@ -79,6 +80,7 @@ function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Differe
         ? say('preflight deny → allow: CORS preflights pass without a key', 'widens')
         : say('preflight allow → deny: CORS preflights need a key', 'narrows'),
     );
+  for (const { text, effects } of corsChanges(old.cors, next.cors)) differences.push(say(text, ...effects));
   return [...differences, ...routeDifferences(next.name, old.routes ?? [], next.routes ?? [])];
 }
 

@@ -76,11 +76,20 @@ const texts = z.array(z.string());
 const seconds = z.number().optional();
 
 const route = z.looseObject({ name: z.string() });
+const cors = z.looseObject({
+  origins: texts,
+  methods: texts.optional(),
+  headers: texts.optional(),
+  exposedHeaders: texts.optional(),
+  credentials: z.boolean().optional(),
+  maxAgeSeconds: seconds,
+});
 const api = z.looseObject({
   name: z.string(),
   hosts: texts.optional(),
   paths: texts,
   plans: texts,
+  cors: cors.optional(),
   routes: items(route).optional(),
 });
 const quota = z.looseObject({
@@ -126,6 +135,7 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   forwardKey: false,
   anonymous: 'deny',
   preflight: 'deny',
+  credentials: false,
   per: 'consumer',
   scope: 'envoy',
   onUnavailable: 'deny',
@@ -135,6 +145,7 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
 const EMPTY_LISTS: ReadonlySet<string> = new Set([
   'routes',
   'headers',
+  'exposedHeaders',
   'setHeaders',
   'removeHeaders',
   'quotas',

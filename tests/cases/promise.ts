@@ -7,9 +7,42 @@ import type { WireRequest } from './wire.ts';
 /** What holds for every outcome of every case, so that no case has to say it. */
 export function brokenPromises(test: Case, request: WireRequest, outcome: Outcome): string[] {
   const secrets = secretsIn(test, request);
-  if (passes(outcome.reason)) return [...identityPromises(outcome), ...keptSecrets(test, secrets, outcome)];
+  if (passes(outcome.reason))
+    return [...identityPromises(outcome), ...keptSecrets(test, secrets, outcome), ...corsPromises(request, outcome)];
+  if (/^preflight_(answered|refused)$/.test(outcome.reason) && !isGrpcRequest(request))
+    return [...preflightPromises(outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
   const answer = isGrpcRequest(request) ? grpcPromises(outcome) : problemPromises(request, outcome);
-  return [...answer, ...refusalPromises(outcome), ...leaks(secrets, outcome)];
+  return [...answer, ...refusalPromises(outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
+}
+
+/** To a browser two values are none, and any origin together with credentials is nothing. */
+function corsPromises(request: WireRequest, { headers }: Outcome): string[] {
+  const problems = ['allow-origin', 'allow-credentials', 'allow-methods', 'allow-headers', 'expose-headers', 'max-age']
+    .filter((name) => valuesOf(headers, `access-control-${name}`).length > 1)
+    .map((name) => `promise: access-control-${name} comes once at most`);
+  const [origin] = valuesOf(headers, 'access-control-allow-origin');
+  const sent = valuesOf(request.headers, 'origin');
+  if (origin === '*' && valuesOf(headers, 'access-control-allow-credentials').length > 0)
+    problems.push('promise: no credentials for any origin');
+  if (origin !== undefined && origin !== '*') {
+    if (sent.length !== 1 || sent[0] !== origin)
+      problems.push(`promise: only the origin that was sent is allowed, got "${origin}"`);
+    if (!valuesOf(headers, 'vary').some((value) => /(^|, ?)Origin($|,)/.test(value)))
+      problems.push('promise: an answer for one origin varies by it');
+  }
+  return problems;
+}
+
+function preflightPromises(outcome: Outcome): string[] {
+  const problems: string[] = [];
+  if (outcome.upstream !== null) problems.push('promise: a preflight that is answered never reaches the upstream');
+  if (outcome.body !== '') problems.push('promise: the answer to a preflight has no body');
+  if (valuesOf(outcome.headers, 'content-type').length > 0)
+    problems.push('promise: the answer to a preflight has no type');
+  const varies = valuesOf(outcome.headers, 'vary').join();
+  if (varies !== 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
+    problems.push(`promise: the answer to a preflight varies by its question, got "${varies}"`);
+  return problems;
 }
 
 /** Identity headers come from the filter alone: once each, and only those the reason gives. */

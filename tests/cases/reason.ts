@@ -23,6 +23,8 @@ export const REASONS = {
   internal_error: { status: 500, grpcStatus: 13 },
   too_many_waiting: { status: 503, grpcStatus: 14 },
   invalid_host: { status: 400, grpcStatus: 3 },
+  preflight_answered: { status: 204, grpcStatus: 0 },
+  preflight_refused: { status: 204, grpcStatus: 7 },
 } as const;
 
 export type Reason = keyof typeof REASONS;

@@ -29,7 +29,14 @@ export function fullConfig(): PluginConfig {
         paths: ['/v1'],
         plans: ['free'],
         anonymous: 'deny',
-        preflight: 'allow',
+        cors: {
+          origins: ['https://shop.test', 'https://*.example.com:8443', 'http://[::1]:3000'],
+          methods: ['PUT'],
+          headers: ['x-api-key'],
+          exposedHeaders: ['x-request-id'],
+          credentials: true,
+          maxAgeSeconds: 600,
+        },
         routes: [
           {
             name: 'v2',
@@ -137,7 +144,12 @@ export const BAD_CONFIGS: BadConfig[] = [
     names: /keySources\[0\]/,
   },
   { what: 'an unknown field at the top', config: changed((c) => (c.extra = 1)), names: /extra/ },
-  { what: 'an unknown field of an API', config: changed((c) => (c.apis[0]!.cors = true)), names: /apis\[0\]\.cors/ },
+  {
+    what: 'an unknown field of an API',
+    config: changed((c) => (c.apis[0]!.unheardOf = true)),
+    names: /apis\[0\]\.unheardOf/,
+  },
+  ...badCors(),
   {
     what: 'an unknown field of a route',
     config: changed((c) => (routes(c)[0]!.redirect = '/')),
@@ -518,3 +530,58 @@ export const BAD_CONFIGS: BadConfig[] = [
     names: /plans\[0\]\.quotas\[0\]\.limit/,
   },
 ];
+
+/** Settings of cors that would allow nothing, or more than was meant. */
+function badCors(): BadConfig[] {
+  const bad = (what: string, fields: object, names: RegExp): BadConfig => ({
+    what: `cors: ${what}`,
+    config: changed((c) => (c.apis[0]!.cors = { origins: ['https://shop.test'], ...fields })),
+    names,
+  });
+  const origins = {
+    'an origin with a path': 'https://shop.test/',
+    'an origin in upper case': 'https://Shop.test',
+    'a scheme in upper case': 'HTTPS://shop.test',
+    'a scheme that begins with a digit': '3s://shop.test',
+    'an origin without a scheme': 'shop.test',
+    'an origin without a host': 'https://',
+    'an origin with a port only': 'https://:8080',
+    'an origin with an empty port': 'https://shop.test:',
+    'an origin with a port too large': 'https://shop.test:65536',
+    'the null origin': 'null',
+    'a star for a port': 'http://localhost:*',
+    'a star inside a label': 'https://a*.test',
+    'two stars': 'https://*.*.test',
+    'a star alone': 'https://*',
+    'a domain of nothing': 'https://*.',
+    'a wildcard of an IPv6 address': 'https://*.[::1]',
+    'an address in another spelling': 'https://127.1',
+    'a root dot': 'https://shop.test.',
+    'two origins in one': 'https://shop.test,https://b.test',
+    'a user': 'https://a@shop.test',
+    'a line break': 'https://shop.test\r\nx: y',
+    'nothing at all': '',
+    'an origin too long': `https://${'a'.repeat(320)}`,
+  };
+  return [
+    { what: 'cors that is no object', config: changed((c) => (c.apis[0]!.cors = true)), names: /apis\[0\]\.cors/ },
+    {
+      what: 'cors beside preflight',
+      config: changed((c) => (c.apis[0]!.preflight = 'allow')),
+      names: /preflight: must not be allow beside cors/,
+    },
+    ...Object.entries(origins).map(([what, origin]) => bad(what, { origins: [origin] }, /cors\.origins\[0\]/)),
+    bad('no origin', { origins: [] }, /needs an origin/),
+    bad('any origin and another', { origins: ['*', 'https://a.test'] }, /must be the only origin/),
+    bad('an origin and any', { origins: ['https://a.test', '*'] }, /must be the only origin/),
+    bad('any origin with credentials', { origins: ['*'], credentials: true }, /credentials: must be false/),
+    bad('a method with a space', { methods: ['PUT X'] }, /cors\.methods\[0\]/),
+    bad('any method', { methods: ['*'] }, /cors\.methods\[0\]/),
+    bad('any header', { headers: ['*'] }, /cors\.headers\[0\]/),
+    bad('a header in upper case', { headers: ['X-Key'] }, /cors\.headers\[0\]/),
+    bad('a header of two lines', { exposedHeaders: ['x\r\ny'] }, /cors\.exposedHeaders\[0\]/),
+    bad('a fraction of a second', { maxAgeSeconds: 0.5 }, /cors\.maxAgeSeconds/),
+    bad('two days', { maxAgeSeconds: 172_800 }, /cors\.maxAgeSeconds/),
+    bad('an unknown field', { origin: 'https://a.test' }, /cors\.origin/),
+  ];
+}

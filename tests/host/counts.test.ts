@@ -40,6 +40,17 @@ const withKey = (key: string): Pair[] => [...REQUEST, ['x-api-key', key]];
 const withPath = (path: string): Pair[] => REQUEST.map(([name, value]) => [name, name === ':path' ? path : value]);
 const none = { quotas: [], headers: withKey(KEY), reason: 'allowed' };
 
+const ORIGIN: Pair = ['origin', 'https://app.example.com'];
+const apiWith = (fields: object): Partial<PluginConfig> => ({ apis: [{ ...pluginConfig([]).apis[0]!, ...fields }] });
+const CORS = apiWith({ cors: { origins: ['https://app.example.com'], headers: ['x-api-key'] } });
+const WILDCARD_CORS = apiWith({ cors: { origins: ['https://*.example.com'] } });
+const PREFLIGHT: Pair[] = [
+  ...REQUEST.map(([name, value]): Pair => [name, name === ':method' ? 'OPTIONS' : value]),
+  ORIGIN,
+  ['access-control-request-method', 'GET'],
+  ['access-control-request-headers', 'x-api-key'],
+];
+
 const LOG = { accessLog: { fields: [...LOG_FIELDS] } };
 
 const SITUATIONS: Record<string, Situation> = {
@@ -83,6 +94,17 @@ const SITUATIONS: Record<string, Situation> = {
   'key missing, all log fields': { ...none, headers: REQUEST, reason: 'missing_api_key', config: LOG },
   'key unknown': { ...none, headers: withKey('no-such-key-at-all'), reason: 'unknown_api_key' },
   'quota exceeded': { ...none, quotas: [{ name: 'hourly', limit: 3, window: 'hour' }], reason: 'quota_exceeded' },
+  'key in header, cors, no origin': { ...none, config: CORS },
+  'key in header, cors': { ...none, headers: [...withKey(KEY), ORIGIN], config: CORS },
+  'key in header, cors with a wildcard': { ...none, headers: [...withKey(KEY), ORIGIN], config: WILDCARD_CORS },
+  'key in header, cors, 1 quota': {
+    ...none,
+    quotas: QUOTAS.slice(0, 1),
+    headers: [...withKey(KEY), ORIGIN],
+    config: CORS,
+  },
+  'key missing, cors': { ...none, headers: [...REQUEST, ORIGIN], reason: 'missing_api_key', config: CORS },
+  preflight: { ...none, headers: PREFLIGHT, reason: 'preflight_answered', config: CORS },
   'no API': { ...none, headers: withPath('/nowhere'), reason: 'no_api' },
   unmatched: { ...none, headers: withPath('/nowhere'), reason: 'unmatched', config: { unmatched: 'allow' } },
 };

@@ -45,6 +45,68 @@ describe('response headers', () => {
     }
   });
 
+  /** An upstream that has a CORS policy of its own, of two minds. */
+  const corsUpstream = (): Pair[] => [
+    [':status', '200'],
+    ['vary', 'accept-encoding'],
+    ['access-control-allow-origin', '*'],
+    ['access-control-allow-origin', 'https://evil.test'],
+    ['access-control-allow-credentials', 'true'],
+    ['access-control-expose-headers', 'x-secret'],
+  ];
+
+  function openCorsHost(cors: object, quotas: { name: string; limit: number; window: string }[] = []): Host {
+    const host = new Host(module, { upstream: corsUpstream, workers: 1 });
+    const config = pluginConfig(quotas);
+    config.apis[0]!.anonymous = 'allow';
+    config.apis[0]!.cors = cors;
+    assert.ok(host.load(JSON.stringify(config)), host.logs('error').join());
+    return host;
+  }
+
+  it("replace the upstream's own CORS headers, so that there are never two", () => {
+    const exposed = 'ratelimit, ratelimit-policy, retry-after, www-authenticate';
+    for (const [origins, allowed] of [
+      [['https://app.test'], 'https://app.test'],
+      [['https://*.test'], 'https://app.test'],
+      [['*'], '*'],
+    ] as const) {
+      const { response } = openCorsHost({ origins }).request([...REQUEST, ['origin', 'https://app.test']]);
+      assert.deepEqual(response.all('access-control-allow-origin'), [allowed]);
+      assert.deepEqual(response.all('access-control-expose-headers'), [exposed]);
+      assert.deepEqual(response.all('access-control-allow-credentials'), []);
+      assert.deepEqual(response.all('vary'), ['accept-encoding', ...(allowed === '*' ? [] : ['Origin'])]);
+    }
+    const { response } = openCorsHost({ origins: ['https://app.test'], credentials: true }).request([
+      ...REQUEST,
+      ['origin', 'https://app.test'],
+    ]);
+    assert.deepEqual(response.all('access-control-allow-credentials'), ['true']);
+  });
+
+  it('allow no origin that the policy does not, whatever the upstream says', () => {
+    const { response } = openCorsHost({ origins: ['https://app.test'] }).request([
+      ...REQUEST,
+      ['origin', 'https://evil.test'],
+    ]);
+    assert.deepEqual(response.all('access-control-allow-origin'), []);
+    assert.deepEqual(response.all('vary'), ['accept-encoding', 'Origin']);
+  });
+
+  it('are left as they come for a request without an origin', () => {
+    assert.deepEqual(openCorsHost({ origins: ['https://app.test'] }).request(REQUEST).response.pairs, corsUpstream());
+  });
+
+  it('belong to their own request while many are under way', () => {
+    const host = openCorsHost({ origins: ['https://*.test', 'https://one.example'] });
+    for (let i = 0; i < 5000; i++) {
+      const origin = ['https://a.test', `https://a${i}.test`, 'https://one.example', 'https://evil.example'][i % 4]!;
+      const { response } = host.request([...REQUEST, ['origin', origin]]);
+      assert.deepEqual(response.all('access-control-allow-origin'), origin === 'https://evil.example' ? [] : [origin]);
+    }
+    assert.deepEqual(host.faults, []);
+  });
+
   it('name the reason in the response code details of a refusal', () => {
     const host = openHost([{ name: 'q', limit: 1, window: 'month' }]);
     assert.match(host.request([...REQUEST, ['x-api-key', 'no-such-key-at-all']]).details, /^\S*unknown_api_key$/);

@@ -32,7 +32,7 @@ const LAYERS: Record<string, readonly string[]> = {
       'tables',
     ],
     ...['time', 'shared', 'keyring'],
-    ...['credential', 'rateLimitService', 'quota', 'waiting', 'route', 'decision', 'answer', 'config', 'index'],
+    ...['credential', 'cors', 'rateLimitService', 'quota', 'waiting', 'route', 'decision', 'answer', 'config', 'index'],
   ],
   assembly: [
     ...[
@@ -44,6 +44,7 @@ const LAYERS: Record<string, readonly string[]> = {
       'sharedShards',
       'rateLimitService',
       'context',
+      'cors',
       'request',
     ],
     ...['waiting', 'policy', 'index'],

@@ -64,6 +64,7 @@ test('filter/ compiled alone imports exactly env.abort', async () => {
 test('the module imports and exports exactly these', async () => {
   const { imports, exports } = await surface(inPackage('build', 'tollgate.wasm'));
   assert.deepEqual(imports, [
+    'env.proxy_add_header_map_value',
     'env.proxy_continue_stream',
     'env.proxy_define_metric',
     'env.proxy_get_buffer_bytes',

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, it, test } from 'node:test';
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, dashboardText } from '../../harness/monitoring/dashboard.ts';
-import { ADMITTED, ROWS } from '../../harness/monitoring/description.ts';
+import { ADMITTED, ANSWERED, ROWS } from '../../harness/monitoring/description.ts';
 import { lint } from '../../harness/monitoring/lint.ts';
 import { METRICS } from '../../scripts/contract/metrics.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
@@ -33,6 +33,7 @@ test('what counts as admitted is what docs/reasons.md lets pass', () => {
   const page = readFileSync(inPackage('docs', 'reasons.md'), 'utf8');
   const passes = [...page.matchAll(/^\| `(\w+)`\s*\| passes/gm)].map((match) => match[1]);
   assert.deepEqual([...ADMITTED], passes);
+  for (const reason of ANSWERED) assert.match(page, new RegExp(`^\\| \`${reason}\`\\s*\\| 2\\d\\d `, 'm'));
 });
 
 describe('the linter finds', () => {

@@ -33,6 +33,7 @@ type Types = {
   keySource: config.KeySourceConfig;
   rateLimitService: config.RateLimitServiceConfig;
   api: config.ApiConfig;
+  cors: config.CorsConfig;
   route: config.RouteConfig;
   headerCondition: config.HeaderConditionConfig;
   setHeader: Item<config.RouteConfig['setHeaders']>;
@@ -51,6 +52,7 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   keySource: true,
   rateLimitService: true,
   api: true,
+  cors: true,
   route: true,
   headerCondition: true,
   setHeader: true,

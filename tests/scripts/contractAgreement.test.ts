@@ -38,6 +38,7 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
   keySource: { least: { header: 'x-key' }, within: (source) => ({ ...CONFIG, keySources: [source] }) },
   rateLimitService: { least: SERVICE, within: (rateLimitService) => ({ ...CONFIG, rateLimitService }) },
   api: { least: { name: 'a', paths: ['/'] }, within: (api) => ({ ...CONFIG, plans: [PLAN], apis: [api] }) },
+  cors: { least: { origins: ['*'] }, within: (cors) => ({ ...CONFIG, apis: [{ name: 'a', paths: ['/'], cors }] }) },
   route: { least: { name: 'r' }, within: withRoute },
   headerCondition: { least: { name: 'x', present: true }, within: (one) => withRoute({ name: 'r', headers: [one] }) },
   setHeader: { least: { name: 'x', value: '' }, within: (one) => withRoute({ name: 'r', setHeaders: [one] }) },
@@ -57,6 +58,7 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
 
 /** What a field needs beside it before it means anything. */
 const COMPANIONS: Readonly<Record<string, Value>> = {
+  'cors.credentials': { origins: ['https://a.test'] },
   'quota.burst': { limit: 1_000_000 },
   'quota.onUnavailable': { scope: 'mesh' },
   'quota.localShare': { scope: 'mesh', onUnavailable: 'local-share' },
@@ -90,7 +92,7 @@ function stringOf(field: string, bytes: number): string {
 function itemsOf(field: string, of: string, count: number): unknown[] {
   return Array.from({ length: count }, (_, index) => {
     const name = `${'abcdefghijklmnopqrstuvwxyz'[index % 26]!}${index}`;
-    if (of === 'string') return field === 'paths' ? `/${name}` : name;
+    if (of === 'string') return field === 'paths' ? `/${name}` : field === 'origins' ? `https://${name}.test` : name;
     if (of === 'keySource') return { header: name };
     if (of === 'key') return { id: name, digest: String(index).padStart(64, '0') };
     const { least } = PLACES[of as ObjectName];

@@ -48,6 +48,11 @@ const KEY = { id: 'a1', digest: digest('a') };
 
 const table: [what: string, edits: Edit[], expected: string[]][] = [
   ['nothing', [], []],
+  [
+    'cors',
+    [['apis.pets.cors', { origins: ['https://a.test', 'https://*.b.test'] }]],
+    ['API pets: cors added for https://*.b.test, https://a.test [widens access]'],
+  ],
   ["the policy's name", [['policy', 'store']], ['policy: is now called store (was shop) [counters start anew]']],
   [
     'unmatched',
@@ -570,4 +575,34 @@ test('diff refuses what it cannot compare', async () => {
   ]);
   const bad = scratchFile(folder, 'policy: shop\nunmatched: never\n');
   assert.deepEqual(await run(policy, bad), [1, `${bad}:2: unmatched: must be "deny" or "allow"; found "never"\n`]);
+});
+
+test('diff says what a change of cors does to pages', () => {
+  const withCors = (cors: unknown): Policy => edited(['apis.pets.cors', cors]);
+  const old = { origins: ['https://a.test'], methods: ['PUT'], exposedHeaders: ['x-total'], maxAge: '10m' };
+  const changes: [next: unknown, expected: string[]][] = [
+    [old, []],
+    [{ ...old, maxAge: '600s', methods: ['PUT', 'PUT'].slice(1) }, []],
+    [undefined, ['API pets: cors removed [narrows access]']],
+    [
+      { ...old, origins: ['https://b.test'] },
+      [
+        'API pets: cors: origin https://b.test added [widens access]',
+        'API pets: cors: origin https://a.test removed [narrows access]',
+      ],
+    ],
+    [{ ...old, methods: ['PUT', 'PATCH'] }, ['API pets: cors: method PATCH added [widens access]']],
+    [{ ...old, headers: ['x-api-key'] }, ['API pets: cors: header content-type removed [narrows access]']],
+    [{ ...old, exposedHeaders: [] }, ['API pets: cors: exposed header x-total removed [narrows access]']],
+    [
+      { ...old, credentials: true },
+      ['API pets: cors: credentials false → true: pages may send cookies [widens access]'],
+    ],
+    [{ ...old, maxAge: undefined }, ["API pets: cors: maxAge 600s → the browser's own"]],
+  ];
+  for (const [next, expected] of changes)
+    assert.deepEqual(policiesDifferences(withCors(old), withCors(next)).map(printDifference), expected);
+  assert.deepEqual(policiesDifferences(withCors({ ...old, credentials: true }), withCors(old)).map(printDifference), [
+    'API pets: cors: credentials true → false: pages send no cookies [narrows access]',
+  ]);
 });

@@ -122,12 +122,15 @@ test('every list of a policy is known: a new one must say whether its order deci
   walk(JSON.parse(jsonSchemaText()));
   const sets = [
     'consumers',
+    'exposedHeaders',
     'fields',
     'gateways',
+    'headers',
     'hosts',
     'keys',
     'methods',
     'oneOf',
+    'origins',
     'paths',
     'plans',
     'ports',

@@ -12,7 +12,7 @@ import {
   warnOfSharedCounters,
   warnOfUnusedRateLimitService,
 } from './quotas.ts';
-import { checkHeaders, checkPlaces, checkRoutes, warnOfPatterns } from './routes.ts';
+import { checkHeaders, checkPlaces, checkRoutes, warnOfCors, warnOfPatterns } from './routes.ts';
 
 const MAX_RULE_CHARACTERS = 2000;
 const MAX_JUDGED = 10_000;
@@ -120,6 +120,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfUnusedApis(root, report);
   warnOfUnusedRateLimitService(root, report);
   warnOfLongQuotas(root, report);
+  warnOfCors(root, report);
   for (const api of root.get('apis').entries)
     for (const route of api.get('routes').items) warnOfPatterns(route, report);
   for (const consumer of root.get('consumers').entries) {
@@ -273,7 +274,8 @@ function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Pa
     (issues) => !issues.some((inner) => inner.code === 'invalid_type' && inner.path.length === 0),
   );
   if (form !== undefined) return explainAll(form, path, root);
-  const { value } = locate(root, path);
+  const { value, missing } = locate(root, path);
+  if (missing !== null) return [remark(issue, path, root)];
   const common = isScalar(value) ? 'must be a string (put it in quotes) or a mapping' : 'must be a string or a mapping';
   return [{ path, rule: issue.message || common, severity: 'error', found: shownAt(value, path), showsValue: true }];
 }

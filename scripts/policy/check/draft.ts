@@ -27,6 +27,7 @@ type ItemOf<T> = T extends readonly (infer Item)[] ? Item : never;
 type Api = EntryOf<WrittenPolicy['apis']>;
 type Plan = EntryOf<WrittenPolicy['plans']>;
 type Consumer = EntryOf<WrittenPolicy['consumers']>;
+export type ApiDraft = Draft<Api>;
 export type PolicyDraft = Draft<WrittenPolicy>;
 export type RouteDraft = Draft<ItemOf<UnderField<Api, 'routes'>>>;
 export type ConditionDraft = Draft<EntryOf<UnderField<ItemOf<UnderField<Api, 'routes'>>['when'], 'headers'>>>;

@@ -1,8 +1,17 @@
 import { MAX_MOUNTS, MAX_PATH_BYTES, MAX_ROUTES } from '../../contract/table.ts';
+import { ANY_ORIGIN } from '../schema/cors.ts';
 import { bare, covers, looksLikePattern, looksLikeTemplate, spelling } from '../schema/value.ts';
 import { printPath } from '../secret.ts';
 import { offeredPlans } from './consumers.ts';
-import { Names, type ConditionDraft, type Place, type PolicyDraft, type Report, type RouteDraft } from './draft.ts';
+import {
+  Names,
+  type ApiDraft,
+  type ConditionDraft,
+  type Place,
+  type PolicyDraft,
+  type Report,
+  type RouteDraft,
+} from './draft.ts';
 
 const ANY_HOST = 'any host';
 
@@ -69,6 +78,7 @@ export function checkHeaders(root: PolicyDraft, report: Report): void {
   const keyHeaders = keyHeadersOf(root);
   checkKeySources(root, report);
   for (const api of root.get('apis').entries) {
+    checkCors(api, report);
     for (const route of api.get('routes').items) {
       for (const condition of route.get('when').get('headers').entries) checkCondition(condition, keyHeaders, report);
       checkChanges(route, report);
@@ -76,13 +86,59 @@ export function checkHeaders(root: PolicyDraft, report: Report): void {
   }
 }
 
+/** What contradicts itself in an API's cors. */
+function checkCors(api: ApiDraft, report: Report): void {
+  const cors = api.get('cors');
+  if (cors.given && api.get('preflight').string === 'allow')
+    report.add(
+      api.get('preflight'),
+      'must not be "allow" beside "cors", which answers preflights; leave one of the two out',
+      null,
+    );
+  const origins = cors.get('origins');
+  const any = origins.string === ANY_ORIGIN ? origins : origins.items.find(({ string }) => string === ANY_ORIGIN);
+  if (any !== undefined && origins.items.length > 1)
+    report.add(any, 'must stand alone, because it covers all origins', null);
+  if (any !== undefined && cors.get('credentials').isTrue)
+    report.add(
+      cors.get('credentials'),
+      'must not be true where any origin may read answers: browsers refuse it; list the origins that may use cookies',
+      null,
+    );
+  for (const list of ['origins', 'methods', 'headers', 'exposedHeaders'] as const)
+    once(cors.get(list).items, (item) => item, report);
+}
+
+/** Pages that cannot send a key. */
+export function warnOfCors(root: PolicyDraft, report: Report): void {
+  const keyHeaders = keyHeadersOf(root);
+  for (const api of root.get('apis').entries) {
+    const headers = api.get('cors').get('headers');
+    const isOpen = api.get('anonymous').string === 'allow';
+    if (!headers.given || isOpen || keyHeaders.has(IN_QUERY)) continue;
+    const sent = new Set([
+      ...headers.strings.map(spelling),
+      ...(api.get('cors').get('credentials').isTrue ? ['cookie'] : []),
+    ]);
+    if (![...keyHeaders].some((header) => sent.has(header)))
+      report.add(
+        headers,
+        `names no header that holds keys (${[...keyHeaders].join(', ')}), so pages cannot send one`,
+        null,
+      );
+  }
+}
+
+/** In place of a header: a key in the query needs none. */
+const IN_QUERY = '';
+
 function keyHeadersOf(root: PolicyDraft): Set<string> {
   const sources = root.get('keySources');
   if (!sources.given) return new Set(['x-api-key']);
   return new Set(
     sources.items.map((source) => {
       if (source.get('authorization').given) return 'authorization';
-      return source.get('cookie').given ? 'cookie' : spelling(source.get('header').string ?? '');
+      return source.get('cookie').given ? 'cookie' : spelling(source.get('header').string ?? IN_QUERY);
     }),
   );
 }

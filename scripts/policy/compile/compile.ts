@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type {
   ApiConfig,
   ConsumerConfig,
+  CorsConfig,
   HeaderConditionConfig,
   KeyConfig,
   KeySourceConfig,
@@ -13,7 +14,8 @@ import type {
   SubscriptionConfig,
   Window,
 } from '../../contract/pluginConfig.ts';
-import { fixedSeconds, nominalSeconds, WINDOW_UNITS, WINDOWS } from '../../contract/table.ts';
+import { EXPOSED_HEADERS, fixedSeconds, nominalSeconds, WINDOW_UNITS, WINDOWS } from '../../contract/table.ts';
+import { ageSeconds, type Cors } from '../schema/cors.ts';
 import {
   localShareOf,
   timeoutMilliseconds,
@@ -43,7 +45,7 @@ export function compilePolicy(policy: Policy): PluginConfig {
     ...(policy.accessLog && { accessLog: { fields: policy.accessLog.fields } }),
     keySources: policy.keySources as KeySourceConfig[],
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
-    apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api)),
+    apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api, policy)),
     plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan)),
     consumers: Object.entries(policy.consumers).map(([name, consumer]) => compileConsumer(name, consumer)),
   });
@@ -75,7 +77,7 @@ function compileRateLimitService(policy: Policy): RateLimitServiceConfig {
   };
 }
 
-function compileApi(name: string, api: Api): ApiConfig {
+function compileApi(name: string, api: Api, policy: Policy): ApiConfig {
   return {
     name,
     ...(api.hosts && { hosts: api.hosts }),
@@ -83,8 +85,32 @@ function compileApi(name: string, api: Api): ApiConfig {
     plans: api.plans,
     ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
     ...(api.preflight === 'allow' && { preflight: 'allow' }),
+    ...(api.cors && { cors: compileCors(api.cors, policy) }),
     ...(api.routes.length > 0 && { routes: api.routes.map(compileRoute) }),
   };
+}
+
+function compileCors(
+  { origins, methods = [], headers, exposedHeaders = [], credentials, maxAge }: Cors,
+  policy: Policy,
+): CorsConfig {
+  const allowed = headers ?? ['content-type', ...keyHeaders(policy)];
+  const exposed = exposedHeaders.filter((header) => !(EXPOSED_HEADERS as readonly string[]).includes(header));
+  return {
+    origins,
+    ...(methods.length > 0 && { methods }),
+    ...(allowed.length > 0 && { headers: allowed }),
+    ...(exposed.length > 0 && { exposedHeaders: exposed }),
+    ...(credentials && { credentials }),
+    ...(maxAge !== undefined && { maxAgeSeconds: ageSeconds(maxAge)! }),
+  };
+}
+
+/** Headers in which a page can send a key. */
+function keyHeaders({ keySources }: Policy): string[] {
+  return keySources.flatMap(({ header, authorization }) =>
+    authorization === undefined ? (header ?? []) : 'authorization',
+  );
 }
 
 function compileRoute({ name, when, setHeaders, removeHeaders, rewritePrefix }: Route): RouteConfig {

@@ -38,6 +38,7 @@ import {
   realm,
   token,
 } from './value.ts';
+import { cors } from './cors.ts';
 import { durationMs, targets, upstream } from './mesh.ts';
 
 const LENGTH_PATTERN = '^[1-9][0-9]{0,7}[smhd]$';
@@ -246,7 +247,8 @@ const api = z.strictObject({
   ),
   plans: listed(name('A plan.'), 'Plans that the API offers.'),
   anonymous: allowOrDeny('allow: a request without any key passes, without identity and quotas.'),
-  preflight: allowOrDeny('allow: a CORS preflight passes without a key.'),
+  preflight: allowOrDeny('allow: a CORS preflight passes to the upstream without a key.'),
+  cors: cors.meta({ description: 'Which pages in browsers may call the API, and how.' }).optional(),
   upstream: name('Where requests go if no route takes them: the route "default".').optional(),
   routes: z
     .array(route)

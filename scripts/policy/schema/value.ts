@@ -186,6 +186,11 @@ export function host(description: string) {
     .meta({ description, examples: ['api.example.com', '*.example.com'] });
 }
 
+/** A name or an address, without a wildcard, in the one spelling that hosts are compared in. */
+export function isHostName(host: string): boolean {
+  return !host.startsWith('*') && isHost(host);
+}
+
 /** Names, and addresses in the one spelling that requests are compared in. */
 function isHost(host: string): boolean {
   if (host.startsWith('['))

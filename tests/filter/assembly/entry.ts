@@ -41,6 +41,7 @@ import {
   replyPairs,
   LOG_STATES,
   REASON_COUNT,
+  NONE,
   SHARD_COUNT,
   STOCK_BYTES,
   STOCK_SHARD_COUNT,
@@ -54,6 +55,8 @@ import {
   writeByte,
   writeNumber,
 } from "../../../filter/index";
+import { addCorsPairs } from "../../../filter/answer/cors";
+import { beginPairs, endPairs } from "../../../filter/answer/pairs";
 import { MemoryShards } from "./memoryShards";
 
 /**
@@ -172,6 +175,9 @@ function describe(present: Tables): void {
   const shown = allowed && decision.hasStandings;
   const policy = shown ? rateLimitPolicy(present, present.plans.at(decision.plan), standings()) : ABSENT;
   const state = shown ? rateLimit(present, present.plans.at(decision.plan), standings()) : ABSENT;
+  beginPairs();
+  if (allowed && decision.origin != NONE) addCorsPairs(present);
+  const cors = endPairs();
 
   begin(4096);
   text('{"reason":');
@@ -192,6 +198,8 @@ function describe(present: Tables): void {
       pair(RATELIMIT, state);
     }
   }
+  if (shown && load<u32>(pointerOf(cors)) > 0) text(",");
+  writePairs(cors);
   text('],"reply":');
   if (allowed) text("null");
   else writeReply(body, pairs);
@@ -228,6 +236,11 @@ function writeReply(body: View, pairs: View): void {
   text('{"body":');
   quoted(body);
   text(',"headers":[');
+  writePairs(pairs);
+  text("]}");
+}
+
+function writePairs(pairs: View): void {
   const base = pointerOf(pairs);
   const count = load<u32>(base);
   let at = base + 4 + <usize>count * 8;
@@ -238,7 +251,6 @@ function writeReply(body: View, pairs: View): void {
     pair(view(at, nameLength), view(at + nameLength + 1, valueLength));
     at += nameLength + valueLength + 2;
   }
-  text("]}");
 }
 
 function pair(name: View, value: View): void {
