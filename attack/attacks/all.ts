@@ -4,6 +4,7 @@ import { configs } from './configs.ts';
 import { doors } from './doors.ts';
 import { headers } from './headers.ts';
 import { lists } from './lists.ts';
+import { origins } from './origins.ts';
 import { registry } from './registry.ts';
 import { resets } from './resets.ts';
 import { services } from './services.ts';
@@ -19,6 +20,7 @@ export const allAttacks: readonly Attack[] = [
   doors,
   spellings,
   headers,
+  origins,
   lists,
   services,
   units,
