@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { KEY, pluginConfig } from '../../harness/config.ts';
+import { keyOf, meshConfig } from '../../harness/rateLimitService/meshPolicy.ts';
 import { Host } from '../../scripts/host/host.ts';
+import type { GrpcAnswer } from '../../scripts/host/grpc.ts';
 import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
@@ -105,6 +107,24 @@ describe('response headers', () => {
       assert.deepEqual(response.all('access-control-allow-origin'), origin === 'https://evil.example' ? [] : [origin]);
     }
     assert.deepEqual(host.faults, []);
+  });
+
+  it('let a page read what comes of a request that waits: a refusal of the module, or an answer of Envoy', () => {
+    for (const end of ['refused', 'timed out'] as const) {
+      const backend = (): GrpcAnswer => ({ arrivesAfterMs: 1, afterMs: Infinity, result: () => 14 });
+      const host = new Host(module, { workers: 1, backend });
+      const config = meshConfig([{ name: 'q', limit: 10, window: 'hour' }]);
+      config.apis[0]!.cors = { origins: ['https://*.test'] };
+      assert.ok(host.load(JSON.stringify(config)), host.logs('error').join());
+      const request = host.open([...REQUEST, ['origin', 'https://app.test'], ['x-api-key', keyOf('acme')]]);
+      assert.ok(request.paused, 'it waits for the rate limit service');
+      if (end === 'timed out') request.timeOut();
+      else host.pass(2000);
+      const { response } = request.exchange!;
+      assert.equal(response.first(':status'), end === 'timed out' ? '408' : '503');
+      assert.deepEqual(response.all('access-control-allow-origin'), ['https://app.test'], end);
+      assert.deepEqual(host.faults, []);
+    }
   });
 
   it('name the reason in the response code details of a refusal', () => {
