@@ -2,6 +2,7 @@
 import { literal } from "../filter/index";
 
 export const REQUESTS_TOTAL = literal("tollgate_requests_total");
+export const OPERATION_REQUESTS_TOTAL = literal("tollgate_operation_requests_total");
 export const INFO = literal("tollgate_info");
 export const VMS = literal("tollgate_vms");
 export const VMS_LOST_TOTAL = literal("tollgate_vms_lost_total");
@@ -20,6 +21,7 @@ export const WAIT_TIMEOUTS_TOTAL = literal("tollgate_wait_timeouts_total");
 export const QUOTA_UNAVAILABLE_TOTAL = literal("tollgate_quota_unavailable_total");
 export const POLICY = literal("policy");
 export const API = literal("api");
+export const OPERATION = literal("operation");
 export const PLAN = literal("plan");
 export const REASON = literal("reason");
 export const QUOTA = literal("quota");

@@ -100,7 +100,7 @@ class RowMetrics {
   ids: usize;
 }
 
-/** The series `tollgate_requests_total` of one policy. */
+/** The series `tollgate_requests_total` and `tollgate_operation_requests_total` of one policy. */
 export class RequestMetrics {
   /** By the number of the usage row. */
   private readonly rows: Rows<RowMetrics> = new Rows<RowMetrics>();
@@ -113,32 +113,45 @@ export class RequestMetrics {
     this.toDefine = i32.MAX_VALUE;
     for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) {
       const offer = tables.offers.at(i);
-      this.idOf(tables, offer.usage, tables.apis.at(offer.api).name, offer, ALLOWED);
+      this.idOf(tables, offer.usage, tables.apis.at(offer.api).name, ABSENT, offer, ALLOWED);
     }
   }
 
   /** Hands what was counted under these tables to the host; all of it at once if it `isLast`. */
   flush(tables: Tables, usage: Usage, isLast: bool): void {
     this.toDefine = isLast ? i32.MAX_VALUE : MAX_DEFINED_PER_FLUSH;
-    this.flushRow(tables, usage.none, ABSENT, null);
-    this.flushRow(tables, usage.rest, ANY, null);
+    this.flushRow(tables, usage.none, ABSENT, ABSENT, null);
+    this.flushRow(tables, usage.rest, ANY, ABSENT, null);
+    this.flushRow(tables, usage.restOfOperations, ANY, ANY, null);
     for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) {
       const api = tables.apis.at(i);
-      this.flushRow(tables, api.usage, api.name, null);
+      this.flushRow(tables, api.usage, api.name, ABSENT, null);
     }
+    this.flushOperations(tables);
     for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) {
       const offer = tables.offers.at(i);
-      this.flushRow(tables, offer.usage, tables.apis.at(offer.api).name, offer);
+      this.flushRow(tables, offer.usage, tables.apis.at(offer.api).name, ABSENT, offer);
     }
   }
 
-  private flushRow(tables: Tables, row: UsageRow, api: View, offer: Offer | null): void {
+  private flushOperations(tables: Tables): void {
+    let i = 0;
+    for (let a = 0; a < tables.apis.count && i < MAX_COUNTED; a++) {
+      const api = tables.apis.at(a);
+      for (const last = min(i + api.operationCount, MAX_COUNTED); i < last; i++) {
+        const operation = tables.operations.at(i);
+        this.flushRow(tables, operation.usage, api.name, operation.name, null);
+      }
+    }
+  }
+
+  private flushRow(tables: Tables, row: UsageRow, api: View, operation: View, offer: Offer | null): void {
     if (!row.isPending) return;
     row.isPending = false;
     for (let cell = 0; cell < CELL_COUNT; cell++) {
       const count = row.countAt(cell);
       if (count == 0) continue;
-      const metric = this.idOf(tables, row, api, offer, cell);
+      const metric = this.idOf(tables, row, api, operation, offer, cell);
       if (metric == UNKNOWN) {
         row.isPending = true;
         continue;
@@ -149,7 +162,7 @@ export class RequestMetrics {
   }
 
   /** The id of a cell's series; UNKNOWN when it has to be defined and this flush has defined enough. */
-  private idOf(tables: Tables, row: UsageRow, api: View, offer: Offer | null, cell: i32): u32 {
+  private idOf(tables: Tables, row: UsageRow, api: View, operation: View, offer: Offer | null, cell: i32): u32 {
     while (this.rows.count <= row.number) this.rows.add();
     const metrics = this.rows.at(row.number);
     const isNew = metrics.ids == 0;
@@ -159,20 +172,21 @@ export class RequestMetrics {
     const at = metrics.ids + ((<usize>cell) << 2);
     if (load<u32>(at) == UNKNOWN && this.toDefine > 0) {
       this.toDefine--;
-      store<u32>(at, counter(this.nameOf(tables, api, offer, cell)));
+      store<u32>(at, counter(this.nameOf(tables, api, operation, offer, cell)));
     }
     return load<u32>(at);
   }
 
-  private nameOf(tables: Tables, api: View, offer: Offer | null, cell: i32): View {
+  private nameOf(tables: Tables, api: View, operation: View, offer: Offer | null, cell: i32): View {
     beginName(this.policy);
     if (api != ABSENT) label(Name.API, api);
+    if (operation != ABSENT) label(Name.OPERATION, operation);
     if (offer != null) label(Name.PLAN, offer.planName);
     label(Name.REASON, codeOf(reasonOfCell(cell)));
     const quota = quotaOfCell(cell);
     if (quota != NONE)
       label(Name.QUOTA, offer == null ? ANY : tables.quotas.at(tables.plans.at(offer.plan).firstQuota + quota).name);
-    return endName(Name.REQUESTS_TOTAL);
+    return endName(operation == ABSENT ? Name.REQUESTS_TOTAL : Name.OPERATION_REQUESTS_TOTAL);
   }
 }
 

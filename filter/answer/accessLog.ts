@@ -17,6 +17,8 @@ export function logField(tables: Tables, field: LogField): View {
       return codeOf(decision.reason);
     case LogField.Api:
       return decision.api == NONE ? ABSENT : tables.apis.at(decision.api).name;
+    case LogField.Operation:
+      return decision.operation == NONE ? ABSENT : tables.operations.at(decision.operation).name;
     case LogField.Route:
       return decision.route;
     case LogField.Consumer:

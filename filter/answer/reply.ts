@@ -3,6 +3,7 @@ import { begin, end, writeByte, writeNumber, writeView, writeViews } from "../by
 import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { decision } from "../decision/decision";
 import { Reason, codeOf, detailOf, statusOf, titleOf } from "../decision/decision";
+import { allowedMethods } from "../operation/choose";
 import { KeySourceKind, Plan, Tables } from "../tables/tables";
 import { Standing, UNKNOWN, standings } from "../quota/attempt";
 import { addCorsPairs, answersPreflight } from "./cors";
@@ -26,6 +27,7 @@ const BEARER = literal("bearer");
 const BEARER_REALM = literal('Bearer realm="');
 const API_KEY_REALM = literal('ApiKey realm="');
 const QUOTE = literal('"');
+const ALLOW = literal("allow");
 const RETRY_AFTER = literal("retry-after");
 /** Seconds until a retry when the time is not known. */
 const SOON = literal("1");
@@ -37,12 +39,13 @@ export function problemBody(tables: Tables | null): View {
   const reason = decision.reason;
   if (decision.origin != NONE && answersPreflight(reason)) return NO_BODY;
   begin(512);
-  writeViews(TYPE_OPEN, codeOf(reason));
+  const code = codeOf(reason);
+  writeViews(TYPE_OPEN, code);
   writeViews(TITLE, titleOf(reason));
   writeView(STATUS);
   writeNumber(statusOf(reason));
   writeViews(DETAIL, detailOf(reason));
-  writeViews(REASON, codeOf(reason));
+  writeViews(REASON, code);
   if (tables != null && decision.quota != NONE) {
     writeView(QUOTA);
     writeView(tables.quotas.at(tables.plans.at(decision.plan).firstQuota + decision.quota).name);
@@ -57,6 +60,7 @@ export function replyPairs(tables: Tables | null, grpc: bool): View {
   if (!grpc) addPair(CONTENT_TYPE, PROBLEM_JSON);
   addPair(CACHE_CONTROL, NO_STORE);
   if (statusOf(decision.reason) == 401 && tables != null) addPair(WWW_AUTHENTICATE, challenge(tables));
+  if (decision.reason == Reason.MethodNotAllowed && tables != null) addPair(ALLOW, allowedMethods(tables));
   if (decision.reason == Reason.QuotaUnavailable || decision.reason == Reason.TooManyWaiting)
     addPair(RETRY_AFTER, SOON);
   if (decision.reason == Reason.QuotaExceeded && tables != null) {
@@ -186,6 +190,7 @@ function writeParameter(start: View, value: i64): void {
 
 const LOG_REASON = literal("reason=");
 const LOG_API = literal(" api=");
+const LOG_OPERATION = literal(" operation=");
 const LOG_ROUTE = literal(" route=");
 const LOG_CONSUMER = literal(" consumer=");
 const LOG_KEY = literal(" key=");
@@ -197,6 +202,7 @@ export function logText(tables: Tables | null): View {
   writeViews(LOG_REASON, codeOf(decision.reason));
   if (tables == null) return end();
   if (decision.api != NONE) writeViews(LOG_API, tables.apis.at(decision.api).name);
+  if (decision.operation != NONE) writeViews(LOG_OPERATION, tables.operations.at(decision.operation).name);
   if (decision.route != ABSENT) writeViews(LOG_ROUTE, decision.route);
   if (decision.consumer != NONE) writeViews(LOG_CONSUMER, tables.consumers.at(decision.consumer).name);
   if (decision.keyId != ABSENT) writeViews(LOG_KEY, decision.keyId);

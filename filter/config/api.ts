@@ -6,6 +6,7 @@ import { API_ID, counterId } from "../tables/counterId";
 import { Preflight, Tables } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
+import { decodeOperation, plantOperations } from "./operation";
 import { decodeRoute } from "./route";
 import { readAllow, readHeaderName, readName, readPrefix, readToken } from "./rule";
 import {
@@ -29,6 +30,7 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   let name: View = ABSENT;
   let cors = NONE;
   const firstRoute = tables.routes.count;
+  const firstOperation = tables.operations.count;
   reader.beginObject();
   while (reader.nextField()) {
     if (reader.takes(Field.NAME, 0)) {
@@ -52,6 +54,13 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
     } else if (reader.takes(Field.ROUTES, 6)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodeRoute(reader, tables, firstRoute);
+    } else if (reader.takes(Field.OPERATIONS, 8)) {
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) decodeOperation(reader, tables);
+      if (tables.operations.count == firstOperation)
+        reader.fail(literal("needs an operation; leave the field out for all paths"));
+    } else if (reader.takes(Field.UNLISTED, 9)) {
+      tables.apis.at(index).unlistedAllowed = readAllow(reader);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
@@ -66,6 +75,11 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   api.cors = cors;
   if (cors != NONE) api.preflight = Preflight.Answer;
   api.id = counterId(API_ID, 0, name);
+  api.firstOperation = firstOperation;
+  api.operationCount = tables.operations.count - firstOperation;
+  if (api.operationCount > 0) plantOperations(reader, tables, api);
+  else if (reader.has(9)) reader.fail(literal("unlisted goes with operations"));
+  api.isSpecial = api.preflight != Preflight.Deny || api.operationCount > 0;
   api.firstRoute = firstRoute;
   api.routeCount = tables.routes.count - firstRoute;
   api.defaultRoute = qualify(tables, name, DEFAULT_ROUTE);

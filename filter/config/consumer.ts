@@ -1,24 +1,13 @@
 import { NONE } from "../bytes/rows";
-import {
-  ABSENT,
-  View,
-  byteAt,
-  equals,
-  hexDigit,
-  lengthOf,
-  literal,
-  nameInPlace,
-  pointerOf,
-  view,
-  viewOf,
-} from "../bytes/view";
+import { ABSENT, View, byteAt, equals, hexDigit, lengthOf, literal, nameInPlace, pointerOf, view } from "../bytes/view";
 import { CONSUMER_ID, counterId } from "../tables/counterId";
 import { Keyring } from "../keyring/keyring";
 import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
+import { decodeScopes } from "./operation";
 import { readConsumerName, readName } from "./rule";
-import { DIGEST_DIGITS, MAX_EXACT } from "./contract";
+import { DIGEST_DIGITS, MAX_EXACT, MAX_SCOPES } from "./contract";
 import * as Field from "./field";
 
 export function decodeConsumers(reader: Reader, tables: Tables, keyring: Keyring, names: Names): void {
@@ -43,14 +32,23 @@ function decodeConsumer(reader: Reader, tables: Tables, keyring: Keyring, names:
       consumer.plan = nameInPlace(readName(reader));
     } else if (reader.takes(Field.SUBSCRIPTIONS, 2)) {
       reader.beginArray();
-      for (let i = 0; reader.nextItem(i); i++) decodeSubscription(reader, tables, consumer.firstSubscription);
+      for (let i = 0; reader.nextItem(i); i++) decodeSubscription(reader, tables);
     } else if (reader.takes(Field.KEYS, 3)) {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) decodeKey(reader, keyring, index);
+    } else if (reader.takes(Field.SCOPES, 4)) {
+      addGrant(tables, index, decodeScopes(reader, tables, MAX_SCOPES));
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
   consumer.subscriptionCount = tables.subscriptions.count - consumer.firstSubscription;
+}
+
+function addGrant(tables: Tables, consumer: i32, scopes: u64): void {
+  if (scopes == 0) return;
+  const grant = tables.grants.add();
+  grant.consumer = consumer;
+  grant.scopes = scopes;
 }
 
 function decodeKey(reader: Reader, keyring: Keyring, consumer: i32): void {
@@ -90,19 +88,13 @@ function readDigest(reader: Reader, to: usize): void {
   if (!good) reader.fail(literal("must be the 64 hex digits of a SHA-256 digest"));
 }
 
-export function decodeSubscription(reader: Reader, tables: Tables, firstOfConsumer: i32): void {
-  const index = tables.subscriptions.count;
+export function decodeSubscription(reader: Reader, tables: Tables): void {
   const subscription = tables.subscriptions.add();
   subscription.firstLimit = tables.limits.count;
   reader.beginObject();
   while (reader.nextField()) {
     if (reader.takes(Field.API, 0)) {
-      const api = readName(reader);
-      for (let i = firstOfConsumer; i < index; i++) {
-        if (equals(viewOf(tables.subscriptions.at(i).api), api))
-          reader.fail(literal("a second subscription to this API"));
-      }
-      subscription.api = nameInPlace(api);
+      subscription.api = nameInPlace(readName(reader));
     } else if (reader.takes(Field.PLAN, 1)) {
       subscription.plan = nameInPlace(readName(reader));
     } else if (reader.takes(Field.FROM, 2)) {

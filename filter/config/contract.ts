@@ -10,14 +10,19 @@ export const MAX_BURST: i64 = 1000000000;
 export const MAX_CLUSTER_BYTES = 255;
 export const MAX_CORS_AGE_SECONDS = 86400;
 export const MAX_CORS_NAMES = 64;
+export const MAX_COST = 1000000;
 export const MAX_DOMAIN_BYTES = 127;
 export const MAX_EXACT: i64 = 9007199254740992;
 export const MAX_HOST_BYTES = 253;
 export const MAX_KEY_BYTES = 4096;
 export const MAX_KEY_SOURCES = 8;
 export const MAX_MESH_QUOTAS = 3;
-export const MAX_MOUNTS = 4096;
+export const MAX_METHODS = 16;
+export const MAX_MOUNTS = 16384;
 export const MAX_NAME_BYTES = 127;
+export const MAX_OPERATIONS = 16384;
+export const MAX_OPERATION_PLANS = 64;
+export const MAX_OPERATION_SCOPES = 16;
 export const MAX_ORIGINS = 128;
 export const MAX_ORIGIN_BYTES = 320;
 export const MAX_PATH_BYTES = 1024;
@@ -25,7 +30,11 @@ export const MAX_QUOTAS = 8;
 export const MAX_REFILL_DAYS: i64 = 366;
 export const MAX_ROUTES = 1024;
 export const MAX_ROUTE_HEADERS = 64;
+export const MAX_SAME_TEMPLATE = 32;
+export const MAX_SCOPES = 64;
+export const MAX_SEGMENTS = 32;
 export const MAX_TIMEOUT_MILLISECONDS: i64 = 1000;
+export const MAX_TRIED = 128;
 export const MAX_VALUE_BYTES = 4096;
 export const MAX_WINDOW_SECONDS = 31622400;
 export const TIMEOUT_MILLISECONDS = 50;
@@ -47,6 +56,7 @@ export const FAILURE_MODES: StaticArray<View> = [Field.DENY, Field.ALLOW, litera
 export const LOG_FIELDS: StaticArray<View> = [
   literal("reason"),
   Field.API,
+  literal("operation"),
   literal("route"),
   Field.CONSUMER,
   literal("keyId"),
@@ -58,6 +68,7 @@ export const LOG_FIELDS: StaticArray<View> = [
 export const LOG_STATES: StaticArray<View> = [
   literal("tollgate.reason"),
   literal("tollgate.api"),
+  literal("tollgate.operation"),
   literal("tollgate.route"),
   literal("tollgate.consumer"),
   literal("tollgate.keyId"),

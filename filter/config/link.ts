@@ -4,7 +4,7 @@ import { keepPolicyTexts } from "../answer/reply";
 import { begin, end, writeFormat } from "../bytes/arena";
 import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
-import { QuotaKind, Tables, findOffer } from "../tables/tables";
+import { Consumer, QuotaKind, Subscription, Tables, findOffer } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
 
@@ -14,12 +14,13 @@ import { Reader } from "./reader";
  */
 export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Names): void {
   linkOffers(reader, tables, names);
-  linkRoutes(reader, tables, names);
+  linkReferences(reader, tables, names);
   linkConsumers(reader, tables, names);
   needRateLimitService(reader, tables);
   names.free();
   if (reader.failed) return;
   tables.mounts.build();
+  tables.routeIndex.build(tables);
   keepPolicyTexts(tables);
   keepCorsTexts(tables);
   buildKeyring(reader, tables, keyring);
@@ -46,9 +47,19 @@ function linkOffers(reader: Reader, tables: Tables, names: Names): void {
   }
 }
 
-function linkRoutes(reader: Reader, tables: Tables, names: Names): void {
+/** Plans and consumers that operations and routes name. */
+function linkReferences(reader: Reader, tables: Tables, names: Names): void {
   for (let a = 0; a < tables.apis.count; a++) {
     const api = tables.apis.at(a);
+    for (let o = 0; o < api.operationCount; o++) {
+      const operation = tables.operations.at(api.firstOperation + o);
+      for (let i = 0; i < operation.planCount; i++) {
+        const reference = tables.references.at(operation.firstPlan + i);
+        reference.index = names.plans.find(reference.name);
+        if (reference.index == NONE)
+          return reader.fail(literal("apis[%d].operations[%d].plans[%d]: no plan named %q"), a, o, i, reference.name);
+      }
+    }
     for (let r = 0; r < api.routeCount; r++) {
       const route = tables.routes.at(api.firstRoute + r);
       for (let i = 0; i < route.planCount; i++) {
@@ -86,6 +97,33 @@ function linkConsumers(reader: Reader, tables: Tables, names: Names): void {
     for (let k = 0; k < consumer.subscriptionCount; k++) {
       if (!linkSubscription(reader, tables, names, i, k)) return;
     }
+    sortSubscriptions(tables, consumer);
+    for (let k = 1; k < consumer.subscriptionCount; k++) {
+      const api = tables.subscriptions.at(consumer.firstSubscription + k).api;
+      if (api == tables.subscriptions.at(consumer.firstSubscription + k - 1).api)
+        return reader.fail(literal("consumers[%d]: a second subscription to API %q"), i, tables.apis.at(api).name);
+    }
+  }
+}
+
+const KEPT: usize = memory.data(offsetof<Subscription>(), 8);
+
+/** By the numbers of their APIs. The tool writes them in the order of the APIs' names, and APIs too: then nothing moves. */
+function sortSubscriptions(tables: Tables, consumer: Consumer): void {
+  const first = consumer.firstSubscription;
+  const size = offsetof<Subscription>();
+  for (let i = first + 1; i < first + consumer.subscriptionCount; i++) {
+    const api = tables.subscriptions.at(i).api;
+    if (tables.subscriptions.at(i - 1).api <= api) continue;
+    memory.copy(KEPT, changetype<usize>(tables.subscriptions.at(i)), size);
+    let to = i;
+    for (; to > first && tables.subscriptions.at(to - 1).api > api; to--)
+      memory.copy(
+        changetype<usize>(tables.subscriptions.at(to)),
+        changetype<usize>(tables.subscriptions.at(to - 1)),
+        size,
+      );
+    memory.copy(changetype<usize>(tables.subscriptions.at(to)), KEPT, size);
   }
 }
 

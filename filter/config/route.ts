@@ -69,7 +69,7 @@ function decodeMethods(reader: Reader, tables: Tables): void {
 }
 
 /** Names of plans or of consumers; unknown names are refused when they are resolved. */
-function decodeReferences(reader: Reader, tables: Tables): i32 {
+export function decodeReferences(reader: Reader, tables: Tables): i32 {
   let count = 0;
   reader.beginArray();
   while (reader.nextItem(count)) {

@@ -145,11 +145,37 @@ function isSegmentStart(path: View, at: i32): bool {
   return byte != 0x2f && byte != 0x3a && byte != 0x28 && !isDotSegment(path, at);
 }
 
-function isDotSegment(path: View, from: i32): bool {
+export function isDotSegment(path: View, from: i32): bool {
   const length = lengthOf(path);
   let end = from;
   while (end < length && byteAt(path, end) == 0x2e) end++;
   return end > from && end - from <= 2 && (end == length || byteAt(path, end) == 0x2f);
+}
+
+/** An operation's name: its own, or methods and template, such as `GET/pets/{id}`. */
+export function readOperationName(reader: Reader): View {
+  const name = reader.text(1, MAX_NAME_BYTES);
+  for (let i = 0, n = lengthOf(name); i < n; i++) {
+    const byte = byteAt(name, i);
+    if (!isPathCharacter(byte) && byte != 0x2f && byte != 0x7b && byte != 0x7d) {
+      reader.fail(literal("must be a name of letters, digits and -._~!$&'()*+,=:@/{}"));
+      break;
+    }
+  }
+  return name;
+}
+
+/** A scope (RFC 6749, 3.3): printable ASCII without spaces, quotes and backslashes. */
+export function readScope(reader: Reader): View {
+  const scope = reader.text(1, MAX_NAME_BYTES);
+  for (let i = 0, n = lengthOf(scope); i < n; i++) {
+    const byte = byteAt(scope, i);
+    if (byte <= 0x20 || byte >= 0x7f || byte == 0x22 || byte == 0x5c) {
+      reader.fail(literal("must be printable ASCII without spaces, '\"' and '\\'"));
+      break;
+    }
+  }
+  return scope;
 }
 
 /** `allow` gives true, `deny` false. */

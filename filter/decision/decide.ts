@@ -38,7 +38,8 @@ import {
 import { isRespelt, portAt } from "../request/host";
 import { forwardedLength, isOwnHeader } from "../request/request";
 import { chooseRoute } from "../route/choose";
-import { Preflight, Route, Tables, findOffer } from "../tables/tables";
+import { Anonymous, Api, Preflight, Route, Tables, findOffer } from "../tables/tables";
+import { admit, chooseOperation } from "../operation/choose";
 import { NANOSECONDS } from "../time/window";
 import { EXCEEDED, UNCOUNTED, Usage } from "../usage/usage";
 import { Reason, decision, isAllowed } from "./decision";
@@ -74,11 +75,13 @@ export function refuseToWait(): void {
   decision.hasStandings = false;
 }
 
-/** Counts the decision: by pair of API and plan, by API where it came to no plan, and where it came to no API for all of those. */
+/** Counts the decision: by pair of API and plan, by API where it came to no plan, and where it came to no API for all of those;
+ * and by operation. */
 export function countDecision(tables: Tables, usage: Usage): void {
+  if (decision.api == NONE) return usage.none.add(<i32>decision.reason);
   if (decision.offer != NONE) tables.offers.at(decision.offer).usage.add(cellOf(decision.reason));
-  else if (decision.api != NONE) tables.apis.at(decision.api).usage.add(<i32>decision.reason);
-  else usage.none.add(<i32>decision.reason);
+  else tables.apis.at(decision.api).usage.add(<i32>decision.reason);
+  if (decision.operation != NONE) tables.operations.at(decision.operation).usage.add(<i32>decision.reason);
 }
 
 /** Refusals by a quota are counted by quota. */
@@ -102,15 +105,15 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   }
   decision.coveredBytes = coveredBytes;
   const api = tables.apis.at(decision.api);
-  if (api.preflight != Preflight.Deny) {
-    const reason = judgeBrowser(tables, api);
+  if (api.isSpecial) {
+    const reason = judgeSpecial(tables, api);
     if (reason == Reason.Preflight) return passPreflight(tables);
     if (reason != Reason.Allowed) return reason;
   }
   const finding = findKey(tables);
   switch (finding) {
     case Finding.Missing:
-      return api.anonymous ? pass(tables, Reason.Anonymous) : Reason.MissingApiKey;
+      return isAnonymous(tables, api) ? pass(tables, Reason.Anonymous) : Reason.MissingApiKey;
     case Finding.Ambiguous:
       return Reason.AmbiguousApiKey;
     case Finding.Malformed:
@@ -119,6 +122,21 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   const refused = identify(keyring, now / NANOSECONDS);
   if (refused != Reason.Allowed) return refused;
   return subscribe(tables, counters, now);
+}
+
+/** What stands before the key: a browser's question, and what the API lists. `Allowed` when the request goes on. */
+function judgeSpecial(tables: Tables, api: Api): Reason {
+  if (api.preflight != Preflight.Deny) {
+    const reason = judgeBrowser(tables, api);
+    if (reason != Reason.Allowed) return reason;
+  }
+  return api.operationCount > 0 ? chooseOperation(tables, api) : Reason.Allowed;
+}
+
+function isAnonymous(tables: Tables, api: Api): bool {
+  if (decision.operation == NONE) return api.anonymous;
+  const own = tables.operations.at(decision.operation).anonymous;
+  return own == Anonymous.AsApi ? api.anonymous : own == Anonymous.Allow;
 }
 
 /** On a host that no API names, any path is allowed that cannot be read as another host. */
@@ -134,7 +152,7 @@ function passPreflight(tables: Tables): Reason {
   return pass(tables, Reason.Preflight);
 }
 
-/** Allows a request without a consumer. */
+/** Allows a request that takes nothing from any quota. */
 function pass(tables: Tables, reason: Reason): Reason {
   chooseRoute(tables);
   return reason;
@@ -173,6 +191,13 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
     if (decision.offer == NONE) return Reason.NotSubscribed;
     decision.plan = plan;
   }
+  bill.cost = 1;
+  if (decision.operation != NONE) {
+    const refused = admit(tables);
+    if (refused != Reason.Allowed) return refused;
+    bill.cost = tables.operations.at(decision.operation).cost;
+    if (bill.cost == 0) return pass(tables, Reason.Allowed);
+  }
   chooseRoute(tables);
   return spend(tables, counters, number, now);
 }
@@ -180,10 +205,16 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
 /** The subscription that names the API; without one, the consumer's own plan applies. */
 function findSubscription(tables: Tables): i32 {
   const consumer = tables.consumers.at(decision.consumer);
-  for (let i = consumer.firstSubscription; i < consumer.firstSubscription + consumer.subscriptionCount; i++) {
-    if (tables.subscriptions.at(i).api == decision.api) return i;
+  const count = consumer.subscriptionCount;
+  if (count == 0) return NONE;
+  // They stand in the order of their APIs.
+  let low = consumer.firstSubscription;
+  for (let rest = count; rest > 1;) {
+    const half = rest >> 1;
+    if (tables.subscriptions.at(low + half).api <= decision.api) low += half;
+    rest -= half;
   }
-  return NONE;
+  return tables.subscriptions.at(low).api == decision.api ? low : NONE;
 }
 
 function spend(tables: Tables, counters: Counters, subscription: i32, now: i64): Reason {
@@ -191,13 +222,12 @@ function spend(tables: Tables, counters: Counters, subscription: i32, now: i64):
   bill.plan = decision.plan;
   bill.consumer = decision.consumer;
   bill.subscription = subscription;
-  bill.cost = 1;
   const result = charge(tables, counters, bill, now);
-  decision.waits = result == Charge.Wait;
-  decision.hasStandings = result != Charge.Unavailable && tables.plans.at(decision.plan).quotaCount > 0;
-  if (result == Charge.Enough) return Reason.Allowed;
-  if (result == Charge.Wait) return Reason.QuotaUnavailable;
   if (result == Charge.Unavailable) return Reason.QuotaUnavailable;
+  decision.hasStandings = tables.plans.at(decision.plan).quotaCount > 0;
+  if (result == Charge.Enough) return Reason.Allowed;
+  decision.waits = result == Charge.Wait;
+  if (decision.waits) return Reason.QuotaUnavailable;
   decision.quota = bill.exceeded;
   decision.retryAfterSeconds = bill.retryAfterSeconds;
   return Reason.QuotaExceeded;

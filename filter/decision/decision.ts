@@ -1,50 +1,57 @@
-import { NONE } from "../bytes/rows";
 import { ABSENT, View, literal } from "../bytes/view";
 
-/** What was decided about the current request. One record, reused for every request; `reset` before each. */
+/**
+ * What was decided about the current request. One record, reused for every request; `reset` before each, which clears
+ * two numbers at a time.
+ */
+@unmanaged
 export class Decision {
-  reason: Reason = Reason.NotConfigured;
-  api: i32 = NONE;
-  offer: i32 = NONE;
-  consumer: i32 = NONE;
-  /** Public id of the key that was used, even if it was refused as revoked or expired. */
-  keyId: View = ABSENT;
-  plan: i32 = NONE;
-  /** `<api>/<route>`, or ABSENT. */
-  route: View = ABSENT;
+  api: i32;
+  offer: i32;
+  consumer: i32;
+  plan: i32;
   /** Index of the route, or NONE for the API's default. */
-  routeIndex: i32 = NONE;
-  /** Bytes of the normalised path that the matched prefix covers. */
-  coveredBytes: i32 = 0;
+  routeIndex: i32;
   /** Index of the exceeded quota within the plan, or NONE. */
-  quota: i32 = NONE;
-  retryAfterSeconds: i64 = 0;
+  quota: i32;
+  /** What the API lists and the request is; NONE where it lists nothing, or lets unlisted requests pass. */
+  operation: i32;
   /**
    * Of a request that carries an `Origin` to an API with cors: the index of the origin in the tables that allows it, or FOREIGN.
    * Otherwise NONE.
    */
-  origin: i32 = NONE;
+  origin: i32;
+  /** Public id of the key that was used, even if it was refused as revoked or expired. */
+  keyId: View;
+  /** `<api>/<route>`, or ABSENT. */
+  route: View;
+  /** Of a request that a quota refused; otherwise anything. */
+  retryAfterSeconds: i64;
+  /** Bytes of the normalised path that the matched prefix covers. */
+  coveredBytes: i32;
   /** True when quotas were looked at, so that their standings can be shown. */
-  hasStandings: bool = false;
+  hasStandings: bool;
   /** True when the request must wait for the rate limit service; `reason` is not final then. */
-  waits: bool = false;
+  waits: bool;
+  reason: Reason;
 
   /** Fields that are read only after they were set for the same request stay as they are. */
   reset(): void {
-    this.api = NONE;
-    this.offer = NONE;
-    this.consumer = NONE;
+    const start = changetype<usize>(this);
+    store<i64>(start, -1, offsetof<Decision>("api"));
+    store<i64>(start, -1, offsetof<Decision>("consumer"));
+    store<i64>(start, -1, offsetof<Decision>("routeIndex"));
+    store<i64>(start, -1, offsetof<Decision>("operation"));
     this.keyId = ABSENT;
-    this.plan = NONE;
     this.route = ABSENT;
-    this.quota = NONE;
-    this.origin = NONE;
-    this.hasStandings = false;
-    this.waits = false;
+    store<i64>(start, 0, offsetof<Decision>("coveredBytes"));
+    this.reason = Reason.NotConfigured;
   }
 }
 
-export const decision: Decision = new Decision();
+// @ts-ignore: decorator
+@lazy
+export const decision: Decision = changetype<Decision>(memory.data(offsetof<Decision>(), 8));
 
 /** Why a request was allowed or refused. The codes are part of the API: append new ones, never rename. */
 export const enum Reason {
@@ -73,9 +80,13 @@ export const enum Reason {
   InvalidHost,
   PreflightAnswered,
   PreflightRefused,
+  NoOperation,
+  MethodNotAllowed,
+  OperationNotInPlan,
+  MissingScope,
 }
 
-export const REASON_COUNT: i32 = 25;
+export const REASON_COUNT: i32 = 29;
 
 /**
  * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
@@ -233,6 +244,30 @@ const ROWS: StaticArray<u64> = [
   literal("Preflight refused"),
   literal("The API's cors does not list the origin, the method or a header of the CORS preflight."),
   literal("tollgate_preflight_refused"),
+  literal("no_operation"),
+  404,
+  5,
+  literal("No such operation"),
+  literal("The API has no operation at this path."),
+  literal("tollgate_no_operation"),
+  literal("method_not_allowed"),
+  405,
+  12,
+  literal("Method not allowed"),
+  literal("The API has no operation for this method at this path; allow names those that it has."),
+  literal("tollgate_method_not_allowed"),
+  literal("operation_not_in_plan"),
+  403,
+  7,
+  literal("Not in the plan"),
+  literal("The caller's plan does not include this operation."),
+  literal("tollgate_operation_not_in_plan"),
+  literal("missing_scope"),
+  403,
+  7,
+  literal("Missing scope"),
+  literal("The caller does not have a scope that this operation asks for."),
+  literal("tollgate_missing_scope"),
 ];
 
 // @ts-ignore: decorator

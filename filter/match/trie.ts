@@ -98,7 +98,7 @@ export function skipParameters(path: View, at: i32): i32 {
 }
 
 /** True for `%3F` and `%23`: for a server that decodes a path and parses it again, the path ends there. */
-function isEscapedDelimiter(path: View, at: i32): bool {
+export function isEscapedDelimiter(path: View, at: i32): bool {
   if (at + 2 >= lengthOf(path) || byteAt(path, at) != PERCENT) return false;
   const high = byteAt(path, at + 1);
   const low = byteAt(path, at + 2);

@@ -1,9 +1,9 @@
 import { NONE } from "../bytes/rows";
-import { ABSENT, View, byteAt, equals, indexOf, isSpace, lengthOf, slice, startsWith } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, indexOf, isSpace, lengthOf, slice, startsWith, trim } from "../bytes/view";
 import { decision } from "../decision/decision";
 import { Cover, cover, coveredLength } from "../match/trie";
-import { COMMA, findSpelling, headerValue } from "../request/headers";
-import { ConditionKind, HeaderCondition, Route, Tables } from "../tables/tables";
+import { COMMA, findSpelling, headerValue, member, nextMember } from "../request/headers";
+import { Api, ConditionKind, HeaderCondition, Route, Tables } from "../tables/tables";
 import * as Request from "../request/request";
 
 /** The most list members of one header that a condition looks at, because a caller may send a header full of commas. */
@@ -12,16 +12,50 @@ const MAX_MEMBERS = 64;
 /** Sets the decision's route: the first route whose conditions all hold, or the API's default. */
 export function chooseRoute(tables: Tables): void {
   const api = tables.apis.at(decision.api);
-  for (let i = api.firstRoute; i < api.firstRoute + api.routeCount; i++) {
-    const route = tables.routes.at(i);
-    if (!holds(tables, route)) continue;
-    decision.route = route.name;
-    decision.routeIndex = i;
-    if (route.path != ABSENT && liesUnder(route.path)) decision.coveredBytes = coveredLength;
-    return;
+  for (let i = api.firstRoute, end = i + api.scannedRoutes; i < end; i++) {
+    if (holds(tables, tables.routes.at(i))) return take(tables, i);
   }
   decision.route = api.defaultRoute;
-  decision.routeIndex = NONE;
+  if (api.keyHeader == ABSENT) return;
+  const found = findByIndex(tables, api);
+  if (found != NONE) take(tables, found);
+}
+
+function take(tables: Tables, number: i32): void {
+  const route = tables.routes.at(number);
+  decision.route = route.name;
+  decision.routeIndex = number;
+  if (route.path != ABSENT && liesUnder(route.path)) decision.coveredBytes = coveredLength;
+}
+
+/** The first route whose conditions all hold, of an API with an index of its routes. */
+function findByIndex(tables: Tables, api: Api): i32 {
+  let found = NONE;
+  for (let at = findSpelling(api.keyHeader); at >= 0; at = findSpelling(api.keyHeader, at + 1)) {
+    const value = headerValue(at);
+    let from = 0;
+    for (let members = 0; members < MAX_MEMBERS && from >= 0; members++) {
+      from = nextMember(value, from);
+      if (from >= 0) found = findByValue(tables, trim(member), found);
+    }
+  }
+  for (let i = api.firstOther; i < api.firstOther + api.otherCount; i++) {
+    const number = tables.routeIndex.otherAt(i);
+    if (found != NONE && number > found) break;
+    if (holds(tables, tables.routes.at(number))) return number;
+  }
+  return found;
+}
+
+/** The first route before `found` that asks for this value and whose conditions all hold, or `found`. */
+function findByValue(tables: Tables, value: View, found: i32): i32 {
+  const index = tables.routeIndex;
+  for (let i = index.first(decision.api, value); i != NONE; i = index.next()) {
+    const number = index.routeOf(i, decision.api, value);
+    if (found != NONE && number >= found) return found;
+    if (number >= 0 && holds(tables, tables.routes.at(number))) return number;
+  }
+  return found;
 }
 
 function holds(tables: Tables, route: Route): bool {

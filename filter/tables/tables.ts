@@ -1,6 +1,8 @@
 import { NONE, Region, Rows } from "../bytes/rows";
 import { ABSENT, Name, View, viewOf } from "../bytes/view";
 import { Mounts } from "../match/api";
+import { OperationTree } from "../operation/tree";
+import { RouteIndex } from "../route/index";
 import { MAX_COUNTED } from "../config/contract";
 import { Usage, UsageRow } from "../usage/usage";
 import { OFFER_ID, pairId } from "./counterId";
@@ -27,7 +29,11 @@ export class Tables {
   readonly origins: Rows<Origin> = new Rows<Origin>();
   readonly mounts: Mounts = new Mounts();
   readonly offers: Rows<Offer> = new Rows<Offer>();
+  readonly operations: Rows<Operation> = new Rows<Operation>();
+  readonly operationTree: OperationTree = new OperationTree();
+  readonly scopes: Rows<Text> = new Rows<Text>();
   readonly routes: Rows<Route> = new Rows<Route>();
+  readonly routeIndex: RouteIndex = new RouteIndex();
   readonly conditions: Rows<HeaderCondition> = new Rows<HeaderCondition>();
   readonly values: Rows<Text> = new Rows<Text>();
   readonly headers: Rows<HeaderField> = new Rows<HeaderField>();
@@ -35,6 +41,7 @@ export class Tables {
   readonly plans: Rows<Plan> = new Rows<Plan>();
   readonly quotas: Rows<Quota> = new Rows<Quota>();
   readonly consumers: Rows<Consumer> = new Rows<Consumer>();
+  readonly grants: Rows<Grant> = new Rows<Grant>();
   readonly subscriptions: Rows<Subscription> = new Rows<Subscription>();
   readonly terms: Terms = new Terms();
   readonly limits: Rows<LimitOverride> = new Rows<LimitOverride>();
@@ -48,7 +55,11 @@ export class Tables {
     this.origins.free();
     this.mounts.free();
     this.offers.free();
+    this.operations.free();
+    this.operationTree.free();
+    this.scopes.free();
     this.routes.free();
+    this.routeIndex.free();
     this.conditions.free();
     this.values.free();
     this.headers.free();
@@ -56,13 +67,17 @@ export class Tables {
     this.plans.free();
     this.quotas.free();
     this.consumers.free();
+    this.grants.free();
     this.subscriptions.free();
     this.terms.free();
     this.limits.free();
   }
 
   shrink(): void {
+    this.operations.shrink();
+    this.operationTree.shrink();
     this.consumers.shrink();
+    this.grants.shrink();
     this.subscriptions.shrink();
     this.terms.shrink();
     this.limits.shrink();
@@ -87,6 +102,10 @@ export function holdUsage(tables: Tables, usage: Usage): void {
     const api = tables.apis.at(i);
     api.usage = i < MAX_COUNTED ? usage.hold(api.id) : usage.rest;
   }
+  for (let i = 0; i < tables.operations.count; i++) {
+    const operation = tables.operations.at(i);
+    operation.usage = i < MAX_COUNTED ? usage.hold(operation.id) : usage.restOfOperations;
+  }
   for (let i = 0; i < tables.offers.count; i++) {
     const offer = tables.offers.at(i);
     offer.usage = i < MAX_COUNTED ? usage.hold(offerId(tables, offer)) : usage.rest;
@@ -96,6 +115,7 @@ export function holdUsage(tables: Tables, usage: Usage): void {
 /** Undoes `holdUsage`; the counts must have been flushed before. */
 export function releaseUsage(tables: Tables): void {
   for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) tables.apis.at(i).usage.holders--;
+  for (let i = 0; i < min(tables.operations.count, MAX_COUNTED); i++) tables.operations.at(i).usage.holders--;
   for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) tables.offers.at(i).usage.holders--;
 }
 
@@ -162,6 +182,7 @@ export const enum Preflight {
 export const enum LogField {
   Reason,
   Api,
+  Operation,
   Route,
   Consumer,
   KeyId,
@@ -194,10 +215,24 @@ export class Api {
   offerCount: i32;
   firstRoute: i32;
   routeCount: i32;
+  /** Routes to look through one by one: all, or none where there is an index. */
+  scannedRoutes: i32;
+  /** The header by whose value the index finds routes, or ABSENT; and the routes that it does not know. */
+  keyHeader: View;
+  firstOther: i32;
+  otherCount: i32;
   anonymous: bool;
   preflight: Preflight;
   /** Its cors, with `Preflight.Answer`. */
   cors: i32;
+  /** Requests that match none of its operations pass. */
+  unlistedAllowed: bool;
+  /** True when there is more to an API than its plans: what most have not costs their requests one look here. */
+  isSpecial: bool;
+  firstOperation: i32;
+  operationCount: i32;
+  /** Where its templates begin in the tree. */
+  operationRoot: i32;
   /** The route for requests that no other route takes: `<api>/default`. */
   defaultRoute: View;
   /** Where requests are counted whose decision comes to no plan. */
@@ -232,6 +267,37 @@ export class Origin {
   domain: View;
   cors: i32;
   isAny: bool;
+}
+
+/** Who may call an operation without a key. */
+export const enum Anonymous {
+  /** Whoever may call the API without one. */
+  AsApi,
+  Deny,
+  Allow,
+}
+
+/** What an API lists: some methods at a template of paths. Those at the same template follow each other by `next`. */
+@unmanaged
+export class Operation {
+  name: View;
+  path: View;
+  /** First 64 bits of a digest of the API's name and its own. */
+  id: u64;
+  /** Units that a request takes from each quota. */
+  cost: i64;
+  /** A bit for each scope that the consumer must have. */
+  scopes: u64;
+  /** Its methods among `Tables.values`; none for any. */
+  firstMethod: i32;
+  methodCount: i32;
+  /** The plans among `Tables.references` of which the caller must have one; none for any. */
+  firstPlan: i32;
+  planCount: i32;
+  anonymous: Anonymous;
+  next: i32;
+  /** Where its requests are counted. */
+  usage: UsageRow;
 }
 
 /** A plan that an API offers. */
@@ -341,6 +407,13 @@ export class Consumer {
   get name(): View {
     return viewOf(this.nameText);
   }
+}
+
+/** The scopes of a consumer that has some: a bit for each. In the order of the consumers. */
+@unmanaged
+export class Grant {
+  scopes: u64;
+  consumer: i32;
 }
 
 /** 24 bytes. Until everything is read, `api` and `plan` are names in the document. */

@@ -66,7 +66,11 @@ export class Usage {
   /** Requests of all APIs and pairs that have no row of their own. */
   readonly rest: UsageRow = this.add();
 
+  /** Requests of all operations that have no row of their own; they are in `rest` or in the rows of their APIs too. */
+  readonly restOfOperations: UsageRow = this.add();
+
   constructor() {
+    this.restOfOperations.holders = 1;
     this.none.holders = 1;
     this.rest.holders = 1;
   }

@@ -12,12 +12,12 @@ export const LABEL_END = ';.;';
 /** Before the names of all metrics of modules, in Envoy's own statistics; Prometheus does not show it. */
 export const STAT_PREFIX = 'wasmcustom.';
 
-export const LABELS = ['policy', 'api', 'plan', 'reason', 'quota', 'mode', 'version', 'digest'] as const;
+export const LABELS = ['policy', 'api', 'operation', 'plan', 'reason', 'quota', 'mode', 'version', 'digest'] as const;
 export type Label = (typeof LABELS)[number];
 
 /** Hex digits of the policy's digest in the label. */
 export const SHOWN_DIGEST_DIGITS = 12;
-/** APIs, and pairs of API and plan, of one policy that are counted apart; all others are `api="*"`. */
+/** APIs, pairs of API and plan, and operations of one policy that are counted apart; all others are `api="*"`. */
 export const MAX_COUNTED = 512;
 /** Series of one VM; Envoy never forgets one, so those of renamed APIs and of earlier edits count too. */
 export const MAX_SERIES = 8192;
@@ -34,6 +34,11 @@ export const METRICS = {
     kind: 'counter',
     labels: ['policy', 'api', 'plan', 'reason', 'quota'],
     help: 'requests decided, by reason; `api` and `plan` are absent where the decision did not get so far, `quota` is there when a quota refused',
+  },
+  tollgate_operation_requests_total: {
+    kind: 'counter',
+    labels: ['policy', 'api', 'operation', 'reason'],
+    help: 'the requests among these that came to an operation which their API lists',
   },
   tollgate_info: {
     kind: 'gauge',

@@ -45,6 +45,10 @@ export interface ApiConfig {
   preflight?: 'allow';
   /** Not beside `preflight`. */
   cors?: CorsConfig;
+  /** Left out: every path of the API. */
+  operations?: OperationConfig[];
+  /** With operations only. */
+  unlisted?: 'allow';
   routes?: RouteConfig[];
 }
 
@@ -57,6 +61,20 @@ export interface CorsConfig {
   exposedHeaders?: string[];
   credentials?: true;
   maxAgeSeconds?: number;
+}
+
+export interface OperationConfig {
+  name: string;
+  /** Left out: any. */
+  methods?: string[];
+  /** Below the path of the API: `{}` is a variable, `{...}` the rest. */
+  path: string;
+  plans?: string[];
+  scopes?: string[];
+  /** Left out: 1. */
+  cost?: number;
+  /** Left out: what the API says. */
+  anonymous?: 'allow' | 'deny';
 }
 
 export interface RouteConfig {
@@ -98,6 +116,7 @@ export interface ConsumerConfig {
   plan?: string;
   subscriptions?: SubscriptionConfig[];
   keys?: KeyConfig[];
+  scopes?: string[];
 }
 
 export interface SubscriptionConfig {

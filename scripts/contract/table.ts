@@ -16,7 +16,23 @@ export const MAX_VALUE_BYTES = 4096;
 export const MAX_KEY_BYTES = 4096;
 export const MAX_KEY_SOURCES = 8;
 /** Pairs of host and path that all APIs have together. */
-export const MAX_MOUNTS = 4096;
+export const MAX_MOUNTS = 16_384;
+/** Operations that all APIs have together. */
+export const MAX_OPERATIONS = 16_384;
+/** Of an operation's template; a deeper path can only match a template that takes the rest. */
+export const MAX_SEGMENTS = 32;
+/** Of one operation. */
+export const MAX_METHODS = 16;
+export const MAX_OPERATION_PLANS = 64;
+export const MAX_OPERATION_SCOPES = 16;
+/** Operations whose templates differ in methods only. */
+export const MAX_SAME_TEMPLATE = 32;
+/** Segments of templates that an API's operations may make a request try; see filter/operation. */
+export const MAX_TRIED = 128;
+/** Names of scopes that a policy has in all: a bit for each. */
+export const MAX_SCOPES = 64;
+/** Units that a request may take from a quota. */
+export const MAX_COST = 1_000_000;
 /** Of one API. */
 export const MAX_ROUTES = 1024;
 /** Headers that a route may set, and as many that it may remove. */
@@ -59,6 +75,7 @@ export const FAILURE_MODES = ['deny', 'allow', 'local-share'] as const;
 export const LOG_FIELDS = [
   'reason',
   'api',
+  'operation',
   'route',
   'consumer',
   'keyId',
@@ -167,6 +184,8 @@ export const OBJECTS = {
     anonymous: may(ALLOW),
     preflight: may(ALLOW),
     cors: may(object('cors')),
+    unlisted: may(ALLOW),
+    operations: may(list('operation', 1, MAX_OPERATIONS)),
     routes: may(list('route', 0, MAX_ROUTES)),
   },
   cors: {
@@ -176,6 +195,15 @@ export const OBJECTS = {
     exposedHeaders: may(list('string', 0, MAX_CORS_NAMES)),
     credentials: may(BOOLEAN),
     maxAgeSeconds: may(integer(0, MAX_CORS_AGE_SECONDS)),
+  },
+  operation: {
+    name: need(NAME),
+    methods: may(list('string', 1, MAX_METHODS)),
+    path: need(string(MAX_PATH_BYTES)),
+    plans: may(list('string', 1, MAX_OPERATION_PLANS)),
+    scopes: may(list('string', 1, MAX_OPERATION_SCOPES)),
+    cost: may(integer(0, MAX_COST)),
+    anonymous: may(ALLOW),
   },
   route: {
     name: need(NAME),
@@ -219,6 +247,7 @@ export const OBJECTS = {
     plan: may(NAME),
     subscriptions: may(list('subscription')),
     keys: may(list('key')),
+    scopes: may(list('string', 0, MAX_SCOPES)),
   },
   subscription: {
     api: need(NAME),

@@ -1,6 +1,7 @@
 import { isSameInAnyOrder, type ApiConfig, type PluginConfig, type RouteConfig } from '../policy/index.ts';
 import { corsChanges } from './corsDiff.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
+import { operationDifferences } from './operationDiff.ts';
 
 /** What differs in the APIs: their hosts and paths, who gets in without a key, and their routes. */
 export function apiDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
@@ -81,7 +82,11 @@ function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Differe
         : say('preflight allow → deny: CORS preflights need a key', 'narrows'),
     );
   for (const { text, effects } of corsChanges(old.cors, next.cors)) differences.push(say(text, ...effects));
-  return [...differences, ...routeDifferences(next.name, old.routes ?? [], next.routes ?? [])];
+  return [
+    ...differences,
+    ...operationDifferences(old, next),
+    ...routeDifferences(next.name, old.routes ?? [], next.routes ?? []),
+  ];
 }
 
 function routeDifferences(api: string, old: readonly RouteConfig[], next: readonly RouteConfig[]): Difference[] {

@@ -1,5 +1,5 @@
 import type { ConfigHoldings, ConsumerConfig, Held, Holding, KeyConfig, PluginConfig } from '../policy/index.ts';
-import { counted, type Difference, type Effect } from './difference.ts';
+import { counted, listChange, type Difference, type Effect } from './difference.ts';
 import { quotaChanges, quotasOf } from './planDiff.ts';
 
 /** What differs for each consumer: what it holds on which API, and its keys. */
@@ -29,6 +29,7 @@ export function consumerDifferences(
       ...renamed,
       ...holdingDifferences(before, after, former, consumer, changed),
       ...keyDifferences(consumer.name, former.keys ?? [], consumer.keys ?? []),
+      ...scopeDifferences(consumer.name, former.scopes ?? [], consumer.scopes ?? []),
     ];
   });
   return [
@@ -36,6 +37,19 @@ export function consumerDifferences(
     ...[...gone.values()].map(({ name, keys = [] }): Difference => ({
       subject: `consumer ${name}`,
       text: `removed; ${counted(keys.length, 'key')} no longer work${keys.length === 1 ? 's' : ''}`,
+      effects: ['narrows'],
+    })),
+  ];
+}
+
+function scopeDifferences(name: string, old: readonly string[], next: readonly string[]): Difference[] {
+  const { added, removed } = listChange(old, next);
+  const subject = `consumer ${name}`;
+  return [
+    ...added.map((scope): Difference => ({ subject, text: `has the scope ${scope}`, effects: ['widens'] })),
+    ...removed.map((scope): Difference => ({
+      subject,
+      text: `no longer has the scope ${scope}`,
       effects: ['narrows'],
     })),
   ];

@@ -84,12 +84,21 @@ const cors = z.looseObject({
   credentials: z.boolean().optional(),
   maxAgeSeconds: seconds,
 });
+const operation = z.looseObject({
+  name: z.string(),
+  methods: texts.optional(),
+  path: z.string(),
+  plans: texts.optional(),
+  scopes: texts.optional(),
+  cost: z.number().optional(),
+});
 const api = z.looseObject({
   name: z.string(),
   hosts: texts.optional(),
   paths: texts,
   plans: texts,
   cors: cors.optional(),
+  operations: items(operation).optional(),
   routes: items(route).optional(),
 });
 const quota = z.looseObject({
@@ -114,6 +123,7 @@ const consumer = z.looseObject({
   plan: z.string().optional(),
   subscriptions: items(subscription).optional(),
   keys: items(key).optional(),
+  scopes: texts.optional(),
 });
 
 /** A plugin config as far as differences are made from it; the rest is for the module to check. */
@@ -136,6 +146,8 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   anonymous: 'deny',
   preflight: 'deny',
   credentials: false,
+  unlisted: 'deny',
+  cost: 1,
   per: 'consumer',
   scope: 'envoy',
   onUnavailable: 'deny',
@@ -152,6 +164,7 @@ const EMPTY_LISTS: ReadonlySet<string> = new Set([
   'subscriptions',
   'limits',
   'keys',
+  'scopes',
 ]);
 
 /** The config without fields that say the default; null for anything else. */
@@ -160,17 +173,19 @@ function pluginConfigIn(value: unknown): PluginConfig | null {
   return success ? (withoutDefaults(data) as PluginConfig) : null;
 }
 
-function withoutDefaults(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutDefaults);
+function withoutDefaults(value: unknown, isOperation = false): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutDefaults(item, isOperation));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([field, member]) => !isDefault(field, member))
-      .map(([field, member]) => [field, withoutDefaults(member)]),
+      .filter(([field, member]) => !isDefault(field, member, isOperation))
+      .map(([field, member]) => [field, withoutDefaults(member, field === 'operations')]),
   );
 }
 
-function isDefault(field: string, value: unknown): boolean {
+/** An operation's default is its API's. */
+function isDefault(field: string, value: unknown, isOperation: boolean): boolean {
+  if (isOperation && field === 'anonymous') return false;
   return (
     value === undefined ||
     (Object.hasOwn(DEFAULTS, field) && value === DEFAULTS[field]) ||

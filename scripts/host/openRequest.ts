@@ -20,6 +20,7 @@ export interface Decision {
   /** `allowed`, or why not: a code of docs/reasons.md. */
   readonly reason: string;
   readonly api?: string;
+  readonly operation?: string;
   readonly route?: string;
   readonly consumer?: string;
   /** Public id of the key. */
@@ -31,6 +32,7 @@ export interface Decision {
 export interface LogFields {
   readonly reason?: string;
   readonly api?: string;
+  readonly operation?: string;
   readonly route?: string;
   readonly consumer?: string;
   readonly keyId?: string;

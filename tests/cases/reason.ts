@@ -25,6 +25,10 @@ export const REASONS = {
   invalid_host: { status: 400, grpcStatus: 3 },
   preflight_answered: { status: 204, grpcStatus: 0 },
   preflight_refused: { status: 204, grpcStatus: 7 },
+  no_operation: { status: 404, grpcStatus: 5 },
+  method_not_allowed: { status: 405, grpcStatus: 12 },
+  operation_not_in_plan: { status: 403, grpcStatus: 7 },
+  missing_scope: { status: 403, grpcStatus: 7 },
 } as const;
 
 export type Reason = keyof typeof REASONS;

@@ -161,8 +161,8 @@ describe('the exact cost of a decision', () => {
     );
   });
 
-  it('is the same with one API and with 4,096, on one host and on one each', (t) => {
-    const costs = [1, 100, 4096].flatMap((count) =>
+  it('is the same with one API and with 10,000, on one host and on one each', (t) => {
+    const costs = [1, 100, 10_000].flatMap((count) =>
       (['path', 'host'] as const).map((by) => {
         const host = new Host(module);
         const api = (i: number): object => ({
@@ -182,5 +182,73 @@ describe('the exact cost of a decision', () => {
       }),
     );
     assert.ok(Math.max(...costs) - Math.min(...costs) < 1000, costs.join(', '));
+  });
+
+  it('hardly depends on how many operations, subscriptions and routes there are', (t) => {
+    const measure = (what: string, count: number, config: object, headers: Pair[], log: RegExp): number => {
+      const host = new Host(module);
+      assert.ok(host.load(JSON.stringify({ ...pluginConfig([]), ...config })), host.logs().join('\n'));
+      host.request(headers);
+      let text: string | undefined;
+      const cost = costOf(host, () => (text = host.request(headers).filterState.get('wasm.tollgate')));
+      assert.match(text ?? '', log);
+      assert.deepEqual(host.faults, []);
+      t.diagnostic(`${what}, one of ${count}: ${cost.instructions} instructions`);
+      return cost.instructions;
+    };
+    const operations = (count: number): object => ({
+      apis: [
+        {
+          name: 'petstore',
+          paths: ['/v1'],
+          plans: ['free'],
+          operations: Array.from({ length: count }, (_, i) =>
+            i === count >> 1
+              ? { name: 'list', methods: ['GET'], path: '/pets' }
+              : { name: `o${i}`, methods: ['GET'], path: `/kind-${i % 97}/{}/part-${i}` },
+          ),
+        },
+      ],
+    });
+    const subscriptions = (count: number): object => ({
+      apis: Array.from({ length: count }, (_, i) => ({
+        name: `api-${i}`,
+        paths: [i === count >> 1 ? '/v1' : `/service-${i}`],
+        plans: ['free'],
+      })),
+      consumers: [
+        {
+          ...pluginConfig([]).consumers[0],
+          plan: undefined,
+          subscriptions: Array.from({ length: count }, (_, i) => ({ api: `api-${i}`, plan: 'free' })),
+        },
+      ],
+    });
+    const routes = (count: number): object => ({
+      apis: [
+        {
+          name: 'petstore',
+          paths: ['/v1'],
+          plans: ['free'],
+          routes: Array.from({ length: count }, (_, i) => ({
+            name: `r${i}`,
+            headers: [{ name: 'x-api-version', exact: i === count >> 1 ? '2' : `v${i}` }],
+          })),
+        },
+      ],
+    });
+    const spread = (
+      what: string,
+      most: number,
+      config: (count: number) => object,
+      log: RegExp,
+      limit: number,
+    ): void => {
+      const costs = [1, 100, most].map((count) => measure(what, count, config(count), withKey(KEY), log));
+      assert.ok(Math.max(...costs) - costs[0]! <= limit, `${what}: ${costs.join(', ')}`);
+    };
+    spread('operations', 10_000, operations, / operation=list /, 2000);
+    spread('subscriptions', 10_000, subscriptions, / api=api-\d+ .* plan=free$/, 2000);
+    spread('routes', 1000, routes, / route=petstore\/r\d+ /, 3000);
   });
 });

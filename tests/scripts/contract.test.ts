@@ -34,6 +34,7 @@ type Types = {
   rateLimitService: config.RateLimitServiceConfig;
   api: config.ApiConfig;
   cors: config.CorsConfig;
+  operation: config.OperationConfig;
   route: config.RouteConfig;
   headerCondition: config.HeaderConditionConfig;
   setHeader: Item<config.RouteConfig['setHeaders']>;
@@ -53,6 +54,7 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   rateLimitService: true,
   api: true,
   cors: true,
+  operation: true,
   route: true,
   headerCondition: true,
   setHeader: true,

@@ -29,6 +29,11 @@ const withRoute = (route: Value): Value => ({
   consumers: [{ name: 'c' }],
   apis: [{ ...API, routes: [route] }],
 });
+const withOperation = (operation: Value): Value => ({
+  ...CONFIG,
+  plans: [PLAN],
+  apis: [{ ...API, operations: [operation] }],
+});
 const withConsumer = (consumer: Value): Value => ({ ...CONFIG, plans: [PLAN], apis: [API], consumers: [consumer] });
 
 /** Each object with what it must have and nothing else, and a config around it in which it can stand. */
@@ -39,6 +44,7 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
   rateLimitService: { least: SERVICE, within: (rateLimitService) => ({ ...CONFIG, rateLimitService }) },
   api: { least: { name: 'a', paths: ['/'] }, within: (api) => ({ ...CONFIG, plans: [PLAN], apis: [api] }) },
   cors: { least: { origins: ['*'] }, within: (cors) => ({ ...CONFIG, apis: [{ name: 'a', paths: ['/'], cors }] }) },
+  operation: { least: { name: 'o', path: '/' }, within: withOperation },
   route: { least: { name: 'r' }, within: withRoute },
   headerCondition: { least: { name: 'x', present: true }, within: (one) => withRoute({ name: 'r', headers: [one] }) },
   setHeader: { least: { name: 'x', value: '' }, within: (one) => withRoute({ name: 'r', setHeaders: [one] }) },
@@ -59,6 +65,7 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
 /** What a field needs beside it before it means anything. */
 const COMPANIONS: Readonly<Record<string, Value>> = {
   'cors.credentials': { origins: ['https://a.test'] },
+  'api.unlisted': { operations: [{ name: 'o', path: '/' }] },
   'quota.burst': { limit: 1_000_000 },
   'quota.onUnavailable': { scope: 'mesh' },
   'quota.localShare': { scope: 'mesh', onUnavailable: 'local-share' },
@@ -95,6 +102,7 @@ function itemsOf(field: string, of: string, count: number): unknown[] {
     if (of === 'string') return field === 'paths' ? `/${name}` : field === 'origins' ? `https://${name}.test` : name;
     if (of === 'keySource') return { header: name };
     if (of === 'key') return { id: name, digest: String(index).padStart(64, '0') };
+    if (of === 'operation') return { name, path: `/${name}` };
     const { least } = PLACES[of as ObjectName];
     return 'name' in least ? { ...least, name } : least;
   });
@@ -176,7 +184,7 @@ function edgesOf(field: string, kind: Kind): { good: unknown[]; bad: unknown[] }
       const isOfNames = kind.of === 'string' && /^(?:plans|consumers)$/.test(field);
       const lists = [kind.least, most].map((count) => itemsOf(field, kind.of, count));
       return {
-        good: isOfNames ? [[], [field === 'plans' ? 'b' : 'c']] : lists,
+        good: isOfNames ? [...(kind.least === 0 ? [[]] : []), [field === 'plans' ? 'b' : 'c']] : lists,
         bad: [
           ...(kind.least > 0 ? [[]] : []),
           ...(kind.most !== undefined ? [itemsOf(field, kind.of, kind.most + 1)] : []),

@@ -72,6 +72,16 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
   ],
   ['realm', [['realm', 'Shop']], ['policy: a 401 now names the realm "Shop"']],
   [
+    'operations, the first',
+    [['apis.pets.operations', { 'GET /pets/{id}': { plans: ['gold'] }, 'POST /pets': null }]],
+    [
+      'API pets: requests that match none of its operations are refused [narrows access]',
+      'operation pets GET /pets/{}: added [narrows access]',
+      'operation pets POST /pets: added',
+    ],
+  ],
+  ['scopes', [['consumers.acme.scopes', ['read']]], ['consumer acme: has the scope read [widens access]']],
+  [
     'anonymous',
     [['apis.pets.anonymous', 'allow']],
     ['API pets: anonymous deny → allow: requests without a key pass [widens access]'],
@@ -327,6 +337,38 @@ for (const [what, old, next, expected] of meshTable) {
     assert.deepEqual(policiesDifferences(edited(...old), edited(...next)).map(printDifference), expected);
   });
 }
+
+test('diff of operations goes by what they match, and says what each change lets in', () => {
+  const base: Edit = [
+    'apis.pets.operations',
+    {
+      'GET /pets': { plans: ['gold'], scopes: ['read'], cost: 2 },
+      '/any': null,
+      'PUT,DELETE /pets/{id}': { name: 'change', anonymous: 'deny' },
+    },
+  ];
+  const next: Edit = [
+    'apis.pets.operations',
+    {
+      'GET /pets': { plans: ['gold', 'free'], scopes: ['write'] },
+      'DELETE,PUT /pets/{name}': { name: 'modify', anonymous: 'allow' },
+      'GET /new': null,
+    },
+  ];
+  const [old, later] = [edited(base), edited(next)];
+  assert.deepEqual(policiesDifferences(old, later).map(printDifference), [
+    'operation pets GET /new: added [widens access]',
+    'operation pets any method /any: removed [narrows access]',
+    'operation pets GET /pets: plans gold → free, gold [widens access]',
+    'operation pets GET /pets: scopes read → write [widens access, narrows access]',
+    'operation pets GET /pets: cost 2 → 1 [widens access]',
+    'operation pets DELETE,PUT /pets/{}: change is now called modify',
+    'operation pets DELETE,PUT /pets/{}: anonymous deny → allow [widens access]',
+  ]);
+  assert.deepEqual(policiesDifferences(old, edited(base, ['apis.pets.unlisted', 'allow'])).map(printDifference), [
+    'API pets: requests that match none of its operations pass as requests to the API [widens access]',
+  ]);
+});
 
 test('no one-way mistake: what widens one way does not widen the other', () => {
   for (const [what, edits] of table.filter(([, edits]) => edits.length === 1)) {

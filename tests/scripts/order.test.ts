@@ -135,6 +135,7 @@ test('every list of a policy is known: a new one must say whether its order deci
     'plans',
     'ports',
     'removeHeaders',
+    'scopes',
     'services',
     'targets',
   ];

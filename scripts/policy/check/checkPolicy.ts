@@ -5,6 +5,7 @@ import { censor, censorSegment, isSafeName, quote, shownAt, type Path } from '..
 import { Draft, pathOfTwin, plainCopy, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
 import { checkConsumers, checkNames, holdingsIn, warnOfPlan, warnOfTimes, warnOfUnusedApis } from './consumers.ts';
 import { checkRouting, checkTargets } from './mesh.ts';
+import { checkOperations, warnOfOperations } from './operations.ts';
 import {
   checkQuotas,
   checkRateLimitService,
@@ -101,6 +102,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkRateLimitService,
     checkHeaders,
     checkRoutes,
+    checkOperations,
     checkTargets,
     checkRouting,
     checkConsumers,
@@ -121,6 +123,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfUnusedRateLimitService(root, report);
   warnOfLongQuotas(root, report);
   warnOfCors(root, report);
+  warnOfOperations(root, report);
   for (const api of root.get('apis').entries)
     for (const route of api.get('routes').items) warnOfPatterns(route, report);
   for (const consumer of root.get('consumers').entries) {

@@ -27,6 +27,7 @@ export function checkNames(root: PolicyDraft, report: Report): void {
     if (upstreams !== null && upstreams.size > 0 && api.isMapping && !api.get('upstream').given) {
       report.add(api, 'must have the field "upstream", because the policy has upstreams', null);
     }
+    for (const operation of api.get('operations').entries) refer(operation.get('plans').items, plans, 'plan', report);
     for (const route of api.get('routes').items) {
       refer([route.get('upstream')], upstreams, 'upstream', report);
       refer(route.get('when').get('plans').items, plans, 'plan', report);

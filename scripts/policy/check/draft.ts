@@ -29,6 +29,7 @@ type Plan = EntryOf<WrittenPolicy['plans']>;
 type Consumer = EntryOf<WrittenPolicy['consumers']>;
 export type ApiDraft = Draft<Api>;
 export type PolicyDraft = Draft<WrittenPolicy>;
+export type OperationDraft = Draft<EntryOf<UnderField<Api, 'operations'>>>;
 export type RouteDraft = Draft<ItemOf<UnderField<Api, 'routes'>>>;
 export type ConditionDraft = Draft<EntryOf<UnderField<ItemOf<UnderField<Api, 'routes'>>['when'], 'headers'>>>;
 export type QuotaDraft = Draft<EntryOf<UnderField<Plan, 'quotas'>>>;

@@ -6,6 +6,7 @@ import type {
   HeaderConditionConfig,
   KeyConfig,
   KeySourceConfig,
+  OperationConfig,
   RateLimitServiceConfig,
   PlanConfig,
   PluginConfig,
@@ -29,6 +30,7 @@ import {
   type Route,
   type Subscription,
 } from '../schema/policy.ts';
+import { compiledTemplate, operationName, readPattern, type Operation, type Pattern } from '../schema/operation.ts';
 import { encodedConsumer, epochSeconds } from '../schema/value.ts';
 
 /**
@@ -86,6 +88,8 @@ function compileApi(name: string, api: Api, policy: Policy): ApiConfig {
     ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
     ...(api.preflight === 'allow' && { preflight: 'allow' }),
     ...(api.cors && { cors: compileCors(api.cors, policy) }),
+    ...(api.operations && { operations: Object.entries(api.operations).map(compileOperation) }),
+    ...(api.unlisted === 'allow' && { unlisted: 'allow' }),
     ...(api.routes.length > 0 && { routes: api.routes.map(compileRoute) }),
   };
 }
@@ -111,6 +115,22 @@ function keyHeaders({ keySources }: Policy): string[] {
   return keySources.flatMap(({ header, authorization }) =>
     authorization === undefined ? (header ?? []) : 'authorization',
   );
+}
+
+function compileOperation([key, operation]: [string, Operation]): OperationConfig {
+  const { methods, ...pattern } = readPattern(key) as Pattern;
+  const { plans, scopes, cost, anonymous } = operation;
+  // one that asks for a plan or a scope asks for a key
+  const asks = plans !== undefined || scopes !== undefined;
+  return {
+    name: operationName(key, operation.name),
+    ...(methods && { methods: [...methods] }),
+    path: compiledTemplate({ methods, ...pattern }),
+    ...(plans && { plans }),
+    ...(scopes && { scopes }),
+    ...(cost !== undefined && cost !== 1 && { cost }),
+    ...((anonymous !== undefined || asks) && { anonymous: anonymous ?? 'deny' }),
+  };
 }
 
 function compileRoute({ name, when, setHeaders, removeHeaders, rewritePrefix }: Route): RouteConfig {
@@ -171,6 +191,7 @@ function compileConsumer(name: string, consumer: Consumer): ConsumerConfig {
     ...(consumer.plan !== undefined && { plan: consumer.plan }),
     ...(subscriptions.length > 0 && { subscriptions }),
     ...(consumer.keys.length > 0 && { keys: consumer.keys.map(compileKey) }),
+    ...(consumer.scopes.length > 0 && { scopes: consumer.scopes }),
   };
 }
 

@@ -40,6 +40,7 @@ import {
 } from './value.ts';
 import { cors } from './cors.ts';
 import { durationMs, targets, upstream } from './mesh.ts';
+import { operations, scope } from './operation.ts';
 
 const LENGTH_PATTERN = '^[1-9][0-9]{0,7}[smhd]$';
 const ROUGHLY_A_WINDOW = new RegExp(`^(?:${WINDOWS.join('|')})$|${LENGTH_PATTERN}`);
@@ -249,6 +250,11 @@ const api = z.strictObject({
   anonymous: allowOrDeny('allow: a request without any key passes, without identity and quotas.'),
   preflight: allowOrDeny('allow: a CORS preflight passes to the upstream without a key.'),
   cors: cors.meta({ description: 'Which pages in browsers may call the API, and how.' }).optional(),
+  operations: operations.optional(),
+  unlisted: z
+    .enum(['deny', 'allow'])
+    .meta({ description: 'What happens to requests that match none of the operations. Default: deny.' })
+    .optional(),
   upstream: name('Where requests go if no route takes them: the route "default".').optional(),
   routes: z
     .array(route)
@@ -284,11 +290,12 @@ const consumerFields = z.strictObject({
   plan: name('Short for: this plan on every API that offers it.').optional(),
   subscriptions: named(name('An API.'), subscription, 'Plans by API; each takes precedence over "plan".'),
   keys: listed(key, 'Keys of the consumer, by digest.'),
+  scopes: listed(scope('A scope.'), 'What the consumer may do, as operations ask for it.'),
 });
 type ConsumerFields = z.output<typeof consumerFields>;
 const consumer = consumerFields
   .nullable()
-  .transform((fields): ConsumerFields => fields ?? { subscriptions: {}, keys: [] });
+  .transform((fields): ConsumerFields => fields ?? { subscriptions: {}, keys: [], scopes: [] });
 
 const LOG_RULE = `must be "all" or a list of some of ${LOG_FIELDS.join(', ')}`;
 

@@ -1,0 +1,91 @@
+import { isSameInAnyOrder, type ApiConfig, type OperationConfig } from '../policy/index.ts';
+import { listChange, type Difference, type Effect } from './difference.ts';
+
+/** What differs in what an API lists. */
+export function operationDifferences(old: ApiConfig, next: ApiConfig): Difference[] {
+  const subject = `API ${next.name}`;
+  const say = (text: string, effect: Effect): Difference => ({ subject, text, effects: [effect] });
+  const isOpen = {
+    old: old.operations === undefined || old.unlisted === 'allow',
+    next: next.operations === undefined || next.unlisted === 'allow',
+  };
+  const differences: Difference[] = [];
+  if (isOpen.old && !isOpen.next)
+    differences.push(say('requests that match none of its operations are refused', 'narrows'));
+  if (!isOpen.old && isOpen.next)
+    differences.push(say('requests that match none of its operations pass as requests to the API', 'widens'));
+  const [before, after] = [old, next].map(byPattern) as [Map<string, OperationConfig>, Map<string, OperationConfig>];
+  const patterns = listChange([...before.keys()], [...after.keys()]);
+  // what an added operation does while unlisted requests pass depends on what it asks for
+  for (const pattern of patterns.added)
+    differences.push({
+      subject: `operation ${next.name} ${pattern}`,
+      text: 'added',
+      effects: isOpen.old ? asks(after.get(pattern)!) : ['widens'],
+    });
+  for (const pattern of patterns.removed)
+    differences.push({
+      subject: `operation ${next.name} ${pattern}`,
+      text: 'removed',
+      effects: isOpen.next ? [] : ['narrows'],
+    });
+  for (const [pattern, operation] of after) {
+    const former = before.get(pattern);
+    if (former !== undefined) differences.push(...changed(`operation ${next.name} ${pattern}`, former, operation));
+  }
+  return differences;
+}
+
+/** `GET,PUT /pets/{}`: by what it matches, because its name may change. */
+function byPattern({ operations = [] }: ApiConfig): Map<string, OperationConfig> {
+  return new Map(
+    operations.map((operation) => [
+      `${[...(operation.methods ?? ['any method'])].sort().join(',')} ${operation.path}`,
+      operation,
+    ]),
+  );
+}
+
+function asks({ plans, scopes, anonymous }: OperationConfig): Effect[] {
+  if (anonymous === 'allow') return ['widens'];
+  return plans !== undefined || scopes !== undefined || anonymous === 'deny' ? ['narrows'] : [];
+}
+
+function changed(subject: string, old: OperationConfig, next: OperationConfig): Difference[] {
+  const differences: Difference[] = [];
+  const say = (text: string, ...effects: Effect[]): void => void differences.push({ subject, text, effects });
+  if (old.name !== next.name) say(`${old.name} is now called ${next.name}`);
+  if (!isSameInAnyOrder(old.plans, next.plans))
+    say(
+      `plans ${old.plans?.join(', ') ?? 'any'} → ${next.plans?.join(', ') ?? 'any'}`,
+      ...listEffects(old.plans, next.plans),
+    );
+  if (!isSameInAnyOrder(old.scopes, next.scopes))
+    // of scopes all are needed, of plans one
+    say(
+      `scopes ${old.scopes?.join(', ') ?? 'none'} → ${next.scopes?.join(', ') ?? 'none'}`,
+      ...scopeEffects(old.scopes ?? [], next.scopes ?? []),
+    );
+  const [before, after] = [old.cost ?? 1, next.cost ?? 1];
+  if (before !== after) say(`cost ${before} → ${after}`, after > before ? 'narrows' : 'widens');
+  if (old.anonymous !== next.anonymous) {
+    const texts = [old, next].map(({ anonymous }) => anonymous ?? 'as the API');
+    say(
+      `anonymous ${texts.join(' → ')}`,
+      ...(next.anonymous === 'allow' ? (['widens'] as const) : next.anonymous === 'deny' ? (['narrows'] as const) : []),
+    );
+  }
+  return differences;
+}
+
+function listEffects(old: readonly string[] | undefined, next: readonly string[] | undefined): Effect[] {
+  if (next === undefined) return ['widens'];
+  if (old === undefined) return ['narrows'];
+  const { added, removed } = listChange(old, next);
+  return [...(added.length > 0 ? (['widens'] as const) : []), ...(removed.length > 0 ? (['narrows'] as const) : [])];
+}
+
+function scopeEffects(old: readonly string[], next: readonly string[]): Effect[] {
+  const { added, removed } = listChange(old, next);
+  return [...(removed.length > 0 ? (['widens'] as const) : []), ...(added.length > 0 ? (['narrows'] as const) : [])];
+}
