@@ -1,5 +1,5 @@
 import { isUsageError, Refusal } from '../scripts/cli/command.ts';
-import { exitCodeOf } from '../scripts/cli/explain.ts';
+import { exitCodeOf } from '../scripts/cli/failure.ts';
 import { available } from '../harness/envoy/available.ts';
 import { allAttacks } from './attacks/all.ts';
 import { runCampaign } from './campaign.ts';

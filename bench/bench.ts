@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { isUsageError } from '../scripts/cli/command.ts';
-import { exitCodeOf } from '../scripts/cli/explain.ts';
+import { exitCodeOf } from '../scripts/cli/failure.ts';
 import { writeDocs } from './docs.ts';
 import { readOptions, USAGE, type Asked, type Options } from './option.ts';
 import { keep, printResult, readResult, type Result } from './result.ts';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type Command, type Io, UsageError } from './command.ts';
-import { exitCodeOf } from './explain.ts';
+import { exitCodeOf } from './failure.ts';
 import { inputName, isReadTwice, policyText } from '../file/openPolicy.ts';
 import { formatPolicy } from '../policyFile/format.ts';
 import { reformat } from '../policyFile/reformat.ts';

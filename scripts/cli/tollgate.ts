@@ -15,6 +15,10 @@ const commands: Catalogue = {
     summary: 'find everything that is wrong with a policy, with file and line',
     load: async () => (await import('./check.ts')).check,
   },
+  explain: {
+    summary: 'say what a policy makes of a request or of an access log, and why',
+    load: async () => (await import('./explain/explain.ts')).explain,
+  },
   fmt: {
     summary: 'format policies, with comments and meaning kept',
     load: async () => (await import('./fmt.ts')).fmt,
@@ -127,8 +131,8 @@ export async function main(args: string[], io: Io): Promise<number> {
   try {
     return await command.run(rest, io);
   } catch (error) {
-    const { explain } = await import('./explain.ts');
-    const { text, code } = explain(error, name, command.usage);
+    const { explainFailure } = await import('./failure.ts');
+    const { text, code } = explainFailure(error, name, command.usage);
     io.err(text);
     return code;
   }

@@ -51,7 +51,7 @@ const LAYERS: Record<string, readonly string[]> = {
   ],
   scripts: [
     ...['contract', 'policy/secret', 'policy/schema', 'policy/compile', 'policy/check', 'policy/yaml'],
-    ...['policy', 'key', 'program', 'file', 'policyFile', 'host', 'oci', 'build', 'upstream'],
+    ...['policy', 'key', 'program', 'file', 'policyFile', 'host', 'explain', 'oci', 'build', 'upstream'],
     ...[
       'rateLimitService',
       'envoy',

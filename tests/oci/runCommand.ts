@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { exitCodeOf } from '../../scripts/cli/explain.ts';
+import { exitCodeOf } from '../../scripts/cli/failure.ts';
 import type { Command, Io } from '../../scripts/cli/command.ts';
 
 export interface Run {

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { exitCodeOf, explain } from '../../scripts/cli/explain.ts';
+import { exitCodeOf, explainFailure } from '../../scripts/cli/failure.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { tollgate } from './fakeIo.ts';
 
 /** Classes that never reach the command line, because their callers handle them. */
 const INTERNAL = new Set(['NameTooLong', 'Stop', 'Enough', 'HostFault', 'Unseen', 'PrometheusError']);
 /** Errors that are wrong usage (exit code 2); all others are refusals (exit code 1). */
-const USAGE = new Set(['UsageError', 'InvalidReference']);
+const USAGE = new Set(['UsageError', 'InvalidReference', 'InvalidRequest']);
 /** A cluster that cannot be asked is neither: exit code 2, without a pointer to the usage. */
 const UNANSWERED = new Set(['ClusterError']);
 
@@ -65,7 +65,7 @@ for (const { file, name } of found) {
     const code = USAGE.has(name) || UNANSWERED.has(name) ? 2 : 1;
     const said = name === 'Unauthorized' ? 'a: b; c' : 'a: b';
     assert.equal(exitCodeOf(error), code);
-    assert.deepEqual(explain(error, 'check'), {
+    assert.deepEqual(explainFailure(error, 'check'), {
       code,
       text: USAGE.has(name) ? `tollgate check: ${said}; see tollgate check --help\n` : `${said}\n`,
     });
@@ -77,12 +77,12 @@ test('system errors are reported as they are; a bug shows its stack trace', () =
     code: 'ENOSPC',
     syscall: 'mkdtemp',
   });
-  assert.equal(explain(full, 'run').text, "tollgate run: ENOSPC: no space left on device, mkdtemp '/tmp/x'\n");
+  assert.equal(explainFailure(full, 'run').text, "tollgate run: ENOSPC: no space left on device, mkdtemp '/tmp/x'\n");
   assert.match(
-    explain(new TypeError('x is undefined'), 'run').text,
+    explainFailure(new TypeError('x is undefined'), 'run').text,
     /^tollgate run: internal error\nTypeError: x is undefined\n {4}at /,
   );
-  assert.match(explain('a string', 'run').text, /^tollgate run: internal error\na string\n$/);
+  assert.match(explainFailure('a string', 'run').text, /^tollgate run: internal error\na string\n$/);
 });
 
 /** Programs of their own, which nothing imports. */

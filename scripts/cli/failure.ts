@@ -3,6 +3,7 @@ import { ClusterError } from '../cluster/error.ts';
 import { DiffError } from '../diff/error.ts';
 import { DockerError } from '../docker/error.ts';
 import { EnvoyError } from '../envoy/error.ts';
+import { ExplainError, InvalidRequest } from '../explain/error.ts';
 import { Unreadable } from '../file/read.ts';
 import { FileError } from '../file/replaceFile.ts';
 import { EmitError } from '../istio/error.ts';
@@ -28,6 +29,8 @@ const MEANINGS: readonly (readonly [new (...args: never[]) => Error, ExitCode])[
   [BuildError, 1],
   [EmitError, 1],
   [EnvoyError, 1],
+  [ExplainError, 1],
+  [InvalidRequest, 2],
   [DockerError, 1],
   [InvalidReference, 2],
   [OciError, 1],
@@ -43,7 +46,7 @@ export interface Explanation {
  * What to print, and the exit code, for an error of the command `name`, whose options are in its `usage`. The one place
  * where errors become words and exit codes.
  */
-export function explain(error: unknown, name: string, usage = ''): Explanation {
+export function explainFailure(error: unknown, name: string, usage = ''): Explanation {
   // no cluster, no answer: for a script that is another thing than a no
   if (error instanceof ClusterError) return { text: `${error.message}\n`, code: 2 };
   switch (exitCodeOf(error)) {

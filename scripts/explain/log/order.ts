@@ -1,0 +1,68 @@
+/** Envoy logs a request when it ends, so lines stand in another order than requests came. This many are looked at to find the first. */
+const WINDOW = 8192;
+
+interface Timed {
+  readonly timeMs: number;
+}
+
+interface Held<T> {
+  readonly item: T;
+  readonly order: number;
+}
+
+/** Gives items in the order of their times, as far as a window over them shows; items of one time in their own order. */
+export class Ordered<T extends Timed> {
+  private readonly heap: Held<T>[] = [];
+  private next = 0;
+
+  constructor(private readonly give: (item: T) => void) {}
+
+  add(item: T): void {
+    this.push({ item, order: this.next++ });
+    if (this.heap.length > WINDOW) this.pop();
+  }
+
+  /** Gives all that are left. */
+  end(): void {
+    while (this.heap.length > 0) this.pop();
+  }
+
+  private push(held: Held<T>): void {
+    const { heap } = this;
+    let at = heap.push(held) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!isBefore(held, heap[parent]!)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = held;
+  }
+
+  private pop(): void {
+    const { heap } = this;
+    const [first] = heap;
+    const last = heap.pop()!;
+    if (heap.length > 0) this.sink(last);
+    this.give(first!.item);
+  }
+
+  private sink(last: Held<T>): void {
+    const { heap } = this;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
+      if (!isBefore(heap[child]!, last)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+function isBefore<T extends Timed>(a: Held<T>, b: Held<T>): boolean {
+  const difference = a.item.timeMs - b.item.timeMs;
+  return difference === 0 ? a.order < b.order : difference < 0;
+}

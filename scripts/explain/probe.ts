@@ -1,0 +1,106 @@
+import type { HeaderConditionConfig, KeySourceConfig, PluginConfig, RouteConfig } from '../contract/pluginConfig.ts';
+import type { WasmModule } from '../host/abi.ts';
+import { decisionOf } from '../host/openRequest.ts';
+import type { Pair } from '../host/stream.ts';
+import { Engine } from './engine.ts';
+
+/**
+ * Which part of a decision holds, asked of the module itself: it decides the same request under a policy that has only that part. So
+ * nothing is read a second time, in another way.
+ */
+export class Probe {
+  constructor(
+    private readonly module: WasmModule,
+    private readonly request: readonly Pair[],
+    private readonly atMs: number,
+  ) {}
+
+  /** The key sources in which the request has a key, in the policy's order. */
+  keyPlaces(sources: readonly KeySourceConfig[]): string[] {
+    return sources.filter((source) => this.hasKeyIn(source)).map(sourceWords);
+  }
+
+  /** True when a route would be taken if it had only this condition. */
+  holds(config: PluginConfig, api: string, condition: Condition): boolean {
+    const { name, hosts, paths, plans, anonymous, preflight } = config.apis.find((one) => one.name === api)!;
+    const only = {
+      name,
+      paths,
+      plans,
+      ...(hosts && { hosts }),
+      ...(anonymous && { anonymous }),
+      ...(preflight && { preflight }),
+    };
+    const { keySources, consumers, version, policy } = config;
+    const small: PluginConfig = {
+      version,
+      policy,
+      keySources,
+      apis: [{ ...only, routes: [{ name: 'probe', ...condition.route }] }],
+      plans: config.plans.map((plan) => ({ name: plan.name })),
+      consumers: consumers.map(({ name, plan, subscriptions, keys }) => ({
+        name,
+        ...(plan !== undefined && { plan }),
+        ...(keys && { keys }),
+        ...(subscriptions && {
+          subscriptions: subscriptions.filter((one) => one.api === api).map(({ limits: _, ...one }) => one),
+        }),
+      })),
+    };
+    return this.decisionUnder(small)?.route === `${api}/probe`;
+  }
+
+  private hasKeyIn(source: KeySourceConfig): boolean {
+    const config: PluginConfig = {
+      version: 1,
+      policy: 'probe',
+      keySources: [source],
+      apis: [{ name: 'probe', paths: ['/'], plans: [] }],
+      plans: [],
+      consumers: [],
+    };
+    const moved = this.request.map(([name, value]): Pair => {
+      if (name === ':authority') return [name, 'probe.invalid'];
+      return name === ':path' ? [name, value.replace(/^[^?]*/, '/')] : [name, value];
+    });
+    return new Engine(this.module, config, this.atMs).decide(moved, this.atMs).details !== 'tollgate_missing_api_key';
+  }
+
+  private decisionUnder(config: PluginConfig): ReturnType<typeof decisionOf> {
+    return decisionOf(new Engine(this.module, config, this.atMs).decide(this.request, this.atMs));
+  }
+}
+
+/** One condition of a route: in words, and as a route that has no other. */
+export interface Condition {
+  readonly words: string;
+  readonly route: Omit<RouteConfig, 'name'>;
+}
+
+export function conditionsOf({ path, methods, plans, consumers, headers = [] }: RouteConfig): Condition[] {
+  return [
+    ...(path === undefined ? [] : [{ words: `path is under ${path}`, route: { path } }]),
+    ...(methods === undefined ? [] : [{ words: `method is ${oneOf(methods)}`, route: { methods } }]),
+    ...(plans === undefined ? [] : [{ words: `plan is ${oneOf(plans)}`, route: { plans } }]),
+    ...(consumers === undefined ? [] : [{ words: `consumer is ${oneOf(consumers)}`, route: { consumers } }]),
+    ...headers.map((header) => ({ words: headerWords(header), route: { headers: [header] } })),
+  ];
+}
+
+function headerWords(condition: HeaderConditionConfig): string {
+  const { name } = condition;
+  if ('exact' in condition) return `header ${name} is "${condition.exact}"`;
+  if ('prefix' in condition) return `header ${name} begins with "${condition.prefix}"`;
+  if ('oneOf' in condition) return `header ${name} is ${oneOf(condition.oneOf.map((value) => `"${value}"`))}`;
+  return `header ${name} is ${'present' in condition ? 'present' : 'absent'}`;
+}
+
+function oneOf(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}
+
+function sourceWords(source: KeySourceConfig): string {
+  if ('header' in source) return `header ${source.header}`;
+  if ('authorization' in source) return `header authorization, scheme ${source.authorization}`;
+  return 'query' in source ? `query parameter ${source.query}` : `cookie ${source.cookie}`;
+}
