@@ -56,8 +56,11 @@ export class Engine {
  * the fields that are asked for.
  */
 export function countedHere(config: PluginConfig, fields: readonly LogField[]): PluginConfig {
-  const { rateLimitService: _, digest: __, ...rest } = config;
-  const { accessLog: ___, ...counted } = withoutMesh(rest) as PluginConfig;
+  const counted = withoutMesh(config) as PluginConfig;
+  delete counted.rateLimitService;
+  delete counted.accessLog;
+  // of the config as it was
+  delete counted.digest;
   return fields.length === 0 ? counted : { ...counted, accessLog: { fields: [...fields] } };
 }
 

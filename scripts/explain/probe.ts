@@ -20,8 +20,8 @@ export class Probe {
     return sources.filter((source) => this.hasKeyIn(source)).map(sourceWords);
   }
 
-  /** True when a route would be taken if it had only this condition. */
-  holds(config: PluginConfig, api: string, condition: Condition): boolean {
+  /** True when a route would be taken if it had only this condition. `consumer`: whose request it is; null for nobody's. */
+  holds(config: PluginConfig, api: string, consumer: string | null, condition: Condition): boolean {
     const { name, hosts, paths, plans, anonymous, preflight } = config.apis.find((one) => one.name === api)!;
     const only = {
       name,
@@ -32,18 +32,20 @@ export class Probe {
       ...(preflight && { preflight }),
     };
     const { keySources, consumers, version, policy } = config;
+    const named = condition.route.consumers ?? [];
+    const isNeeded = ({ name }: { readonly name: string }): boolean => name === consumer || named.includes(name);
     const small: PluginConfig = {
       version,
       policy,
       keySources,
       apis: [{ ...only, routes: [{ name: 'probe', ...condition.route }] }],
       plans: config.plans.map((plan) => ({ name: plan.name })),
-      consumers: consumers.map(({ name, plan, subscriptions, keys }) => ({
+      consumers: consumers.filter(isNeeded).map(({ name, plan, subscriptions, keys }) => ({
         name,
         ...(plan !== undefined && { plan }),
         ...(keys && { keys }),
         ...(subscriptions && {
-          subscriptions: subscriptions.filter((one) => one.api === api).map(({ limits: _, ...one }) => one),
+          subscriptions: subscriptions.filter((one) => one.api === api).map((one) => ({ ...one, limits: [] })),
         }),
       })),
     };

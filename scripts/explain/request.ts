@@ -56,7 +56,6 @@ export function parseHeader(line: string, place: string): Pair {
   const name = line.slice(0, Math.max(0, colon)).trim().toLowerCase();
   const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '');
   if (colon < 0 || !TOKEN.test(name)) throw new InvalidRequest(`${place} must be 'NAME: VALUE'`);
-  // eslint-disable-next-line no-control-regex
   if (/[\0\r\n]/.test(value)) throw new InvalidRequest(`${place} must have a value on one line, without NUL`);
   return [name, bytes(value)];
 }

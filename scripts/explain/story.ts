@@ -1,4 +1,4 @@
-import type { ApiConfig, LogField, PluginConfig, RouteConfig } from '../contract/pluginConfig.ts';
+import type { ApiConfig, PluginConfig, RouteConfig } from '../contract/pluginConfig.ts';
 import { LOG_FIELDS } from '../contract/table.ts';
 import type { WasmModule } from '../host/abi.ts';
 import { decisionOf, logFieldsOf, type Exchange } from '../host/openRequest.ts';
@@ -6,7 +6,7 @@ import { HeaderMap, type Pair } from '../host/stream.ts';
 import { compilePolicy, ConfigHoldings, type Policy } from '../policy/index.ts';
 import { countedHere, Engine } from './engine.ts';
 import { normalisedPath } from './path.ts';
-import { conditionsOf, Probe } from './probe.ts';
+import { conditionsOf, Probe, type Condition } from './probe.ts';
 import { pairsOf, withoutQuery, type ExplainedRequest } from './request.ts';
 import { standingsOf, type QuotaStanding } from './standing.ts';
 
@@ -80,17 +80,22 @@ export function tellStory(
   atMs: number,
   engine?: Engine,
 ): Story {
-  const config = countedHere(compilePolicy(policy), LOG_FIELDS as readonly LogField[]);
+  const config = countedHere(compilePolicy(policy), LOG_FIELDS);
   const pairs = pairsOf(request);
   const exchange = (engine ?? new Engine(module, config, atMs)).decide(pairs, atMs);
   // the line calls the key's id `key`, the field keyId
-  const { key: _, ...line } = decisionOf(exchange) ?? {};
-  const decision = { ...line, ...logFieldsOf(exchange) } as Record<string, string | number | undefined>;
+  const decision = { ...decisionOf(exchange), key: undefined, ...logFieldsOf(exchange) } as Record<
+    string,
+    string | number | undefined
+  >;
   const probe = new Probe(module, pairs, atMs);
   const text = (name: string): string | null => (decision[name] === undefined ? null : String(decision[name]));
   const api = config.apis.find(({ name }) => name === text('api'));
   const consumer = text('consumer');
-  const route = api === undefined || text('route') === null ? null : routeStory(config, api, text('route')!, probe);
+  const route =
+    api === undefined || text('route') === null
+      ? null
+      : routeStory(text('route')!, api, (condition) => probe.holds(config, api.name, consumer, condition));
   return {
     outcome: exchange.upstream === null && statusOf(exchange) >= 400 ? 'refused' : 'allowed',
     reason: text('reason') ?? exchange.details,
@@ -128,12 +133,12 @@ function routeOf(api: ApiConfig | undefined, route: RouteStory | null): RouteCon
   return api?.routes?.find(({ name }) => `${api.name}/${name}` === route?.name);
 }
 
-function routeStory(config: PluginConfig, api: ApiConfig, name: string, probe: Probe): RouteStory {
+function routeStory(name: string, api: ApiConfig, holds: (condition: Condition) => boolean): RouteStory {
   const routes = api.routes ?? [];
   const at = routes.findIndex((route) => `${api.name}/${route.name}` === name);
   const before = at < 0 ? routes : routes.slice(0, at);
   const passedOver = before.slice(0, MOST_PASSED_OVER).flatMap((route) => {
-    const failing = conditionsOf(route).find((condition) => !probe.holds(config, api.name, condition));
+    const failing = conditionsOf(route).find((condition) => !holds(condition));
     return failing === undefined ? [] : [{ name: route.name, condition: failing.words }];
   });
   const taken = at < 0 ? [] : conditionsOf(routes[at]!);

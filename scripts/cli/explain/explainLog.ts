@@ -1,3 +1,4 @@
+import { grouped } from '../../diff/difference.ts';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { linesOf } from '../../explain/log/lines.ts';
@@ -8,7 +9,7 @@ import type { Policy } from '../../policy/index.ts';
 import { Refusal, type Io } from '../command.ts';
 import { StepLine } from '../keys/stepLine.ts';
 import { printReplay } from './printReplay.ts';
-import { grouped, visibleJson } from './visible.ts';
+import { visibleJson } from './visible.ts';
 
 interface LogOptions {
   readonly from: string;

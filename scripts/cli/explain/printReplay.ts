@@ -1,6 +1,7 @@
 import type { Replayed } from '../../explain/log/replay.ts';
-import type { Row } from '../../explain/log/tally.ts';
-import { duration, grouped, plural, visible } from './visible.ts';
+import type { TallyRow } from '../../explain/log/tally.ts';
+import { counted, grouped } from '../../diff/difference.ts';
+import { timeSpan, visible } from './visible.ts';
 
 interface Printed extends Replayed {
   readonly log: string;
@@ -38,7 +39,7 @@ function headline({ log, requests, from, until, formats, stoppedAt }: Printed): 
   const stopped = stoppedAt === null ? '' : `, stopped after line ${grouped(stoppedAt)}`;
   if (from === null || until === null) return `${log}: no requests${stopped}`;
   const long = (Date.parse(until) - Date.parse(from)) / 1000;
-  return `${log}: ${plural(requests, 'request')} from ${from} to ${until} (${duration(long)}), as ${formats.join(' and ')}${stopped}`;
+  return `${log}: ${counted(requests, 'request')} from ${from} to ${until} (${timeSpan(long)}), as ${formats.join(' and ')}${stopped}`;
 }
 
 interface Caller {
@@ -49,7 +50,7 @@ interface Caller {
   newly: number;
 }
 
-function callerTable(rows: readonly Row[]): string[] {
+function callerTable(rows: readonly TallyRow[]): string[] {
   const callers = new Map<string, Caller>();
   for (const row of rows) {
     const [consumer, api] = [row.consumer ?? '-', row.api ?? '-'];
@@ -69,8 +70,8 @@ function callerTable(rows: readonly Row[]): string[] {
   ];
 }
 
-function reasonTable(rows: readonly Row[]): string[] {
-  const reasons = new Map<string, { requests: number; row: Row; callers: Set<string> }>();
+function reasonTable(rows: readonly TallyRow[]): string[] {
+  const reasons = new Map<string, { requests: number; row: TallyRow; callers: Set<string> }>();
   for (const row of rows.filter(({ isRefused }) => isRefused)) {
     const why = [row.reason, row.operation, row.quota].filter(Boolean).join(' ');
     const known = reasons.get(why) ?? { requests: 0, row, callers: new Set() };
@@ -90,7 +91,7 @@ function reasonTable(rows: readonly Row[]): string[] {
 }
 
 function restOf(more: number, noun: string): string[] {
-  return more > 0 ? [`  and ${plural(more, noun)} more; --json has all`] : [];
+  return more > 0 ? [`  and ${counted(more, noun)} more; --json has all`] : [];
 }
 
 /** Columns in the width of their widest cell; those from `from` up to `until` are numbers, on the right. */
@@ -106,18 +107,18 @@ function notesOf({ log, skipped, unknown }: Printed): string[] {
   const notes = [
     ...skipped.map(
       ({ rule, lines: count, first }) =>
-        `${log}:${first[0]}: ${rule}${count === 1 ? '' : `, and so ${plural(count - 1, 'other line')}${first.length > 1 ? ` (${first.slice(1).join(', ')}${count > first.length ? ', …' : ''})` : ''}`}; skipped`,
+        `${log}:${first[0]}: ${rule}${count === 1 ? '' : `, and so ${counted(count - 1, 'other line')}${first.length > 1 ? ` (${first.slice(1).join(', ')}${count > first.length ? ', …' : ''})` : ''}`}; skipped`,
     ),
     ...(callers === 0
       ? []
       : [
-          `the log does not say who sent ${plural(callers, 'request')}: judged without a key, or as --as CONSUMER says`,
+          `the log does not say who sent ${counted(callers, 'request')}: judged without a key, or as --as CONSUMER says`,
         ]),
-    ...(gone === 0 ? [] : [`${plural(gone, 'request')} came with a consumer or a key that the policy does not have`]),
-    ...(hosts === 0 ? [] : [`the log names no host for ${plural(hosts, 'request')}: --host HOST does`]),
+    ...(gone === 0 ? [] : [`${counted(gone, 'request')} came with a consumer or a key that the policy does not have`]),
+    ...(hosts === 0 ? [] : [`the log names no host for ${counted(hosts, 'request')}: --host HOST does`]),
     ...(late === 0
       ? []
-      : [`${plural(late, 'request')} stood so far out of order that counters of later ones had begun`]),
+      : [`${counted(late, 'request')} stood so far out of order that counters of later ones had begun`]),
   ];
   return notes.length === 0 ? [] : ['', ...notes];
 }

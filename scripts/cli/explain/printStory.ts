@@ -1,7 +1,8 @@
+import { grouped } from '../../diff/difference.ts';
 import { styleText } from 'node:util';
 import type { QuotaStanding } from '../../explain/standing.ts';
 import type { PlanStory, RouteStory, Story } from '../../explain/story.ts';
-import { duration, grouped, visible, visibleJson } from './visible.ts';
+import { timeSpan, visible, visibleJson } from './visible.ts';
 
 /** Fields of the decision that have a line of their own. */
 const TOLD = new Set(['reason', 'api', 'route', 'consumer', 'keyId', 'plan', 'quota', 'remaining', 'host']);
@@ -32,7 +33,7 @@ type Line = readonly [name: string, words: string];
 function rowsOf(story: Story): Line[] {
   const { normalisedPath, request, api, consumer, plan, quotas, route, upstream, decision } = story;
   const read = normalisedPath ?? 'can be read in more than one way (docs/requests.md)';
-  const others = Object.entries(decision).filter(([name]) => !TOLD.has(name));
+  const others = Object.entries(decision).filter(([name, value]) => !TOLD.has(name) && value !== undefined);
   return [
     ['path', normalisedPath === request.path ? read : `${read}; sent as ${request.path}`],
     ...(decision['host'] === undefined || decision['host'] === request.host
@@ -94,7 +95,7 @@ function quotaWords(
   const state =
     used === null
       ? `limit ${grouped(limit)}`
-      : `${grouped(used)} of ${grouped(limit)} used, ${grouped(remaining!)} left, resets in ${duration(resetSeconds ?? 0)}`;
+      : `${grouped(used)} of ${grouped(limit)} used, ${grouped(remaining!)} left, resets in ${timeSpan(resetSeconds ?? 0)}`;
   return `${name.padEnd(width)}  ${state}${isRefused ? '; refused by this one' : ''}`;
 }
 

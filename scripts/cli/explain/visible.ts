@@ -12,14 +12,6 @@ function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-export function grouped(number: number): string {
-  return String(number).replace(/\B(?=(?:\d{3})+$)/g, ',');
-}
-
-export function plural(number: number, noun: string): string {
-  return `${grouped(number)} ${noun}${number === 1 ? '' : 's'}`;
-}
-
 const UNITS = [
   ['d', 86_400],
   ['h', 3600],
@@ -27,7 +19,7 @@ const UNITS = [
 ] as const;
 
 /** `16 d 12 h`, `3 min 20 s`: the two largest units. */
-export function duration(seconds: number): string {
+export function timeSpan(seconds: number): string {
   const parts: string[] = [];
   let rest = Math.floor(seconds);
   for (const [unit, size] of UNITS) {

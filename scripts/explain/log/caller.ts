@@ -6,7 +6,7 @@ import type { LogEntry } from './entry.ts';
 /** How the log says who called. */
 export type Known = 'caller' | 'no caller' | 'gone';
 
-export interface Credential {
+export interface Sent {
   readonly known: Known;
   /** Keys to send; none, one, or two that differ. */
   readonly keys: readonly string[];
@@ -42,7 +42,7 @@ export class Callers {
   }
 
   /** What the caller of a line sends. `stranger`: who called where the log does not say. */
-  credentialOf({ consumer, keyId, reason }: LogEntry, stranger: string | null): Credential {
+  sentBy({ consumer, keyId, reason }: LogEntry, stranger: string | null): Sent {
     const key = consumer === null ? undefined : this.keys.get(nameOf(consumer, keyId));
     if (key !== undefined) return { known: 'caller', keys: [key] };
     // whose key or whose consumer the policy no longer has
@@ -73,7 +73,7 @@ function nameOf(consumer: string, id: string | null): string {
 }
 
 /** The request's path and headers with these keys, where the policy looks for them. */
-export function withKeys(
+export function placeKeys(
   source: KeySourceConfig,
   path: string,
   keys: readonly string[],

@@ -6,7 +6,7 @@ import { ExplainError } from '../error.ts';
 const MAX_LINE_BYTES = 256 * 1024;
 const LINE_FEED = 0x0a;
 
-export interface Line {
+export interface NumberedLine {
   readonly number: number;
   /** Null: longer than MAX_LINE_BYTES. */
   readonly text: string | null;
@@ -30,19 +30,22 @@ const MOST_MAGIC_BYTES = 4;
  * The lines of a log, piece by piece; a gzipped one is unpacked on the way. Holds one line and one chunk at a time, whatever
  * comes. `name` is what errors call the log.
  */
-export async function* linesOf(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<readonly Line[]> {
+export async function* linesOf(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+): AsyncGenerator<readonly NumberedLine[]> {
   let number = 0;
   let rest: Buffer[] = [];
   let restBytes = 0;
   let isLong = false;
-  const take = (part: Buffer): Line => {
+  const take = (part: Buffer): NumberedLine => {
     const whole = rest.length === 0 ? part : Buffer.concat([...rest, part]);
     const text = isLong || whole.length > MAX_LINE_BYTES ? null : textOf(whole);
     [rest, restBytes, isLong] = [[], 0, false];
     return { number: ++number, text };
   };
   for await (const chunk of unpacked(chunks, name)) {
-    const lines: Line[] = [];
+    const lines: NumberedLine[] = [];
     let start = 0;
     for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
       lines.push(take(chunk.subarray(start, end)));
@@ -67,14 +70,14 @@ function textOf(line: Buffer): string {
 }
 
 async function* unpacked(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Buffer> {
-  const source = chunks[Symbol.asyncIterator]();
+  const source: AsyncIterator<Uint8Array> = chunks[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
   while (head.length < MOST_MAGIC_BYTES) {
     const next = await source.next();
     if (next.done) break;
     head = Buffer.concat([head, next.value]);
   }
-  const rest: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => source };
+  const rest: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: (): AsyncIterator<Uint8Array> => source };
   const begins = (magic: readonly number[]): boolean => magic.every((byte, at) => head[at] === byte);
   const wrong = MAGIC.find(([magic]) => begins(magic));
   if (wrong !== undefined) throw new ExplainError(`${name}: ${wrong[1]}`);
@@ -82,12 +85,15 @@ async function* unpacked(chunks: AsyncIterable<Uint8Array>, name: string): Async
     if (head.length > 0) yield head;
     for await (const chunk of rest) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   }
-  if (!begins(GZIP)) return yield* whole();
+  if (!begins(GZIP)) {
+    yield* whole();
+    return;
+  }
   try {
     const gunzip = createGunzip();
     // errors of either side come out where the lines are read
     pipeline(Readable.from(whole()), gunzip, () => undefined);
-    for await (const chunk of gunzip) yield chunk as Buffer;
+    for await (const chunk of gunzip as AsyncIterable<Buffer>) yield chunk;
   } catch (error) {
     if (error instanceof ExplainError) throw error;
     throw new ExplainError(`${name}: is gzip, but cannot be unpacked: ${(error as Error).message}`);

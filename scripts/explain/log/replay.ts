@@ -1,4 +1,4 @@
-import type { ApiConfig, LogField, PluginConfig } from '../../contract/pluginConfig.ts';
+import type { ApiConfig, PluginConfig } from '../../contract/pluginConfig.ts';
 import { LOG_FIELDS } from '../../contract/table.ts';
 import type { WasmModule } from '../../host/abi.ts';
 import { decisionOf, type Exchange } from '../../host/openRequest.ts';
@@ -6,11 +6,11 @@ import type { Pair } from '../../host/stream.ts';
 import { compilePolicy, type Policy } from '../../policy/index.ts';
 import { countedHere, Engine } from '../engine.ts';
 import { ExplainError, InvalidRequest } from '../error.ts';
-import { Callers, withKeys } from './caller.ts';
+import { Callers, placeKeys } from './caller.ts';
 import { readEntry, type LogEntry, type LogFormat } from './entry.ts';
-import { LONG_LINE_RULE, type Line } from './lines.ts';
+import { LONG_LINE_RULE, type NumberedLine } from './lines.ts';
 import { Ordered } from './order.ts';
-import { Tally, type Judged, type Row } from './tally.ts';
+import { Tally, type Verdict, type TallyRow } from './tally.ts';
 
 export interface ReplayOptions {
   /** What errors call the log. */
@@ -35,7 +35,7 @@ export interface Replayed {
   /** Refused now, and passed then. */
   readonly newlyRefused: number;
   readonly newlyAllowed: number;
-  readonly rows: readonly Row[];
+  readonly rows: readonly TallyRow[];
   /** What the log cannot tell, by the number of requests that it matters for. */
   readonly unknown: {
     /** The log does not say who called. */
@@ -82,7 +82,7 @@ export class Replay {
     module: WasmModule,
     private readonly options: ReplayOptions,
   ) {
-    const fields = LOG_FIELDS.filter((field) => FIELDS.includes(field)) as LogField[];
+    const fields = LOG_FIELDS.filter((field) => FIELDS.includes(field));
     this.callers = new Callers(countedHere(compilePolicy(policy), fields));
     const { config } = this.callers;
     const { caller } = options;
@@ -92,7 +92,7 @@ export class Replay {
     this.engine = new Engine(module, config, 0);
   }
 
-  add({ number, text }: Line): void {
+  add({ number, text }: NumberedLine): void {
     this.lines = number;
     if (text === '') return;
     const read = text === null ? { rule: LONG_LINE_RULE } : readEntry(text);
@@ -134,7 +134,7 @@ export class Replay {
   private refuse(): never {
     const [rule, { first }] = [...this.skipped][0]!;
     throw new ExplainError(
-      `${this.options.name}:${first[0]}: ${rule}; none of ${this.lines === 1 ? 'the line' : `the ${this.lines} lines`} tells of a request`,
+      `${this.options.name}:${first[0]}: ${rule}; ${this.lines === 1 ? 'no line' : `none of the ${this.lines} lines`} tells of a request`,
     );
   }
 
@@ -144,15 +144,15 @@ export class Replay {
     this.nowMs = Math.max(this.nowMs, timeMs);
     const exchange = this.engine.decide(this.pairsOf(entry), timeMs);
     const hadPassed = entry.reason === null || PASSING.has(entry.reason);
-    this.tally.add(entry, line, judgedAs(exchange, entry), hadPassed);
+    this.tally.add(entry, line, verdictOf(exchange, entry), hadPassed);
   }
 
   private pairsOf(entry: LogEntry): Pair[] {
-    const { known, keys } = this.callers.credentialOf(entry, this.options.caller);
+    const { known, keys } = this.callers.sentBy(entry, this.options.caller);
     if (known === 'no caller') this.unknown.callers++;
     if (known === 'gone') this.unknown.gone++;
     const host = this.hostOf(entry);
-    const { path, headers } = withKeys(this.source, bytesOf(this.pathOf(entry)), keys);
+    const { path, headers } = placeKeys(this.source, bytesOf(this.pathOf(entry)), keys);
     const pairs: Pair[] = host === null ? [] : [[':authority', bytesOf(host)]];
     pairs.push([':path', path], [':method', bytesOf(entry.method)], [':scheme', 'https']);
     if (entry.userAgent !== null) pairs.push(['user-agent', bytesOf(entry.userAgent)]);
@@ -182,7 +182,7 @@ export class Replay {
   }
 }
 
-function judgedAs(exchange: Exchange, entry: LogEntry): Judged {
+function verdictOf(exchange: Exchange, entry: LogEntry): Verdict {
   const decision = decisionOf(exchange) as Readonly<Record<string, string | undefined>> | null;
   return {
     isRefused: exchange.upstream === null && Number(exchange.response.first(':status')) >= 400,
@@ -197,6 +197,5 @@ function judgedAs(exchange: Exchange, entry: LogEntry): Judged {
 
 /** A header's bytes. */
 function bytesOf(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }

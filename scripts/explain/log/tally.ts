@@ -1,7 +1,7 @@
 import type { LogEntry } from './entry.ts';
 
 /** What became of one request of the log. */
-export interface Judged {
+export interface Verdict {
   readonly isRefused: boolean;
   readonly reason: string;
   readonly consumer: string | null;
@@ -20,7 +20,7 @@ export interface Example {
 }
 
 /** Requests of one consumer to one API that were decided alike. */
-export interface Row extends Judged {
+export interface TallyRow extends Verdict {
   requests: number;
   /** Of the refused ones: those that had passed when they were logged. */
   newlyRefused: number;
@@ -40,9 +40,9 @@ export class Tally {
   refused = 0;
   newlyRefused = 0;
   newlyAllowed = 0;
-  private readonly rows = new Map<string, Row>();
+  private readonly rows = new Map<string, TallyRow>();
 
-  add(entry: LogEntry, line: number, judged: Judged, hadPassed: boolean): void {
+  add(entry: LogEntry, line: number, judged: Verdict, hadPassed: boolean): void {
     const { isRefused } = judged;
     const row = this.rowOf(entry, line, judged);
     const isNewlyRefused = isRefused && hadPassed;
@@ -57,11 +57,11 @@ export class Tally {
   }
 
   /** Most requests first. */
-  sorted(): Row[] {
+  sorted(): TallyRow[] {
     return [...this.rows.values()].sort((a, b) => b.requests - a.requests || a.first.line - b.first.line);
   }
 
-  private rowOf(entry: LogEntry, line: number, judged: Judged): Row {
+  private rowOf(entry: LogEntry, line: number, judged: Verdict): TallyRow {
     const { consumer, api, operation, reason, quota } = judged;
     const key = `${consumer} ${api} ${operation} ${reason} ${quota}`;
     const known = this.rows.get(key);
@@ -72,7 +72,7 @@ export class Tally {
     if (other !== undefined) return other;
     const question = entry.path.indexOf('?');
     const path = question < 0 ? entry.path : entry.path.slice(0, question);
-    const row: Row = {
+    const row: TallyRow = {
       ...(isFull ? { ...judged, consumer: REST, api: null, operation: null, quota: null } : judged),
       requests: 0,
       newlyRefused: 0,

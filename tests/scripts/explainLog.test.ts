@@ -1,0 +1,417 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { Random } from '../../harness/random.ts';
+import { readEntry } from '../../scripts/explain/log/entry.ts';
+import { linesOf } from '../../scripts/explain/log/lines.ts';
+import type { Replayed } from '../../scripts/explain/log/replay.ts';
+import { tollgate, type Run } from './fakeIo.ts';
+
+const START = Date.UTC(2026, 0, 15, 12);
+
+function digest(key: string): string {
+  return `sha256:${createHash('sha256').update(key).digest('hex')}`;
+}
+
+const POLICY = `
+policy: shop
+keySources: [{ header: x-api-key }, { query: api_key }]
+upstreams: { v1: { url: 'http://127.0.0.1:9001' } }
+apis:
+  pets:
+    hosts: ['*.example.com']
+    paths: [/v1]
+    plans: [free, gold]
+    upstream: v1
+    routes: [{ name: next, when: { path: /v1/next }, upstream: v1, rewritePrefix: /internal }]
+  open: { hosts: [open.test], paths: [/], anonymous: allow, plans: [], upstream: v1 }
+plans:
+  free: { quotas: { minute: { limit: 3, window: minute } } }
+  gold: {}
+consumers:
+  acme:
+    plan: free
+    keys:
+      - { id: a1, digest: '${digest('acme-secret-key')}' }
+      - { id: a2, digest: '${digest('old-secret-key')}', until: 2026-01-15T12:00:30Z }
+  rich: { plan: gold, keys: [{ id: a1, digest: '${digest('rich-secret-key')}' }] }
+`;
+
+let folder = '';
+let policy = '';
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tollgate-explain-log-'));
+  policy = join(folder, 'shop.policy.yaml');
+  await writeFile(policy, POLICY);
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+function replay(log: string | Buffer | readonly Buffer[], ...more: string[]): Promise<Run> {
+  return tollgate(['explain', policy, '--from', '-', ...more], { stdin: log });
+}
+
+async function replayed(log: string | Buffer | readonly Buffer[], ...more: string[]): Promise<Replayed> {
+  const { code, out, err } = await replay(log, '--json', ...more);
+  assert.deepEqual({ code, err }, { code: 0, err: '' });
+  return JSON.parse(out) as Replayed;
+}
+
+/** A line as `tollgate run --json` writes it. */
+function line(atMs: number, fields: Record<string, unknown> = {}): string {
+  return `${JSON.stringify({
+    time: new Date(START + atMs).toISOString(),
+    method: 'GET',
+    path: '/v1/pets',
+    status: 200,
+    details: 'via_upstream',
+    tollgate: 'reason=allowed api=pets',
+    reason: 'allowed',
+    api: 'pets',
+    consumer: 'acme',
+    keyId: 'a1',
+    host: 'api.example.com',
+    ...fields,
+  })}\n`;
+}
+
+/** `consumer api reason quota: requests, of them newly refused`. */
+function rowsOf({ rows }: Replayed): string[] {
+  return rows.map(
+    ({ consumer, api, reason, quota, requests, newlyRefused, newlyAllowed }) =>
+      `${consumer} ${api} ${reason} ${quota}: ${requests} ${newlyRefused} ${newlyAllowed}`,
+  );
+}
+
+describe('a log of tollgate run', () => {
+  it('is decided at the times of its lines, with counters of its own', async () => {
+    const log = [0, 1, 2, 3, 4, 59_999, 60_000, 60_001].map((at) => line(at)).join('');
+    const result = await replayed(log);
+    assert.deepEqual(rowsOf(result), ['acme pets allowed null: 5 0 0', 'acme pets quota_exceeded minute: 3 3 0']);
+    assert.deepEqual(
+      [result.requests, result.allowed, result.refused, result.newlyRefused, result.from, result.until],
+      [8, 5, 3, 3, '2026-01-15T12:00:00.000Z', '2026-01-15T12:01:00.001Z'],
+    );
+    assert.deepEqual(result.rows[1]!.first, {
+      line: 4,
+      at: '2026-01-15T12:00:00.003Z',
+      method: 'GET',
+      host: 'api.example.com',
+      path: '/v1/pets',
+    });
+  });
+
+  it('counts requests in the order in which they came, not in which they ended', async () => {
+    const log = [60_000, 1, 61_000, 0, 2, 3].map((at) => line(at)).join('');
+    const result = await replayed(log);
+    assert.equal(result.unknown.late, 0);
+    assert.deepEqual(result.rows[1]!.first.line, 6);
+    assert.deepEqual(rowsOf(result), ['acme pets allowed null: 5 0 0', 'acme pets quota_exceeded minute: 1 1 0']);
+  });
+
+  it('gives each key its own dates, though nobody knows the key', async () => {
+    const log = line(0, { keyId: 'a2' }) + line(30_000, { keyId: 'a2' }) + line(30_000) + line(30_000, { keyId: null });
+    assert.deepEqual(rowsOf(await replayed(log)), [
+      'acme pets allowed null: 3 0 0',
+      'acme pets expired_api_key null: 1 1 0',
+    ]);
+  });
+
+  it('tells who is gone from the policy, and what was refused then for its key', async () => {
+    const refused = (reason: string): string =>
+      line(0, { reason, details: `tollgate_${reason}`, consumer: null, keyId: null });
+    const log =
+      line(0, { consumer: 'gone' }) +
+      line(0, { keyId: 'a9' }) +
+      ['missing_api_key', 'unknown_api_key', 'malformed_api_key', 'ambiguous_api_key'].map(refused).join('') +
+      line(0, { reason: 'quota_exceeded', details: 'tollgate_quota_exceeded' }) +
+      line(0, { reason: 'anonymous', api: 'open', consumer: null, keyId: null, host: 'open.test' });
+    const result = await replayed(log);
+    assert.deepEqual(rowsOf(result).sort(), [
+      'acme pets allowed null: 1 0 1',
+      'acme pets unknown_api_key null: 1 1 0',
+      'gone pets unknown_api_key null: 1 1 0',
+      'null open anonymous null: 1 0 0',
+      'null pets ambiguous_api_key null: 1 0 0',
+      'null pets malformed_api_key null: 1 0 0',
+      'null pets missing_api_key null: 1 0 0',
+      'null pets unknown_api_key null: 1 0 0',
+    ]);
+    assert.deepEqual(result.unknown, { callers: 0, gone: 2, hosts: 0, late: 0 });
+  });
+
+  it('asks for the path that was asked for, where the log has it as a route rewrote it', async () => {
+    const next = { path: '/internal/7', route: 'pets/next' };
+    const result = await replayed(line(0, next) + line(0, { ...next, path: '/internals/7' }));
+    assert.deepEqual(rowsOf(result), ['acme pets allowed null: 1 0 0', 'acme null no_api null: 1 1 0']);
+  });
+
+  it('is summed up in words', async () => {
+    const { code, out, err } = await replay(
+      [0, 1, 2, 3].map((at) => line(at)).join('') +
+        line(5, { consumer: 'rich', path: '/v2/\u001b[31m?api_key=x' }) +
+        'Envoy is ready\n',
+    );
+    assert.deepEqual({ code, err }, { code: 0, err: '' });
+    assert.equal(
+      out,
+      `standard input: 5 requests from 2026-01-15T12:00:00.000Z to 2026-01-15T12:00:00.005Z (0 s), as JSON
+  allowed  3  60.0 %
+  refused  2  40.0 %, 2 of them passed then
+
+  consumer  API   requests  refused  passed then
+  acme      pets         4        1            1
+  rich      -            1        1            1
+
+  refused because        consumers  requests  first
+  quota_exceeded minute          1         1  line 4: 2026-01-15T12:00:00.003Z GET api.example.com/v1/pets
+  invalid_path                   1         1  line 5: 2026-01-15T12:00:00.005Z GET api.example.com/v2/\\u001b[31m
+
+standard input:6: is neither a JSON object nor in the text format of Istio and Envoy; skipped
+`,
+    );
+  });
+
+  it('sets the exit code where that is asked for, when something that had passed would be refused', async () => {
+    assert.equal((await replay(line(0), '--exit-code')).code, 0);
+    assert.equal((await replay(line(0, { host: 'a.test' }), '--exit-code')).code, 1);
+    const then = { reason: 'no_api', details: 'tollgate_no_api', host: 'a.test' };
+    assert.equal((await replay(line(0, then), '--exit-code')).code, 0);
+  });
+});
+
+const TIME = '2026-01-15T12:00:00.123Z';
+const ISTIO_TEXT = `[${TIME}] "GET /v1/pets?api_key=acme-secret-key HTTP/1.1" 200 - via_upstream - "-" 0 12 3 2 "10.0.0.1" "curl/8" "f3c9" "api.example.com" "10.1.2.3:8080" outbound|8080||pets.shop.svc.cluster.local 10.1.2.3:4 10.1.2.4:8080 10.0.0.1:5 outbound_.8080_._.pets default\n`;
+const ISTIO_JSON = `${JSON.stringify({ authority: 'api.example.com', bytes_received: 0, duration: 3, method: 'GET', path: '/v1/pets', protocol: 'HTTP/1.1', request_id: 'f3c9', response_code: 200, response_code_details: 'via_upstream', response_flags: '-', route_name: 'default', start_time: TIME, upstream_host: '10.1.2.3:8080', user_agent: 'curl/8', x_forwarded_for: null })}\n`;
+const ENVOY_TEXT = `[${TIME}] "GET /v1/pets HTTP/2" 200 - 0 12 3 2 "-" "curl/8" "f3c9" "api.example.com" "127.0.0.1:9001"\n`;
+const OURS_TEXT = `[${TIME}] GET /v1/pets 200 via_upstream 3 reason=allowed api=pets route=pets/default consumer=acme key=a1 plan=free quota=minute remaining=2 host=api.example.com\n`;
+const OURS_JSON = `${JSON.stringify({ time: TIME, method: 'GET', path: '/v1/pets', status: '200', details: 'via_upstream', reason: 'allowed', api: 'pets', consumer: 'acme', key_id: 'a1', remaining: '2', host: 'api.example.com' })}\n`;
+
+describe('other formats', () => {
+  it('are read: those of docs/access-log.md', async () => {
+    for (const log of [OURS_TEXT, OURS_JSON, `[pod/gateway-1/istio-proxy] ${OURS_JSON}`])
+      assert.deepEqual(rowsOf(await replayed(log)), ['acme pets allowed null: 1 0 0'], log);
+  });
+
+  it('are read: Istio’s JSON and text, and Envoy’s text, which do not say who called', async () => {
+    for (const log of [ISTIO_JSON, ENVOY_TEXT, ISTIO_TEXT.replace(/\?\S+/, '')]) {
+      const result = await replayed(log);
+      assert.deepEqual(rowsOf(result), ['null pets missing_api_key null: 1 1 0'], log);
+      assert.equal(result.unknown.callers, 1);
+      assert.deepEqual(rowsOf(await replayed(log, '--as', 'acme')), ['acme pets allowed null: 1 0 0']);
+    }
+    const { code, err } = await replay(ISTIO_JSON, '--as', 'nobody');
+    assert.deepEqual(
+      [code, err],
+      [2, 'tollgate explain: --as must be a consumer of the policy; see tollgate explain --help\n'],
+    );
+  });
+
+  it('find the key in a query that is logged with it, and print it nowhere', async () => {
+    assert.deepEqual(rowsOf(await replayed(ISTIO_TEXT)), ['acme pets allowed null: 1 0 0']);
+    for (const more of [[], ['--json']]) {
+      const { out } = await replay(ISTIO_TEXT.replace('/v1/', '/v2/'), ...more);
+      assert.ok(out.includes('/v2/pets') && !out.includes('secret'), out);
+    }
+  });
+
+  it('name in Istio’s formats too why a request was refused then', async () => {
+    const log = ISTIO_TEXT.replace('200 - via_upstream', '401 - tollgate_missing_api_key').replace(/\?\S+/, '');
+    assert.deepEqual(rowsOf(await replayed(log)), ['null pets missing_api_key null: 1 0 0']);
+  });
+
+  it('get a host that they do not name', async () => {
+    const log =
+      line(0, { host: null }) + line(1, { host: null, api: null, reason: null, tollgate: null, details: null });
+    assert.equal((await replayed(log)).unknown.hosts, 1);
+    assert.deepEqual(rowsOf(await replayed(log, '--host', 'api.example.com')), ['acme pets allowed null: 2 0 0']);
+  });
+
+  it('cannot be forged by what clients send: quotes in a user agent move no field', () => {
+    const log = ISTIO_TEXT.replace('"curl/8"', '"x" "y" "evil.test" "1" tollgate_no_api "');
+    const read = readEntry(log.trimEnd());
+    assert.ok('entry' in read);
+    assert.equal(read.entry.host, 'api.example.com');
+    assert.equal(read.entry.reason, null);
+    const consumer = readEntry(ISTIO_TEXT.replace('curl/8', 'x consumer=rich key=a1 reason=allowed').trimEnd());
+    assert.ok('entry' in consumer && consumer.entry.consumer === null);
+  });
+});
+
+describe('a log that is none, or a bad one', () => {
+  const refused: Record<string, [string | Buffer, string]> = {
+    'another file': [
+      'a\nb\n',
+      'standard input:1: is neither a JSON object nor in the text format of Istio and Envoy; none of the 2 lines tells of a request\n',
+    ],
+    'lines for people': [
+      '12:00:00 GET /v1 200 1 ms\n',
+      'standard input:1: has no date: "tollgate run --json" writes lines that can be replayed; no line tells of a request\n',
+    ],
+    'a zstd by mistake': [
+      Buffer.from('28b52ffd00', 'hex'),
+      'standard input: is compressed with zstd: unpack it first, as with zstd -dc\n',
+    ],
+    'UTF-16': [
+      Buffer.from('\ufeff{"a":1}', 'utf16le'),
+      'standard input: must be UTF-8; this is UTF-16, which ">" of Windows PowerShell writes\n',
+    ],
+    'a broken gzip': [
+      gzipSync(line(0)).subarray(0, 40),
+      'standard input: is gzip, but cannot be unpacked: unexpected end of file\n',
+    ],
+  };
+  for (const [what, [log, message]] of Object.entries(refused)) {
+    it(`is refused: ${what}`, async () => {
+      const { code, out, err } = await replay(log);
+      assert.deepEqual({ code, out, err }, { code: 1, out: '', err: message });
+    });
+  }
+
+  it('is given up early when nothing in it is an entry', async () => {
+    const { err } = await replay(Buffer.from('\0\x01\x02 binary \n'.repeat(50_000)));
+    assert.match(err, /^standard input:1: is neither .*; none of the 10000 lines tells of a request\n$/);
+  });
+
+  it('may be empty', async () => {
+    for (const log of ['', '\n\n']) {
+      const { code, out } = await replay(log);
+      assert.deepEqual([code, out], [0, 'standard input: no requests\n']);
+    }
+  });
+
+  it('is unpacked on the way when it is gzip', async () => {
+    assert.equal((await replayed(gzipSync(line(0) + line(1)))).requests, 2);
+  });
+
+  it('may have lines of any length and bytes, which are skipped by number', async () => {
+    const log = Buffer.concat([
+      Buffer.from(line(0)),
+      Buffer.alloc(700_000, 'x'),
+      Buffer.from(`\n${line(1)}{"time":1\n{"time":"soon","method":"GET","path":"/"}\n{"time":"${TIME}"}\n`),
+      Buffer.from([0xff, 0xfe, 0x00, 0x0a]),
+      Buffer.from(
+        `[${TIME}] "- - -" 0 - - - "-" 0 0 0 - "-" "-" "-" "-" "10.0.0.1:1" a b c d - -\n${line(2).trimEnd()}`,
+      ),
+    ]);
+    const result = await replayed(log);
+    assert.deepEqual([result.requests, result.lines], [3, 9]);
+    assert.deepEqual(
+      result.skipped.map(({ rule, first }) => `${first.join()} ${rule}`),
+      [
+        '2 must have at most 262144 bytes',
+        '4 begins like JSON and is none',
+        '5 has no time such as 2026-01-15T12:00:00.000Z',
+        '6,8 tells of no HTTP request: it has no method or no path',
+        '7 is neither a JSON object nor in the text format of Istio and Envoy',
+      ],
+    );
+  });
+
+  it('may go back in time: each request is decided at its own, and late ones are counted', async () => {
+    const late = Array.from({ length: 9000 }, (_, i) => line(100_000 + i, { consumer: 'rich' })).join('');
+    const result = await replayed(late + line(0) + line(0) + line(0) + line(0));
+    assert.deepEqual(rowsOf(result), [
+      'rich pets allowed null: 9000 0 0',
+      'acme pets allowed null: 3 0 0',
+      'acme pets quota_exceeded minute: 1 1 0',
+    ]);
+    assert.equal(result.unknown.late, 4);
+  });
+
+  it('names what is wrong with the file', async () => {
+    for (const [file, message] of [
+      [join(folder, 'none.log'), 'no such file'],
+      [folder, 'must be a file; found a folder'],
+    ] as const) {
+      const { code, err } = await tollgate(['explain', policy, '--from', file]);
+      assert.deepEqual([code, err], [1, `${file}: ${message}\n`]);
+    }
+  });
+
+  it('never ends in an internal error: random bytes, JSON of any shape, mutated lines', async () => {
+    const random = new Random(20261);
+    const values = [
+      null,
+      true,
+      0,
+      -1,
+      1e300,
+      '',
+      '-',
+      'x',
+      [],
+      {},
+      [[]],
+      '\u0000',
+      '\ud800',
+      '9999-01-01T00:00:00Z',
+      'a'.repeat(70_000),
+    ];
+    const names = [
+      'time',
+      'method',
+      'path',
+      'host',
+      'consumer',
+      'keyId',
+      'reason',
+      'api',
+      'route',
+      'tollgate',
+      'details',
+      '__proto__',
+    ];
+    const lines = Array.from({ length: 1500 }, () => {
+      const chosen = random.below(4);
+      if (chosen === 0) return line(random.below(1e6), { [random.pick(names)]: random.pick(values) });
+      if (chosen === 1) return JSON.stringify(random.pick(values));
+      const text = random.pick([line(0), ISTIO_TEXT, ENVOY_TEXT, OURS_TEXT, ISTIO_JSON]);
+      const at = random.below(text.length);
+      return text.slice(0, at) + String.fromCharCode(random.below(256)) + text.slice(at + random.below(3));
+    });
+    const { code, out, err } = await replay(Buffer.from(lines.join('\n'), 'latin1'));
+    assert.deepEqual([code, err], [0, '']);
+    // eslint-disable-next-line no-control-regex
+    assert.match(out, /^[\n\x20-\x7e]+$/);
+  });
+});
+
+it('lines come whole, however their pieces are cut', async () => {
+  const text = 'a\r\n\nbé\n{"x":1}';
+  for (let size = 1; size <= text.length + 1; size++) {
+    const bytes = Buffer.from(text);
+    const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+      bytes.subarray(i * size, (i + 1) * size),
+    );
+    const found: (string | null)[] = [];
+    // eslint-disable-next-line @typescript-eslint/require-await
+    const chunks = async function* (): AsyncGenerator<Buffer> {
+      yield* pieces;
+    };
+    for await (const lines of linesOf(chunks(), 'x')) for (const one of lines) found[one.number - 1] = one.text;
+    assert.deepEqual(found, ['a', '', 'bé', '{"x":1}'], `pieces of ${size}`);
+  }
+});
+
+it('Ctrl-C ends a replay with what was read until then', async () => {
+  const stop = new AbortController();
+  stop.abort('SIGINT');
+  const chunks = Array.from({ length: 20 }, (_, i) => Buffer.from(line(i).repeat(10)));
+  const { code, out } = await tollgate(['explain', policy, '--from', '-'], { stdin: chunks, signal: stop.signal });
+  assert.equal(code, 0);
+  assert.match(out, /^standard input: 10 requests .*, stopped after line 10\n/);
+});
+
+it('a replay is exact: against a list of all requests, in fixed windows', async () => {
+  const random = new Random(77);
+  const times = Array.from({ length: 3000 }, () => random.below(1_800_000));
+  const count = new Map<number, number>();
+  for (const at of times) count.set(Math.floor(at / 60_000), (count.get(Math.floor(at / 60_000)) ?? 0) + 1);
+  const allowed = [...count.values()].reduce((sum, requests) => sum + Math.min(3, requests), 0);
+  const result = await replayed(times.map((at) => line(at)).join(''));
+  assert.deepEqual([result.allowed, result.refused], [allowed, 3000 - allowed]);
+});
