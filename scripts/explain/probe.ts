@@ -4,6 +4,9 @@ import { decisionOf } from '../host/openRequest.ts';
 import type { Pair } from '../host/stream.ts';
 import { Engine } from './engine.ts';
 
+/** A header that no request has. */
+const NO_HEADER = 'probe-without-key';
+
 /**
  * Which part of a decision holds, asked of the module itself: it decides the same request under a policy that has only that part. So
  * nothing is read a second time, in another way.
@@ -22,16 +25,12 @@ export class Probe {
 
   /** True when a route would be taken if it had only this condition. `consumer`: whose request it is; null for nobody's. */
   holds(config: PluginConfig, api: string, consumer: string | null, condition: Condition): boolean {
-    const { name, hosts, paths, plans, anonymous, preflight } = config.apis.find((one) => one.name === api)!;
-    const only = {
-      name,
-      paths,
-      plans,
-      ...(hosts && { hosts }),
-      ...(anonymous && { anonymous }),
-      ...(preflight && { preflight }),
-    };
-    const { keySources, consumers, version, policy } = config;
+    const { name, hosts, paths, plans } = config.apis.find((one) => one.name === api)!;
+    const { consumers, version, policy } = config;
+    // nobody's request passes as such, whatever key it holds beside a preflight
+    const isNobodys = consumer === null;
+    const keySources: KeySourceConfig[] = isNobodys ? [{ header: NO_HEADER }] : config.keySources;
+    const only = { name, paths, plans, ...(hosts && { hosts }), ...(isNobodys && { anonymous: 'allow' as const }) };
     const named = condition.route.consumers ?? [];
     const isNeeded = ({ name }: { readonly name: string }): boolean => name === consumer || named.includes(name);
     const small: PluginConfig = {

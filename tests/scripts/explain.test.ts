@@ -34,7 +34,13 @@ apis:
         setHeaders: { x-stage: next }
         removeHeaders: [x-api-version]
         rewritePrefix: /v2
-  open: { hosts: [api.example.com], paths: [/open], anonymous: allow, plans: [], upstream: v1 }
+  open:
+    hosts: [api.example.com]
+    paths: [/open]
+    anonymous: allow
+    plans: []
+    upstream: v1
+    routes: [{ name: head, when: { methods: [HEAD] } , upstream: v2 }]
 plans:
   free: { quotas: { hourly: { limit: 2, window: hour }, mesh: { limit: 10, window: day, scope: mesh } } }
   gold: {}
@@ -128,6 +134,9 @@ allowed
   it('may be nobody’s where the API lets that pass', async () => {
     const told = await story('https://api.example.com/open/x');
     assert.deepEqual([told.reason, told.consumer, told.plan, told.key.places], ['anonymous', null, null, []]);
+    assert.deepEqual(told.route?.passedOver, [{ name: 'head', condition: 'method is HEAD' }]);
+    const { route } = await story('HEAD https://api.example.com/open/x');
+    assert.deepEqual([route?.name, route?.conditions], ['open/head', ['method is HEAD']]);
   });
 });
 
@@ -273,7 +282,7 @@ it('what a client sends steers no terminal', async () => {
       ...['explain', policy, '--request', 'GET https://api.example.com/v1/\u001b[31m\u009b/é', ...extra],
       ...['--header', `x-api-key: ${KEY}`],
     ]);
-    // eslint-disable-next-line no-control-regex
+
     assert.match(out, /^[\n\x20-\x7e]+$/);
   }
 });

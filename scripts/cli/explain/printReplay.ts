@@ -15,7 +15,7 @@ const MOST_REASONS = 40;
 
 /** What became of a log: in figures, by caller and API, and by reason with the first line of each. */
 export function printReplay(printed: Printed): string {
-  const { requests, allowed, refused, newlyRefused, newlyAllowed, rows } = printed;
+  const { requests, allowed, refused, observed, newlyRefused, newlyAllowed, rows } = printed;
   const part = (count: number): string => (requests === 0 ? '' : `  ${((100 * count) / requests).toFixed(1)} %`);
   const width = grouped(requests).length;
   const sum = (name: string, count: number, more: string): string =>
@@ -26,7 +26,12 @@ export function printReplay(printed: Printed): string {
       ? []
       : [
           sum('allowed', allowed, newlyAllowed === 0 ? '' : `, ${grouped(newlyAllowed)} of them refused then`),
-          sum('refused', refused, newlyRefused === 0 ? '' : `, ${grouped(newlyRefused)} of them passed then`),
+          sum(
+            'refused',
+            refused,
+            (newlyRefused === 0 ? '' : `, ${grouped(newlyRefused)} of them passed then`) +
+              (observed === 0 ? '' : `, ${grouped(observed)} only observed`),
+          ),
         ]),
     ...(refused === 0 ? [] : ['', ...callerTable(rows), '', ...reasonTable(rows)]),
     ...notesOf(printed),

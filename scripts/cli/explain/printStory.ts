@@ -15,7 +15,8 @@ export function storyJson(story: Story): string {
 /** The story in the order of the decision; it ends where the decision did. */
 export function printStory(story: Story, isTerminal: boolean): string {
   const { request, at, outcome, reason, reply } = story;
-  const verdict = outcome === reason ? outcome : `${outcome}: ${reason}`;
+  const isObserved = story.decision['mode'] === 'observe';
+  const verdict = outcome === reason ? outcome : `${outcome}${isObserved ? ', but only observed' : ''}: ${reason}`;
   const colour = outcome === 'allowed' ? 'green' : 'red';
   const lines = [
     `${request.method} ${request.host ?? '(no host)'}${request.path} at ${at}`,

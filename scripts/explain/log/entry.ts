@@ -13,6 +13,8 @@ export interface LogEntry {
   readonly keyId: string | null;
   /** What Tollgate decided then; null where there was no Tollgate or the log does not say. */
   readonly reason: string | null;
+  /** Whether Tollgate refused it then. */
+  readonly wasRefused: boolean;
   readonly api: string | null;
   readonly route: string | null;
 }
@@ -51,6 +53,7 @@ const NAMES = {
   consumer: ['consumer'],
   keyId: ['keyId', 'key_id'],
   reason: ['reason'],
+  mode: ['mode'],
   api: ['api'],
   route: ['route'],
 } as const;
@@ -77,6 +80,7 @@ function readJson(text: string): Read {
     consumer: said(NAMES.consumer) ?? fieldIn(line, 'consumer'),
     keyId: said(NAMES.keyId) ?? fieldIn(line, 'key'),
     reason: said(NAMES.reason) ?? fieldIn(line, 'reason'),
+    mode: said(NAMES.mode) ?? fieldIn(line, 'mode'),
     api: said(NAMES.api) ?? fieldIn(line, 'api'),
     route: said(NAMES.route) ?? fieldIn(line, 'route'),
   });
@@ -105,6 +109,7 @@ function readText(text: string): Read {
     consumer: field('consumer'),
     keyId: field('key'),
     reason: field('reason'),
+    mode: field('mode'),
     api: field('api'),
     route: field('route'),
   });
@@ -129,14 +134,24 @@ function fieldIn(line: string, name: string): string | null {
   return known(line.slice(from, end < 0 ? undefined : end));
 }
 
-type Rest = Omit<LogEntry, 'timeMs' | 'method' | 'path'> & { readonly details: string | null };
+type Rest = Omit<LogEntry, 'timeMs' | 'method' | 'path' | 'wasRefused'> & {
+  readonly details: string | null;
+  readonly mode: string | null;
+};
+
+/** Reasons with which nothing is refused. */
+const PASSING = new Set(['allowed', 'anonymous', 'preflight', 'unmatched', 'redirected', 'mocked']);
+const OWN_DETAILS = 'tollgate_';
 
 function entryOf(format: LogFormat, time: string | null, method: string | null, path: string | null, rest: Rest): Read {
   const timeMs = time === null || !/^\d{4}-\d\d-\d\dT/.test(time) ? NaN : Date.parse(time);
   if (!(timeMs >= 0 && timeMs < MAX_TIME_MS)) return NO_TIME;
   if (method === null || path === null) return NO_REQUEST;
-  const { details, reason, ...others } = rest;
-  // Envoy's own field names the reason of every refusal, also in formats that know nothing of Tollgate
-  const refused = details?.startsWith('tollgate_') ? details.slice('tollgate_'.length) : null;
-  return { format, entry: { timeMs, method, path, ...others, reason: reason ?? refused } };
+  const { details, mode, ...others } = rest;
+  // Envoy's own field names the reason of every reply of the module, also in formats that know nothing of Tollgate
+  const replied = details?.startsWith(OWN_DETAILS) ? details.slice(OWN_DETAILS.length) : null;
+  const reason = rest.reason ?? replied;
+  const hasPassed = replied === null && (details !== null || mode === 'observe');
+  const wasRefused = reason !== null && !hasPassed && !PASSING.has(reason);
+  return { format, entry: { timeMs, method, path, ...others, reason, wasRefused } };
 }

@@ -32,6 +32,8 @@ export interface Replayed {
   readonly requests: number;
   readonly allowed: number;
   readonly refused: number;
+  /** Of the refused ones: those that pass because a `mode` of the policy is `observe`. */
+  readonly observed: number;
   /** Refused now, and passed then. */
   readonly newlyRefused: number;
   readonly newlyAllowed: number;
@@ -48,8 +50,6 @@ export interface Replayed {
   };
 }
 
-/** Reasons with which requests pass. */
-const PASSING = new Set(['allowed', 'anonymous', 'preflight', 'unmatched']);
 /** Fields of the decision that are counted beside what its line says. */
 const FIELDS = ['quota', 'operation'];
 /** A file without a single entry in so many lines is no access log. */
@@ -105,7 +105,7 @@ export class Replay {
   end(): Replayed {
     this.ordered.end();
     if (this.formats.size === 0 && this.skipped.size > 0) this.refuse();
-    const { requests, refused, newlyRefused, newlyAllowed } = this.tally;
+    const { requests, refused, observed, newlyRefused, newlyAllowed } = this.tally;
     const timeOf = (ms: number): string | null => (requests === 0 ? null : new Date(ms).toISOString());
     return {
       lines: this.lines,
@@ -116,6 +116,7 @@ export class Replay {
       requests,
       allowed: requests - refused,
       refused,
+      observed,
       newlyRefused,
       newlyAllowed,
       rows: this.tally.sorted(),
@@ -143,8 +144,7 @@ export class Replay {
     if (timeMs < this.nowMs) this.unknown.late++;
     this.nowMs = Math.max(this.nowMs, timeMs);
     const exchange = this.engine.decide(this.pairsOf(entry), timeMs);
-    const hadPassed = entry.reason === null || PASSING.has(entry.reason);
-    this.tally.add(entry, line, verdictOf(exchange, entry), hadPassed);
+    this.tally.add(entry, line, verdictOf(exchange, entry));
   }
 
   private pairsOf(entry: LogEntry): Pair[] {
@@ -169,8 +169,8 @@ export class Replay {
   }
 
   /** The path as it was asked for: the log of a request that passed has it as the route has rewritten it. */
-  private pathOf({ path, api: apiName, route: routeName, reason }: LogEntry): string {
-    if (apiName === null || routeName === null || reason === null || !PASSING.has(reason)) return path;
+  private pathOf({ path, api: apiName, route: routeName, reason, wasRefused }: LogEntry): string {
+    if (apiName === null || routeName === null || reason === null || wasRefused) return path;
     const api = this.apis.get(apiName);
     const route = api?.routes?.find(({ name }) => `${apiName}/${name}` === routeName);
     const prefix = route?.rewritePrefix;
@@ -184,8 +184,10 @@ export class Replay {
 
 function verdictOf(exchange: Exchange, entry: LogEntry): Verdict {
   const decision = decisionOf(exchange) as Readonly<Record<string, string | undefined>> | null;
+  const isObserved = decision?.['mode'] === 'observe';
   return {
-    isRefused: exchange.upstream === null && Number(exchange.response.first(':status')) >= 400,
+    isRefused: isObserved || (exchange.upstream === null && Number(exchange.response.first(':status')) >= 400),
+    isObserved,
     reason: decision?.['reason'] ?? exchange.details,
     // of a request with a key that is not known any more, whose it was
     consumer: decision?.['consumer'] ?? entry.consumer,

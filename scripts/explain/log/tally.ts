@@ -2,7 +2,9 @@ import type { LogEntry } from './entry.ts';
 
 /** What became of one request of the log. */
 export interface Verdict {
+  /** Refused, or only observed and refused once the policy is enforced. */
   readonly isRefused: boolean;
+  readonly isObserved: boolean;
   readonly reason: string;
   readonly consumer: string | null;
   readonly api: string | null;
@@ -38,18 +40,20 @@ const REST = '(others)';
 export class Tally {
   requests = 0;
   refused = 0;
+  observed = 0;
   newlyRefused = 0;
   newlyAllowed = 0;
   private readonly rows = new Map<string, TallyRow>();
 
-  add(entry: LogEntry, line: number, judged: Verdict, hadPassed: boolean): void {
-    const { isRefused } = judged;
+  add(entry: LogEntry, line: number, judged: Verdict): void {
+    const { isRefused, isObserved } = judged;
     const row = this.rowOf(entry, line, judged);
-    const isNewlyRefused = isRefused && hadPassed;
-    const isNewlyAllowed = !isRefused && !hadPassed;
+    const isNewlyRefused = isRefused && !entry.wasRefused;
+    const isNewlyAllowed = !isRefused && entry.wasRefused;
     this.requests++;
     row.requests++;
     if (isRefused) this.refused++;
+    if (isObserved) this.observed++;
     if (isNewlyRefused) this.newlyRefused++;
     if (isNewlyAllowed) this.newlyAllowed++;
     if (isNewlyRefused) row.newlyRefused++;
