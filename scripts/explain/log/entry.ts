@@ -140,7 +140,15 @@ type Rest = Omit<LogEntry, 'timeMs' | 'method' | 'path' | 'wasRefused'> & {
 };
 
 /** Reasons with which nothing is refused. */
-const PASSING = new Set(['allowed', 'anonymous', 'preflight', 'unmatched', 'redirected', 'mocked']);
+const PASSING = new Set([
+  'allowed',
+  'anonymous',
+  'preflight',
+  'unmatched',
+  'preflight_answered',
+  'redirected',
+  'mocked',
+]);
 const OWN_DETAILS = 'tollgate_';
 
 function entryOf(format: LogFormat, time: string | null, method: string | null, path: string | null, rest: Rest): Read {
