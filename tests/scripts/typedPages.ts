@@ -2,6 +2,7 @@
 export const TYPED_PAGES: Readonly<Record<string, readonly string[]>> = {
   'docs/ci.md': [],
   'docs/cli.md': ['jq', 'man'],
+  'docs/explain.md': ['jq'],
   'docs/istio.md': ['git'],
   'docs/keys.md': [],
   'docs/upgrading.md': [],

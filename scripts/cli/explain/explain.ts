@@ -84,7 +84,7 @@ export const explain: Command = {
     const { explainLog } = await import('./explainLog.ts');
     const { policy } = await openPolicy(file, io.stdin);
     const options = { from, caller: as ?? null, host: host ?? null, json, setsExitCode: values['exit-code'] };
-    return explainLog(policy, await currentModule(), options, io);
+    return explainLog(policy, await currentModule(() => io.err('tollgate: building the module\n')), options, io);
   },
 };
 
@@ -104,7 +104,12 @@ async function explainRequest(file: string, { request, header, atMs, json }: Req
   const { loadModule } = await import('../../host/abi.ts');
   const { tellStory } = await import('../../explain/story.ts');
   const { printStory, storyJson } = await import('./printStory.ts');
-  const story = tellStory(policy, loadModule((await currentModule()).path), sent, atMs);
+  const story = tellStory(
+    policy,
+    loadModule((await currentModule(() => io.err('tollgate: building the module\n'))).path),
+    sent,
+    atMs,
+  );
   io.out(json ? storyJson(story) : printStory(story, io.isTerminal));
   return story.outcome === 'allowed' ? 0 : 1;
 }
