@@ -84,7 +84,14 @@ const POLICY = JSON.stringify({
   },
 });
 
-const HOSTS = ['api.example.com', 'API.example.com.', 'a.pets.test:8080', 'other.test', 'a..b', '127.1'];
+const HOSTS = [
+  ...Array.from({ length: 12 }, () => 'api.example.com'),
+  'API.example.com.',
+  'a.pets.test:8080',
+  'other.test',
+  'a..b',
+  '127.1',
+];
 const PATHS = [
   '/v1',
   '/v1/pets',
