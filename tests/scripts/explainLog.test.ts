@@ -375,7 +375,7 @@ describe('a log that is none, or a bad one', () => {
     });
     const { code, out, err } = await replay(Buffer.from(lines.join('\n'), 'latin1'));
     assert.deepEqual([code, err], [0, '']);
-     
+
     assert.match(out, /^[\n\x20-\x7e]+$/);
   });
 });
@@ -388,7 +388,7 @@ it('lines come whole, however their pieces are cut', async () => {
       bytes.subarray(i * size, (i + 1) * size),
     );
     const found: (string | null)[] = [];
-     
+
     const chunks = async function* (): AsyncGenerator<Buffer> {
       yield* pieces;
     };
