@@ -5,6 +5,7 @@ import { modulePath, packageRoot } from '../file/packageRoot.ts';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
 import { inputName, isReadTwice, openPolicy, type Stdin } from '../file/openPolicy.ts';
 import { compilePolicy } from '../policy/compile/compile.ts';
+import { MAX_OBJECT_BYTES } from '../policy/schema/mesh.ts';
 import type { Policy } from '../policy/schema/policy.ts';
 import { PolicyProblems, printWarnings, unusable, type ValidPolicy } from '../policy/yaml/readPolicy.ts';
 
@@ -104,8 +105,9 @@ class ModuleAnswers {
     if (wasm === null) return result;
     // loaded here, because a policy with problems needs no host
     const { acceptsConfig } = await import('../host/vm.ts');
-    const answer = this.answerOf(() => acceptsConfig(wasm, JSON.stringify(compilePolicy(result.policy))));
-    if (answer.accepted) return result;
+    const config = JSON.stringify(compilePolicy(result.policy));
+    const answer = this.answerOf(() => acceptsConfig(wasm, config));
+    if (answer.accepted) return withSizeWarning(result, file, Buffer.byteLength(config));
     return unusable(file, `compiles to a config that the module refuses: ${answer.message}`);
   }
 
@@ -127,6 +129,13 @@ class ModuleAnswers {
       return null;
     }
   }
+}
+
+/** A policy for a mesh goes into an object of Kubernetes, which is smaller than what the module takes. */
+function withSizeWarning(result: ValidPolicy, file: string, bytes: number): ValidPolicy {
+  if (result.policy.targets.length === 0 || bytes <= MAX_OBJECT_BYTES) return result;
+  const rule = `compiles to ${bytes} bytes, and an object of Kubernetes holds ${MAX_OBJECT_BYTES} at most, so "tollgate emit" will refuse it; split it into policies for some of its APIs and their consumers each`;
+  return { ...result, warnings: [...result.warnings, { file, line: 0, column: 0, path: '', rule }] };
 }
 
 function printJson(results: readonly Result[], indent: number, io: Io): void {

@@ -1,4 +1,5 @@
 import { dump } from 'js-yaml';
+import { MAX_OBJECT_BYTES, MAX_REQUEST_BYTES } from '../policy/index.ts';
 import { EmitError } from './error.ts';
 
 /** A Kubernetes object as it is emitted: without anything that the API server adds. */
@@ -63,12 +64,6 @@ export function emittedFrom(text: string): string | null {
   return policy ?? null;
 }
 
-/** etcd refuses larger requests by default (--max-request-bytes). */
-export const MAX_REQUEST_BYTES = 1_572_864;
-/** Left free for what the API server adds: managed fields, times, the key, the request's frame. */
-export const MARGIN_BYTES = 65_536;
-/** The largest object that is emitted. */
-export const MAX_OBJECT_BYTES = MAX_REQUEST_BYTES - MARGIN_BYTES;
 /** Kubernetes' bound on all annotations of an object, their names included. */
 export const MAX_ANNOTATION_BYTES = 262_144;
 /** Where client-side apply keeps a copy of the object: with an empty mapping of annotations, and a line break at its end. */

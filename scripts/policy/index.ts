@@ -43,7 +43,15 @@ export {
 } from './compile/holding.ts';
 export type * from '../contract/pluginConfig.ts';
 
-export { destinationsOf, type Destination, type Target, type Upstream } from './schema/mesh.ts';
+export {
+  destinationsOf,
+  MARGIN_BYTES,
+  MAX_OBJECT_BYTES,
+  MAX_REQUEST_BYTES,
+  type Destination,
+  type Target,
+  type Upstream,
+} from './schema/mesh.ts';
 export {
   jsonSchema,
   policySchema,

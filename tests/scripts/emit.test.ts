@@ -6,14 +6,8 @@ import { test } from 'node:test';
 import { load, YAML11_SCHEMA } from 'js-yaml';
 import { EmitError } from '../../scripts/istio/error.ts';
 import { type EmitOptions, emitResources, type Resource } from '../../scripts/istio/index.ts';
-import {
-  checkSize,
-  MARGIN_BYTES,
-  MAX_CLIENT_SIDE_BYTES,
-  MAX_REQUEST_BYTES,
-  storedBytes,
-} from '../../scripts/istio/resource.ts';
-import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
+import { checkSize, MAX_CLIENT_SIDE_BYTES, storedBytes } from '../../scripts/istio/resource.ts';
+import { MARGIN_BYTES, MAX_REQUEST_BYTES, compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
 import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 

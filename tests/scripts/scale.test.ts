@@ -79,3 +79,20 @@ test('lists that are too long to check are refused, and do not crash', () => {
   assert.deepEqual([result.policy, result.isCounted], [null, false]);
   assert.match(printProblems(result), /^p: and at least \d{3},\d{3} more problems$/m);
 });
+
+test('check warns of a policy for a mesh that no object of Kubernetes holds, and not of one for other Envoys', async () => {
+  const consumers = Array.from({ length: 12_000 }, (_, i) => {
+    const digest = String(i).padStart(64, '0');
+    return `  c${i}: { plan: free, keys: [{ id: k${i}, digest: "sha256:${digest}" }] }\n`;
+  }).join('');
+  const policy = (targets: string): string =>
+    `policy: shop\n${targets}apis: { pets: { hosts: [a.test], paths: [/v1], plans: [free] } }\nplans: { free: {} }\nconsumers:\n${consumers}`;
+  const target = 'targets: [{ namespace: shop }]\n';
+  const meshed = await tollgate(['check', '-'], { stdin: policy(target) });
+  assert.equal(meshed.code, 0);
+  assert.match(
+    meshed.err,
+    /^standard input: warning: compiles to 1\d{6} bytes, and an object of Kubernetes holds 1507328 at most, so "tollgate emit" will refuse it; split it into policies for some of its APIs and their consumers each$/m,
+  );
+  assert.doesNotMatch((await tollgate(['check', '-'], { stdin: policy('') })).err, /Kubernetes/);
+});

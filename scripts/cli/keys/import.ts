@@ -1,8 +1,15 @@
 import { parseArgs } from 'node:util';
-import { MAX_OBJECT_BYTES } from '../../istio/resource.ts';
 import { decode, readBounded, Unreadable } from '../../file/read.ts';
 import { inputName } from '../../file/openPolicy.ts';
-import { compilePolicy, epochSeconds, MAX_POLICY_BYTES, NAME, NAME_RULE, PolicyProblems } from '../../policy/index.ts';
+import {
+  MAX_OBJECT_BYTES,
+  compilePolicy,
+  epochSeconds,
+  MAX_POLICY_BYTES,
+  NAME,
+  NAME_RULE,
+  PolicyProblems,
+} from '../../policy/index.ts';
 import { RowProblems } from '../../policyFile/error.ts';
 import { type Imported, importKeys } from '../../policyFile/importKeys.ts';
 import { type Row, RowFindings, readRows } from '../../policyFile/rows.ts';

@@ -215,3 +215,10 @@ export type Destination = z.output<typeof service> & { weight?: number | undefin
 export function destinationsOf({ service, services }: Upstream): readonly Destination[] {
   return services ?? (service === undefined ? [] : [service]);
 }
+
+/** etcd refuses larger requests by default (--max-request-bytes). */
+export const MAX_REQUEST_BYTES = 1_572_864;
+/** Left free for what the API server adds: managed fields, times, the key, the request's frame. */
+export const MARGIN_BYTES = 65_536;
+/** The largest object that is emitted. */
+export const MAX_OBJECT_BYTES = MAX_REQUEST_BYTES - MARGIN_BYTES;
