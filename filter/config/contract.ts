@@ -2,7 +2,6 @@
 import { View, literal } from "../bytes/view";
 import * as Field from "./field";
 
-export const MAX_COUNTED = 512;
 export const SHOWN_DIGEST_DIGITS = 12;
 export const DIGEST_DIGITS = 64;
 export const MAX_BUCKET_RATE_PER_SECOND: i64 = 1000000;
@@ -11,6 +10,7 @@ export const MAX_CLUSTER_BYTES = 255;
 export const MAX_CORS_AGE_SECONDS = 86400;
 export const MAX_CORS_NAMES = 64;
 export const MAX_COST = 1000000;
+export const MAX_COUNTED = 512;
 export const MAX_DOMAIN_BYTES = 127;
 export const MAX_EXACT: i64 = 9007199254740992;
 export const MAX_HOST_BYTES = 253;

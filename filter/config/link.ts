@@ -5,6 +5,7 @@ import { begin, end, writeFormat } from "../bytes/arena";
 import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
 import { Consumer, QuotaKind, Subscription, Tables, findOffer } from "../tables/tables";
+import { indexRoutes } from "../route/keyHeader";
 import { Names } from "./names";
 import { Reader } from "./reader";
 
@@ -20,7 +21,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   names.free();
   if (reader.failed) return;
   tables.mounts.build();
-  tables.routeIndex.build(tables);
+  indexRoutes(tables);
   keepPolicyTexts(tables);
   keepCorsTexts(tables);
   buildKeyring(reader, tables, keyring);

@@ -200,7 +200,7 @@ function isSame(segment: Segment, kind: SegmentKind, prefix: View, suffix: View)
   return segment.kind == kind && equals(segment.text, prefix) && equals(segment.suffix, suffix);
 }
 
-/** Of two texts of the same length. */
+/** Of two strings of the same length. */
 function compare(a: View, b: View): i32 {
   for (let i = 0, n = lengthOf(a); i < n; i++) {
     if (byteAt(a, i) != byteAt(b, i)) return <i32>byteAt(a, i) - <i32>byteAt(b, i);

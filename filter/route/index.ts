@@ -1,10 +1,5 @@
 import { Rows, Slots } from "../bytes/rows";
-import { ABSENT, View, byteAt, equals, indexOf, lengthOf, spread } from "../bytes/view";
-import { COMMA, isSpelling } from "../request/headers";
-import { Api, ConditionKind, HeaderCondition, Route, Tables } from "../tables/tables";
-
-/** As many routes are looked through one by one. */
-const FEW_ROUTES = 16;
+import { View, byteAt, equals, lengthOf, spread } from "../bytes/view";
 
 /** A value that a route asks of its API's key header. */
 @unmanaged
@@ -12,13 +7,6 @@ class Wanted {
   value: View;
   api: i32;
   route: i32;
-}
-
-/** A header that routes ask for, and how many do. */
-@unmanaged
-class Candidate {
-  name: View;
-  count: i32;
 }
 
 
@@ -36,15 +24,24 @@ export class RouteIndex {
   private readonly others: Rows<RouteNumber> = new Rows<RouteNumber>();
   private readonly slots: Slots = new Slots();
 
-  /** To be called once all routes are read. */
-  build(tables: Tables): void {
-    for (let a = 0; a < tables.apis.count; a++) {
-      const api = tables.apis.at(a);
-      api.scannedRoutes = api.routeCount;
-      if (api.routeCount <= FEW_ROUTES) continue;
-      api.keyHeader = keyHeaderOf(tables, api);
-      if (api.keyHeader != ABSENT) this.add(tables, api, a);
-    }
+  want(api: i32, value: View, route: i32): void {
+    const wanted = this.wanted.add();
+    wanted.value = value;
+    wanted.api = api;
+    wanted.route = route;
+  }
+
+  /** Adds a route that asks otherwise. */
+  addOther(route: i32): void {
+    this.others.add().route = route;
+  }
+
+  get otherCount(): i32 {
+    return this.others.count;
+  }
+
+  /** To be called once all values are there, each API's in the order of its routes. */
+  build(): void {
     this.slots.reset(this.wanted.count);
     // Those with the same hash come out in the order in which they went in: that of the routes.
     for (let i = 0; i < this.wanted.count; i++)
@@ -77,72 +74,6 @@ export class RouteIndex {
     this.others.free();
     this.slots.free();
   }
-
-  private add(tables: Tables, api: Api, number: i32): void {
-    api.scannedRoutes = 0;
-    api.firstOther = this.others.count;
-    for (let r = api.firstRoute; r < api.firstRoute + api.routeCount; r++) {
-      const condition = keyCondition(tables, tables.routes.at(r), api.keyHeader);
-      if (condition == null) {
-        this.others.add().route = r;
-        continue;
-      }
-      for (let i = condition.firstValue; i < condition.firstValue + condition.valueCount; i++) {
-        const wanted = this.wanted.add();
-        wanted.value = tables.values.at(i).value;
-        wanted.api = number;
-        wanted.route = r;
-      }
-    }
-    api.otherCount = this.others.count - api.firstOther;
-  }
-}
-
-/** The header that most routes of the API ask for in a way that the index knows, or ABSENT. */
-function keyHeaderOf(tables: Tables, api: Api): View {
-  const candidates = new Rows<Candidate>();
-  let most = 0;
-  let found: View = ABSENT;
-  for (let r = api.firstRoute; r < api.firstRoute + api.routeCount; r++) {
-    const route = tables.routes.at(r);
-    for (let i = route.firstCondition; i < route.firstCondition + route.conditionCount; i++) {
-      const condition = tables.conditions.at(i);
-      if (!isIndexed(tables, condition)) continue;
-      const candidate = open(candidates, condition.name);
-      if (++candidate.count <= most) continue;
-      most = candidate.count;
-      found = candidate.name;
-    }
-  }
-  candidates.free();
-  return found;
-}
-
-function open(candidates: Rows<Candidate>, name: View): Candidate {
-  for (let i = 0; i < candidates.count; i++) {
-    if (equals(candidates.at(i).name, name)) return candidates.at(i);
-  }
-  const candidate = candidates.add();
-  candidate.name = name;
-  return candidate;
-}
-
-function keyCondition(tables: Tables, route: Route, header: View): HeaderCondition | null {
-  for (let i = route.firstCondition; i < route.firstCondition + route.conditionCount; i++) {
-    const condition = tables.conditions.at(i);
-    if (isSpelling(condition.name, header) && isIndexed(tables, condition)) return condition;
-  }
-  return null;
-}
-
-/** True for a condition on whole values without commas: only those stand in one member of a header. */
-function isIndexed(tables: Tables, condition: HeaderCondition): bool {
-  if (condition.kind != ConditionKind.Exact && condition.kind != ConditionKind.OneOf) return false;
-  for (let i = condition.firstValue; i < condition.firstValue + condition.valueCount; i++) {
-    const value = tables.values.at(i).value;
-    if (lengthOf(value) == 0 || indexOf(value, COMMA) >= 0) return false;
-  }
-  return condition.valueCount > 0;
 }
 
 /** FNV-1a over the value, and the API. */

@@ -41,7 +41,6 @@ function contractSource(): string {
 import { View, literal } from "../bytes/view";
 import * as Field from "./field";
 
-export const MAX_COUNTED = ${metrics.MAX_COUNTED};
 export const SHOWN_DIGEST_DIGITS = ${metrics.SHOWN_DIGEST_DIGITS};
 ${bounds.map(([name, value]) => `export const ${name}${WIDE.has(name) ? ': i64' : ''} = ${value};`).join('\n')}
 

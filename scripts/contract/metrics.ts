@@ -17,8 +17,6 @@ export type Label = (typeof LABELS)[number];
 
 /** Hex digits of the policy's digest in the label. */
 export const SHOWN_DIGEST_DIGITS = 12;
-/** APIs, pairs of API and plan, and operations of one policy that are counted apart; all others are `api="*"`. */
-export const MAX_COUNTED = 512;
 /** Series of one VM; Envoy never forgets one, so those of renamed APIs and of earlier edits count too. */
 export const MAX_SERIES = 8192;
 

@@ -44,6 +44,8 @@ export const MAX_QUOTAS = 8;
  * time.
  */
 export const MAX_MESH_QUOTAS = 3;
+/** APIs, pairs of API and plan, and operations of one policy that are counted apart; all others are `api="*"`. */
+export const MAX_COUNTED = 512;
 export const MAX_BURST = 1_000_000_000;
 /** A bucket's clock counts nanoseconds; faster than this its interval would round too coarsely. */
 export const MAX_BUCKET_RATE_PER_SECOND = 1_000_000;

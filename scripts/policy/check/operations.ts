@@ -1,5 +1,11 @@
-import { MAX_NAME_BYTES, MAX_OPERATIONS, MAX_SAME_TEMPLATE, MAX_SCOPES, MAX_TRIED } from '../../contract/table.ts';
-import { MAX_COUNTED } from '../../contract/metrics.ts';
+import {
+  MAX_COUNTED,
+  MAX_NAME_BYTES,
+  MAX_OPERATIONS,
+  MAX_SAME_TEMPLATE,
+  MAX_SCOPES,
+  MAX_TRIED,
+} from '../../contract/table.ts';
 import { compiledTemplate, operationName, readPattern, type Pattern } from '../schema/operation.ts';
 import { bare, covers } from '../schema/value.ts';
 import { offeredPlans } from './consumers.ts';
