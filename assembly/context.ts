@@ -169,7 +169,7 @@ export function isInForce(info: u32): bool {
 /**
  * What is kept for a stream between its callbacks: its root, and what its response will show. Context ids count up, and a stream's slot
  * is its id modulo the table's size. The table doubles when streams in flight collide, up to a bound; beyond it, the older stream's
- * slot is overwritten, which costs it only its RateLimit and CORS headers.
+ * slot is overwritten, which costs it only its RateLimit, deprecation and CORS headers.
  */
 @unmanaged
 export class Stream {
@@ -177,11 +177,13 @@ export class Stream {
   rootId: u32;
   /** The plan whose standings follow, or NONE. */
   plan: i32;
-  /** What its decision says of the origin, for the response. */
+  padding: u32;
+  /** The lifecycle whose deprecation the response shows, or NONE; and what its decision says of the origin. In the decision's order. */
+  lifecycle: i32;
   origin: i32;
 }
 
-const HEADER_BYTES: usize = 16;
+const HEADER_BYTES: usize = 24;
 const STREAM_BYTES: usize = HEADER_BYTES + MAX_QUOTAS * offsetof<Standing>();
 const FIRST_CAPACITY: u32 = 64;
 const MAX_CAPACITY: u32 = 4096;
@@ -218,7 +220,8 @@ export function openStream(id: u32, rootId: u32): void {
   stream.id = id;
   stream.rootId = rootId;
   stream.plan = NONE;
-  stream.origin = NONE;
+  // Lifecycle and origin at once.
+  store<i64>(changetype<usize>(stream), -1, offsetof<Stream>("lifecycle"));
 }
 
 /** The stream with this id, or null when it has ended or its slot was overwritten. */
@@ -250,6 +253,7 @@ export function forgetKept(rootId: u32): void {
     if (at(i).rootId != rootId) continue;
     at(i).plan = NONE;
     at(i).origin = NONE;
+    at(i).lifecycle = NONE;
   }
 }
 

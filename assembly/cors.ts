@@ -15,15 +15,13 @@ import {
   isWildcard,
   literal,
 } from "../filter/index";
-import { Stream } from "./context";
 import { HeaderMap, addHeader, filterState, removeHeader, replaceHeader, setFilterState } from "./host";
 
 /** Where the origin stands until the response, because the request's headers are gone by then. */
 const SENT_ORIGIN = literal("tollgate.origin");
 
-/** Keeps for the response where the request just decided comes from. */
-export function keepOrigin(stream: Stream, tables: Tables): void {
-  stream.origin = decision.origin;
+/** Keeps for the response where the request just decided comes from, where the tables alone do not say so. */
+export function keepOrigin(tables: Tables): void {
   if (decision.origin != FOREIGN && isWildcard(tables, decision.origin))
     setFilterState(SENT_ORIGIN, allowedOrigin(tables));
 }

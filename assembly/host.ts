@@ -67,8 +67,8 @@ const GAUGE = 1;
 export const NO_GRPC_STATUS: u32 = 0xffffffff;
 
 /** Out-parameters: pointer, size, compare-and-swap number, time, metric id, token. */
-const OUT_POINTER: usize = memory.data(4, 8);
-const OUT_SIZE: usize = memory.data(4, 8);
+const OUT_POINTER: usize = memory.data(8, 8);
+const OUT_SIZE: usize = OUT_POINTER + 4;
 const OUT_CAS: usize = memory.data(4, 8);
 const OUT_TIME: usize = memory.data(8, 8);
 const OUT_METRIC: usize = memory.data(4, 8);
@@ -232,8 +232,8 @@ export function continueRequest(): void {
 }
 
 function clearOut(): void {
-  store<u32>(OUT_POINTER, 0);
-  store<u32>(OUT_SIZE, 0);
+  // Pointer and size at once.
+  store<u64>(OUT_POINTER, 0);
 }
 
 function outView(status: u32): View {

@@ -1,24 +1,26 @@
 import {
   ABSENT,
+  DEPRECATION,
+  Decision,
   EditKind,
+  LINK,
   LOG_STATES,
+  Lifecycle,
   MAX_QUOTAS,
   NONE,
   Patience,
   RATELIMIT,
   RATELIMIT_POLICY,
   Reason,
+  SUNSET,
   Standing,
   Tables,
   View,
   countDecision,
   decide,
   decision,
-  detailOf,
+  editAt,
   editCount,
-  editKind,
-  editName,
-  editValue,
   grpcStatusOf,
   headerCount,
   headerName,
@@ -30,16 +32,16 @@ import {
   logField,
   logText,
   mayBeDecidedAlready,
-  problemBody,
   rateLimit,
   rateLimitPolicy,
   readHeaders,
   readRequest,
   refuseToWait,
+  replyBody,
   replyPairs,
+  replyStatus,
   responseCodeDetailsOf,
   standings,
-  statusOf,
 } from "../filter/index";
 import { Policy, Stream, closeStream, findStream, policyOf, standingsOf } from "./context";
 import { keepOrigin, writeCors } from "./cors";
@@ -47,6 +49,7 @@ import {
   HeaderMap,
   LogLevel,
   NO_GRPC_STATUS,
+  addHeader,
   currentTimeNanoseconds,
   hasFilterState,
   headerPairs,
@@ -100,7 +103,7 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
   decide(tables, policy.keyring, account.counters, currentTimeNanoseconds(), patience);
   if (decision.waits) {
     // Envoy itself may answer meanwhile.
-    if (stream != null && decision.origin != NONE) keepOrigin(stream, tables);
+    if (stream != null && decision.showsMore) keepMore(stream, tables);
     return Verdict.Wait;
   }
   countDecision(tables, account.usage);
@@ -116,8 +119,9 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
 function applyEdits(): bool {
   let good: bool = true;
   for (let i = 0; i < editCount; i++) {
-    if (editKind(i) == EditKind.Set) good = replaceHeader(HeaderMap.Request, editName(i), editValue(i)) && good;
-    else good = removeHeader(HeaderMap.Request, editName(i)) && good;
+    const edit = editAt(i);
+    if (edit.kind == EditKind.Set) good = replaceHeader(HeaderMap.Request, edit.name, edit.value) && good;
+    else good = removeHeader(HeaderMap.Request, edit.name) && good;
   }
   return good;
 }
@@ -128,13 +132,24 @@ function pass(stream: Stream | null): Verdict {
   return Verdict.Allow;
 }
 
-/** Keeps for the response what its headers will show: the current standings, and the origin that may read it. */
+/** Keeps for the response what its headers will show: the current standings, a deprecation, and the origin that may read it. */
 function keep(stream: Stream, tables: Tables): void {
-  if (decision.origin != NONE) keepOrigin(stream, tables);
-  else if (!decision.hasStandings) return closeStream(stream);
+  if (decision.showsMore) {
+    keepMore(stream, tables);
+  } else if (!decision.hasStandings) return closeStream(stream);
   if (!decision.hasStandings) return;
   stream.plan = decision.plan;
   memory.copy(standingsOf(stream), standings(), MAX_QUOTAS * offsetof<Standing>());
+}
+
+function keepMore(stream: Stream, tables: Tables): void {
+  // Lifecycle and origin at once.
+  store<i64>(
+    changetype<usize>(stream),
+    load<i64>(changetype<usize>(decision), offsetof<Decision>("deprecated")),
+    offsetof<Stream>("lifecycle"),
+  );
+  if (decision.origin != NONE) keepOrigin(tables);
 }
 
 /** For failures that should never happen: the request is refused, so that none lets it through. */
@@ -155,9 +170,9 @@ function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): V
   if (tables != null && tables.logFields != 0) leaveFields(tables);
   setFilterState(STATE_NAME, logText(tables));
   const grpc = isGrpc();
-  const body: View = grpc ? detailOf(reason) : problemBody(tables);
+  const body = replyBody(tables, grpc);
   sendReply(
-    statusOf(reason),
+    replyStatus(tables),
     responseCodeDetailsOf(reason),
     body,
     replyPairs(tables, grpc),
@@ -191,7 +206,10 @@ export function onRequestTrailers(): void {
   }
 }
 
-/** Writes an allowed request's standings and its API's cors to its response. The module's own replies already have theirs. */
+/**
+ * Writes to an allowed request's response its standings, what is deprecated, and its API's cors. The module's own replies already have
+ * theirs.
+ */
 export function onResponseHeaders(streamId: u32): void {
   const stream = findStream(streamId);
   if (stream == null) return;
@@ -199,6 +217,7 @@ export function onResponseHeaders(streamId: u32): void {
   if (policy == null) return closeStream(stream);
   const tables = policy.tables;
   if (stream.origin != NONE) writeCors(tables, stream.origin);
+  if (stream.lifecycle != NONE) showDeprecation(tables.lifecycles.at(stream.lifecycle));
   if (stream.plan != NONE) {
     const plan = tables.plans.at(stream.plan);
     replaceHeader(HeaderMap.Response, RATELIMIT_POLICY, rateLimitPolicy(tables, plan, standingsOf(stream)));
@@ -206,4 +225,11 @@ export function onResponseHeaders(streamId: u32): void {
     if (lengthOf(state) > 0) replaceHeader(HeaderMap.Response, RATELIMIT, state);
   }
   closeStream(stream);
+}
+
+/** The policy knows better than the upstream what is deprecated; links are many, and each stands for itself. */
+function showDeprecation(lifecycle: Lifecycle): void {
+  replaceHeader(HeaderMap.Response, DEPRECATION, lifecycle.deprecation);
+  if (lifecycle.sunset != ABSENT) replaceHeader(HeaderMap.Response, SUNSET, lifecycle.sunset);
+  if (lifecycle.link != ABSENT) addHeader(HeaderMap.Response, LINK, lifecycle.link);
 }

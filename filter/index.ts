@@ -56,7 +56,7 @@ export { readRequest, isGrpc, isOwnHeader } from "./request/request";
 export { countDecision, decide, refuseToWait } from "./decision/decide";
 export { mayBeDecidedAlready } from "./decision/decide";
 export { decision, Decision } from "./decision/decision";
-export { EditKind, editCount, editKind, editName, editValue } from "./request/headers";
+export { EditKind, editAt, editCount } from "./request/headers";
 export {
   Reason,
   REASON_COUNT,
@@ -68,9 +68,12 @@ export {
   statusOf,
   titleOf,
 } from "./decision/decision";
+export { DEPRECATION, LINK, SUNSET } from "./answer/lifecycle";
+export { Lifecycle } from "./tables/lifecycle";
 export {
-  problemBody,
+  replyBody,
   replyPairs,
+  replyStatus,
   RATELIMIT,
   RATELIMIT_POLICY,
   rateLimit,

@@ -5,6 +5,7 @@ import { doors } from './doors.ts';
 import { headers } from './headers.ts';
 import { lists } from './lists.ts';
 import { origins } from './origins.ts';
+import { redirects } from './redirects.ts';
 import { registry } from './registry.ts';
 import { resets } from './resets.ts';
 import { services } from './services.ts';
@@ -26,6 +27,7 @@ export const allAttacks: readonly Attack[] = [
   units,
   configs,
   streams,
+  redirects,
   registry,
   commands,
 ];

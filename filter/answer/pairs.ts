@@ -2,32 +2,40 @@ import { allocate } from "../bytes/arena";
 import { View, lengthOf, pointerOf, view } from "../bytes/view";
 
 /** Header pairs to serialise for the host, in the format that `filter/request/headers` reads. */
-const MAX_PAIRS = 16;
+/** A mock's headers, and those that Tollgate adds: of quotas, of a lifecycle, of the refusal itself. */
+const MAX_PAIRS = 32;
 const PAIRS: usize = memory.data(MAX_PAIRS * 16, 8);
 
 let count: i32 = 0;
+/** Bytes of the serialised pairs so far. */
+let total: usize = 0;
 
 export function beginPairs(): void {
   count = 0;
+  total = 4;
 }
 
 export function addPair(name: View, value: View): void {
   if (count == MAX_PAIRS) return;
-  store<u64>(PAIRS + <usize>count * 16, name);
-  store<u64>(PAIRS + <usize>count * 16, value, 8);
+  const pair = PAIRS + <usize>count * 16;
+  store<u64>(pair, name);
+  store<u64>(pair, value, 8);
+  total += 8 + lengthOf(name) + lengthOf(value) + 2;
   count++;
 }
 
 export function endPairs(): View {
-  let total: usize = 4;
-  for (let i = 0; i < count; i++) total += 8 + lengthOf(nameAt(i)) + lengthOf(valueAt(i)) + 2;
   const start = allocate(total);
   store<u32>(start, count);
-  let to = start + 4 + <usize>count * 8;
-  for (let i = 0; i < count; i++) {
-    store<u32>(start + 4 + <usize>i * 8, lengthOf(nameAt(i)));
-    store<u32>(start + 8 + <usize>i * 8, lengthOf(valueAt(i)));
-    to = copyTerminated(copyTerminated(to, nameAt(i)), valueAt(i));
+  let sizes = start + 4;
+  let to = sizes + <usize>count * 8;
+  for (let pair = PAIRS, end = PAIRS + <usize>count * 16; pair < end; pair += 16) {
+    const name = load<u64>(pair);
+    const value = load<u64>(pair, 8);
+    store<u32>(sizes, lengthOf(name));
+    store<u32>(sizes, lengthOf(value), 4);
+    sizes += 8;
+    to = copyTerminated(copyTerminated(to, name), value);
   }
   return view(start, <i32>total);
 }
@@ -36,12 +44,4 @@ function copyTerminated(to: usize, v: View): usize {
   memory.copy(to, pointerOf(v), lengthOf(v));
   store<u8>(to + lengthOf(v), 0);
   return to + lengthOf(v) + 1;
-}
-
-function nameAt(index: i32): View {
-  return load<u64>(PAIRS + <usize>index * 16);
-}
-
-function valueAt(index: i32): View {
-  return load<u64>(PAIRS + <usize>index * 16, 8);
 }

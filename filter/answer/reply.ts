@@ -1,21 +1,16 @@
 import { NONE } from "../bytes/rows";
 import { begin, end, writeByte, writeNumber, writeView, writeViews } from "../bytes/arena";
 import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from "../bytes/view";
-import { decision } from "../decision/decision";
-import { Reason, codeOf, detailOf, statusOf, titleOf } from "../decision/decision";
+import { decision, isOfLifecycle } from "../decision/decision";
+import { Reason, codeOf, detailOf, statusOf } from "../decision/decision";
 import { allowedMethods } from "../operation/choose";
 import { KeySourceKind, Plan, Tables } from "../tables/tables";
 import { Standing, UNKNOWN, standings } from "../quota/attempt";
 import { addCorsPairs, answersPreflight } from "./cors";
+import { RETRY_AFTER, addDeprecation, addLifecycle, lifecycleBody, lifecycleStatus } from "./lifecycle";
 import { addPair, beginPairs, endPairs } from "./pairs";
+import { beginProblem, endDetail, endProblem, writeQuota } from "./problem";
 
-const TYPE_OPEN = literal('{"type":"urn:tollgate:reason:');
-const TITLE = literal('","title":"');
-const STATUS = literal('","status":');
-const DETAIL = literal(',"detail":"');
-const REASON = literal('","reason":"');
-const QUOTA = literal('","quota":"');
-const CLOSE = literal('"}\n');
 const NO_BODY = literal("");
 
 const CONTENT_TYPE = literal("content-type");
@@ -28,52 +23,75 @@ const BEARER_REALM = literal('Bearer realm="');
 const API_KEY_REALM = literal('ApiKey realm="');
 const QUOTE = literal('"');
 const ALLOW = literal("allow");
-const RETRY_AFTER = literal("retry-after");
 /** Seconds until a retry when the time is not known. */
 const SOON = literal("1");
 export const RATELIMIT = literal("ratelimit");
 export const RATELIMIT_POLICY = literal("ratelimit-policy");
 
-/** Body of a refusal: an RFC 9457 problem. All strings are constants of the reason or names, so none needs escaping. */
-export function problemBody(tables: Tables | null): View {
+/** The status of the reply to a request that goes no further. */
+export function replyStatus(tables: Tables | null): u32 {
   const reason = decision.reason;
-  if (decision.origin != NONE && answersPreflight(reason)) return NO_BODY;
-  begin(512);
-  const code = codeOf(reason);
-  writeViews(TYPE_OPEN, code);
-  writeViews(TITLE, titleOf(reason));
-  writeView(STATUS);
-  writeNumber(statusOf(reason));
-  writeViews(DETAIL, detailOf(reason));
-  writeViews(REASON, code);
-  if (tables != null && decision.quota != NONE) {
-    writeView(QUOTA);
-    writeView(tables.quotas.at(tables.plans.at(decision.plan).firstQuota + decision.quota).name);
-  }
-  writeView(CLOSE);
-  return end();
+  return tables != null && isOfLifecycle(reason) ? lifecycleStatus(tables) : statusOf(reason);
 }
 
-/** Headers of a refusal, serialised for the host. With `grpc` the host sets the content type. */
+/** Its body: a problem, or for gRPC the detail, which the host puts into a header. */
+export function replyBody(tables: Tables | null, grpc: bool): View {
+  const reason = decision.reason;
+  if (tables != null && isOfLifecycle(reason)) return lifecycleBody(tables, grpc);
+  if (grpc) return detailOf(reason);
+  if (answersPreflight(reason)) return NO_BODY;
+  beginProblem(reason, statusOf(reason));
+  writeView(detailOf(reason));
+  endDetail(reason);
+  if (decision.quota != NONE && tables != null)
+    writeQuota(tables.quotas.at(tables.plans.at(decision.plan).firstQuota + decision.quota).name);
+  return endProblem();
+}
+
+/** Its headers, serialised for the host. With `grpc` the host sets the content type. */
 export function replyPairs(tables: Tables | null, grpc: bool): View {
   beginPairs();
-  if (!grpc) addPair(CONTENT_TYPE, PROBLEM_JSON);
-  addPair(CACHE_CONTROL, NO_STORE);
-  if (statusOf(decision.reason) == 401 && tables != null) addPair(WWW_AUTHENTICATE, challenge(tables));
-  if (decision.reason == Reason.MethodNotAllowed && tables != null) addPair(ALLOW, allowedMethods(tables));
-  if (decision.reason == Reason.QuotaUnavailable || decision.reason == Reason.TooManyWaiting)
-    addPair(RETRY_AFTER, SOON);
-  if (decision.reason == Reason.QuotaExceeded && tables != null) {
-    begin(20);
-    writeNumber(decision.retryAfterSeconds);
-    addPair(RETRY_AFTER, end());
-    const plan = tables.plans.at(decision.plan);
-    addPair(RATELIMIT_POLICY, rateLimitPolicy(tables, plan, standings()));
-    const state = rateLimit(tables, plan, standings());
-    if (lengthOf(state) > 0) addPair(RATELIMIT, state);
+  if (decision.reason != Reason.Mocked || grpc) {
+    if (!grpc) addPair(CONTENT_TYPE, PROBLEM_JSON);
+    addPair(CACHE_CONTROL, NO_STORE);
   }
-  if (decision.origin != NONE && tables != null) addCorsPairs(tables);
+  if (tables != null) {
+    addPairsOf(tables, decision.reason, grpc);
+    if (decision.origin != NONE) addCorsPairs(tables);
+  }
   return endPairs();
+}
+
+function addPairsOf(tables: Tables, reason: Reason, grpc: bool): void {
+  if (decision.deprecated != NONE) addDeprecation(tables);
+  switch (reason) {
+    case Reason.QuotaUnavailable:
+    case Reason.TooManyWaiting:
+      return addPair(RETRY_AFTER, SOON);
+    case Reason.QuotaExceeded:
+      begin(20);
+      writeNumber(decision.retryAfterSeconds);
+      addPair(RETRY_AFTER, end());
+      return addStandings(tables);
+    case Reason.MethodNotAllowed:
+      return addPair(ALLOW, allowedMethods(tables));
+    case Reason.Retired:
+    case Reason.Maintenance:
+    case Reason.Redirected:
+    case Reason.Mocked:
+      addLifecycle(tables, grpc);
+      if (decision.hasStandings) addStandings(tables);
+      return;
+    default:
+      if (statusOf(reason) == 401) addPair(WWW_AUTHENTICATE, challenge(tables));
+  }
+}
+
+function addStandings(tables: Tables): void {
+  const plan = tables.plans.at(decision.plan);
+  addPair(RATELIMIT_POLICY, rateLimitPolicy(tables, plan, standings()));
+  const state = rateLimit(tables, plan, standings());
+  if (lengthOf(state) > 0) addPair(RATELIMIT, state);
 }
 
 /** The challenge that RFC 9110 requires with a 401, for the policy's first key source. */

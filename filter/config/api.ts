@@ -3,7 +3,9 @@ import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { ABSENT, View, byteAt, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
 import { isRespelt, name as hostName, portAt, readHost } from "../request/host";
 import { API_ID, counterId } from "../tables/counterId";
-import { Preflight, Tables } from "../tables/tables";
+import { NO_LIFECYCLE } from "../tables/lifecycle";
+import { Api, Preflight, Tables } from "../tables/tables";
+import { decodeLifecycle, isLifecycle } from "./lifecycle";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeOperation, plantOperations } from "./operation";
@@ -61,6 +63,9 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
         reader.fail(literal("needs an operation; leave the field out for all paths"));
     } else if (reader.takes(Field.UNLISTED, 9)) {
       tables.apis.at(index).unlistedAllowed = readAllow(reader);
+    } else if (isLifecycle(reader)) {
+      const api = tables.apis.at(index);
+      api.lifecycle = decodeLifecycle(reader, tables, api.lifecycle);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
@@ -79,15 +84,26 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   api.operationCount = tables.operations.count - firstOperation;
   if (api.operationCount > 0) plantOperations(reader, tables, api);
   else if (reader.has(9)) reader.fail(literal("unlisted goes with operations"));
-  api.isSpecial = api.preflight != Preflight.Deny || api.operationCount > 0;
   api.firstRoute = firstRoute;
   api.routeCount = tables.routes.count - firstRoute;
+  api.hasLife = hasLife(tables, api);
+  api.isSpecial = api.preflight != Preflight.Deny || api.operationCount > 0 || api.hasLife;
   api.defaultRoute = qualify(tables, name, DEFAULT_ROUTE);
   for (let i = firstRoute; i < tables.routes.count; i++) {
     const route = tables.routes.at(i);
     route.name = qualify(tables, name, route.name);
   }
   addMounts(reader, tables, index, hosts, paths);
+}
+
+function hasLife(tables: Tables, api: Api): bool {
+  for (let i = api.firstRoute; i < api.firstRoute + api.routeCount; i++) {
+    if (tables.routes.at(i).lifecycle != NO_LIFECYCLE) return true;
+  }
+  for (let i = api.firstOperation; i < api.firstOperation + api.operationCount; i++) {
+    if (tables.operations.at(i).lifecycle != NO_LIFECYCLE) return true;
+  }
+  return api.lifecycle != NO_LIFECYCLE;
 }
 
 /** `<api>/<route>`: what the upstream and Envoy's route table see. */

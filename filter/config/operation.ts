@@ -3,6 +3,7 @@ import { View, byteAt, equals, lengthOf, literal } from "../bytes/view";
 import { isPathCharacter } from "../request/request";
 import { counterId, OPERATION_ID } from "../tables/counterId";
 import { Anonymous, Api, Operation, Tables } from "../tables/tables";
+import { decodeLifecycle, isLifecycle } from "./lifecycle";
 import { decodeReferences } from "./route";
 import { Reader } from "./reader";
 import { isDotSegment, readAllow, readOperationName, readScope, readToken } from "./rule";
@@ -48,6 +49,8 @@ export function decodeOperation(reader: Reader, tables: Tables): void {
       operation.cost = reader.integer(0, MAX_COST);
     } else if (reader.takes(Field.ANONYMOUS, 6)) {
       operation.anonymous = readAllow(reader) ? Anonymous.Allow : Anonymous.Deny;
+    } else if (isLifecycle(reader)) {
+      operation.lifecycle = decodeLifecycle(reader, tables, operation.lifecycle);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);

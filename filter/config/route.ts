@@ -1,8 +1,17 @@
 import { View, equals, literal } from "../bytes/view";
 import { ConditionKind, Tables } from "../tables/tables";
+import { decodeHeader, decodeLifecycle, isLifecycle } from "./lifecycle";
 import { Reader } from "./reader";
-import { readConsumerName, readHeaderName, readHeaderValue, readName, readPrefix, readToken } from "./rule";
-import { DEFAULT_ROUTE, FRAMING_HEADERS, MAX_ROUTES, MAX_ROUTE_HEADERS } from "./contract";
+import {
+  readChangeable,
+  readConsumerName,
+  readHeaderName,
+  readHeaderValue,
+  readName,
+  readPrefix,
+  readToken,
+} from "./rule";
+import { DEFAULT_ROUTE, MAX_ROUTES, MAX_ROUTE_HEADERS } from "./contract";
 import * as Field from "./field";
 
 export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): void {
@@ -36,7 +45,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) {
         if (i == MAX_ROUTE_HEADERS) reader.fail(literal("at most %d headers"), MAX_ROUTE_HEADERS);
-        decodeSetHeader(reader, tables);
+        decodeHeader(reader, tables);
       }
       route.setCount = tables.headers.count - route.firstSet;
     } else if (reader.takes(Field.REMOVE_HEADERS, 7)) {
@@ -49,6 +58,8 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       route.removeCount = tables.values.count - route.firstRemove;
     } else if (reader.takes(Field.REWRITE_PREFIX, 8)) {
       route.rewritePrefix = tables.texts.keep(readPrefix(reader));
+    } else if (isLifecycle(reader)) {
+      route.lifecycle = decodeLifecycle(reader, tables, route.lifecycle);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
@@ -113,27 +124,4 @@ function readOne(reader: Reader, tables: Tables, kind: ConditionKind): Condition
 function readTrue(reader: Reader, kind: ConditionKind): ConditionKind {
   if (!reader.boolean()) reader.fail(literal("must be true"));
   return kind;
-}
-
-function decodeSetHeader(reader: Reader, tables: Tables): void {
-  const header = tables.headers.add();
-  reader.beginObject();
-  while (reader.nextField()) {
-    if (reader.takes(Field.NAME, 0)) {
-      header.name = tables.texts.keep(readChangeable(reader));
-    } else if (reader.takes(Field.VALUE, 1)) {
-      header.value = tables.texts.keep(readHeaderValue(reader));
-    } else reader.unknownField();
-  }
-  reader.needs(0, Field.NAME);
-  reader.needs(1, Field.VALUE);
-}
-
-/** A header that a route may change: not one that frames a message. */
-function readChangeable(reader: Reader): View {
-  const name = readHeaderName(reader);
-  for (let i = 0; i < FRAMING_HEADERS.length; i++) {
-    if (equals(FRAMING_HEADERS[i], name)) reader.fail(literal("must not be a header that frames the message"));
-  }
-  return name;
 }

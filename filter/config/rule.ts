@@ -2,6 +2,8 @@ import { View, byteAt, equals, hexDigit, isTokenByte, lengthOf, literal, slice, 
 import { isPathCharacter } from "../request/request";
 import {
   DIGEST_DIGITS,
+  FRAMING_HEADERS,
+  MAX_DETAIL_BYTES,
   MAX_NAME_BYTES,
   MAX_PATH_BYTES,
   MAX_VALUE_BYTES,
@@ -70,6 +72,15 @@ export function readHeaderName(reader: Reader): View {
   return name;
 }
 
+/** A header that a route may change or a mock may have: not one that frames a message. */
+export function readChangeable(reader: Reader): View {
+  const name = readHeaderName(reader);
+  for (let i = 0; i < FRAMING_HEADERS.length; i++) {
+    if (equals(FRAMING_HEADERS[i], name)) reader.fail(literal("must not be a header that frames the message"));
+  }
+  return name;
+}
+
 /** A token in any case: an authorization scheme, a query parameter, a cookie, a method. */
 export function readToken(reader: Reader): View {
   const token = reader.text(1, MAX_NAME_BYTES);
@@ -83,7 +94,20 @@ export function readToken(reader: Reader): View {
 }
 
 export function readHeaderValue(reader: Reader): View {
-  const value = reader.text(0, MAX_VALUE_BYTES);
+  return withoutControls(reader, reader.text(0, MAX_VALUE_BYTES));
+}
+
+/** The value of a header that replies show. */
+export function readShownValue(reader: Reader): View {
+  return withoutControls(reader, reader.text(1, MAX_VALUE_BYTES));
+}
+
+/** What a refused caller is told, in UTF-8. */
+export function readDetail(reader: Reader): View {
+  return withoutControls(reader, reader.text(1, MAX_DETAIL_BYTES));
+}
+
+function withoutControls(reader: Reader, value: View): View {
   for (let i = 0, n = lengthOf(value); i < n; i++) {
     const byte = byteAt(value, i);
     if (byte < 0x20 || byte == 0x7f) {
@@ -125,19 +149,25 @@ export function readRealm(reader: Reader): View {
  */
 export function readPrefix(reader: Reader): View {
   const path = reader.text(1, MAX_PATH_BYTES);
-  if (reader.failed) return path;
-  let good: bool = byteAt(path, 0) == 0x2f;
-  for (let i = 0, n = lengthOf(path); i < n && good; i++) {
-    const byte = byteAt(path, i);
-    good = byte == 0x2f ? i + 1 == n || isSegmentStart(path, i + 1) : isPathCharacter(byte) && byte != 0x2a;
-  }
-  if (!good)
+  if (!reader.failed && !isPrefix(path))
     reader.fail(
       literal(
         "must be a path: '/' first, then letters, digits and -._~!$&'()+,=:@/, no '//', '.' or '..', no segment that begins with ':' or '('",
       ),
     );
   return path;
+}
+
+/** The rule of `readPrefix`. */
+export function isPrefix(path: View): bool {
+  const length = lengthOf(path);
+  if (length == 0 || byteAt(path, 0) != 0x2f) return false;
+  for (let i = 0; i < length; i++) {
+    const byte = byteAt(path, i);
+    if (byte == 0x2f ? i + 1 < length && !isSegmentStart(path, i + 1) : !isPathCharacter(byte) || byte == 0x2a)
+      return false;
+  }
+  return true;
 }
 
 function isSegmentStart(path: View, at: i32): bool {

@@ -17,18 +17,19 @@ import {
 import { judgeBrowser } from "../cors/preflight";
 import { Finding, findKey, foundKey, stripHeaders, strippedQuery } from "../credential/key";
 import { Keyring } from "../keyring/keyring";
+import { beginLifecycles, enter, mockOr } from "../lifecycle/lifecycle";
 import { coveredBytes, hostIsServed, isAmbiguous, matchApi } from "../match/api";
 import { Charge, Patience, bill } from "../quota/attempt";
 import { Counters, charge } from "../quota/charge";
 import {
   COMMA,
+  ENTRY_BYTES,
   clearEdits,
   dropHeader,
   editCount,
   editsOverflowed,
+  firstEntry,
   headerCount,
-  headerName,
-  headerValue,
   member,
   nextMember,
   removeOtherSpellings,
@@ -38,8 +39,9 @@ import {
 import { isRespelt, portAt } from "../request/host";
 import { forwardedLength, isOwnHeader } from "../request/request";
 import { chooseRoute } from "../route/choose";
+import { NO_LIFECYCLE } from "../tables/lifecycle";
 import { Anonymous, Api, Preflight, Route, Tables, findOffer } from "../tables/tables";
-import { admit, chooseOperation } from "../operation/choose";
+import { admit, chooseOperation, literalBytes } from "../operation/choose";
 import { NANOSECONDS } from "../time/window";
 import { EXCEEDED, UNCOUNTED, Usage } from "../usage/usage";
 import { Reason, decision, isAllowed } from "./decision";
@@ -106,14 +108,57 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   decision.coveredBytes = coveredBytes;
   const api = tables.apis.at(decision.api);
   if (api.isSpecial) {
-    const reason = judgeSpecial(tables, api);
-    if (reason == Reason.Preflight) return passPreflight(tables);
-    if (reason != Reason.Allowed) return reason;
+    const reason = judgeStages(tables, api, now);
+    if (reason != Reason.Allowed) return api.hasLife ? mockOr(reason) : reason;
   }
+  const reason = judgeKey(tables, api, keyring, counters, now);
+  return api.hasLife ? mockOr(reason) : reason;
+}
+
+/**
+ * What stands before the key, for the APIs that have it: the API's life, what it lists, and a browser's question. `Allowed` when there is
+ * a key to look at. A preflight that the module answers goes before all, because a page reads the rest only after it.
+ */
+function judgeStages(tables: Tables, api: Api, now: i64): Reason {
+  if (api.preflight != Preflight.Deny) {
+    const reason = judgeBrowser(tables, api);
+    if (reason != Reason.Allowed) return reason == Reason.Preflight ? passPreflight(tables, api, now) : reason;
+  }
+  if (api.hasLife) {
+    const refused = enterApi(tables, api, now);
+    if (refused != Reason.Allowed) return refused;
+  }
+  return api.operationCount > 0 ? judgeOperation(tables, api, now) : Reason.Allowed;
+}
+
+function enterApi(tables: Tables, api: Api, now: i64): Reason {
+  beginLifecycles();
+  return enter(tables, api.lifecycle, now / NANOSECONDS);
+}
+
+/** Lets the upstream answer a preflight, if there is one. A key that it carries all the same goes no further. */
+function passPreflight(tables: Tables, api: Api, now: i64): Reason {
+  const refused = enterApi(tables, api, now);
+  if (refused != Reason.Allowed) return refused;
+  findKey(tables);
+  return pass(tables, Reason.Preflight, now);
+}
+
+function judgeOperation(tables: Tables, api: Api, now: i64): Reason {
+  const refused = chooseOperation(tables, api);
+  if (refused != Reason.Allowed || decision.operation == NONE) return refused;
+  const operation = tables.operations.at(decision.operation);
+  if (operation.lifecycle == NO_LIFECYCLE) return Reason.Allowed;
+  const reason = enter(tables, operation.lifecycle, now / NANOSECONDS);
+  if (reason == Reason.Redirected) decision.coveredBytes += literalBytes(operation.path);
+  return reason;
+}
+
+function judgeKey(tables: Tables, api: Api, keyring: Keyring, counters: Counters, now: i64): Reason {
   const finding = findKey(tables);
   switch (finding) {
     case Finding.Missing:
-      return isAnonymous(tables, api) ? pass(tables, Reason.Anonymous) : Reason.MissingApiKey;
+      return isAnonymous(tables, api) ? pass(tables, Reason.Anonymous, now) : Reason.MissingApiKey;
     case Finding.Ambiguous:
       return Reason.AmbiguousApiKey;
     case Finding.Malformed:
@@ -122,15 +167,6 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   const refused = identify(keyring, now / NANOSECONDS);
   if (refused != Reason.Allowed) return refused;
   return subscribe(tables, counters, now);
-}
-
-/** What stands before the key: a browser's question, and what the API lists. `Allowed` when the request goes on. */
-function judgeSpecial(tables: Tables, api: Api): Reason {
-  if (api.preflight != Preflight.Deny) {
-    const reason = judgeBrowser(tables, api);
-    if (reason != Reason.Allowed) return reason;
-  }
-  return api.operationCount > 0 ? chooseOperation(tables, api) : Reason.Allowed;
 }
 
 function isAnonymous(tables: Tables, api: Api): bool {
@@ -146,16 +182,11 @@ function judgeWithoutPath(tables: Tables): Reason {
   return Request.pathMayNameHost() ? Reason.InvalidPath : Reason.Unmatched;
 }
 
-/** Lets the upstream answer a preflight. A key that it carries all the same goes no further. */
-function passPreflight(tables: Tables): Reason {
-  findKey(tables);
-  return pass(tables, Reason.Preflight);
-}
-
-/** Allows a request that takes nothing from any quota. */
-function pass(tables: Tables, reason: Reason): Reason {
-  chooseRoute(tables);
-  return reason;
+/** Allows a request that takes nothing from any quota, unless its route refuses it. */
+function pass(tables: Tables, reason: Reason, now: i64): Reason {
+  const lifecycle = chooseRoute(tables);
+  const refused = lifecycle == NO_LIFECYCLE ? Reason.Allowed : enter(tables, lifecycle, now / NANOSECONDS);
+  return refused == Reason.Allowed ? reason : refused;
 }
 
 /** Key to consumer. */
@@ -196,9 +227,13 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
     const refused = admit(tables);
     if (refused != Reason.Allowed) return refused;
     bill.cost = tables.operations.at(decision.operation).cost;
-    if (bill.cost == 0) return pass(tables, Reason.Allowed);
+    if (bill.cost == 0) return pass(tables, Reason.Allowed, now);
   }
-  chooseRoute(tables);
+  const lifecycle = chooseRoute(tables);
+  if (lifecycle != NO_LIFECYCLE) {
+    const refused = enter(tables, lifecycle, now / NANOSECONDS);
+    if (refused != Reason.Allowed) return refused;
+  }
   return spend(tables, counters, number, now);
 }
 
@@ -271,14 +306,14 @@ export function mayBeDecidedAlready(): bool {
 
 /** Removes `x-tollgate-` headers from outside, except those that are replaced later, and nominations that could have ours dropped. */
 function removeForeignIdentity(): void {
-  for (let i = 0; i < headerCount; i++) {
-    const name = headerName(i);
+  for (let entry = firstEntry(), end = entry + <usize>headerCount * ENTRY_BYTES; entry < end; entry += ENTRY_BYTES) {
+    const name = load<u64>(entry);
     // Every name is followed by a NUL, so even an empty one has a first byte.
     const first = byteAt(name, 0);
     if (first == 0x78) {
       if (isOwnHeader(name) && !isReplaced(name)) dropHeader(name);
     } else if (first == 0x63) {
-      if (isConnection(name) && decision.reason != Reason.Unmatched) forgetNominations(headerValue(i));
+      if (isConnection(name) && decision.reason != Reason.Unmatched) forgetNominations(load<u64>(entry, 8));
     }
   }
 }

@@ -16,6 +16,9 @@ export class Decision {
   quota: i32;
   /** What the API lists and the request is; NONE where it lists nothing, or lets unlisted requests pass. */
   operation: i32;
+  spare: i32;
+  /** The lifecycle whose deprecation the answer shows, or NONE. */
+  deprecated: i32;
   /**
    * Of a request that carries an `Origin` to an API with cors: the index of the origin in the tables that allows it, or FOREIGN.
    * Otherwise NONE.
@@ -25,7 +28,7 @@ export class Decision {
   keyId: View;
   /** `<api>/<route>`, or ABSENT. */
   route: View;
-  /** Of a request that a quota refused; otherwise anything. */
+  /** Of a request that a quota or maintenance refused; otherwise anything. */
   retryAfterSeconds: i64;
   /** Bytes of the normalised path that the matched prefix covers. */
   coveredBytes: i32;
@@ -35,13 +38,18 @@ export class Decision {
   waits: bool;
   reason: Reason;
 
-  /** Fields that are read only after they were set for the same request stay as they are. */
+  /** True when the response shows a deprecation, or what a page on another origin may read. */
+  get showsMore(): bool {
+    return load<i64>(changetype<usize>(this), offsetof<Decision>("deprecated")) != -1;
+  }
+
   reset(): void {
     const start = changetype<usize>(this);
     store<i64>(start, -1, offsetof<Decision>("api"));
     store<i64>(start, -1, offsetof<Decision>("consumer"));
     store<i64>(start, -1, offsetof<Decision>("routeIndex"));
     store<i64>(start, -1, offsetof<Decision>("operation"));
+    store<i64>(start, -1, offsetof<Decision>("deprecated"));
     this.keyId = ABSENT;
     this.route = ABSENT;
     store<i64>(start, 0, offsetof<Decision>("coveredBytes"));
@@ -84,9 +92,13 @@ export const enum Reason {
   MethodNotAllowed,
   OperationNotInPlan,
   MissingScope,
+  Retired,
+  Maintenance,
+  Redirected,
+  Mocked,
 }
 
-export const REASON_COUNT: i32 = 29;
+export const REASON_COUNT: i32 = 33;
 
 /**
  * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
@@ -268,6 +280,30 @@ const ROWS: StaticArray<u64> = [
   literal("Missing scope"),
   literal("The caller does not have a scope that this operation asks for."),
   literal("tollgate_missing_scope"),
+  literal("retired"),
+  410,
+  12,
+  literal("Retired"),
+  literal("This is no longer offered."),
+  literal("tollgate_retired"),
+  literal("maintenance"),
+  503,
+  14,
+  literal("Under maintenance"),
+  literal("This is under maintenance."),
+  literal("tollgate_maintenance"),
+  literal("redirected"),
+  308,
+  12,
+  literal("Moved"),
+  literal("This has moved to another place."),
+  literal("tollgate_redirected"),
+  literal("mocked"),
+  200,
+  12,
+  literal("Mocked"),
+  literal("The policy answers this in the place of an upstream, without gRPC messages."),
+  literal("tollgate_mocked"),
 ];
 
 // @ts-ignore: decorator
@@ -307,4 +343,9 @@ export function responseCodeDetailsOf(reason: Reason): View {
 /** True when a request with this reason goes on to the upstream. */
 export function isAllowed(reason: Reason): bool {
   return reason <= Reason.Unmatched;
+}
+
+/** True for the reasons that a lifecycle gives, which answers in its own words. */
+export function isOfLifecycle(reason: Reason): bool {
+  return reason >= Reason.Retired && reason <= Reason.Mocked;
 }

@@ -1,6 +1,6 @@
 import { begin, end, writeView } from "../bytes/arena";
 import { NONE } from "../bytes/rows";
-import { View, equals, literal } from "../bytes/view";
+import { View, byteAt, equals, lengthOf, literal } from "../bytes/view";
 import { Reason, decision } from "../decision/decision";
 import { Api, Operation, Tables } from "../tables/tables";
 import { isAmbiguous, matchTemplate } from "./match";
@@ -57,6 +57,19 @@ export function allowedMethods(tables: Tables): View {
     }
   }
   return end();
+}
+
+const SLASH: u8 = 0x2f;
+const OPEN: u8 = 0x7b;
+
+/** Bytes of a template's first segments up to one with a variable: what a redirect of the operation replaces. */
+export function literalBytes(template: View): i32 {
+  let end = 0;
+  for (let i = 1, n = lengthOf(template); i <= n; i++) {
+    if (i < n && byteAt(template, i) == OPEN) return end;
+    if (i == n || byteAt(template, i) == SLASH) end = i;
+  }
+  return lengthOf(template) == 1 ? 0 : end;
 }
 
 /** Whether the caller's plan and scopes are what the operation asks for. */

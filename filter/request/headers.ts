@@ -8,7 +8,7 @@ import { ABSENT, ONES, View, equals, indexOf, lengthOf, pointerOf, slice } from 
  *
  * Names are in lower case and include pseudo-headers; a header that was sent twice appears twice.
  */
-const ENTRY_BYTES: usize = 16;
+export const ENTRY_BYTES: usize = 16;
 
 /** Two views per header: its name and its value. */
 let entries: usize = 0;
@@ -54,6 +54,11 @@ export function headerName(index: i32): View {
 @inline
 export function headerValue(index: i32): View {
   return load<u64>(entries + <usize>index * ENTRY_BYTES, 8);
+}
+
+/** Where the views of the first header lie, name before value; those of the next are `ENTRY_BYTES` further. */
+export function firstEntry(): usize {
+  return entries;
 }
 
 /** Index of the first header called `name` at or after `from`, or -1. */
@@ -140,7 +145,7 @@ export const enum EditKind {
 
 
 @unmanaged
-class Edit {
+export class Edit {
   name: View;
   value: View;
   kind: EditKind;
@@ -192,21 +197,12 @@ function add(kind: EditKind, name: View, value: View): void {
     editsOverflowed = true;
     return;
   }
-  const edit = changetype<Edit>(EDITS + <usize>editCount * offsetof<Edit>());
-  editCount++;
+  const edit = editAt(editCount++);
   edit.kind = kind;
   edit.name = name;
   edit.value = value;
 }
 
-export function editKind(index: i32): EditKind {
-  return changetype<Edit>(EDITS + <usize>index * offsetof<Edit>()).kind;
-}
-
-export function editName(index: i32): View {
-  return changetype<Edit>(EDITS + <usize>index * offsetof<Edit>()).name;
-}
-
-export function editValue(index: i32): View {
-  return changetype<Edit>(EDITS + <usize>index * offsetof<Edit>()).value;
+export function editAt(index: i32): Edit {
+  return changetype<Edit>(EDITS + <usize>index * offsetof<Edit>());
 }

@@ -3,29 +3,34 @@ import { ABSENT, View, byteAt, equals, indexOf, isSpace, lengthOf, slice, starts
 import { decision } from "../decision/decision";
 import { Cover, cover, coveredLength } from "../match/trie";
 import { COMMA, findSpelling, headerValue, member, nextMember } from "../request/headers";
+import { NO_LIFECYCLE } from "../tables/lifecycle";
 import { Api, ConditionKind, HeaderCondition, Route, Tables } from "../tables/tables";
 import * as Request from "../request/request";
 
 /** The most list members of one header that a condition looks at, because a caller may send a header full of commas. */
 const MAX_MEMBERS = 64;
 
-/** Sets the decision's route: the first route whose conditions all hold, or the API's default. */
-export function chooseRoute(tables: Tables): void {
+/**
+ * Sets the decision's route: the first route whose conditions all hold, or the API's default. Returns the lifecycle of the route, which
+ * the default has none of.
+ */
+export function chooseRoute(tables: Tables): i32 {
   const api = tables.apis.at(decision.api);
   for (let i = api.firstRoute, end = i + api.scannedRoutes; i < end; i++) {
     if (holds(tables, tables.routes.at(i))) return take(tables, i);
   }
   decision.route = api.defaultRoute;
-  if (api.keyHeader == ABSENT) return;
+  if (api.keyHeader == ABSENT) return NO_LIFECYCLE;
   const found = findByIndex(tables, api);
-  if (found != NONE) take(tables, found);
+  return found == NONE ? NO_LIFECYCLE : take(tables, found);
 }
 
-function take(tables: Tables, number: i32): void {
+function take(tables: Tables, number: i32): i32 {
   const route = tables.routes.at(number);
   decision.route = route.name;
   decision.routeIndex = number;
   if (route.path != ABSENT && liesUnder(route.path)) decision.coveredBytes = coveredLength;
+  return route.lifecycle;
 }
 
 /** The first route whose conditions all hold, of an API with an index of its routes. */

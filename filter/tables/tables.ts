@@ -5,6 +5,7 @@ import { OperationTree } from "../operation/tree";
 import { RouteIndex } from "../route/index";
 import { MAX_COUNTED } from "../config/contract";
 import { Usage, UsageRow } from "../usage/usage";
+import { Lifecycles } from "./lifecycle";
 import { OFFER_ID, pairId } from "./counterId";
 
 /**
@@ -37,6 +38,7 @@ export class Tables {
   readonly conditions: Rows<HeaderCondition> = new Rows<HeaderCondition>();
   readonly values: Rows<Text> = new Rows<Text>();
   readonly headers: Rows<HeaderField> = new Rows<HeaderField>();
+  readonly lifecycles: Lifecycles = new Lifecycles();
   readonly references: Rows<Reference> = new Rows<Reference>();
   readonly plans: Rows<Plan> = new Rows<Plan>();
   readonly quotas: Rows<Quota> = new Rows<Quota>();
@@ -63,6 +65,7 @@ export class Tables {
     this.conditions.free();
     this.values.free();
     this.headers.free();
+    this.lifecycles.free();
     this.references.free();
     this.plans.free();
     this.quotas.free();
@@ -229,6 +232,9 @@ export class Api {
   unlistedAllowed: bool;
   /** True when there is more to an API than its plans: what most have not costs their requests one look here. */
   isSpecial: bool;
+  /** True when it, an operation or a route of it has a lifecycle. */
+  hasLife: bool;
+  lifecycle: i32;
   firstOperation: i32;
   operationCount: i32;
   /** Where its templates begin in the tree. */
@@ -298,6 +304,7 @@ export class Operation {
   next: i32;
   /** Where its requests are counted. */
   usage: UsageRow;
+  lifecycle: i32;
 }
 
 /** A plan that an API offers. */
@@ -329,6 +336,7 @@ export class Route {
   setCount: i32;
   firstRemove: i32;
   removeCount: i32;
+  lifecycle: i32;
 }
 
 /** A condition on one request header; its values are contiguous in `Tables.values`. */

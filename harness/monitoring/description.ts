@@ -1,11 +1,13 @@
 import { envoySeries, quantile, rate, series, share, sum, type Panel, type Query, type Row } from './panel.ts';
 
-/** Reasons of requests that go on to an upstream; all others are refusals. */
+/** Reasons of requests that go on to an upstream. */
 export const ADMITTED = ['allowed', 'anonymous', 'preflight', 'unmatched'] as const;
 /** Reasons of requests that the module answers as was asked. */
 export const ANSWERED = ['preflight_answered'] as const;
+/** Reasons of requests that get what the policy has for them. */
+const SERVED = ['mocked', 'redirected'];
 
-const REFUSED = `reason!~"${[...ADMITTED, ...ANSWERED].join('|')}"`;
+const REFUSED = `reason!~"${[...ADMITTED, ...ANSWERED, ...SERVED].join('|')}"`;
 /** Refusals for which the caller can do nothing. */
 const OUR_FAULT = 'reason=~"internal_error|not_configured|quota_unavailable|too_many_waiting"';
 const REQUESTS = 'tollgate_requests_total';

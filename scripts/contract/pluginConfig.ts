@@ -36,7 +36,50 @@ export interface RateLimitServiceConfig {
   timeoutMilliseconds: number;
 }
 
-export interface ApiConfig {
+/** How an API or a route stands in its life. */
+export interface LifecycleConfig {
+  deprecated?: DeprecatedConfig;
+  retired?: RetiredConfig;
+  maintenance?: MaintenanceConfig;
+  redirect?: RedirectConfig;
+  mock?: MockConfig;
+}
+
+/** Values of response headers, ready to be sent. */
+export interface DeprecatedConfig {
+  deprecation: string;
+  sunset?: string;
+  link?: string;
+}
+
+export interface RetiredConfig {
+  /** Left out: at any time. */
+  from?: number;
+  /** The value of the response header. */
+  link?: string;
+  detail?: string;
+}
+
+export interface MaintenanceConfig {
+  from?: number;
+  until?: number;
+  detail?: string;
+}
+
+export interface RedirectConfig {
+  /** Left out: 308. */
+  status?: 301 | 302 | 307 | 308;
+  to: string;
+}
+
+export interface MockConfig {
+  /** Left out: 200. */
+  status?: number;
+  headers?: { name: string; value: string }[];
+  body?: string;
+}
+
+export interface ApiConfig extends LifecycleConfig {
   name: string;
   hosts?: string[];
   paths: string[];
@@ -63,7 +106,7 @@ export interface CorsConfig {
   maxAgeSeconds?: number;
 }
 
-export interface OperationConfig {
+export interface OperationConfig extends LifecycleConfig {
   name: string;
   /** Left out: any. */
   methods?: string[];
@@ -77,7 +120,7 @@ export interface OperationConfig {
   anonymous?: 'allow' | 'deny';
 }
 
-export interface RouteConfig {
+export interface RouteConfig extends LifecycleConfig {
   name: string;
   headers?: HeaderConditionConfig[];
   methods?: string[];

@@ -62,6 +62,13 @@ export const MAX_DOMAIN_BYTES = 127;
 /** No request waits longer than this for the rate limit service, whatever a config says. */
 export const MAX_TIMEOUT_MILLISECONDS = 1000;
 export const TIMEOUT_MILLISECONDS = 50;
+/** Of an answer that stands in the policy, in the place of an upstream's. */
+export const MAX_MOCK_BYTES = 4096;
+export const MAX_MOCK_HEADERS = 16;
+/** Of what a refused caller is told in the policy's own words. */
+export const MAX_DETAIL_BYTES = 255;
+/** Of where a redirect leads, without the rest of the path. */
+export const MAX_LOCATION_BYTES = 1024;
 /** A SHA-256 in hex. */
 export const DIGEST_DIGITS = 64;
 
@@ -94,6 +101,11 @@ export const DEFAULT_ROUTE = 'default';
 
 /** Headers of the module's own answers, which browsers may read on every API that has cors. */
 export const EXPOSED_HEADERS = ['ratelimit', 'ratelimit-policy', 'retry-after', 'www-authenticate'] as const;
+
+/** Where none is given: permanent, and the method stays. */
+export const REDIRECT_STATUS = 308;
+export const REDIRECT_STATUSES = [301, 302, 307, 308] as const;
+export const MOCK_STATUS = 200;
 
 /** Headers that say where a message goes or where it ends; a route may not touch them. */
 export const FRAMING_HEADERS = [
@@ -144,6 +156,17 @@ const VALUE = string(MAX_VALUE_BYTES, 0);
 const ALLOW = word(['deny', 'allow']);
 const SECONDS = integer(0, MAX_EXACT);
 const LIMIT = integer(1, MAX_EXACT);
+const DETAIL = string(MAX_DETAIL_BYTES);
+const SHOWN = string(MAX_VALUE_BYTES);
+
+/** What an API, an operation or a route may say of its life. */
+const LIFECYCLE = {
+  deprecated: may(object('deprecated')),
+  retired: may(object('retired')),
+  maintenance: may(object('maintenance')),
+  redirect: may(object('redirect')),
+  mock: may(object('mock')),
+} as const;
 
 /**
  * Fields of every object of a plugin config, version 1. An object in ONE_OF has exactly one of the fields named there;
@@ -188,6 +211,7 @@ export const OBJECTS = {
     cors: may(object('cors')),
     unlisted: may(ALLOW),
     operations: may(list('operation', 1, MAX_OPERATIONS)),
+    ...LIFECYCLE,
     routes: may(list('route', 0, MAX_ROUTES)),
   },
   cors: {
@@ -206,6 +230,7 @@ export const OBJECTS = {
     scopes: may(list('string', 1, MAX_OPERATION_SCOPES)),
     cost: may(integer(0, MAX_COST)),
     anonymous: may(ALLOW),
+    ...LIFECYCLE,
   },
   route: {
     name: need(NAME),
@@ -217,6 +242,31 @@ export const OBJECTS = {
     setHeaders: may(list('setHeader', 0, MAX_ROUTE_HEADERS)),
     removeHeaders: may(list('string', 0, MAX_ROUTE_HEADERS)),
     rewritePrefix: may(string(MAX_PATH_BYTES)),
+    ...LIFECYCLE,
+  },
+  deprecated: {
+    deprecation: need(SHOWN),
+    sunset: may(SHOWN),
+    link: may(SHOWN),
+  },
+  retired: {
+    from: may(SECONDS),
+    link: may(SHOWN),
+    detail: may(DETAIL),
+  },
+  maintenance: {
+    from: may(SECONDS),
+    until: may(SECONDS),
+    detail: may(DETAIL),
+  },
+  redirect: {
+    status: may(integer(301, 308)),
+    to: need(string(MAX_LOCATION_BYTES)),
+  },
+  mock: {
+    status: may(integer(200, 599)),
+    headers: may(list('setHeader', 0, MAX_MOCK_HEADERS)),
+    body: may(string(MAX_MOCK_BYTES, 0)),
   },
   headerCondition: {
     name: need(NAME),

@@ -1,6 +1,7 @@
 import { isSameInAnyOrder, type ApiConfig, type PluginConfig, type RouteConfig } from '../policy/index.ts';
 import { corsChanges } from './corsDiff.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
+import { LIFECYCLE_FIELDS, lifecycleDifferences } from './lifecycleDiff.ts';
 import { operationDifferences } from './operationDiff.ts';
 
 /** What differs in the APIs: their hosts and paths, who gets in without a key, and their routes. */
@@ -84,6 +85,7 @@ function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Differe
   for (const { text, effects } of corsChanges(old.cors, next.cors)) differences.push(say(text, ...effects));
   return [
     ...differences,
+    ...lifecycleDifferences(subject, old, next),
     ...operationDifferences(old, next),
     ...routeDifferences(next.name, old.routes ?? [], next.routes ?? []),
   ];
@@ -102,7 +104,10 @@ function routeDifferences(api: string, old: readonly RouteConfig[], next: readon
       const former = before.get(route.name);
       if (former === undefined) return [say(route.name, 'added')];
       const fields = changedFields(former, route);
-      return fields.length === 0 ? [] : [say(route.name, `other ${fields.join(', ')}`)];
+      return [
+        ...(fields.length === 0 ? [] : [say(route.name, `other ${fields.join(', ')}`)]),
+        ...lifecycleDifferences(`route ${api}/${route.name}`, former, route),
+      ];
     }),
     ...[...before.keys()].filter((name) => !after.has(name)).map((name) => say(name, 'removed')),
     ...(keptBefore.every((name, index) => keptAfter[index] === name)
@@ -113,5 +118,7 @@ function routeDifferences(api: string, old: readonly RouteConfig[], next: readon
 
 function changedFields(old: RouteConfig, next: RouteConfig): string[] {
   const fields = [...new Set([...Object.keys(old), ...Object.keys(next)])] as (keyof RouteConfig)[];
-  return fields.filter((field) => !isSameInAnyOrder(old[field], next[field]));
+  return fields.filter(
+    (field) => !(LIFECYCLE_FIELDS as string[]).includes(field) && !isSameInAnyOrder(old[field], next[field]),
+  );
 }

@@ -19,7 +19,10 @@ export interface OpenRule {
 export function openRulesOf({ apis, upstreams }: Policy): OpenRule[] {
   const rules = Object.entries(apis).flatMap(([api, entry]) =>
     hostsOf(entry).flatMap((host) =>
-      entry.paths.map((path) => ({ api, host, path, upstream: upstreams[entry.upstream!]! })),
+      // an API that answers itself may have no upstream
+      entry.upstream === undefined
+        ? []
+        : entry.paths.map((path) => ({ api, host, path, upstream: upstreams[entry.upstream!]! })),
     ),
   );
   return rules

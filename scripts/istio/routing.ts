@@ -27,13 +27,15 @@ export interface RoutingTable {
 /** The routing table of a policy; null where no upstream names a service of the mesh. */
 export function routingTableOf(policy: Policy): RoutingTable | null {
   if (!Object.values(policy.upstreams).some((upstream) => destinationsOf(upstream).length > 0)) return null;
-  const to = (name: string | undefined): Upstream => policy.upstreams[name!]!;
+  // what answers itself may have no upstream
+  const rule = (name: string, upstream: string | undefined): Rule[] =>
+    upstream === undefined ? [] : [{ name, upstream: policy.upstreams[upstream]! }];
   const apis = Object.entries(policy.apis);
   const namedHosts = [...new Set(apis.flatMap(([, { hosts = [] }]) => hosts))];
   return {
     rules: apis.flatMap(([name, api]) => [
-      ...api.routes.map((route) => ({ name: `${name}/${route.name}`, upstream: to(route.upstream ?? api.upstream) })),
-      { name: `${name}/default`, upstream: to(api.upstream) },
+      ...api.routes.flatMap((route) => rule(`${name}/${route.name}`, route.upstream ?? api.upstream)),
+      ...rule(`${name}/default`, api.upstream),
     ]),
     apis: apis.map(([name]) => name),
     hosts: apis.some(([, { hosts }]) => hosts === undefined) ? null : namedHosts,

@@ -150,7 +150,9 @@ function textOf(value: unknown): string {
 function mayHoldKey(value: unknown, path: Path): boolean {
   const field = path.at(-1);
   if (path[0] === 'consumers') return !(typeof field === 'string' && HARMLESS.has(field)) && path[4] !== 'limits';
-  return typeof value === 'string' && (path.includes('headers') || path.includes('setHeaders') || field === 'url');
+  if (typeof value !== 'string') return false;
+  // a URL may hold a user's password
+  return path.includes('headers') || path.includes('setHeaders') || field === 'url' || /\/\/[^/]*@/.test(value);
 }
 
 /** The string in quotes, cut to a readable length, with its control characters escaped. */

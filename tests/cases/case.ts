@@ -38,6 +38,8 @@ const expectation = z.strictObject({
   response: z.record(z.string(), headerValue).optional(),
   responseAbsent: z.array(z.string()).optional(),
   body: mapping.optional(),
+  /** The whole body. */
+  text: z.string().optional(),
   upstream: upstream.optional(),
   /** Fields of the access log text; null: the field must be missing. */
   log: z.record(z.string(), z.string().nullable()).optional(),

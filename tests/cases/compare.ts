@@ -20,6 +20,8 @@ export function compare(expect: Expectation, request: WireRequest, outcome: Outc
   const response = loosened(expect.response ?? {}, strictness);
   problems.push(...compareHeaders('response', response, expect.responseAbsent ?? [], outcome.headers));
   problems.push(...compareBody(expect.body, outcome.body));
+  if (expect.text !== undefined && expect.text !== outcome.body)
+    problems.push(`text: expected ${show([expect.text])}, got ${show([outcome.body])}`);
   problems.push(...compareLog(expect.log, outcome.log));
   problems.push(...compareFields(expect.fields, outcome.fields, strictness));
   problems.push(...compareUpstream(expect.upstream, outcome));

@@ -11,6 +11,9 @@ export function brokenPromises(test: Case, request: WireRequest, outcome: Outcom
     return [...identityPromises(outcome), ...keptSecrets(test, secrets, outcome), ...corsPromises(request, outcome)];
   if (/^preflight_(answered|refused)$/.test(outcome.reason) && !isGrpcRequest(request))
     return [...preflightPromises(outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
+  // a mock answers in the policy's own words
+  if (outcome.reason === 'mocked' && !isGrpcRequest(request))
+    return [...unreached(outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
   const answer = isGrpcRequest(request) ? grpcPromises(outcome) : problemPromises(request, outcome);
   return [...answer, ...refusalPromises(outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
 }
@@ -78,9 +81,12 @@ function leaks(secrets: string[], outcome: Outcome): string[] {
     .map(() => 'promise: no reply or log holds the key');
 }
 
+function unreached({ upstream }: Outcome): string[] {
+  return upstream === null ? [] : ['promise: a refused request never reaches the upstream'];
+}
+
 function refusalPromises(outcome: Outcome): string[] {
-  const problems: string[] = [];
-  if (outcome.upstream !== null) problems.push('promise: a refused request never reaches the upstream');
+  const problems = unreached(outcome);
   if (valuesOf(outcome.headers, 'cache-control').join() !== 'no-store') problems.push('promise: a refusal is no-store');
   const challenge = valuesOf(outcome.headers, 'www-authenticate');
   if (outcome.status === 401 && !challenge.some((text) => /^(ApiKey|Bearer) realm="[^"]+"/.test(text))) {

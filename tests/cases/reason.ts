@@ -29,6 +29,10 @@ export const REASONS = {
   method_not_allowed: { status: 405, grpcStatus: 12 },
   operation_not_in_plan: { status: 403, grpcStatus: 7 },
   missing_scope: { status: 403, grpcStatus: 7 },
+  retired: { status: 410, grpcStatus: 12 },
+  maintenance: { status: 503, grpcStatus: 14 },
+  redirected: { status: 308, grpcStatus: 12 },
+  mocked: { status: 200, grpcStatus: 12 },
 } as const;
 
 export type Reason = keyof typeof REASONS;
@@ -36,5 +40,5 @@ export const REASON_NAMES = Object.keys(REASONS) as [Reason, ...Reason[]];
 
 /** True for the reasons with which a request goes on to the upstream. */
 export function passes(reason: string): boolean {
-  return REASONS[reason as Reason]?.status === 200;
+  return REASONS[reason as Reason]?.status === 200 && reason !== 'mocked';
 }

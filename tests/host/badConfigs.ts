@@ -37,6 +37,13 @@ export function fullConfig(): PluginConfig {
           credentials: true,
           maxAgeSeconds: 600,
         },
+        deprecated: {
+          deprecation: '@1767225600',
+          sunset: 'Fri, 01 Jan 2027 00:00:00 GMT',
+          link: '</v2>; rel="sunset"',
+        },
+        retired: { from: 1798761600, link: '</v2>; rel="sunset"', detail: 'Gone.' },
+        maintenance: { from: 1782864000, until: 1782871200, detail: 'Back soon.' },
         routes: [
           {
             name: 'v2',
@@ -54,6 +61,12 @@ export function fullConfig(): PluginConfig {
             setHeaders: [{ name: 'x-pets-version', value: '2' }],
             removeHeaders: ['x-gone'],
             rewritePrefix: '/v2',
+            redirect: { status: 302, to: 'https://api.example.org/v2' },
+          },
+          {
+            name: 'fake',
+            methods: ['PUT'],
+            mock: { status: 201, headers: [{ name: 'content-type', value: 'application/json' }], body: '{}' },
           },
         ],
       },
@@ -282,7 +295,7 @@ export const BAD_CONFIGS: BadConfig[] = [
   {
     what: 'two routes of one name',
     config: changed((c) => routes(c).push({ name: 'v2', methods: ['GET'] })),
-    names: /apis\[0\]\.routes\[1\].*v2/,
+    names: /apis\[0\]\.routes\[2\].*v2/,
   },
   {
     what: 'a route named default',
@@ -349,6 +362,52 @@ export const BAD_CONFIGS: BadConfig[] = [
     config: changed((c) => subscriptions(c).push(structuredClone(subscriptions(c)[0]!))),
     names: /consumers\[0\]\.subscriptions\[1\]/,
   },
+  ...Object.entries({
+    'a deprecation without a date': [{ deprecated: { sunset: 'Fri, 01 Jan 2027 00:00:00 GMT' } }, 'deprecated: needs'],
+    'a deprecation that ends a line': [
+      { deprecated: { deprecation: '@1\r\nx: y' } },
+      'deprecated.deprecation: must not',
+    ],
+    'a deprecation of no length': [{ deprecated: { deprecation: '' } }, 'deprecated.deprecation: must have'],
+    'a retirement that ends a line': [{ retired: { detail: 'a\nb' } }, 'retired.detail: must not'],
+    'a retirement of 256 bytes': [{ retired: { detail: 'a'.repeat(256) } }, 'retired.detail: must have'],
+    'a retirement twice': [{ retired: { from: 1, from2: 2 } }, 'retired.from2: unknown field'],
+    'maintenance of another field': [{ maintenance: { to: 1 } }, 'maintenance.to: unknown field'],
+    'maintenance until a date': [{ maintenance: { until: '2026-07-01' } }, 'maintenance.until: must be a whole number'],
+    'a redirect to nowhere': [{ redirect: { status: 302 } }, 'redirect: needs the field "to"'],
+    'a redirect with 303': [{ redirect: { status: 303, to: '/' } }, 'redirect.status: must be 301, 302, 307 or 308'],
+    'a redirect to a name': [{ redirect: { to: 'v2' } }, 'redirect.to: must be a path'],
+    'a redirect to another host by two slashes': [
+      { redirect: { to: '//evil.example/' } },
+      'redirect.to: must be a path',
+    ],
+    'a redirect to a host without a path': [
+      { redirect: { to: 'https://api.example.org' } },
+      'redirect.to: must be a path',
+    ],
+    'a redirect to no host': [{ redirect: { to: 'https:///v2' } }, 'redirect.to: must be a path'],
+    'a redirect to a user': [{ redirect: { to: 'https://a@evil.example/' } }, 'redirect.to: must be a path'],
+    'a redirect to a script': [{ redirect: { to: 'javascript:alert(1)' } }, 'redirect.to: must be a path'],
+    'a redirect with a query': [{ redirect: { to: '/v2?x=' } }, 'redirect.to: must be a path'],
+    'a mock of status 199': [{ mock: { status: 199 } }, 'mock.status: must be a whole number from 200 to 599'],
+    'a mock of 4097 bytes': [{ mock: { body: 'a'.repeat(4097) } }, 'mock.body: must have 0 to 4096 bytes'],
+    'a mock with its own length': [
+      { mock: { headers: [{ name: 'content-length', value: '1' }] } },
+      'mock.headers[0].name: must not be a header that frames',
+    ],
+    'a mock with an identity': [
+      { mock: { headers: [{ name: 'x-tollgate-plan', value: 'gold' }] } },
+      'mock.headers[0].name: must not be a header of Tollgate',
+    ],
+    'a mock with 17 headers': [
+      { mock: { headers: Array.from({ length: 17 }, (_, i) => ({ name: `x-${i}`, value: '' })) } },
+      'mock.headers[16]: at most 16 headers',
+    ],
+  } as Record<string, [Node, string]>).map(([what, [lifecycle, message]]) => ({
+    what,
+    config: changed((c) => Object.assign(c.apis[0]!, lifecycle)),
+    names: new RegExp(`apis\\[0\\]\\.${message.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`),
+  })),
   { what: 'an API without a path', config: changed((c) => (c.apis[0]!.paths = [])), names: /apis\[0\].*path/ },
   {
     what: 'a path without a slash',

@@ -97,6 +97,35 @@ const edge = {
     2 ** 53 + 2,
   ),
   time: fc.constantFrom('1970-01-01T00:00:00Z', '9999-12-31T23:59:59-23:59', '2026-01-01T00:00:00Z'),
+  link: fc.oneof(
+    fc.constantFrom(
+      '/',
+      '//a',
+      'https://a',
+      'http://a.b/c?d#e',
+      'HTTPS://A',
+      `/${'l'.repeat(1023)}`,
+      `/${'l'.repeat(1024)}`,
+    ),
+    fc.stringMatching(/^(?:https:\/\/a)?\/[ -~]{0,3}$/),
+  ),
+  detail: fc.oneof(
+    fc.constantFrom('', '"\\', 'ü'.repeat(127), 'ü'.repeat(128), 'd'.repeat(255), 'd'.repeat(256), 'a\nb', '\u0085'),
+    fc.string({ maxLength: 3, unit: 'grapheme' }),
+  ),
+  location: fc.oneof(
+    fc.constantFrom(
+      ...['/', '/a/', '//a', '/a//b', 'https://a', 'https://a/', 'http://[::1]:80/b', 'https://A.B', 'https://a:443/b'],
+      ...['https://a//b', 'https://ü.de/b', 'https://a_b/c', 'https://a b/c', 'https://a/../b', 'https://0x7f.1/b'],
+      ...[
+        `https://a/${'p'.repeat(1014)}`,
+        `https://a/${'p'.repeat(1015)}`,
+        `/${'p'.repeat(1023)}`,
+        `/${'p'.repeat(1024)}`,
+      ],
+    ),
+    fc.stringMatching(/^(?:https?:\/\/[!-~]{0,3})?\/[!-~]{0,4}$/),
+  ),
 };
 const window = fc.constantFrom(
   ...['second', 'minute', 'hour', 'day', 'week', 'month', 'year', '7d', '30d', '365d', '366d', '367d'],
@@ -169,7 +198,34 @@ const change = fc.record({
   remove: optional(edge.header),
   rewritePrefix: optional(edge.path),
 });
+const lifecycle = fc.oneof(
+  fc.record({
+    deprecated: fc.record({
+      since: edge.time,
+      sunset: optional(edge.time),
+      link: optional(edge.link),
+      successor: optional(edge.link),
+    }),
+  }),
+  fc.record({
+    retired: fc.record({ from: optional(edge.time), link: optional(edge.link), detail: optional(edge.detail) }),
+  }),
+  fc.record({
+    maintenance: fc.record({ from: optional(edge.time), until: optional(edge.time), detail: optional(edge.detail) }),
+  }),
+  fc.record({
+    redirect: fc.record({ status: fc.constantFrom(undefined, 301, 302, 303, 307, 308), to: edge.location }),
+  }),
+  fc.record({
+    mock: fc.record({
+      status: fc.constantFrom(undefined, 199, 200, 204, 599, 600),
+      headers: optional(fc.tuple(edge.header, edge.value).map(([name, value]) => ({ [name]: value }))),
+      body: optional(fc.oneof(fc.constantFrom('', 'b'.repeat(4096), 'b'.repeat(4097), '\0\n'), fc.string())),
+    }),
+  }),
+);
 const parts = {
+  lifecycle: optional(lifecycle),
   mesh: optional(mesh),
   policy: edge.name,
   api: edge.name,
@@ -194,6 +250,7 @@ const parts = {
 type Parts = { [K in keyof typeof parts]: (typeof parts)[K] extends fc.Arbitrary<infer T> ? T : never };
 
 const TAME: Parts = {
+  lifecycle: undefined,
   policy: 'p',
   api: 'a',
   plan: 'b',
@@ -251,7 +308,15 @@ function policyOf(p: Parts): string {
     accessLog: p.logFields && { fields: p.logFields },
     realm: p.realm,
     keySources: p.keySource && [p.keySource],
-    apis: { [p.api]: { hosts: p.host && [p.host], paths: [p.apiPath], plans: [p.plan], routes: route && [route] } },
+    apis: {
+      [p.api]: {
+        hosts: p.host && [p.host],
+        paths: [p.apiPath],
+        plans: [p.plan],
+        routes: route && [route],
+        ...p.lifecycle,
+      },
+    },
     plans: { [p.plan]: { quotas: { [p.quota]: { limit: p.limit, window: p.window, burst: p.burst }, ...shared } } },
     consumers: {
       [p.consumer]: {
@@ -273,20 +338,22 @@ test('the module accepts whatever check accepts', { skip }, () => {
   const host = new Host(loadModule(modulePath), { workers: 1 });
   let valid = 0;
   let ofMesh = 0;
+  let withLife = 0;
   fc.assert(
     fc.property(specimen, (specimen) => {
       const { policy } = readPolicy(policyOf(specimen), 'p');
       if (policy === null) return;
       valid++;
       if (policy.rateLimitService !== undefined) ofMesh++;
+      if (specimen.lifecycle !== undefined) withLife++;
       assert.notEqual(host.load(JSON.stringify(compilePolicy(policy))), null, host.logs().at(-1));
       host.retireAllButNewest();
     }),
     { seed: 3, numRuns: 3500 },
   );
   assert.ok(
-    valid > 400 && ofMesh > 20,
-    `only ${valid} specimens were valid, ${ofMesh} of them with a rate limit service`,
+    valid > 400 && ofMesh > 20 && withLife > 20,
+    `only ${valid} specimens were valid, ${ofMesh} of them with a rate limit service, ${withLife} with a lifecycle`,
   );
 });
 

@@ -36,6 +36,11 @@ type Types = {
   cors: config.CorsConfig;
   operation: config.OperationConfig;
   route: config.RouteConfig;
+  deprecated: config.DeprecatedConfig;
+  retired: config.RetiredConfig;
+  maintenance: config.MaintenanceConfig;
+  redirect: config.RedirectConfig;
+  mock: config.MockConfig;
   headerCondition: config.HeaderConditionConfig;
   setHeader: Item<config.RouteConfig['setHeaders']>;
   plan: config.PlanConfig;
@@ -56,6 +61,11 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   cors: true,
   operation: true,
   route: true,
+  deprecated: true,
+  retired: true,
+  maintenance: true,
+  redirect: true,
+  mock: true,
   headerCondition: true,
   setHeader: true,
   plan: true,

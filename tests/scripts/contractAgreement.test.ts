@@ -46,6 +46,11 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
   cors: { least: { origins: ['*'] }, within: (cors) => ({ ...CONFIG, apis: [{ name: 'a', paths: ['/'], cors }] }) },
   operation: { least: { name: 'o', path: '/' }, within: withOperation },
   route: { least: { name: 'r' }, within: withRoute },
+  deprecated: { least: { deprecation: '@0' }, within: (deprecated) => withRoute({ name: 'r', deprecated }) },
+  retired: { least: {}, within: (retired) => withRoute({ name: 'r', retired }) },
+  maintenance: { least: {}, within: (maintenance) => withRoute({ name: 'r', maintenance }) },
+  redirect: { least: { to: '/' }, within: (redirect) => withRoute({ name: 'r', redirect }) },
+  mock: { least: {}, within: (mock) => withRoute({ name: 'r', mock }) },
   headerCondition: { least: { name: 'x', present: true }, within: (one) => withRoute({ name: 'r', headers: [one] }) },
   setHeader: { least: { name: 'x', value: '' }, within: (one) => withRoute({ name: 'r', setHeaders: [one] }) },
   plan: { least: { name: 'b' }, within: (plan) => ({ ...CONFIG, plans: [plan] }) },
@@ -92,7 +97,7 @@ function isTaken(name: ObjectName, field: string, value: unknown): boolean {
 /** Strings of a length that follow the field's own form. */
 function stringOf(field: string, bytes: number): string {
   if (field === 'digest') return '0'.repeat(bytes);
-  return /path|Prefix/.test(field) ? `/${'a'.repeat(bytes)}`.slice(0, bytes) : 'a'.repeat(bytes);
+  return /path|Prefix|^to$/.test(field) ? `/${'a'.repeat(bytes)}`.slice(0, bytes) : 'a'.repeat(bytes);
 }
 
 /** Different items for a list. */
@@ -191,8 +196,13 @@ function edgesOf(field: string, kind: Kind): { good: unknown[]; bad: unknown[] }
         ],
       };
     }
-    case 'object':
-      return { good: [PLACES[kind.of as ObjectName].least], bad: [{}] };
+    case 'object': {
+      const of = kind.of as ObjectName;
+      return {
+        good: [PLACES[of].least],
+        bad: Object.values<Field>(OBJECTS[of]).some(({ isRequired }) => isRequired) ? [{}] : [],
+      };
+    }
   }
 }
 

@@ -55,6 +55,37 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
   ],
   ["the policy's name", [['policy', 'store']], ['policy: is now called store (was shop) [counters start anew]']],
   [
+    'a deprecation of an API',
+    [['apis.pets.deprecated', { since: '2026-01-01T00:00:00Z', sunset: '2027-01-01T00:00:00Z' }]],
+    ['API pets: deprecated since 2026-01-01T00:00:00Z, sunset Fri, 01 Jan 2027 00:00:00 GMT'],
+  ],
+  [
+    'the life of an API',
+    [
+      ['apis.pets.retired', { from: '2027-01-01T00:00:00Z' }],
+      ['apis.pets.maintenance', { from: '2026-07-01T00:00:00Z', until: '2026-07-01T02:00:00Z' }],
+      ['apis.pets.mock', { status: 503 }],
+    ],
+    [
+      'API pets: retired from 2027-01-01T00:00:00Z: requests get 410 [narrows access]',
+      'API pets: maintenance from 2026-07-01T00:00:00Z until 2026-07-01T02:00:00Z: requests get 503 [narrows access]',
+      'API pets: answered by a mock with 503',
+    ],
+  ],
+  [
+    'the life of a route',
+    [
+      [
+        'apis.pets.routes',
+        [
+          { name: 'beta', when: { methods: ['GET'] }, redirect: { status: 302, to: '/v2' } },
+          { name: 'v2', when: { methods: ['PUT'] } },
+        ],
+      ],
+    ],
+    ['route pets/beta: redirected to /v2 with 302 [narrows access]'],
+  ],
+  [
     'unmatched',
     [['unmatched', 'allow']],
     ['policy: unmatched deny → allow: requests that match no API pass, unchecked [widens access]'],
@@ -646,5 +677,19 @@ test('diff says what a change of cors does to pages', () => {
     assert.deepEqual(policiesDifferences(withCors(old), withCors(next)).map(printDifference), expected);
   assert.deepEqual(policiesDifferences(withCors({ ...old, credentials: true }), withCors(old)).map(printDifference), [
     'API pets: cors: credentials true → false: pages send no cookies [narrows access]',
+  ]);
+});
+
+test('tells what has ended', () => {
+  const life = {
+    deprecated: { since: '2026-01-01T00:00:00Z' },
+    maintenance: {},
+    mock: {},
+  };
+  const old = edited(...Object.entries(life).map(([field, value]): Edit => [`apis.pets.${field}`, value]));
+  assert.deepEqual(policiesDifferences(old, edited()).map(printDifference), [
+    'API pets: no longer deprecated',
+    'API pets: no more maintenance [widens access]',
+    'API pets: no longer answered by a mock',
   ]);
 });

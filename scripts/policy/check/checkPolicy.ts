@@ -4,6 +4,7 @@ import { policySchema, type Policy } from '../schema/policy.ts';
 import { censor, censorSegment, isSafeName, quote, shownAt, type Path } from '../secret.ts';
 import { Draft, pathOfTwin, plainCopy, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
 import { checkConsumers, checkNames, holdingsIn, warnOfPlan, warnOfTimes, warnOfUnusedApis } from './consumers.ts';
+import { checkLifecycles, lifecycleOf, warnOfLifecycle } from './lifecycle.ts';
 import { checkRouting, checkTargets } from './mesh.ts';
 import { checkOperations, warnOfOperations } from './operations.ts';
 import {
@@ -103,6 +104,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkHeaders,
     checkRoutes,
     checkOperations,
+    checkLifecycles,
     checkTargets,
     checkRouting,
     checkConsumers,
@@ -124,8 +126,14 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfLongQuotas(root, report);
   warnOfCors(root, report);
   warnOfOperations(root, report);
-  for (const api of root.get('apis').entries)
-    for (const route of api.get('routes').items) warnOfPatterns(route, report);
+  for (const api of root.get('apis').entries) {
+    warnOfLifecycle(lifecycleOf(api), nowSeconds, report);
+    for (const operation of api.get('operations').entries) warnOfLifecycle(lifecycleOf(operation), nowSeconds, report);
+    for (const route of api.get('routes').items) {
+      warnOfPatterns(route, report);
+      warnOfLifecycle(lifecycleOf(route), nowSeconds, report);
+    }
+  }
   for (const consumer of root.get('consumers').entries) {
     if (consumer.get('keys').items.length === 0)
       report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);

@@ -13,6 +13,7 @@ import {
   type RouteDraft,
   type SubscriptionDraft,
 } from './draft.ts';
+import { answersAll, lifecycleOf, needsNoUpstream } from './lifecycle.ts';
 
 /** Everything that is referred to by name must exist; a hint says what does. */
 export function checkNames(root: PolicyDraft, report: Report): void {
@@ -24,7 +25,8 @@ export function checkNames(root: PolicyDraft, report: Report): void {
     refer(api.get('plans').items, plans, 'plan', report);
     checkPlansOnce(api.get('plans').items, report);
     refer([api.get('upstream')], upstreams, 'upstream', report);
-    if (upstreams !== null && upstreams.size > 0 && api.isMapping && !api.get('upstream').given) {
+    const isNeeded = api.isMapping && !needsNoUpstream(lifecycleOf(api));
+    if (upstreams !== null && upstreams.size > 0 && isNeeded && !api.get('upstream').given) {
       report.add(api, 'must have the field "upstream", because the policy has upstreams', null);
     }
     for (const operation of api.get('operations').entries) refer(operation.get('plans').items, plans, 'plan', report);
@@ -198,7 +200,7 @@ export function warnOfUnusedApis(root: PolicyDraft, report: Report): void {
   }
   for (const api of root.get('apis').entries) {
     const isUsed = subscribed.has(api.key) || api.get('plans').strings.some((plan) => plans.has(plan));
-    if (!isUsed && api.get('anonymous').string !== 'allow')
+    if (!isUsed && api.get('anonymous').string !== 'allow' && !answersAll(lifecycleOf(api)))
       report.add(api, 'has no consumer: nobody holds a plan that it offers', null);
   }
 }

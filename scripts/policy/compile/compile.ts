@@ -17,6 +17,7 @@ import type {
 } from '../../contract/pluginConfig.ts';
 import { EXPOSED_HEADERS, fixedSeconds, nominalSeconds, WINDOW_UNITS, WINDOWS } from '../../contract/table.ts';
 import { ageSeconds, type Cors } from '../schema/cors.ts';
+import { compileLifecycle } from './lifecycle.ts';
 import {
   localShareOf,
   timeoutMilliseconds,
@@ -88,6 +89,7 @@ function compileApi(name: string, api: Api, policy: Policy): ApiConfig {
     ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
     ...(api.preflight === 'allow' && { preflight: 'allow' }),
     ...(api.cors && { cors: compileCors(api.cors, policy) }),
+    ...compileLifecycle(api),
     ...(api.operations && { operations: Object.entries(api.operations).map(compileOperation) }),
     ...(api.unlisted === 'allow' && { unlisted: 'allow' }),
     ...(api.routes.length > 0 && { routes: api.routes.map(compileRoute) }),
@@ -130,10 +132,11 @@ function compileOperation([key, operation]: [string, Operation]): OperationConfi
     ...(scopes && { scopes }),
     ...(cost !== undefined && cost !== 1 && { cost }),
     ...((anonymous !== undefined || asks) && { anonymous: anonymous ?? 'deny' }),
+    ...compileLifecycle(operation),
   };
 }
 
-function compileRoute({ name, when, setHeaders, removeHeaders, rewritePrefix }: Route): RouteConfig {
+function compileRoute({ name, when, setHeaders, removeHeaders, rewritePrefix, ...rest }: Route): RouteConfig {
   const headers = Object.entries(when.headers ?? {}).map(([header, condition]) => compileCondition(header, condition));
   const set = Object.entries(setHeaders ?? {}).map(([header, value]) => ({ name: header, value }));
   return {
@@ -146,6 +149,7 @@ function compileRoute({ name, when, setHeaders, removeHeaders, rewritePrefix }: 
     ...(set.length > 0 && { setHeaders: set }),
     ...(removeHeaders && removeHeaders.length > 0 && { removeHeaders }),
     ...(rewritePrefix !== undefined && { rewritePrefix }),
+    ...compileLifecycle(rest),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   MAX_SEGMENTS,
 } from '../../contract/table.ts';
 import { quote } from '../secret.ts';
+import { lifecycle } from './lifecycle.ts';
 import { filled, name, wholeFrom } from './value.ts';
 
 /** A segment of a template; `prefix` and `suffix` are what stands around the variable. */
@@ -153,6 +154,7 @@ const fields = z.strictObject({
         'allow: a request without any key passes. Default: what the API says; deny where the operation asks for plans or scopes.',
     })
     .optional(),
+  ...lifecycle,
 });
 
 export type Operation = z.output<typeof fields>;

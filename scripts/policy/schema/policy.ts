@@ -39,6 +39,7 @@ import {
   token,
 } from './value.ts';
 import { cors } from './cors.ts';
+import { lifecycle } from './lifecycle.ts';
 import { durationMs, targets, upstream } from './mesh.ts';
 import { operations, scope } from './operation.ts';
 
@@ -233,6 +234,7 @@ const route = z.strictObject({
     .meta({ description: 'Request headers to remove.' })
     .optional(),
   rewritePrefix: newPrefix('Replaces the path of the condition, or else the path of the API that matched.').optional(),
+  ...lifecycle,
 });
 
 const api = z.strictObject({
@@ -250,6 +252,7 @@ const api = z.strictObject({
   anonymous: allowOrDeny('allow: a request without any key passes, without identity and quotas.'),
   preflight: allowOrDeny('allow: a CORS preflight passes to the upstream without a key.'),
   cors: cors.meta({ description: 'Which pages in browsers may call the API, and how.' }).optional(),
+  ...lifecycle,
   operations: operations.optional(),
   unlisted: z
     .enum(['deny', 'allow'])

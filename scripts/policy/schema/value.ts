@@ -160,9 +160,16 @@ function path(description: string, ruleOfPattern: (text: unknown) => string | nu
   const error = ({ input }: { input?: unknown }): string => ruleOfPattern(input) ?? PATH_RULE;
   return z
     .string()
-    .regex(/^\/[A-Za-z0-9\-._~!$&'()+,=:@/]*$/, { error })
+    .regex(PREFIX, { error })
     .refine((text) => isPath(text) && ruleOfPattern(text) === null, { error })
     .meta({ description, examples: ['/v1'] });
+}
+
+const PREFIX = /^\/[A-Za-z0-9\-._~!$&'()+,=:@/]*$/;
+
+/** True for what `newPrefix` takes. */
+export function isPrefix(text: string): boolean {
+  return PREFIX.test(text) && isPath(text) && rewritePatternRule(text) === null;
 }
 
 function isPath(path: string): boolean {

@@ -2,12 +2,17 @@ import {
   ABSENT,
   CELL_BYTES,
   Counters,
+  DEPRECATION,
   EditKind,
   Keyring,
+  LINK,
+  Lifecycle,
+  NONE,
   Patience,
   RATELIMIT,
   RATELIMIT_POLICY,
   Reason,
+  SUNSET,
   Tables,
   Usage,
   View,
@@ -19,10 +24,8 @@ import {
   decision,
   decodeConfig,
   detailOf,
+  editAt,
   editCount,
-  editKind,
-  editName,
-  editValue,
   end,
   grpcStatusOf,
   holdUsage,
@@ -32,16 +35,16 @@ import {
   logField,
   logText,
   pointerOf,
-  problemBody,
   rateLimit,
   rateLimitPolicy,
   readHeaders,
   readRequest,
   releaseUsage,
+  replyBody,
   replyPairs,
+  replyStatus,
   LOG_STATES,
   REASON_COUNT,
-  NONE,
   SHARD_COUNT,
   STOCK_BYTES,
   STOCK_SHARD_COUNT,
@@ -170,8 +173,9 @@ function describe(present: Tables): void {
   const log = logText(present);
   for (let i = 0; i < LOG_STATES.length; i++)
     FIELDS[i] = (present.logFields & (1 << i)) == 0 ? ABSENT : logField(present, i);
-  const body = allowed ? ABSENT : grpc ? detailOf(decision.reason) : problemBody(present);
+  const body = allowed ? ABSENT : replyBody(present, grpc);
   const pairs = allowed ? ABSENT : replyPairs(present, grpc);
+  const deprecated = allowed && decision.deprecated != NONE;
   const shown = allowed && decision.hasStandings;
   const policy = shown ? rateLimitPolicy(present, present.plans.at(decision.plan), standings()) : ABSENT;
   const state = shown ? rateLimit(present, present.plans.at(decision.plan), standings()) : ABSENT;
@@ -183,7 +187,7 @@ function describe(present: Tables): void {
   text('{"reason":');
   quoted(codeOf(decision.reason));
   text(',"status":');
-  writeNumber(statusOf(decision.reason));
+  writeNumber(allowed ? 200 : replyStatus(present));
   text(',"grpcStatus":');
   writeNumber(grpcStatusOf(decision.reason));
   text(',"log":');
@@ -198,13 +202,28 @@ function describe(present: Tables): void {
       pair(RATELIMIT, state);
     }
   }
-  if (shown && load<u32>(pointerOf(cors)) > 0) text(",");
+  if (deprecated) {
+    if (shown) text(",");
+    writeDeprecation(present.lifecycles.at(decision.deprecated));
+  }
+  if ((shown || deprecated) && load<u32>(pointerOf(cors)) > 0) text(",");
   writePairs(cors);
   text('],"reply":');
   if (allowed) text("null");
   else writeReply(body, pairs);
   text("}");
   result = end();
+}
+
+function writeDeprecation(lifecycle: Lifecycle): void {
+  pair(DEPRECATION, lifecycle.deprecation);
+  if (lifecycle.sunset != ABSENT) {
+    text(",");
+    pair(SUNSET, lifecycle.sunset);
+  }
+  if (lifecycle.link == ABSENT) return;
+  text(",");
+  pair(LINK, lifecycle.link);
 }
 
 function writeFields(): void {
@@ -223,10 +242,11 @@ function writeEditList(): void {
   text(',"edits":[');
   for (let i = 0; i < editCount; i++) {
     if (i > 0) text(",");
-    text(editKind(i) == EditKind.Set ? '["set",' : '["remove",');
-    quoted(editName(i));
+    const edit = editAt(i);
+    text(edit.kind == EditKind.Set ? '["set",' : '["remove",');
+    quoted(edit.name);
     text(",");
-    quoted(editKind(i) == EditKind.Set ? editValue(i) : view(1, 0));
+    quoted(edit.kind == EditKind.Set ? edit.value : view(1, 0));
     text("]");
   }
   text("]");
