@@ -9,6 +9,7 @@ import { FileError } from '../file/replaceFile.ts';
 import { EmitError } from '../istio/error.ts';
 import { KeyError } from '../key/error.ts';
 import { InvalidReference, OciError } from '../oci/error.ts';
+import { OpenApiError } from '../openapi/error.ts';
 import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
 import { PolicyFileError } from '../policyFile/error.ts';
 import { isUsageError, Refusal } from './command.ts';
@@ -26,6 +27,7 @@ const MEANINGS: readonly (readonly [new (...args: never[]) => Error, ExitCode])[
   [PolicyFileError, 1],
   [KeyError, 1],
   [DiffError, 1],
+  [OpenApiError, 1],
   [BuildError, 1],
   [EmitError, 1],
   [EnvoyError, 1],

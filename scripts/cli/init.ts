@@ -13,20 +13,29 @@ const DEFAULT_NAME = 'petstore';
 const usage = `tollgate init: writes a small policy to begin with
 
 usage: tollgate init [FILE] [--force]
+       tollgate init --openapi DOCUMENT [FILE] [OPTION…]
 
-  FILE       the policy to write (default: ${DEFAULT_FILE}); - prints it
-  --force    replaces FILE if it exists
+  FILE                the policy to write (default: ${DEFAULT_FILE}; with --openapi it is printed); - prints it
+  --force             replaces FILE if it exists
+  --openapi DOCUMENT  makes the policy of an OpenAPI document (3.0, 3.1, 3.2 or Swagger 2.0, JSON or YAML); - is standard input
+  --root DIR          files that "$ref" of the document names lie below this folder (default: the folder of DOCUMENT)
+  --allow-net         follows "$ref" to https:// addresses of the public internet too, and takes one as DOCUMENT
+  --strict            writes nothing if a policy cannot say all of the document, or the document is not valid
 
 The policy is commented and without problems: one API, two plans with quotas, one consumer without a key yet. Its name is that
 of the file: shop for shop.policy.yaml and shop.yaml. Its first line tells editors with the YAML language server (VS Code,
 Neovim, Helix, …) where the JSON Schema of this version is, so that they complete fields and mark mistakes while you type;
 "tollgate schema" prints the same schema for machines without internet.
 
-Exit code: 0 done, 1 FILE exists or cannot be written.
+With --openapi it has the document's hosts, paths, operations, key sources and scopes instead; what a policy cannot say is reported
+on standard error by JSON pointer. "tollgate import openapi" brings later changes of the document into it; see docs/openapi.md.
+
+Exit code: 0 done, 1 FILE exists or cannot be written, or the document cannot be imported, 2 wrong usage.
 
 examples:
   tollgate init
-  tollgate init shop.policy.yaml && tollgate check shop.policy.yaml`;
+  tollgate init shop.policy.yaml && tollgate check shop.policy.yaml
+  tollgate init --openapi petstore.openapi.yaml > petstore.policy.yaml`;
 
 export const init: Command = {
   usage,
@@ -34,17 +43,44 @@ export const init: Command = {
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
-      options: { force: { type: 'boolean', default: false } },
+      options: {
+        force: { type: 'boolean', default: false },
+        openapi: { type: 'string' },
+        root: { type: 'string' },
+        'allow-net': { type: 'boolean', default: false },
+        strict: { type: 'boolean', default: false },
+      },
     });
-    const [file = DEFAULT_FILE, ...more] = positionals;
+    const { openapi } = values;
+    const [file = openapi === undefined ? DEFAULT_FILE : '-', ...more] = positionals;
     if (more.length > 0) throw new UsageError(`takes one FILE; found ${positionals.length}`);
-    const text = firstPolicy(policyName(file), schemaUrl(await packageJson()));
+    if (openapi === undefined) refuseWithout(values);
+    const schema = schemaUrl(await packageJson());
+    const text =
+      openapi === undefined
+        ? firstPolicy(policyName(file), schema)
+        : await (
+            await import('./import/first.ts')
+          ).policyOf(openapi, values, { file, name: file === '-' ? null : policyName(file), schema }, io);
     if (file === '-' || values.force) await printTo(file, text, io);
     else await create(file, text);
     if (file !== '-') io.err(`${file}: written; "tollgate check" says what is in it, "tollgate run" serves it\n`);
     return 0;
   },
 };
+
+/** What is about the document alone means nothing without one. */
+function refuseWithout({
+  root,
+  strict,
+  'allow-net': net,
+}: {
+  root?: string;
+  strict: boolean;
+  'allow-net': boolean;
+}): void {
+  if (root !== undefined || strict || net) throw new UsageError('--root, --allow-net and --strict go with --openapi');
+}
 
 /** What a file's name says of the policy inside. */
 export function policyName(file: string): string {

@@ -27,6 +27,10 @@ const commands: Catalogue = {
     summary: 'serve a policy with a real Envoy on this machine',
     load: async () => (await import('./run.ts')).run,
   },
+  import: {
+    summary: 'bring an API from an OpenAPI document into a policy, again after each change of it',
+    load: async () => (await import('./import/import.ts')).importCommand,
+  },
   keys: {
     summary: 'issue, rotate, revoke, list and import API keys',
     load: async () => (await import('./keys/keys.ts')).keys,

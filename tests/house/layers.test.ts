@@ -54,7 +54,7 @@ const LAYERS: Record<string, readonly string[]> = {
   ],
   scripts: [
     ...['contract', 'policy/secret', 'policy/schema', 'policy/compile', 'policy/check', 'policy/yaml'],
-    ...['policy', 'key', 'program', 'file', 'policyFile', 'host', 'explain', 'oci', 'build', 'upstream'],
+    ...['policy', 'key', 'program', 'file', 'policyFile', 'openapi', 'host', 'explain', 'oci', 'build', 'upstream'],
     ...[
       'rateLimitService',
       'envoy',

@@ -1,0 +1,47 @@
+import { type Command, type Io, UsageError } from '../command.ts';
+
+const usage = `tollgate import: brings an API from an OpenAPI document into a policy
+
+usage:
+  tollgate import openapi FILE --into POLICY [OPTION…]
+      --into POLICY      the policy to change, in its place
+      --api NAME         name of the API in the policy (default: the one imported from this file before, or made of the title)
+      --plan PLAN        a plan that offers the API if it is new; may be repeated (default: every plan of the policy)
+      --root DIR         files that "$ref" names lie below this folder (default: the folder of FILE)
+      --allow-net        follows "$ref" to https:// addresses of the public internet too, and takes one as FILE
+      --strict           changes nothing if a policy cannot say all of the document, or the document is not valid
+      --dry-run          says what would change and writes nothing
+      --json             prints { ok, api, isNew, added, changed, removed, kept, losses, … } as JSON
+    FILE is OpenAPI 3.0, 3.1 or 3.2 or Swagger 2.0, JSON or YAML; - reads standard input. Taken from it: servers (hosts and
+    paths), operations with their operationId, security (where keys are, scopes, what needs no key), deprecated, and the
+    fields x-tollgate-plan, x-tollgate-cost and x-tollgate-quotas. What a policy cannot say is reported on standard error by
+    JSON pointer, and is never more open than the document. What the document does not list is refused ("unlisted: deny").
+
+    Import the document again when it has changed: only what changed in it changes in the policy. Comments, edits by hand,
+    and operations that were added or taken out by hand stay; where both sides changed, yours stays and the document's is
+    reported. A record in comments at the end of the policy tells one from the other; leave it as it is.
+
+Exit code: 0 done, 1 the document or the policy cannot be read, would not be valid afterwards, or --strict found something, 2
+wrong usage.
+
+examples:
+  tollgate import openapi orders.json --into shop.policy.yaml
+  tollgate import openapi orders.json --into shop.policy.yaml --plan gold --dry-run
+
+"tollgate init --openapi FILE" makes a first policy of a document. See docs/openapi.md.`;
+
+type Subcommand = (args: string[], io: Io) => Promise<number>;
+
+const subcommands: Record<string, () => Promise<Subcommand>> = {
+  openapi: async () => (await import('./openapi.ts')).runOpenapi,
+};
+
+export const importCommand: Command = {
+  usage,
+  run: async ([name, ...args], io) => {
+    const load = name !== undefined && Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
+    if (load === undefined)
+      throw new UsageError(name === undefined ? 'say what to import: openapi' : 'knows openapi only');
+    return (await load())(args, io);
+  },
+};
