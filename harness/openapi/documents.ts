@@ -46,5 +46,5 @@ async function npm(args: readonly string[]): Promise<void> {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
   const own = process.env['npm_execpath'];
   const [command, ...first] = own === undefined ? ['npm'] : [process.execPath, own];
-  await run(command!, [...first, ...args], { env, timeout: TIMEOUT_MS });
+  await run(command, [...first, ...args], { env, timeout: TIMEOUT_MS });
 }

@@ -56,7 +56,7 @@ export async function openDocument(
 }
 
 /** What the document's own specification has against it, and what a policy cannot say, a line each. */
-export function linesOf({ described: { file, version }, losses, invalid }: OpenDocument): string[] {
+export function lossLines({ described: { file, version }, losses, invalid }: OpenDocument): string[] {
   const title = version === '2.0' ? 'Swagger 2.0' : `OpenAPI ${version}`;
   const lines = [
     ...invalid.map(({ pointer, rule }) => `${file}: ${pointer}: warning: ${rule}; the document is not valid ${title}`),
@@ -70,7 +70,7 @@ export function linesOf({ described: { file, version }, losses, invalid }: OpenD
 export function refuseLosses(document: OpenDocument, isStrict: boolean): void {
   const { losses, invalid, described } = document;
   if (!isStrict || losses.all.length + invalid.length === 0) return;
-  throw new Refusal([...linesOf(document), `${described.file}: nothing was written, because of --strict`].join('\n'));
+  throw new Refusal([...lossLines(document), `${described.file}: nothing was written, because of --strict`].join('\n'));
 }
 
 /** Everything that was lost, for --json. */

@@ -1,7 +1,7 @@
 import { firstPolicy } from '../../openapi/firstPolicy.ts';
 import { readPolicy, printProblems } from '../../policy/index.ts';
 import { type Io, Refusal } from '../command.ts';
-import { type DocumentOptions, linesOf, openDocument, refuseLosses } from './document.ts';
+import { type DocumentOptions, lossLines, openDocument, refuseLosses } from './document.ts';
 import { importedApi } from './openapi.ts';
 
 const USUAL_PLAN = 'free';
@@ -33,6 +33,6 @@ export async function policyOf(
   const result = readPolicy(text, file === '-' ? 'the policy' : file);
   if (result.policy === null)
     throw new Refusal(`${printProblems(result)}\n(as the policy would be; nothing was written)`);
-  for (const line of linesOf(open)) io.err(`${line}\n`);
+  for (const line of lossLines(open)) io.err(`${line}\n`);
   return text;
 }

@@ -7,7 +7,7 @@ import { type ApiImport, importApi, type ImportedApi } from '../../policyFile/im
 import { type Io, UsageError } from '../command.ts';
 import { must, needed } from '../keys/argument.ts';
 import { StepLine } from '../keys/stepLine.ts';
-import { DOCUMENT_OPTIONS, linesOf, lossesOf, openDocument, refuseLosses } from './document.ts';
+import { DOCUMENT_OPTIONS, lossLines, lossesOf, openDocument, refuseLosses } from './document.ts';
 
 export async function runOpenapi(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -36,7 +36,7 @@ export async function runOpenapi(args: string[], io: Io): Promise<number> {
     progress.end(),
   );
   if (values.json) io.out(asJson(result, values['dry-run'], lossesOf(document)));
-  else for (const line of [...linesOf(document), ...report(policy, result, values['dry-run'])]) io.err(`${line}\n`);
+  else for (const line of [...lossLines(document), ...report(policy, result, values['dry-run'])]) io.err(`${line}\n`);
   return 0;
 }
 
