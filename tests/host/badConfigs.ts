@@ -360,7 +360,7 @@ export const BAD_CONFIGS: BadConfig[] = [
   {
     what: 'two subscriptions to one API',
     config: changed((c) => subscriptions(c).push(structuredClone(subscriptions(c)[0]!))),
-    names: /consumers\[0\]\.subscriptions\[1\]/,
+    names: /consumers\[0\]: a second subscription to API "petstore"/,
   },
   ...Object.entries({
     'a deprecation without a date': [{ deprecated: { sunset: 'Fri, 01 Jan 2027 00:00:00 GMT' } }, 'deprecated: needs'],
