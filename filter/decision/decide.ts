@@ -7,6 +7,7 @@ import {
   byteAt,
   equals,
   equalsLower,
+  indexOf,
   lengthOf,
   literal,
   pointerOf,
@@ -354,6 +355,7 @@ function writePath(tables: Tables, route: Route | null): void {
   if (
     rewrite == ABSENT &&
     sameQuery &&
+    decision.operation == NONE &&
     equals(Request.forwardedPath, Request.rawPath) &&
     startsWith(Request.rawPath, prefix)
   )
@@ -362,9 +364,43 @@ function writePath(tables: Tables, route: Route | null): void {
   // "/" as the new prefix must not double the slash that follows.
   const slash = lengthOf(prefix) > 0 && byteAt(prefix, lengthOf(prefix) - 1) == SLASH;
   writeView(slash && lengthOf(rest) > 0 ? slice(prefix, 0, lengthOf(prefix) - 1) : prefix);
-  writeView(rest);
+  if (decision.operation == NONE) writeView(rest);
+  else writeBelow(tables, rest, covered);
   writeView(query);
   setHeader(PATH, end());
+}
+
+/**
+ * Writes what is left of the path behind its first `covered` bytes, with the literals of the operation's template as the policy writes
+ * them: a server that decodes no escapes must not find another operation.
+ */
+function writeBelow(tables: Tables, rest: View, covered: i32): void {
+  const template = tables.operations.at(decision.operation).path;
+  const length = lengthOf(template);
+  // A route's path may cover the first segments of the template.
+  let at = 0;
+  for (let i = coveredBytes; i < covered && length > 1; i++) {
+    if (byteAt(Request.path, i) == SLASH) at = endOf(template, at);
+  }
+  let from = 0;
+  while (length > 1 && at < length && from < lengthOf(rest)) {
+    const end = endOf(template, at);
+    const restEnd = endOf(rest, from);
+    const brace = indexOf(template, BRACE, at);
+    if (brace >= 0 && brace < end) writeView(slice(rest, from, restEnd));
+    else writeView(slice(template, at, end));
+    at = end;
+    from = restEnd;
+  }
+  writeView(slice(rest, from, lengthOf(rest)));
+}
+
+const BRACE: u8 = 0x7b;
+
+/** The end of the segment that begins with the slash at `at`. */
+function endOf(path: View, at: i32): i32 {
+  const slash = indexOf(path, SLASH, at + 1);
+  return slash < 0 ? lengthOf(path) : slash;
 }
 
 /** On hosts that some API names, forwards the normalised path; elsewhere the path stays, unless it could be read as another host. */

@@ -253,11 +253,21 @@ function parentOf(start: usize, end: usize): usize {
   return end;
 }
 
-/** The number of dots when the segment is only dots, or dots and a path parameter (`..;x`); otherwise 0. */
+/**
+ * The number of dots when the segment is only dots, or dots and what some servers cut off: a path parameter (`..;x`), or an escaped
+ * `?` or `#` and all behind it (`..%23x`). Otherwise 0.
+ */
 function leadingDots(segment: usize, end: usize): i32 {
   let at = segment;
   while (at < end && load<u8>(at) == DOT) at++;
-  return at == end || load<u8>(at) == SEMICOLON ? <i32>(at - segment) : 0;
+  return at == end || load<u8>(at) == SEMICOLON || isDelimiter(at, end) ? <i32>(at - segment) : 0;
+}
+
+/** True for `%3F` and `%23`. */
+function isDelimiter(at: usize, end: usize): bool {
+  if (at + 2 >= end || load<u8>(at) != PERCENT) return false;
+  const digits = load<u16>(at, 1);
+  return digits == 0x4633 || digits == 0x3332;
 }
 
 /**

@@ -47,7 +47,57 @@ describe('spellings of hosts and paths', () => {
   }
 });
 
-function decide(filter: FilterModule, { authority, target }: Spelling): { passed: Passed | null; reason: string } {
+/** Operations in the place of APIs: each path and what lies below it, of one API that lets unlisted requests pass. */
+const LISTED = {
+  gated: { paths: ['/v1', '/admin/users', '/pets/@me'] },
+  open: { paths: ['/public', '/pets'] },
+  nested: { paths: ['/public/private'] },
+};
+
+describe('spellings of operations', () => {
+  it('let no server find another operation than the one that matched', (t) => {
+    const filter = new FilterModule(module);
+    const operations = Object.entries(LISTED).flatMap(([name, { paths }]) =>
+      paths.flatMap((path, index) => [
+        [`GET ${path}`, { name: `${name}-${index}` }],
+        [`GET ${path}/{rest...}`, { name: `${name}-${index}-below` }],
+      ]),
+    );
+    const policy = {
+      policy: 'spellings',
+      apis: { all: { paths: ['/'], plans: ['gold'], unlisted: 'allow', operations: Object.fromEntries(operations) } },
+      plans: { gold: {} },
+      consumers: { acme: { plan: 'gold', keys: [{ id: 'acme-1', digest }] } },
+    };
+    assert.equal(filter.configure(policyConfig(JSON.stringify(policy))), null);
+    const random = new Random(SEED + 1);
+    const found = new Map<string, number>();
+    for (let i = 0; i < SPELLINGS; i++) {
+      const given = spelling(random);
+      const { passed, operation } = decide(filter, given);
+      if (passed === null) continue;
+      // the hosts do not matter here: one that reads the whole target as a host reads no path of this server
+      const api = operation?.split('-')[0] ?? null;
+      found.set(api ?? 'unlisted', (found.get(api ?? 'unlisted') ?? 0) + 1);
+      // the rest of a path goes on as the caller spelt it: a server that decodes nothing may find nothing at all there
+      const others = dissent(LISTED, { ...passed, api }).filter(
+        (text) => api === null || !text.includes(': no API at '),
+      );
+      assert.deepEqual(
+        others,
+        [],
+        `seed ${SEED}, spelling ${i} ${JSON.stringify(given)}, forwarded ${JSON.stringify(passed)}`,
+      );
+    }
+    t.diagnostic([...found].map(([name, count]) => `${name} ${count}`).join(', '));
+    for (const name of ['gated', 'open', 'nested', 'unlisted']) assert.ok((found.get(name) ?? 0) > 20, name);
+  });
+});
+
+function decide(
+  filter: FilterModule,
+  { authority, target }: Spelling,
+): { passed: Passed | null; reason: string; operation?: string } {
   const decision = filter.decide(
     [
       [':authority', authority],
@@ -59,6 +109,7 @@ function decide(filter: FilterModule, { authority, target }: Spelling): { passed
   );
   if (decision.reply !== null) return { passed: null, reason: decision.reason };
   const api = / api=(\S+)/.exec(decision.log)?.[1] ?? null;
+  const operation = / operation=(\S+)/.exec(decision.log)?.[1];
   return {
     passed: {
       api,
@@ -68,6 +119,7 @@ function decide(filter: FilterModule, { authority, target }: Spelling): { passed
       },
     },
     reason: decision.reason,
+    ...(operation !== undefined && { operation }),
   };
 }
 
