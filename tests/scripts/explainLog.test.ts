@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { Random } from '../../harness/random.ts';
@@ -405,6 +406,60 @@ it('Ctrl-C ends a replay with what was read until then', async () => {
   assert.equal(code, 0);
   assert.match(out, /^standard input: 10 requests .*, stopped after line 10\n/);
 });
+
+it('Ctrl-C ends one that waits for more lines, too', async () => {
+  const stop = new AbortController();
+  const waiting = new Readable({ read: () => undefined });
+  waiting.push(line(0));
+  setTimeout(() => stop.abort('SIGINT'), 300);
+  const { code, out } = await tollgate(['explain', policy, '--from', '-'], { stdin: waiting, signal: stop.signal });
+  assert.equal(code, 0);
+  assert.match(out, /^standard input: 1 request .*, stopped after line 1\n/);
+});
+
+it('a line without an end is no access log, and takes no memory', async () => {
+  const chunk = Buffer.alloc(1 << 20, 'x');
+  const { code, err } = await replay(Array.from({ length: 70 }, () => chunk));
+  assert.deepEqual(
+    [code, err],
+    [1, 'standard input:1: goes on for more than 67108864 bytes, so this is no access log\n'],
+  );
+});
+
+it('lines with the longest paths are held in bounded number', async () => {
+  const path = `/v1/${'x'.repeat(250_000)}`;
+  const before = process.memoryUsage.rss();
+  let most = 0;
+  const lines = Readable.from(
+    (function* () {
+      for (let i = 0; i < 1500; i++) {
+        most = Math.max(most, process.memoryUsage.rss());
+        yield Buffer.from(line(i, { path, consumer: `stranger-${i}` }));
+      }
+    })(),
+  );
+  const { out } = await tollgate(['explain', policy, '--from', '-', '--json'], { stdin: lines });
+  assert.equal((JSON.parse(out) as Replayed).requests, 1500);
+  assert.ok(most - before < 350e6, `${(most - before) / 1e6} MB more`);
+});
+
+for (const [place, source] of Object.entries({
+  header: 'x-key',
+  authorization: 'Bearer',
+  query: 'k+y',
+  cookie: 'key',
+}))
+  it(`made-up keys are found where the policy looks first: ${place}`, async () => {
+    const other = join(folder, `${place}.policy.yaml`);
+    await writeFile(
+      other,
+      POLICY.replace('[{ header: x-api-key }, { query: api_key }]', `[{ ${place}: '${source}' }]`),
+    );
+    const { out } = await tollgate(['explain', other, '--from', '-', '--json'], {
+      stdin: line(0, { path: '/v1?a=1' }),
+    });
+    assert.deepEqual(rowsOf(JSON.parse(out) as Replayed), ['acme pets allowed null: 1 0 0']);
+  });
 
 it('a replay is exact: against a list of all requests, in fixed windows', async () => {
   const random = new Random(77);

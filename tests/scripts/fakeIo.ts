@@ -12,21 +12,28 @@ export interface Run {
 export async function tollgate(
   args: string[],
   input: {
-    stdin?: string | Buffer | readonly Buffer[];
+    /** A stream is for commands that read piece by piece. */
+    stdin?: string | Buffer | readonly Buffer[] | Readable;
     signal?: AbortSignal;
     isTerminal?: boolean;
     deliver?: (text: string) => Promise<void>;
   } = {},
 ): Promise<Run> {
   const { stdin = '' } = input;
-  const chunks = typeof stdin === 'string' || Buffer.isBuffer(stdin) ? [Buffer.from(stdin)] : [...stdin];
+  const stream = stdin instanceof Readable ? stdin : null;
+  const chunks =
+    stdin instanceof Readable
+      ? []
+      : typeof stdin === 'string' || Buffer.isBuffer(stdin)
+        ? [Buffer.from(stdin)]
+        : [...stdin];
   const printed = { out: '', err: '' };
   const io: Io = {
     out: (text) => void (printed.out += text),
     err: (text) => void (printed.err += text),
     deliver: input.deliver ?? ((text) => Promise.resolve(void (printed.out += text))),
     stdin: () => Promise.resolve(Buffer.concat(chunks)),
-    stdinChunks: () => Readable.from(chunks),
+    stdinChunks: () => stream ?? Readable.from(chunks),
     isTerminal: input.isTerminal ?? false,
     signal: input.signal ?? new AbortController().signal,
   };

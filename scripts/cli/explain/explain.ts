@@ -126,7 +126,10 @@ async function headersIn(file: string, io: Io): Promise<Pair[]> {
 }
 
 async function bytesOf(file: string, io: Io): Promise<Uint8Array> {
-  if (file === '-') return io.stdin(MAX_HEADER_FILE_BYTES);
+  if (file === '-') {
+    if (process.stdin.isTTY) io.err('reading headers from the terminal, where they show. Ctrl-D ends it\n');
+    return io.stdin(MAX_HEADER_FILE_BYTES);
+  }
   try {
     return await readBounded(file, MAX_HEADER_FILE_BYTES);
   } catch (error) {

@@ -20,8 +20,6 @@ interface LogOptions {
 }
 
 const CHUNK_BYTES = 256 * 1024;
-/** Between two looks at the user's wish to stop, and two reports. */
-const LINES_A_STEP = 4096;
 
 /** Replays a log. Ctrl-C ends it early, with the summary of what was read until then. */
 export async function explainLog(
@@ -32,53 +30,58 @@ export async function explainLog(
 ): Promise<number> {
   const { from, caller, host } = options;
   const name = inputName(from);
-  const { chunks, bytes } = await opened(from, io);
   const replay = new Replay(policy, loadModule(module.path), { name, caller, host });
-  const progress = new StepLine(io);
-  const { signal } = io;
-  let read = 0;
-  const counted = counting(chunks, (more) => (read += more));
-  let stoppedAt: number | null = null;
-  let said = 0;
-  try {
-    for await (const lines of linesOf(counted, name)) {
-      for (const line of lines) replay.add(line);
-      const { number } = lines.at(-1)!;
-      if (number - said >= LINES_A_STEP) {
-        said = number;
-        progress.say(
-          `${name}: ${grouped(number)} lines${bytes === null ? '' : `, ${Math.floor((100 * read) / bytes)} %`}`,
-        );
-        // the user's Ctrl-C is an event, and a loop over data that is there lets none in
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      if (signal.aborted) {
-        stoppedAt = number;
-        break;
-      }
-    }
-  } catch (error) {
-    progress.end();
-    throw readable(error, name);
-  }
-  progress.end();
+  const stoppedAt = await readAll(await opened(from, io), name, replay, io);
   const replayed = replay.end();
   const result = { log: name, stoppedAt, ...replayed };
   io.out(options.json ? visibleJson(result) : printReplay(result));
   return options.setsExitCode && replayed.newlyRefused > 0 ? 1 : 0;
 }
 
+/** Resolves to the last line read where the user has stopped it, or to null at the log's end. */
+async function readAll({ source, bytes }: Opened, name: string, replay: Replay, io: Io): Promise<number | null> {
+  const progress = new StepLine(io);
+  const { signal } = io;
+  // a log that is still being written gives nothing for a while, and would not let the wish to stop in
+  const stop = (): void => void source.destroy?.();
+  signal.addEventListener('abort', stop);
+  let read = 0;
+  let last = 0;
+  try {
+    for await (const lines of linesOf(
+      counting(source, (more) => (read += more)),
+      name,
+    )) {
+      for (const line of lines) replay.add(line);
+      last = lines.at(-1)?.number ?? last;
+      progress.say(`${name}: ${grouped(last)} lines${bytes === null ? '' : `, ${Math.floor((100 * read) / bytes)} %`}`);
+      if (signal.aborted) break;
+      // signals are events, and a loop over data that is there lets none in
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } catch (error) {
+    if (!signal.aborted) throw readable(error, name);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    progress.end();
+  }
+  return signal.aborted ? last : null;
+}
+
 interface Opened {
-  readonly chunks: AsyncIterable<Uint8Array>;
+  readonly source: AsyncIterable<Uint8Array> & { destroy?(): unknown };
   /** Null: nobody knows. */
   readonly bytes: number | null;
 }
 
 async function opened(from: string, io: Io): Promise<Opened> {
-  if (from === '-') return { chunks: io.stdinChunks(), bytes: null };
+  if (from === '-') {
+    if (process.stdin.isTTY) io.err('reading the log from the terminal. Ctrl-D ends it\n');
+    return { source: io.stdinChunks(), bytes: null };
+  }
   const found = await stat(from).catch(() => null);
   return {
-    chunks: createReadStream(from, { highWaterMark: CHUNK_BYTES }),
+    source: createReadStream(from, { highWaterMark: CHUNK_BYTES }),
     bytes: found?.isFile() && found.size > 0 ? found.size : null,
   };
 }

@@ -2,8 +2,10 @@ import { createGunzip } from 'node:zlib';
 import { pipeline, Readable } from 'node:stream';
 import { ExplainError } from '../error.ts';
 
-/** Envoy bounds a request's headers, and with them a line; what is longer is no access log. */
+/** Envoy bounds a request's headers, and with them a line; what is longer is skipped. */
 const MAX_LINE_BYTES = 256 * 1024;
+/** A line of which no end is in sight: a device, or something unpacked that has none. */
+const MOST_LINE_BYTES = 64 * 1024 * 1024;
 const LINE_FEED = 0x0a;
 
 export interface NumberedLine {
@@ -12,6 +14,7 @@ export interface NumberedLine {
   readonly text: string | null;
 }
 
+const ENDLESS_RULE = `goes on for more than ${MOST_LINE_BYTES} bytes, so this is no access log`;
 export const LONG_LINE_RULE = `must have at most ${MAX_LINE_BYTES} bytes`;
 
 /** What the first bytes of files say that are no text, and what to do about it. */
@@ -28,7 +31,7 @@ const MOST_MAGIC_BYTES = 4;
 
 /**
  * The lines of a log, piece by piece; a gzipped one is unpacked on the way. Holds one line and one chunk at a time, whatever
- * comes. `name` is what errors call the log.
+ * comes. Also yields no lines, for each chunk in which none ends. `name` is what errors call the log.
  */
 export async function* linesOf(
   chunks: AsyncIterable<Uint8Array>,
@@ -38,10 +41,11 @@ export async function* linesOf(
   let rest: Buffer[] = [];
   let restBytes = 0;
   let isLong = false;
+  let longBytes = 0;
   const take = (part: Buffer): NumberedLine => {
     const whole = rest.length === 0 ? part : Buffer.concat([...rest, part]);
     const text = isLong || whole.length > MAX_LINE_BYTES ? null : textOf(whole);
-    [rest, restBytes, isLong] = [[], 0, false];
+    [rest, restBytes, isLong, longBytes] = [[], 0, false, 0];
     return { number: ++number, text };
   };
   for await (const chunk of unpacked(chunks, name)) {
@@ -53,13 +57,15 @@ export async function* linesOf(
     }
     const left = chunk.subarray(start);
     isLong ||= restBytes + left.length > MAX_LINE_BYTES;
+    longBytes += left.length;
+    if (longBytes > MOST_LINE_BYTES) throw new ExplainError(`${name}:${number + 1}: ${ENDLESS_RULE}`);
     if (isLong) [rest, restBytes] = [[], 0];
     else if (left.length > 0) {
       // a copy: the stream uses its chunk again
       rest.push(Buffer.from(left));
       restBytes += left.length;
     }
-    if (lines.length > 0) yield lines;
+    yield lines;
   }
   if (restBytes > 0 || isLong) yield [take(Buffer.alloc(0))];
 }

@@ -1,5 +1,7 @@
 /** Envoy logs a request when it ends, so lines stand in another order than requests came. This many are looked at to find the first. */
 const WINDOW = 8192;
+/** Fewer when they are long: clients choose how long a path is. */
+const MOST_HELD = 64 * 1024 * 1024;
 
 interface Timed {
   readonly timeMs: number;
@@ -8,18 +10,22 @@ interface Timed {
 interface Held<T> {
   readonly item: T;
   readonly order: number;
+  readonly size: number;
 }
 
 /** Gives items in the order of their times, as far as a window over them shows; items of one time in their own order. */
 export class Ordered<T extends Timed> {
   private readonly heap: Held<T>[] = [];
   private next = 0;
+  private size = 0;
 
   constructor(private readonly give: (item: T) => void) {}
 
-  add(item: T): void {
-    this.push({ item, order: this.next++ });
-    if (this.heap.length > WINDOW) this.pop();
+  /** `size`: of what the item keeps in memory. */
+  add(item: T, size: number): void {
+    this.push({ item, order: this.next++, size });
+    this.size += size;
+    while (this.heap.length > WINDOW || (this.size > MOST_HELD && this.heap.length > 0)) this.pop();
   }
 
   /** Gives all that are left. */
@@ -44,6 +50,7 @@ export class Ordered<T extends Timed> {
     const [first] = heap;
     const last = heap.pop()!;
     if (heap.length > 0) this.sink(last);
+    this.size -= first!.size;
     this.give(first!.item);
   }
 

@@ -10,7 +10,7 @@ import { Callers, placeKeys } from './caller.ts';
 import { readEntry, type LogEntry, type LogFormat } from './entry.ts';
 import { LONG_LINE_RULE, type NumberedLine } from './lines.ts';
 import { Ordered } from './order.ts';
-import { Tally, type Verdict, type TallyRow } from './tally.ts';
+import { shortened, Tally, type TallyRow, type Verdict } from './tally.ts';
 
 export interface ReplayOptions {
   /** What errors call the log. */
@@ -98,7 +98,7 @@ export class Replay {
     const read = text === null ? { rule: LONG_LINE_RULE } : readEntry(text);
     if ('rule' in read) return this.skip(number, read.rule);
     this.formats.add(read.format);
-    this.ordered.add({ timeMs: read.entry.timeMs, line: number, entry: read.entry });
+    this.ordered.add({ timeMs: read.entry.timeMs, line: number, entry: read.entry }, text!.length);
   }
 
   /** What became of all lines so far; nothing can be added afterwards. */
@@ -190,7 +190,7 @@ function verdictOf(exchange: Exchange, entry: LogEntry): Verdict {
     isObserved,
     reason: decision?.['reason'] ?? exchange.details,
     // of a request with a key that is not known any more, whose it was
-    consumer: decision?.['consumer'] ?? entry.consumer,
+    consumer: decision?.['consumer'] ?? (entry.consumer === null ? null : shortened(entry.consumer)),
     api: decision?.['api'] ?? null,
     operation: exchange.filterState.get('wasm.tollgate.operation') || null,
     quota: decision?.['reason'] === 'allowed' ? null : exchange.filterState.get('wasm.tollgate.quota') || null,

@@ -67,7 +67,7 @@ export class Tally {
 
   private rowOf(entry: LogEntry, line: number, judged: Verdict): TallyRow {
     const { consumer, api, operation, reason, quota } = judged;
-    const key = `${consumer} ${api} ${operation} ${reason} ${quota}`;
+    const key = `${consumer} ${api} ${operation} ${reason} ${quota} ${judged.isObserved}`;
     const known = this.rows.get(key);
     if (known !== undefined) return known;
     const isFull = this.rows.size >= MOST_ROWS;
@@ -84,12 +84,18 @@ export class Tally {
       first: {
         line,
         at: new Date(entry.timeMs).toISOString(),
-        method: entry.method.slice(0, MAX_SHOWN),
-        host: entry.host?.slice(0, MAX_SHOWN) ?? null,
-        path: path.length > MAX_SHOWN ? `${path.slice(0, MAX_SHOWN)}…` : path,
+        method: shortened(entry.method),
+        host: entry.host === null ? null : shortened(entry.host),
+        path: shortened(path),
       },
     };
     this.rows.set(where, row);
     return row;
   }
+}
+
+/** A readable length of it, in a string of its own: a part of another string keeps the whole of it in memory. */
+export function shortened(text: string): string {
+  const part = Buffer.from(text.slice(0, MAX_SHOWN)).toString();
+  return text.length > MAX_SHOWN ? `${part}…` : part;
 }
