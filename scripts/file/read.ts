@@ -67,10 +67,36 @@ async function readAll(handle: FileHandle, mostBytes: number, { isFile, isPipe }
   }
 }
 
-/** A stream without data yet answers EAGAIN; a pipe that nobody has opened for writing yet looks as if it had ended. */
-async function readStream(handle: FileHandle, chunk: Buffer, awaitsWriter: boolean): Promise<number> {
+/**
+ * The pieces of a pipe that is opened by its path, until it or the signal ends. Unlike a stream of Node's it never waits for a
+ * writer without end, and lets the signal in while nothing comes.
+ */
+export async function* pipeChunks(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    for (let hasBegun = false; ; hasBegun = true) {
+      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      const bytes = await readStream(handle, chunk, !hasBegun, signal);
+      if (bytes === 0) return;
+      yield chunk.subarray(0, bytes);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * A stream without data yet answers EAGAIN; a pipe that nobody has opened for writing yet looks as if it had ended. 0 at its end, or
+ * once the signal is aborted.
+ */
+async function readStream(
+  handle: FileHandle,
+  chunk: Buffer,
+  awaitsWriter: boolean,
+  signal?: AbortSignal,
+): Promise<number> {
   const deadline = performance.now() + WRITER_MILLISECONDS;
-  for (;;) {
+  while (!signal?.aborted) {
     try {
       const { bytesRead } = await handle.read(chunk);
       if (bytesRead > 0 || !awaitsWriter || performance.now() > deadline) return bytesRead;
@@ -79,6 +105,7 @@ async function readStream(handle: FileHandle, chunk: Buffer, awaitsWriter: boole
     }
     await sleep(POLL_MILLISECONDS);
   }
+  return 0;
 }
 
 function readRule(code: string | null, message: string): string {

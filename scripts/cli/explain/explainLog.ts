@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { linesOf } from '../../explain/log/lines.ts';
 import { Replay } from '../../explain/log/replay.ts';
 import { inputName } from '../../file/openPolicy.ts';
+import { pipeChunks } from '../../file/read.ts';
 import { loadModule } from '../../host/abi.ts';
 import type { Policy } from '../../policy/index.ts';
 import { Refusal, type Io } from '../command.ts';
@@ -80,6 +81,7 @@ async function opened(from: string, io: Io): Promise<Opened> {
     return { source: io.stdinChunks(), bytes: null };
   }
   const found = await stat(from).catch(() => null);
+  if (found?.isFIFO()) return { source: pipeChunks(from, io.signal), bytes: null };
   return {
     source: createReadStream(from, { highWaterMark: CHUNK_BYTES }),
     bytes: found?.isFile() && found.size > 0 ? found.size : null,
