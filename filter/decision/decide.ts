@@ -228,7 +228,12 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
     const refused = admit(tables);
     if (refused != Reason.Allowed) return refused;
     bill.cost = tables.operations.at(decision.operation).cost;
-    if (bill.cost == 0) return pass(tables, Reason.Allowed, now);
+    if (bill.cost == 0) {
+      // What an earlier request has noted of its quotas is not about this one.
+      bill.notedCount = 0;
+      bill.dryIndex = NONE;
+      return pass(tables, Reason.Allowed, now);
+    }
   }
   const lifecycle = chooseRoute(tables);
   if (lifecycle != NO_LIFECYCLE) {

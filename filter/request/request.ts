@@ -260,6 +260,7 @@ function parentOf(start: usize, end: usize): usize {
 function leadingDots(segment: usize, end: usize): i32 {
   let at = segment;
   while (at < end && load<u8>(at) == DOT) at++;
+  if (at == segment) return 0;
   return at == end || load<u8>(at) == SEMICOLON || isDelimiter(at, end) ? <i32>(at - segment) : 0;
 }
 
