@@ -312,7 +312,7 @@ export function mayBeDecidedAlready(): bool {
 
 /** Removes `x-tollgate-` headers from outside, except those that are replaced later, and nominations that could have ours dropped. */
 function removeForeignIdentity(): void {
-  for (let entry = firstEntry(), end = entry + <usize>headerCount * ENTRY_BYTES; entry < end; entry += ENTRY_BYTES) {
+  for (let entry = firstEntry(), past = entry + <usize>headerCount * ENTRY_BYTES; entry < past; entry += ENTRY_BYTES) {
     const name = load<u64>(entry);
     // Every name is followed by a NUL, so even an empty one has a first byte.
     const first = byteAt(name, 0);
@@ -389,13 +389,13 @@ function writeBelow(tables: Tables, rest: View, covered: i32): void {
   }
   let from = 0;
   while (length > 1 && at < length && from < lengthOf(rest)) {
-    const end = endOf(template, at);
-    const restEnd = endOf(rest, from);
+    const next = endOf(template, at);
+    const restNext = endOf(rest, from);
     const brace = indexOf(template, BRACE, at);
-    if (brace >= 0 && brace < end) writeView(slice(rest, from, restEnd));
-    else writeView(slice(template, at, end));
-    at = end;
-    from = restEnd;
+    if (brace >= 0 && brace < next) writeView(slice(rest, from, restNext));
+    else writeView(slice(template, at, next));
+    at = next;
+    from = restNext;
   }
   writeView(slice(rest, from, lengthOf(rest)));
 }

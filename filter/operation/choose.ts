@@ -64,12 +64,12 @@ const OPEN: u8 = 0x7b;
 
 /** Bytes of a template's first segments up to one with a variable: what a redirect of the operation replaces. */
 export function literalBytes(template: View): i32 {
-  let end = 0;
+  let covered = 0;
   for (let i = 1, n = lengthOf(template); i <= n; i++) {
-    if (i < n && byteAt(template, i) == OPEN) return end;
-    if (i == n || byteAt(template, i) == SLASH) end = i;
+    if (i < n && byteAt(template, i) == OPEN) return covered;
+    if (i == n || byteAt(template, i) == SLASH) covered = i;
   }
-  return lengthOf(template) == 1 ? 0 : end;
+  return lengthOf(template) == 1 ? 0 : covered;
 }
 
 /** Whether the caller's plan and scopes are what the operation asks for. */

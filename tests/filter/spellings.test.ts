@@ -59,13 +59,20 @@ describe('spellings of operations', () => {
     const filter = new FilterModule(module);
     const operations = Object.entries(LISTED).flatMap(([name, { paths }]) =>
       paths.flatMap((path, index) => [
-        [`GET ${path}`, { name: `${name}-${index}` }],
-        [`GET ${path}/{rest...}`, { name: `${name}-${index}-below` }],
+        [`GET ${path}`, { name: `${name}-${index}` }] as const,
+        [`GET ${path}/{rest...}`, { name: `${name}-${index}-below` }] as const,
       ]),
     );
     const policy = {
       policy: 'spellings',
-      apis: { all: { paths: ['/'], plans: ['gold'], unlisted: 'allow', operations: Object.fromEntries(operations) } },
+      apis: {
+        all: {
+          paths: ['/'],
+          plans: ['gold'],
+          unlisted: 'allow',
+          operations: Object.fromEntries<{ name: string }>(operations),
+        },
+      },
       plans: { gold: {} },
       consumers: { acme: { plan: 'gold', keys: [{ id: 'acme-1', digest }] } },
     };

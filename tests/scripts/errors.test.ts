@@ -7,7 +7,7 @@ import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { tollgate } from './fakeIo.ts';
 
 /** Classes that never reach the command line, because their callers handle them. */
-const INTERNAL = new Set(['NameTooLong', 'Stop', 'Enough', 'HostFault', 'Unseen', 'PrometheusError']);
+const INTERNAL = new Set(['NameTooLong', 'Stop', 'Enough', 'HostFault', 'Unseen', 'PrometheusError', 'Refused']);
 /** Errors that are wrong usage (exit code 2); all others are refusals (exit code 1). */
 const USAGE = new Set(['UsageError', 'InvalidReference', 'InvalidRequest']);
 /** A cluster that cannot be asked is neither: exit code 2, without a pointer to the usage. */
