@@ -104,7 +104,7 @@ group('what is printed', () => {
   });
 
   it('has a member for each field in JSON, null where there is none', () => {
-    const none = { reason: null, api: null, route: null, consumer: null, keyId: null, plan: null };
+    const none = { reason: null, api: null, operation: null, route: null, consumer: null, keyId: null, plan: null };
     const { fields, ...plain } = entry;
     assert.deepEqual(fields, {});
     assert.deepEqual(flatten(entry), { ...plain, ...none, quota: null, remaining: null, host: null });

@@ -19,7 +19,7 @@ const ORDERS = `
 policy: orders
 rateLimitService: { cluster: ratelimit, timeout: 1s }
 upstreams: { orders: { url: "http://127.0.0.1:9001" } }
-apis: { orders: { paths: [/orders], plans: [wide, small, open, shared], upstream: orders } }
+apis: { orders: { paths: [/orders], plans: [wide, small, open, shared], upstream: orders, unlisted: allow, operations: { /: { name: list }, "/{path...}": { name: one } } } }
 plans:
   wide: { quotas: { per-minute: { limit: 100000, window: minute, scope: mesh } } }
   small: { quotas: { daily: { limit: 3, window: day, scope: mesh } } }
