@@ -1,4 +1,10 @@
-import type { HeaderConditionConfig, KeySourceConfig, PluginConfig, RouteConfig } from '../contract/pluginConfig.ts';
+import type {
+  ApiConfig,
+  HeaderConditionConfig,
+  KeySourceConfig,
+  PluginConfig,
+  RouteConfig,
+} from '../contract/pluginConfig.ts';
 import type { WasmModule } from '../host/abi.ts';
 import { decisionOf } from '../host/openRequest.ts';
 import type { Pair } from '../host/stream.ts';
@@ -49,6 +55,28 @@ export class Probe {
       })),
     };
     return this.decisionUnder(small)?.route === `${api}/probe`;
+  }
+
+  /** Templates of the API's operations that match the request's path, the one that the module takes first; at most so many. */
+  templates({ name, hosts, paths, operations = [] }: ApiConfig, most: number): string[] {
+    const found: string[] = [];
+    const left = new Set(operations.map(({ path }) => path));
+    while (left.size > 0 && found.length < most) {
+      const listed = [...left].map((path, index) => ({ name: `${index}`, path }));
+      const taken = this.decisionUnder({
+        version: 1,
+        policy: 'probe',
+        keySources: [{ header: NO_HEADER }],
+        apis: [{ name, ...(hosts && { hosts }), paths, plans: [], anonymous: 'allow', operations: listed }],
+        plans: [],
+        consumers: [],
+      })?.operation;
+      if (taken === undefined) break;
+      const { path } = listed[Number(taken)]!;
+      found.push(path);
+      left.delete(path);
+    }
+    return found;
   }
 
   private hasKeyIn(source: KeySourceConfig): boolean {

@@ -4,23 +4,37 @@ import type { WasmModule } from '../host/abi.ts';
 import { decisionOf, logFieldsOf, type Exchange } from '../host/openRequest.ts';
 import { HeaderMap, type Pair } from '../host/stream.ts';
 import { compilePolicy, ConfigHoldings, type Policy } from '../policy/index.ts';
+import { operationName } from '../policy/schema/operation.ts';
+import type { Api } from '../policy/schema/policy.ts';
 import { countedHere, Engine } from './engine.ts';
 import { normalisedPath } from './path.ts';
+import { corsStory, type CorsStory } from './cors.ts';
+import { lifecycleStories, type LifecycleStory, type Living } from './lifecycle.ts';
+import { operationStory, type OperationStory } from './operation.ts';
+import { outcomeOf, type Outcome } from './outcome.ts';
 import { conditionsOf, Probe, type Condition } from './probe.ts';
 import { pairsOf, withoutQuery, type ExplainedRequest } from './request.ts';
 import { standingsOf, type QuotaStanding } from './standing.ts';
 
 /** What becomes of one request and why, without the key: everything here may be printed. */
 export interface Story {
-  readonly outcome: 'allowed' | 'refused';
+  readonly outcome: Outcome;
   /** A code of docs/reasons.md. */
   readonly reason: string;
+  /** True for a request that passes only because a `mode` of the policy is `observe`: the reason is why it would be refused. */
+  readonly isObserved: boolean;
   readonly at: string;
   readonly request: { readonly method: string; readonly host: string | null; readonly path: string };
   /** Null for a path that servers read in different ways. */
   readonly normalisedPath: string | null;
   readonly api: Pick<ApiConfig, 'name' | 'hosts' | 'paths'> | null;
-  readonly key: { readonly places: readonly string[]; readonly id: string | null };
+  /** Null: the API has no cors. */
+  readonly cors: CorsStory | null;
+  readonly lifecycle: readonly LifecycleStory[];
+  /** Null: the API lists none, or the decision ended before. */
+  readonly operation: OperationStory | null;
+  /** Null: the decision ended before a key was looked for. */
+  readonly key: { readonly places: readonly string[]; readonly id: string | null } | null;
   readonly consumer: string | null;
   readonly plan: PlanStory | null;
   readonly quotas: readonly QuotaStanding[];
@@ -83,40 +97,82 @@ export function tellStory(
   const config = countedHere(compilePolicy(policy), LOG_FIELDS);
   const pairs = pairsOf(request);
   const exchange = (engine ?? new Engine(module, config, atMs)).decide(pairs, atMs);
-  // the line calls the key's id `key`, the field keyId
-  const decision = { ...decisionOf(exchange), key: undefined, ...logFieldsOf(exchange) } as Record<
-    string,
-    string | number | undefined
-  >;
+  const decision = fieldsOf(exchange);
   const probe = new Probe(module, pairs, atMs);
   const text = (name: string): string | null => (decision[name] === undefined ? null : String(decision[name]));
-  const api = config.apis.find(({ name }) => name === text('api'));
-  const consumer = text('consumer');
+  const [reason, consumer, operation] = [text('reason') ?? exchange.details, text('consumer'), text('operation')];
+  const compiled = config.apis.find(({ name }) => name === text('api'));
+  const api = compiled === undefined ? undefined : policy.apis[compiled.name];
+  // who it goes on as: one that is only observed may do so as nobody
+  const caller = exchange.upstream === null ? consumer : (exchange.upstream.first('x-tollgate-consumer') ?? null);
   const route =
-    api === undefined || text('route') === null
+    compiled === undefined || text('route') === null
       ? null
-      : routeStory(text('route')!, api, (condition) => probe.holds(config, api.name, consumer, condition));
+      : routeStory(text('route')!, compiled, (condition) => probe.holds(config, compiled.name, caller, condition));
+  const end = endOf(reason, operation, route);
   return {
-    outcome: exchange.upstream === null && statusOf(exchange) >= 400 ? 'refused' : 'allowed',
-    reason: text('reason') ?? exchange.details,
+    outcome: outcomeOf(exchange, reason),
+    reason,
+    isObserved: text('mode') === 'observe',
     at: new Date(atMs).toISOString(),
     request: { method: request.method, host: request.host, path: withoutQuery(request.path) },
     normalisedPath: normalisedPath(withoutQuery(request.path)),
-    api: api === undefined ? null : { name: api.name, ...(api.hosts && { hosts: api.hosts }), paths: api.paths },
-    key: { places: probe.keyPlaces(config.keySources), id: text('keyId') },
+    api:
+      compiled === undefined
+        ? null
+        : { name: compiled.name, ...(compiled.hosts && { hosts: compiled.hosts }), paths: compiled.paths },
+    cors: compiled?.cors === undefined ? null : corsStory(pairs, reason, exchange.response),
+    lifecycle:
+      api === undefined || end === 'browser'
+        ? []
+        : lifecycleStories(livesOf(compiled!.name, api, operation, route), atMs),
+    operation:
+      api === undefined || compiled?.operations === undefined || end === 'browser' || end === 'API'
+        ? null
+        : operationStory(config, compiled, api, { reason, operation, consumer, method: request.method }, probe),
+    key:
+      compiled === undefined || end !== null ? null : { places: probe.keyPlaces(config.keySources), id: text('keyId') },
     consumer,
-    plan: api === undefined || consumer === null ? null : planStory(config, api, consumer, text('plan')),
+    plan: compiled === undefined || consumer === null ? null : planStory(config, compiled, consumer, text('plan')),
     quotas: standingsOf(exchange.response),
     route,
-    headers: editsOf(pairs, exchange, routeOf(api, route)),
-    upstream: upstreamOf(policy, exchange, api, route),
+    headers: editsOf(pairs, exchange, routeOf(compiled, route)),
+    upstream: upstreamOf(policy, exchange, compiled, route),
     reply: replyOf(exchange),
     decision: decision as Record<string, string | number>,
   };
 }
 
-function statusOf({ response }: Exchange): number {
-  return Number(response.first(':status'));
+/** Everything that the module leaves for access logs. */
+function fieldsOf(exchange: Exchange): Readonly<Record<string, string | number | undefined>> {
+  // the line calls the key's id `key`, the field keyId
+  return { ...decisionOf(exchange), key: undefined, ...logFieldsOf(exchange) };
+}
+
+/** Where a decision ended before a key was looked for; null where it came so far. */
+function endOf(
+  reason: string,
+  operation: string | null,
+  route: RouteStory | null,
+): 'browser' | 'API' | 'operation' | null {
+  if (reason.startsWith('preflight')) return 'browser';
+  if (OF_OPERATIONS.has(reason)) return 'operation';
+  if (!OF_LIVES.has(reason) || route !== null) return null;
+  return operation === null ? 'API' : 'operation';
+}
+
+const OF_OPERATIONS = new Set(['no_operation', 'method_not_allowed', 'invalid_path']);
+const OF_LIVES = new Set(['retired', 'maintenance', 'redirected']);
+
+/** What the request came to, with the lives that it has. */
+function livesOf(apiName: string, api: Api, operation: string | null, route: RouteStory | null): Living[] {
+  const own = Object.entries(api.operations ?? {}).find(([key, { name }]) => operationName(key, name) === operation);
+  const taken = api.routes.find(({ name }) => `${apiName}/${name}` === route?.name);
+  return [
+    { of: 'API', life: api },
+    ...(own === undefined ? [] : [{ of: 'operation' as const, life: own[1] }]),
+    ...(taken === undefined ? [] : [{ of: 'route' as const, life: taken }]),
+  ];
 }
 
 function planStory(config: PluginConfig, api: ApiConfig, consumer: string, plan: string | null): PlanStory | null {
@@ -187,6 +243,10 @@ function upstreamOf(
 function replyOf(exchange: Exchange): Story['reply'] {
   const { response, body, upstream } = exchange;
   if (upstream === null)
-    return { status: statusOf(exchange), headers: response.pairs.filter(([name]) => name !== ':status'), body };
+    return {
+      status: Number(response.first(':status')),
+      headers: response.pairs.filter(([name]) => name !== ':status'),
+      body,
+    };
   return { status: null, headers: response.pairs.filter(([name]) => !UPSTREAM_HEADERS.has(name)), body: '' };
 }

@@ -133,7 +133,7 @@ allowed
 
   it('may be nobody’s where the API lets that pass', async () => {
     const told = await story('https://api.example.com/open/x');
-    assert.deepEqual([told.reason, told.consumer, told.plan, told.key.places], ['anonymous', null, null, []]);
+    assert.deepEqual([told.reason, told.consumer, told.plan, told.key?.places], ['anonymous', null, null, []]);
     assert.deepEqual(told.route?.passedOver, [{ name: 'head', condition: 'method is HEAD' }]);
     const { route } = await story('HEAD https://api.example.com/open/x');
     assert.deepEqual([route?.name, route?.conditions], ['open/head', ['method is HEAD']]);

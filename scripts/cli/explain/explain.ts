@@ -16,8 +16,9 @@ usage: tollgate explain POLICY --request REQUEST [--header HEADER]… [--at TIME
 The module itself decides, the one that runs in Envoy, here in Node: nothing is started and nothing is sent. POLICY - is standard
 input.
 
-One request: how its path and host are read, which API covers it, where its key was, whose it is, the plan and why that one, each
-quota, the route and why that one, what the upstream gets, and the answer. The key is printed nowhere.
+One request: how its path and host are read, which API covers it, what a page on its origin may do (cors), how the API stands in its
+life, which operation it is and what that needs, where its key was, whose it is, the plan and why that one, each quota, the route and
+why that one, what the upstream gets, and the answer. The key is printed nowhere.
 
   --request REQUEST  'METHOD https://HOST/PATH', sent as it stands, nothing normalised; without a method: GET
   --header HEADER    'NAME: VALUE', as often as needed. @FILE reads headers from a file, one a line, and @- from standard input,
@@ -35,7 +36,7 @@ docs/access-log.md, and any of them gzipped. A log holds no keys: callers are th
 
   --json             prints the same as an object
 
-Exit code: of a request 0 allowed, 1 refused; of a log 0 when it was read. 1 too when the policy or the log cannot be used, 2 wrong
+Exit code: of a request 0 allowed or answered, 1 refused; of a log 0 when it was read. 1 too when the policy or the log cannot be used, 2 wrong
 usage.
 
 examples:
@@ -111,7 +112,7 @@ async function explainRequest(file: string, { request, header, atMs, json }: Req
     atMs,
   );
   io.out(json ? storyJson(story) : printStory(story, io.isTerminal));
-  return story.outcome === 'allowed' ? 0 : 1;
+  return story.outcome === 'refused' ? 1 : 0;
 }
 
 /** The headers in a file or in standard input. Errors name the line and never what stands there. */

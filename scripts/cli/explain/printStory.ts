@@ -1,12 +1,18 @@
-import { grouped } from '../../diff/difference.ts';
 import { styleText } from 'node:util';
+import { grouped } from '../../diff/difference.ts';
+import type { CorsStory } from '../../explain/cors.ts';
+import type { LifecycleStory } from '../../explain/lifecycle.ts';
+import type { OperationStory } from '../../explain/operation.ts';
 import type { QuotaStanding } from '../../explain/standing.ts';
 import type { PlanStory, RouteStory, Story } from '../../explain/story.ts';
 import { timeSpan, visible, visibleJson } from './visible.ts';
 
 /** Fields of the decision that have a line of their own. */
-const TOLD = new Set(['reason', 'api', 'route', 'consumer', 'keyId', 'plan', 'quota', 'remaining', 'host']);
+const TOLD = new Set([
+  ...['reason', 'api', 'operation', 'route', 'consumer', 'keyId', 'plan', 'quota', 'remaining', 'host', 'mode'],
+]);
 const WIDTH = 'operation'.length + 1;
+const COLOURS = { allowed: 'green', answered: 'green', refused: 'red' } as const;
 
 export function storyJson(story: Story): string {
   return visibleJson(story);
@@ -14,46 +20,52 @@ export function storyJson(story: Story): string {
 
 /** The story in the order of the decision; it ends where the decision did. */
 export function printStory(story: Story, isTerminal: boolean): string {
-  const { request, at, outcome, reason, reply } = story;
-  const isObserved = story.decision['mode'] === 'observe';
-  const verdict = outcome === reason ? outcome : `${outcome}${isObserved ? ', but only observed' : ''}: ${reason}`;
-  const colour = outcome === 'allowed' ? 'green' : 'red';
+  const { request, at, outcome, reply } = story;
+  const verdict = visible(verdictOf(story));
   const lines = [
     `${request.method} ${request.host ?? '(no host)'}${request.path} at ${at}`,
     '',
     ...rowsOf(story).map(([name, words]) => `  ${name.padEnd(WIDTH)} ${words}`),
     '',
   ].map((line) => visible(line));
-  return [...lines, isTerminal ? styleText(colour, visible(verdict)) : visible(verdict), ...answerOf(reply), ''].join(
-    '\n',
-  );
+  return [...lines, isTerminal ? styleText(COLOURS[outcome], verdict) : verdict, ...answerOf(reply), ''].join('\n');
+}
+
+function verdictOf({ outcome, reason, isObserved }: Story): string {
+  if (isObserved) return `${outcome}: would be refused, if that were not only observed: ${reason}`;
+  return outcome === reason ? outcome : `${outcome}: ${reason}`;
 }
 
 type Line = readonly [name: string, words: string];
 
+/** Lines of which the first one has the name. */
+function linesOf(name: string, words: readonly string[]): Line[] {
+  return words.map((line, at): Line => [at === 0 ? name : '', line]);
+}
+
 function rowsOf(story: Story): Line[] {
-  const { normalisedPath, request, api, consumer, plan, quotas, route, upstream, decision } = story;
-  const read = normalisedPath ?? 'can be read in more than one way (docs/requests.md)';
+  const { api, cors, operation, key, consumer, plan, route, upstream, decision } = story;
   const others = Object.entries(decision).filter(([name, value]) => !TOLD.has(name) && value !== undefined);
   return [
-    ['path', normalisedPath === request.path ? read : `${read}; sent as ${request.path}`],
-    ...(decision['host'] === undefined || decision['host'] === request.host
-      ? []
-      : [['host', `${decision['host']}`] as Line]),
+    ...pathLines(story),
     [
       'API',
       api === null
-        ? 'none covers this host and path'
+        ? noApiWords(story)
         : `${api.name}: ${(api.hosts ?? ['any host']).join(', ')}; ${api.paths.join(', ')}`,
     ],
     ...others.map(([name, value]): Line => [name, String(value)]),
-    ...(api === null && consumer === null ? [] : [['key', keyWords(story)] as Line]),
+    ...linesOf('cors', cors === null ? [] : corsWords(cors)),
+    ...linesOf(
+      'lifecycle',
+      story.lifecycle.map((one) => lifecycleWords(one, Date.parse(story.at))),
+    ),
+    ...linesOf('operation', operation === null ? [] : operationWords(operation, story)),
+    ...(key === null ? [] : [['key', keyWords(key, story.reason)] as Line]),
     ...(consumer === null ? [] : [['consumer', consumer] as Line]),
     ...(plan === null ? [] : [['plan', planWords(plan, consumer!, api!.name)] as Line]),
-    ...quotas.map((quota, at): Line => [
-      at === 0 ? 'quotas' : '',
-      quotaWords(quota, quotas, decision['quota'] === quota.name && story.outcome === 'refused'),
-    ]),
+    ...linesOf('needs', operation === null ? [] : needWords(operation, plan?.name ?? null)),
+    ...linesOf('quotas', quotaLines(story)),
     ...(route === null ? [] : routeLines(route)),
     ...headerLines(story),
     ...(upstream === null
@@ -67,8 +79,115 @@ function rowsOf(story: Story): Line[] {
   ];
 }
 
-function keyWords({ key, reason }: Story): string {
-  const { places, id } = key;
+function pathLines({ normalisedPath, request, decision }: Story): Line[] {
+  const read = normalisedPath ?? 'can be read in more than one way (docs/requests.md)';
+  return [
+    ['path', normalisedPath === request.path ? read : `${read}; sent as ${request.path}`],
+    ...(decision['host'] === undefined || decision['host'] === request.host
+      ? []
+      : [['host', `${decision['host']}`] as Line]),
+  ];
+}
+
+function noApiWords({ reason, normalisedPath }: Story): string {
+  return reason === 'invalid_path' && normalisedPath !== null
+    ? 'unclear: a more lenient server would read this as a path of another API (docs/requests.md)'
+    : 'none covers this host and path';
+}
+
+function corsWords({ origin, isAllowed, preflight }: CorsStory): string[] {
+  if (origin === null) return [];
+  const page = `pages of ${shortened(origin)} ${isAllowed ? 'may read the answer' : 'may not read the answer: the origin is not listed'}`;
+  if (preflight === null) return [page];
+  const { isAnswered, method, unlistedMethod, unlistedHeaders } = preflight;
+  const unlisted = [
+    ...(unlistedMethod ? [`the method ${shortened(method)}`] : []),
+    ...unlistedHeaders.slice(0, MOST_NAMES).map((name) => `the header ${shortened(name)}`),
+    ...(unlistedHeaders.length > MOST_NAMES ? [`${unlistedHeaders.length - MOST_NAMES} more`] : []),
+  ];
+  if (isAnswered) return [page, `preflight for ${shortened(method)}: allowed`];
+  if (!isAllowed) return [page, 'preflight: refused'];
+  return [
+    page,
+    `preflight for ${shortened(method)}: refused; ${unlisted.length === 0 ? 'it asks for more headers than are listed' : `not listed: ${unlisted.join(', ')}`}`,
+  ];
+}
+
+const MOST_NAMES = 10;
+const MAX_SHOWN = 200;
+
+function shortened(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text;
+}
+
+function lifecycleWords({ of, is, when, says }: LifecycleStory, atMs: number): string {
+  const { since, sunset, from, until, status, to, successor } = says;
+  const instead = successor === undefined ? '' : `; ${successor} takes its place`;
+  const away = (time: string | number): string => timeSpan(Math.abs(Date.parse(`${time}`) - atMs) / 1000);
+  if (is === 'redirect') return `the ${of} redirects to ${to} with ${status}`;
+  if (is === 'mock') return `the ${of} is mocked: the policy answers with ${status}`;
+  if (is === 'deprecated') {
+    const gone =
+      sunset === undefined
+        ? ''
+        : Date.parse(`${sunset}`) <= atMs
+          ? `; was to be gone on ${sunset}`
+          : `; to be gone on ${sunset}, in ${away(sunset)}`;
+    return `the ${of} is deprecated ${when === 'now' ? 'since' : 'from'} ${since}${gone}${instead}`;
+  }
+  if (is === 'retired')
+    return when === 'now'
+      ? `the ${of} is retired${from === undefined ? '' : ` since ${from}`}${instead}`
+      : `the ${of} is to be retired on ${from}, in ${away(from!)}${instead}`;
+  const times = [...(from === undefined ? [] : [`from ${from}`]), ...(until === undefined ? [] : [`until ${until}`])];
+  const span = times.length === 0 ? '' : ` ${times.join(' ')}`;
+  if (when === 'now')
+    return `the ${of} is under maintenance${span}${until === undefined ? '' : `, for another ${away(until)}`}`;
+  return `the ${of} has maintenance${span}: ${when === 'over' ? 'over' : `begins in ${away(from!)}`}`;
+}
+
+function operationWords(
+  { name, pattern, unlisted, atPath, passedOver }: OperationStory,
+  { reason, request, api, normalisedPath }: Story,
+): string[] {
+  const others = passedOver.map((other) => `not ${other}, which is less specific`);
+  if (name !== null)
+    return [pattern === null || pattern.replace(' ', '') !== name ? `${name}: ${pattern}` : pattern, ...others];
+  if (reason === 'invalid_path') return ['unclear: a more lenient server would read another one (docs/requests.md)'];
+  const passes = unlisted === 'allow' ? '; unlisted requests are allowed' : '';
+  if (atPath.length === 0) return [`none: ${api!.name} lists nothing at ${normalisedPath ?? request.path}${passes}`];
+  return [
+    `none: ${request.method} is not listed here; ${listOf(atPath, 'and')} ${atPath.length === 1 ? 'is' : 'are'}${passes}`,
+    ...others,
+  ];
+}
+
+function needWords({ plans, scopes, missingScopes, cost }: OperationStory, plan: string | null): string[] {
+  const isHeld = plan === null || plans.includes(plan);
+  const missing = missingScopes ?? [];
+  return [
+    ...(plans.length === 0 ? [] : [`the plan ${listOf(plans, 'or')}${isHeld ? '' : `, not ${plan}`}`]),
+    ...(scopes.length === 0
+      ? []
+      : [`the ${counted(scopes, 'scope')}${missing.length === 0 ? '' : `; missing: ${missing.join(', ')}`}`]),
+    ...(cost === 1 ? [] : [cost === 0 ? 'no units of any quota' : `${grouped(cost)} units of each quota`]),
+  ];
+}
+
+function counted(names: readonly string[], noun: string): string {
+  return `${noun}${names.length === 1 ? '' : 's'} ${listOf(names, 'and')}`;
+}
+
+function listOf(words: readonly string[], last: 'and' | 'or'): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`;
+}
+
+function quotaLines({ quotas, reason, decision }: Story): string[] {
+  const isByQuota = reason === 'quota_exceeded' || reason === 'quota_unavailable';
+  return quotas.map((quota) => quotaWords(quota, quotas, isByQuota && decision['quota'] === quota.name));
+}
+
+function keyWords({ places, id }: NonNullable<Story['key']>, reason: string): string {
   if (places.length === 0) return 'none found in any key source';
   const where = `found in ${places.join(' and in ')}`;
   const more = reason === 'ambiguous_api_key' ? '; they differ' : '';
@@ -114,7 +233,7 @@ function headerLines({ headers: { set, removed } }: Story): Line[] {
     ...set.map(({ name, value }) => (value === null ? `changed ${name}` : `set ${name}: ${value}`)),
     ...removed.map((name) => `removed ${name}`),
   ];
-  return lines.map((words, at): Line => [at === 0 ? 'headers' : '', words]);
+  return linesOf('headers', lines);
 }
 
 function answerOf({ status, headers, body }: Story['reply']): string[] {

@@ -6,6 +6,7 @@ import type { Pair } from '../../host/stream.ts';
 import { compilePolicy, type Policy } from '../../policy/index.ts';
 import { countedHere, Engine } from '../engine.ts';
 import { ExplainError, InvalidRequest } from '../error.ts';
+import { outcomeOf } from '../outcome.ts';
 import { Callers, placeKeys } from './caller.ts';
 import { readEntry, type LogEntry, type LogFormat } from './entry.ts';
 import { LONG_LINE_RULE, type NumberedLine } from './lines.ts';
@@ -185,10 +186,11 @@ export class Replay {
 function verdictOf(exchange: Exchange, entry: LogEntry): Verdict {
   const decision = decisionOf(exchange) as Readonly<Record<string, string | undefined>> | null;
   const isObserved = decision?.['mode'] === 'observe';
+  const reason = decision?.['reason'] ?? exchange.details;
   return {
-    isRefused: isObserved || (exchange.upstream === null && Number(exchange.response.first(':status')) >= 400),
+    isRefused: isObserved || outcomeOf(exchange, reason) === 'refused',
     isObserved,
-    reason: decision?.['reason'] ?? exchange.details,
+    reason,
     // of a request with a key that is not known any more, whose it was
     consumer: decision?.['consumer'] ?? (entry.consumer === null ? null : shortened(entry.consumer)),
     api: decision?.['api'] ?? null,

@@ -1,0 +1,76 @@
+import type { ApiConfig, OperationConfig, PluginConfig } from '../contract/pluginConfig.ts';
+import { operationName } from '../policy/schema/operation.ts';
+import type { Api } from '../policy/schema/policy.ts';
+import type { Probe } from './probe.ts';
+
+/** Which operation a request is, and why it is no other. */
+export interface OperationStory {
+  /** As logs and metrics call it. Null: none that the API lists. */
+  readonly name: string | null;
+  /** As the policy writes it: `GET /pets/{id}`. */
+  readonly pattern: string | null;
+  /** What becomes of requests that are none. */
+  readonly unlisted: 'allow' | 'deny';
+  /** Of a request that is none: what the API lists at its path, by other methods. */
+  readonly atPath: readonly string[];
+  /** Operations that would be the request too, if what is at its path did not go before them. */
+  readonly passedOver: readonly string[];
+  /** One of these plans is needed; empty: any that the API offers. */
+  readonly plans: readonly string[];
+  /** All of these are needed. */
+  readonly scopes: readonly string[];
+  /** Those of them that the consumer does not have; null where no consumer is known. */
+  readonly missingScopes: readonly string[] | null;
+  /** Units that the request takes from each quota. */
+  readonly cost: number;
+}
+
+/** The decision as far as an operation depends on it. */
+interface Decided {
+  readonly reason: string;
+  readonly operation: string | null;
+  readonly consumer: string | null;
+  readonly method: string;
+}
+
+/** Less specific templates that are looked for. */
+const MOST_PASSED_OVER = 3;
+
+/** `api`: as the policy has it, where templates have names for their variables. */
+export function operationStory(
+  config: PluginConfig,
+  compiled: ApiConfig,
+  api: Api,
+  { reason, operation, consumer, method }: Decided,
+  probe: Probe,
+): OperationStory {
+  const listed = compiled.operations!;
+  const patterns = new Map(
+    Object.entries(api.operations ?? {}).map(([key, { name }]) => [operationName(key, name), key]),
+  );
+  const patternOf = ({ name }: OperationConfig): string => patterns.get(name) ?? name;
+  const own = listed.find(({ name }) => name === operation);
+  // a path that servers read in different ways is no operation's
+  const [first, ...others] = reason === 'invalid_path' ? [] : probe.templates(compiled, 1 + MOST_PASSED_OVER);
+  const takes = ({ methods }: OperationConfig): boolean =>
+    methods === undefined || methods.includes(method) || (method === 'HEAD' && methods.includes('GET'));
+  const scopes = own?.scopes ?? [];
+  const held = consumer === null ? null : new Set(config.consumers.find(({ name }) => name === consumer)?.scopes);
+  return {
+    name: operation,
+    pattern: own === undefined ? null : patternOf(own),
+    unlisted: compiled.unlisted ?? 'deny',
+    atPath:
+      own === undefined
+        ? listed
+            .filter(({ path }) => path === first)
+            .map(patternOf)
+            .sort()
+        : [],
+    passedOver: listed.filter((one) => others.includes(one.path) && takes(one)).map(patternOf),
+    plans: own?.plans ?? [],
+    scopes,
+    missingScopes: held === null ? null : scopes.filter((scope) => !held.has(scope)),
+    cost: own?.cost ?? 1,
+  };
+}
