@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Io } from './command.ts';
-import { MAX_POLICY_BYTES } from '../policy/check/draft.ts';
+import { MAX_POLICY_BYTES } from '../policy/check/plain.ts';
 import { readBounded, Unreadable } from '../file/read.ts';
 import { watchFile } from '../file/watchFile.ts';
 

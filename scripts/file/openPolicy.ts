@@ -1,5 +1,5 @@
 import { decode, readBounded, Unreadable } from './read.ts';
-import { MAX_POLICY_BYTES } from '../policy/check/draft.ts';
+import { MAX_POLICY_BYTES } from '../policy/check/plain.ts';
 import { validPolicy, type ValidPolicy, unusable } from '../policy/yaml/readPolicy.ts';
 
 /** Standard input to its end; rejects when that is longer than `mostBytes`. */

@@ -7,7 +7,7 @@
  *   compilePolicy        what the module reads
  */
 export { checkPolicy, parsePolicy, type Finding, type ParsedPolicy } from './check/checkPolicy.ts';
-export { MAX_POLICY_BYTES } from './check/draft.ts';
+export { MAX_POLICY_BYTES } from './check/plain.ts';
 export {
   PolicyProblems,
   printProblem,

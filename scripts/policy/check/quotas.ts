@@ -8,7 +8,7 @@ import {
 } from '../../contract/table.ts';
 import { sameWindow } from '../compile/compile.ts';
 import { limitOf, type Holding, type Holdings } from '../compile/holding.ts';
-import { MAX_MESH_LIMIT } from '../schema/policy.ts';
+import { MAX_MESH_LIMIT } from '../schema/quota.ts';
 import { quote } from '../secret.ts';
 import { granteeIn, holdingsIn } from './consumers.ts';
 import type { ConsumerDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';

@@ -1,6 +1,7 @@
 import { MAX_MOUNTS, MAX_PATH_BYTES, MAX_ROUTES } from '../../contract/table.ts';
 import { ANY_ORIGIN } from '../schema/cors.ts';
-import { bare, covers, looksLikePattern, looksLikeTemplate, spelling } from '../schema/value.ts';
+import { looksLikePattern, looksLikeTemplate, spelling } from '../schema/header.ts';
+import { bare, covers } from '../schema/value.ts';
 import { printPath } from '../secret.ts';
 import { offeredPlans } from './consumers.ts';
 import {

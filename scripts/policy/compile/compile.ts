@@ -18,20 +18,19 @@ import type {
 import { EXPOSED_HEADERS, fixedSeconds, nominalSeconds, WINDOW_UNITS, WINDOWS } from '../../contract/table.ts';
 import { ageSeconds, type Cors } from '../schema/cors.ts';
 import { compileLifecycle } from './lifecycle.ts';
-import {
-  localShareOf,
-  timeoutMilliseconds,
-  type Api,
-  type Consumer,
-  type HeaderCondition,
-  type Key,
-  type Plan,
-  type Policy,
-  type Quota,
-  type Route,
-  type Subscription,
+import type {
+  Api,
+  Consumer,
+  HeaderCondition,
+  Key,
+  Plan,
+  Policy,
+  Quota,
+  Route,
+  Subscription,
 } from '../schema/policy.ts';
 import { compiledTemplate, operationName, readPattern, type Operation, type Pattern } from '../schema/operation.ts';
+import { localShareOf, timeoutMilliseconds } from '../schema/quota.ts';
 import { encodedConsumer, epochSeconds } from '../schema/value.ts';
 
 /**

@@ -8,7 +8,8 @@ import {
   WINDOW_UNITS,
 } from '../../contract/table.ts';
 import { quote } from '../secret.ts';
-import { headerName, isHostName, token } from './value.ts';
+import { headerName, token } from './header.ts';
+import { isHostName } from './value.ts';
 
 export const ANY_ORIGIN = '*';
 const ORIGIN_RULE =

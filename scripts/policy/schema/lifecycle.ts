@@ -8,7 +8,8 @@ import {
   REDIRECT_STATUS,
   REDIRECT_STATUSES,
 } from '../../contract/table.ts';
-import { changeableHeader, headerValue, isPrefix, PATH_RULE, rewritePatternRule, time, wholeFrom } from './value.ts';
+import { changeableHeader, headerValue } from './header.ts';
+import { isPrefix, PATH_RULE, rewritePatternRule, time, wholeFrom } from './value.ts';
 
 const MAX_LINK_CHARACTERS = 1024;
 const LINK_RULE = `must be a URL of http:// or https:// without a user, or a path that begins with one "/"; at most ${MAX_LINK_CHARACTERS} characters of ASCII without spaces, '"', "<", ">" and "\\"`;

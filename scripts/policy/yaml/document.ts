@@ -25,7 +25,7 @@ import {
   MAX_VALUES,
   PROTO_REMARK,
   VALUES_RULE,
-} from '../check/draft.ts';
+} from '../check/plain.ts';
 import { isSafeName, type Path } from '../secret.ts';
 import { indentRule, Lines, skipTrivia } from './line.ts';
 

@@ -1,5 +1,5 @@
 import { judge } from '../check/checkPolicy.ts';
-import { MAX_DEPTH, MAX_POLICY_BYTES } from '../check/draft.ts';
+import { MAX_DEPTH, MAX_POLICY_BYTES } from '../check/plain.ts';
 import type { Policy } from '../schema/policy.ts';
 import { leaksIn } from '../secret.ts';
 import { Bare, entryOf, excessOf, readDocument, type Mapping } from './document.ts';

@@ -1,5 +1,6 @@
 import { judge, safeRule } from '../check/checkPolicy.ts';
-import { MAX_POLICY_BYTES, withTwin, type Remark } from '../check/draft.ts';
+import { withTwin, type Remark } from '../check/draft.ts';
+import { MAX_POLICY_BYTES } from '../check/plain.ts';
 import { censor, LEAK_RULE, leaksIn, printPath, shownAt } from '../secret.ts';
 import type { Policy } from '../schema/policy.ts';
 import { EMPTY_RULE, entryOf, readDocument, type Mapping, type Node, type TextProblem } from './document.ts';

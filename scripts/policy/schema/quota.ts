@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import {
+  FAILURE_MODES,
+  MAX_BURST,
+  MAX_CLUSTER_BYTES,
+  MAX_DOMAIN_BYTES,
+  MAX_EXACT,
+  MAX_QUOTAS,
+  MAX_TIMEOUT_MILLISECONDS,
+  MAX_WINDOW_SECONDS,
+  TIMEOUT_MILLISECONDS,
+  WINDOWS,
+  nominalSeconds,
+} from '../../contract/table.ts';
+import { durationMs } from './mesh.ts';
+import { name, named, wholeFrom } from './value.ts';
+
+const LENGTH_PATTERN = '^[1-9][0-9]{0,7}[smhd]$';
+const ROUGHLY_A_WINDOW = new RegExp(`^(?:${WINDOWS.join('|')})$|${LENGTH_PATTERN}`);
+const WINDOW_RULE = `must be ${WINDOWS.slice(0, -1).join(', ')} or ${WINDOWS.at(-1)}, or a length from 1s to ${MAX_WINDOW_SECONDS / 86_400}d such as 10s, 15m or 6h`;
+
+export const limit = (description: string) => wholeFrom(1, MAX_EXACT, description);
+
+export const quota = z.strictObject({
+  limit: limit('Requests per window, 1 to 2^53.'),
+  window: z
+    .string({ error: WINDOW_RULE })
+    .regex(ROUGHLY_A_WINDOW, { error: WINDOW_RULE })
+    .refine((window) => nominalSeconds(window) !== null, { error: WINDOW_RULE })
+    .meta({
+      description:
+        'What the limit is counted over: second, minute, hour, day, week (from Monday), month or year of the calendar in UTC; or a length of 1s to 366d (s, m, h or d), which begins at multiples of itself since 1970-01-01T00:00:00Z.',
+      anyOf: [{ enum: WINDOWS }, { pattern: LENGTH_PATTERN }],
+      examples: ['10s', '15m', '6h', '30d'],
+    }),
+  burst: wholeFrom(
+    1,
+    MAX_BURST,
+    'Makes the quota a token bucket of this size, refilled at limit per window. For windows of at most a day.',
+  ).optional(),
+  per: z
+    .enum(['consumer', 'api'])
+    .default('consumer')
+    .meta({ description: 'consumer: one counter for all APIs. api: one counter for each API.' }),
+  scope: z
+    .enum(['envoy', 'mesh'])
+    .default('envoy')
+    .meta({ description: 'envoy: every Envoy counts for itself. mesh: the rate limit service counts for all.' }),
+  onUnavailable: z
+    .enum(FAILURE_MODES)
+    .meta({
+      description:
+        'What happens while the rate limit service does not answer: requests are denied, allowed, or each Envoy has its localShare. Default: deny.',
+    })
+    .optional(),
+  localShare: limit(
+    'Requests per window and Envoy while the rate limit service does not answer. Default: a tenth of the limit.',
+  ).optional(),
+});
+
+/** What the rate limit service keeps a limit in: 32 bits without sign. */
+export const MAX_MESH_LIMIT = 2 ** 32 - 1;
+
+const CLUSTER_RULE = `must be the name of an Envoy cluster: 1 to ${MAX_CLUSTER_BYTES} characters of ASCII without spaces, such as "outbound|8081||ratelimit.tollgate.svc.cluster.local"`;
+const DOMAIN_RULE = `must be a name of 1 to ${MAX_DOMAIN_BYTES} letters, digits, "." and "-" that begins with a letter or digit`;
+const TIMEOUT_RULE = `must be a time from 1ms to ${MAX_TIMEOUT_MILLISECONDS}ms, such as ${TIMEOUT_MILLISECONDS}ms`;
+
+/** The service that counts quotas for the whole mesh. */
+export const rateLimitService = z.strictObject({
+  cluster: z
+    .string()
+    .regex(new RegExp(`^[!-~]{1,${MAX_CLUSTER_BYTES}}$`), { error: CLUSTER_RULE })
+    .meta({
+      description: 'Envoy cluster of the rate limit service, with HTTP/2.',
+      examples: ['outbound|8081||ratelimit.tollgate.svc.cluster.local'],
+    }),
+  // the service joins a counter's names with "_": without that here, no two domains share a counter
+  domain: z
+    .string()
+    .regex(new RegExp(`^[A-Za-z0-9][A-Za-z0-9.-]{0,${MAX_DOMAIN_BYTES - 1}}$`), { error: DOMAIN_RULE })
+    .meta({ description: "Domain of the service's configuration. Default: the policy's name." })
+    .optional(),
+  timeout: z
+    .string({ error: TIMEOUT_RULE })
+    .regex(/^(?:[1-9][0-9]{0,2}ms|1000ms|1s)$/, { error: TIMEOUT_RULE })
+    .default(`${TIMEOUT_MILLISECONDS}ms`)
+    .meta({ description: 'How long a request may wait for the service: 1ms to 1000ms.' }),
+  calendarMonths: z.boolean({ error: 'must be true or false' }).default(false).meta({
+    description: 'true: the service runs with USE_CALENDAR_MONTH_RATE_LIMIT, so it counts calendar months.',
+  }),
+});
+
+export type RateLimitService = z.output<typeof rateLimitService>;
+
+export function timeoutMilliseconds({ timeout }: RateLimitService): number {
+  return durationMs(timeout)!;
+}
+
+/** What an Envoy may spend of a quota in a window while the service does not answer. */
+export function localShareOf({ limit, localShare }: { limit: number; localShare?: number | undefined }): number {
+  return localShare ?? Math.ceil(limit / 10);
+}
+
+/** Quotas by name; nothing after the plan's name means none. */
+export const plan = z
+  .strictObject({
+    quotas: named(name("A quota's name."), quota, 'Quotas by name; a request must fit into all of them.').refine(
+      (quotas) => Object.keys(quotas).length <= MAX_QUOTAS,
+      { error: `must hold at most ${MAX_QUOTAS} quotas` },
+    ),
+  })
+  .nullable()
+  .transform((plan): { quotas: Record<string, z.output<typeof quota>> } => plan ?? { quotas: {} });
