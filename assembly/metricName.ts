@@ -3,6 +3,7 @@ import { literal } from "../filter/index";
 
 export const REQUESTS_TOTAL = literal("tollgate_requests_total");
 export const OPERATION_REQUESTS_TOTAL = literal("tollgate_operation_requests_total");
+export const OBSERVED_TOTAL = literal("tollgate_observed_total");
 export const INFO = literal("tollgate_info");
 export const VMS = literal("tollgate_vms");
 export const VMS_LOST_TOTAL = literal("tollgate_vms_lost_total");

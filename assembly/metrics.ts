@@ -100,11 +100,13 @@ class RowMetrics {
   ids: usize;
 }
 
-/** The series `tollgate_requests_total` and `tollgate_operation_requests_total` of one policy. */
+/** The series `tollgate_requests_total`, `tollgate_operation_requests_total` and `tollgate_observed_total` of one policy. */
 export class RequestMetrics {
   /** By the number of the usage row. */
   private readonly rows: Rows<RowMetrics> = new Rows<RowMetrics>();
   private toDefine: i32 = 0;
+  /** The name of the series that are being flushed. */
+  private series: View = Name.REQUESTS_TOTAL;
 
   constructor(private readonly policy: View) {}
 
@@ -132,6 +134,22 @@ export class RequestMetrics {
       const offer = tables.offers.at(i);
       this.flushRow(tables, offer.usage, tables.apis.at(offer.api).name, ABSENT, offer);
     }
+    if (tables.observes) this.flushObserved(tables, usage);
+  }
+
+  private flushObserved(tables: Tables, usage: Usage): void {
+    this.series = Name.OBSERVED_TOTAL;
+    this.flushRow(tables, usage.observedNone, ABSENT, ABSENT, null);
+    this.flushRow(tables, usage.observedRest, ANY, ABSENT, null);
+    for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) {
+      const api = tables.apis.at(i);
+      this.flushRow(tables, api.observed, api.name, ABSENT, null);
+    }
+    for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) {
+      const offer = tables.offers.at(i);
+      this.flushRow(tables, offer.observed, tables.apis.at(offer.api).name, ABSENT, offer);
+    }
+    this.series = Name.REQUESTS_TOTAL;
   }
 
   private flushOperations(tables: Tables): void {
@@ -186,7 +204,7 @@ export class RequestMetrics {
     const quota = quotaOfCell(cell);
     if (quota != NONE)
       label(Name.QUOTA, offer == null ? ANY : tables.quotas.at(tables.plans.at(offer.plan).firstQuota + quota).name);
-    return endName(operation == ABSENT ? Name.REQUESTS_TOTAL : Name.OPERATION_REQUESTS_TOTAL);
+    return endName(operation == ABSENT ? this.series : Name.OPERATION_REQUESTS_TOTAL);
   }
 }
 

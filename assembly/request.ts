@@ -4,6 +4,7 @@ import {
   Decision,
   EditKind,
   LINK,
+  LOGGED,
   LOG_STATES,
   Lifecycle,
   MAX_QUOTAS,
@@ -12,11 +13,13 @@ import {
   RATELIMIT,
   RATELIMIT_POLICY,
   Reason,
+  SHOWN,
   SUNSET,
   Standing,
   Tables,
   View,
   countDecision,
+  countObserved,
   decide,
   decision,
   editAt,
@@ -24,7 +27,6 @@ import {
   grpcStatusOf,
   headerCount,
   headerName,
-  isAllowed,
   isGrpc,
   isOwnHeader,
   lengthOf,
@@ -32,6 +34,7 @@ import {
   logField,
   logText,
   mayBeDecidedAlready,
+  observedText,
   rateLimit,
   rateLimitPolicy,
   readHeaders,
@@ -100,19 +103,37 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
 
   const tables = policy.tables;
   const account = policy.account;
-  decide(tables, policy.keyring, account.counters, currentTimeNanoseconds(), patience);
+  const passes = decide(tables, policy.keyring, account.counters, currentTimeNanoseconds(), patience);
   if (decision.waits) {
     // Envoy itself may answer meanwhile.
     if (stream != null && decision.showsMore) keepMore(stream, tables);
     return Verdict.Wait;
   }
+  if (decision.observed != 0) return carryObserved(stream, policy, passes);
   countDecision(tables, account.usage);
-  if (!isAllowed(decision.reason)) return refuse(stream, tables, decision.reason);
+  if (!passes) return refuse(stream, tables, decision.reason);
   if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
   if (tables.logFields != 0) leaveFields(tables);
   setFilterState(STATE_NAME, logText(tables));
+  return allow(stream, policy);
+}
+
+/** The same for a request that would have been refused if something that observes were in force. Logs show for what. */
+function carryObserved(stream: Stream | null, policy: Policy, passes: bool): Verdict {
+  const tables = policy.tables;
+  const reason = decision.reason;
+  countObserved(tables, policy.account.usage);
+  if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
+  decision.reason = decision.observed;
+  if (tables.logFields != 0) leaveFields(tables);
+  setFilterState(STATE_NAME, observedText(tables));
+  decision.reason = reason;
+  return passes ? allow(stream, policy) : answer(stream, tables, reason);
+}
+
+function allow(stream: Stream | null, policy: Policy): Verdict {
   if (!applyEdits()) return fail(stream, policy, literal("tollgate: the host refused a change to the request headers"));
-  if (stream != null) keep(stream, tables);
+  if (stream != null) keep(stream, policy.tables);
   return Verdict.Allow;
 }
 
@@ -134,12 +155,16 @@ function pass(stream: Stream | null): Verdict {
 
 /** Keeps for the response what its headers will show: the current standings, a deprecation, and the origin that may read it. */
 function keep(stream: Stream, tables: Tables): void {
-  if (decision.showsMore) {
-    keepMore(stream, tables);
-  } else if (!decision.hasStandings) return closeStream(stream);
-  if (!decision.hasStandings) return;
+  if (decision.showsMore) keepMore(stream, tables);
+  else if (decision.standings != SHOWN) return keepNone(stream);
+  if (decision.standings != SHOWN) return;
   stream.plan = decision.plan;
   memory.copy(standingsOf(stream), standings(), MAX_QUOTAS * offsetof<Standing>());
+}
+
+/** Without anything to show, the stream is still needed where quotas were counted: for what is asked of the rate limit service next. */
+function keepNone(stream: Stream): void {
+  if (decision.standings != LOGGED) closeStream(stream);
 }
 
 function keepMore(stream: Stream, tables: Tables): void {
@@ -166,9 +191,13 @@ function fail(stream: Stream | null, policy: Policy, what: View): Verdict {
 function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): Verdict {
   if (tables == null) decision.reset();
   decision.reason = reason;
-  if (stream != null) closeStream(stream);
   if (tables != null && tables.logFields != 0) leaveFields(tables);
   setFilterState(STATE_NAME, logText(tables));
+  return answer(stream, tables, reason);
+}
+
+function answer(stream: Stream | null, tables: Tables | null, reason: Reason): Verdict {
+  if (stream != null) closeStream(stream);
   const grpc = isGrpc();
   const body = replyBody(tables, grpc);
   sendReply(
@@ -192,7 +221,8 @@ function leaveFields(tables: Tables): void {
   }
   if (absent == 0 || !hasFilterState(STATE_NAME)) return;
   // Another policy in this Envoy has decided before: what it has left in these fields does not belong to this decision.
-  for (let rest = absent; rest != 0; rest &= rest - 1) setFilterState(unchecked(LOG_STATES[ctz(rest)]), EMPTY);
+  for (let rest = absent | tables.unusedLogFields; rest != 0; rest &= rest - 1)
+    setFilterState(unchecked(LOG_STATES[ctz(rest)]), EMPTY);
 }
 
 /**

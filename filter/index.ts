@@ -53,9 +53,10 @@ export {
 } from "./waiting/queue";
 export { headerCount, headerName, readHeaders } from "./request/headers";
 export { readRequest, isGrpc, isOwnHeader } from "./request/request";
-export { countDecision, decide, refuseToWait } from "./decision/decide";
+export { countDecision, countObserved, decide, refuseToWait } from "./decision/decide";
 export { mayBeDecidedAlready } from "./decision/decide";
 export { decision, Decision } from "./decision/decision";
+export { LOGGED, SHOWN } from "./decision/decision";
 export { EditKind, editAt, editCount } from "./request/headers";
 export {
   Reason,
@@ -79,6 +80,7 @@ export {
   rateLimit,
   rateLimitPolicy,
   logText,
+  observedText,
 } from "./answer/reply";
 export { logField } from "./answer/accessLog";
 export {

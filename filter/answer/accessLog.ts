@@ -1,8 +1,9 @@
 import { begin, end, writeNumber } from "../bytes/arena";
 import { NONE } from "../bytes/rows";
 import { ABSENT, View } from "../bytes/view";
-import { Reason, codeOf, decision } from "../decision/decision";
-import { UNKNOWN, bill, standingAt } from "../quota/attempt";
+import { OBSERVE } from "../config/field";
+import { NO_STANDINGS, Reason, codeOf, decision } from "../decision/decision";
+import { UNKNOWN, bill, hidden, standingAt } from "../quota/attempt";
 import { LogField, Quota, Tables } from "../tables/tables";
 import * as Request from "../request/request";
 
@@ -31,6 +32,8 @@ export function logField(tables: Tables, field: LogField): View {
       return quotaName(tables);
     case LogField.Remaining:
       return remaining(tables);
+    case LogField.Mode:
+      return decision.observed == Reason.Allowed ? ABSENT : OBSERVE;
     default:
       return Request.hasGoodHost ? Request.host : ABSENT;
   }
@@ -43,9 +46,12 @@ function quotaName(tables: Tables): View {
 
 function remaining(tables: Tables): View {
   const index = shownQuota(tables);
-  if (index == NONE || !decision.hasStandings) return ABSENT;
-  const units = standingAt(index).remaining;
-  if (units == UNKNOWN) return ABSENT;
+  if (index == NONE || decision.standings == NO_STANDINGS) return ABSENT;
+  let units = standingAt(index).remaining;
+  if (units < 0) {
+    if (units == UNKNOWN) return ABSENT;
+    units = hidden(units);
+  }
   begin(MAX_DIGITS);
   writeNumber(units);
   return end();
@@ -66,13 +72,18 @@ function shownQuota(tables: Tables): i32 {
 
 /** NONE where no quota was looked at. */
 function scarcest(tables: Tables): i32 {
-  if (!decision.hasStandings) return NONE;
+  if (decision.standings == NO_STANDINGS) return NONE;
   let found = NONE;
   let least: f64 = Infinity;
   for (let i = 0, n = tables.plans.at(decision.plan).quotaCount; i < n; i++) {
     const standing = standingAt(i);
-    if (standing.remaining == UNKNOWN) continue;
-    const part = <f64>standing.remaining / <f64>standing.limit;
+    let units = standing.remaining;
+    if (units < 0) {
+      if (units == UNKNOWN) continue;
+      // Negative, as its limit is.
+      units = -hidden(units);
+    }
+    const part = <f64>units / <f64>standing.limit;
     if (part >= least) continue;
     least = part;
     found = i;

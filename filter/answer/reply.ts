@@ -1,7 +1,7 @@
 import { NONE } from "../bytes/rows";
 import { begin, end, writeByte, writeNumber, writeView, writeViews } from "../bytes/arena";
 import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from "../bytes/view";
-import { decision, isOfLifecycle } from "../decision/decision";
+import { SHOWN, decision, isOfLifecycle } from "../decision/decision";
 import { Reason, codeOf, detailOf, statusOf } from "../decision/decision";
 import { allowedMethods } from "../operation/choose";
 import { KeySourceKind, Plan, Tables } from "../tables/tables";
@@ -80,7 +80,7 @@ function addPairsOf(tables: Tables, reason: Reason, grpc: bool): void {
     case Reason.Redirected:
     case Reason.Mocked:
       addLifecycle(tables, grpc);
-      if (decision.hasStandings) addStandings(tables);
+      if (decision.standings == SHOWN) addStandings(tables);
       return;
     default:
       if (statusOf(reason) == 401) addPair(WWW_AUTHENTICATE, challenge(tables));
@@ -139,12 +139,15 @@ function isCurrent(tables: Tables, plan: Plan, kept: usize): bool {
 
 function renew(tables: Tables, plan: Plan, kept: usize): void {
   begin();
+  let some = false;
   for (let i = 0; i < plan.quotaCount; i++) {
     const quota = tables.quotas.at(plan.firstQuota + i);
     const state = standingAt(kept, i);
     quota.textLimit = state.limit;
     quota.textWindowSeconds = state.windowSeconds;
-    if (i > 0) writeSeparator();
+    if (state.limit < 0) continue;
+    if (some) writeSeparator();
+    some = true;
     writeQuoted(quota.name);
     writeParameter(LIMIT, state.limit);
     writeParameter(WINDOW, state.windowSeconds);
@@ -174,7 +177,7 @@ export function rateLimit(tables: Tables, plan: Plan, kept: usize): View {
   let some = false;
   for (let i = 0; i < plan.quotaCount; i++) {
     const state = standingAt(kept, i);
-    if (state.remaining == UNKNOWN) continue;
+    if (state.remaining <= UNKNOWN) continue;
     if (some) writeSeparator();
     some = true;
     writeQuoted(tables.quotas.at(plan.firstQuota + i).name);
@@ -207,6 +210,7 @@ function writeParameter(start: View, value: i64): void {
 }
 
 const LOG_REASON = literal("reason=");
+const LOG_OBSERVE = literal(" mode=observe");
 const LOG_API = literal(" api=");
 const LOG_OPERATION = literal(" operation=");
 const LOG_ROUTE = literal(" route=");
@@ -218,6 +222,20 @@ const LOG_PLAN = literal(" plan=");
 export function logText(tables: Tables | null): View {
   begin(256);
   writeViews(LOG_REASON, codeOf(decision.reason));
+  return endText(tables);
+}
+
+/** The same of a request that passes because its refusal is only observed. */
+export function observedText(tables: Tables): View {
+  begin(256);
+  writeViews(LOG_REASON, codeOf(decision.reason));
+  writeView(LOG_OBSERVE);
+  return endText(tables);
+}
+
+// @ts-ignore: decorator
+@inline
+function endText(tables: Tables | null): View {
   if (tables == null) return end();
   if (decision.api != NONE) writeViews(LOG_API, tables.apis.at(decision.api).name);
   if (decision.operation != NONE) writeViews(LOG_OPERATION, tables.operations.at(decision.operation).name);

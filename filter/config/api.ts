@@ -10,7 +10,7 @@ import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeOperation, plantOperations } from "./operation";
 import { decodeRoute } from "./route";
-import { readAllow, readHeaderName, readName, readPrefix, readToken } from "./rule";
+import { readAllow, readHeaderName, readMode, readName, readPrefix, readToken } from "./rule";
 import {
   DEFAULT_ROUTE,
   MAX_CORS_AGE_SECONDS,
@@ -66,6 +66,8 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
     } else if (isLifecycle(reader)) {
       const api = tables.apis.at(index);
       api.lifecycle = decodeLifecycle(reader, tables, api.lifecycle);
+    } else if (reader.takes(Field.MODE, 15)) {
+      tables.apis.at(index).mode = readMode(reader);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);

@@ -70,6 +70,7 @@ export const LOG_FIELDS: StaticArray<View> = [
   Field.QUOTA,
   literal("remaining"),
   literal("host"),
+  Field.MODE,
 ];
 export const LOG_STATES: StaticArray<View> = [
   literal("tollgate.reason"),
@@ -82,6 +83,7 @@ export const LOG_STATES: StaticArray<View> = [
   literal("tollgate.quota"),
   literal("tollgate.remaining"),
   literal("tollgate.host"),
+  literal("tollgate.mode"),
 ];
 export const EXPOSED_HEADERS: StaticArray<View> = [
   literal("ratelimit"),

@@ -7,7 +7,7 @@ import { link } from "./link";
 import { Names } from "./names";
 import { decodePlan } from "./plan";
 import { Reader } from "./reader";
-import { readAllow, readHeaderName, readName, readRealm, readShownDigest, readToken } from "./rule";
+import { readAllow, readHeaderName, readMode, readName, readRealm, readShownDigest, readToken } from "./rule";
 import {
   LOG_FIELDS,
   MAX_CLUSTER_BYTES,
@@ -83,6 +83,8 @@ function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Nam
       tables.digest = tables.texts.keep(readShownDigest(reader));
     } else if (reader.takes(Field.ACCESS_LOG, 11)) {
       tables.logFields = decodeAccessLog(reader);
+    } else if (reader.takes(Field.MODE, 12)) {
+      tables.mode = readMode(reader);
     } else reader.unknownField();
   }
   reader.needs(0, Field.VERSION);

@@ -4,7 +4,7 @@ import { keepPolicyTexts } from "../answer/reply";
 import { begin, end, writeFormat } from "../bytes/arena";
 import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
-import { Consumer, QuotaKind, Subscription, Tables, findOffer } from "../tables/tables";
+import { Consumer, LogField, Mode, Offer, QuotaKind, Subscription, Tables, findOffer } from "../tables/tables";
 import { indexRoutes } from "../route/keyHeader";
 import { Names } from "./names";
 import { Reader } from "./reader";
@@ -20,6 +20,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   needRateLimitService(reader, tables);
   names.free();
   if (reader.failed) return;
+  linkModes(tables);
   tables.mounts.build();
   indexRoutes(tables);
   keepPolicyTexts(tables);
@@ -171,6 +172,45 @@ function refuse(reader: Reader, consumer: i32, index: i32, rule: View, name: Vie
   writeFormat(rule, name);
   reader.fail(literal("consumers[%d].subscriptions[%d].%s"), consumer, index, end());
   return false;
+}
+
+/**
+ * Works out what each mode comes to once everything is read: the innermost that is given counts, of quota, plan, API and policy, in this
+ * order. Of an API that is its own record, of plan and quotas the offer, because a plan may be observed on one API and in force on another.
+ */
+function linkModes(tables: Tables): void {
+  const policy = within(Mode.Enforce, tables.mode);
+  let isAnyInForce = false;
+  let isAny = policy == Mode.Observe;
+  for (let i = 0; i < tables.apis.count; i++) {
+    const api = tables.apis.at(i);
+    api.mode = within(policy, api.mode);
+    if (api.mode == Mode.Observe) isAny = true;
+    else isAnyInForce = true;
+  }
+  for (let i = 0; i < tables.offers.count; i++) if (linkOffer(tables, tables.offers.at(i))) isAny = true;
+  tables.mode = policy;
+  tables.isAmbiguousObserved = policy == Mode.Observe && !isAnyInForce;
+  tables.observes = isAny;
+  // The field says that a request was only observed: where that cannot be, no request has to pay for it.
+  if (isAny) return;
+  tables.unusedLogFields = tables.logFields & (1 << LogField.Mode);
+  tables.logFields ^= tables.unusedLogFields;
+}
+
+function linkOffer(tables: Tables, offer: Offer): bool {
+  const plan = tables.plans.at(offer.plan);
+  const mode = within(tables.apis.at(offer.api).mode, plan.mode);
+  offer.observes = mode == Mode.Observe;
+  for (let i = 0; i < plan.quotaCount; i++) {
+    if (within(mode, tables.quotas.at(plan.firstQuota + i).mode) == Mode.Observe) offer.observedQuotas |= 1 << i;
+  }
+  if (tables.apis.at(offer.api).mode == Mode.Observe || offer.observedQuotas != 0) plan.isObserved = true;
+  return offer.observes || offer.observedQuotas != 0;
+}
+
+function within(outer: Mode, own: Mode): Mode {
+  return own == Mode.Inherited ? outer : own;
 }
 
 function buildKeyring(reader: Reader, tables: Tables, keyring: Keyring): void {

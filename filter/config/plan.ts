@@ -3,7 +3,7 @@ import { Plan, QuotaKind, Tables } from "../tables/tables";
 import { Names } from "./names";
 import { decodeQuota, finishQuota } from "./quota";
 import { Reader } from "./reader";
-import { readName } from "./rule";
+import { readMode, readName } from "./rule";
 import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import * as Field from "./field";
 
@@ -22,6 +22,8 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
         if (i == MAX_QUOTAS) reader.fail(literal("at most %d quotas to a plan"), MAX_QUOTAS);
         decodeQuota(reader, tables, plan.firstQuota);
       }
+    } else if (reader.takes(Field.MODE, 2)) {
+      plan.mode = readMode(reader);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);

@@ -3,7 +3,7 @@ import { METER_ID, WINDOW_ID, counterId, numberId, pairId } from "../tables/coun
 import { Calendar, FailureMode, Quota, QuotaKind, Tables, Window } from "../tables/tables";
 import { NANOSECONDS, ceilDivide, nominalSeconds } from "../time/window";
 import { Reader } from "./reader";
-import { readName } from "./rule";
+import { readMode, readName } from "./rule";
 import {
   FAILURE_MODES,
   MAX_BUCKET_RATE_PER_SECOND,
@@ -52,6 +52,8 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): v
       quota.failureMode = <FailureMode>readWord(reader, FAILURE_MODES, literal("must be deny, allow or local-share"));
     } else if (reader.takes(Field.LOCAL_SHARE, 7)) {
       quota.localShare = reader.integer(1, MAX_EXACT);
+    } else if (reader.takes(Field.MODE, 8)) {
+      quota.mode = readMode(reader);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);

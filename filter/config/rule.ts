@@ -10,7 +10,8 @@ import {
   OWN_PREFIX,
   SHOWN_DIGEST_DIGITS,
 } from "./contract";
-import { ALLOW, DENY } from "./field";
+import { ALLOW, DENY, ENFORCE, OBSERVE } from "./field";
+import { Mode } from "../tables/tables";
 import { Reader } from "./reader";
 
 /** Rules for single values of a plugin config. Each function reads one value, and refuses it with the rule as message. */
@@ -214,6 +215,14 @@ export function readAllow(reader: Reader): bool {
   if (equals(word, ALLOW)) return true;
   if (!equals(word, DENY)) reader.fail(literal('must be "allow" or "deny"'));
   return false;
+}
+
+/** `enforce` or `observe`. */
+export function readMode(reader: Reader): Mode {
+  const word = reader.text(1, MAX_NAME_BYTES);
+  if (equals(word, OBSERVE)) return Mode.Observe;
+  if (!equals(word, ENFORCE)) reader.fail(literal('must be "enforce" or "observe"'));
+  return Mode.Enforce;
 }
 
 function isAlphanumeric(byte: u8): bool {

@@ -21,7 +21,7 @@ import { Keyring } from "../keyring/keyring";
 import { beginLifecycles, enter, mockOr } from "../lifecycle/lifecycle";
 import { coveredBytes, hostIsServed, isAmbiguous, matchApi } from "../match/api";
 import { Charge, Patience, bill } from "../quota/attempt";
-import { Counters, charge } from "../quota/charge";
+import { Counters, charge, chargeObserving } from "../quota/charge";
 import {
   COMMA,
   ENTRY_BYTES,
@@ -41,19 +41,21 @@ import { isRespelt, portAt } from "../request/host";
 import { forwardedLength, isOwnHeader } from "../request/request";
 import { chooseRoute } from "../route/choose";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
-import { Anonymous, Api, Preflight, Route, Tables, findOffer } from "../tables/tables";
+import { Anonymous, Api, Plan, Preflight, Route, Tables, findOffer } from "../tables/tables";
 import { admit, chooseOperation, literalBytes } from "../operation/choose";
 import { NANOSECONDS } from "../time/window";
 import { EXCEEDED, UNCOUNTED, Usage } from "../usage/usage";
-import { Reason, decision, isAllowed } from "./decision";
+import { LOGGED, NO_STANDINGS, Reason, SHOWN, decision, isAllowed, isAnswer } from "./decision";
+import { isObserved, note, overlooks } from "./observe";
 import * as Request from "../request/request";
 
 const DIGEST: usize = memory.data(32, 8);
 
 /**
  * Decides the request that `readHeaders` and `readRequest` have read. The result is in `decision`, and the changes to the headers of an
- * allowed request are the edits. Spends quota if and only if the request is allowed. When `decision.waits` is true, nothing is
- * decided yet: the rate limit service must be asked (see quota/mesh), and the request decided again.
+ * request that passes are the edits: true is returned for one that is allowed, or whose refusal is only observed. Spends quota if and only
+ * if the quotas in force allow the request. When `decision.waits` is true, nothing is decided yet: the rate limit service must be asked (see
+ * quota/mesh), and the request decided again.
  */
 export function decide(
   tables: Tables,
@@ -61,25 +63,71 @@ export function decide(
   counters: Counters,
   nowNanoseconds: i64,
   patience: Patience,
-): void {
+): bool {
   decision.reset();
   clearEdits();
   bill.patience = patience;
   decision.reason = judge(tables, keyring, counters, nowNanoseconds);
-  if (!isAllowed(decision.reason)) return;
-  writeEdits(tables);
-  if (editsOverflowed) decision.reason = Reason.InternalError;
+  if (isAllowed(decision.reason)) writeEdits(tables);
+  else if (!tables.observes || !letPass(tables, nowNanoseconds)) return false;
+  return !editsOverflowed || refuseIncomplete();
+}
+
+/** Not every edit found room, and with some of them missing no request may pass, whatever is observed. */
+function refuseIncomplete(): bool {
+  decision.reason = Reason.InternalError;
+  decision.observed = <u8>Reason.Allowed;
+  return false;
+}
+
+/**
+ * Lets a refused request pass, as nobody's, if what refused it is only observed. False where that is in force, and for the answers that a
+ * policy gives in any mode: its mocks, redirects and preflights.
+ */
+function letPass(tables: Tables, now: i64): bool {
+  if (isAnswer(decision.reason)) return false;
+  if (!isObserved(tables)) {
+    decision.observed = <u8>Reason.Allowed;
+    return false;
+  }
+  note(decision.reason);
+  forgetNotes();
+  return decision.api == NONE ? passUnknown(tables) : passAsNobody(tables, now);
+}
+
+/** Routes and edits are those of a request without a key, whoever's it holds; logs show whose that is. */
+function passAsNobody(tables: Tables, now: i64): bool {
+  const consumer = decision.consumer;
+  const plan = decision.plan;
+  decision.isNobodys = true;
+  decision.consumer = NONE;
+  decision.plan = NONE;
+  const reason = pass(tables, Reason.Anonymous, now);
+  decision.reason = tables.apis.at(decision.api).hasLife ? mockOr(reason) : reason;
+  const passes = isAllowed(decision.reason);
+  if (passes) writeEdits(tables);
+  decision.consumer = consumer;
+  decision.plan = plan;
+  return passes;
+}
+
+function passUnknown(tables: Tables): bool {
+  decision.reason = Reason.Unmatched;
+  writeUnknown(tables, decision.observed == Reason.NoApi);
+  return true;
 }
 
 /** Refuses the request just decided, which would have to wait while no place is free. Nothing was spent on it. */
 export function refuseToWait(): void {
   decision.reason = Reason.TooManyWaiting;
   decision.waits = false;
-  decision.hasStandings = false;
+  decision.standings = NO_STANDINGS;
 }
 
-/** Counts the decision: by pair of API and plan, by API where it came to no plan, and where it came to no API for all of those;
- * and by operation. */
+/**
+ * Counts a decision that is in force: by pair of API and plan, by API where it came to no plan, and where it came to no API for all of those;
+ * and by operation.
+ */
 export function countDecision(tables: Tables, usage: Usage): void {
   if (decision.api == NONE) return usage.none.add(<i32>decision.reason);
   if (decision.offer != NONE) tables.offers.at(decision.offer).usage.add(cellOf(decision.reason));
@@ -87,8 +135,21 @@ export function countDecision(tables: Tables, usage: Usage): void {
   if (decision.operation != NONE) tables.operations.at(decision.operation).usage.add(<i32>decision.reason);
 }
 
+/** Counts a request that only observing let pass, twice: by the reason for which it would have been refused, and as what it passed. */
+export function countObserved(tables: Tables, usage: Usage): void {
+  const cell = cellOf(decision.observed);
+  const offer = decision.offer;
+  if (offer != NONE) tables.offers.at(offer).observed.add(cell);
+  else if (decision.api != NONE) tables.apis.at(decision.api).observed.add(cell);
+  else usage.observedNone.add(cell);
+  if (decision.isNobodys) decision.offer = NONE;
+  countDecision(tables, usage);
+  decision.offer = offer;
+}
+
 /** Refusals by a quota are counted by quota. */
 function cellOf(reason: Reason): i32 {
+  if (reason < Reason.QuotaExceeded) return <i32>reason;
   if (reason == Reason.QuotaExceeded) return EXCEEDED + bill.exceeded;
   if (reason == Reason.QuotaUnavailable && bill.exceeded != NONE) return UNCOUNTED + bill.exceeded;
   return <i32>reason;
@@ -147,7 +208,8 @@ function passPreflight(tables: Tables, api: Api, now: i64): Reason {
 
 function judgeOperation(tables: Tables, api: Api, now: i64): Reason {
   const refused = chooseOperation(tables, api);
-  if (refused != Reason.Allowed || decision.operation == NONE) return refused;
+  if (refused != Reason.Allowed) return overlooks(tables, refused) ? Reason.Allowed : refused;
+  if (decision.operation == NONE) return Reason.Allowed;
   const operation = tables.operations.at(decision.operation);
   if (operation.lifecycle == NO_LIFECYCLE) return Reason.Allowed;
   const reason = enter(tables, operation.lifecycle, now / NANOSECONDS);
@@ -190,6 +252,18 @@ function pass(tables: Tables, reason: Reason, now: i64): Reason {
   return refused == Reason.Allowed ? reason : refused;
 }
 
+/** The same for a consumer's request. */
+function passUncounted(tables: Tables, now: i64): Reason {
+  forgetNotes();
+  return pass(tables, Reason.Allowed, now);
+}
+
+/** What an earlier request has noted of its quotas is not about this one. */
+function forgetNotes(): void {
+  bill.notedCount = 0;
+  bill.dryIndex = NONE;
+}
+
 /** Key to consumer. */
 function identify(keyring: Keyring, nowSeconds: i64): Reason {
   sha256(pointerOf(foundKey), lengthOf(foundKey), DIGEST);
@@ -226,14 +300,9 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
   bill.cost = 1;
   if (decision.operation != NONE) {
     const refused = admit(tables);
-    if (refused != Reason.Allowed) return refused;
+    if (refused != Reason.Allowed) return overlooks(tables, refused) ? passUncounted(tables, now) : refused;
     bill.cost = tables.operations.at(decision.operation).cost;
-    if (bill.cost == 0) {
-      // What an earlier request has noted of its quotas is not about this one.
-      bill.notedCount = 0;
-      bill.dryIndex = NONE;
-      return pass(tables, Reason.Allowed, now);
-    }
+    if (bill.cost == 0) return passUncounted(tables, now);
   }
   const lifecycle = chooseRoute(tables);
   if (lifecycle != NO_LIFECYCLE) {
@@ -263,12 +332,34 @@ function spend(tables: Tables, counters: Counters, subscription: i32, now: i64):
   bill.plan = decision.plan;
   bill.consumer = decision.consumer;
   bill.subscription = subscription;
-  const result = charge(tables, counters, bill, now);
-  if (result == Charge.Unavailable) return Reason.QuotaUnavailable;
-  decision.hasStandings = tables.plans.at(decision.plan).quotaCount > 0;
-  if (result == Charge.Enough) return Reason.Allowed;
+  const plan = tables.plans.at(decision.plan);
+  if (plan.quotaCount == 0) {
+    forgetNotes();
+    return Reason.Allowed;
+  }
+  if (plan.isObserved) return spendObserving(tables, counters, plan, now);
+  const result = charge(tables, counters, plan, bill, now);
+  if (result != Charge.Unavailable) decision.standings = SHOWN;
+  return result == Charge.Enough ? Reason.Allowed : refusalOf(result);
+}
+
+/** The same where an API that offers the plan observes, or some of its quotas do. What only observing has let come here takes no units. */
+function spendObserving(tables: Tables, counters: Counters, plan: Plan, now: i64): Reason {
+  if (decision.observed != Reason.Allowed) {
+    forgetNotes();
+    return Reason.Allowed;
+  }
+  const observed = tables.offers.at(decision.offer).observedQuotas;
+  const result = chargeObserving(tables, counters, plan, observed, bill, now);
+  if (result != Charge.Unavailable) decision.standings = observed + 1 == 1 << plan.quotaCount ? LOGGED : SHOWN;
+  if (result != Charge.Enough) return refusalOf(result);
+  if (bill.observed != Charge.Enough) note(refusalOf(bill.observed));
+  return Reason.Allowed;
+}
+
+function refusalOf(result: Charge): Reason {
   decision.waits = result == Charge.Wait;
-  if (decision.waits) return Reason.QuotaUnavailable;
+  if (result != Charge.Exceeded) return Reason.QuotaUnavailable;
   decision.quota = bill.exceeded;
   decision.retryAfterSeconds = bill.retryAfterSeconds;
   return Reason.QuotaExceeded;
@@ -297,6 +388,27 @@ export function writeEdits(tables: Tables): void {
   if (decision.consumer != NONE) setHeader(CONSUMER, tables.consumers.at(decision.consumer).name);
   if (decision.plan != NONE) setHeader(PLAN, tables.plans.at(decision.plan).name);
   setHeader(ROUTE, decision.route);
+}
+
+/**
+ * The same for a request that no API covers, or, without a path to go by, whose host or path can be read in several ways. Neither identity
+ * nor key may reach whatever is there.
+ */
+function writeUnknown(tables: Tables, hasPath: bool): void {
+  if (hasPath) writeEdits(tables);
+  else {
+    removeForeignIdentity();
+    foreignCount = editCount;
+  }
+  if (tables.forwardKey) return;
+  findKey(tables);
+  stripHeaders(tables);
+  const query = strippedQuery(tables);
+  if (query == Request.query || equals(query, Request.query)) return;
+  begin(lengthOf(Request.target));
+  writeView(hasPath && isPathForwarded() ? Request.forwardedPath : Request.rawPath);
+  writeView(query);
+  setHeader(PATH, end());
 }
 
 /** How many `x-tollgate-` headers the request came with that are not replaced. */
@@ -410,12 +522,16 @@ function endOf(path: View, at: i32): i32 {
 
 /** On hosts that some API names, forwards the normalised path; elsewhere the path stays, unless it could be read as another host. */
 function writeUnmatchedPath(): void {
-  if (Request.path == ABSENT || !(hostIsServed || Request.pathMayNameHost())) return;
+  if (!isPathForwarded()) return;
   if (equals(Request.forwardedPath, Request.rawPath)) return;
   begin(lengthOf(Request.target));
   writeView(Request.forwardedPath);
   writeView(Request.query);
   setHeader(PATH, end());
+}
+
+function isPathForwarded(): bool {
+  return Request.path != ABSENT && (hostIsServed || Request.pathMayNameHost());
 }
 
 /** The authority in the one spelling that was matched: not every server takes a trailing dot or other spellings of an address as equal. */

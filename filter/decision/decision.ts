@@ -32,8 +32,12 @@ export class Decision {
   retryAfterSeconds: i64;
   /** Bytes of the normalised path that the matched prefix covers. */
   coveredBytes: i32;
-  /** True when quotas were looked at, so that their standings can be shown. */
-  hasStandings: bool;
+  /** What can be shown of the quotas that were looked at. */
+  standings: Standings;
+  /** The reason for which a request would have been refused that only observing let pass; `reason` is what became of it. Otherwise 0. */
+  observed: u8;
+  /** True where it passed as nobody's, whoever's key it holds. */
+  isNobodys: bool;
   /** True when the request must wait for the rate limit service; `reason` is not final then. */
   waits: bool;
   reason: Reason;
@@ -52,14 +56,22 @@ export class Decision {
     store<i64>(start, -1, offsetof<Decision>("deprecated"));
     this.keyId = ABSENT;
     this.route = ABSENT;
+    // The standings, what was observed and whether it waits are in the same eight bytes.
     store<i64>(start, 0, offsetof<Decision>("coveredBytes"));
-    this.reason = Reason.NotConfigured;
   }
 }
 
 // @ts-ignore: decorator
 @lazy
 export const decision: Decision = changetype<Decision>(memory.data(offsetof<Decision>(), 8));
+
+/** What can be shown of the quotas of a decision. */
+export type Standings = u8;
+/** Quotas were not looked at, or there are none. */
+export const NO_STANDINGS: Standings = 0;
+export const SHOWN: Standings = 1;
+/** All of them are only observed: nothing for callers, but for logs. */
+export const LOGGED: Standings = 2;
 
 /** Why a request was allowed or refused. The codes are part of the API: append new ones, never rename. */
 export const enum Reason {
@@ -348,4 +360,14 @@ export function isAllowed(reason: Reason): bool {
 /** True for the reasons that a lifecycle gives, which answers in its own words. */
 export function isOfLifecycle(reason: Reason): bool {
   return reason >= Reason.Retired && reason <= Reason.Mocked;
+}
+
+/** True for the answers that a policy gives in the place of an upstream, which are no refusals. */
+export function isAnswer(reason: Reason): bool {
+  return (
+    reason == Reason.PreflightAnswered ||
+    reason == Reason.PreflightRefused ||
+    reason == Reason.Redirected ||
+    reason == Reason.Mocked
+  );
 }

@@ -1,4 +1,5 @@
 import { Reason, decision, isAllowed } from "../decision/decision";
+import { overlooks } from "../decision/observe";
 import { NEVER, NO_LIFECYCLE } from "../tables/lifecycle";
 import { Tables } from "../tables/tables";
 
@@ -22,8 +23,12 @@ export function enter(tables: Tables, number: i32, nowSeconds: i64): Reason {
   if (lifecycle.isDeprecated) decision.deprecated = number;
   if (lifecycle.isMock) mocking = number;
   answering = number;
-  if (lifecycle.retiredFrom <= nowSeconds) return Reason.Retired;
-  if (lifecycle.maintenanceFrom <= nowSeconds && nowSeconds < lifecycle.maintenanceUntil) {
+  if (lifecycle.retiredFrom <= nowSeconds && !overlooks(tables, Reason.Retired)) return Reason.Retired;
+  if (
+    lifecycle.maintenanceFrom <= nowSeconds &&
+    nowSeconds < lifecycle.maintenanceUntil &&
+    !overlooks(tables, Reason.Maintenance)
+  ) {
     decision.retryAfterSeconds = lifecycle.maintenanceUntil == NEVER ? 0 : lifecycle.maintenanceUntil - nowSeconds;
     return Reason.Maintenance;
   }

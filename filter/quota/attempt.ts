@@ -105,6 +105,20 @@ export function standings(): usize {
   return STANDINGS;
 }
 
+/**
+ * Hides the standing of an observed quota from callers, for whom it does not exist: a limit below zero, and a remainder below UNKNOWN, or
+ * UNKNOWN. Access logs show it all the same.
+ */
+export function hide(standing: Standing, isCounted: bool): void {
+  standing.limit = isCounted ? -standing.limit : -1;
+  standing.remaining = isCounted && standing.remaining != UNKNOWN ? UNKNOWN - 1 - standing.remaining : UNKNOWN;
+}
+
+/** The units of a hidden remainder. */
+export function hidden(remaining: i64): i64 {
+  return UNKNOWN - 1 - remaining;
+}
+
 /** The current request's attempt to charge one quota of its plan: where it looks for units and what it finds. Reused. */
 @unmanaged
 export class Attempt {
@@ -133,7 +147,7 @@ export function attemptAt(index: i32): Attempt {
 
 /** The index of the attempt's quota within its plan. */
 export function quotaNumberOf(attempt: Attempt): i32 {
-  return <i32>((changetype<usize>(attempt) - ATTEMPTS) / offsetof<Attempt>());
+  return <i32>((changetype<usize>(attempt.standing) - STANDINGS) / offsetof<Standing>());
 }
 
 /** Where the standing of the plan's quota `index` is written. */
@@ -159,6 +173,8 @@ export const enum Patience {
   Contended,
   /** It has waited for an answer that did not come: the quota's failure mode decides. */
   Unanswered,
+  /** It does not wait, because the quota is only observed: it passes uncounted, and the service is asked meanwhile. */
+  None,
 }
 
 /** The request to charge, by indexes into the tables, and the outcome. */
@@ -175,6 +191,10 @@ export class Bill {
   patience: Patience;
   /** Index within the plan of the quota that refused, or could not be counted; or NONE. */
   exceeded: i32;
+  /** What the observed quotas came to, once those in force have let the request pass. */
+  observed: Charge;
+  /** True while observed quotas are charged. */
+  isObserving: bool;
   /** How many counters the rate limit service should be asked about: those that are empty here or running low. */
   notedCount: i32;
   /** Index of the noted counter to wait for, or NONE. */

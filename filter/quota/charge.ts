@@ -1,6 +1,18 @@
 import { ServiceState } from "../rateLimitService/service";
 import { ShardStore } from "../shared/shard";
-import { Attempt, Balance, Bill, Charge, attemptAt, isEmpty, refuse, standingAt } from "./attempt";
+import {
+  Attempt,
+  Balance,
+  Bill,
+  Charge,
+  Patience,
+  attemptAt,
+  hide,
+  isEmpty,
+  quotaNumberOf,
+  refuse,
+  standingAt,
+} from "./attempt";
 import * as Local from "./local";
 import * as Mesh from "./mesh";
 import { NONE } from "../bytes/rows";
@@ -145,27 +157,93 @@ export class Counters {
  * Charges a request to all quotas of its plan, or to none. First it looks at every balance. If none is known to be empty, it
  * takes leases for those that need one. Units are spent only once every quota has enough.
  */
-export function charge(tables: Tables, counters: Counters, bill: Bill, now: i64): Charge {
+export function charge(tables: Tables, counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
+  open(counters, plan, bill);
+  const consumer = tables.consumers.at(bill.consumer);
+  const count = plan.quotaCount;
+  let enough = true;
+  for (let i = 0; i < count; i++) {
+    const attempt = attemptAt(i);
+    begin(tables, counters, plan, consumer, bill, attempt, i, 0);
+    if (!tryFirst(attempt, bill, now)) enough = false;
+  }
+  return settle(counters, plan.hasMesh, count, enough, bill, now);
+}
+
+/**
+ * Charges the quotas of a plan that are in force, and then those that are only observed, as `observed` says with a bit for each. The
+ * first refuse and spend as if there were no others. The others count only what has passed those, all or none, in counters of their own,
+ * and never make a request wait; what they come to is in `bill.observed`.
+ */
+export function chargeObserving(
+  tables: Tables,
+  counters: Counters,
+  plan: Plan,
+  observed: u32,
+  bill: Bill,
+  now: i64,
+): Charge {
+  open(counters, plan, bill);
+  const result = chargeSome(tables, counters, plan, ~observed, 0, bill, now);
+  if (result == Charge.Enough) {
+    if (bill.patience != Patience.Unanswered) bill.patience = Patience.None;
+    bill.isObserving = true;
+    bill.observed = chargeSome(tables, counters, plan, observed, OBSERVED_METER, bill, now);
+    bill.isObserving = false;
+  }
+  for (let i = 0; i < plan.quotaCount; i++) {
+    if ((observed >> i) & 1) hide(standingAt(i), result == Charge.Enough);
+  }
+  return result;
+}
+
+function chargeSome(
+  tables: Tables,
+  counters: Counters,
+  plan: Plan,
+  which: u32,
+  otherMeter: u64,
+  bill: Bill,
+  now: i64,
+): Charge {
+  const consumer = tables.consumers.at(bill.consumer);
+  let count = 0;
+  let enough = true;
+  for (let i = 0; i < plan.quotaCount; i++) {
+    if (((which >> i) & 1) == 0) continue;
+    const attempt = attemptAt(count++);
+    begin(tables, counters, plan, consumer, bill, attempt, i, otherMeter);
+    if (!tryFirst(attempt, bill, now)) enough = false;
+  }
+  return settle(counters, plan.hasMesh, count, enough, bill, now);
+}
+
+function open(counters: Counters, plan: Plan, bill: Bill): void {
   bill.exceeded = NONE;
   bill.retryAfterSeconds = 0;
   bill.notedCount = 0;
   bill.dryIndex = NONE;
-  const plan = tables.plans.at(bill.plan);
-  const consumer = tables.consumers.at(bill.consumer);
   // Two per quota: a mesh quota may fall back on a local balance.
   counters.balances.reserve(plan.quotaCount * 2);
-  let enough = true;
-  for (let i = 0; i < plan.quotaCount; i++) {
-    const attempt = attemptAt(i);
-    begin(tables, counters, plan, consumer, bill, i);
-    if (look(attempt, bill.cost, now)) continue;
-    enough = false;
-    if (isKnownEmpty(attempt, now)) refuse(bill, attempt, refusedUntil(attempt), now);
-  }
+}
+
+/** True when what is here is enough. */
+// @ts-ignore: decorator
+@inline
+function tryFirst(attempt: Attempt, bill: Bill, now: i64): bool {
+  if (look(attempt, bill.cost, now)) return true;
+  if (isKnownEmpty(attempt, now)) refuse(bill, attempt, refusedUntil(attempt), now);
+  return false;
+}
+
+/** Acquires what the first `count` attempts lack, and spends from all of them or from none. */
+// @ts-ignore: decorator
+@inline
+function settle(counters: Counters, hasMesh: bool, count: i32, enough: bool, bill: Bill, now: i64): Charge {
   let result = Charge.Enough;
-  if (!enough) result = bill.exceeded == NONE ? acquire(counters, plan, bill, now) : Charge.Exceeded;
-  if (result == Charge.Exceeded) lookAtOthers(counters, plan, bill, now);
-  for (let i = 0; i < plan.quotaCount; i++) {
+  if (!enough) result = bill.exceeded == NONE ? acquire(counters, hasMesh, count, bill, now) : Charge.Exceeded;
+  if (result == Charge.Exceeded) lookAtOthers(counters, count, bill, now);
+  for (let i = 0; i < count; i++) {
     const attempt = attemptAt(i);
     if (result == Charge.Enough) spend(attempt, bill.cost);
     report(attempt, now);
@@ -173,15 +251,31 @@ export function charge(tables: Tables, counters: Counters, bill: Bill, now: i64)
   return result;
 }
 
+/**
+ * Distinguishes the counters of observed quotas: what is only observed takes nothing from a counter that is in force, with another plan or
+ * on another API, and leaves nothing in it.
+ */
+const OBSERVED_METER: u64 = 0x6f62736572766564;
+
 /** Finds the balance and the limit of the plan's quota `index`. */
-function begin(tables: Tables, counters: Counters, plan: Plan, consumer: Consumer, bill: Bill, index: i32): void {
-  const attempt = attemptAt(index);
+// @ts-ignore: decorator
+@inline
+function begin(
+  tables: Tables,
+  counters: Counters,
+  plan: Plan,
+  consumer: Consumer,
+  bill: Bill,
+  attempt: Attempt,
+  index: i32,
+  otherMeter: u64,
+): void {
   const quota = tables.quotas.at(plan.firstQuota + index);
   const meter = quota.perApi ? quota.meter ^ tables.apis.at(bill.api).id : quota.meter;
   attempt.quota = quota;
   attempt.kind = quota.kind;
   attempt.standing = standingAt(index);
-  attempt.balance = counters.balances.open(consumer.id, meter, quota.kind);
+  attempt.balance = counters.balances.open(consumer.id, meter ^ otherMeter, quota.kind);
   attempt.limit =
     bill.subscription == NONE
       ? quota.limit
@@ -201,24 +295,24 @@ function limitOf(tables: Tables, subscription: Subscription, quotaIndex: i32, pl
  * Acquires what the balances lack, one kind of quota after the other: leases from this Envoy's pool first, then units from the
  * rate limit service, for which the request may have to wait. Tokens are spent as soon as they are taken, so buckets come last.
  */
-function acquire(counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
-  let result = acquireAll(QuotaKind.Local, counters, plan, bill, now);
-  if (result == Charge.Enough && plan.hasMesh) result = acquireAll(QuotaKind.Mesh, counters, plan, bill, now);
-  if (result == Charge.Enough) result = acquireAll(QuotaKind.Bucket, counters, plan, bill, now);
-  if (result != Charge.Wait && plan.hasMesh) Mesh.countFailureModes(counters.service.tally, plan.quotaCount, result);
+function acquire(counters: Counters, hasMesh: bool, count: i32, bill: Bill, now: i64): Charge {
+  let result = acquireAll(QuotaKind.Local, counters, count, bill, now);
+  if (result == Charge.Enough && hasMesh) result = acquireAll(QuotaKind.Mesh, counters, count, bill, now);
+  if (result == Charge.Enough) result = acquireAll(QuotaKind.Bucket, counters, count, bill, now);
+  if (result != Charge.Wait && hasMesh) Mesh.countFailureModes(counters.service.tally, bill, count, result);
   return result;
 }
 
 /** Acquires for all quotas of a kind. When one makes the request wait, the others are acquired too, so that it waits only once. */
-function acquireAll(kind: QuotaKind, counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
+function acquireAll(kind: QuotaKind, counters: Counters, count: i32, bill: Bill, now: i64): Charge {
   let result = Charge.Enough;
-  for (let i = 0; i < plan.quotaCount; i++) {
+  for (let i = 0; i < count; i++) {
     const attempt = attemptAt(i);
     if (attempt.kind != kind) continue;
     const one = acquireOne(counters, attempt, bill, now);
     if (one == Charge.Wait) result = one;
     else if (one != Charge.Enough) {
-      if (one == Charge.Unavailable) bill.exceeded = i;
+      if (one == Charge.Unavailable) bill.exceeded = quotaNumberOf(attempt);
       if (kind == QuotaKind.Bucket) returnTokens(counters, i, bill.cost, now);
       return one;
     }
@@ -266,10 +360,10 @@ function returnTokens(counters: Counters, before: i32, cost: i64, now: i64): voi
  * of them. A counter that this VM has not read in the current window is read once; nothing is charged, and the rate limit service
  * is not called.
  */
-function lookAtOthers(counters: Counters, plan: Plan, bill: Bill, now: i64): void {
-  for (let i = 0; i < plan.quotaCount; i++) {
+function lookAtOthers(counters: Counters, count: i32, bill: Bill, now: i64): void {
+  for (let i = 0; i < count; i++) {
     const attempt = attemptAt(i);
-    if (attempt.kind != QuotaKind.Local || i == bill.exceeded) continue;
+    if (attempt.kind != QuotaKind.Local || quotaNumberOf(attempt) == bill.exceeded) continue;
     const remaining = Local.remaining(counters.pool, attempt, now);
     if (attempt.isKnown && remaining < bill.cost) refuse(bill, attempt, refusedUntil(attempt), now);
   }

@@ -86,6 +86,11 @@ export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now
         note(bill, attempt, true);
         return Charge.Wait;
       }
+      if (bill.patience == Patience.None) {
+        note(bill, attempt, false);
+        attempt.isKnown = false;
+        return Charge.Enough;
+      }
       attempt.isKnown = false;
       // The service may have granted more units in a second.
       refuse(bill, attempt, now, now);
@@ -107,6 +112,7 @@ function note(bill: Bill, attempt: Attempt, isDry: bool): void {
   counter.quota = quotaNumberOf(attempt);
   counter.consumer = bill.consumer;
   counter.window = attempt.quota.window;
+  counter.isObserved = bill.isObserving;
 }
 
 /** When a refused request may be tried again, in nanoseconds. */
@@ -130,7 +136,8 @@ export function giveBack(service: ServiceState, balance: Balance, now: i64): voi
 }
 
 /** Counts, for metrics, the failure modes that decided the request. */
-export function countFailureModes(tally: Tally, quotaCount: i32, result: Charge): void {
+export function countFailureModes(tally: Tally, bill: Bill, quotaCount: i32, result: Charge): void {
+  if (bill.isObserving) return;
   for (let i = 0; i < quotaCount; i++) {
     const attempt = attemptAt(i);
     if (attempt.quota.kind != QuotaKind.Mesh || attempt.fallback == NONE) continue;

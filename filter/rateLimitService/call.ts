@@ -17,7 +17,8 @@ export class Counter extends Identity {
   quota: i32;
   consumer: i32;
   window: Window;
-  padding: u32;
+  /** The service counts what is only observed apart. */
+  isObserved: bool;
 }
 
 /** The most counters in one call. */

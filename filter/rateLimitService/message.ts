@@ -16,6 +16,8 @@ import { Call, Counter, counterOf } from "./call";
 const LENGTH_DELIMITED: u8 = 2;
 const VARINT: u8 = 0;
 const PLAN = literal("plan");
+/** In its place for a counter of what is only observed: another branch of the service's configuration. */
+const OBSERVED = literal("observed");
 const QUOTA = literal("quota");
 const API = literal("api");
 const CONSUMER = literal("consumer");
@@ -35,14 +37,15 @@ function writeDescriptor(tables: Tables, counter: Counter): void {
   const quota = tables.quotas.at(plan.firstQuota + counter.quota);
   const api = tables.apis.at(counter.api).name;
   const consumer = tables.consumers.at(counter.consumer).name;
+  const first = counter.isObserved ? OBSERVED : PLAN;
   const bytes =
-    entryBytes(PLAN, plan.name) +
+    entryBytes(first, plan.name) +
     entryBytes(QUOTA, quota.name) +
     (quota.perApi ? entryBytes(API, api) : 0) +
     entryBytes(CONSUMER, consumer);
   writeTag(2, LENGTH_DELIMITED);
   writeVarint(bytes);
-  writeEntry(PLAN, plan.name);
+  writeEntry(first, plan.name);
   writeEntry(QUOTA, quota.name);
   if (quota.perApi) writeEntry(API, api);
   writeEntry(CONSUMER, consumer);

@@ -17,11 +17,19 @@ export class Tables {
   /** The first digits of the plugin config's digest, or ABSENT. */
   digest: View = ABSENT;
   unmatchedAllowed: bool = false;
+  /** The mode of what belongs to no API. */
+  mode: Mode = Mode.Inherited;
+  /** True when something is only observed: policies that enforce everything look no further. */
+  observes: bool = false;
+  /** True when a request passes whose host or path can be read in several ways: no API is in force that it could be for. */
+  isAmbiguousObserved: bool = false;
   forwardKey: bool = false;
   /** The realm of a 401, or ABSENT for the API's name. */
   realm: View = ABSENT;
   /** Which fields access logs get: a bit for each LogField. */
   logFields: u32 = 0;
+  /** Those of them that no decision of this policy can have, but an earlier policy's may have left. */
+  unusedLogFields: u32 = 0;
   readonly rateLimitService: RateLimitServiceSettings = new RateLimitServiceSettings();
   readonly texts: Region = new Region();
   readonly keySources: Rows<KeySource> = new Rows<KeySource>();
@@ -113,6 +121,21 @@ export function holdUsage(tables: Tables, usage: Usage): void {
     const offer = tables.offers.at(i);
     offer.usage = i < MAX_COUNTED ? usage.hold(offerId(tables, offer)) : usage.rest;
   }
+  if (tables.observes) holdObserved(tables, usage);
+}
+
+/** Distinguishes a row of what was observed from that of the same names. */
+const OBSERVED_ID: u64 = 0x6f62736572766564;
+
+function holdObserved(tables: Tables, usage: Usage): void {
+  for (let i = 0; i < tables.apis.count; i++) {
+    const api = tables.apis.at(i);
+    api.observed = i < MAX_COUNTED ? usage.hold(api.id ^ OBSERVED_ID) : usage.observedRest;
+  }
+  for (let i = 0; i < tables.offers.count; i++) {
+    const offer = tables.offers.at(i);
+    offer.observed = i < MAX_COUNTED ? usage.hold(offerId(tables, offer) ^ OBSERVED_ID) : usage.observedRest;
+  }
 }
 
 /** Undoes `holdUsage`; the counts must have been flushed before. */
@@ -120,6 +143,9 @@ export function releaseUsage(tables: Tables): void {
   for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) tables.apis.at(i).usage.holders--;
   for (let i = 0; i < min(tables.operations.count, MAX_COUNTED); i++) tables.operations.at(i).usage.holders--;
   for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) tables.offers.at(i).usage.holders--;
+  if (!tables.observes) return;
+  for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) tables.apis.at(i).observed.holders--;
+  for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) tables.offers.at(i).observed.holders--;
 }
 
 /** Differs where the names of API, plan and quotas, or the order of the quotas, differ: a row counts quotas by number. */
@@ -193,6 +219,14 @@ export const enum LogField {
   Quota,
   Remaining,
   Host,
+  Mode,
+}
+/** Whether a refusal is in force, or only counted. */
+export const enum Mode {
+  /** As what is around it. */
+  Inherited,
+  Enforce,
+  Observe,
 }
 /** What happens to a request while the rate limit service does not answer. */
 export const enum FailureMode {
@@ -239,10 +273,14 @@ export class Api {
   operationCount: i32;
   /** Where its templates begin in the tree. */
   operationRoot: i32;
+  /** Once everything is read, never Inherited. */
+  mode: Mode;
   /** The route for requests that no other route takes: `<api>/default`. */
   defaultRoute: View;
   /** Where requests are counted whose decision comes to no plan. */
   usage: UsageRow;
+  /** Where those of them are counted that only observing let pass; 0 in a policy that observes nothing. */
+  observed: UsageRow;
 }
 
 /** What pages on other origins may do with an API. Names are contiguous in `Tables.values`, and listed once more as answers list them. */
@@ -315,6 +353,12 @@ export class Offer {
   api: i32;
   /** The record in which its requests are counted. */
   usage: UsageRow;
+  /** Where those of them are counted that only observing let pass; 0 in a policy that observes nothing. */
+  observed: UsageRow;
+  /** True when a subscription to this plan on this API is only observed. */
+  observes: bool;
+  /** A bit for each quota of the plan that is only observed on this API. */
+  observedQuotas: u32;
 }
 
 
@@ -377,6 +421,9 @@ export class Plan {
   firstQuota: i32;
   quotaCount: i32;
   hasMesh: bool;
+  /** True when an API that offers it observes, or only some of its quotas there. */
+  isObserved: bool;
+  mode: Mode;
 }
 
 
@@ -396,6 +443,7 @@ export class Quota {
   window: Window;
   failureMode: FailureMode;
   perApi: bool;
+  mode: Mode;
   /** The limit and window in the plan's `policyText`. */
   textWindowSeconds: u32;
   textLimit: i64;

@@ -65,6 +65,9 @@ export class Usage {
   readonly none: UsageRow = this.add();
   /** Requests of all APIs and pairs that have no row of their own. */
   readonly rest: UsageRow = this.add();
+  /** The same for what only observing let pass. */
+  readonly observedNone: UsageRow = this.add();
+  readonly observedRest: UsageRow = this.add();
 
   /** Requests of all operations that have no row of their own; they are in `rest` or in the rows of their APIs too. */
   readonly restOfOperations: UsageRow = this.add();
@@ -73,6 +76,8 @@ export class Usage {
     this.restOfOperations.holders = 1;
     this.none.holders = 1;
     this.rest.holders = 1;
+    this.observedNone.holders = 1;
+    this.observedRest.holders = 1;
   }
 
   /**

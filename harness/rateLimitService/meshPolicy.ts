@@ -15,6 +15,7 @@ export interface MeshQuota {
   readonly burst?: number;
   /** Default mesh. */
   readonly scope?: 'envoy' | 'mesh';
+  readonly mode?: 'observe';
 }
 
 export interface MeshOptions {
@@ -81,8 +82,9 @@ const UNITS = {
 export function rulesOf(quotas: readonly MeshQuota[]): Rule[] {
   return quotas
     .filter(({ scope = 'mesh' }) => scope === 'mesh')
-    .map(({ name, limit, window, per }) => ({
+    .map(({ name, limit, window, per, mode }) => ({
       plan: 'gold',
+      ...(mode === 'observe' && { isObserved: true }),
       quota: name,
       limit,
       unit: UNITS[window],

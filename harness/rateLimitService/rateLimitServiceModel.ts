@@ -8,6 +8,8 @@ export interface Rule {
   /** The service's name for the window. */
   readonly unit: keyof typeof Unit;
   readonly perApi?: boolean;
+  /** Counts what is only observed. */
+  readonly isObserved?: boolean;
   /** Other limits of single consumers. */
   readonly consumers?: Readonly<Record<string, number>>;
 }
@@ -82,7 +84,7 @@ export class RateLimitServiceModel {
 }
 
 function isAbout(rule: Rule, entries: readonly Entry[]): boolean {
-  const keys = ['plan', 'quota', ...(rule.perApi ? ['api'] : []), 'consumer'];
+  const keys = [rule.isObserved ? 'observed' : 'plan', 'quota', ...(rule.perApi ? ['api'] : []), 'consumer'];
   return (
     entries.map(([key]) => key).join() === keys.join() && entries[0]![1] === rule.plan && entries[1]![1] === rule.quota
   );

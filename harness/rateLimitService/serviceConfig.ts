@@ -2,12 +2,15 @@ import type { Rule } from './rateLimitServiceModel.ts';
 
 /** The configuration of envoyproxy/ratelimit for these rules: plan, quota, then each consumer. Written as JSON, which is YAML. */
 export function serviceConfigOf(domain: string, rules: readonly Rule[]): string {
-  const plans = [...new Set(rules.map(({ plan }) => plan))];
-  const descriptors = plans.map((plan) => ({
-    key: 'plan',
-    value: plan,
-    descriptors: rules.filter((rule) => rule.plan === plan).map(quotaOf),
-  }));
+  const descriptors = [false, true].flatMap((isObserved) => {
+    const counted = rules.filter((rule) => (rule.isObserved ?? false) === isObserved);
+    const plans = [...new Set(counted.map(({ plan }) => plan))];
+    return plans.map((plan) => ({
+      key: isObserved ? 'observed' : 'plan',
+      value: plan,
+      descriptors: counted.filter((rule) => rule.plan === plan).map(quotaOf),
+    }));
+  });
   return JSON.stringify({ domain, descriptors }, null, 2);
 }
 

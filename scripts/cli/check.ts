@@ -8,6 +8,7 @@ import { compilePolicy } from '../policy/compile/compile.ts';
 import { MAX_OBJECT_BYTES } from '../policy/schema/mesh.ts';
 import type { Policy } from '../policy/schema/policy.ts';
 import { PolicyProblems, printWarnings, unusable, type ValidPolicy } from '../policy/yaml/readPolicy.ts';
+import { observedText } from '../policy/compile/holding.ts';
 
 /** More names than this are counted, not listed. */
 const MAX_NAMED = 3;
@@ -178,7 +179,9 @@ function contents(policy: Policy): string {
       count(Object.keys(policy.plans).length, 'plan'),
       count(Object.keys(policy.consumers).length, 'consumer'),
       count(keys, 'key'),
-    ].join(', ') + unlimited(policy)
+    ].join(', ') +
+    unlimited(policy) +
+    observed(policy)
   );
 }
 
@@ -189,6 +192,12 @@ function unlimited({ plans }: Policy): string {
     .map(([name]) => name);
   if (names.length === 0) return '';
   return `; unlimited: ${names.length > MAX_NAMED ? count(names.length, 'plan') : names.join(', ')}`;
+}
+
+/** What is not in force: nobody should take it for protected. */
+function observed(policy: Policy): string {
+  const text = observedText(policy);
+  return text === null ? '' : `; observes, and does not enforce: ${text}`;
 }
 
 function count(number: number, noun: string): string {

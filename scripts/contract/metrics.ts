@@ -38,6 +38,11 @@ export const METRICS = {
     labels: ['policy', 'api', 'operation', 'reason'],
     help: 'the requests among these that came to an operation which their API lists',
   },
+  tollgate_observed_total: {
+    kind: 'counter',
+    labels: ['policy', 'api', 'plan', 'reason', 'quota'],
+    help: 'requests that passed only because a `mode` is `observe`, by the reason for which they would have been refused',
+  },
   tollgate_info: {
     kind: 'gauge',
     labels: ['policy', 'version', 'digest'],

@@ -1,7 +1,8 @@
-import type { LOG_FIELDS, WINDOW_UNITS, WINDOWS } from './table.ts';
+import type { LOG_FIELDS, MODES, WINDOW_UNITS, WINDOWS } from './table.ts';
 
 /** A word of the table's, or a length such as 15m. */
 export type Window = (typeof WINDOWS)[number] | `${number}${keyof typeof WINDOW_UNITS}`;
+export type Mode = (typeof MODES)[number];
 export type LogField = (typeof LOG_FIELDS)[number];
 
 /** The compiled policy, version 1: what the module reads. Optional fields are left out where they say the default. */
@@ -10,6 +11,8 @@ export interface PluginConfig {
   policy: string;
   /** SHA-256 in hex of this config as JSON without this field: what tells one edit of a policy from another. */
   digest?: string;
+  /** Left out: enforce. */
+  mode?: 'observe';
   unmatched?: 'allow';
   forwardKey?: true;
   realm?: string;
@@ -92,6 +95,8 @@ export interface ApiConfig extends LifecycleConfig {
   operations?: OperationConfig[];
   /** With operations only. */
   unlisted?: 'allow';
+  /** Left out: that of the policy. */
+  mode?: Mode;
   routes?: RouteConfig[];
 }
 
@@ -138,6 +143,8 @@ export type HeaderConditionConfig = { name: string } & (
 
 export interface PlanConfig {
   name: string;
+  /** Left out: that of the API. */
+  mode?: Mode;
   quotas?: QuotaConfig[];
 }
 
@@ -152,6 +159,8 @@ export interface QuotaConfig {
   onUnavailable?: 'allow' | 'local-share';
   /** With local-share only, and then always. */
   localShare?: number;
+  /** Left out: that of the plan. */
+  mode?: Mode;
 }
 
 export interface ConsumerConfig {

@@ -80,6 +80,8 @@ export const WINDOW_UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 export const MAX_WINDOW_SECONDS = 366 * 86_400;
 /** In the order of the module's FailureMode. */
 export const FAILURE_MODES = ['deny', 'allow', 'local-share'] as const;
+/** Whether what is refused is refused, or only counted: of a policy, an API, a plan or a quota. In the order of the module's Mode. */
+export const MODES = ['enforce', 'observe'] as const;
 /** What an access log may show of a decision, each as a field of its own; in the order of the module's LogField. */
 export const LOG_FIELDS = [
   'reason',
@@ -92,6 +94,7 @@ export const LOG_FIELDS = [
   'quota',
   'remaining',
   'host',
+  'mode',
 ] as const;
 export const SCHEMES = ['Bearer', 'ApiKey'] as const;
 /** Tollgate sets headers that begin so, and removes those that come from outside. */
@@ -154,6 +157,7 @@ const WINDOW = { type: 'window', words: WINDOWS, mostSeconds: MAX_WINDOW_SECONDS
 const NAME = string(MAX_NAME_BYTES);
 const VALUE = string(MAX_VALUE_BYTES, 0);
 const ALLOW = word(['deny', 'allow']);
+const MODE = word(MODES);
 const SECONDS = integer(0, MAX_EXACT);
 const LIMIT = integer(1, MAX_EXACT);
 const DETAIL = string(MAX_DETAIL_BYTES);
@@ -177,6 +181,7 @@ export const OBJECTS = {
     version: need(integer(1, 1)),
     policy: need(NAME),
     digest: may(string(DIGEST_DIGITS, DIGEST_DIGITS)),
+    mode: may(MODE),
     unmatched: may(ALLOW),
     forwardKey: may(BOOLEAN),
     realm: may(NAME),
@@ -212,6 +217,7 @@ export const OBJECTS = {
     unlisted: may(ALLOW),
     operations: may(list('operation', 1, MAX_OPERATIONS)),
     ...LIFECYCLE,
+    mode: may(MODE),
     routes: may(list('route', 0, MAX_ROUTES)),
   },
   cors: {
@@ -282,6 +288,7 @@ export const OBJECTS = {
   },
   plan: {
     name: need(NAME),
+    mode: may(MODE),
     quotas: may(list('quota', 0, MAX_QUOTAS)),
   },
   quota: {
@@ -293,6 +300,7 @@ export const OBJECTS = {
     scope: may(word(['envoy', 'mesh'])),
     onUnavailable: may(word(FAILURE_MODES)),
     localShare: may(LIMIT),
+    mode: may(MODE),
   },
   consumer: {
     name: need(NAME),

@@ -3,6 +3,7 @@ import { apiDifferences } from './apiDiff.ts';
 import { consumerDifferences } from './consumerDiff.ts';
 import type { Difference } from './difference.ts';
 import { meshDifferences } from './meshDiff.ts';
+import { modeDifferences } from './modeDiff.ts';
 import { planDifferences } from './planDiff.ts';
 import { calendarDifferences, policyDifferences, rateLimitServiceDifferences } from './policyDiff.ts';
 
@@ -12,6 +13,7 @@ export { counted, printDifference, type Difference, type Effect } from './differ
 export function configDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
   const [before, after] = [new ConfigHoldings(old), new ConfigHoldings(next)];
   return [
+    ...modeDifferences(old, next),
     ...policyDifferences(old, next),
     ...rateLimitServiceDifferences(old.rateLimitService, next.rateLimitService),
     ...apiDifferences(old, next),

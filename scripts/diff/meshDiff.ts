@@ -1,4 +1,4 @@
-import { isSameInAnyOrder, type Policy } from '../policy/index.ts';
+import { isSameInAnyOrder, passesUnmatched, type Policy } from '../policy/index.ts';
 import { listChange, type Difference } from './difference.ts';
 
 /** What differs outside the plugin config: where requests go, and where the policy is enforced. */
@@ -21,10 +21,10 @@ function ungatedDifferences(old: Policy, next: Policy): Difference[] {
 }
 
 /** On the callers' side a routing table also routes requests that the policy does not check. */
-function hasUngated({ unmatched, targets }: Policy): boolean {
+function hasUngated(policy: Policy): boolean {
   return (
-    unmatched === 'allow' ||
-    targets.some(
+    passesUnmatched(policy) ||
+    policy.targets.some(
       ({ workload, gatewayApi }) =>
         workload?.mode === 'CLIENT' || (gatewayApi !== undefined && gatewayApi.kind !== 'Gateway'),
     )

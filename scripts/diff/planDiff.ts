@@ -58,6 +58,10 @@ export function quotaText({ limit, window, burst, per, scope }: QuotaConfig): st
   return `${grouped(limit)} ${spanText(window)}${burst === undefined ? '' : ` with a burst of ${grouped(burst)}`}${per === 'api' ? ' for each API' : ''}${scope === 'mesh' ? ' over the whole mesh' : ''}`;
 }
 
+function observedText({ mode }: QuotaConfig): string {
+  return mode === 'observe' ? ', only observed' : '';
+}
+
 const UNIT_NAMES: Readonly<Record<string, string>> = { s: 'seconds', m: 'minutes', h: 'hours', d: 'days' };
 
 function spanText(window: string): string {
@@ -105,14 +109,14 @@ export function quotaChanges(
     ...added
       .filter((name) => !isRenamed(name))
       .map((name): QuotaChange => ({
-        text: `quota ${name} added: ${quotaText(get(next, name))}`,
-        effects: ['narrows'],
+        text: `quota ${name} added: ${quotaText(get(next, name))}${observedText(get(next, name))}`,
+        effects: get(next, name).mode === 'observe' ? [] : ['narrows'],
       })),
     ...removed
       .filter((name) => !isRenamed(name))
       .map((name): QuotaChange => ({
-        text: `quota ${name} removed: was ${quotaText(get(old, name))}`,
-        effects: ['widens'],
+        text: `quota ${name} removed: was ${quotaText(get(old, name))}${observedText(get(old, name))}`,
+        effects: get(old, name).mode === 'observe' ? [] : ['widens'],
       })),
     ...(old.length > 0 && next.length === 0 ? [{ text: 'no quota is left: unlimited', effects: [] }] : []),
   ];

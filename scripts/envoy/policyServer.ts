@@ -1,7 +1,14 @@
 import { basename } from 'node:path';
 import { EnvoyError } from './error.ts';
 import { policyText } from '../file/openPolicy.ts';
-import { compilePolicy, printWarnings, validPolicy, type PluginConfig, type Policy } from '../policy/index.ts';
+import {
+  compilePolicy,
+  observedText,
+  printWarnings,
+  validPolicy,
+  type PluginConfig,
+  type Policy,
+} from '../policy/index.ts';
 import { type AccessEntry, withLogFields } from './accessLog.ts';
 import { Follower } from './follow.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
@@ -141,7 +148,14 @@ export async function untilStopped(server: PolicyServer, signal: AbortSignal): P
 
 /** What is different when the policy is served on this machine, where its author may not expect it. */
 export function notesOf(policy: Policy, rateLimitService: RateLimitServiceAddress | null): string[] {
-  return [...upstreamNote(policy), ...rateLimitServiceNote(policy, rateLimitService)];
+  return [...observedNote(policy), ...upstreamNote(policy), ...rateLimitServiceNote(policy, rateLimitService)];
+}
+
+/** Not of this machine, but nobody should take for protected what is only observed. */
+function observedNote(policy: Policy): string[] {
+  const text = observedText(policy);
+  if (text === null) return [];
+  return [`observes, and does not enforce: ${text}; what passes only for that has mode=observe in the access log`];
 }
 
 function upstreamNote({ upstreams, apis }: Policy): string[] {

@@ -66,7 +66,7 @@ export const NOWHERE_REPLY = {
 /**
  * Envoy's RouteConfiguration: the filter has decided and says so in x-tollgate-route, so Envoy matches on that header and
  * never on the path. A request without the header matched no API: it reaches Envoy's router only where the policy says
- * `unmatched: allow`, and then goes to the first upstream.
+ * `unmatched: allow` or `mode: observe`, and then goes to the first upstream.
  */
 export function routeTableOf(snapshot: Snapshot): object {
   const routes: object[] = snapshot.routes.map((route) => ({

@@ -1,5 +1,5 @@
 import { EnvoyError } from './error.ts';
-import { parseUpstream } from '../policy/index.ts';
+import { parseUpstream, passesUnmatched, type Mode } from '../policy/index.ts';
 
 /** What one Envoy serves at a time: everything that is generated from a policy, in our words. */
 export interface Snapshot {
@@ -49,6 +49,7 @@ function missing<T extends { name: string }>(from: readonly T[], known: readonly
 /** As much of a policy as Envoy's clusters and routes are made from. */
 export interface RoutedPolicy {
   readonly unmatched?: 'deny' | 'allow' | undefined;
+  readonly mode?: Mode | undefined;
   readonly upstreams?: Readonly<Record<string, { readonly url?: string | undefined }>> | undefined;
   readonly rateLimitService?: { readonly cluster: string } | undefined;
   readonly apis: Readonly<
@@ -69,7 +70,7 @@ export type Overrides = ReadonlyMap<string, string>;
 export type RateLimitServiceAddress = Omit<LocalUpstream, 'name'>;
 
 /**
- * What Envoy serves for a policy. `unmatched: allow` needs somewhere to go: the first upstream, as a sidecar has only one.
+ * What Envoy serves for a policy. `unmatched: allow` and `mode: observe` need somewhere to go: the first upstream, as a sidecar has only one.
  * Throws EnvoyError for an upstream that leads nowhere on this machine.
  */
 export function snapshotOf(
@@ -88,7 +89,7 @@ export function snapshotOf(
         { name: `${api}/default`, upstream },
       ])
       .filter((route): route is Route => route.upstream !== undefined),
-    ungated: policy.unmatched === 'allow' ? (upstreams[0]?.name ?? null) : null,
+    ungated: passesUnmatched(policy) ? (upstreams[0]?.name ?? null) : null,
     pluginConfig: JSON.stringify(pluginConfig),
   };
 }

@@ -19,6 +19,8 @@ export interface Exchange {
 export interface Decision {
   /** `allowed`, or why not: a code of docs/reasons.md. */
   readonly reason: string;
+  /** `observe` where the request passed although it would have been refused for this reason. */
+  readonly mode?: 'observe';
   readonly api?: string;
   readonly operation?: string;
   readonly route?: string;
@@ -40,6 +42,8 @@ export interface LogFields {
   readonly quota?: string;
   readonly remaining?: number;
   readonly host?: string;
+  /** `observe` where the request passed only because that is the mode. */
+  readonly mode?: 'observe';
 }
 
 const DECISION = 'wasm.tollgate';

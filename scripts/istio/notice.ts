@@ -1,4 +1,4 @@
-import { destinationsOf, type Policy } from '../policy/index.ts';
+import { destinationsOf, passesUnmatched, type Policy } from '../policy/index.ts';
 import { kubernetesService } from './virtualService.ts';
 import { serviceConfigOf } from '../rateLimitService/serviceConfig.ts';
 import { isEdge, openRulesOf } from './failOpen.ts';
@@ -31,7 +31,7 @@ function failOpen(policy: Policy, { failStrategy }: EmitOptions): string[] {
   const places = placesOf(policy);
   const hasTable = routingTableOf(policy) !== null;
   const several =
-    hasTable && policy.unmatched !== 'allow' && new Set(openRulesOf(policy).map(({ upstream }) => upstream)).size > 1;
+    hasTable && !passesUnmatched(policy) && new Set(openRulesOf(policy).map(({ upstream }) => upstream)).size > 1;
   const inside = places.filter((place) => !isEdge(place)).map(({ suffix }) => suffix);
   const modern = places.filter(({ target }) => target.gatewayApi?.kind === 'Gateway').map(({ suffix }) => suffix);
   return [

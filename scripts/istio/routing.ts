@@ -1,5 +1,5 @@
 import { EmitError } from './error.ts';
-import { destinationsOf, type Policy, type Upstream } from '../policy/index.ts';
+import { destinationsOf, passesUnmatched, type Policy, type Upstream } from '../policy/index.ts';
 import type { RouteKind } from './plugin.ts';
 import type { MeshPlace } from './place.ts';
 
@@ -41,7 +41,7 @@ export function routingTableOf(policy: Policy): RoutingTable | null {
     hosts: apis.some(([, { hosts }]) => hosts === undefined) ? null : namedHosts,
     namedHosts,
     first: Object.values(policy.upstreams)[0]!,
-    hasUngated: policy.unmatched === 'allow',
+    hasUngated: passesUnmatched(policy),
   };
 }
 

@@ -4,6 +4,7 @@ import {
   encodedConsumer,
   Holdings,
   limitOf,
+  Modes,
   orderedPolicy,
   sameWindow,
   type Policy,
@@ -14,7 +15,7 @@ import {
  * The configuration of envoyproxy/ratelimit, as far as we need it. The module asks with the entries plan, quota, api (of
  * a quota `per: api` only) and consumer, in this order, and the service walks down the same tree. An entry without a
  * value is for every value that has no entry of its own beside it; the service never goes back from an entry that it
- * took.
+ * took. What is only observed is counted apart, under `observed` in the place of `plan`: it takes nothing from what is in force.
  */
 export interface ServiceConfig {
   readonly domain: string;
@@ -22,7 +23,7 @@ export interface ServiceConfig {
 }
 
 interface Descriptor {
-  readonly key: 'plan' | 'quota' | 'api' | 'consumer';
+  readonly key: 'plan' | 'observed' | 'quota' | 'api' | 'consumer';
   readonly value?: string;
   readonly rate_limit?: { readonly unit: string; readonly requests_per_unit: number };
   readonly descriptors?: readonly Descriptor[];
@@ -32,12 +33,32 @@ interface Descriptor {
 export function serviceConfigOf(written: Policy): ServiceConfig | null {
   const policy = orderedPolicy(written);
   const held = { policy, holdings: new Holdings(policy) };
-  const descriptors = Object.entries(policy.plans).flatMap(([plan, { quotas }]): Descriptor[] => {
-    const mesh = Object.entries(quotas).filter(([, { scope }]) => scope === 'mesh');
+  const modes = new Modes(policy);
+  const descriptors = [
+    ...plansOf(held, 'plan', () => true),
+    ...plansOf(held, 'observed', (quota, plan) => modes.observing(quota, plan).length > 0),
+  ];
+  return descriptors.length === 0 ? null : { domain: domainOf(policy), descriptors };
+}
+
+/** All strings are quoted, as in every resource of ours: a plan may be called `no`, a consumer `1e3`. */
+export function serviceConfigText(config: ServiceConfig, policy: string): string {
+  const header = `# Configuration of the rate limit service for the policy "${policy}". Edit the policy instead.`;
+  return `${header}\n${dump(config, { forceQuotes: true, quoteStyle: 'double', lineWidth: -1, noRefs: true })}`;
+}
+
+/** The plans' quotas, as far as they are wanted. Those in force stand there too where all are observed: a mode may change before this does. */
+function plansOf(
+  held: Held,
+  key: 'plan' | 'observed',
+  isWanted: (quota: string, plan: string) => boolean,
+): Descriptor[] {
+  return Object.entries(held.policy.plans).flatMap(([plan, { quotas }]): Descriptor[] => {
+    const mesh = Object.entries(quotas).filter(([name, { scope }]) => scope === 'mesh' && isWanted(name, plan));
     if (mesh.length === 0) return [];
     return [
       {
-        key: 'plan',
+        key,
         value: plan,
         descriptors: mesh.map(([name, quota]) => ({
           key: 'quota',
@@ -47,13 +68,6 @@ export function serviceConfigOf(written: Policy): ServiceConfig | null {
       },
     ];
   });
-  return descriptors.length === 0 ? null : { domain: domainOf(policy), descriptors };
-}
-
-/** All strings are quoted, as in every resource of ours: a plan may be called `no`, a consumer `1e3`. */
-export function serviceConfigText(config: ServiceConfig, policy: string): string {
-  const header = `# Configuration of the rate limit service for the policy "${policy}". Edit the policy instead.`;
-  return `${header}\n${dump(config, { forceQuotes: true, quoteStyle: 'double', lineWidth: -1, noRefs: true })}`;
 }
 
 interface Held {

@@ -32,6 +32,8 @@ const upstream = z.strictObject({
 
 const expectation = z.strictObject({
   reason: z.enum(REASON_NAMES),
+  /** True: it passes all the same, because that is only observed. */
+  observed: z.boolean().default(false),
   /** Default: the reason's own; 200 for gRPC. */
   status: z.number().int().optional(),
   /** In values here and below `*` stands for any text. */

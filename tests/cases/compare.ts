@@ -15,7 +15,13 @@ export function compare(expect: Expectation, request: WireRequest, outcome: Outc
       `reason: expected ${expect.reason}, got ${outcome.reason} (status ${outcome.status}) ${outcome.body}`.trim(),
     ];
   }
-  const status = expect.status ?? (isGrpcRequest(request) ? 200 : REASONS[expect.reason].status);
+  const observed = isObserved(outcome);
+  if (observed !== expect.observed)
+    return [
+      `mode: expected ${expect.observed ? 'a refusal that is only observed' : 'one in force'}, got "${outcome.log}"`,
+    ];
+  const passes = isGrpcRequest(request) || observed;
+  const status = expect.status ?? (passes ? 200 : REASONS[expect.reason].status);
   const problems = outcome.status === status ? [] : [`status: expected ${status}, got ${outcome.status}`];
   const response = loosened(expect.response ?? {}, strictness);
   problems.push(...compareHeaders('response', response, expect.responseAbsent ?? [], outcome.headers));
@@ -26,6 +32,11 @@ export function compare(expect: Expectation, request: WireRequest, outcome: Outc
   problems.push(...compareFields(expect.fields, outcome.fields, strictness));
   problems.push(...compareUpstream(expect.upstream, outcome));
   return problems;
+}
+
+/** True for a request that passes although its reason is one of a refusal. */
+export function isObserved({ log }: Outcome): boolean {
+  return log?.split(' ').includes('mode=observe') ?? false;
 }
 
 /** Envoy's own rule for what counts as gRPC, which decides whether it answers in gRPC's form. */

@@ -28,6 +28,7 @@ group('what is generated for Envoy', () => {
 
   it('sends what matches no API to the first upstream when the policy lets it pass, and nowhere otherwise', () => {
     assert.equal(snapshotOf({ ...POLICY, unmatched: 'allow' }, {}).ungated, 'v1');
+    assert.equal(snapshotOf({ ...POLICY, mode: 'observe' }, {}).ungated, 'v1');
     assert.match(
       JSON.stringify(routeTableOf(snapshotOf({ ...POLICY, unmatched: 'allow' }, {}))),
       /"present_match":false\}\]\},"route":\{"cluster":"v1"/,

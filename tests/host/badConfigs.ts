@@ -20,7 +20,8 @@ export function fullConfig(): PluginConfig {
     unmatched: 'deny',
     forwardKey: false,
     realm: 'The shop',
-    accessLog: { fields: ['reason', 'host'] },
+    mode: 'observe',
+    accessLog: { fields: ['reason', 'host', 'mode'] },
     keySources: [{ header: 'x-api-key' }, { authorization: 'Bearer' }, { query: 'api_key' }, { cookie: 'api_key' }],
     apis: [
       {
@@ -44,6 +45,7 @@ export function fullConfig(): PluginConfig {
         },
         retired: { from: 1798761600, link: '</v2>; rel="sunset"', detail: 'Gone.' },
         maintenance: { from: 1782864000, until: 1782871200, detail: 'Back soon.' },
+        mode: 'enforce',
         routes: [
           {
             name: 'v2',
@@ -155,6 +157,24 @@ export const BAD_CONFIGS: BadConfig[] = [
     what: 'an unknown scheme',
     config: changed((c) => (c.keySources = [{ authorization: 'Basic' }])),
     names: /keySources\[0\]/,
+  },
+  {
+    what: 'an unknown mode',
+    config: changed((c) => (c.mode = 'off')),
+    names: /mode: must be "enforce" or "observe"/,
+  },
+  { what: 'a mode that is no word', config: changed((c) => (c.mode = true)), names: /mode/ },
+  {
+    what: 'a mode given twice',
+    config: text.replace('"mode":', '"mode":"enforce","mode":'),
+    names: /mode: given twice/,
+  },
+  { what: 'an unknown mode of an API', config: changed((c) => (c.apis[0]!.mode = 'x')), names: /apis\[0\]\.mode/ },
+  { what: 'an unknown mode of a plan', config: changed((c) => (c.plans[0]!.mode = '')), names: /plans\[0\]\.mode/ },
+  {
+    what: 'an unknown mode of a quota',
+    config: changed((c) => (quotas(c)[0]!.mode = 'enforce ')),
+    names: /plans\[0\]\.quotas\[0\]\.mode/,
   },
   { what: 'an unknown field at the top', config: changed((c) => (c.extra = 1)), names: /extra/ },
   {

@@ -48,6 +48,36 @@ describe('metrics', () => {
     assert.deepEqual(host.faults, []);
   });
 
+  it('count what only observing let pass by what would have refused it, and as what it passed', () => {
+    const host = new Host(module, { workers: 2 });
+    const config = { ...pluginConfig([{ name: 'q', limit: 2, window: 'month' }]), mode: 'observe' };
+    assert.ok(host.load(JSON.stringify(config)), host.logs('error').join());
+    for (let i = 0; i < 5; i++) host.request([...START, ['x-api-key', KEY]]);
+    for (let i = 0; i < 3; i++) host.request(START, { worker: 1 });
+    host.request([[':authority', 'a.test'], [':path', '/nowhere'], START[2]!]);
+    host.request([[':authority', '127.1'], ...START.slice(1)]);
+    host.pass(1000);
+    const observed = (labels: Partial<Record<Label, string>>): number => host.total('tollgate_observed_total', labels);
+    assert.equal(observed({}), 8);
+    assert.equal(observed({ api: 'petstore', plan: 'free', reason: 'quota_exceeded', quota: 'q' }), 3);
+    assert.equal(observed({ api: 'petstore', reason: 'missing_api_key' }), 3);
+    assert.equal(observed({ reason: 'no_api' }), 1);
+    assert.equal(observed({ reason: 'invalid_host' }), 1);
+    assert.equal(total(host, {}), 10);
+    assert.equal(total(host, { api: 'petstore', plan: 'free', reason: 'allowed' }), 5);
+    assert.equal(total(host, { api: 'petstore', reason: 'anonymous' }), 3);
+    assert.equal(total(host, { reason: 'unmatched' }), 2);
+
+    // put in force: nothing more is observed, and what was stays
+    assert.ok(host.load(JSON.stringify(pluginConfig([{ name: 'q', limit: 2, window: 'month' }]))));
+    for (let i = 0; i < 5; i++) host.request([...START, ['x-api-key', KEY]]);
+    host.pass(1000);
+    host.retireAllButNewest();
+    assert.equal(observed({}), 8);
+    assert.equal(total(host, { reason: 'quota_exceeded' }), 3);
+    assert.deepEqual(host.faults, []);
+  });
+
   it('count a request of a root that is retired before its next tick', () => {
     const host = openHost();
     host.request([...START, ['x-api-key', KEY]]);

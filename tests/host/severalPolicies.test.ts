@@ -63,6 +63,22 @@ test('resolves a path that another policy has let pass on its own account', () =
   assert.deepEqual(passOn('reason=unmatched', request), { headers: [], path: '/b.test/v1', log: 'reason=unmatched' });
 });
 
+test('keeps the headers of another policy where it only observes that no API of its own covers the request', () => {
+  const log = 'reason=allowed api=other consumer=acme';
+  const observing = { ...pluginConfig([]), mode: 'observe' };
+  const first = { 'wasm.tollgate': log };
+  const kept = afterSecond(first, DECIDED, observing);
+  assert.equal(kept.request.first('x-tollgate-consumer'), 'acme');
+  assert.equal(kept.filterState.get('wasm.tollgate'), log);
+  const alone = afterSecond({}, DECIDED, observing);
+  assert.equal(alone.request.first('x-tollgate-consumer'), undefined);
+  assert.equal(alone.filterState.get('wasm.tollgate'), 'reason=no_api mode=observe');
+  // a key may be this policy's, and whoever sent it may have sent the headers
+  const withKey = afterSecond(first, [...DECIDED, ['x-api-key', 'no-such-key-at-all']], observing);
+  assert.equal(withKey.request.first('x-tollgate-consumer'), undefined);
+  assert.equal(withKey.request.first('x-api-key'), undefined);
+});
+
 /** The log fields of a request after two policies that both want all of them. */
 function fieldsAfter(first: Record<string, string>, path: string, own: Pair[] = []): LogFields {
   const request: Pair[] = [[':authority', 'api.example.com'], [':path', path], [':method', 'GET'], ...own];
@@ -78,6 +94,7 @@ const FIRST = {
   'wasm.tollgate.quota': 'yearly',
   'wasm.tollgate.remaining': '3',
   'wasm.tollgate.host': 'api.example.com',
+  'wasm.tollgate.mode': 'observe',
 };
 
 test('leaves no log field of an earlier policy beside its own decision', () => {
@@ -96,5 +113,6 @@ test('keeps the log fields of an earlier policy with its decision', () => {
     quota: 'yearly',
     remaining: 3,
     host: 'api.example.com',
+    mode: 'observe',
   });
 });

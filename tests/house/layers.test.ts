@@ -34,7 +34,8 @@ const LAYERS: Record<string, readonly string[]> = {
       'tables',
     ],
     ...['time', 'shared', 'keyring', 'operation'],
-    ...['credential', 'cors', 'rateLimitService', 'quota', 'waiting', 'route', 'lifecycle', 'decision', 'answer'],
+    ...['credential', 'cors', 'rateLimitService', 'quota', 'waiting', 'route', 'decision/observe'],
+    ...['lifecycle', 'decision', 'answer'],
     ...['config', 'index'],
   ],
   assembly: [

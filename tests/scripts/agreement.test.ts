@@ -235,6 +235,9 @@ const parts = {
   consumer: edge.label,
   id: edge.label,
   logFields: optional(fc.oneof(fc.constant('all'), fc.array(fc.constantFrom(...LOG_FIELDS, 'key'), { maxLength: 3 }))),
+  modes: optional(
+    fc.array(fc.constantFrom(undefined, 'enforce', 'observe', 'observed'), { minLength: 4, maxLength: 4 }),
+  ),
   realm: optional(edge.realm),
   host: optional(edge.host),
   apiPath: edge.path,
@@ -259,6 +262,7 @@ const TAME: Parts = {
   consumer: 'c',
   id: 'k',
   logFields: undefined,
+  modes: undefined,
   realm: undefined,
   host: undefined,
   apiPath: '/',
@@ -304,12 +308,14 @@ function policyOf(p: Parts): string {
   );
   return JSON.stringify({
     policy: p.policy,
+    mode: p.modes?.[0],
     rateLimitService,
     accessLog: p.logFields && { fields: p.logFields },
     realm: p.realm,
     keySources: p.keySource && [p.keySource],
     apis: {
       [p.api]: {
+        mode: p.modes?.[1],
         hosts: p.host && [p.host],
         paths: [p.apiPath],
         plans: [p.plan],
@@ -317,7 +323,12 @@ function policyOf(p: Parts): string {
         ...p.lifecycle,
       },
     },
-    plans: { [p.plan]: { quotas: { [p.quota]: { limit: p.limit, window: p.window, burst: p.burst }, ...shared } } },
+    plans: {
+      [p.plan]: {
+        mode: p.modes?.[2],
+        quotas: { [p.quota]: { limit: p.limit, window: p.window, burst: p.burst, mode: p.modes?.[3] }, ...shared },
+      },
+    },
     consumers: {
       [p.consumer]: {
         subscriptions: {

@@ -50,6 +50,24 @@ consumers: { d: { subscriptions: { a: { plan: b, paused: false, limits: {} } }, 
   });
 });
 
+test('leaves out modes that make no difference, and no others', () => {
+  const modesIn = (policy: string, api: string, plan: string, quota: string): (string | undefined)[] => {
+    const mode = (word: string): string => (word === '' ? '' : `mode: ${word}, `);
+    const text = `{ policy: p, ${mode(policy)}apis: { a: { ${mode(api)}paths: [/], plans: [b] } }, plans: { b: { ${mode(plan)}quotas: { c: { ${mode(quota)}limit: 1, window: day } } } } }`;
+    const { policy: read, problems } = readPolicy(text, 'p');
+    assert.deepEqual(problems, []);
+    const { mode: whole, apis, plans } = compilePolicy(read!);
+    return [whole, apis[0]!.mode, plans[0]!.mode, plans[0]!.quotas![0]!.mode];
+  };
+  const none = undefined;
+  assert.deepEqual(modesIn('', '', '', ''), [none, none, none, none]);
+  assert.deepEqual(modesIn('enforce', 'enforce', 'enforce', 'enforce'), [none, none, none, none]);
+  assert.deepEqual(modesIn('observe', 'observe', 'observe', 'observe'), ['observe', none, none, none]);
+  assert.deepEqual(modesIn('observe', 'enforce', '', 'enforce'), ['observe', 'enforce', none, none]);
+  assert.deepEqual(modesIn('', 'observe', 'enforce', 'observe'), [none, 'observe', 'enforce', 'observe']);
+  assert.deepEqual(modesIn('', '', '', 'observe'), [none, none, none, 'observe']);
+});
+
 test('compiles mesh-wide quotas', () => {
   const text = `
 policy: shop

@@ -91,6 +91,61 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     ['policy: unmatched deny → allow: requests that match no API pass, unchecked [widens access]'],
   ],
   [
+    'the mode of the policy',
+    [['mode', 'observe']],
+    [
+      'policy: mode enforce → observe: what belongs to no API passes, and is only counted [widens access]',
+      'API pets: mode enforce → observe: what it would refuse passes, and is only counted [widens access, counters start anew]',
+    ],
+  ],
+  [
+    'the mode of the policy, with an API that says its own',
+    [
+      ['mode', 'observe'],
+      ['apis.pets.mode', 'enforce'],
+    ],
+    ['policy: mode enforce → observe: what belongs to no API passes, and is only counted [widens access]'],
+  ],
+  [
+    'the mode of an API, with a plan that says its own',
+    [
+      ['apis.pets.mode', 'observe'],
+      ['plans.gold.mode', 'enforce'],
+    ],
+    [
+      'API pets: mode enforce → observe: what it would refuse passes, and is only counted [widens access, counters start anew]',
+    ],
+  ],
+  [
+    'the mode of a plan',
+    [['plans.free.mode', 'observe']],
+    [
+      'plan free: mode enforce → observe: what it would refuse passes, and is only counted [widens access, counters start anew]',
+    ],
+  ],
+  [
+    'the mode of a quota',
+    [['plans.free.quotas.monthly.mode', 'observe']],
+    [
+      'plan free: mode enforce → observe of quota monthly: what it would refuse passes, and is only counted [widens access, counters start anew]',
+    ],
+  ],
+  [
+    'modes that are what they would be without',
+    [
+      ['mode', 'enforce'],
+      ['apis.pets.mode', 'enforce'],
+      ['plans.free.mode', 'enforce'],
+      ['plans.free.quotas.monthly.mode', 'enforce'],
+    ],
+    [],
+  ],
+  [
+    'an observed quota more',
+    [['plans.gold.quotas.daily', { limit: 5, window: 'day', mode: 'observe' }]],
+    ['plan gold: quota daily added: 5 a day, only observed for no consumer'],
+  ],
+  [
     'key sources',
     [['keySources', [{ authorization: 'Bearer' }, { header: 'x-api-key' }]]],
     ['policy: keys are also taken from authorization Bearer'],

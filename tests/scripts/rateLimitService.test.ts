@@ -46,6 +46,36 @@ test("the service's configuration is byte-stable", () => {
   matchesGolden(text, new URL('./rateLimitService/shop.yaml', import.meta.url));
 });
 
+test('what is only observed is counted under a branch of its own, beside that of what is in force', () => {
+  const policy = readPolicy(
+    `
+policy: shop
+rateLimitService: { cluster: ratelimit }
+apis:
+  pets: { paths: [/pets], plans: [gold], mode: observe }
+  orders: { paths: [/orders], plans: [gold, free] }
+plans:
+  gold: { quotas: { shared: { limit: 5, window: hour, scope: mesh }, firm: { limit: 9, window: day, scope: mesh, mode: enforce } } }
+  free: { quotas: { shared: { limit: 3, window: hour, scope: mesh } } }
+consumers: { acme: { plan: gold, subscriptions: { orders: { plan: gold, limits: { shared: 7 } }, pets: { plan: gold, limits: { shared: 7 } } } } }
+`,
+    'p',
+  ).policy!;
+  const { descriptors } = serviceConfigOf(policy)!;
+  const names = descriptors.map(({ key, value, descriptors: quotas }) => [
+    key,
+    value,
+    quotas!.map((quota) => quota.value),
+  ]);
+  assert.deepEqual(names, [
+    ['plan', 'free', ['shared']],
+    ['plan', 'gold', ['firm', 'shared']],
+    ['observed', 'gold', ['shared']],
+  ]);
+  const [inForce, observed] = [descriptors[1]!.descriptors![1], descriptors[2]!.descriptors![0]];
+  assert.deepEqual(observed, inForce);
+});
+
 test('readers of YAML 1.1 see the names of the policy', () => {
   const config = serviceConfigOf(shop)!;
   assert.deepEqual(load(serviceConfigText(config, 'shop'), { schema: YAML11_SCHEMA }), config);

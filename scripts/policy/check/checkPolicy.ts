@@ -12,6 +12,7 @@ import {
   checkQuotas,
   checkRateLimitService,
   warnOfLongQuotas,
+  warnOfModes,
   warnOfSharedCounters,
   warnOfUnusedRateLimitService,
 } from './quotas.ts';
@@ -127,6 +128,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfLongQuotas(root, report);
   warnOfCors(root, report);
   warnOfOperations(root, report);
+  warnOfModes(root, report);
   for (const api of root.get('apis').entries) {
     warnOfLifecycle(lifecycleOf(api), nowSeconds, report);
     for (const operation of api.get('operations').entries) warnOfLifecycle(lifecycleOf(operation), nowSeconds, report);

@@ -25,7 +25,8 @@ export function checkNames(root: PolicyDraft, report: Report): void {
     refer(api.get('plans').items, plans, 'plan', report);
     checkPlansOnce(api.get('plans').items, report);
     refer([api.get('upstream')], upstreams, 'upstream', report);
-    const isNeeded = api.isMapping && !needsNoUpstream(lifecycleOf(api));
+    const mode = api.get('mode').string ?? root.get('mode').string;
+    const isNeeded = api.isMapping && !needsNoUpstream(lifecycleOf(api), mode);
     if (upstreams !== null && upstreams.size > 0 && isNeeded && !api.get('upstream').given) {
       report.add(api, 'must have the field "upstream", because the policy has upstreams', null);
     }

@@ -35,9 +35,10 @@ export function answersAll(place: LifecycleDraft): boolean {
   return place.get('redirect').given || (place.get('retired').given && !place.get('retired').get('from').given);
 }
 
-/** True for what never lets a request reach an upstream. */
-export function needsNoUpstream(place: LifecycleDraft): boolean {
-  return answersAll(place) || place.get('mock').given;
+/** True for what never lets a request reach an upstream. What is retired does, where that is only observed. */
+export function needsNoUpstream(place: LifecycleDraft, mode: string | undefined): boolean {
+  const { redirect, mock } = { redirect: place.get('redirect'), mock: place.get('mock') };
+  return redirect.given || mock.given || (mode !== 'observe' && answersAll(place));
 }
 
 export function checkLifecycle(place: LifecycleDraft, report: Report): void {

@@ -32,23 +32,26 @@ import type {
 import { compiledTemplate, operationName, readPattern, type Operation, type Pattern } from '../schema/operation.ts';
 import { localShareOf, timeoutMilliseconds } from '../schema/quota.ts';
 import { encodedConsumer, epochSeconds } from '../schema/value.ts';
+import { Modes } from './holding.ts';
 
 /**
  * The plugin config of a valid policy. Policies that mean the same give the same bytes: defaults are left out, and what has
  * no order stands in that of its names.
  */
 export function compilePolicy(policy: Policy): PluginConfig {
+  const modes = new Modes(policy);
   const config = orderedConfig({
     version: 1,
     policy: policy.policy,
+    ...(modes.policy === 'observe' && { mode: 'observe' }),
     ...(policy.unmatched === 'allow' && { unmatched: 'allow' }),
     ...(policy.forwardKey && { forwardKey: true }),
     ...(policy.realm !== undefined && { realm: policy.realm }),
     ...(policy.accessLog && { accessLog: { fields: policy.accessLog.fields } }),
     keySources: policy.keySources as KeySourceConfig[],
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
-    apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api, policy)),
-    plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan)),
+    apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api, policy, modes)),
+    plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan, modes)),
     consumers: Object.entries(policy.consumers).map(([name, consumer]) => compileConsumer(name, consumer)),
   });
   const { version, policy: name, ...rest } = config;
@@ -79,7 +82,7 @@ function compileRateLimitService(policy: Policy): RateLimitServiceConfig {
   };
 }
 
-function compileApi(name: string, api: Api, policy: Policy): ApiConfig {
+function compileApi(name: string, api: Api, policy: Policy, modes: Modes): ApiConfig {
   return {
     name,
     ...(api.hosts && { hosts: api.hosts }),
@@ -91,6 +94,7 @@ function compileApi(name: string, api: Api, policy: Policy): ApiConfig {
     ...compileLifecycle(api),
     ...(api.operations && { operations: Object.entries(api.operations).map(compileOperation) }),
     ...(api.unlisted === 'allow' && { unlisted: 'allow' }),
+    ...(api.mode !== undefined && api.mode !== modes.policy && { mode: api.mode }),
     ...(api.routes.length > 0 && { routes: api.routes.map(compileRoute) }),
   };
 }
@@ -156,9 +160,16 @@ function compileCondition(name: string, condition: HeaderCondition): HeaderCondi
   return { name, ...condition } as HeaderConditionConfig;
 }
 
-function compilePlan(name: string, plan: Plan): PlanConfig {
-  const quotas = Object.entries(plan.quotas).map(([name, quota]) => compileQuota(name, quota));
-  return { name, ...(quotas.length > 0 && { quotas }) };
+function compilePlan(name: string, plan: Plan, modes: Modes): PlanConfig {
+  const quotas = Object.entries(plan.quotas).map(([quota, fields]) => {
+    const isRedundant = modes.isQuotaRedundant(quota, name);
+    return { ...compileQuota(quota, fields), ...(!isRedundant && { mode: fields.mode! }) };
+  });
+  return {
+    name,
+    ...(!modes.isPlanRedundant(name) && { mode: plan.mode! }),
+    ...(quotas.length > 0 && { quotas }),
+  };
 }
 
 function compileQuota(name: string, quota: Quota): QuotaConfig {

@@ -1,4 +1,10 @@
-import type { ConsumerConfig, PlanConfig, PluginConfig, SubscriptionConfig } from '../../contract/pluginConfig.ts';
+import type {
+  ConsumerConfig,
+  Mode,
+  PlanConfig,
+  PluginConfig,
+  SubscriptionConfig,
+} from '../../contract/pluginConfig.ts';
 
 /** What decides who has which plan where. A Policy is one; so is what can be read of a draft or of a plugin config. */
 export interface Grants<S extends Subscribed = Subscribed> {
@@ -133,6 +139,109 @@ function granteeOf({ plan, subscriptions = [] }: ConsumerConfig): Grantee<Held> 
     },
   ]);
   return { plan, subscriptions: Object.fromEntries(held) };
+}
+
+interface HasMode {
+  readonly mode?: Mode | undefined;
+}
+
+/** What says which modes apply: a policy, or what can be read of a draft or a plugin config. */
+export interface Moded extends HasMode {
+  readonly apis: Readonly<Record<string, HasMode & { readonly plans: readonly string[] }>>;
+  readonly plans: Readonly<Record<string, HasMode & { readonly quotas: Readonly<Record<string, HasMode>> }>>;
+}
+
+/** Which mode applies to what: the innermost that is given, of quota, plan, API and policy. The one answer to that. */
+export class Modes {
+  /** Of what belongs to no API. */
+  readonly policy: Mode;
+  readonly #offering = new Map<string, string[]>();
+
+  constructor(private readonly moded: Moded) {
+    this.policy = moded.mode ?? 'enforce';
+    for (const [name, { plans }] of Object.entries(moded.apis))
+      for (const plan of new Set(plans)) append(this.#offering, plan, name);
+  }
+
+  ofApi(api: string): Mode {
+    return member(this.moded.apis, api)?.mode ?? this.policy;
+  }
+
+  /** Of subscriptions to a plan on an API. */
+  ofPlan(plan: string, api: string): Mode {
+    return member(this.moded.plans, plan)?.mode ?? this.ofApi(api);
+  }
+
+  ofQuota(quota: string, plan: string, api: string): Mode {
+    return this.#quota(quota, plan)?.mode ?? this.ofPlan(plan, api);
+  }
+
+  #quota(quota: string, plan: string): HasMode | undefined {
+    const quotas = member(this.moded.plans, plan)?.quotas;
+    return quotas && member(quotas, quota);
+  }
+
+  /** APIs that offer a plan. */
+  offering(plan: string): readonly string[] {
+    return this.#offering.get(plan) ?? [];
+  }
+
+  /** APIs on which a quota is only observed. */
+  observing(quota: string, plan: string): string[] {
+    return this.offering(plan).filter((api) => this.ofQuota(quota, plan, api) === 'observe');
+  }
+
+  /** True when what a plan says of itself makes no difference on any API. */
+  isPlanRedundant(plan: string): boolean {
+    const own = member(this.moded.plans, plan)?.mode;
+    return own === undefined || this.offering(plan).every((api) => this.ofApi(api) === own);
+  }
+
+  isQuotaRedundant(quota: string, plan: string): boolean {
+    const own = this.#quota(quota, plan)?.mode;
+    return own === undefined || this.offering(plan).every((api) => this.ofPlan(plan, api) === own);
+  }
+}
+
+/** True for a policy that lets pass what no API covers, so that it needs somewhere to go. */
+export function passesUnmatched(policy: {
+  readonly unmatched?: 'deny' | 'allow' | undefined;
+  readonly mode?: Mode | undefined;
+}): boolean {
+  return policy.unmatched === 'allow' || policy.mode === 'observe';
+}
+
+const MAX_NAMED = 5;
+
+/** Names of what is only observed, the widest first; null where everything is enforced. */
+export function observedText(moded: Moded): string | null {
+  const modes = new Modes(moded);
+  const [apis, plans] = [Object.keys(moded.apis), Object.entries(moded.plans)];
+  const observing = apis.filter((api) => modes.ofApi(api) === 'observe');
+  const parts = plans.flatMap(([plan, { mode, quotas }]) => {
+    if (mode === 'observe' && !modes.isPlanRedundant(plan)) return [`plan ${plan}`];
+    return Object.keys(quotas)
+      .filter((quota) => !modes.observing(quota, plan).every((api) => observing.includes(api)))
+      .map((quota) => `quota ${plan}/${quota}`);
+  });
+  const isWhole =
+    modes.policy === 'observe' &&
+    observing.length === apis.length &&
+    plans.every(([, { mode, quotas }]) =>
+      [mode, ...Object.values(quotas).map((quota) => quota.mode)].every((own) => own !== 'enforce'),
+    );
+  const wide = [
+    ...(modes.policy === 'observe' ? ['what belongs to no API'] : []),
+    ...observing.map((api) => `API ${api}`),
+  ];
+  const names = [...(isWhole ? ['the whole policy'] : wide), ...parts];
+  if (names.length === 0) return null;
+  const [shown, more] = [names.slice(0, MAX_NAMED).join(', '), names.length - MAX_NAMED];
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
+
+function member<T>(mapping: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(mapping, name) ? mapping[name] : undefined;
 }
 
 function append(lists: Map<string, string[]>, name: string, item: string): void {

@@ -11,6 +11,7 @@ import { cors } from './cors.ts';
 import { changeableHeader, headerName, headerValue, isFraming, isList, realm, token } from './header.ts';
 import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
+import { mode } from './mode.ts';
 import { operations, scope } from './operation.ts';
 import { limit, plan, rateLimitService } from './quota.ts';
 import { consumerName, filled, host, label, listed, name, named, newPrefix, pathPrefix, time } from './value.ts';
@@ -133,6 +134,9 @@ const api = z.strictObject({
     .enum(['deny', 'allow'])
     .meta({ description: 'What happens to requests that match none of the operations. Default: deny.' })
     .optional(),
+  mode: mode(
+    'observe: what would be refused on this API passes, and is counted. enforce: it is refused. Default: the mode of the policy.',
+  ),
   upstream: name('Where requests go if no route takes them: the route "default".').optional(),
   routes: z
     .array(route)
@@ -201,6 +205,9 @@ const accessLog = z.strictObject({ fields: logFields });
 export const policySchema = z
   .strictObject({
     policy: name("The policy's name; counters and metrics carry it."),
+    mode: mode(
+      'observe: what would be refused passes, and is counted. enforce: it is refused. APIs, plans and quotas may say otherwise. Default: enforce.',
+    ),
     unmatched: allowOrDeny(
       'What happens to requests that match no API. deny: 404 no_api. allow: they pass, unchecked.',
     ),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Mode } from '../../contract/pluginConfig.ts';
 import {
   FAILURE_MODES,
   MAX_BURST,
@@ -13,6 +14,7 @@ import {
   nominalSeconds,
 } from '../../contract/table.ts';
 import { durationMs } from './mesh.ts';
+import { mode } from './mode.ts';
 import { name, named, wholeFrom } from './value.ts';
 
 const LENGTH_PATTERN = '^[1-9][0-9]{0,7}[smhd]$';
@@ -56,6 +58,9 @@ export const quota = z.strictObject({
   localShare: limit(
     'Requests per window and Envoy while the rate limit service does not answer. Default: a tenth of the limit.',
   ).optional(),
+  mode: mode(
+    'observe: what the quota would refuse passes, and is counted. enforce: it is refused. Default: the mode of the plan.',
+  ),
 });
 
 /** What the rate limit service keeps a limit in: 32 bits without sign. */
@@ -101,13 +106,18 @@ export function localShareOf({ limit, localShare }: { limit: number; localShare?
   return localShare ?? Math.ceil(limit / 10);
 }
 
+type PlanFields = { mode?: Mode | undefined; quotas: Record<string, z.output<typeof quota>> };
+
 /** Quotas by name; nothing after the plan's name means none. */
 export const plan = z
   .strictObject({
+    mode: mode(
+      'observe: what a subscription to the plan or its quotas would refuse passes, and is counted. Default: the mode of the API.',
+    ),
     quotas: named(name("A quota's name."), quota, 'Quotas by name; a request must fit into all of them.').refine(
       (quotas) => Object.keys(quotas).length <= MAX_QUOTAS,
       { error: `must hold at most ${MAX_QUOTAS} quotas` },
     ),
   })
   .nullable()
-  .transform((plan): { quotas: Record<string, z.output<typeof quota>> } => plan ?? { quotas: {} });
+  .transform((plan): PlanFields => plan ?? { quotas: {} });

@@ -12,6 +12,7 @@ import {
   RATELIMIT,
   RATELIMIT_POLICY,
   Reason,
+  SHOWN,
   SUNSET,
   Tables,
   Usage,
@@ -20,6 +21,7 @@ import {
   begin,
   codeOf,
   countDecision,
+  countObserved,
   decide as decideFilter,
   decision,
   decodeConfig,
@@ -34,6 +36,7 @@ import {
   lengthOf,
   logField,
   logText,
+  observedText,
   pointerOf,
   rateLimit,
   rateLimitPolicy,
@@ -123,9 +126,10 @@ export function decide(pointer: usize, length: i32, nowNanoseconds: i64): i32 {
   const present = tables;
   const keys = keyring;
   if (present == null || keys == null) return 0;
-  decideFilter(present, keys, counters, nowNanoseconds, Patience.Unanswered);
-  countDecision(present, usage);
-  describe(present);
+  const passes = decideFilter(present, keys, counters, nowNanoseconds, Patience.Unanswered);
+  if (decision.observed == Reason.Allowed) countDecision(present, usage);
+  else countObserved(present, usage);
+  describe(present, passes);
   return 1;
 }
 
@@ -166,17 +170,20 @@ export function reasonRow(index: i32): i32 {
 /** The fields for access logs, as far as there are any. */
 const FIELDS = new StaticArray<View>(LOG_STATES.length);
 
-function describe(present: Tables): void {
-  const allowed = isAllowed(decision.reason);
+function describe(present: Tables, allowed: bool): void {
   const grpc = isGrpc();
   // The writer holds one text at a time: parts come first.
-  const log = logText(present);
+  const reason = decision.reason;
+  const isObserved = decision.observed != Reason.Allowed;
+  if (isObserved) decision.reason = decision.observed;
+  const log = isObserved ? observedText(present) : logText(present);
   for (let i = 0; i < LOG_STATES.length; i++)
     FIELDS[i] = (present.logFields & (1 << i)) == 0 ? ABSENT : logField(present, i);
+  decision.reason = reason;
   const body = allowed ? ABSENT : replyBody(present, grpc);
   const pairs = allowed ? ABSENT : replyPairs(present, grpc);
   const deprecated = allowed && decision.deprecated != NONE;
-  const shown = allowed && decision.hasStandings;
+  const shown = allowed && decision.standings == SHOWN;
   const policy = shown ? rateLimitPolicy(present, present.plans.at(decision.plan), standings()) : ABSENT;
   const state = shown ? rateLimit(present, present.plans.at(decision.plan), standings()) : ABSENT;
   beginPairs();
@@ -185,7 +192,7 @@ function describe(present: Tables): void {
 
   begin(4096);
   text('{"reason":');
-  quoted(codeOf(decision.reason));
+  quoted(codeOf(isObserved ? <Reason>decision.observed : reason));
   text(',"status":');
   writeNumber(allowed ? 200 : replyStatus(present));
   text(',"grpcStatus":');
