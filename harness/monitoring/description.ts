@@ -141,6 +141,15 @@ function refusals(): Panel[] {
       ),
       width: 12,
     },
+    {
+      ...stack(
+        'Would have been refused',
+        'Requests that passed only because a mode is observe, by what would have refused them: docs/observe.md.',
+        sum(rate(series('tollgate_observed_total')), 'api', 'reason'),
+        '{{api}}: {{reason}}',
+      ),
+      width: 24,
+    },
   ];
 }
 

@@ -6,7 +6,8 @@ export type Outcome = 'allowed' | 'answered' | 'refused';
 /** Reasons with which the module answers what was asked, whatever the status says: a mock may have any. */
 const ANSWERS = new Set(['preflight_answered', 'redirected', 'mocked']);
 
-export function outcomeOf({ upstream }: Pick<Exchange, 'upstream'>, reason: string): Outcome {
+/** With `isObserved` the reason is that of a refusal that was not in force. */
+export function outcomeOf({ upstream }: Pick<Exchange, 'upstream'>, reason: string, isObserved: boolean): Outcome {
   if (upstream !== null) return 'allowed';
-  return ANSWERS.has(reason) ? 'answered' : 'refused';
+  return isObserved || ANSWERS.has(reason) ? 'answered' : 'refused';
 }

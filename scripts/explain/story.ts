@@ -111,7 +111,7 @@ export function tellStory(
       : routeStory(text('route')!, compiled, (condition) => probe.holds(config, compiled.name, caller, condition));
   const end = endOf(reason, operation, route);
   return {
-    outcome: outcomeOf(exchange, reason),
+    outcome: outcomeOf(exchange, reason, text('mode') === 'observe'),
     reason,
     isObserved: text('mode') === 'observe',
     at: new Date(atMs).toISOString(),

@@ -173,7 +173,7 @@ describe('the access log of docs/access-log.md', { skip: found.skip }, () => {
     assert.deepEqual([plain.consumer, plain.remaining], ['acme', '1999999']);
     assert.match(
       lines[1]!,
-      /^\[\S+\] GET \/v1\/pets 200 via_upstream \d+ reason=allowed api=petstore operation=- route=petstore\/default consumer=acme key=acme-1 plan=counted quota=main remaining=1999999 host=api\.example\.com$/,
+      /^\[\S+\] GET \/v1\/pets 200 via_upstream \d+ reason=allowed api=petstore operation=- route=petstore\/default consumer=acme key=acme-1 plan=counted quota=main remaining=1999999 host=api\.example\.com mode=-$/,
     );
   });
 
@@ -187,7 +187,7 @@ describe('the access log of docs/access-log.md', { skip: found.skip }, () => {
     assert.equal(json.status, 401);
     assert.match(
       lines[1]!,
-      / reason=missing_api_key api=petstore operation=- route=- consumer=- key=- plan=- quota=- remaining=- host=api\.example\.com$/,
+      / reason=missing_api_key api=petstore operation=- route=- consumer=- key=- plan=- quota=- remaining=- host=api\.example\.com mode=-$/,
     );
   });
 

@@ -108,7 +108,7 @@ group('what is printed', () => {
     const none = { reason: null, api: null, operation: null, route: null, consumer: null, keyId: null, plan: null };
     const { fields, ...plain } = entry;
     assert.deepEqual(fields, {});
-    assert.deepEqual(flatten(entry), { ...plain, ...none, quota: null, remaining: null, host: null });
+    assert.deepEqual(flatten(entry), { ...plain, ...none, quota: null, remaining: null, host: null, mode: null });
     assert.deepEqual(flatten({ ...entry, fields: { reason: 'allowed', remaining: 0, host: 'a.test' } }), {
       ...plain,
       ...none,
@@ -116,6 +116,7 @@ group('what is printed', () => {
       quota: null,
       remaining: 0,
       host: 'a.test',
+      mode: null,
     });
   });
 

@@ -69,7 +69,7 @@ export function gatewayTests(mesh: MeshUnderTest): void {
       const line = await gateway.logsAccess(/^429 /);
       assert.equal(
         line.split(' | ')[1],
-        'reason=quota_exceeded api=petstore operation=- route=petstore/default consumer=acme keyId=acme-1 plan=counted quota=main remaining=0 host=api.example.com',
+        'reason=quota_exceeded api=petstore operation=- route=petstore/default consumer=acme keyId=acme-1 plan=counted quota=main remaining=0 host=api.example.com mode=-',
       );
     });
   });

@@ -19,7 +19,9 @@ const ORDERS = `
 policy: orders
 rateLimitService: { cluster: ratelimit, timeout: 1s }
 upstreams: { orders: { url: "http://127.0.0.1:9001" } }
-apis: { orders: { paths: [/orders], plans: [wide, small, open, shared], upstream: orders, unlisted: allow, operations: { /: { name: list }, "/{path...}": { name: one } } } }
+apis:
+  orders: { paths: [/orders], plans: [wide, small, open, shared], upstream: orders, unlisted: allow, operations: { /: { name: list }, "/{path...}": { name: one } } }
+  trial: { paths: [/trial], plans: [wide], upstream: orders, mode: observe }
 plans:
   wide: { quotas: { per-minute: { limit: 100000, window: minute, scope: mesh } } }
   small: { quotas: { daily: { limit: 3, window: day, scope: mesh } } }
@@ -108,6 +110,17 @@ export class Fleet {
   async callOrders(...plans: Plan[]): Promise<void> {
     for (const plan of plans)
       await this.call('orders', this.orders.envoy.port, '/orders/1', `${plan}-secret-key`, plan === 'small' ? 30 : 4);
+  }
+
+  /** What would be refused, if it were not only observed. */
+  async callObserved(): Promise<void> {
+    const { port } = this.orders.envoy;
+    const keyless = 4;
+    for (let i = 0; i < keyless; i++) {
+      const reply = await sendRaw(port, requestBytes({ method: 'GET', path: '/trial', host: 'any', headers: [] }));
+      if (reply?.status !== 200) throw new Error(`what is only observed was refused: ${reply?.status}`);
+    }
+    this.tally.set('orders anonymous', (this.tally.get('orders anonymous') ?? 0) + keyless);
   }
 
   /** The replies' own words are what the metrics are compared with. */

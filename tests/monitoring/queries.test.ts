@@ -51,6 +51,7 @@ describe('on data of two real Envoys, read by a real Prometheus', { skip: envoy.
     for (let round = 0; round < 3; round++) {
       await fleet.callDemo();
       await fleet.callOrders('wide', 'small', 'open', 'shared');
+      await fleet.callObserved();
       await counted();
     }
     // a service that does not know the policy

@@ -5,6 +5,7 @@ export const TYPED_PAGES: Readonly<Record<string, readonly string[]>> = {
   'docs/explain.md': ['jq'],
   'docs/istio.md': ['git'],
   'docs/keys.md': [],
+  'docs/observe.md': [],
   'docs/openapi.md': [],
   'docs/upgrading.md': [],
 };

@@ -188,7 +188,7 @@ function verdictOf(exchange: Exchange, entry: LogEntry): Verdict {
   const isObserved = decision?.['mode'] === 'observe';
   const reason = decision?.['reason'] ?? exchange.details;
   return {
-    isRefused: isObserved || outcomeOf(exchange, reason) === 'refused',
+    isRefused: isObserved || outcomeOf(exchange, reason, isObserved) === 'refused',
     isObserved,
     reason,
     // of a request with a key that is not known any more, whose it was
