@@ -4,6 +4,7 @@ import { configs } from './configs.ts';
 import { doors } from './doors.ts';
 import { headers } from './headers.ts';
 import { lists } from './lists.ts';
+import { modes } from './modes.ts';
 import { origins } from './origins.ts';
 import { redirects } from './redirects.ts';
 import { registry } from './registry.ts';
@@ -23,6 +24,7 @@ export const allAttacks: readonly Attack[] = [
   headers,
   origins,
   lists,
+  modes,
   services,
   units,
   configs,
