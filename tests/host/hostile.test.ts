@@ -156,7 +156,10 @@ describe('hostile requests', () => {
   it('never trap, nor pass without a key, in twenty thousand random requests', () => {
     const random = new Random(20260115);
     const host = new Host(module);
-    assert.ok(host.load(JSON.stringify({ ...fullConfig(), consumers: [{ name: 'acme' }] })), host.logs('error').join());
+    assert.ok(
+      host.load(JSON.stringify({ ...fullConfig(), mode: 'enforce', consumers: [{ name: 'acme' }] })),
+      host.logs('error').join(),
+    );
     for (let i = 0; i < 20_000; i++) {
       const path = Array.from({ length: random.below(12) }, () => random.pick(PIECES)).join('');
       const headers: Pair[] = [
