@@ -43,7 +43,7 @@ input, once, and not followed.
   -o, --out FILE         writes the bootstrap into FILE, whole or not at all; - (default) prints
 
 A request that matches no API is refused with 404, or with \`unmatched: allow\` goes to the first upstream of the policy.
-With \`mode: observe\` nothing is refused, and the access log says mode=observe beside the reason for which it would have been (docs/observe.md).
+With \`mode: observe\` nothing is refused, and the access log says mode=observe beside the reason why it would have been.
 
 examples:
   tollgate run petstore.policy.yaml
