@@ -47,6 +47,10 @@ consumers:
 const PATHS = [
   '/v1/pets',
   '/v1/pets',
+  '/v1/pets',
+  '/v1/pets',
+  '/v1/pets',
+  '/v1/pets',
   '/v1/pets/7',
   '/v1/old',
   '/v1/other',
@@ -83,6 +87,7 @@ export const modes: Attack = {
         context.count('requests');
         judge(probe, refusal, other, arrived);
         // a quota in force is no matter of observing
+        if (refusal !== null && refusal === other) context.count('refused by a quota in force');
         if (refusal === null || refusal === other) continue;
         context.count('only observed');
         wouldBeRefused.set(refusal, (wouldBeRefused.get(refusal) ?? 0) + 1);
@@ -107,7 +112,7 @@ function newProbe(random: Random, id: string): Probe {
   let path = random.pick(PATHS);
   const headers: (readonly [string, string])[] = [['x-probe', id]];
   const holders: string[] = [];
-  for (let keys = random.pick([0, 1, 1, 1, 2]); keys > 0; keys--) {
+  for (let keys = random.pick([0, 1, 1, 1, 1, 1, 1, 2]); keys > 0; keys--) {
     const holder = random.pick(Object.keys(KEYS));
     holders.push(holder);
     const key = KEYS[holder]!;
@@ -120,7 +125,7 @@ function newProbe(random: Random, id: string): Probe {
   if (random.chance(0.3))
     headers.push([random.pick(['x-tollgate-consumer', 'x_tollgate_plan', 'X-Tollgate-Route']), FORGED]);
   if (random.chance(0.1)) headers.push(['x-special', '1']);
-  return { id, method: random.pick(['GET', 'GET', 'GET', 'POST', 'DELETE']), path, headers, holders };
+  return { id, method: random.pick(['GET', 'GET', 'GET', 'GET', 'GET', 'POST', 'DELETE']), path, headers, holders };
 }
 
 /** The reason of the refusal, or null for a request that passed. */
