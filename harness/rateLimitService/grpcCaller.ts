@@ -8,7 +8,7 @@ export class GrpcCaller {
   constructor(private readonly port: number) {}
 
   /** The answer's message, or the gRPC status when there is none. */
-  call(message: Buffer, timeoutMs = 2000): Promise<Buffer | number> {
+  call(message: Buffer, timeoutMs = 10_000): Promise<Buffer | number> {
     return new Promise((resolve) => {
       const stream = this.connected().request({
         ':method': 'POST',

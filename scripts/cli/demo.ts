@@ -8,8 +8,8 @@ import { Playground, type PlaygroundOptions } from '../demo/playground.ts';
 import { findPrometheus, INSTALL_PROMETHEUS, LocalPrometheus, PrometheusError } from '../demo/prometheus.ts';
 import { Tour } from '../demo/tour.ts';
 import { describe } from '../envoy/accessLog.ts';
-import { untilStopped } from '../envoy/policyServer.ts';
-import { choosePorts, DEFAULT_PORT } from './port.ts';
+import { untilStopped, type Announcer } from '../envoy/policyServer.ts';
+import { DEFAULT_PORT, onPorts } from './port.ts';
 import { inPackage } from '../file/packageRoot.ts';
 
 const POLICY = inPackage('examples', 'petstore.policy.yaml');
@@ -65,15 +65,13 @@ async function serve(
   { port, docker, monitoring }: { port: number; docker: boolean; monitoring: boolean },
   io: Io,
 ): Promise<number> {
-  const { adminPort } = await choosePorts(port, null);
-  const playground = await Playground.open(
-    { file: relative('', POLICY), port, adminPort, docker },
-    {
-      access: (entry) => io.out(`${describe(entry)}\n`),
-      notice: (text) => io.err(`tollgate: ${text}\n`),
-      log: (line) => io.err(`envoy: ${line}\n`),
-    },
-    course(io),
+  const report: Announcer = {
+    access: (entry) => io.out(`${describe(entry)}\n`),
+    notice: (text) => io.err(`tollgate: ${text}\n`),
+    log: (line) => io.err(`envoy: ${line}\n`),
+  };
+  const playground = await onPorts(port, null, (ports) =>
+    Playground.open({ file: relative('', POLICY), ...ports, docker }, report, course(io)),
   );
   let prometheus: LocalPrometheus | null = null;
   try {

@@ -1,14 +1,35 @@
+import { PortTaken } from '../envoy/error.ts';
 import { isFree } from '../envoy/port.ts';
 import { Refusal } from './command.ts';
 
 export const DEFAULT_PORT = 8080;
 export const DEFAULT_ADMIN_PORT = 9901;
 
-/** Refuses ports that are taken, before anything is started; an admin port of 0 lets Envoy pick one. */
-export async function choosePorts(
+export interface Ports {
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/**
+ * Starts something on the port and on the admin port, or on the default one if that is null and nobody has it: not even one who is
+ * started at the same moment and takes it first.
+ */
+export async function onPorts<T>(
   port: number,
   adminPort: number | null,
-): Promise<{ port: number; adminPort: number }> {
+  start: (ports: Ports) => Promise<T>,
+): Promise<T> {
+  const ports = await choosePorts(port, adminPort);
+  try {
+    return await start(ports);
+  } catch (error) {
+    if (adminPort !== null || !(error instanceof PortTaken) || error.port !== ports.adminPort) throw error;
+    return start({ port, adminPort: 0 });
+  }
+}
+
+/** Refuses ports that are taken, before anything is started; an admin port of 0 lets Envoy pick one. */
+async function choosePorts(port: number, adminPort: number | null): Promise<Ports> {
   await demand(port, '--port');
   if (adminPort === null)
     return {

@@ -7,7 +7,7 @@ import { findEnvoy, type FoundEnvoy } from '../envoy/find.ts';
 import { notesOf, PolicyServer, type Announcer, untilStopped } from '../envoy/policyServer.ts';
 import { wholeNumber, UsageError, type Command, type Io, printTo } from './command.ts';
 import { type Overrides, type RateLimitServiceAddress, snapshotOf } from '../envoy/snapshot.ts';
-import { choosePorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './port.ts';
+import { onPorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './port.ts';
 import { staticBootstrap, type StaticOptions } from '../envoy/bootstrap.ts';
 import { currentModule, modulePath } from '../build/module.ts';
 import { inputName, policyText } from '../file/openPolicy.ts';
@@ -88,14 +88,14 @@ function checkOverrides({ upstreams }: Policy, overrides: Overrides): void {
 
 /** `text`: the policy, where it can be read only once and so cannot be followed. */
 async function serve(options: RunOptions, text: string | undefined, io: Io): Promise<number> {
-  const ports = await choosePorts(options.port, options.adminPort);
   const progress = (text: string): void => io.err(`tollgate: ${text}\n`);
-  const envoy = await chosenEnvoy(options, progress, io.signal);
-  const { path } = await currentModule(() => progress('building the module'));
-  const server = await PolicyServer.start(
-    { ...options, file: inputName(options.file), text, ...ports, envoy, module: path },
-    reportTo(io, options.json),
-  );
+  const { server, envoy } = await onPorts(options.port, options.adminPort, async (ports) => {
+    const envoy = await chosenEnvoy(options, progress, io.signal);
+    const { path } = await currentModule(() => progress('building the module'));
+    const file = inputName(options.file);
+    const all = { ...options, file, text, ...ports, envoy, module: path };
+    return { server: await PolicyServer.start(all, reportTo(io, options.json)), envoy };
+  });
   try {
     const text = banner(server, options, envoy);
     if (options.json) io.err(text);

@@ -3,5 +3,14 @@
  * by itself. The message is for people, of several lines where Envoy's own words say the reason.
  */
 export class EnvoyError extends Error {
-  override readonly name = 'EnvoyError';
+  override readonly name: string = 'EnvoyError';
+}
+
+/** Envoy could not listen where it was told to. */
+export class PortTaken extends EnvoyError {
+  override readonly name = 'PortTaken';
+
+  constructor(readonly port: number) {
+    super(`port ${port} is in use by another program`);
+  }
 }

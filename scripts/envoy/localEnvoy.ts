@@ -1,7 +1,7 @@
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EnvoyError } from './error.ts';
+import { EnvoyError, PortTaken } from './error.ts';
 import { parseEntry, type AccessEntry } from './accessLog.ts';
 import { Admin, Discovery, type ResourceKind } from './discovery.ts';
 import { bootstrap, type BootstrapOptions } from './bootstrap.ts';
@@ -176,9 +176,7 @@ function notStarted(log: string[], options: LocalEnvoyOptions): EnvoyError {
   const taken = [options.port, options.adminPort].find(
     (port) => port !== 0 && inUse.some((line) => line.includes(`:${port}`)),
   );
-  return new EnvoyError(
-    taken === undefined ? `Envoy did not start:\n${reasons(log)}` : `port ${taken} is in use by another program`,
-  );
+  return taken === undefined ? new EnvoyError(`Envoy did not start:\n${reasons(log)}`) : new PortTaken(taken);
 }
 
 function refused(log: string[]): EnvoyError {

@@ -66,7 +66,7 @@ describe('metrics and the access log', { skip: found.skip }, () => {
 
   /** Counters are flushed on the tick, up to a second late. */
   async function counted(labels: Series['labels'], wanted: number): Promise<void> {
-    const deadline = Date.now() + 3000;
+    const deadline = Date.now() + 20_000;
     for (;;) {
       const series = seriesIn(await test.envoy.admin.page('/stats/prometheus'));
       const total = totalOf(series, 'tollgate_requests_total', { policy: 'petstore', ...labels });

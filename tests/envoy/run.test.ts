@@ -146,7 +146,6 @@ describe('tollgate run', { skip: found.skip }, () => {
     await eventually(
       async () => ((await get(port, '/v1/pets')) === null ? true : null),
       () => 'Envoy outlives the tool',
-      3000,
     );
   });
 

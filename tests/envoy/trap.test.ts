@@ -24,11 +24,12 @@ const SURELY_OLD_MS = 1700;
 describe('a module whose VM has died', { skip: found.skip }, () => {
   let upstream: Server;
   let envoy: TrappingEnvoy | null = null;
+  /** Each ends a request that the upstream holds. */
+  let held: (() => void)[] = [];
   before(async () => {
     upstream = createServer((got, reply) => {
-      const late = (text: string): void => void setTimeout(() => reply.end(text), 600);
-      if (got.url?.endsWith('/late')) late('late');
-      else if (got.url?.endsWith('/long')) reply.write('begun', () => late('ended'));
+      if (got.url?.endsWith('/long')) reply.write('begun');
+      if (/\/(late|long)$/.test(got.url!)) held.push(() => reply.end('ended'));
       else reply.end('done');
     });
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
@@ -48,14 +49,8 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
   });
 
   it('is replaced at the next request as tollgate run sets it up, or after a second if it was young; until then requests are refused, and counts stay', async () => {
-    const { status } = await start(null);
-    for (let i = 0; i < LIMIT / 2; i++) assert.equal(await status(KEY), 200);
-    await new Promise((resolve) => setTimeout(resolve, SURELY_OLD_MS));
-    assert.equal(await status(TRAP), 503);
-    assert.equal(await status({}), 401, 'the next request makes a new VM');
-    assert.equal(await status(TRAP), 503);
-    for (const headers of [{}, KEY, { 'x-tollgate-route': 'petstore/v2' }])
-      assert.equal(await status(headers), 503, JSON.stringify(headers));
+    const { status, seen } = await trappedWhileYoung();
+    assert.deepEqual(seen, Array<number>(4).fill(503));
     assert.deepEqual(await envoy!.reloads(), {
       vm_reload: 0,
       vm_reload_backoff: 3,
@@ -110,9 +105,12 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
     for (const failurePolicy of ['FAIL_CLOSED', 'FAIL_RELOAD', 'FAIL_OPEN'] as const) {
       const { status } = await start(failurePolicy);
       const late = status(RICH, '/v1/late');
-      const long = exchange('/v1/long');
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      let hasBegun = false;
+      const long = exchange('/v1/long', () => (hasBegun = true));
+      await waitFor('both to be under way', () => hasBegun && held.length === 2);
       await status(TRAP);
+      for (const end of held) end();
+      held = [];
       assert.deepEqual([await late, await long], [503, '200 begun, cut'], failurePolicy);
       await envoy!.stop();
       envoy = null;
@@ -121,10 +119,11 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
 
   it('is replaced at most once a second for a client that knows how to kill it, and memory does not grow', async () => {
     const { status } = await start('FAIL_RELOAD');
-    const until = Date.now() + 5000;
-    while (Date.now() < until) await status(TRAP);
-    const { vm_reload_success } = await envoy!.reloads();
-    assert.ok(vm_reload_success! >= 2 && vm_reload_success! <= 5, `${vm_reload_success} reloads`);
+    const started = Date.now();
+    const reloads = async (): Promise<number> => (await envoy!.reloads()).vm_reload_success!;
+    while (Date.now() - started < 5000 || (await reloads()) < 2) await status(TRAP);
+    const most = Math.ceil((Date.now() - started) / 1000);
+    assert.ok((await reloads()) <= most, `${await reloads()} reloads in ${most} s`);
     assert.equal(
       (await envoy!.admin.stats('^wasm\\.envoy\\.wasm\\.runtime\\.v8\\.active$')).get(
         'wasm.envoy.wasm.runtime.v8.active',
@@ -132,6 +131,25 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
       '3',
     );
   });
+
+  /**
+   * An Envoy whose VM died, was replaced, and died again within its first second, and what was answered from then on. A busy
+   * machine may take longer than that second: then it is tried anew.
+   */
+  async function trappedWhileYoung(): Promise<{ status: TrappingEnvoy['status']; seen: (number | undefined)[] }> {
+    for (let attempt = 1; ; attempt++) {
+      const { status } = await start(null);
+      for (let i = 0; i < LIMIT / 2; i++) assert.equal(await status(KEY), 200);
+      await new Promise((resolve) => setTimeout(resolve, SURELY_OLD_MS));
+      assert.equal(await status(TRAP), 503);
+      const madeMs = performance.now();
+      assert.equal(await status({}), 401, 'the next request makes a new VM');
+      const seen: (number | undefined)[] = [];
+      for (const headers of [TRAP, {}, KEY, { 'x-tollgate-route': 'petstore/v2' }]) seen.push(await status(headers));
+      if (performance.now() - madeMs < 1000 || attempt === 10) return { status, seen };
+      await envoy!.stop();
+    }
+  }
 
   async function start(failurePolicy: FailurePolicy | null): Promise<{ status: TrappingEnvoy['status'] }> {
     if (found.skip !== false) throw new Error(found.skip);
@@ -152,11 +170,14 @@ describe('a module whose VM has died', { skip: found.skip }, () => {
       .join('\n');
   }
 
-  function exchange(path: string): Promise<string> {
+  function exchange(path: string, onBody: () => void): Promise<string> {
     return new Promise((resolve, reject) => {
       const sent = request({ host: '127.0.0.1', port: envoy!.port, path, headers: RICH, agent: false }, (reply) => {
         let body = '';
-        reply.setEncoding('utf8').on('data', (text: string) => (body += text));
+        reply.setEncoding('utf8').on('data', (text: string) => {
+          body += text;
+          onBody();
+        });
         reply
           .on('end', () => resolve(`${reply.statusCode} ${body}`))
           .on('error', () => resolve(`${reply.statusCode} ${body}, cut`));

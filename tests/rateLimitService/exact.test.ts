@@ -24,7 +24,7 @@ describe('a limit over four Envoys with two workers each', { skip }, () => {
         await withService(
           onReal(programs),
           found,
-          { quotas: [{ name: 'q', limit, window: steadyUnit() }], envoys: 4, timeoutMs: 200 },
+          { quotas: [{ name: 'q', limit, window: steadyUnit() }], envoys: 4, timeoutMs: 1000 },
           async (envoys, service) => {
             const tallies = await hammerAll(
               envoys.map((envoy, i) => ({ envoy, connections: SKEWED[i]! })),
@@ -59,7 +59,7 @@ describe('a steady rate far below the limit', { skip }, () => {
     await withService(
       onReal(programs),
       found,
-      { quotas: [{ name: 'q', limit: 100_000, window: 'minute' }], envoys: 4, timeoutMs: 200 },
+      { quotas: [{ name: 'q', limit: 100_000, window: 'minute' }], envoys: 4, timeoutMs: 1000 },
       async (envoys) => {
         await pace(envoys, 1000, 2000);
         const [waits, asked] = [

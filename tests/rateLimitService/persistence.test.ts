@@ -112,7 +112,7 @@ describe('a Redis that restarts', { skip }, () => {
 
 describe('an Envoy whose Redis crashes', { skip: found.skip !== false ? found.skip : skip }, () => {
   it("lets no more than the limit through with the example's settings", { timeout: 90_000 }, async (t) => {
-    const setting = { quotas: QUOTAS.slice(0, 1), envoys: 1 };
+    const setting = { quotas: QUOTAS.slice(0, 1), envoys: 1, timeoutMs: 300 };
     await withService(
       () => start(EXAMPLE.args),
       found,

@@ -105,7 +105,6 @@ describe('tollgate run with mesh-wide quotas', { skip: found.skip }, () => {
     await eventually(
       async () => ((await statuses(port, 1))[0] === 200 ? null : true),
       () => 'it passes',
-      3000,
     );
     await tool!.end();
     await start(policy());

@@ -27,7 +27,7 @@ describe('clients that hang up while they wait for the rate limit service', { sk
     await withService(
       onFake,
       found,
-      { quotas: [{ name: 'q', limit, window: steadyUnit() }], envoys: 2, timeoutMs: 300 },
+      { quotas: [{ name: 'q', limit, window: steadyUnit() }], envoys: 2, timeoutMs: 1000 },
       async (envoys, fake) => {
         fake.delayMs = 60;
         for (let round = 0; round < 12; round++) {
@@ -63,14 +63,14 @@ describe('an edit of the policy while calls are under way', { skip: found.skip }
   it('fails no request, keeps counts and lets the old root drain', { timeout: 60_000 }, async (t) => {
     const limit = 3000;
     const quotas: MeshQuota[] = [{ name: 'q', limit, window: steadyUnit() }];
-    await withService(onFake, found, { quotas, envoys: 2, timeoutMs: 500 }, async (envoys, fake) => {
+    await withService(onFake, found, { quotas, envoys: 2, timeoutMs: 1000 }, async (envoys, fake) => {
       fake.delayMs = 40;
       let edited = false;
       const running = hammerAll(evenly(envoys), () => edited);
       for (let edit = 0; edit < EDITS; edit++) {
         await pause(60);
         await Promise.all(
-          envoys.map((envoy) => envoy.edit(meshConfig(quotas, { timeoutMs: 500, routes: [`r${edit}`] }))),
+          envoys.map((envoy) => envoy.edit(meshConfig(quotas, { timeoutMs: 1000, routes: [`r${edit}`] }))),
         );
       }
       await pause(300);
@@ -106,7 +106,7 @@ describe('an Envoy that is killed while it holds units', { skip: noService }, ()
     await withService(
       onReal(programs),
       found,
-      { quotas: [{ name: 'q', limit, window: steadyUnit() }], envoys: 4, timeoutMs: 200 },
+      { quotas: [{ name: 'q', limit, window: steadyUnit() }], envoys: 4, timeoutMs: 1000 },
       async (envoys, service) => {
         const before = await pace(envoys, 800, 1500);
         const last = envoys.pop()!;
@@ -129,7 +129,7 @@ describe('windows of a second', { skip: noService }, () => {
     await withService(
       onReal(programs),
       found,
-      { quotas: [{ name: 'q', limit, window: 'second' }], envoys: 4, timeoutMs: 200 },
+      { quotas: [{ name: 'q', limit, window: 'second' }], envoys: 4, timeoutMs: 1000 },
       async (envoys) => {
         const started = Date.now();
         await hammerAll(evenly(envoys), whenOver(6000));

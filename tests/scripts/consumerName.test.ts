@@ -7,7 +7,7 @@ import { tollgate } from './fakeIo.ts';
 import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
 
 const folder = scratchFolder();
-const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);
+const seed = Number(process.env['SEED'] ?? 12);
 
 test('names that were valid before stay as they are', () => {
   for (const name of [

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { printProblem, readPolicy } from '../../scripts/policy/index.ts';
 import { censor } from '../../scripts/policy/secret.ts';
@@ -76,9 +76,9 @@ for (const [place, policyWith] of PLACES) {
 
 test('random keys look like keys, whatever they are written in', () => {
   for (const encoding of ['hex', 'base64', 'base64url'] as const) {
-    const missed = Array.from({ length: 2000 }, () => randomBytes(20).toString(encoding)).filter(
-      (key) => censor(key) === key,
-    );
+    const missed = Array.from({ length: 2000 }, (_, i) =>
+      createHash('sha256').update(String(i)).digest().subarray(0, 20).toString(encoding),
+    ).filter((key) => censor(key) === key);
     assert.ok(missed.length < 20, `${encoding}: ${missed.length} of 2000, such as ${missed[0]}`);
   }
 });

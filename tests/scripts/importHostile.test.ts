@@ -255,7 +255,7 @@ test('an editor that saves while rows are imported loses nothing, nor does the i
 const ID = /id: (?:\w+|"\w+"|'\w+')/g;
 
 test('what is killed at any moment has imported all rows or none', { timeout: 180_000 }, async () => {
-  const random = new Random(Number(process.env['SEED'] ?? Date.now() % 1e9));
+  const random = new Random(Number(process.env['SEED'] ?? 12));
   const own = scratchFolder();
   const file = scratchFile(own, POLICY, 'shop.policy.yaml');
   const rows = rowsFile('k', 5000);

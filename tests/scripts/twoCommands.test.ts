@@ -64,7 +64,7 @@ test('concurrent commands lose no key and no revocation', async () => {
 });
 
 test('concurrent processes lose nothing, even when killed at any moment', { timeout: 120_000 }, async () => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);
+  const seed = Number(process.env['SEED'] ?? 12);
   const random = new Random(seed);
   const file = contested();
   const said = nothingSaid();
@@ -85,14 +85,14 @@ test('concurrent processes lose nothing, even when killed at any moment', { time
   );
 });
 
-test('a killed process blocks no other', async () => {
+test('a killed process blocks no other', { timeout: 60_000 }, async (t) => {
   const file = contested();
   const { lock, folder, draftPrefix } = await placeOf(file);
-  const started = performance.now();
+  // time stands still: whoever waited for the lock to grow old would wait for ever
+  t.mock.method(performance, 'now', () => 0);
   writeFileSync(lock, `${hostname()} 999999999 killed`);
   writeFileSync(join(folder, `${draftPrefix}0123456789abcdef.tmp`), 'half a pol');
   assert.equal((await issue(file, 'one')).code, 0);
-  assert.ok(performance.now() - started < 5000);
   assert.deepEqual(filesBeside(file), []);
 });
 

@@ -46,8 +46,10 @@ class Watch {
   }
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Resolves to how long it really was, in milliseconds. */
+function pause(ms: number): Promise<number> {
+  const started = performance.now();
+  return new Promise((resolve) => setTimeout(() => resolve(performance.now() - started), ms));
 }
 
 describe('check --watch', () => {
@@ -91,24 +93,30 @@ describe('check --watch', () => {
   });
 
   it('says one thing about a save in many steps, and nothing about a file that is gone for a moment', async () => {
-    const file = join(scratchFolder(), 'p.yaml');
-    writeFileSync(file, VALID);
-    const watch = new Watch(file);
-    await watch.says('Ctrl-C ends');
-    for (let at = 1; at <= 20; at++) {
-      writeFileSync(file, BAD.slice(0, (BAD.length * at) / 20));
-      await pause(10);
+    // on a busy machine a save of this test may have longer pauses than any editor's: then it is another save
+    for (let attempt = 1; ; attempt++) {
+      const file = join(scratchFolder(), 'p.yaml');
+      writeFileSync(file, VALID);
+      const watch = new Watch(file);
+      await watch.says('Ctrl-C ends');
+      const pauses: number[] = [];
+      for (let at = 1; at <= 8; at++) {
+        writeFileSync(file, BAD.slice(0, (BAD.length * at) / 8));
+        if (at < 8) pauses.push(await pause(10));
+      }
+      await watch.says('found "never"');
+      unlinkSync(file);
+      const goneMs = await pause(150);
+      writeFileSync(file, BAD);
+      await pause(1000);
+      writeFileSync(file, VALID);
+      await watch.says('valid (1 API');
+      await watch.stop();
+      if ((Math.max(...pauses) > 40 || goneMs > 300) && attempt < 20) continue;
+      assert.equal(watch.said.match(/ changed:/g)!.length, 2, watch.said);
+      assert.equal(watch.said.includes('no such file'), false);
+      break;
     }
-    await watch.says('found "never"');
-    unlinkSync(file);
-    await pause(150);
-    writeFileSync(file, BAD);
-    await pause(1000);
-    writeFileSync(file, VALID);
-    await watch.says('valid (1 API');
-    await watch.stop();
-    assert.equal(watch.said.match(/ changed:/g)!.length, 2, watch.said);
-    assert.equal(watch.said.includes('no such file'), false);
   });
 
   it('with --json prints an object a line, and only that, on standard output', async () => {
