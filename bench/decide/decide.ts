@@ -5,12 +5,13 @@ import { currentModule } from '../../scripts/build/module.ts';
 import { line, median, spread } from './fit.ts';
 import { withLiftedLimit } from './liftedLimit.ts';
 import { machine, print, type Report, type Row } from './report.ts';
+import { measureScales } from './scales.ts';
 import { exactCost, MOST_QUOTAS, openSubject } from './subject.ts';
 
 const HELP = `npm run bench:decide [-- --quick] [--json]
 
 Measures one decision of the module in Node.js, without Envoy: time, instructions (exact), host calls and memory, over the
-number of consumers and over the number of quotas.
+number of consumers, of quotas, and of APIs, hosts, operations, subscriptions and routes.
 
   --quick   fewer rounds, at most 10,000 consumers: some seconds
   --json    the numbers as JSON
@@ -88,6 +89,7 @@ function measure(bytes: Uint8Array, { most, rounds, requests }: (typeof options)
     requestsPerRound: requests,
     consumers: rows.filter((row) => row.quotas === 0),
     quotas,
+    scales: measureScales(module, counting, { rounds, requests }),
     perQuota: {
       nanoseconds: line(quotas.map((row) => [row.quotas, row.nanoseconds])),
       instructions: line(quotas.map((row) => [row.quotas, row.instructions])),

@@ -20,6 +20,18 @@ export interface Row {
   readonly beyondLimit: boolean;
 }
 
+/** A decision that needs one in the middle of `count` of something. */
+export interface ScaleRow {
+  readonly what: string;
+  readonly count: number;
+  readonly nanoseconds: number;
+  readonly instructions: number;
+  readonly hostCalls: number;
+  readonly memoryBytes: number;
+  readonly configBytes: number;
+  readonly configureMilliseconds: number;
+}
+
 export interface Report {
   readonly machine: string;
   readonly node: string;
@@ -28,6 +40,7 @@ export interface Report {
   readonly requestsPerRound: number;
   readonly consumers: readonly Row[];
   readonly quotas: readonly Row[];
+  readonly scales: readonly ScaleRow[];
   readonly perQuota: { readonly nanoseconds: Line; readonly instructions: Line };
 }
 
@@ -57,6 +70,10 @@ export function print(report: Report): string {
     '',
     `a quota more: ${perQuota.nanoseconds.slope.toFixed(0)} ns (R² ${perQuota.nanoseconds.fit.toFixed(3)}), ` +
       `${perQuota.instructions.slope.toFixed(0)} instructions (R² ${perQuota.instructions.fit.toFixed(4)})`,
+    '',
+    'one consumer, no quota; the request needs one in the middle of them:',
+    '',
+    ...scaleTable(report.scales),
     '',
   ].join('\n');
 }
@@ -96,6 +113,26 @@ function table(rows: readonly Row[], first: 'consumers' | 'quotas'): string[] {
       `${row.configureMilliseconds.toFixed(1)} ms`,
     ]),
   ];
+  return aligned(lines);
+}
+
+function scaleTable(rows: readonly ScaleRow[]): string[] {
+  return aligned([
+    ['of', 'there are', 'ns', 'instructions', 'host calls', 'memory', 'config', 'configure'],
+    ...rows.map((row) => [
+      row.what,
+      `${row.count}`,
+      row.nanoseconds.toFixed(0),
+      `${row.instructions}`,
+      `${row.hostCalls}`,
+      megabytes(row.memoryBytes),
+      megabytes(row.configBytes),
+      `${row.configureMilliseconds.toFixed(1)} ms`,
+    ]),
+  ]);
+}
+
+function aligned(lines: readonly (readonly string[])[]): string[] {
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((cells) => cells[column]!.length)));
   return lines.map((cells) => cells.map((cell, column) => cell.padStart(widths[column]!)).join('  '));
 }

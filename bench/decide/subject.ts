@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Pair } from '../../scripts/host/stream.ts';
 import type { WasmModule } from '../../scripts/host/abi.ts';
 import { BULK_BYTES, INSTRUCTIONS } from '../../harness/count/counted.ts';
+import { SCALE_REQUEST } from '../../harness/count/scale.ts';
 import { BareHost } from './bareHost.ts';
 
 /** The most quotas that a plan may have. */
@@ -13,13 +14,16 @@ const KEY_PREFIX = 'tg-bench-';
 
 /** One situation to measure: a module with a config in force. */
 export interface Subject {
-  readonly consumers: number;
-  readonly quotas: number;
   readonly configBytes: number;
   readonly configureMilliseconds: number;
   /** Sends `requests` requests with random keys of the first `busy` consumers; returns nanoseconds per request. */
   time(requests: number, busy: number): number;
   readonly host: BareHost;
+}
+
+export interface ConsumersSubject extends Subject {
+  readonly consumers: number;
+  readonly quotas: number;
 }
 
 export interface Exact {
@@ -29,12 +33,9 @@ export interface Exact {
 }
 
 /** A module with `consumers` consumers on a plan with `quotas` quotas, and requests with random keys. */
-export function openSubject(module: WasmModule, consumers: number, quotas: number): Subject {
-  const host = new BareHost(module);
-  const config = configOf(consumers, quotas);
-  const before = performance.now();
-  host.configure(config);
-  const configureMilliseconds = performance.now() - before;
+export function openSubject(module: WasmModule, consumers: number, quotas: number): ConsumersSubject {
+  const configured = configure(module, configOf(consumers, quotas));
+  const { host } = configured;
   const headers = host.prepare(headersOf(keyOf(0)));
   const keyAt = headers.indexOf(keyOf(0)) + KEY_PREFIX.length;
   let state = 1;
@@ -48,17 +49,40 @@ export function openSubject(module: WasmModule, consumers: number, quotas: numbe
     host.request(MICROSECONDS_APART);
   };
   return {
+    ...configured,
     consumers,
     quotas,
-    configBytes: config.length,
-    configureMilliseconds,
-    host,
     time(requests, busy) {
       const start = process.hrtime.bigint();
       for (let i = 0; i < requests; i++) request(busy);
       return Number(process.hrtime.bigint() - start) / requests;
     },
   };
+}
+
+/** A module with the config of a scale, and its one request. */
+export function openScaled(module: WasmModule, config: object): Subject {
+  const configured = configure(module, Buffer.from(JSON.stringify(config)));
+  const { host } = configured;
+  host.prepare(SCALE_REQUEST);
+  return {
+    ...configured,
+    time(requests) {
+      const start = process.hrtime.bigint();
+      for (let i = 0; i < requests; i++) host.request(MICROSECONDS_APART);
+      return Number(process.hrtime.bigint() - start) / requests;
+    },
+  };
+}
+
+function configure(
+  module: WasmModule,
+  config: Uint8Array,
+): Pick<Subject, 'host' | 'configBytes' | 'configureMilliseconds'> {
+  const host = new BareHost(module);
+  const before = performance.now();
+  host.configure(config);
+  return { host, configBytes: config.length, configureMilliseconds: performance.now() - before };
 }
 
 /** The exact cost of a request: the most frequent of many, because some requests also take a lease. */
