@@ -11,7 +11,19 @@ const CALM = '#3d71d9';
 const GOOD = '#37872d';
 const WARNING = '#ff9830';
 const CRITICAL = '#c4162a';
-const SHOWN_LEGENDS = 4;
+const LEGEND_LINES = 2;
+const LEGEND_LINE = 13;
+/** Of the small letters, on average. */
+const LETTER = 5.4;
+const MARK = 14;
+const BETWEEN = 12;
+
+const STYLE = `
+  .row { font-weight: bold; font-size: 13px } .title { font-weight: bold } text { fill: #222 } .small { fill: #666; font-size: 10px }
+  .page { fill: #f4f5f5 } .frame { fill: #fff; stroke: #ddd } .grid { stroke: #eee }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 } .small { fill: #9198a1 } .page { fill: #0d1117 } .frame { fill: #161b22; stroke: #3d444d } .grid { stroke: #262c36 }
+  }`;
 
 export interface PictureOptions {
   readonly rows: readonly Row[];
@@ -52,15 +64,16 @@ export async function drawDashboard(options: PictureOptions): Promise<string> {
   }
   const width = 24 * COLUMN + GAP;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">
-<style>.row{font-weight:bold;font-size:13px}.title{font-weight:bold}.small{fill:#666;font-size:10px}text{fill:#222}</style>
-<rect width="100%" height="100%" fill="#f4f5f5"/>
+<style>${STYLE}
+</style>
+<rect width="100%" height="100%" class="page"/>
 ${parts.join('\n')}
 </svg>
 `;
 }
 
 async function drawPanel(panel: Panel, box: Box, options: PictureOptions): Promise<string> {
-  const frame = `<rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" rx="2" fill="#fff" stroke="#ddd"/>`;
+  const frame = `<rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" rx="2" class="frame"/>`;
   const heading = text(box.x + 8, box.y + 16, shortened(panel.title, Math.floor(box.width / 6.4)), 'title');
   return [frame, heading, await contentOf(panel, box, options)].join('\n');
 }
@@ -109,7 +122,11 @@ function table({ columns = [] }: Panel, box: Box, rows: readonly Pick<Line, 'lab
 }
 
 function graph({ kind, unit }: Panel, box: Box, lines: readonly Named[], span: Span): string {
-  const plot = { x: box.x + 52, y: box.y + 26, width: box.width - 62, height: box.height - 54 };
+  const names = legend(
+    lines.map(({ name }) => name),
+    box,
+  );
+  const plot = { x: box.x + 52, y: box.y + 30, width: box.width - 62, height: box.height - 44 - names.height };
   if (lines.length === 0) return text(plot.x + plot.width / 2 - 20, plot.y + plot.height / 2, 'no data', 'small');
   const bases = new Map<number, number>();
   const stacked = lines.map(({ name, points }) => ({
@@ -130,7 +147,7 @@ function graph({ kind, unit }: Panel, box: Box, lines: readonly Named[], span: S
   };
   const axis = [0, 0.5, 1].map((part) => {
     const y = plot.y + plot.height * (1 - part);
-    return `<line x1="${plot.x}" x2="${plot.x + plot.width}" y1="${y}" y2="${y}" stroke="#eee"/>${text(box.x + 6, y + 4, inUnit(top * part, unit), 'small')}`;
+    return `<line x1="${plot.x}" x2="${plot.x + plot.width}" y1="${y}" y2="${y}" class="grid"/>${text(box.x + 6, y + 4, inUnit(top * part, unit), 'small')}`;
   });
   const drawn = stacked.map(({ points }, i) => {
     const colour = COLOURS[i % COLOURS.length];
@@ -140,20 +157,33 @@ function graph({ kind, unit }: Panel, box: Box, lines: readonly Named[], span: S
       kind === 'stack' ? `<polygon points="${upper} ${lower.join(' ')}" fill="${colour}" fill-opacity="0.35"/>` : '';
     return `${area}<polyline points="${upper}" fill="none" stroke="${colour}" stroke-width="1.5"/>`;
   });
-  return [...axis, ...drawn, legend(stacked, box)].join('\n');
+  return [...axis, ...drawn, names.drawn].join('\n');
 }
 
-function legend(lines: readonly { name: string }[], box: Box): string {
-  const width = (box.width - 16) / Math.min(lines.length, SHOWN_LEGENDS);
-  return lines
-    .slice(0, SHOWN_LEGENDS)
-    .map(({ name }, i) => {
-      const x = box.x + 8 + i * width;
-      const more = i === SHOWN_LEGENDS - 1 && lines.length > SHOWN_LEGENDS ? ' …' : '';
-      const y = box.y + box.height - 8;
-      return `<rect x="${x}" y="${y - 4}" width="10" height="3" fill="${COLOURS[i % COLOURS.length]}"/>${text(x + 14, y, shortened(name, Math.floor(width / 5.6) - 3) + more, 'small')}`;
-    })
-    .join('');
+/** Names as they fit into two lines at the foot of the box; the last says how many more there are. */
+function legend(names: readonly string[], box: Box): { drawn: string; height: number } {
+  const room = box.width - 16;
+  const widthOf = (name: string): number => MARK + name.length * LETTER + BETWEEN;
+  const placed: { name: string; x: number; line: number }[] = [];
+  let [x, line] = [0, 0];
+  for (const [i, full] of names.entries()) {
+    const name = shortened(full, Math.floor((room - MARK) / LETTER));
+    const more = i === names.length - 1 ? 0 : widthOf(`${names.length} more`);
+    if (x > 0 && x + widthOf(name) + (line === LEGEND_LINES - 1 ? more : 0) > room + BETWEEN) {
+      if (line === LEGEND_LINES - 1) break;
+      [x, line] = [0, line + 1];
+    }
+    placed.push({ name, x, line });
+    x += widthOf(name);
+  }
+  const first = box.y + box.height - 8 - line * LEGEND_LINE;
+  const drawn = placed.map((one, i) => {
+    const [left, y] = [box.x + 8 + one.x, first + one.line * LEGEND_LINE];
+    return `<rect x="${left.toFixed(1)}" y="${y - 4}" width="10" height="3" fill="${COLOURS[i % COLOURS.length]}"/>${text(left + MARK, y, one.name, 'small')}`;
+  });
+  if (placed.length < names.length)
+    drawn.push(text(box.x + 8 + x, first + line * LEGEND_LINE, `${names.length - placed.length} more`, 'small'));
+  return { drawn: drawn.join(''), height: (line + 1) * LEGEND_LINE };
 }
 
 function inUnit(value: number, unit: Unit): string {
