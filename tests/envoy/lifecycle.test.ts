@@ -16,7 +16,7 @@ apis:
     paths: [/old]
     plans: [free]
     upstream: v1
-    deprecated: { since: 2026-01-01T00:00:00Z, sunset: 2027-01-01T00:00:00Z, link: "https://docs.test/old" }
+    deprecated: { since: 2026-01-01T00:00:00Z, sunset: 2030-01-01T00:00:00Z, link: "https://docs.test/old" }
   gone: { paths: [/gone], retired: { detail: Grüße, successor: /new } }
   moved: { paths: [/moved], redirect: { to: "https://b.test/new" } }
   closed: { paths: [/closed], plans: [free], upstream: v1, maintenance: { until: 2999-01-01T00:00:00Z } }
@@ -44,7 +44,7 @@ describe('lifecycles over HTTP/2', { skip: found.skip }, () => {
       const { headers } = await ask({ ':path': '/old/pets', 'x-api-key': key });
       assert.equal(headers[':status'], key === KEY ? 200 : 401);
       assert.equal(headers['deprecation'], '@1767225600');
-      assert.equal(headers['sunset'], 'Fri, 01 Jan 2027 00:00:00 GMT');
+      assert.equal(headers['sunset'], 'Tue, 01 Jan 2030 00:00:00 GMT');
       assert.equal(
         headers['link'],
         '<https://docs.test/old>; rel="deprecation", <https://docs.test/old>; rel="sunset"',

@@ -27,7 +27,7 @@ plans:
 consumers:
   acme: { plan: free }
 `;
-const KEYS = 'consumer,key,id,plan,until\nacme,s3cr3t-of-acme,main,,\ninitech,another-one,,free,2027-01-31\n';
+const KEYS = 'consumer,key,id,plan,until\nacme,s3cr3t-of-acme,main,,\ninitech,another-one,,free,2030-01-31\n';
 
 describe('the commands of a page, as a reader types them', () => {
   for (const [page, programs] of Object.entries(TYPED_PAGES))
