@@ -7,7 +7,7 @@ export interface Scale {
   readonly most: number;
   /** How many more instructions a request may take with the most than with one. */
   readonly limit: number;
-  config(count: number): PluginConfig;
+  readonly config: (count: number) => PluginConfig;
 }
 
 export const SCALE_REQUEST: readonly Pair[] = [
