@@ -8,6 +8,7 @@ import { Unreadable } from '../file/read.ts';
 import { FileError } from '../file/replaceFile.ts';
 import { EmitError } from '../istio/error.ts';
 import { KeyError } from '../key/error.ts';
+import { KongError } from '../kong/error.ts';
 import { InvalidReference, OciError } from '../oci/error.ts';
 import { OpenApiError } from '../openapi/error.ts';
 import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
@@ -28,6 +29,7 @@ const MEANINGS: readonly (readonly [new (...args: never[]) => Error, ExitCode])[
   [KeyError, 1],
   [DiffError, 1],
   [OpenApiError, 1],
+  [KongError, 1],
   [BuildError, 1],
   [EmitError, 1],
   [EnvoyError, 1],

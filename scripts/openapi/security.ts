@@ -189,7 +189,7 @@ export class Schemes {
 }
 
 /** A name that a document gives may be one of HTTP's own, or none at all. */
-function isUsable(source: KeySource): boolean {
+export function isUsable(source: KeySource): boolean {
   const { findings } = parsePolicy({
     policy: 'draft',
     keySources: [source],

@@ -13,14 +13,14 @@ const MAX_ALIASES = 100_000;
  * The plain value that a string holds, JSON or YAML. Anchors may stand for each other as long as what they stand for, counted
  * each time, stays within bounds. Messages never repeat the text.
  */
-export function valueOf(text: string, name: string): unknown {
-  const value = parse(text.replace(/^\ufeff/, ''), name);
+export function valueOf(text: string, name: string, kind = 'an OpenAPI document'): unknown {
+  const value = parse(text.replace(/^\ufeff/, ''), name, kind);
   measure(value, name);
   return value;
 }
 
-function parse(text: string, name: string): unknown {
-  if (text.trim() === '') throw new OpenApiError(`${name}: must be an OpenAPI document; the file is empty`);
+function parse(text: string, name: string, kind: string): unknown {
+  if (text.trim() === '') throw new OpenApiError(`${name}: must be ${kind}; the file is empty`);
   if (/^\s*[{[]/.test(text)) {
     try {
       return JSON.parse(text);

@@ -34,6 +34,7 @@ type Subcommand = (args: string[], io: Io) => Promise<number>;
 
 const subcommands: Record<string, () => Promise<Subcommand>> = {
   openapi: async () => (await import('./openapi.ts')).runOpenapi,
+  kong: async () => (await import('./kong.ts')).runKong,
 };
 
 export const importCommand: Command = {
@@ -41,7 +42,7 @@ export const importCommand: Command = {
   run: async ([name, ...args], io) => {
     const load = name !== undefined && Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
     if (load === undefined)
-      throw new UsageError(name === undefined ? 'say what to import: openapi' : 'knows openapi only');
+      throw new UsageError(name === undefined ? 'say what to import: openapi or kong' : 'knows openapi and kong only');
     return (await load())(args, io);
   },
 };
