@@ -9,6 +9,8 @@ import { routeKey, type Scopes } from './scope.ts';
 export interface Access {
   /** True: nothing looks at who calls. */
   readonly isOpen: boolean;
+  /** True: nobody gets in. */
+  readonly isClosed: boolean;
   /** True: requests without a key pass too. */
   readonly isAnonymous: boolean;
   /** Groups of the ACL plugin; null: every consumer. */
@@ -50,14 +52,24 @@ export class AccessReader {
       reading.lose(pointer, `"${name}" is not checked: callers need a key of a consumer instead`);
     const acl = this.#aclOf(route);
     const isOpen = keyAuth === null && others.length === 0 && acl === null;
-    if (keyAuth === null && others.length === 0 && acl !== null)
-      reading.lose(route.pointer, 'asks for groups of consumers without asking for a key; callers need one here');
+    // without a consumer Kong refuses everybody
+    const isClosed = keyAuth === null && others.length === 0 && acl !== null;
+    if (isClosed)
+      reading.lose(route.pointer, 'lets nobody in, as in Kong: it asks for groups of consumers but for no key');
     const termination = scopes.usual('request-termination', key) ?? null;
-    return { isOpen, isAnonymous: isOpen || this.#isAnonymous(keyAuth, route, acl), acl, keyAuth, termination };
+    return {
+      isOpen,
+      isClosed,
+      isAnonymous: isOpen || this.#isAnonymous(keyAuth, route, acl),
+      acl,
+      keyAuth,
+      termination,
+    };
   }
 
   /** True for a consumer that the route lets in. */
-  allows({ isOpen, acl }: Access, { groups, acls }: Standing): boolean {
+  allows({ isOpen, isClosed, acl }: Pick<Access, 'isOpen' | 'isClosed' | 'acl'>, { groups, acls }: Standing): boolean {
+    if (isClosed) return false;
     if (isOpen || acl === null) return true;
     const held = acl.withConsumerGroups ? [...acls, ...groups.map(groupName)] : acls;
     return held.some((group) => acl.groups.has(group)) === acl.allows;
@@ -102,7 +114,7 @@ export class AccessReader {
     const stopped = scopes.of('request-termination', routeKey(route), consumer, standing.groups);
     // the usual way to take one of several credentials
     if (stopped.some((plugin) => plugin.consumer === consumer)) return false;
-    if (acl !== null && !this.allows({ isOpen: false, acl } as Access, standing)) return false;
+    if (acl !== null && !this.allows({ isOpen: false, isClosed: false, acl }, standing)) return false;
     reading.lose(pointer, 'requests without a key pass; with a wrong one they get 401, and Kong lets them pass too');
     const limits = LIMITERS.flatMap((limiter) => scopes.of(limiter, routeKey(route), consumer, standing.groups));
     for (const plugin of limits) reading.lose(plugin.pointer, ANONYMOUS_RULE);

@@ -123,6 +123,12 @@ export class ApiWriter {
     const byHeaders = claims.some(({ taken }) => taken.match.headers.length > 0);
     if (byHeaders && isConditional(end)) {
       // in Kong no route takes it
+      for (const { taken } of claims)
+        if (taken.match.headers.length > 0)
+          this.reading.lose(
+            [...taken.route.pointer, 'headers'],
+            'what no route takes gets 404 after its key was checked, and counts in the quotas',
+          );
       for (const path of paths) routes.push({ name: names.give('no-route'), when: { path }, mock: { status: 404 } });
     } else if (isPlain) return { upstream: usual, routes: [] };
     return { upstream: usual, routes };
@@ -145,6 +151,8 @@ export class ApiWriter {
     { paths, usual }: { readonly paths: readonly string[]; readonly usual: string | null },
   ): Fields[] {
     const { match, route } = claim.taken;
+    // the longest first, because a shorter one takes what lies under a longer
+    const inner = [...paths].sort((a, b) => b.length - a.length);
     const conditions: Fields = {
       ...(match.methods !== null && { methods: withHead(match.methods, claims) }),
       ...(match.headers.length > 0 && {
@@ -159,7 +167,7 @@ export class ApiWriter {
       ...(mock === null && upstream !== null && upstream.name !== usual && { upstream: upstream.name }),
       ...(mock !== null && { mock }),
     };
-    const rewrites = paths.map((path) =>
+    const rewrites = inner.map((path) =>
       mock === null && upstream !== null ? this.#rewrite(claim, upstream.path, path) : null,
     );
     if (rewrites.every((rewrite) => rewrite === null)) {
@@ -167,7 +175,7 @@ export class ApiWriter {
       if (!hasConditions && Object.keys(rest).length === 0) return [];
       if (hasConditions) return [{ when: conditions, ...rest }];
     }
-    return paths.map((path, index) => ({
+    return inner.map((path, index) => ({
       when: { ...conditions, path },
       ...rest,
       ...(rewrites[index] !== null && { rewritePrefix: rewrites[index] }),
@@ -175,7 +183,7 @@ export class ApiWriter {
   }
 
   /** What takes the place of an API's path; null where it stays. */
-  #rewrite({ taken: { route }, path: own }: Claim, before: string, path: string): string | null {
+  #rewrite({ taken: { route }, path: own, isOwn }: Claim, before: string, path: string): string | null {
     const { reading } = this;
     let strips = reading.flag(route, 'strip_path', true);
     if (member(route.fields, 'path_handling') === 'v1')
@@ -190,7 +198,7 @@ export class ApiWriter {
       );
       strips = false;
     }
-    const rest = strips ? bare(path).slice(bare(own.prefix).length) : bare(path);
+    const rest = strips ? bare(path).slice(bare(isOwn ? path : own.prefix).length) : bare(path);
     const rewritten = `${before}${rest}` || '/';
     return rewritten === path ? null : rewritten;
   }

@@ -1,4 +1,5 @@
 import { digestKey, unusableRule } from '../key/key.ts';
+import type { Pointer } from '../openapi/loss.ts';
 import { member } from '../openapi/spot.ts';
 import { consumerNameRule, LABEL } from '../policy/index.ts';
 import { leaksIn } from '../policy/secret.ts';
@@ -61,7 +62,14 @@ function digestOf(one: OfConsumer, reading: Reading): string | null {
 function idOf({ fields }: Entity, digest: string, others: readonly WrittenKey[]): string {
   const given = member(fields, 'id');
   const isFree = (id: string): boolean => others.every((other) => other.id !== id);
-  if (typeof given === 'string' && LABEL.test(given) && leaksIn(given).length === 0 && isFree(given)) return given;
+  if (
+    typeof given === 'string' &&
+    LABEL.test(given) &&
+    given !== member(fields, 'key') &&
+    leaksIn(given).length === 0 &&
+    isFree(given)
+  )
+    return given;
   const digits = digest.replace('sha256:', '');
   for (let length = ID_DIGITS; ; length++) if (isFree(digits.slice(0, length))) return digits.slice(0, length);
 }
@@ -84,6 +92,8 @@ function untilOf(one: OfConsumer, reading: Reading): string | undefined | null {
 /** Names of consumers. */
 export class ConsumerNames {
   readonly #taken = new Set<string>();
+  /** What many consumers have and no request depends on: told once. */
+  readonly #details = new Map<string, { readonly pointer: Pointer; count: number }>();
 
   constructor(
     private readonly reading: Reading,
@@ -123,11 +133,25 @@ export class ConsumerNames {
   #reportRest(consumer: Entity): void {
     const { reading } = this;
     const at = (field: string): unknown => member(consumer.fields, field);
-    if (at('custom_id') && at('username'))
-      reading.note([...consumer.pointer, 'custom_id'], 'is not taken over: upstreams see x-tollgate-consumer');
-    if (at('tags')) reading.note([...consumer.pointer, 'tags'], 'tags are not taken over');
+    if (at('custom_id') && at('username')) this.#count(consumer, 'custom_id');
+    if (at('tags')) this.#count(consumer, 'tags');
     for (const field of OTHER_CREDENTIALS)
       if (Array.isArray(at(field)) && (at(field) as unknown[]).length > 0)
         reading.lose([...consumer.pointer, field], 'are not taken over: callers need a key');
+  }
+
+  #count({ pointer }: Entity, field: string): void {
+    const known = this.#details.get(field);
+    if (known === undefined) this.#details.set(field, { pointer: [...pointer, field], count: 1 });
+    else known.count++;
+  }
+
+  /** To be called after the last consumer. */
+  reportDetails(): void {
+    for (const [field, { pointer, count }] of this.#details) {
+      const others = count === 1 ? '' : `, here and at ${count - 1} others`;
+      const instead = field === 'tags' ? 'a policy has no tags' : 'upstreams see x-tollgate-consumer';
+      this.reading.note(pointer, `is not taken over${others}: ${instead}`);
+    }
   }
 }

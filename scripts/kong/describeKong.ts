@@ -8,7 +8,7 @@ import { type KongDocument, readDocument, type Route } from './document.ts';
 import { type Entity, NameGiver, nameOf, Reading } from './entity.ts';
 import { KongError } from './error.ts';
 import { fittedApis } from './fit.ts';
-import { keyPlacesOf } from './keySource.ts';
+import { keyPlacesOf, writtenKeySources } from './keySource.ts';
 import { matchOf } from './match.ts';
 import { type Group, groupsOf } from './mount.ts';
 import { reportPlugins } from './plugin.ts';
@@ -94,6 +94,7 @@ class Describer {
         },
       ]);
     }
+    names.reportDetails();
     const pointers = new Map(drafts.map(({ name, group }) => [name, group.claims[0]!.taken.route.pointer]));
     const writer = new ApiWriter(this.#scopes, this.#upstreams, tiers.hasQuotas, reading);
     const plans = Object.fromEntries(
@@ -105,7 +106,7 @@ class Describer {
     const upstreams = this.#upstreams.written;
     this.onStep('checks routes');
     const apis = fittedApis(
-      { keySources: places.keySources, upstreams, plans, apis: written },
+      { keySources: writtenKeySources(places), upstreams, plans, apis: written },
       (name) => pointers.get(name)!,
       reading,
     );
@@ -165,7 +166,12 @@ class Describer {
   /** Routes that share paths may ask for different things; then the API asks for all of them. */
   #reportMixture({ claims }: Group, accesses: readonly Access[]): void {
     const [first] = accesses;
-    const asks = ({ isOpen, acl }: Access): unknown => [isOpen, acl?.allows, acl && [...acl.groups]];
+    const asks = ({ isOpen, isClosed, acl }: Access): unknown => [
+      isOpen,
+      isClosed,
+      acl?.allows,
+      acl && [...acl.groups],
+    ];
     if (accesses.every((access) => isDeepStrictEqual(asks(access), asks(first!)))) return;
     for (const { taken } of claims)
       this.reading.lose(
@@ -176,7 +182,7 @@ class Describer {
 
   /** An API has the name of the route that lies there. */
   #nameOf({ claims, paths }: Group): string {
-    const own = claims.find(({ path }) => paths.includes(path.prefix)) ?? claims[0]!;
+    const own = claims.find(({ isOwn }) => isOwn) ?? claims[0]!;
     const { route } = own.taken;
     const named = (entity: Entity | null): string | null =>
       entity !== null && typeof entity.fields['name'] === 'string' ? nameOf(entity.fields['name']) : null;

@@ -2,8 +2,9 @@ import { memberOf } from '../policyFile/importParts.ts';
 import { partsComment, recordOf, type Section } from '../policyFile/partsRecord.ts';
 import { renderBlock, renderFlow, rendered } from '../policyFile/render.ts';
 import type { DescribedKong, Named } from './describeKong.ts';
+import { writtenKeySources } from './keySource.ts';
 
-const STYLE = { step: 2, listStep: 2, compactItems: true };
+const STYLE = { step: 2, listStep: 2, compactItems: false };
 
 /** A commented policy for one document. */
 export function firstPolicy(name: string, schema: string, source: string, described: DescribedKong): string {
@@ -26,7 +27,9 @@ policy: ${name}
 
 # Where a caller may put the key, in this order, on every API.
 keySources:
-${(keySources.length > 0 ? keySources : [{ header: 'apikey' }]).map((one) => `  - ${renderFlow({ item: rendered(one) }, false).replace(/^\{ (.*) \}$/, '$1')}`).join('\n')}
+${writtenKeySources(described)
+  .map((one) => `  - ${renderFlow({ item: rendered(one) }, false).replace(/^\{ (.*) \}$/, '$1')}`)
+  .join('\n')}
 ${forwardKey ? '\n# Kong leaves keys in requests (hide_credentials: false). Take this out as soon as no upstream reads them.\nforwardKey: true\n' : ''}${realm === null ? '' : `\nrealm: ${renderFlow({ item: realm }, false)}\n`}
 # Where requests go. "tollgate run" sends them to the URL; for Istio, name the service too:
 #   orders: { url: "http://127.0.0.1:9001", service: { host: orders.shop.svc.cluster.local, port: 8080 } }

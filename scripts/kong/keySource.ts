@@ -14,6 +14,11 @@ export interface KeyPlaces {
   readonly realm: string | null;
 }
 
+/** The places that a new policy names: Kong's own default where nothing asks for a key. */
+export function writtenKeySources({ keySources }: Pick<KeyPlaces, 'keySources'>): readonly KeySource[] {
+  return keySources.length > 0 ? keySources : [{ header: 'apikey' }];
+}
+
 /** `plugins`: those that routes use. */
 export function keyPlacesOf(plugins: readonly Plugin[], reading: Reading): KeyPlaces {
   const sources: KeySource[] = [];

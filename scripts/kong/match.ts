@@ -56,7 +56,7 @@ export function matchOf(route: Route, version: string, reading: Reading): Match 
   if (protocols.length > 0 && !protocols.includes('http') && !protocols.includes('grpc'))
     lose('protocols', "is not looked at: which of http and https is served is the listener's business");
   if (given('snis')) lose('snis', 'is not looked at: the listener chooses by the name in the TLS handshake');
-  if (given('tags')) reading.note([...pointer, 'tags'], 'tags are not taken over');
+  if (given('tags')) reading.note([...pointer, 'tags'], 'is not taken over: a policy has no tags');
   if (member(fields, 'regex_priority'))
     lose('regex_priority', 'is not looked at: the more special template goes first');
   const hosts = hostsOf(route, reading);

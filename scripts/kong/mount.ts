@@ -17,6 +17,8 @@ export interface Taken {
 export interface Claim {
   readonly taken: Taken;
   readonly path: RoutePath;
+  /** True: it lies at the place itself; false: at a shorter path, which takes what lies under it. */
+  readonly isOwn: boolean;
 }
 
 /** Hosts and paths under which the same routes are tried in the same order: an API of a policy. */
@@ -29,6 +31,8 @@ export interface Group {
 
 /** Pairs of host and path that all routes together may have. */
 const MAX_CLAIMS = 100_000;
+/** Paths of routes to more hosts that are looked at for hosts of their own. */
+const MAX_CROSSINGS = 200_000;
 
 /** True for a route that does not take everything under its path. */
 export function isConditional({ taken: { match }, path }: Claim): boolean {
@@ -41,27 +45,58 @@ export function isConditional({ taken: { match }, path }: Claim): boolean {
  */
 export function groupsOf(routes: readonly Taken[], reading: Reading): Group[] {
   const claims = claimsByPlace(routes);
-  const places = [...claims.keys()].map(placeOf);
   const byRoutes = new Map<string, { claims: readonly Claim[]; hosts: Map<string, (string | null)[]> }>();
-  for (const place of places) {
+  for (const place of placesOf(claims, reading)) {
     const found = claimsAt(place, claims, reading);
-    if (!found.some(({ path }) => path.prefix === place.path)) {
-      const [shadowed] = claims.get(keyOf(place.host, place.path))!;
-      reading.lose(
-        shadowed!.taken.route.pointer,
-        'is taken by none of the requests to some of its paths: others go first',
-      );
-      continue;
-    }
-    const key = JSON.stringify(
-      found.map(({ taken, path }) => [taken.order, path.prefix === place.path ? '' : path.prefix]),
-    );
+    // an API lies on any host or on hosts by name
+    const key = JSON.stringify([
+      place.host === null,
+      found.map(({ taken, path, isOwn }) => [taken.order, isOwn ? path.templates : path.prefix]),
+    ]);
     const same = byRoutes.get(key) ?? { claims: found, hosts: new Map<string, (string | null)[]>() };
     byRoutes.set(key, same);
     const hosts = same.hosts.get(place.path) ?? [];
     same.hosts.set(place.path, [...hosts, place.host]);
   }
   return [...byRoutes.values()].flatMap(({ claims: same, hosts }) => grouped(same, hosts));
+}
+
+/**
+ * Places where a policy needs an API: those that routes name, and on a host of its own the paths of routes to more hosts, because a policy
+ * looks at the host first and Kong at several things together. Not those where the same routes are tried as at a shorter path.
+ */
+function placesOf(claims: ReadonlyMap<string, readonly Claim[]>, reading: Reading): Place[] {
+  const byHost = new Map<string | null, Set<string>>();
+  for (const { host, path } of [...claims.keys()].map(placeOf)) {
+    const paths = byHost.get(host) ?? new Set<string>();
+    byHost.set(host, paths.add(path));
+  }
+  let crossings = 0;
+  const places: Place[] = [];
+  for (const [host, own] of byHost) {
+    const paths = new Set(own);
+    for (const wider of hostsAbove(host).slice(1)) {
+      for (const path of byHost.get(wider) ?? []) {
+        if (paths.has(path) || ++crossings > MAX_CROSSINGS) continue;
+        if (pathsAbove(path).some((above) => own.has(above))) paths.add(path);
+      }
+    }
+    const tried = new Map<string, string>();
+    for (const path of [...paths].sort((a, b) => a.length - b.length)) {
+      const key = claimsAt({ host, path }, claims, reading)
+        .map((claim) => `${claim.taken.order} ${claim.path.prefix} ${claim.path.templates?.join(' ') ?? ''}`)
+        .join();
+      const above = pathsAbove(path).find((one) => one !== path && tried.has(one));
+      tried.set(path, key);
+      if (above !== undefined && tried.get(above) === key) {
+        for (const { taken } of own.has(path) ? claims.get(keyOf(host, path))! : [])
+          reading.note(taken.route.pointer, 'gets no requests to some of its paths, as in Kong: other routes go first');
+      } else places.push({ host, path });
+    }
+  }
+  if (crossings > MAX_CROSSINGS)
+    reading.lose([], 'has too many hosts and paths to compare all: routes with a host go before those without');
+  return places;
 }
 
 /** Each host of an API has each of its paths, so what does not make a product is parted. */
@@ -98,8 +133,8 @@ function claimsByPlace(routes: readonly Taken[]): Map<string, Claim[]> {
         if (++count > MAX_CLAIMS) throw new KongError(`has more than ${MAX_CLAIMS} pairs of host and path`);
         const key = keyOf(host, path.prefix);
         const list = claims.get(key);
-        if (list === undefined) claims.set(key, [{ taken, path }]);
-        else list.push({ taken, path });
+        if (list === undefined) claims.set(key, [{ taken, path, isOwn: true }]);
+        else list.push({ taken, path, isOwn: true });
       }
     }
   }
@@ -114,7 +149,7 @@ function claimsAt(place: Place, claims: ReadonlyMap<string, readonly Claim[]>, r
   for (const host of hostsAbove(place.host)) {
     for (const path of pathsAbove(place.path)) {
       for (const claim of claims.get(keyOf(host, path)) ?? []) {
-        if (claim.path.templates === null || path === place.path) found.push(claim);
+        if (claim.path.templates === null || path === place.path) found.push({ ...claim, isOwn: path === place.path });
         else if (path !== place.path)
           reading.lose(
             claim.taken.route.pointer,

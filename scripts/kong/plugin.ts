@@ -12,18 +12,22 @@ const TAKEN: readonly string[] = ['key-auth', 'acl', 'cors', 'request-terminatio
 
 /** Plugins that refuse some requests. What a policy cannot refuse passes, so that is said in another way. */
 const GUARDS: Readonly<Record<string, string>> = {
-  'ip-restriction': "what it refuses passes: Envoy's RBAC filter looks at addresses",
-  'bot-detection': "what it refuses passes: Envoy's RBAC filter looks at the user agent",
-  'request-size-limiting': "what it refuses passes: Envoy's buffer filter limits bodies",
-  'request-validator': 'what it refuses passes: let the upstream check its input',
-  'oas-validation': 'what it refuses passes: "tollgate import openapi" takes operations of the document over',
-  opa: "what it refuses passes: Envoy's external authorization asks OPA",
-  'injection-protection': 'what it refuses passes: a web application firewall goes before or after Tollgate',
-  'json-threat-protection': 'what it refuses passes: a web application firewall goes before or after Tollgate',
-  'xml-threat-protection': 'what it refuses passes: a web application firewall goes before or after Tollgate',
-  'response-ratelimiting': 'counts what responses say, which no quota does; "cost" of an operation is fixed',
-  'graphql-rate-limiting-advanced': 'counts by query, which no quota does',
-  'ai-rate-limiting-advanced': 'counts tokens of language models, which no quota does',
+  'ip-restriction': "is not taken over, so what it refuses passes: Envoy's RBAC filter looks at addresses",
+  'bot-detection': "is not taken over, so what it refuses passes: Envoy's RBAC filter looks at the user agent",
+  'request-size-limiting': "is not taken over, so what it refuses passes: Envoy's buffer filter limits bodies",
+  'request-validator': 'is not taken over, so what it refuses passes: let the upstream check its input',
+  'oas-validation':
+    'is not taken over, so what it refuses passes: "tollgate import openapi" takes operations of the document over',
+  opa: "is not taken over, so what it refuses passes: Envoy's external authorization asks OPA",
+  'injection-protection':
+    'is not taken over, so what it refuses passes: a web application firewall goes before or after Tollgate',
+  'json-threat-protection':
+    'is not taken over, so what it refuses passes: a web application firewall goes before or after Tollgate',
+  'xml-threat-protection':
+    'is not taken over, so what it refuses passes: a web application firewall goes before or after Tollgate',
+  'response-ratelimiting': 'is not taken over: it counts what responses say, and no quota does',
+  'graphql-rate-limiting-advanced': 'is not taken over: it counts by query, and no quota does',
+  'ai-rate-limiting-advanced': 'is not taken over: it counts tokens of language models, and no quota does',
 };
 
 /** Plugins that change messages or where they go. */

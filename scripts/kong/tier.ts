@@ -17,8 +17,9 @@ export interface Tier {
   readonly subscriptions: Readonly<Record<string, { readonly plan: string }>> | null;
 }
 
-/** What consumers that are treated alike may do on an API: nothing, anything, or as much as quotas say. */
-type Offer = null | 'open' | string;
+/** What consumers that are treated alike may do on an API: nothing (null), anything, or as much as quotas (as JSON) say. */
+type Offer = string | null;
+const OPEN = 'open';
 
 const MAX_OFFERS = 4_000_000;
 
@@ -62,8 +63,8 @@ export class Tiers {
       );
     const offers = this.apis.map((api) => this.#offerOf(api, standing));
     const counts = new Map<string, number>();
-    for (const offer of offers) if (offer !== null && offer !== 'open') counts.set(offer, (counts.get(offer) ?? 0) + 1);
-    const [main] = [...counts].sort(([, a], [, b]) => b - a)[0] ?? [offers.includes('open') ? '{}' : null];
+    for (const offer of offers) if (offer !== null && offer !== OPEN) counts.set(offer, (counts.get(offer) ?? 0) + 1);
+    const [main] = [...counts].sort(([, a], [, b]) => b - a)[0] ?? [offers.includes(OPEN) ? '{}' : null];
     if (main === null) return { plan: null, subscriptions: null };
     const plan = this.#names.give(nameOfTier(standing));
     this.plans.set(plan, this.#quotas.get(main) ?? {});
@@ -71,7 +72,7 @@ export class Tiers {
     for (const [index, { name }] of this.apis.entries()) {
       const offer = offers[index]!;
       if (offer === null) continue;
-      if (offer === main || offer === 'open') {
+      if (offer === main || offer === OPEN) {
         this.offered.get(name)!.add(plan);
         continue;
       }
@@ -92,7 +93,7 @@ export class Tiers {
   }
 
   #offerOf({ group: { claims }, accesses }: ApiDraft, standing: Standing): Offer {
-    if (accesses.every(({ isOpen }) => isOpen)) return 'open';
+    if (accesses.every(({ isOpen }) => isOpen)) return OPEN;
     const quotas = new QuotaSet();
     const limiters = new Set<string>();
     for (const [index, { taken }] of claims.entries()) {

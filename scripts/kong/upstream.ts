@@ -64,7 +64,8 @@ export class Upstreams {
     for (const field of ['client_certificate', 'ca_certificates', 'tls_verify'])
       if (member(service.fields, field))
         reading.note([...service.pointer, field], 'is not taken over: TLS is done by the mesh');
-    if (member(service.fields, 'tags')) reading.note([...service.pointer, 'tags'], 'tags are not taken over');
+    if (member(service.fields, 'tags'))
+      reading.note([...service.pointer, 'tags'], 'is not taken over: a policy has no tags');
     const url = `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
     if (parseUpstream(url) !== null) return { name, written: { url }, path };
     reading.lose(

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { MAX_KEY_SOURCES } from '../contract/table.ts';
 import { parsePolicy } from '../policy/index.ts';
-import { entryOf, type Mapping } from '../policy/yaml/document.ts';
+import { entryOf, type Entry, type Mapping } from '../policy/yaml/document.ts';
 import { type Change, editPolicyFile, type Guidance, type PolicyFile, tryEdit } from './change.ts';
 import { PolicyFileError } from './error.ts';
-import { editsOfFields, removals } from './fields.ts';
+import { editsOfFields, type FieldChange, removals } from './fields.ts';
 import { mergedSection, type MergedSection } from './mergeParts.ts';
 import {
+  markOf,
   type Named,
   type Parts,
   type PartsComment,
@@ -189,7 +190,7 @@ class PartsMerge {
     const changes = new Map(changed.map((one) => [one.name, one.changes]));
     for (const [name, fields] of Object.entries((this.#expected[section] ?? {}) as Record<string, Fields | null>)) {
       if (gone.has(name)) continue;
-      const after = { ...fields } as Value;
+      const after = { ...fields };
       for (const { field, value } of changes.get(name) ?? []) after[field] = value;
       yield after;
     }
@@ -207,7 +208,7 @@ class PartsMerge {
       }
     }
     for (const name of removed) delete after[name];
-    for (const [name, fields] of added) after[name] = fields as Value;
+    for (const [name, fields] of added) after[name] = fields;
     const entry = entryOf(this.#root, section);
     const members = added.map(([name, fields]): Member => memberOf(section, name, fields));
     if (entry === undefined) {
@@ -217,8 +218,7 @@ class PartsMerge {
     const node = entry.value;
     const edits: Edit[] = [];
     if (node.kind === 'mapping') {
-      for (const { name, changes } of changed)
-        edits.push(...editsOfFields(this.#text, node, entryOf(node, name)!, changes, this.#layout));
+      for (const { name, changes } of changed) edits.push(...this.#editsOfEntry(node, entryOf(node, name)!, changes));
       if (removed.length > 0 && removed.length === node.entries.length && node.flow)
         throw new PolicyFileError(
           `${this.open.file}: "${section}" is written in braces and would lose all it has; nothing was changed`,
@@ -234,6 +234,22 @@ class PartsMerge {
     }
     if (members.length > 0) edits.push(...append(this.#text, { owner: this.#root, entry }, members, this.#layout));
     return edits;
+  }
+
+  /** Of a mapping in a field, only what differs changes: comments may stand beside the rest. */
+  #editsOfEntry(section: Mapping, entry: Entry, changes: readonly FieldChange[]): Edit[] {
+    const whole: FieldChange[] = [];
+    const edits: Edit[] = [];
+    for (const change of changes) {
+      const inner = entryOf(entry.value, change.field);
+      if (inner?.value.kind !== 'mapping' || !isMapping(change.value)) {
+        whole.push(change);
+        continue;
+      }
+      const nested = differences(inner.value.value, change.value);
+      edits.push(...editsOfFields(this.#text, entry.value as Mapping, inner, nested, this.#layout));
+    }
+    return [...edits, ...(whole.length === 0 ? [] : editsOfFields(this.#text, section, entry, whole, this.#layout))];
   }
 
   /** Key sources of the document that the policy does not have, unless somebody took them out. */
@@ -318,11 +334,22 @@ function isInLines(field: string): boolean {
   return ['operations', 'routes', 'keys', 'quotas', 'subscriptions'].includes(field);
 }
 
+function isMapping(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function differences(before: Fields, after: Fields): FieldChange[] {
+  const fields = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...fields].flatMap((field) =>
+    markOf(before[field] ?? null) === markOf(after[field] ?? null) ? [] : [{ field, value: after[field] }],
+  );
+}
+
 function withoutUpstreams(api: Fields): Fields {
-  const { upstream: _, routes, ...rest } = api;
-  if (!Array.isArray(routes)) return rest;
-  const left = (routes as Fields[]).map(({ upstream: __, ...route }) => route);
-  return { ...rest, routes: left };
+  const bare = (fields: Fields): Fields =>
+    Object.fromEntries(Object.entries(fields).filter(([field]) => field !== 'upstream'));
+  const { routes } = api;
+  return Array.isArray(routes) ? { ...bare(api), routes: (routes as Fields[]).map(bare) } : bare(api);
 }
 
 function asList(value: unknown): unknown[] {

@@ -1,6 +1,6 @@
 import { type Command, type Io, UsageError } from '../command.ts';
 
-const usage = `tollgate import: brings an API from an OpenAPI document into a policy
+const usage = `tollgate import: brings what others describe into a policy: an API of an OpenAPI document, or a configuration of Kong
 
 usage:
   tollgate import openapi FILE --into POLICY [OPTION…]
@@ -21,14 +21,31 @@ usage:
     and operations that were added or taken out by hand stay; where both sides changed, yours stays and the document's is
     reported. A record in comments at the end of the policy tells one from the other; leave it as it is.
 
+  tollgate import kong FILE [--into POLICY] [OPTION…]
+      --into POLICY      the policy to change, in its place; without it a new policy is printed
+      --name NAME        name of a new policy (default: made of the file's name)
+      --strict           writes nothing if a policy cannot say something that decides about requests
+      --dry-run          with --into: says what would change and writes nothing
+      --json             prints { ok, losses, details, … } and what changed, or the new policy, as JSON
+    FILE is Kong's declarative configuration (_format_version 1.1, 2.1 or 3.0), as Kong without a database and decK read and
+    write it, YAML or JSON; - reads standard input. Taken from it: services and routes (upstreams and APIs), consumers and
+    their keys, groups, and the plugins key-auth, acl, rate-limiting, rate-limiting-advanced, cors and request-termination
+    wherever they are bound. Keys become digests at once and are printed nowhere. What a policy cannot say is reported on
+    standard error by JSON pointer, with what to do instead; a "note:" changes no decision. Nobody is let in whom Kong refuses,
+    unless a line says so.
+
+    Import it again when it has changed: as above, only what changed there changes here, and your edits stay.
+
 Exit code: 0 done, 1 the document or the policy cannot be read, would not be valid afterwards, or --strict found something, 2
 wrong usage.
 
 examples:
   tollgate import openapi orders.json --into shop.policy.yaml
   tollgate import openapi orders.json --into shop.policy.yaml --plan gold --dry-run
+  tollgate import kong kong.yaml > shop.policy.yaml
+  deck gateway dump -o - | tollgate import kong - --into shop.policy.yaml
 
-"tollgate init --openapi FILE" makes a first policy of a document. See docs/openapi.md.`;
+"tollgate init --openapi FILE" makes a first policy of a document. See docs/openapi.md and docs/kong.md.`;
 
 type Subcommand = (args: string[], io: Io) => Promise<number>;
 

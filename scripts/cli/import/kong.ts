@@ -136,7 +136,11 @@ function lossLines({ losses, notes, described: { file } }: KongDescription): str
 
 function linesOf(losses: Losses, mark: string): string[] {
   const alike = new Map<string, Loss[]>();
-  for (const loss of losses.all) alike.set(loss.rule, [...(alike.get(loss.rule) ?? []), loss]);
+  for (const loss of losses.all) {
+    const list = alike.get(loss.rule);
+    if (list === undefined) alike.set(loss.rule, [loss]);
+    else list.push(loss);
+  }
   return [...alike].flatMap(([rule, all]) => [
     ...all.slice(0, MAX_ALIKE).map(({ file, pointer }) => `${file}: ${pointer}: ${mark}${rule}`),
     ...(all.length > MAX_ALIKE ? [`${all[0]!.file}: ${mark}and ${all.length - MAX_ALIKE} more of these`] : []),
