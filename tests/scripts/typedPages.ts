@@ -6,6 +6,7 @@ export const TYPED_PAGES: Readonly<Record<string, readonly string[]>> = {
   'docs/istio.md': ['git'],
   'docs/keys.md': [],
   'docs/observe.md': [],
+  'docs/kong.md': ['jq'],
   'docs/openapi.md': [],
   'docs/upgrading.md': [],
 };
