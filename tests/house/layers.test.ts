@@ -55,7 +55,20 @@ const LAYERS: Record<string, readonly string[]> = {
   ],
   scripts: [
     ...['contract', 'policy/secret', 'policy/schema', 'policy/compile', 'policy/check', 'policy/yaml'],
-    ...['policy', 'key', 'program', 'file', 'policyFile', 'openapi', 'kong', 'host', 'explain', 'oci', 'build', 'upstream'],
+    ...[
+      'policy',
+      'key',
+      'program',
+      'file',
+      'policyFile',
+      'openapi',
+      'kong',
+      'host',
+      'explain',
+      'oci',
+      'build',
+      'upstream',
+    ],
     ...[
       'rateLimitService',
       'envoy',
