@@ -1,5 +1,6 @@
 import { judge } from '../policy/check/checkPolicy.ts';
-import { plainCopy, type Remark } from '../policy/check/draft.ts';
+import type { Remark } from '../policy/check/draft.ts';
+import { plainCopy } from '../policy/check/plain.ts';
 import type { Named } from './describeKong.ts';
 import { KongError } from './error.ts';
 import type { Reading } from './entity.ts';

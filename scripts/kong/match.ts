@@ -1,5 +1,6 @@
 import { MAX_METHODS } from '../contract/table.ts';
-import { host as hostSchema, isOwnHeader, pathPrefix } from '../policy/schema/value.ts';
+import { isOwnHeader } from '../policy/schema/header.ts';
+import { host as hostSchema, pathPrefix } from '../policy/schema/value.ts';
 import { member } from '../openapi/spot.ts';
 import { quoted } from '../openapi/loss.ts';
 import type { Route } from './document.ts';
