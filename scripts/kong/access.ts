@@ -1,6 +1,6 @@
 import { member } from '../openapi/spot.ts';
-import type { KongDocument, Plugin, Route } from './document.ts';
-import type { Entity, Reading } from './entity.ts';
+import type { KongDocument, KongPlugin, KongRoute } from './document.ts';
+import type { Entity, KongReading } from './entity.ts';
 import { LIMITERS } from './limit.ts';
 import { OTHER_AUTHENTICATION } from './plugin.ts';
 import { routeKey, type Scopes } from './scope.ts';
@@ -15,8 +15,8 @@ export interface Access {
   readonly isAnonymous: boolean;
   /** Groups of the ACL plugin; null: every consumer. */
   readonly acl: Acl | null;
-  readonly keyAuth: Plugin | null;
-  readonly termination: Plugin | null;
+  readonly keyAuth: KongPlugin | null;
+  readonly termination: KongPlugin | null;
 }
 
 export interface Acl {
@@ -40,10 +40,10 @@ export class AccessReader {
     private readonly scopes: Scopes,
     /** Of a consumer that a plugin names. */
     private readonly standingOf: (consumer: Entity) => Standing,
-    private readonly reading: Reading,
+    private readonly reading: KongReading,
   ) {}
 
-  of(route: Route): Access {
+  of(route: KongRoute): Access {
     const { scopes, reading } = this;
     const key = routeKey(route);
     const keyAuth = scopes.usual('key-auth', key) ?? null;
@@ -75,7 +75,7 @@ export class AccessReader {
     return held.some((group) => acl.groups.has(group)) === acl.allows;
   }
 
-  #aclOf(route: Route): Acl | null {
+  #aclOf(route: KongRoute): Acl | null {
     const { scopes, reading } = this;
     const plugin = scopes.usual('acl', routeKey(route));
     if (plugin === undefined) return null;
@@ -99,7 +99,7 @@ export class AccessReader {
   }
 
   /** Kong lets a request with no key, or with a wrong one, pass as a consumer that stands for everybody. */
-  #isAnonymous(keyAuth: Plugin | null, route: Route, acl: Acl | null): boolean {
+  #isAnonymous(keyAuth: KongPlugin | null, route: KongRoute, acl: Acl | null): boolean {
     const { reading, scopes } = this;
     if (keyAuth === null) return false;
     const name = reading.string(keyAuth.config, 'anonymous');

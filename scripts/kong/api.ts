@@ -3,14 +3,14 @@ import { member } from '../openapi/spot.ts';
 import { bare } from '../policy/schema/value.ts';
 import type { Access } from './access.ts';
 import { corsOf } from './cors.ts';
-import type { Plugin } from './document.ts';
-import { type Entity, NameGiver, nameOf, type Reading } from './entity.ts';
+import type { KongPlugin } from './document.ts';
+import { type Entity, NameGiver, nameMadeOf, type KongReading } from './entity.ts';
 import { type Claim, type Group, isConditional } from './mount.ts';
 import { routeKey, type Scopes } from './scope.ts';
 import type { Upstreams } from './upstream.ts';
 
 /** An API to be, before anybody knows which plans it offers. */
-export interface ApiDraft {
+export interface PlannedApi {
   readonly name: string;
   readonly group: Group;
   /** Of each claim, in the same order. */
@@ -26,10 +26,10 @@ export class ApiWriter {
     private readonly upstreams: Upstreams,
     /** True: some plan has a quota, so that what costs nothing must say so. */
     private readonly hasQuotas: boolean,
-    private readonly reading: Reading,
+    private readonly reading: KongReading,
   ) {}
 
-  written(draft: ApiDraft, plans: readonly string[]): Fields {
+  written(draft: PlannedApi, plans: readonly string[]): Fields {
     const { group, accesses } = draft;
     const { claims } = group;
     const hosts = group.hosts.includes(null) ? null : group.hosts;
@@ -53,7 +53,7 @@ export class ApiWriter {
   }
 
   /** What pages may do; the same for all routes of an API. */
-  #browsersOf({ group: { claims }, accesses }: ApiDraft): Fields {
+  #browsersOf({ group: { claims }, accesses }: PlannedApi): Fields {
     const plugins = claims.map(({ taken: { route } }) => this.scopes.usual('cors', routeKey(route)) ?? null);
     const [plugin] = plugins;
     if (plugins.some((other) => other !== plugin))
@@ -74,7 +74,7 @@ export class ApiWriter {
   }
 
   /** Methods and templates, where routes do not take everything, and where some need no key or count nowhere. */
-  #operationsOf({ group: { claims }, accesses }: ApiDraft, isAnonymous: boolean): Fields | null {
+  #operationsOf({ group: { claims }, accesses }: PlannedApi, isAnonymous: boolean): Fields | null {
     const byHeaders = claims.some(({ taken }) => taken.match.headers.length > 0);
     const operations: Fields = {};
     const claimed = new Map<string, Set<string> | 'all'>();
@@ -101,7 +101,7 @@ export class ApiWriter {
 
   /** Where requests go: to one upstream, or by conditions to several. */
   #routesOf(
-    { group: { claims, paths }, accesses }: ApiDraft,
+    { group: { claims, paths }, accesses }: PlannedApi,
     last: Entity | null,
   ): { upstream: string | null; routes: Fields[] } {
     const usual = last === null ? null : this.upstreams.of(last).name;
@@ -115,7 +115,7 @@ export class ApiWriter {
         const key = JSON.stringify(route['when']);
         if (seen.has(key)) continue;
         seen.add(key);
-        routes.push({ name: names.give(nameOf(this.#nameOf(claim)) ?? 'route'), ...route });
+        routes.push({ name: names.give(nameMadeOf(this.#nameOf(claim)) ?? 'route'), ...route });
       }
     }
     const isPlain = routes.every((route) => !('rewritePrefix' in route || 'mock' in route || 'upstream' in route));
@@ -146,7 +146,7 @@ export class ApiWriter {
 
   #routesOfClaim(
     claim: Claim,
-    termination: Plugin | null,
+    termination: KongPlugin | null,
     claims: readonly Claim[],
     { paths, usual }: { readonly paths: readonly string[]; readonly usual: string | null },
   ): Fields[] {
@@ -209,7 +209,7 @@ export class ApiWriter {
   }
 
   /** A plugin that answers by itself. */
-  #mockOf(plugin: Plugin | null): Fields | null {
+  #mockOf(plugin: KongPlugin | null): Fields | null {
     if (plugin === null) return null;
     const { reading } = this;
     const { config } = plugin;

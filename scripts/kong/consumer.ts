@@ -5,7 +5,7 @@ import { consumerNameRule, LABEL } from '../policy/index.ts';
 import { leaksIn } from '../policy/secret.ts';
 import { MAX_WINDOW_SECONDS } from '../contract/table.ts';
 import type { KongDocument, OfConsumer } from './document.ts';
-import { type Entity, isFilledInLater, LATER_RULE, type Reading } from './entity.ts';
+import { type Entity, isFilledInLater, LATER_RULE, type KongReading } from './entity.ts';
 
 export interface WrittenKey {
   readonly id: string;
@@ -22,7 +22,7 @@ const OTHER_CREDENTIALS = [
 const ID_DIGITS = 10;
 
 /** Keys by consumer, as digests. From here on no key is anywhere. */
-export function keysOf({ keys }: KongDocument, reading: Reading): Map<Entity, WrittenKey[]> {
+export function keysOf({ keys }: KongDocument, reading: KongReading): Map<Entity, WrittenKey[]> {
   const owners = new Map<string, OfConsumer>();
   const found = new Map<Entity, WrittenKey[]>();
   for (const one of keys) {
@@ -43,7 +43,7 @@ export function keysOf({ keys }: KongDocument, reading: Reading): Map<Entity, Wr
   return found;
 }
 
-function digestOf(one: OfConsumer, reading: Reading): string | null {
+function digestOf(one: OfConsumer, reading: KongReading): string | null {
   const pointer = [...one.pointer, 'key'];
   const key = member(one.fields, 'key');
   const lose = (rule: string): null => {
@@ -75,7 +75,7 @@ function idOf({ fields }: Entity, digest: string, others: readonly WrittenKey[])
 }
 
 /** When a credential ends that has a time to live; undefined: never. Null after reporting that nobody knows. */
-function untilOf(one: OfConsumer, reading: Reading): string | undefined | null {
+function untilOf(one: OfConsumer, reading: KongReading): string | undefined | null {
   const seconds = reading.number(one, 'ttl');
   if (seconds === undefined || seconds <= 0) return undefined;
   const begun = reading.number(one, 'created_at');
@@ -96,7 +96,7 @@ export class ConsumerNames {
   readonly #details = new Map<string, { readonly pointer: Pointer; count: number }>();
 
   constructor(
-    private readonly reading: Reading,
+    private readonly reading: KongReading,
     /** True for the digest of some key. */
     private readonly isKey: (digest: string) => boolean,
   ) {}

@@ -1,18 +1,18 @@
 import { MAX_CORS_AGE_SECONDS, MAX_CORS_NAMES, MAX_ORIGINS } from '../contract/table.ts';
 import { cors as corsSchema } from '../policy/schema/cors.ts';
 import { quoted } from '../openapi/loss.ts';
-import type { Plugin } from './document.ts';
-import type { Reading } from './entity.ts';
+import type { KongPlugin } from './document.ts';
+import type { KongReading } from './entity.ts';
 
 /** `cors` of an API, as it is written. */
-export type Cors = Readonly<Record<string, unknown>>;
+export type WrittenCors = Readonly<Record<string, unknown>>;
 
 const METHODS = ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'];
 /** These need no leave. */
 const SIMPLE = ['GET', 'HEAD', 'POST'];
 
 /** What an API says about pages on other origins; null where nothing of the plugin can be said. */
-export function corsOf({ config, pointer }: Plugin, reading: Reading): Cors | null {
+export function corsOf({ config, pointer }: KongPlugin, reading: KongReading): WrittenCors | null {
   const at = (field: string): (string | number)[] => [...config.pointer, field];
   if (reading.flag(config, 'preflight_continue', false))
     reading.lose(at('preflight_continue'), 'preflights are answered, and do not reach the upstream');

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Losses } from '../openapi/loss.ts';
+import type { Named } from '../policyFile/partsRecord.ts';
 import type { KeySource } from '../openapi/security.ts';
 import { type Access, AccessReader, groupName, NOBODY, type Standing } from './access.ts';
-import { type ApiDraft, ApiWriter } from './api.ts';
+import { type PlannedApi, ApiWriter } from './api.ts';
 import { ConsumerNames, keysOf } from './consumer.ts';
-import { type KongDocument, readDocument, type Route } from './document.ts';
-import { type Entity, NameGiver, nameOf, Reading } from './entity.ts';
+import { type KongDocument, readKong, type KongRoute } from './document.ts';
+import { type Entity, NameGiver, nameMadeOf, KongReading } from './entity.ts';
 import { KongError } from './error.ts';
 import { fittedApis } from './fit.ts';
 import { keyPlacesOf, writtenKeySources } from './keySource.ts';
@@ -16,8 +17,6 @@ import { Scopes } from './scope.ts';
 import { Standings } from './standing.ts';
 import { type Tier, Tiers } from './tier.ts';
 import { Upstreams } from './upstream.ts';
-
-export type Named = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** What a document of Kong says, in the words of a policy. */
 export interface DescribedKong {
@@ -42,9 +41,9 @@ export interface KongDescription {
 
 /** Makes a policy's parts of a document, as a plain value. Throws KongError for what is not Kong's. */
 export function describeKong(value: unknown, file: string, onStep: (step: string) => void): KongDescription {
-  const reading = new Reading(file, new Losses(), new Losses());
+  const reading = new KongReading(file, new Losses(), new Losses());
   onStep('follows references');
-  const document = readDocument(value, reading);
+  const document = readKong(value, reading);
   onStep('reads routes');
   const described = new Describer(document, reading, onStep).describe();
   return { described, losses: reading.losses, notes: reading.notes };
@@ -55,11 +54,11 @@ class Describer {
   readonly #standings: Standings;
   readonly #upstreams: Upstreams;
   readonly #access: AccessReader;
-  readonly #accesses = new Map<Route, Access>();
+  readonly #accesses = new Map<KongRoute, Access>();
 
   constructor(
     private readonly document: KongDocument,
-    private readonly reading: Reading,
+    private readonly reading: KongReading,
     private readonly onStep: (step: string) => void,
   ) {
     this.#scopes = new Scopes(document, reading);
@@ -123,7 +122,7 @@ class Describer {
     };
   }
 
-  #drafts(): ApiDraft[] {
+  #drafts(): PlannedApi[] {
     const { document, reading } = this;
     const taken = document.routes.flatMap((route, order) => {
       if (!this.#isServed(route)) return [];
@@ -141,14 +140,14 @@ class Describer {
     });
   }
 
-  #accessOf(route: Route): Access {
+  #accessOf(route: KongRoute): Access {
     const known = this.#accesses.get(route) ?? this.#access.of(route);
     this.#accesses.set(route, known);
     return known;
   }
 
   /** False after reporting why nothing is served there. */
-  #isServed(route: Route): boolean {
+  #isServed(route: KongRoute): boolean {
     const { reading } = this;
     if (route.service !== null && !reading.flag(route.service, 'enabled', true)) {
       reading.lose([...route.service.pointer, 'enabled'], 'its routes are left out: the service is switched off');
@@ -185,11 +184,11 @@ class Describer {
     const own = claims.find(({ isOwn }) => isOwn) ?? claims[0]!;
     const { route } = own.taken;
     const named = (entity: Entity | null): string | null =>
-      entity !== null && typeof entity.fields['name'] === 'string' ? nameOf(entity.fields['name']) : null;
-    return named(route) ?? named(route.service) ?? nameOf(paths[0]) ?? 'api';
+      entity !== null && typeof entity.fields['name'] === 'string' ? nameMadeOf(entity.fields['name']) : null;
+    return named(route) ?? named(route.service) ?? nameMadeOf(paths[0]) ?? 'api';
   }
 
-  #tiers(drafts: readonly ApiDraft[]): { tiers: Tiers; tierOf: (consumer: Entity) => Tier } {
+  #tiers(drafts: readonly PlannedApi[]): { tiers: Tiers; tierOf: (consumer: Entity) => Tier } {
     const tiers = new Tiers(drafts, this.#access, this.#scopes, this.reading);
     const acls = [...this.#accesses.values()].flatMap(({ acl }) => acl ?? []);
     const asked = new Set(acls.flatMap(({ groups }) => [...groups]));

@@ -1,6 +1,6 @@
 import { quoted } from '../openapi/loss.ts';
 import { isPlainFields, member, type PlainFields } from '../openapi/spot.ts';
-import { type Entity, Reading } from './entity.ts';
+import { type Entity, KongReading } from './entity.ts';
 import { KongError } from './error.ts';
 
 export const KIND = 'a declarative configuration of Kong';
@@ -8,7 +8,7 @@ export const KIND = 'a declarative configuration of Kong';
 const VERSIONS = ['1.1', '2.1', '3.0'];
 
 /** A plugin, and everything that it is bound to. */
-export interface Plugin extends Entity {
+export interface KongPlugin extends Entity {
   readonly name: string;
   readonly config: Entity;
   readonly route: Entity | null;
@@ -17,7 +17,7 @@ export interface Plugin extends Entity {
   readonly group: Entity | null;
 }
 
-export interface Route extends Entity {
+export interface KongRoute extends Entity {
   readonly service: Entity | null;
 }
 
@@ -30,10 +30,10 @@ export interface OfConsumer extends Entity {
 export interface KongDocument {
   readonly version: string;
   readonly services: readonly Entity[];
-  readonly routes: readonly Route[];
+  readonly routes: readonly KongRoute[];
   readonly consumers: readonly Entity[];
   readonly groups: readonly Entity[];
-  readonly plugins: readonly Plugin[];
+  readonly plugins: readonly KongPlugin[];
   readonly upstreams: readonly Entity[];
   readonly targets: readonly (Entity & { readonly upstream: Entity })[];
   readonly keys: readonly OfConsumer[];
@@ -54,7 +54,7 @@ const QUIET_FIELDS = new Set([
   ...['licenses', 'workspaces', 'parameters', 'clustering_data_planes'],
 ]);
 
-export function readDocument(value: unknown, reading: Reading): KongDocument {
+export function readKong(value: unknown, reading: KongReading): KongDocument {
   if (!isPlainFields(value)) throw new KongError(`${reading.file}: must be ${KIND}; found ${quoted(value)}`);
   return new DocumentReader(value, reading).read();
 }
@@ -81,7 +81,7 @@ class Index {
   readonly #byName = new Map<string, Entity>();
 
   constructor(
-    private readonly reading: Reading,
+    private readonly reading: KongReading,
     private readonly kind: string,
     private readonly nameFields: readonly string[],
   ) {}
@@ -122,14 +122,14 @@ class DocumentReader {
   readonly #consumers: Index;
   readonly #groups: Index;
   readonly #upstreams: Index;
-  readonly #plugins: Plugin[] = [];
+  readonly #plugins: KongPlugin[] = [];
   readonly #keys: OfConsumer[] = [];
   readonly #acls: OfConsumer[] = [];
   readonly #memberships: { consumer: Entity; group: Entity }[] = [];
 
   constructor(
     root: PlainFields,
-    private readonly reading: Reading,
+    private readonly reading: KongReading,
   ) {
     this.#root = { pointer: [], fields: root };
     this.#services = new Index(reading, 'service', ['name']);
@@ -197,11 +197,11 @@ class DocumentReader {
     return isPlainFields(defaults) ? { pointer: one.pointer, fields: { ...defaults, ...one.fields } } : one;
   }
 
-  #readRoutes(services: readonly Entity[]): Route[] {
+  #readRoutes(services: readonly Entity[]): KongRoute[] {
     const nested = services.flatMap((service) =>
       this.reading.entities(service, 'routes').map((one) => ({ ...this.#withDefaults(one, 'route'), service })),
     );
-    const flat = this.#all('routes', 'route').flatMap((one): Route[] => {
+    const flat = this.#all('routes', 'route').flatMap((one): KongRoute[] => {
       const service = this.#services.at(one, 'service');
       return service === undefined ? [] : [{ ...one, service }];
     });
@@ -237,7 +237,7 @@ class DocumentReader {
       for (const one of this.reading.entities(this.#root, field)) this.#readPlugin(one, {});
   }
 
-  #readPlugin(one: Entity, owner: Partial<Pick<Plugin, 'service' | 'route' | 'consumer' | 'group'>>): void {
+  #readPlugin(one: Entity, owner: Partial<Pick<KongPlugin, 'service' | 'route' | 'consumer' | 'group'>>): void {
     const { reading } = this;
     const name = reading.string(one, 'name');
     if (name === undefined) return reading.lose(one.pointer, 'is left out: it is a plugin without a name');
@@ -252,7 +252,7 @@ class DocumentReader {
     };
     // bound to nothing that is there: it must not apply to everything
     if (Object.values(places).some((place) => place === undefined)) return;
-    const { route, service, consumer, group } = places as Pick<Plugin, 'route' | 'service' | 'consumer' | 'group'>;
+    const { route, service, consumer, group } = places as Pick<KongPlugin, 'route' | 'service' | 'consumer' | 'group'>;
     this.#plugins.push({ ...one, name, config: this.#configOf(one), route, service, consumer, group });
   }
 

@@ -8,7 +8,7 @@ export interface Entity {
 }
 
 /** What a reading of a document has found out that a policy cannot say. */
-export class Reading {
+export class KongReading {
   constructor(
     readonly file: string,
     readonly losses: Losses,
@@ -101,7 +101,7 @@ export function isFilledInLater(text: string): boolean {
 export const LATER_RULE = 'is filled in from a vault or the environment when Kong gets it';
 
 /** A name for a policy made of one that people chose; null where nothing of it is left. */
-export function nameOf(text: string | undefined): string | null {
+export function nameMadeOf(text: string | undefined): string | null {
   const name = (text ?? '')
     .toLowerCase()
     .normalize('NFKD')

@@ -1,9 +1,9 @@
 import { judge } from '../policy/check/checkPolicy.ts';
 import type { Remark } from '../policy/check/draft.ts';
 import { plainCopy } from '../policy/check/plain.ts';
-import type { Named } from './describeKong.ts';
+import type { Named } from '../policyFile/partsRecord.ts';
 import { KongError } from './error.ts';
-import type { Reading } from './entity.ts';
+import type { KongReading } from './entity.ts';
 
 /** What a policy has beside its consumers. */
 export interface Frame {
@@ -22,7 +22,7 @@ const MAX_ROUNDS = 50;
 export function fittedApis(
   frame: Frame,
   pointerOf: (api: string) => readonly (string | number)[],
-  reading: Reading,
+  reading: KongReading,
 ): Named {
   const apis = new Map(Object.entries(frame.apis));
   for (let round = 0; round < MAX_ROUNDS; round++) {

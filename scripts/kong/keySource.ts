@@ -1,8 +1,8 @@
 import { MAX_KEY_SOURCES, SCHEMES } from '../contract/table.ts';
 import { isUsable, type KeySource } from '../openapi/security.ts';
 import { quoted } from '../openapi/loss.ts';
-import type { Plugin } from './document.ts';
-import { isFilledInLater, type Reading } from './entity.ts';
+import type { KongPlugin } from './document.ts';
+import { isFilledInLater, type KongReading } from './entity.ts';
 
 const REALM = /^(?! )[ !#-[\]-~]{1,127}(?<! )$/;
 
@@ -20,7 +20,7 @@ export function writtenKeySources({ keySources }: Pick<KeyPlaces, 'keySources'>)
 }
 
 /** `plugins`: those that routes use. */
-export function keyPlacesOf(plugins: readonly Plugin[], reading: Reading): KeyPlaces {
+export function keyPlacesOf(plugins: readonly KongPlugin[], reading: KongReading): KeyPlaces {
   const sources: KeySource[] = [];
   const lists = new Set<string>();
   for (const plugin of plugins) {
@@ -42,7 +42,7 @@ export function keyPlacesOf(plugins: readonly Plugin[], reading: Reading): KeyPl
   return { keySources: sources, forwardKey: forwards(plugins, reading), realm: realmOf(plugins, reading) };
 }
 
-function placesOf({ config }: Plugin, reading: Reading): KeySource[] {
+function placesOf({ config }: KongPlugin, reading: KongReading): KeySource[] {
   const names = reading.strings(config, 'key_names') ?? ['apikey'];
   const [inHeader, inQuery] = ['key_in_header', 'key_in_query'].map((field) => reading.flag(config, field, true));
   return names.flatMap((name, index) => {
@@ -65,7 +65,7 @@ function headerOf(header: string, lose: (rule: string) => void): KeySource {
 }
 
 /** What keys are to upstreams is the policy's business as a whole. */
-function forwards(plugins: readonly Plugin[], reading: Reading): boolean {
+function forwards(plugins: readonly KongPlugin[], reading: KongReading): boolean {
   const hidden = plugins.map(({ config }) => reading.flag(config, 'hide_credentials', false));
   if (!hidden.includes(true)) return plugins.length > 0;
   for (const [index, { config }] of plugins.entries())
@@ -77,7 +77,7 @@ function forwards(plugins: readonly Plugin[], reading: Reading): boolean {
   return false;
 }
 
-function realmOf(plugins: readonly Plugin[], reading: Reading): string | null {
+function realmOf(plugins: readonly KongPlugin[], reading: KongReading): string | null {
   const realms = new Set(plugins.map(({ config }) => reading.string(config, 'realm') ?? ''));
   const [realm] = realms;
   if (realms.size === 1 && realm !== undefined && REALM.test(realm)) return realm;

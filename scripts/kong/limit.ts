@@ -1,15 +1,15 @@
 import { MAX_WINDOW_SECONDS, WINDOW_UNITS } from '../contract/table.ts';
 import { member } from '../openapi/spot.ts';
-import type { Plugin } from './document.ts';
-import { isFilledInLater, LATER_RULE, type Reading } from './entity.ts';
+import type { KongPlugin } from './document.ts';
+import { isFilledInLater, LATER_RULE, type KongReading } from './entity.ts';
 
-export interface Quota {
+export interface WrittenQuota {
   readonly limit: number;
   readonly window: string;
   readonly per?: 'api';
 }
 
-export type Quotas = Readonly<Record<string, Quota>>;
+export type Quotas = Readonly<Record<string, WrittenQuota>>;
 
 /** What a plugin limits: requests in each of some windows, of a consumer. */
 export interface Limit {
@@ -31,7 +31,7 @@ const WHOSE: Readonly<Record<string, string>> = {
 };
 
 /** The limits of a plugin, each reported loss once; none where it does not count by consumer. */
-export function limitsOf(plugin: Plugin, reading: Reading): Limit[] {
+export function limitsOf(plugin: KongPlugin, reading: KongReading): Limit[] {
   const { config } = plugin;
   const isAdvanced = plugin.name === 'rate-limiting-advanced';
   const field = isAdvanced ? 'identifier' : 'limit_by';
@@ -52,7 +52,7 @@ export function limitsOf(plugin: Plugin, reading: Reading): Limit[] {
   return isAdvanced ? advanced(plugin, reading) : usual(plugin, reading);
 }
 
-function usual({ config, pointer }: Plugin, reading: Reading): Limit[] {
+function usual({ config, pointer }: KongPlugin, reading: KongReading): Limit[] {
   const limits = PERIODS.flatMap((period) => {
     const limit = limitAt(
       reading.number(config, period),
@@ -66,7 +66,7 @@ function usual({ config, pointer }: Plugin, reading: Reading): Limit[] {
   return limits;
 }
 
-function advanced({ config, pointer }: Plugin, reading: Reading): Limit[] {
+function advanced({ config, pointer }: KongPlugin, reading: KongReading): Limit[] {
   const [limits, windows] = ['limit', 'window_size'].map((field) =>
     reading.list(member(config.fields, field), [...config.pointer, field]),
   ) as [readonly unknown[], readonly unknown[]];
@@ -97,7 +97,7 @@ function advanced({ config, pointer }: Plugin, reading: Reading): Limit[] {
 function limitAt(
   number: number | undefined,
   pointer: readonly (string | number)[],
-  reading: Reading,
+  reading: KongReading,
   given: unknown,
 ): number | null {
   if (number !== undefined && number > 0 && number <= Number.MAX_SAFE_INTEGER) return Math.ceil(number);
@@ -119,7 +119,7 @@ function windowOf(seconds: number): string | null {
   return `${seconds / length}${unit}`;
 }
 
-function reportCounting({ config }: Plugin, field: string, reading: Reading): void {
+function reportCounting({ config }: KongPlugin, field: string, reading: KongReading): void {
   const where = reading.string(config, field) ?? 'local';
   if (where === 'local') return;
   const failure = reading.flag(config, 'fault_tolerant', true) ? ' and "onUnavailable: allow"' : '';
@@ -129,7 +129,7 @@ function reportCounting({ config }: Plugin, field: string, reading: Reading): vo
   );
 }
 
-function reportReply({ config }: Plugin, reading: Reading): void {
+function reportReply({ config }: KongPlugin, reading: KongReading): void {
   const at = (field: string): unknown => member(config.fields, field);
   const code = at('error_code');
   if (typeof code === 'number' && code !== 429)

@@ -3,8 +3,8 @@ import { isOwnHeader } from '../policy/schema/header.ts';
 import { host as hostSchema, pathPrefix } from '../policy/schema/value.ts';
 import { member } from '../openapi/spot.ts';
 import { quoted } from '../openapi/loss.ts';
-import type { Route } from './document.ts';
-import { isFilledInLater, LATER_RULE, type Reading } from './entity.ts';
+import type { KongRoute } from './document.ts';
+import { isFilledInLater, LATER_RULE, type KongReading } from './entity.ts';
 import { readRegex } from './regex.ts';
 
 /** A prefix under which a route lies, with the template of the rest where the document has a regular expression. */
@@ -16,7 +16,7 @@ export interface RoutePath {
   readonly length: number;
 }
 
-export interface HeaderCondition {
+export interface MatchedHeader {
   readonly name: string;
   readonly values: readonly string[];
 }
@@ -28,7 +28,7 @@ export interface Match {
   readonly paths: readonly RoutePath[];
   /** Null: any method. */
   readonly methods: readonly string[] | null;
-  readonly headers: readonly HeaderCondition[];
+  readonly headers: readonly MatchedHeader[];
   /** How many kinds of attributes it has, which Kong compares first. */
   readonly weight: number;
   readonly hasPlainHosts: boolean;
@@ -41,7 +41,7 @@ const PATH_RULE =
   'is left out: a policy has prefixes of whole segments, and templates of operations; write which of them it stands for';
 
 /** What requests a route takes; null after reporting why it is left out. A route never takes more than in Kong, unless that is reported. */
-export function matchOf(route: Route, version: string, reading: Reading): Match | null {
+export function matchOf(route: KongRoute, version: string, reading: KongReading): Match | null {
   const { pointer, fields } = route;
   const lose = (field: string, rule: string): null => {
     reading.lose([...pointer, field], rule);
@@ -85,7 +85,7 @@ function isGiven(value: unknown): boolean {
   return typeof value !== 'object' || Object.keys(value).length > 0;
 }
 
-function hostsOf(route: Route, reading: Reading): (string | null)[] | null {
+function hostsOf(route: KongRoute, reading: KongReading): (string | null)[] | null {
   const given = reading.strings(route, 'hosts');
   if (given === null || given.length === 0)
     return isGiven(member(route.fields, 'hosts')) ? leftOut(route, reading) : [null];
@@ -110,12 +110,12 @@ function hostsOf(route: Route, reading: Reading): (string | null)[] | null {
   return found.size === 0 ? leftOut(route, reading) : [...found];
 }
 
-function leftOut(route: Route, reading: Reading): null {
+function leftOut(route: KongRoute, reading: KongReading): null {
   reading.lose(route.pointer, 'the route is left out: nothing of what it matches can be said by a policy');
   return null;
 }
 
-function pathsOf(route: Route, version: string, reading: Reading): RoutePath[] | null {
+function pathsOf(route: KongRoute, version: string, reading: KongReading): RoutePath[] | null {
   const given = reading.strings(route, 'paths');
   if (given === null || given.length === 0)
     return isGiven(member(route.fields, 'paths'))
@@ -167,9 +167,9 @@ function decoded(text: string): string {
 }
 
 /** Null after reporting: what cannot be compared may not be left out, or everything would match. */
-function headersOf(route: Route, reading: Reading): HeaderCondition[] | null {
+function headersOf(route: KongRoute, reading: KongReading): MatchedHeader[] | null {
   const headers = reading.mapping(route, 'headers');
-  const found: HeaderCondition[] = [];
+  const found: MatchedHeader[] = [];
   for (const name of Object.keys(headers.fields)) {
     const pointer = [...headers.pointer, name];
     const lower = name.toLowerCase();

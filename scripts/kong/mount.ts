@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { MAX_MOUNTS } from '../contract/table.ts';
-import type { Route } from './document.ts';
+import type { KongRoute } from './document.ts';
 import { KongError } from './error.ts';
-import type { Reading } from './entity.ts';
+import type { KongReading } from './entity.ts';
 import type { Match, RoutePath } from './match.ts';
 
 /** A route that can be taken, with what it matches. */
 export interface Taken {
-  readonly route: Route;
+  readonly route: KongRoute;
   readonly match: Match;
   /** Its place among all routes: Kong takes the older one where nothing else decides. */
   readonly order: number;
@@ -43,7 +43,7 @@ export function isConditional({ taken: { match }, path }: Claim): boolean {
  * Groups routes by where they lie. Kong tries all routes in an order of its own, a policy finds one API by host and then by path; so each
  * place gets all the routes that could take a request there, in Kong's order.
  */
-export function groupsOf(routes: readonly Taken[], reading: Reading): Group[] {
+export function groupsOf(routes: readonly Taken[], reading: KongReading): Group[] {
   const claims = claimsByPlace(routes);
   const byRoutes = new Map<string, { claims: readonly Claim[]; hosts: Map<string, (string | null)[]> }>();
   for (const place of placesOf(claims, reading)) {
@@ -65,7 +65,7 @@ export function groupsOf(routes: readonly Taken[], reading: Reading): Group[] {
  * Places where a policy needs an API: those that routes name, and on a host of its own the paths of routes to more hosts, because a policy
  * looks at the host first and Kong at several things together. Not those where the same routes are tried as at a shorter path.
  */
-function placesOf(claims: ReadonlyMap<string, readonly Claim[]>, reading: Reading): Place[] {
+function placesOf(claims: ReadonlyMap<string, readonly Claim[]>, reading: KongReading): Place[] {
   const byHost = new Map<string | null, Set<string>>();
   for (const { host, path } of [...claims.keys()].map(placeOf)) {
     const paths = byHost.get(host) ?? new Set<string>();
@@ -144,7 +144,7 @@ function claimsByPlace(routes: readonly Taken[]): Map<string, Claim[]> {
 }
 
 /** The routes that could take a request at a place, up to the first that takes all. */
-function claimsAt(place: Place, claims: ReadonlyMap<string, readonly Claim[]>, reading: Reading): Claim[] {
+function claimsAt(place: Place, claims: ReadonlyMap<string, readonly Claim[]>, reading: KongReading): Claim[] {
   const found: Claim[] = [];
   for (const host of hostsAbove(place.host)) {
     for (const path of pathsAbove(place.path)) {

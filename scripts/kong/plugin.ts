@@ -1,6 +1,6 @@
 import { LIMITERS } from './limit.ts';
 import type { KongDocument } from './document.ts';
-import type { Reading } from './entity.ts';
+import type { KongReading } from './entity.ts';
 
 /** Plugins that find out who calls, in other ways than by key. */
 export const OTHER_AUTHENTICATION = [
@@ -53,7 +53,7 @@ const QUIET = [
 ];
 
 /** Reports the plugins that a policy cannot say. */
-export function reportPlugins({ plugins }: KongDocument, reading: Reading): void {
+export function reportPlugins({ plugins }: KongDocument, reading: KongReading): void {
   for (const { name, pointer, fields } of plugins) {
     if (Object.hasOwn(fields, 'condition') && typeof fields['condition'] === 'string')
       reading.lose([...pointer, 'condition'], 'is not looked at: the plugin counts as if it ran for every request');

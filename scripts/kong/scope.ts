@@ -1,14 +1,14 @@
-import type { Entity, Reading } from './entity.ts';
-import type { KongDocument, Plugin, Route } from './document.ts';
+import type { Entity, KongReading } from './entity.ts';
+import type { KongDocument, KongPlugin, KongRoute } from './document.ts';
 
 /** Plugins by name and by what they are bound to. Of one name Kong runs one for a request: the most special. */
 export class Scopes {
-  readonly #plugins = new Map<string, Plugin>();
+  readonly #plugins = new Map<string, KongPlugin>();
   readonly #numbers = new Map<Entity, number>();
   readonly #hasOwn = new Set<Entity>();
   readonly names = new Set<string>();
 
-  constructor({ plugins }: KongDocument, reading: Reading) {
+  constructor({ plugins }: KongDocument, reading: KongReading) {
     for (const plugin of plugins) {
       const key = this.#key(plugin.name, plugin);
       if (this.#plugins.has(key)) {
@@ -28,22 +28,28 @@ export class Scopes {
   }
 
   /** The plugin that runs for requests without a consumer, or where nothing is bound to consumers. */
-  usual(name: string, { service, self: route }: RouteKey): Plugin | undefined {
+  usual(name: string, { service, self: route }: RouteKey): KongPlugin | undefined {
     return this.#first(name, [{ route, service }, { route }, { service }, {}]);
   }
 
   /** The plugins that may run for a consumer: several only where they are bound to several of the consumer's groups. */
-  of(name: string, { service, self: route }: RouteKey, consumer: Entity | null, groups: readonly Entity[]): Plugin[] {
-    const own = (place: Bound): Plugin[] => {
+  of(
+    name: string,
+    { service, self: route }: RouteKey,
+    consumer: Entity | null,
+    groups: readonly Entity[],
+  ): KongPlugin[] {
+    const own = (place: Bound): KongPlugin[] => {
       const found = consumer === null ? undefined : this.#at(name, { ...place, consumer });
       return found === undefined ? [] : [found];
     };
-    const ofGroups = (place: Bound): Plugin[] => groups.flatMap((group) => this.#at(name, { ...place, group }) ?? []);
-    const usual = (place: Bound): Plugin[] => {
+    const ofGroups = (place: Bound): KongPlugin[] =>
+      groups.flatMap((group) => this.#at(name, { ...place, group }) ?? []);
+    const usual = (place: Bound): KongPlugin[] => {
       const found = this.#at(name, place);
       return found === undefined ? [] : [found];
     };
-    const tries: readonly (() => Plugin[])[] = [
+    const tries: readonly (() => KongPlugin[])[] = [
       () => own({ route, service }),
       () => ofGroups({ route, service }),
       () => own({ route }),
@@ -64,7 +70,7 @@ export class Scopes {
     return [];
   }
 
-  #first(name: string, places: readonly Bound[]): Plugin | undefined {
+  #first(name: string, places: readonly Bound[]): KongPlugin | undefined {
     for (const place of places) {
       const found = this.#at(name, place);
       if (found !== undefined) return found;
@@ -73,7 +79,7 @@ export class Scopes {
   }
 
   /** Where a part of the place is not there, nothing can be bound to it. */
-  #at(name: string, place: Bound): Plugin | undefined {
+  #at(name: string, place: Bound): KongPlugin | undefined {
     if (Object.values(place).some((part) => part === null)) return undefined;
     return this.#plugins.get(this.#key(name, place));
   }
@@ -98,6 +104,6 @@ export interface RouteKey {
   readonly service: Entity | null;
 }
 
-export function routeKey(route: Route): RouteKey {
+export function routeKey(route: KongRoute): RouteKey {
   return { self: route, service: route.service };
 }

@@ -1,7 +1,7 @@
 import { member } from '../openapi/spot.ts';
 import { groupName, type Acl, type Standing } from './access.ts';
 import type { KongDocument } from './document.ts';
-import type { Entity, Reading } from './entity.ts';
+import type { Entity, KongReading } from './entity.ts';
 import type { Scopes } from './scope.ts';
 
 /** What decides about each consumer: groups and plugins of its own, where anything asks for them. */
@@ -13,7 +13,7 @@ export class Standings {
   constructor(
     { acls, memberships }: KongDocument,
     private readonly scopes: Scopes,
-    reading: Reading,
+    reading: KongReading,
   ) {
     for (const one of acls) {
       const group = reading.string(one, 'group');

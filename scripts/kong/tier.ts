@@ -1,10 +1,10 @@
-import type { Entity, Reading } from './entity.ts';
-import { NameGiver, nameOf } from './entity.ts';
+import type { Entity, KongReading } from './entity.ts';
+import { NameGiver, nameMadeOf } from './entity.ts';
 import { type AccessReader, ANONYMOUS_RULE, groupName, type Standing } from './access.ts';
-import type { ApiDraft } from './api.ts';
-import type { Plugin } from './document.ts';
+import type { PlannedApi } from './api.ts';
+import type { KongPlugin } from './document.ts';
 import { KongError } from './error.ts';
-import { type Limit, LIMITERS, limitsOf, type Quota, type Quotas } from './limit.ts';
+import { type Limit, LIMITERS, limitsOf, type WrittenQuota, type Quotas } from './limit.ts';
 import { routeKey, type Scopes } from './scope.ts';
 import { usernameOf } from './standing.ts';
 import { MAX_QUOTAS } from '../contract/table.ts';
@@ -32,16 +32,16 @@ export class Tiers {
   readonly #quotas = new Map<string, Quotas>();
   /** Plans that nobody has everywhere, by what they allow. */
   readonly #special = new Map<string, string>();
-  readonly #limits = new Map<Plugin, readonly Limit[]>();
+  readonly #limits = new Map<KongPlugin, readonly Limit[]>();
   /** In how many APIs a service or route is. */
   readonly #spread = new Map<Entity, number>();
   #offers = 0;
 
   constructor(
-    private readonly apis: readonly ApiDraft[],
+    private readonly apis: readonly PlannedApi[],
     private readonly access: AccessReader,
     private readonly scopes: Scopes,
-    private readonly reading: Reading,
+    private readonly reading: KongReading,
   ) {
     for (const { name, group } of apis) {
       this.offered.set(name, new Set());
@@ -92,7 +92,7 @@ export class Tiers {
     return name;
   }
 
-  #offerOf({ group: { claims }, accesses }: ApiDraft, standing: Standing): Offer {
+  #offerOf({ group: { claims }, accesses }: PlannedApi, standing: Standing): Offer {
     if (accesses.every(({ isOpen }) => isOpen)) return OPEN;
     const quotas = new QuotaSet();
     const limiters = new Set<string>();
@@ -134,13 +134,13 @@ export class Tiers {
     return key;
   }
 
-  #addTo(quotas: QuotaSet, plugin: Plugin): void {
+  #addTo(quotas: QuotaSet, plugin: KongPlugin): void {
     const limits = this.#limits.get(plugin) ?? limitsOf(plugin, this.reading);
     this.#limits.set(plugin, limits);
     // Kong counts by what the plugin is bound to
     const scope = plugin.route ?? plugin.service;
     const isSingle = scope !== null && this.#spread.get(scope) === 1;
-    const prefix = scope === null || isSingle ? 'per' : (nameOf(nameIn(scope)) ?? 'route');
+    const prefix = scope === null || isSingle ? 'per' : (nameMadeOf(nameIn(scope)) ?? 'route');
     for (const { limit, window } of limits)
       quotas.add(`${prefix}-${window}`.slice(-63).replace(/^-+/, ''), {
         limit,
@@ -169,14 +169,14 @@ function nameIn({ fields }: Entity): string | undefined {
 
 function nameOfTier({ consumer, groups, acls }: Standing): string {
   const parts = [...groups.map(groupName), ...acls, ...(consumer === null ? [] : [usernameOf(consumer) ?? 'consumer'])];
-  return nameOf([...new Set(parts)].join('-')) ?? 'default';
+  return nameMadeOf([...new Set(parts)].join('-')) ?? 'default';
 }
 
 /** Quotas that a request must fit into; of two that count the same, the lower limit. */
 class QuotaSet {
-  readonly #quotas = new Map<string, Quota>();
+  readonly #quotas = new Map<string, WrittenQuota>();
 
-  add(name: string, quota: Quota): void {
+  add(name: string, quota: WrittenQuota): void {
     for (let number = 1; ; number++) {
       const own = number === 1 ? name : `${name}-${number}`;
       const known = this.#quotas.get(own);

@@ -2,7 +2,7 @@ import { member } from '../openapi/spot.ts';
 import { parseUpstream } from '../policy/index.ts';
 import { isPrefix } from '../policy/schema/value.ts';
 import type { KongDocument } from './document.ts';
-import { type Entity, isFilledInLater, LATER_RULE, NameGiver, nameOf, type Reading } from './entity.ts';
+import { type Entity, isFilledInLater, LATER_RULE, NameGiver, nameMadeOf, type KongReading } from './entity.ts';
 
 /** An upstream of a policy, and the path that Kong puts before the rest. */
 export interface ServiceUpstream {
@@ -28,7 +28,7 @@ export class Upstreams {
 
   constructor(
     private readonly document: KongDocument,
-    private readonly reading: Reading,
+    private readonly reading: KongReading,
   ) {}
 
   /** The upstream of a service that requests go to. */
@@ -47,7 +47,7 @@ export class Upstreams {
   #made(service: Entity): ServiceUpstream {
     const { reading } = this;
     const { protocol, host, port, path } = this.#addressOf(service);
-    const name = this.#names.give(nameOf(reading.string(service, 'name')) ?? nameOf(host) ?? 'service');
+    const name = this.#names.give(nameMadeOf(reading.string(service, 'name')) ?? nameMadeOf(host) ?? 'service');
     if (protocol === 'https' || protocol === 'grpcs')
       reading.lose(
         service.pointer,

@@ -6,7 +6,7 @@ import { loadModule } from '../../scripts/host/abi.ts';
 import { decisionOf } from '../../scripts/host/openRequest.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 import { describeKong } from '../../scripts/kong/describeKong.ts';
-import { firstPolicy } from '../../scripts/kong/firstPolicy.ts';
+import { kongPolicy } from '../../scripts/kong/kongPolicy.ts';
 import { compilePolicy, type Policy, validPolicy } from '../../scripts/policy/index.ts';
 import { Random } from '../../harness/random.ts';
 import { type Decided, KongModel, type ModelDocument, type ModelPlugin, type ModelRequest } from './kongModel.ts';
@@ -146,7 +146,7 @@ test('what is made of a document decides as a model of Kong does, and where some
     const random = new Random(seed);
     const document = randomDocument(random);
     const { described, losses } = describeKong(document, 'kong.yaml', () => undefined);
-    const text = firstPolicy('kong', 'schema', 'kong.yaml', described);
+    const text = kongPolicy('kong', 'schema', 'kong.yaml', described);
     const { policy } = validPolicy(text, 'policy.yaml');
     const engine = new Engine(module, compilePolicy(policy), AT);
     const model = new KongModel(document);

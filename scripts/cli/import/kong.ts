@@ -3,10 +3,10 @@ import { parseArgs } from 'node:util';
 import { inputName } from '../../file/openPolicy.ts';
 import { schemaUrl, packageJson } from '../../file/packageJson.ts';
 import { decode, readBounded, Unreadable } from '../../file/read.ts';
-import { nameOf } from '../../kong/entity.ts';
+import { nameMadeOf } from '../../kong/entity.ts';
 import { type DescribedKong, describeKong, type KongDescription } from '../../kong/describeKong.ts';
 import { KIND } from '../../kong/document.ts';
-import { firstPolicy } from '../../kong/firstPolicy.ts';
+import { kongPolicy } from '../../kong/kongPolicy.ts';
 import type { Loss, Losses } from '../../openapi/loss.ts';
 import { valueOf } from '../../openapi/text.ts';
 import { NAME, NAME_RULE, printProblems, readPolicy } from '../../policy/index.ts';
@@ -89,7 +89,7 @@ async function bytesOf(file: string, name: string, io: Io): Promise<Uint8Array> 
 /** `shop` for shop.kong.yaml, `kong` for kong.yaml. */
 function policyName(file: string): string {
   const bare = basename(file).replace(/\.(?:ya?ml|json)$/i, '');
-  return nameOf(bare.replace(/\.kong$/i, '')) ?? 'kong';
+  return nameMadeOf(bare.replace(/\.kong$/i, '')) ?? 'kong';
 }
 
 /** Prints a policy for the document, after checking it. */
@@ -99,7 +99,7 @@ async function printFirst(
   progress: StepLine,
   io: Io,
 ): Promise<number> {
-  const text = firstPolicy(name, schemaUrl(await packageJson()), source, open.described);
+  const text = kongPolicy(name, schemaUrl(await packageJson()), source, open.described);
   progress.say(`${open.described.file}: checks the policy (${megabytes(text.length)})`, text.length);
   const result = readPolicy(text, 'the policy');
   progress.end();

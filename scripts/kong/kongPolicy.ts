@@ -1,13 +1,13 @@
 import { memberOf } from '../policyFile/importParts.ts';
-import { partsComment, recordOf, type Section } from '../policyFile/partsRecord.ts';
+import { type Named, partsComment, recordOf, type Section } from '../policyFile/partsRecord.ts';
 import { renderBlock, renderFlow, rendered } from '../policyFile/render.ts';
-import type { DescribedKong, Named } from './describeKong.ts';
+import type { DescribedKong } from './describeKong.ts';
 import { writtenKeySources } from './keySource.ts';
 
 const STYLE = { step: 2, listStep: 2, compactItems: false };
 
 /** A commented policy for one document. */
-export function firstPolicy(name: string, schema: string, source: string, described: DescribedKong): string {
+export function kongPolicy(name: string, schema: string, source: string, described: DescribedKong): string {
   const { keySources, forwardKey, realm, upstreams, plans, apis, consumers } = described;
   const parts = { upstreams, plans, apis, consumers };
   const section = (field: Section, entries: Named): string =>
