@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pluginConfig } from '../../harness/config.ts';
 import { Random } from '../../harness/random.ts';
-import { triedBy } from '../../scripts/policy/check/operations.ts';
+import { checkPolicy } from '../../scripts/policy/index.ts';
+import { triedBy } from '../../scripts/policy/check/reach.ts';
 import { readPattern, type Pattern } from '../../scripts/policy/schema/operation.ts';
 import { MAX_TRIED } from '../../scripts/contract/table.ts';
 import { FilterModule } from './filterModule.ts';
@@ -79,9 +80,14 @@ function someTemplates(random: Random): Listed[] {
   return [...templates].map((template, index) => ({ name: `o${index}`, template }));
 }
 
-function patternOf(template: string): Pattern {
+/** The template with names for its variables, as a policy has it. */
+function keyOf(template: string): string {
   let number = 0;
-  const key = template.replace(/\{\.\.\.\}/g, '{rest...}').replace(/\{\}/g, () => `{v${number++}}`);
+  return template.replace(/\{\.\.\.\}/g, '{rest...}').replace(/\{\}/g, () => `{v${number++}}`);
+}
+
+function patternOf(template: string): Pattern {
+  const key = keyOf(template);
   const pattern = readPattern(key);
   assert.ok(typeof pattern !== 'string', `${key}: ${pattern as string}`);
   return pattern;
@@ -107,6 +113,44 @@ describe('the operation of a path', () => {
     }
     t.diagnostic([...met].map(([kind, count]) => `${kind} ${count}`).join(', '));
     for (const kind of ['found', 'no_operation', 'invalid_path']) assert.ok((met.get(kind) ?? 0) > 500, kind);
+  });
+
+  it('is never one that check says never matches, and can be any other one', (t) => {
+    const random = new Random(15);
+    const met = { matched: 0, never: 0 };
+    for (let round = 0; round < 400; round++) {
+      const listed = [...new Set([...someTemplates(random), ...someTemplates(random)].map(({ template }) => template))]
+        .map((template, index) => ({ name: `o${index}`, template: template.replace('a{}b', 'A{}') }))
+        .filter(({ template }, index, all) => all.findIndex((other) => other.template === template) === index);
+      assert.equal(filter.configure(configOf(listed, '/v1')), null);
+      const operations = Object.fromEntries(listed.map(({ name, template }) => [keyOf(template), { name }]));
+      const findings = checkPolicy({
+        policy: 'p',
+        apis: { api: { paths: ['/v1'], anonymous: 'allow', operations } },
+      });
+      const hidden = new Set(
+        findings.filter(({ rule }) => rule.startsWith('never matches')).map(({ path }) => String(path.at(-1))),
+      );
+      for (const { name, template } of listed) {
+        // of what no other template has in its text; the rest of a path is of one segment or more
+        const rests = template.includes('...') ? ['~1~', '~1~/~2~', '~1~/~2~/~3~', '~1~/~2~/~3~/~4~'] : [''];
+        const paths = rests.map((rest) => `/v1${template.replace('{...}', rest).replace(/\{\}/g, '~0~')}`);
+        const found = paths.map(judged);
+        if (!hidden.has(keyOf(template))) {
+          met.matched++;
+          assert.ok(found.includes(name), `${name}: ${found.join()} for ${paths.join()} of ${JSON.stringify(listed)}`);
+          continue;
+        }
+        met.never++;
+        assert.ok(!found.includes(name), `${name}: ${paths.join()} of ${JSON.stringify(listed)}`);
+        for (let i = 0; i < 20; i++) {
+          const other = `/v1${template.replace('{...}', 'a/b').replace(/\{\}/g, () => random.pick(PATH_PARTS))}`;
+          assert.notEqual(judged(other), name, `${other} of ${JSON.stringify(listed)}`);
+        }
+      }
+    }
+    t.diagnostic(JSON.stringify(met));
+    assert.ok(met.matched > 1000 && met.never > 20, JSON.stringify(met));
   });
 
   it('is found by no more tries than the tool and the module both allow', () => {

@@ -5,9 +5,10 @@ import { checkWalk, requestWalk } from '../../harness/walks.ts';
 /**
  * The number of files that a reader goes through to follow a policy, or a request. These numbers may only fall, but for a
  * new subject. A file of more than about 300 lines is two subjects: headers, quotas, plain copies and zod's issues in our
- * words have files of their own for that, and nobody who looks for one of them reads more than before.
+ * words have files of their own for that, as have modes, what APIs offer, which operations and which quotas are never met;
+ * nobody who looks for one of them reads more than before.
  */
-const MOST_OF_A_CHECK = 38;
+const MOST_OF_A_CHECK = 43;
 const MOST_OF_A_REQUEST = 27;
 
 test('one check of a policy loads no more files than it has to', async (t) => {

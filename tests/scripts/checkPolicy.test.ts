@@ -249,3 +249,62 @@ test('a quota of a day or more that each Envoy counts is warned of once, whereve
   const [target] = targets;
   assert.deepEqual(warned(target!, '30d', { scope: 'mesh' }), []);
 });
+
+test('what check says against a long quota is a policy that it has nothing to say about', () => {
+  const consumers = { acme: { plan: 'free', keys: [{ id: 'a', digest: `sha256:${'1'.repeat(64)}` }] } };
+  const policy = (quota: object, service: object) => ({
+    ...VALID,
+    consumers,
+    targets: [{ gateway: { namespace: 'istio-system', selector: { istio: 'ingressgateway' }, gateways: ['g'] } }],
+    upstreams: { v1: { service: { host: 'v1.shop.svc.cluster.local', port: 80 } } },
+    apis: { pets: { hosts: ['a.example.com'], paths: ['/v1'], plans: ['free'], upstream: 'v1' } },
+    plans: { free: { quotas: { q: { limit: 10, ...quota } } } },
+    ...service,
+  });
+  const remedies = new Set<string>();
+  for (const calendarMonths of [undefined, false, true]) {
+    const service = calendarMonths === undefined ? {} : { rateLimitService: { cluster: 'c', calendarMonths } };
+    for (const window of ['day', '1d', 'week', '7d', 'month', '30d', 'year', '365d', '2d', '366d']) {
+      for (const burst of window === 'day' ? [undefined, 5] : [undefined]) {
+        const quota = { window, ...(burst !== undefined && { burst }) };
+        const rule = checkPolicy(policy(quota, service), NOW_SECONDS).find(
+          ({ path }) => path.at(-1) === 'window',
+        )!.rule;
+        assert.deepEqual(checkPolicy(policy({ ...quota, scope: 'envoy' }, {}), NOW_SECONDS), [], window);
+        const mesh = /say "scope: mesh"(?: and "window: (\w+)")?( and name a "rateLimitService")?, /.exec(rule);
+        remedies.add(mesh?.[0] ?? 'none');
+        if (mesh === null) {
+          assert.ok(burst !== undefined || ['2d', '366d'].includes(window), `${window}: ${rule}`);
+          continue;
+        }
+        const remedied = { ...quota, window: mesh[1] ?? window, scope: 'mesh' };
+        const named = mesh[2] === undefined ? service : { rateLimitService: { cluster: 'c' } };
+        assert.deepEqual(checkPolicy(policy(remedied, named), NOW_SECONDS), [], `${window}: ${rule}`);
+      }
+    }
+  }
+  assert.ok(remedies.size >= 7, [...remedies].join());
+});
+
+test('of very many keys that end soon the first are named, and the others counted', () => {
+  const digest = (number: number): string => `sha256:${number.toString(16).padStart(64, '0')}`;
+  const until = (number: number): string =>
+    new Date((NOW_SECONDS + 1000 + ((number * 7919) % 20_000) * 100) * 1000).toISOString().replace('.000', '');
+  const consumers = Object.fromEntries(
+    Array.from({ length: 20_000 }, (_, number) => [
+      `c${number}`,
+      { plan: 'free', keys: [{ id: 'k', digest: digest(number + 1), until: until(number) }] },
+    ]),
+  );
+  const findings = checkPolicy({ ...VALID, consumers }, NOW_SECONDS).filter(({ severity }) => severity === 'warning');
+  const named = findings.filter(({ rule }) => rule.startsWith('ends within 30 days'));
+  const ends = Array.from({ length: 20_000 }, (_, number) => until(number)).sort();
+  assert.deepEqual(
+    named.map(({ found }) => found).sort(),
+    ends.slice(0, 10).map((end) => `"${end}"`),
+  );
+  assert.deepEqual(
+    findings.filter(({ path }) => path.length === 1).map(({ path, rule }) => [path, rule]),
+    [[['consumers'], 'hold 19,990 more keys that end within 30 days and have no successor']],
+  );
+});

@@ -2,17 +2,19 @@ import type { z } from 'zod';
 import { policySchema, type Policy } from '../schema/policy.ts';
 import { censor, censorSegment } from '../secret.ts';
 import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
-import { checkConsumers, checkNames, holdingsIn, warnOfPlan, warnOfTimes, warnOfUnusedApis } from './consumers.ts';
+import { quotaId, warnOfSlack } from './binding.ts';
+import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
 import { defaultRule, remarksOf } from './issue.ts';
 import { checkLifecycles, lifecycleOf, warnOfLifecycle } from './lifecycle.ts';
 import { checkRouting, checkTargets } from './mesh.ts';
+import { warnOfModes } from './mode.ts';
+import { warnOfOpenApis, warnOfPlan, warnOfUnheldPlans, warnOfUnusedApis } from './offer.ts';
 import { checkOperations, warnOfOperations } from './operations.ts';
 import { plainCopy } from './plain.ts';
 import {
   checkQuotas,
   checkRateLimitService,
   warnOfLongQuotas,
-  warnOfModes,
   warnOfSharedCounters,
   warnOfUnusedRateLimitService,
 } from './quotas.ts';
@@ -124,6 +126,8 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   const holdings = holdingsIn(root);
   if (root.get('apis').entries.length === 0) report.add(root, 'has no API, so there is nothing to call', null);
   warnOfUnusedApis(root, report);
+  warnOfUnheldPlans(root, report);
+  warnOfOpenApis(root, report);
   warnOfUnusedRateLimitService(root, report);
   warnOfLongQuotas(root, report);
   warnOfCors(root, report);
@@ -137,13 +141,18 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
       warnOfLifecycle(lifecycleOf(route), nowSeconds, report);
     }
   }
+  const terms = new Terms(nowSeconds);
+  const shared = new Set<string>();
   for (const consumer of root.get('consumers').entries) {
     if (consumer.get('keys').items.length === 0)
       report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
-    warnOfTimes(consumer, nowSeconds, report);
+    terms.add(consumer, report);
     warnOfPlan(holdings, consumer, report);
-    warnOfSharedCounters(root, holdings, consumer, report);
+    for (const { plan, quota } of warnOfSharedCounters(root, holdings, consumer, report))
+      shared.add(quotaId(plan, quota));
   }
+  terms.tell(root.get('consumers'), report);
+  warnOfSlack(root, holdings, shared, report);
 }
 
 interface Parsed {

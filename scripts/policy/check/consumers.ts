@@ -13,7 +13,7 @@ import {
   type RouteDraft,
   type SubscriptionDraft,
 } from './draft.ts';
-import { answersAll, lifecycleOf, needsNoUpstream } from './lifecycle.ts';
+import { lifecycleOf, needsNoUpstream } from './lifecycle.ts';
 
 /** Everything that is referred to by name must exist; a hint says what does. */
 export function checkNames(root: PolicyDraft, report: Report): void {
@@ -190,33 +190,64 @@ function keyName(key: KeyDraft): string {
   return id === undefined ? 'a key' : `key ${quote(id)}`;
 }
 
-export function warnOfUnusedApis(root: PolicyDraft, report: Report): void {
-  const subscribed = new Set<string>();
-  const plans = new Set<string>();
-  for (const consumer of root.get('consumers').entries) {
-    for (const subscription of consumer.get('subscriptions').entries)
-      if (subscription.given) subscribed.add(subscription.key);
-    const plan = consumer.get('plan').string;
-    if (plan !== undefined) plans.add(plan);
+const SOON_DAYS = 30;
+/** More keys than this that end soon are counted, not listed: other warnings are to be seen beside them. */
+const MAX_ENDING = 10;
+
+/** Warns of what has ended, and of keys that will soon end without a successor. */
+export class Terms {
+  /** The first to end. */
+  readonly #ending: { readonly until: Place; readonly seconds: number; readonly rule: string }[] = [];
+  #count = 0;
+
+  constructor(private readonly nowSeconds: number) {}
+
+  add(consumer: ConsumerDraft, report: Report): void {
+    const keys = consumer.get('keys').items;
+    for (const place of [...keys, ...consumer.get('subscriptions').entries]) {
+      const until = place.get('until');
+      const seconds = epochSeconds(until.string ?? '');
+      if (seconds !== null && seconds <= this.nowSeconds) report.add(until, 'lies in the past', until.string);
+    }
+    for (const key of keys) this.#addKey(key, keys, consumer);
   }
-  for (const api of root.get('apis').entries) {
-    const isUsed = subscribed.has(api.key) || api.get('plans').strings.some((plan) => plans.has(plan));
-    if (!isUsed && api.get('anonymous').string !== 'allow' && !answersAll(lifecycleOf(api)))
-      report.add(api, 'has no consumer: nobody holds a plan that it offers', null);
+
+  tell(consumers: Place, report: Report): void {
+    for (const { until, rule } of this.#ending) report.add(until, rule, until.string);
+    const more = this.#count - this.#ending.length;
+    if (more > 0)
+      report.add(
+        consumers,
+        `hold ${more.toLocaleString('en')} more ${more === 1 ? 'key that ends' : 'keys that end'} within ${SOON_DAYS} days and ${more === 1 ? 'has' : 'have'} no successor`,
+        null,
+      );
+  }
+
+  #addKey(key: KeyDraft, keys: readonly KeyDraft[], consumer: ConsumerDraft): void {
+    const until = key.get('until');
+    const seconds = endOf(key);
+    const soon = this.nowSeconds + SOON_DAYS * 86_400;
+    if (seconds <= this.nowSeconds || seconds > soon || key.get('revoked').isTrue) return;
+    const isSucceeded = keys.some(
+      (other) => !other.get('revoked').isTrue && beginOf(other) <= seconds && endOf(other) > soon,
+    );
+    if (isSucceeded) return;
+    this.#count++;
+    const last = this.#ending.at(-1);
+    if (this.#ending.length === MAX_ENDING && last!.seconds <= seconds) return;
+    const rule = `ends within ${SOON_DAYS} days, and ${keyName(key)} of consumer ${quote(consumer.key)} has no successor; "tollgate keys rotate" makes one`;
+    this.#ending.push({ until, seconds, rule });
+    this.#ending.sort((a, b) => a.seconds - b.seconds);
+    if (this.#ending.length > MAX_ENDING) this.#ending.pop();
   }
 }
 
-export function warnOfTimes(consumer: ConsumerDraft, nowSeconds: number, report: Report): void {
-  for (const place of [...consumer.get('keys').items, ...consumer.get('subscriptions').entries]) {
-    const until = place.get('until');
-    const seconds = epochSeconds(until.string ?? '');
-    if (seconds !== null && seconds <= nowSeconds) report.add(until, 'lies in the past', until.string);
-  }
+function beginOf(key: KeyDraft): number {
+  return epochSeconds(key.get('from').string ?? '') ?? -Infinity;
 }
 
-export function warnOfPlan(holdings: Holdings, consumer: ConsumerDraft, report: Report): void {
-  const plan = consumer.get('plan');
-  if (plan.given && holdings.offering(plan.string).length === 0) report.add(plan, 'is a plan that no API offers');
+function endOf(key: KeyDraft): number {
+  return epochSeconds(key.get('until').string ?? '') ?? Infinity;
 }
 
 /** Plans that each API offers, as far as they can be read. */

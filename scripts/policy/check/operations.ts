@@ -6,16 +6,10 @@ import {
   MAX_SCOPES,
   MAX_TRIED,
 } from '../../contract/table.ts';
-import { compiledTemplate, operationName, readPattern, type Pattern } from '../schema/operation.ts';
-import { bare, covers } from '../schema/value.ts';
+import { compiledTemplate, operationName, readPattern } from '../schema/operation.ts';
 import { offeredPlans } from './consumers.ts';
-import type { ApiDraft, OperationDraft, Place, PolicyDraft, Report } from './draft.ts';
-
-/** An operation whose key is understood. */
-interface Listed {
-  readonly operation: OperationDraft;
-  readonly pattern: Pattern;
-}
+import type { ApiDraft, Place, PolicyDraft, Report } from './draft.ts';
+import { Mounts, triedBy, warnOfUnreachable, type Listed } from './reach.ts';
 
 function listedIn(api: ApiDraft): Listed[] {
   return api.get('operations').entries.flatMap((operation) => {
@@ -137,56 +131,20 @@ function checkOnce(items: readonly Place[], report: Report): void {
   }
 }
 
-/** A node of the tree that the module makes of templates. */
-interface Node {
-  readonly literals: Map<string, Node>;
-  readonly variables: Map<string, Node>;
-}
-
-/** How many nodes a path may have to try in the worst case; the module counts the same (filter/operation). */
-export function triedBy(patterns: readonly Pattern[]): number {
-  const root: Node = { literals: new Map(), variables: new Map() };
-  for (const { segments } of patterns) {
-    let node = root;
-    for (const segment of segments) {
-      const isLiteral = segment.kind === 'literal';
-      const key = isLiteral ? segment.text : segment.kind === 'rest' ? '...' : `${segment.prefix}{}${segment.suffix}`;
-      const children = isLiteral ? node.literals : node.variables;
-      let child = children.get(key);
-      if (child === undefined) children.set(key, (child = { literals: new Map(), variables: new Map() }));
-      node = child;
-    }
-  }
-  return triedBelow(root);
-}
-
-function triedBelow(node: Node): number {
-  let tried = 0;
-  for (const child of node.variables.values()) tried += 1 + triedBelow(child);
-  const bySpelling = new Map<string, number>();
-  for (const [text, child] of node.literals) {
-    const spelling = text.toLowerCase();
-    bySpelling.set(spelling, (bySpelling.get(spelling) ?? 0) + 1 + triedBelow(child));
-  }
-  return tried + [...bySpelling.values()].reduce((most, one) => Math.max(most, one), 0);
-}
-
 /** Operations that nobody can call, scopes that nothing asks for, and what is too much to be counted apart. */
 export function warnOfOperations(root: PolicyDraft, report: Report): void {
   const held = new Set(root.get('consumers').entries.flatMap((consumer) => consumer.get('scopes').strings));
   const asked = new Set<string>();
-  const apis = root.get('apis').entries;
-  for (const api of apis) {
-    for (const { operation, pattern } of listedIn(api)) {
+  const mounts = new Mounts(root);
+  for (const api of root.get('apis').entries) {
+    for (const operation of api.get('operations').entries) {
       for (const scope of operation.get('scopes').items) {
         if (scope.string !== undefined && !held.has(scope.string))
           report.add(scope, 'is a scope that no consumer has, so nobody can call the operation');
         asked.add(scope.string ?? '');
       }
-      const other = apis.find((one) => one.key !== api.key && takesAll(one, api, pattern));
-      if (other !== undefined)
-        report.add(operation, `never matches; the API "${other.key}" takes all requests below its path`, null);
     }
+    warnOfUnreachable(api, listedIn(api), mounts, report);
   }
   for (const consumer of root.get('consumers').entries) {
     for (const scope of consumer.get('scopes').items) {
@@ -195,26 +153,6 @@ export function warnOfOperations(root: PolicyDraft, report: Report): void {
     }
   }
   warnOfCounts(root, report);
-}
-
-/** True when another API lies at a longer path that everything of this operation lies under, wherever the API is found. */
-function takesAll(other: ApiDraft, api: ApiDraft, { segments }: Pattern): boolean {
-  const until = segments.findIndex(({ kind }) => kind !== 'literal');
-  const literals = (until < 0 ? segments : segments.slice(0, until)).map((segment) =>
-    segment.kind === 'literal' ? `/${segment.text}` : '',
-  );
-  const hosts = other.get('hosts').strings;
-  if (other.get('hosts').given !== api.get('hosts').given) return false;
-  if (!api.get('hosts').strings.every((host) => hosts.includes(host))) return false;
-  return api
-    .get('paths')
-    .strings.every((path) =>
-      other
-        .get('paths')
-        .strings.some(
-          (longer) => bare(longer).length > bare(path).length && covers(longer, bare(path) + literals.join('')),
-        ),
-    );
 }
 
 /** More than are counted apart share one series. */

@@ -6,9 +6,8 @@ import {
   MAX_REFILL_DAYS,
   nominalSeconds,
 } from '../../contract/table.ts';
-import type { Mode } from '../../contract/pluginConfig.ts';
 import { sameWindow } from '../compile/compile.ts';
-import { limitOf, Modes, type Holding, type Holdings } from '../compile/holding.ts';
+import { limitOf, type Holding, type Holdings } from '../compile/holding.ts';
 import { MAX_MESH_LIMIT } from '../schema/quota.ts';
 import { quote } from '../secret.ts';
 import { granteeIn, holdingsIn } from './consumers.ts';
@@ -210,25 +209,46 @@ export function warnOfLongQuotas(root: PolicyDraft, report: Report): void {
       if (quota.get('scope').given || (nominalSeconds(window) ?? 0) < DAY) continue;
       report.add(
         quota.get('window'),
-        'is counted by each Envoy for itself: ten replicas allow ten times the limit, and an Envoy that restarts begins at zero; say "scope: mesh", use a shorter window, or say "scope: envoy" if that is meant',
+        `is counted by each Envoy for itself: ten replicas allow ten times the limit, and an Envoy that restarts begins at zero; ${remedyOf(quota, root)}use a shorter window, or say "scope: envoy" if that is meant`,
         window,
       );
     }
   }
 }
 
+/** What makes such a quota one that the rate limit service can count, where it can. */
+function remedyOf(quota: QuotaDraft, root: PolicyDraft): string {
+  if (quota.get('burst').given) return '';
+  const rateLimitService = root.get('rateLimitService');
+  const hasCalendarMonths = rateLimitService.get('calendarMonths').isTrue;
+  const window = quota.get('window').string!;
+  const countable = countableWindow(window, hasCalendarMonths);
+  if (countable === null) return '';
+  const other = countable === window ? '' : ` and "window: ${countable}"`;
+  return `say "scope: mesh"${other}${rateLimitService.given ? '' : ' and name a "rateLimitService"'}, `;
+}
+
+/** The window that comes closest to one of a day or more among those that the service counts; null: none is close. */
+function countableWindow(window: string, hasCalendarMonths: boolean): string | null {
+  const seconds = nominalSeconds(window);
+  if (seconds === 30 * DAY && hasCalendarMonths) return 'month';
+  if (fixedSeconds(window) === seconds) return SERVICE_SECONDS.includes(seconds!) ? window : null;
+  return `${seconds! / DAY}d`;
+}
+
 /**
  * Counters of an Envoy belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from
- * one counter. The rate limit service keeps plans apart.
+ * one counter. The rate limit service keeps plans apart. Returns the quotas of whose counters it is so.
  */
 export function warnOfSharedCounters(
   root: PolicyDraft,
   holdings: Holdings,
   consumer: ConsumerDraft,
   report: Report,
-): void {
+): SharedQuota[] {
   const held = holdings.distinct(granteeIn(consumer));
-  if (held.every(({ plan }) => plan === held[0]!.plan)) return;
+  const shared: SharedQuota[] = [];
+  if (held.every(({ plan }) => plan === held[0]!.plan)) return shared;
   const counters = new Map<string, { plan: string; api: string }>();
   const told = new Set<string>();
   for (const { api, plan } of held) {
@@ -241,7 +261,9 @@ export function warnOfSharedCounters(
       ]);
       const other = counters.get(counter);
       counters.set(counter, other ?? { plan, api });
-      if (other === undefined || other.plan === plan || told.has(counter)) continue;
+      if (other === undefined || other.plan === plan) continue;
+      shared.push({ plan, quota: quota.key }, { plan: other.plan, quota: quota.key });
+      if (told.has(counter)) continue;
       told.add(counter);
       const where = `${quote(other.plan)} on ${other.api} and ${quote(plan)} on ${api}`;
       report.add(
@@ -251,70 +273,13 @@ export function warnOfSharedCounters(
       );
     }
   }
+  return shared;
 }
 
-/** The modes of a policy that has no errors, as they are written. */
-function modesIn(root: PolicyDraft): Modes {
-  const own = (mode: Place): { mode?: Mode } => (mode.string === undefined ? {} : { mode: mode.string as Mode });
-  const byName = <P extends Place, T>(places: readonly P[], of: (place: P) => T): Record<string, T> =>
-    Object.fromEntries(places.map((place) => [place.key, of(place)]));
-  return new Modes({
-    ...own(root.get('mode')),
-    apis: byName(root.get('apis').entries, (api) => ({ ...own(api.get('mode')), plans: api.get('plans').strings })),
-    plans: byName(root.get('plans').entries, (plan) => ({
-      ...own(plan.get('mode')),
-      quotas: byName(plan.get('quotas').entries, (quota) => own(quota.get('mode'))),
-    })),
-  });
-}
-
-/** Modes that decide nothing, and those that a caller gets around. */
-export function warnOfModes(root: PolicyDraft, report: Report): void {
-  const modes = modesIn(root);
-  const apis = root.get('apis').entries;
-  const isEnforced = apis.some((api) => modes.ofApi(api.key) === 'enforce');
-  if (
-    modes.policy === 'observe' &&
-    isEnforced &&
-    root.get('unmatched').string === 'allow' &&
-    apis.every((api) => api.get('mode').given)
-  )
-    report.add(
-      root.get('mode'),
-      'decides nothing: every API has a mode of its own, requests that no API covers pass anyway, and hosts and paths that can be read in several ways are refused while an API is enforced',
-      null,
-    );
-  const dated = new Set(
-    root
-      .get('consumers')
-      .entries.flatMap((consumer) => consumer.get('subscriptions').entries)
-      .filter((subscription) => (['from', 'until', 'paused'] as const).some((field) => subscription.get(field).given))
-      .map((subscription) => subscription.get('plan').string),
-  );
-  for (const plan of root.get('plans').entries) {
-    const quotas = plan.get('quotas').entries;
-    const mode = plan.get('mode');
-    if (mode.given && !dated.has(plan.key) && quotas.every((quota) => quota.get('mode').given))
-      report.add(
-        mode,
-        `decides nothing: ${quotas.length === 0 ? 'the plan has no quotas' : 'every quota has a mode of its own'}, and no subscription to the plan begins, ends or is paused`,
-        null,
-      );
-    for (const place of [mode, ...quotas.map((quota) => quota.get('mode'))])
-      warnOfWayAround(modes, plan.key, place, report);
-  }
-}
-
-/** What is enforced on an API that is only observed binds who shows a key, and nobody else. */
-function warnOfWayAround(modes: Modes, plan: string, mode: Place, report: Report): void {
-  if (mode.string !== 'enforce') return;
-  const open = modes.offering(plan).find((api) => modes.ofApi(api) === 'observe');
-  if (open !== undefined)
-    report.add(
-      mode,
-      `is got around on API ${quote(open)}, which only observes: who leaves the key out passes; enforce the API first`,
-      null,
-    );
+/** A quota of a plan whose counter of some consumer counts requests under another plan too. */
+export interface SharedQuota {
+  readonly plan: string;
+  readonly quota: string;
 }
 
 /** True for a quota that the rate limit service counts. */

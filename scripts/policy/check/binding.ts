@@ -1,0 +1,180 @@
+import { fixedSeconds, WINDOW_UNITS } from '../../contract/table.ts';
+import { sameWindow } from '../compile/compile.ts';
+import type { Holdings } from '../compile/holding.ts';
+import { quote } from '../secret.ts';
+import type { PolicyDraft, QuotaDraft, Report } from './draft.ts';
+import { modesIn } from './mode.ts';
+import { hasMeshScope } from './quotas.ts';
+
+/*
+ * A quota never binds when another one, which counts the same requests at least, refuses first whatever callers do. Then
+ * it says nothing, and its author probably meant another number. What is said here must hold for every order and time of
+ * requests: where windows of the two begin at different times, the other quota may be spent twice within one window.
+ */
+
+/** A limit as it is counted: in windows of the calendar, or in a bucket of `burst` tokens. */
+export interface Limit {
+  readonly limit: number;
+  readonly window: string;
+  readonly burst?: number | undefined;
+}
+
+/** How long windows are, and of what all their beginnings are multiples: windows are in UTC, so every day has 86,400 seconds. */
+interface Lengths {
+  readonly least: number;
+  readonly most: number;
+  readonly grid: number;
+}
+
+const { d: DAY } = WINDOW_UNITS;
+const CALENDAR: Readonly<Record<string, Lengths>> = {
+  week: { least: 7 * DAY, most: 7 * DAY, grid: DAY },
+  month: { least: 28 * DAY, most: 31 * DAY, grid: DAY },
+  year: { least: 365 * DAY, most: 366 * DAY, grid: DAY },
+};
+
+function lengthsOf(window: string): Lengths {
+  const seconds = fixedSeconds(window) ?? 0;
+  return CALENDAR[window] ?? { least: seconds, most: seconds, grid: seconds };
+}
+
+/** How many windows of another length one window touches at most. */
+export function windowsWithin(window: string, other: string): number {
+  if (sameWindow(window) === sameWindow(other)) return 1;
+  if (window === 'year' && other === 'month') return 12;
+  if (window === 'month' && other === 'year') return 1;
+  const [outer, inner] = [lengthsOf(window), lengthsOf(other)];
+  const grid = gcd(outer.grid, inner.grid);
+  // beginnings of the other windows that lie inside: the first a step of the grid after the window's own
+  const between = outer.most - 2 * grid;
+  return between < 0 ? 1 : Math.floor(between / inner.least) + 2;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
+
+const NANOSECONDS = 1_000_000_000n;
+
+/** The most that `other` lets pass within one window, where it has `times` counters for one of this quota. */
+export function mostWithin(window: string, other: Limit, times = 1): bigint {
+  if (other.burst === undefined)
+    return BigInt(times) * BigInt(other.limit) * BigInt(windowsWithin(window, other.window));
+  const last = BigInt(lengthsOf(window).most) * NANOSECONDS - 1n;
+  return BigInt(times) * (BigInt(other.burst) + last / intervalOf(other));
+}
+
+/** Nanoseconds between two tokens of a bucket, rounded up as the module does. */
+function intervalOf({ limit, window }: Limit): bigint {
+  return (BigInt(lengthsOf(window).most) * NANOSECONDS + BigInt(limit) - 1n) / BigInt(limit);
+}
+
+/** True when `other` refuses every request that this quota would refuse, however requests come. */
+export function neverBinds(quota: Limit, other: Limit, times = 1): boolean {
+  const { burst } = quota;
+  if (burst === undefined) return mostWithin(quota.window, other, times) <= BigInt(quota.limit);
+  if (other.burst !== undefined)
+    return times * other.burst <= burst && BigInt(times) * intervalOf(quota) <= intervalOf(other);
+  // the end of one window and the beginning of the next come at once; after that, a window's limit comes once a window
+  if (2 * times * other.limit > burst) return false;
+  return BigInt(times * other.limit) * intervalOf(quota) <= BigInt(lengthsOf(other.window).least) * NANOSECONDS;
+}
+
+/** A quota with the lowest and the highest limit that any of its holders has. */
+interface Counted {
+  readonly quota: QuotaDraft;
+  readonly low: Limit;
+  readonly high: Limit;
+  /** True: it counts requests of other plans too. */
+  readonly isShared: boolean;
+  /** True: it refuses requests on every API that offers the plan. */
+  readonly isEnforced: boolean;
+}
+
+/** Quotas of plans that never bind. `shared` holds those that count requests of other plans, by `quotaId`. */
+export function warnOfSlack(root: PolicyDraft, holdings: Holdings, shared: ReadonlySet<string>, report: Report): void {
+  const overrides = overridesIn(root);
+  const modes = modesIn(root);
+  for (const plan of root.get('plans').entries) {
+    const quotas = plan.get('quotas').entries.map((quota): Counted => {
+      const limit = quota.get('limit').number!;
+      const limits = [limit, ...(overrides.get(quotaId(plan.key, quota.key)) ?? [])];
+      const rest = { window: quota.get('window').string!, burst: quota.get('burst').number };
+      return {
+        quota,
+        low: { ...rest, limit: Math.min(...limits) },
+        high: { ...rest, limit: Math.max(...limits) },
+        isShared: shared.has(quotaId(plan.key, quota.key)),
+        isEnforced: modes.observing(quota.key, plan.key).length === 0,
+      };
+    });
+    for (const [index, counted] of quotas.entries()) {
+      const other = quotas.find(
+        (one, at) =>
+          isBelow(counted, one, holdings.offering(plan.key).length) &&
+          // of two that never bind beside each other, the first says it all
+          (at < index || !isBelow(one, counted, holdings.offering(plan.key).length)),
+      );
+      if (other !== undefined) tell(counted, other, holdings.offering(plan.key).length, report);
+    }
+  }
+}
+
+/** A name for a plan's quota. */
+export function quotaId(plan: string, quota: string): string {
+  return JSON.stringify([plan, quota]);
+}
+
+/** The lowest and the highest limit that subscriptions have in place of a plan's. */
+function overridesIn(root: PolicyDraft): Map<string, [number, number]> {
+  const found = new Map<string, [number, number]>();
+  for (const consumer of root.get('consumers').entries) {
+    for (const subscription of consumer.get('subscriptions').entries) {
+      for (const { key, number } of subscription.get('limits').entries) {
+        const id = quotaId(subscription.get('plan').string!, key);
+        const [low, high] = found.get(id) ?? [Infinity, 0];
+        found.set(id, [Math.min(low, number!), Math.max(high, number!)]);
+      }
+    }
+  }
+  return found;
+}
+
+/**
+ * True when a quota never binds beside another one of its plan. What counts elsewhere is not compared: windows of the rate
+ * limit service follow its own clock, and what is decided without it may pass.
+ */
+function isBelow(counted: Counted, other: Counted, apis: number): boolean {
+  if (counted === other || counted.isShared || !other.isEnforced) return false;
+  const isMesh = hasMeshScope(other.quota);
+  if (hasMeshScope(counted.quota) !== isMesh) return false;
+  if (isMesh && (other.quota.get('onUnavailable').string ?? 'deny') !== 'deny') return false;
+  return neverBinds(counted.low, other.high, timesOf(counted, other, apis));
+}
+
+/** Counters of the other quota for one of this: one for each API that offers the plan, where only the other tells APIs apart. */
+function timesOf({ quota }: Counted, other: Counted, apis: number): number {
+  return quota.get('per').string !== 'api' && other.quota.get('per').string === 'api' ? Math.max(1, apis) : 1;
+}
+
+function tell(counted: Counted, other: Counted, apis: number, report: Report): void {
+  const { quota, low } = counted;
+  const name = quote(other.quota.key);
+  const times = timesOf(counted, other, apis);
+  const where = times > 1 ? ` on ${times} APIs together` : '';
+  if (low.burst === undefined)
+    report.add(
+      quota.get('limit'),
+      `never binds: quota ${name} lets pass at most ${mostWithin(low.window, other.high, times)} ${spanOf(low.window)}${where}; lower the limit, or leave one of them out`,
+    );
+  else
+    report.add(
+      quota.get('burst'),
+      `never binds: quota ${name} lets pass no more at once${where} than this bucket holds, and no more over time than it refills; lower the burst or the limit, or leave one of them out`,
+    );
+}
+
+function spanOf(window: string): string {
+  if (/^\d/.test(window)) return `in ${window}`;
+  return window === 'hour' ? 'an hour' : `a ${window}`;
+}
