@@ -1,5 +1,5 @@
 import { MAX_COST } from '../contract/table.ts';
-import { NAME } from '../policy/schema/value.ts';
+import { epochSeconds, NAME } from '../policy/schema/value.ts';
 import type { Spot } from './documents.ts';
 import { quoted } from './loss.ts';
 import { below, isPlainFields, lose, type Reading } from './spot.ts';
@@ -8,6 +8,12 @@ import { below, isPlainFields, lose, type Reading } from './spot.ts';
 export const PLAN = 'x-tollgate-plan';
 export const COST = 'x-tollgate-cost';
 export const QUOTAS = 'x-tollgate-quotas';
+/** Of deprecated operations: since when, or all that a policy says of it. */
+export const DEPRECATED = 'x-tollgate-deprecated';
+export const SUNSET = 'x-tollgate-sunset';
+
+/** The date of what is deprecated, where nobody says since when. */
+export const ALWAYS = '1970-01-01T00:00:00Z';
 
 /** The innermost place that has the field. */
 export function innermost(name: string, ...places: readonly Spot[]): Spot | null {
@@ -36,4 +42,29 @@ export function quotasAt(reading: Reading, spot: Spot): Readonly<Record<string, 
   if (isPlainFields(spot.value)) return Object.keys(spot.value).length > 0 ? spot.value : undefined;
   lose(reading, spot, `must be quotas by name; found ${quoted(spot.value)}`);
   return undefined;
+}
+
+/** A date or a time, as a policy writes it; undefined, reported, where something else stands. */
+export function timeAt(reading: Reading, spot: Spot): string | undefined {
+  const text = typeof spot.value === 'string' ? spot.value : '';
+  const time = /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text.replace(/\.\d+(?=Z|[+-])/, '');
+  if (epochSeconds(time) !== null) return time;
+  lose(reading, spot, `must be a date or a time; found ${quoted(spot.value)}`);
+  return undefined;
+}
+
+/** What a policy says of what is deprecated: a date, or a mapping in which dates are checked and the rest is not. */
+export function detailsAt(reading: Reading, spot: Spot): Readonly<Record<string, unknown>> {
+  if (!isPlainFields(spot.value)) {
+    const since = timeAt(reading, spot);
+    return since === undefined ? {} : { since };
+  }
+  const fields: Record<string, unknown> = { ...spot.value };
+  for (const name of ['since', 'sunset']) {
+    if (fields[name] === undefined) continue;
+    const time = timeAt(reading, below(spot, name));
+    if (time === undefined) delete fields[name];
+    else fields[name] = time;
+  }
+  return fields;
 }

@@ -1,7 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
 import { MAX_NAME_BYTES } from '../contract/table.ts';
 import type { Spot } from './documents.ts';
-import { COST, costAt, innermost, PLAN, plansAt, QUOTAS, quotasAt } from './extension.ts';
+import {
+  ALWAYS,
+  COST,
+  costAt,
+  DEPRECATED,
+  detailsAt,
+  innermost,
+  PLAN,
+  plansAt,
+  QUOTAS,
+  quotasAt,
+  SUNSET,
+  timeAt,
+} from './extension.ts';
 import { quoted } from './loss.ts';
 import { type Requirement, type Schemes } from './security.ts';
 import { below, isPlainFields, lose, member, members, type Reading, stringAt } from './spot.ts';
@@ -154,7 +167,7 @@ export class Operations {
     const quotas = innermost(QUOTAS, spot, item);
     const limits = quotas === null ? undefined : quotasAt(this.reading, quotas);
     const name = this.#nameOf(spot);
-    const deprecated = member(spot.value, 'deprecated') === true ? this.#deprecation(spot) : undefined;
+    const deprecated = member(spot.value, 'deprecated') === true ? this.#deprecation(item, spot) : undefined;
     return {
       ...(name !== undefined && { name }),
       ...(plans && { plans }),
@@ -164,14 +177,21 @@ export class Operations {
     };
   }
 
-  #deprecation(spot: Spot): Readonly<Record<string, unknown>> {
-    const sunset = innermost('x-sunset', spot);
-    if (sunset === null) return {};
-    const text = typeof sunset.value === 'string' ? sunset.value : '';
-    const time = /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text.replace(/\.\d+(?=Z|[+-])/, '');
-    if (!Number.isNaN(Date.parse(time))) return { sunset: time };
-    lose(this.reading, sunset, `must be a date or a time; found ${quoted(sunset.value)}`);
-    return {};
+  /** OpenAPI says that an operation is deprecated and not since when, which callers are told: then it has always been. */
+  #deprecation(item: Spot, spot: Spot): Readonly<Record<string, unknown>> {
+    const places = [spot, item, this.root];
+    const details = innermost(DEPRECATED, ...places);
+    const given = details === null ? {} : detailsAt(this.reading, details);
+    const end = innermost(SUNSET, ...places) ?? innermost('x-sunset', ...places);
+    const sunset = end === null ? undefined : timeAt(this.reading, end);
+    const fields: Readonly<Record<string, unknown>> = { ...(sunset !== undefined && { sunset }), ...given };
+    if (fields.since !== undefined) return fields;
+    lose(
+      this.reading,
+      below(spot, 'deprecated'),
+      `has no date, so callers are told of ${ALWAYS}; a date in "${DEPRECATED}" is taken over`,
+    );
+    return { since: ALWAYS, ...fields };
   }
 
   /** `operationId`, in the characters that names of a policy have, if no other operation has it. */

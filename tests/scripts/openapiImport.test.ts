@@ -405,3 +405,57 @@ test('init --openapi writes a file of that name, and takes its options only with
   const none = await tollgate(['init', '--openapi', join(folder, 'none.json')]);
   assert.deepEqual(none, { code: 1, out: '', err: `${join(folder, 'none.json')}: no such file\n` });
 });
+
+test('what is deprecated in the document is deprecated in the policy, and follows it until somebody edits it', async () => {
+  const having = (deprecation: Item): string =>
+    documentOf({ '/orders': { get: { operationId: 'listOrders', ...deprecation }, post: { operationId: 'order' } } });
+  const policy = scratchFile(folder, POLICY, 'deprecated.policy.yaml');
+  const operation = async (document: string): Promise<unknown> => {
+    const { code, text, err } = await imported(document, policy);
+    assert.equal(code, 0, err);
+    return validPolicy(text, policy).policy.apis.orders!.operations!['GET /orders']!.deprecated;
+  };
+  const undated = await imported(having({ deprecated: true }), policy);
+  assert.match(
+    undated.err,
+    /#\/paths\/~1orders\/get\/deprecated: has no date, so callers are told of 1970-01-01T00:00:00Z; a date in "x-tollgate-deprecated" is taken over/,
+  );
+  const always = { since: '1970-01-01T00:00:00Z' };
+  assert.deepEqual(await operation(having({ deprecated: true })), always);
+  const dates = { 'x-tollgate-deprecated': '2025-05-01', 'x-sunset': '2027-01-01T00:00:00.500Z' };
+  assert.deepEqual(await operation(having({ deprecated: true, ...dates })), {
+    since: '2025-05-01T00:00:00Z',
+    sunset: '2027-01-01T00:00:00Z',
+  });
+  const details = { since: '2025-05-01', link: 'https://example.com/changes', successor: '/v2/orders' };
+  assert.deepEqual(
+    await operation(having({ deprecated: true, 'x-tollgate-deprecated': details, 'x-tollgate-sunset': '2027-02-01' })),
+    { ...details, since: '2025-05-01T00:00:00Z', sunset: '2027-02-01T00:00:00Z' },
+  );
+  // dates alone deprecate nothing; what is no longer deprecated in the document is not in the policy either
+  assert.equal(await operation(having(dates)), undefined);
+  assert.deepEqual(await operation(having({ deprecated: true })), always);
+  writeFileSync(policy, readFileSync(policy, 'utf8').replace('since: 1970-01-01', 'since: 2024-01-01'));
+  assert.deepEqual(await operation(having({ deprecated: true, ...dates })), { since: '2024-01-01T00:00:00Z' });
+  assert.deepEqual(await operation(having({})), { since: '2024-01-01T00:00:00Z' });
+});
+
+test('dates that are none are reported, and what no policy may say of a deprecation is left out', async () => {
+  const deprecated = (more: Item): Item => ({ deprecated: true, 'x-tollgate-deprecated': '2025-05-01', ...more });
+  const document = documentOf({
+    '/a': { get: deprecated({ 'x-sunset': 'soon' }) },
+    '/b': { get: deprecated({ 'x-tollgate-deprecated': { since: 7, sunset: '2027-02-30' } }) },
+    '/d': { get: deprecated({ 'x-tollgate-deprecated': { since: '2025-05-01', link: 'none', until: 1 } }) },
+  });
+  const { err, text, code } = await imported(document, scratchFile(folder, POLICY, 'dates.policy.yaml'));
+  assert.equal(code, 0, err);
+  assert.match(err, /~1a\/get\/x-sunset: must be a date or a time; found "soon"/);
+  assert.match(err, /~1b\/get\/x-tollgate-deprecated\/since: must be a date or a time; found 7/);
+  assert.match(err, /~1b\/get\/x-tollgate-deprecated\/sunset: must be a date or a time; found "2027-02-30"/);
+  assert.match(err, /~1d\/get: "deprecated" is left out: /);
+  const { operations } = validPolicy(text, 'p').policy.apis.orders!;
+  assert.deepEqual(
+    Object.values(operations!).map(({ deprecated }) => deprecated?.since),
+    ['2025-05-01T00:00:00Z', '1970-01-01T00:00:00Z', undefined],
+  );
+});
