@@ -11,6 +11,7 @@ import { registry } from './registry.ts';
 import { resets } from './resets.ts';
 import { services } from './services.ts';
 import { spellings } from './spellings.ts';
+import { stories } from './stories.ts';
 import { storms } from './storms.ts';
 import { streams } from './streams.ts';
 import { units } from './units.ts';
@@ -32,4 +33,5 @@ export const allAttacks: readonly Attack[] = [
   redirects,
   registry,
   commands,
+  stories,
 ];

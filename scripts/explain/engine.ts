@@ -73,4 +73,11 @@ function withoutMesh(value: unknown): unknown {
   return Object.fromEntries(members.map(([name, member]) => [name, withoutMesh(member)]));
 }
 
+/** Names of the mesh-wide quotas of a config, each once. */
+export function meshQuotasOf(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const own = 'scope' in value && value.scope === 'mesh' && 'name' in value ? [String(value.name)] : [];
+  return [...new Set([...own, ...Object.values(value).flatMap(meshQuotasOf)])];
+}
+
 const MESH_FIELDS = new Set(['scope', 'onUnavailable', 'localShare']);

@@ -56,6 +56,17 @@ test('emits Istio resources', async () => {
   );
 });
 
+test('explains a request and a log with the module that it brings', async () => {
+  const asked = await stranger.tollgate(['explain', POLICY, '--request', 'GET https://api.example.com/v1/pets']);
+  assert.deepEqual([asked.code, asked.err], [1, '']);
+  assert.match(asked.out, /\nrefused: missing_api_key\n {2}HTTP 401\n/);
+  stranger.puts('access.log', '{"time":"2026-01-15T12:00:00Z","method":"GET","path":"/v1","consumer":"acme"}\n');
+  assert.match(
+    await done('explain', POLICY, '--from', 'access.log'),
+    /^access\.log: 1 request from .*\n {2}allowed {2}1 /,
+  );
+});
+
 test('packs the module with its SBOM, to the digest that a checkout packs', async () => {
   const own = JSON.parse(await done('pack', '--json', '--sbom', 'spdx', '--out', 'layout')) as { digest: string };
   const { bundleOptions } = await import('../../scripts/cli/packing.ts');

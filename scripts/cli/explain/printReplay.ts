@@ -9,9 +9,10 @@ interface Printed extends Replayed {
   readonly stoppedAt: number | null;
 }
 
-/** More callers than this are only counted; `--json` has all. */
-const MOST_CALLERS = 25;
+/** More callers or operations than this are only counted; `--json` has all. */
+const MOST_GROUPS = 25;
 const MOST_REASONS = 40;
+const MOST_NAMED = 5;
 
 /** What became of a log: in figures, by caller and API, and by reason with the first line of each. */
 export function printReplay(printed: Printed): string {
@@ -33,7 +34,7 @@ export function printReplay(printed: Printed): string {
               (observed === 0 ? '' : `, ${grouped(observed)} only observed`),
           ),
         ]),
-    ...(refused === 0 ? [] : ['', ...callerTable(rows), '', ...reasonTable(rows)]),
+    ...(refused === 0 ? [] : [...callerTable(rows), ...operationTable(rows), '', ...reasonTable(rows)]),
     ...notesOf(printed),
   ]
     .map((line) => `${visible(line).trimEnd()}\n`)
@@ -47,32 +48,51 @@ function headline({ log, requests, from, until, formats, stoppedAt }: Printed): 
   return `${log}: ${counted(requests, 'request')} from ${from} to ${until} (${timeSpan(long)}), as ${formats.join(' and ')}${stopped}`;
 }
 
-interface Caller {
-  readonly consumer: string;
-  readonly api: string;
+interface Group {
+  readonly names: readonly [string, string];
   requests: number;
   refused: number;
   newly: number;
 }
 
-function callerTable(rows: readonly TallyRow[]): string[] {
-  const callers = new Map<string, Caller>();
+/** Pairs of names by which requests are grouped: those of which some were refused, most refused first. */
+function groupTable(
+  rows: readonly TallyRow[],
+  head: readonly [string, string],
+  noun: string,
+  namesOf: (row: TallyRow) => readonly [string, string],
+): string[] {
+  const groups = new Map<string, Group>();
   for (const row of rows) {
-    const [consumer, api] = [row.consumer ?? '-', row.api ?? '-'];
-    const caller = callers.get(`${consumer} ${api}`) ?? { consumer, api, requests: 0, refused: 0, newly: 0 };
-    callers.set(`${consumer} ${api}`, caller);
-    caller.requests += row.requests;
-    caller.refused += row.isRefused ? row.requests : 0;
-    caller.newly += row.newlyRefused;
+    const names = namesOf(row);
+    const group = groups.get(names.join(' ')) ?? { names, requests: 0, refused: 0, newly: 0 };
+    groups.set(names.join(' '), group);
+    group.requests += row.requests;
+    group.refused += row.isRefused ? row.requests : 0;
+    group.newly += row.newlyRefused;
   }
-  const refused = [...callers.values()].filter((caller) => caller.refused > 0).sort((a, b) => b.refused - a.refused);
+  const refused = [...groups.values()].filter((group) => group.refused > 0).sort((a, b) => b.refused - a.refused);
   const cells = refused
-    .slice(0, MOST_CALLERS)
-    .map(({ consumer, api, requests, refused, newly }) => [consumer, api, ...[requests, refused, newly].map(grouped)]);
+    .slice(0, MOST_GROUPS)
+    .map(({ names, requests, refused, newly }) => [...names, ...[requests, refused, newly].map(grouped)]);
   return [
-    ...tableOf([['consumer', 'API', 'requests', 'refused', 'passed then'], ...cells], 2),
-    ...restOf(refused.length - MOST_CALLERS, 'pair of consumer and API'),
+    '',
+    ...tableOf([[...head, 'requests', 'refused', 'passed then'], ...cells], 2),
+    ...restOf(refused.length - MOST_GROUPS, noun),
   ];
+}
+
+function callerTable(rows: readonly TallyRow[]): string[] {
+  return groupTable(rows, ['consumer', 'API'], 'pair of consumer and API', ({ consumer, api }) => [
+    consumer ?? '-',
+    api ?? '-',
+  ]);
+}
+
+/** Of policies that list operations. */
+function operationTable(rows: readonly TallyRow[]): string[] {
+  if (rows.every(({ operation }) => operation === null)) return [];
+  return groupTable(rows, ['operation', 'API'], 'operation', ({ operation, api }) => [operation ?? '-', api ?? '-']);
 }
 
 function reasonTable(rows: readonly TallyRow[]): string[] {
@@ -107,7 +127,7 @@ function tableOf(rows: readonly (readonly string[])[], from: number, until = Inf
   return rows.map((row) => `  ${row.map(cell).join('  ')}`);
 }
 
-function notesOf({ log, skipped, unknown }: Printed): string[] {
+function notesOf({ log, skipped, unknown, meshQuotas }: Printed): string[] {
   const { callers, gone, hosts, late } = unknown;
   const notes = [
     ...skipped.map(
@@ -121,6 +141,11 @@ function notesOf({ log, skipped, unknown }: Printed): string[] {
         ]),
     ...(gone === 0 ? [] : [`${counted(gone, 'request')} came with a consumer or a key that the policy does not have`]),
     ...(hosts === 0 ? [] : [`the log names no host for ${counted(hosts, 'request')}: --host HOST does`]),
+    ...(meshQuotas.length === 0
+      ? []
+      : [
+          `mesh-wide quotas (${meshQuotas.slice(0, MOST_NAMED).join(', ')}${meshQuotas.length > MOST_NAMED ? ', and others' : ''}) were counted over the lines of this log, as if it were all traffic of the mesh and the rate limit service had granted every lease`,
+        ]),
     ...(late === 0
       ? []
       : [`${counted(late, 'request')} stood so far out of order that counters of later ones had begun`]),

@@ -4,7 +4,7 @@ import type { WasmModule } from '../../host/abi.ts';
 import { decisionOf, type Exchange } from '../../host/openRequest.ts';
 import type { Pair } from '../../host/stream.ts';
 import { compilePolicy, type Policy } from '../../policy/index.ts';
-import { countedHere, Engine } from '../engine.ts';
+import { countedHere, Engine, meshQuotasOf } from '../engine.ts';
 import { ExplainError, InvalidRequest } from '../error.ts';
 import { outcomeOf } from '../outcome.ts';
 import { Callers, placeKeys } from './caller.ts';
@@ -39,6 +39,8 @@ export interface Replayed {
   readonly newlyRefused: number;
   readonly newlyAllowed: number;
   readonly rows: readonly TallyRow[];
+  /** Quotas that the mesh counts together: counted here over the log's lines, with every lease granted. */
+  readonly meshQuotas: readonly string[];
   /** What the log cannot tell, by the number of requests that it matters for. */
   readonly unknown: {
     /** The log does not say who called. */
@@ -66,6 +68,7 @@ interface Logged {
 /** Replays a log, line by line, against a policy: each request is decided at its own time, with all counters at zero before the first. */
 export class Replay {
   private readonly engine: Engine;
+  private readonly meshQuotas: readonly string[];
   private readonly callers: Callers;
   private readonly apis: ReadonlyMap<string, ApiConfig>;
   private readonly source: PluginConfig['keySources'][number];
@@ -84,7 +87,9 @@ export class Replay {
     private readonly options: ReplayOptions,
   ) {
     const fields = LOG_FIELDS.filter((field) => FIELDS.includes(field));
-    this.callers = new Callers(countedHere(compilePolicy(policy), fields));
+    const compiled = compilePolicy(policy);
+    this.meshQuotas = meshQuotasOf(compiled.plans).concat(meshQuotasOf(compiled.apis));
+    this.callers = new Callers(countedHere(compiled, fields));
     const { config } = this.callers;
     const { caller } = options;
     if (caller !== null && !this.callers.has(caller)) throw new InvalidRequest('--as must be a consumer of the policy');
@@ -121,6 +126,7 @@ export class Replay {
       newlyRefused,
       newlyAllowed,
       rows: this.tally.sorted(),
+      meshQuotas: this.meshQuotas,
       unknown: this.unknown,
     };
   }
