@@ -73,6 +73,13 @@ function withoutMesh(value: unknown): unknown {
   return Object.fromEntries(members.map(([name, member]) => [name, withoutMesh(member)]));
 }
 
+/** The same config with everything enforced; null when it enforces everything already. */
+export function enforced(config: PluginConfig): PluginConfig | null {
+  const text = JSON.stringify(config);
+  const strict = JSON.stringify(config, (name, member: unknown) => (name === 'mode' ? undefined : member));
+  return strict === text ? null : (JSON.parse(strict) as PluginConfig);
+}
+
 /** Names of the mesh-wide quotas of a config, each once. */
 export function meshQuotasOf(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];

@@ -5,6 +5,8 @@ export interface QuotaStanding {
   readonly name: string;
   readonly limit: number;
   readonly windowSeconds: number;
+  /** True for one that would refuse, and is only observed. */
+  readonly isObserved: boolean;
   /** Null: not known, because the quota was not asked about. */
   readonly used: number | null;
   readonly remaining: number | null;
@@ -23,6 +25,7 @@ export function standingsOf(response: HeaderMap): QuotaStanding[] {
       name,
       limit: q,
       windowSeconds: w,
+      isObserved: false,
       used: r === undefined ? null : Math.max(0, q - r),
       remaining: r ?? null,
       resetSeconds: t ?? null,

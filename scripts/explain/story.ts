@@ -6,7 +6,7 @@ import { HeaderMap, type Pair } from '../host/stream.ts';
 import { compilePolicy, ConfigHoldings, type Policy } from '../policy/index.ts';
 import { operationName } from '../policy/schema/operation.ts';
 import type { Api } from '../policy/schema/policy.ts';
-import { countedHere, Engine } from './engine.ts';
+import { countedHere, enforced, Engine } from './engine.ts';
 import { normalisedPath } from './path.ts';
 import { corsStory, type CorsStory } from './cors.ts';
 import { lifecycleStories, type LifecycleStory, type Living } from './lifecycle.ts';
@@ -109,11 +109,12 @@ export function tellStory(
     compiled === undefined || text('route') === null
       ? null
       : routeStory(text('route')!, compiled, (condition) => probe.holds(config, compiled.name, caller, condition));
-  const end = endOf(reason, operation, route);
+  const isObserved = text('mode') === 'observe';
+  const end = isObserved ? null : endOf(reason, operation, route);
   return {
     outcome: outcomeOf(exchange, reason, text('mode') === 'observe'),
     reason,
-    isObserved: text('mode') === 'observe',
+    isObserved,
     at: new Date(atMs).toISOString(),
     request: { method: request.method, host: request.host, path: withoutQuery(request.path) },
     normalisedPath: normalisedPath(withoutQuery(request.path)),
@@ -134,13 +135,29 @@ export function tellStory(
       compiled === undefined || end !== null ? null : { places: probe.keyPlaces(config.keySources), id: text('keyId') },
     consumer,
     plan: compiled === undefined || consumer === null ? null : planStory(config, compiled, consumer, text('plan')),
-    quotas: standingsOf(exchange.response),
+    quotas: engine === undefined ? allStandings(config, module, pairs, atMs, exchange) : standingsOf(exchange.response),
     route,
     headers: editsOf(pairs, exchange, routeOf(compiled, route)),
     upstream: upstreamOf(policy, exchange, compiled, route),
     reply: replyOf(exchange),
     decision: decision as Record<string, string | number>,
   };
+}
+
+/** Answers name only quotas in force; of those that are only observed, the same policy tells that enforces all. */
+function allStandings(
+  config: PluginConfig,
+  module: WasmModule,
+  pairs: readonly Pair[],
+  atMs: number,
+  { response }: Exchange,
+): QuotaStanding[] {
+  const inForce = standingsOf(response);
+  const strict = enforced(config);
+  if (strict === null) return inForce;
+  const names = new Set(inForce.map(({ name }) => name));
+  const all = standingsOf(new Engine(module, strict, atMs).decide(pairs, atMs).response);
+  return all.map((standing) => ({ ...standing, isObserved: !names.has(standing.name) }));
 }
 
 /** Everything that the module leaves for access logs. */

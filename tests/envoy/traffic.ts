@@ -97,6 +97,22 @@ export const POLICY = JSON.stringify({
       operations: { 'GET /a/{x}': { plans: ['gold'] }, '/b': { redirect: { to: '/any' } }, 'POST /c': { cost: 0 } },
       routes: [{ name: 'put', when: { methods: ['PUT'] }, upstream: 'v1', deprecated: { since: after(0) } }],
     },
+    watched: {
+      hosts: ['api.example.com'],
+      paths: ['/watched'],
+      plans: ['free', 'gold'],
+      mode: 'observe',
+      upstream: 'v1',
+      operations: {
+        'GET /a': { scopes: ['write:items'] },
+        'POST /a': { plans: ['gold'] },
+        'GET /old': { retired: {} },
+      },
+      routes: [
+        { name: 'own', when: { consumers: ['own', 'free'] }, upstream: 'v1' },
+        { name: 'gold', when: { plans: ['gold'] }, upstream: 'v1', rewritePrefix: '/seen' },
+      ],
+    },
     gone: { hosts: ['api.example.com'], paths: ['/gone'], retired: {}, cors: { origins: ['https://app.test'] } },
     moved: { hosts: ['api.example.com'], paths: ['/moved'], redirect: { to: '/shop', status: 301 } },
     closed: {
@@ -109,7 +125,13 @@ export const POLICY = JSON.stringify({
     fake: { hosts: ['api.example.com'], paths: ['/fake'], plans: ['free'], anonymous: 'allow', mock: { status: 207 } },
   },
   plans: {
-    free: { quotas: { second: { limit: 2, window: 'second' }, hourly: { limit: 150, window: 'hour' } } },
+    free: {
+      quotas: {
+        second: { limit: 2, window: 'second' },
+        hourly: { limit: 150, window: 'hour' },
+        watched: { limit: 1, window: '2s', mode: 'observe' },
+      },
+    },
     gold: { quotas: { bucket: { limit: 2, window: 'second', burst: 3 }, monthly: { limit: 160, window: 'month' } } },
   },
   consumers: {
@@ -149,7 +171,18 @@ const PATHS = [
   ...['/v1', '/v1/pets', '/v1//pets/%37', '/v1/next/7', '/%76%31/x', '/v1/../open', '/V1/pets', '/v1;x/pets'],
   ...['/v1/%2f', '/v1//../x', '/open', '/any/', '/nowhere', '/v1/deep/er/x'],
   ...['/gone', '/gone/x', '/moved', '/moved/a%20b/', '/moved//c', '/closed/x', '/fake', '/loose', '/loose/a/1'],
-  ...['/loose/b', '/loose/b/', '/loose/c', '/loose/d', '/loose/A/1'],
+  ...[
+    '/loose/b',
+    '/loose/b/',
+    '/loose/c',
+    '/loose/d',
+    '/loose/A/1',
+    '/watched/a',
+    '/watched/a',
+    '/watched/old',
+    '/watched/x',
+    '/watched//a/?b=1',
+  ],
 ];
 /** Below an API with operations. */
 const TEMPLATES = [

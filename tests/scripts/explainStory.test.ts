@@ -307,3 +307,72 @@ describe('cors', () => {
     ]);
   });
 });
+
+describe('what is only observed', () => {
+  const observed = POLICY.replace('policy: shop', 'policy: shop\nmode: observe');
+  const tellObserved = async (
+    request: string,
+    ...headers: readonly string[]
+  ): Promise<readonly [Story, string, number]> => {
+    const file = join(folder, 'observed.policy.yaml');
+    await writeFile(file, observed);
+    const args = ['explain', file, '--request', request, ...headers.flatMap((one) => ['--header', one]), '--at', AT];
+    const json = await tollgate([...args, '--json']);
+    return [JSON.parse(json.out) as Story, (await tollgate(args)).out, json.code];
+  };
+
+  it('passes, and is told with the reason for which it would be refused', async () => {
+    const [story, text, code] = await tellObserved('PUT https://api.example.com/v1/pets/7', `x-api-key: ${KEY}`);
+    assert.deepEqual([story.outcome, story.isObserved, story.reason, code], ['allowed', true, 'method_not_allowed', 0]);
+    assert.match(text, /^allowed: would be refused, if that were not only observed: method_not_allowed$/m);
+    assert.equal(story.operation?.atPath.length, 2);
+    assert.deepEqual(story.key, { places: ['header x-api-key'], id: 'a1' });
+  });
+
+  it('has its quotas, which no answer names', async () => {
+    const [story, text] = await tellObserved('GET https://api.example.com/v1/pets', `x-api-key: ${KEY}`);
+    assert.deepEqual([story.isObserved, story.reason], [false, 'allowed']);
+    assert.deepEqual(story.quotas, [
+      { name: 'minute', limit: 3, windowSeconds: 60, isObserved: true, used: 1, remaining: 2, resetSeconds: 60 },
+    ]);
+    assert.match(text, /^ {2}quotas {4} minute {2}1 of 3 used, 2 left, resets in 1 min; only observed$/m);
+  });
+
+  it('has the route that nobody gets, and conditions on plans and consumers that do not hold', async () => {
+    const routed = observed.replace(
+      'routes:',
+      `routes:
+      - { name: acme, when: { consumers: [acme] }, upstream: v1 }
+      - { name: free, when: { plans: [free] }, upstream: v1 }`,
+    );
+    const file = join(folder, 'routed.policy.yaml');
+    await writeFile(
+      file,
+      routed.replace(`digest: '${digest(KEY)}'`, `digest: '${digest(KEY)}', until: 2026-05-01T00:00:00Z`),
+    );
+    const args = ['explain', file, '--request', 'https://api.example.com/v1/pets', '--header', `x-api-key: ${KEY}`];
+    const { route, reason, consumer } = JSON.parse((await tollgate([...args, '--at', AT, '--json'])).out) as Story;
+    assert.deepEqual([reason, consumer, route?.name], ['expired_api_key', 'acme', 'pets/default']);
+    assert.deepEqual(route?.passedOver.slice(0, 2), [
+      { name: 'acme', condition: 'consumer is acme' },
+      { name: 'free', condition: 'plan is free' },
+    ]);
+  });
+
+  it('is summed up as refused, and said to be only observed', async () => {
+    const file = join(folder, 'observed.policy.yaml');
+    await writeFile(file, observed);
+    const lines = Array.from({ length: 5 }, (_, second) =>
+      JSON.stringify({
+        time: `2026-06-01T00:00:0${second}Z`,
+        method: 'GET',
+        path: '/v1/pets',
+        host: 'api.example.com',
+        consumer: 'acme',
+      }),
+    );
+    const { out } = await tollgate(['explain', file, '--from', '-'], { stdin: `${lines.join('\n')}\n` });
+    assert.match(out, /^ {2}refused {2}2 {2}40\.0 %, 2 of them passed then, 2 only observed$/m);
+    assert.match(out, /^ {2}quota_exceeded listPets minute +1 +2 +line 4: /m);
+  });
+});

@@ -207,7 +207,7 @@ function planWords({ name, through, offered, own, limits }: PlanStory, consumer:
 }
 
 function quotaWords(
-  { name, limit, used, remaining, resetSeconds }: QuotaStanding,
+  { name, limit, used, remaining, resetSeconds, isObserved }: QuotaStanding,
   all: readonly QuotaStanding[],
   isRefused: boolean,
 ): string {
@@ -216,7 +216,7 @@ function quotaWords(
     used === null
       ? `limit ${grouped(limit)}`
       : `${grouped(used)} of ${grouped(limit)} used, ${grouped(remaining!)} left, resets in ${timeSpan(resetSeconds ?? 0)}`;
-  return `${name.padEnd(width)}  ${state}${isRefused ? '; refused by this one' : ''}`;
+  return `${name.padEnd(width)}  ${state}${isRefused ? '; refused by this one' : ''}${isObserved ? '; only observed' : ''}`;
 }
 
 function routeLines({ name, conditions, passedOver, morePassedOver }: RouteStory): Line[] {
