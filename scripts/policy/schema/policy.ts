@@ -11,10 +11,9 @@ import { cors } from './cors.ts';
 import { changeableHeader, headerName, headerValue, isFraming, isList, realm, token } from './header.ts';
 import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
-import { mode } from './mode.ts';
 import { operations, scope } from './operation.ts';
 import { limit, plan, rateLimitService } from './quota.ts';
-import { consumerName, filled, host, label, listed, name, named, newPrefix, pathPrefix, time } from './value.ts';
+import { consumerName, filled, host, label, listed, mode, name, named, newPrefix, pathPrefix, time } from './value.ts';
 
 export const DIGEST = new RegExp(`^sha256:[0-9a-f]{${DIGEST_DIGITS}}$`);
 export const DIGEST_RULE = `must be "sha256:" and the ${DIGEST_DIGITS} lower-case hex digits of the key's SHA-256; "tollgate keys digest" prints it`;

@@ -14,8 +14,7 @@ import {
   nominalSeconds,
 } from '../../contract/table.ts';
 import { durationMs } from './mesh.ts';
-import { mode } from './mode.ts';
-import { name, named, wholeFrom } from './value.ts';
+import { mode, name, named, wholeFrom } from './value.ts';
 
 const LENGTH_PATTERN = '^[1-9][0-9]{0,7}[smhd]$';
 const ROUGHLY_A_WINDOW = new RegExp(`^(?:${WINDOWS.join('|')})$|${LENGTH_PATTERN}`);

@@ -1,6 +1,6 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
-import { MAX_HOST_BYTES, MAX_NAME_BYTES, MAX_PATH_BYTES } from '../../contract/table.ts';
+import { MAX_HOST_BYTES, MAX_NAME_BYTES, MAX_PATH_BYTES, MODES } from '../../contract/table.ts';
 import { quote } from '../secret.ts';
 
 /** Names that end up in headers, metric names and Envoy's clusters. */
@@ -19,6 +19,11 @@ export function name(description: string) {
 /** An id of a key. */
 export function label(description: string) {
   return z.string().regex(LABEL, { error: LABEL_RULE }).meta({ description });
+}
+
+/** Whether refusals are in force. Left out: that of what is around it. */
+export function mode(description: string) {
+  return z.enum(MODES).meta({ description }).optional();
 }
 
 /** Begins with a letter or digit of any script; no control, format or private characters, and no space but single ones inside. */
