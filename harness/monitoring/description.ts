@@ -94,12 +94,15 @@ function traffic(): Panel[] {
       sum(requests('plan=~".+"'), 'plan'),
       '{{plan}}',
     ),
-    stack(
-      'By operation',
-      'The twenty that are called most, of APIs that list operations.',
-      `topk(20, ${sum(rate(series('tollgate_operation_requests_total')), 'api', 'operation')})`,
-      '{{api}}: {{operation}}',
-    ),
+    {
+      ...stack(
+        'By operation',
+        'The twenty that are called most, of APIs that list operations.',
+        `topk(20, ${sum(rate(series('tollgate_operation_requests_total')), 'api', 'operation')})`,
+        '{{api}}: {{operation}}',
+      ),
+      width: 24,
+    },
   ];
 }
 
