@@ -101,7 +101,7 @@ const COUNTERS: readonly (readonly [entries: readonly Entry[], limit: number | n
 ];
 
 describe('the configuration that tollgate writes', { skip: typeof programs === 'string' ? programs : false }, () => {
-  it('is accepted by the real service, and gives every counter its limit', { timeout: 60_000 }, async () => {
+  it('is accepted by the real service, and gives every counter its limit', { timeout: 300_000 }, async () => {
     if (typeof programs === 'string') return;
     const { policy } = readPolicy(await readFile(POLICY, 'utf8'), POLICY);
     const real = await RealService.start(programs, serviceConfigText(serviceConfigOf(policy!)!, 'shop'));

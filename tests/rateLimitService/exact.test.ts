@@ -19,7 +19,7 @@ describe('a limit over four Envoys with two workers each', { skip }, () => {
   for (const limit of [5000, 10]) {
     it(
       `lets ${limit} through and not one more, with nine tenths of the load at one`,
-      { timeout: 60_000 },
+      { timeout: 300_000 },
       async (t) => {
         await withService(
           onReal(programs),
@@ -54,7 +54,7 @@ describe('a limit over four Envoys with two workers each', { skip }, () => {
 });
 
 describe('a steady rate far below the limit', { skip }, () => {
-  it('hardly ever waits, and makes few calls', { timeout: 60_000 }, async (t) => {
+  it('hardly ever waits, and makes few calls', { timeout: 300_000 }, async (t) => {
     await steady('minute', 15_000);
     await withService(
       onReal(programs),

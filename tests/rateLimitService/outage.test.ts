@@ -163,7 +163,7 @@ async function recovers(modes: Modes): Promise<string> {
 }
 
 describe('a service that goes', { skip }, () => {
-  it('leaves requests to each failure mode while it is killed, and is found again', { timeout: 120_000 }, async (t) => {
+  it('leaves requests to each failure mode while it is killed, and is found again', { timeout: 300_000 }, async (t) => {
     await withModes(
       async (modes) => {
         for (const answers of Object.values(await modes.load(100, 500)))
@@ -196,7 +196,7 @@ describe('a service that goes', { skip }, () => {
 
   it(
     'leaves them to it as well while it hangs on a Redis that is gone, and recovers with it',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (t) => {
       await withModes(async (modes) => {
         await modes.service.killRedis();
@@ -209,7 +209,7 @@ describe('a service that goes', { skip }, () => {
 
   // A call may take up to ten timeouts, 500 ms; both delays are far from it.
   for (const delayMs of [200, 1500]) {
-    it(`is never unlimited with a Redis that takes ${delayMs} ms`, { timeout: 60_000 }, async (t) => {
+    it(`is never unlimited with a Redis that takes ${delayMs} ms`, { timeout: 300_000 }, async (t) => {
       const limit = 60;
       await withModes(
         async (modes) => {
@@ -234,7 +234,7 @@ describe('a service that goes', { skip }, () => {
     });
   }
 
-  it('grants nothing when it knows only another domain', { timeout: 60_000 }, async () => {
+  it('grants nothing when it knows only another domain', { timeout: 300_000 }, async () => {
     await withModes(
       async (modes) => {
         assertModes(await modes.load(200, 1000), 'unknown domain');
@@ -249,7 +249,7 @@ describe('a service that goes', { skip }, () => {
 });
 
 describe('a service that fails', { skip: found.skip }, () => {
-  it('is not called in a stampede, and over one connection per worker', { timeout: 60_000 }, async (t) => {
+  it('is not called in a stampede, and over one connection per worker', { timeout: 300_000 }, async (t) => {
     await withService(
       onFake,
       found,

@@ -82,7 +82,7 @@ describe('a Redis that restarts', { skip }, () => {
     ['begins at zero without them: the whole limit is there anew', undefined, 'killRedis', LIMIT],
   ];
   for (const [what, redisArgs, ends, left] of table) {
-    it(what, { timeout: 60_000 }, async () => {
+    it(what, { timeout: 300_000 }, async () => {
       const real = await start(redisArgs);
       const caller = new GrpcCaller(real.port);
       const take = async (): Promise<boolean> => {
@@ -111,7 +111,7 @@ describe('a Redis that restarts', { skip }, () => {
 });
 
 describe('an Envoy whose Redis crashes', { skip: found.skip !== false ? found.skip : skip }, () => {
-  it("lets no more than the limit through with the example's settings", { timeout: 90_000 }, async (t) => {
+  it("lets no more than the limit through with the example's settings", { timeout: 300_000 }, async (t) => {
     const setting = { quotas: QUOTAS.slice(0, 1), envoys: 1, timeoutMs: 300 };
     await withService(
       () => start(EXAMPLE.args),

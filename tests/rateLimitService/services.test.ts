@@ -132,7 +132,7 @@ describe('the real rate limit service', { skip: typeof programs === 'string' ? p
 
   it(
     'is slow with its Redis, fails without it and recovers; and comes back on the same port',
-    { timeout: 30_000 },
+    { timeout: 300_000 },
     async () => {
       const ask = encodeAsk(DOMAIN, entries('gold', 'large', 'acme'), 1);
       real.redisDelayMs = 300;

@@ -6,10 +6,10 @@ export async function steady(window: keyof typeof MS, neededMs: number): Promise
   if (left < neededMs) await new Promise((resolve) => setTimeout(resolve, left + 20));
 }
 
-/** The hour, unless it ends within two minutes; then the day, unless that does. */
+/** The hour, unless it ends within minutes; then the day, unless that does. */
 export function steadyUnit(): 'hour' | 'day' | 'month' {
-  if (MS.hour - (Date.now() % MS.hour) > 120_000) return 'hour';
-  return MS.day - (Date.now() % MS.day) > 120_000 ? 'day' : 'month';
+  if (MS.hour - (Date.now() % MS.hour) > 400_000) return 'hour';
+  return MS.day - (Date.now() % MS.day) > 400_000 ? 'day' : 'month';
 }
 
 export function pause(ms: number): Promise<void> {

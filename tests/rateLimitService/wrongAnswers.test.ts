@@ -52,7 +52,7 @@ for (const [what, answer] of Object.entries(WRONG_ANSWERS)) {
 }
 
 describe('a service that answers wrongly', { skip: found.skip }, () => {
-  it('causes no grant and no trap, and shows in the metrics', { timeout: 120_000 }, async () => {
+  it('causes no grant and no trap, and shows in the metrics', { timeout: 300_000 }, async () => {
     const quotas: MeshQuota[] = [{ name: 'q', limit: 1000, window: steadyUnit() }];
     const fake = await FakeService.start(POLICY, rulesOf(quotas));
     let envoy: MeshEnvoy | null = null;
