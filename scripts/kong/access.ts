@@ -57,10 +57,12 @@ export class AccessReader {
     if (isClosed)
       reading.lose(route.pointer, 'lets nobody in, as in Kong: it asks for groups of consumers but for no key');
     const termination = scopes.usual('request-termination', key) ?? null;
+    // all of them must be content, and one without a consumer for everybody is not
+    const isAsked = others.some(({ config }) => reading.string(config, 'anonymous') === undefined);
     return {
       isOpen,
       isClosed,
-      isAnonymous: isOpen || this.#isAnonymous(keyAuth, route, acl),
+      isAnonymous: isOpen || (!isAsked && this.#isAnonymous(keyAuth, route, acl)),
       acl,
       keyAuth,
       termination,

@@ -36,6 +36,8 @@ export interface Match {
 
 const hosts = hostSchema('');
 const paths = pathPrefix('');
+/** Each place is looked for at all the paths above it. */
+const MAX_PREFIX_SEGMENTS = 64;
 const STREAMS = ['tcp', 'tls', 'udp', 'tls_passthrough'];
 const PATH_RULE =
   'is left out: a policy has prefixes of whole segments, and templates of operations; write which of them it stands for';
@@ -142,7 +144,7 @@ function pathOf(text: string, version: string, lose: (rule: string) => void): Ro
   const isOldRegex = version !== '3.0' && !/^[a-zA-Z0-9.\-_~/%]*$/.test(text);
   if (text.startsWith('~') || isOldRegex) {
     const regex = readRegex(text.replace(/^~/, ''));
-    if (regex === null) {
+    if (regex === null || regex.prefix.split('/').length > MAX_PREFIX_SEGMENTS + 1) {
       lose(`${PATH_RULE}; found ${quoted(text)}`);
       return null;
     }
@@ -151,7 +153,7 @@ function pathOf(text: string, version: string, lose: (rule: string) => void): Ro
   }
   const plain = decoded(text).replace(/\/{2,}/g, '/');
   const prefix = plain.replace(/(.)\/$/, '$1');
-  if (!paths.safeParse(prefix).success) {
+  if (!paths.safeParse(prefix).success || prefix.split('/').length > MAX_PREFIX_SEGMENTS + 1) {
     lose(`is left out: it is no path that a policy could name; found ${quoted(text)}`);
     return null;
   }

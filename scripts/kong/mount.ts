@@ -194,7 +194,5 @@ function hostsAbove(host: string | null): (string | null)[] {
 
 function pathsAbove(path: string): string[] {
   const segments = path === '/' ? [] : path.slice(1).split('/');
-  return [path, ...segments.map((_, index) => `/${segments.slice(0, segments.length - index - 1).join('/')}`)].filter(
-    (one, index, all) => all.indexOf(one) === index,
-  );
+  return [path, ...segments.map((_, index) => `/${segments.slice(0, segments.length - index - 1).join('/')}`)];
 }

@@ -21,7 +21,7 @@ export interface Tier {
 type Offer = string | null;
 const OPEN = 'open';
 
-const MAX_OFFERS = 4_000_000;
+const MAX_OFFERS = 1_000_000;
 
 /** Makes plans of what Kong's plugins say of consumers and routes. */
 export class Tiers {
@@ -102,8 +102,8 @@ export class Tiers {
       if (!this.access.allows(access, standing)) return null;
       const key = routeKey(taken.route);
       const { consumer, groups } = standing;
-      const [stop] = consumer === null ? [] : this.scopes.of('request-termination', key, consumer, groups);
-      if (stop !== undefined && stop.consumer !== null) {
+      const [stop] = this.scopes.of('request-termination', key, consumer, groups);
+      if (stop !== undefined && (stop.consumer !== null || stop.group !== null)) {
         this.reading.lose(stop.pointer, 'the consumer is refused with 403');
         return null;
       }

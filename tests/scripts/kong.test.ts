@@ -407,6 +407,41 @@ test('an anonymous consumer that is turned away lets nobody in without a key', a
   assert.deepEqual(losses, ['#/consumers/0/plugins/0: the consumer is refused with 403']);
 });
 
+test('an anonymous consumer of one plugin opens nothing that another one asks for', async () => {
+  const guest = { anonymous: 'guest', hide_credentials: true };
+  for (const [config, anonymous] of [
+    [{}, 'deny'],
+    [{ anonymous: 'guest' }, 'allow'],
+  ] as const) {
+    const plugins = [
+      { name: 'key-auth', config: guest },
+      { name: 'jwt', config },
+    ];
+    const { policy } = await made(withRoute({ paths: ['/'], plugins }, { consumers: [{ username: 'guest' }] }));
+    assert.equal(policy.apis['orders']!.anonymous, anonymous);
+  }
+});
+
+test('a group that is turned away gets in nowhere', async () => {
+  const { policy } = await made(
+    withRoute(
+      { paths: ['/'] },
+      {
+        ...AUTH,
+        consumer_groups: [{ name: 'late', plugins: [{ name: 'request-termination', config: { status_code: 402 } }] }],
+        consumers: [{ username: 'a', groups: [{ name: 'late' }] }, { username: 'b' }],
+      },
+    ),
+  );
+  assert.deepEqual([policy.consumers['a']!.plan, policy.consumers['b']!.plan], [undefined, 'default']);
+});
+
+test('a path of more segments than anybody writes is left out', async () => {
+  const deep = `/${Array(65).fill('a').join('/')}`;
+  const { losses } = await made(withRoute({ paths: ['/b', deep] }));
+  assert.match(losses.join(), /paths\/1: is left out: it is no path that a policy could name/);
+});
+
 test('regular expressions of whole segments become templates', async () => {
   const cases: Record<string, [paths: string[], operations: string[]]> = {
     '~/v1/pets$': [['/v1/pets'], ['/']],
