@@ -179,6 +179,11 @@ standard input:6: is neither a JSON object nor in the text format of Istio and E
     );
   });
 
+  it('names the callers with most refusals, and counts the others', async () => {
+    const log = Array.from({ length: 27 }, (_, i) => line(i, { consumer: `gone-${i}` })).join('');
+    assert.match((await replay(log)).out, /^ {2}and 2 callers more; --json has all$/m);
+  });
+
   it('sets the exit code where that is asked for, when something that had passed would be refused', async () => {
     assert.equal((await replay(line(0), '--exit-code')).code, 0);
     assert.equal((await replay(line(0, { host: 'a.test' }), '--exit-code')).code, 1);

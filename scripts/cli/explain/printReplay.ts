@@ -83,10 +83,7 @@ function groupTable(
 }
 
 function callerTable(rows: readonly TallyRow[]): string[] {
-  return groupTable(rows, ['consumer', 'API'], 'pair of consumer and API', ({ consumer, api }) => [
-    consumer ?? '-',
-    api ?? '-',
-  ]);
+  return groupTable(rows, ['consumer', 'API'], 'caller', ({ consumer, api }) => [consumer ?? '-', api ?? '-']);
 }
 
 /** Of policies that list operations. */
