@@ -5,7 +5,7 @@ import { Refusal } from './command.ts';
 export const DEFAULT_PORT = 8080;
 export const DEFAULT_ADMIN_PORT = 9901;
 
-export interface Ports {
+interface Ports {
   readonly port: number;
   readonly adminPort: number;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../harness/random.ts';
 import { fixedSeconds } from '../../scripts/contract/table.ts';
-import { mostWithin, neverBinds, windowsWithin, type Limit } from '../../scripts/policy/check/binding.ts';
+import { mostWithin, neverBinds, windowsWithin, type CountedLimit } from '../../scripts/policy/check/binding.ts';
 import { checkPolicy, printPath } from '../../scripts/policy/index.ts';
 
 const WINDOWS = ['second', 'minute', 'hour', 'day', 'week', 'month', 'year'];
@@ -82,7 +82,7 @@ test('no window touches more windows of another length than windowsWithin says, 
 class Model {
   readonly #spent: { at: number; cost: number }[] = [];
 
-  constructor(private readonly limit: Limit) {}
+  constructor(private readonly limit: CountedLimit) {}
 
   /** At a time in milliseconds. */
   allows(at: number, cost: number): boolean {
@@ -108,7 +108,7 @@ class Model {
 }
 
 /** True when callers bring the quota to refuse what the other one lets pass: by sending all that the other lets pass. */
-function binds(quota: Limit, other: Limit, random: Random): boolean {
+function binds(quota: CountedLimit, other: CountedLimit, random: Random): boolean {
   for (const startMs of [0, 900, 999, 1900, 2999, random.below(12_000)]) {
     const [one, two] = [new Model(quota), new Model(other)];
     const step = random.pick([50, 100, 250]);
@@ -126,7 +126,7 @@ function binds(quota: Limit, other: Limit, random: Random): boolean {
 test('what is said never to bind refuses nothing that the other quota lets pass, whatever callers do', () => {
   const random = new Random(8);
   const met = { never: 0, binds: 0 };
-  const some = (): Limit => {
+  const some = (): CountedLimit => {
     const window = random.pick(['second', '2s', '3s', '4s', '6s']);
     const limit = 1 + random.below(8);
     return random.chance(0.4) ? { limit, window, burst: 1 + random.below(8) } : { limit, window };

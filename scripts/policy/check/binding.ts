@@ -13,7 +13,7 @@ import { hasMeshScope } from './quotas.ts';
  */
 
 /** A limit as it is counted: in windows of the calendar, or in a bucket of `burst` tokens. */
-export interface Limit {
+export interface CountedLimit {
   readonly limit: number;
   readonly window: string;
   readonly burst?: number | undefined;
@@ -57,7 +57,7 @@ function gcd(a: number, b: number): number {
 const NANOSECONDS = 1_000_000_000n;
 
 /** The most that `other` lets pass within one window, where it has `times` counters for one of this quota. */
-export function mostWithin(window: string, other: Limit, times = 1): bigint {
+export function mostWithin(window: string, other: CountedLimit, times = 1): bigint {
   if (other.burst === undefined)
     return BigInt(times) * BigInt(other.limit) * BigInt(windowsWithin(window, other.window));
   const last = BigInt(lengthsOf(window).most) * NANOSECONDS - 1n;
@@ -65,12 +65,12 @@ export function mostWithin(window: string, other: Limit, times = 1): bigint {
 }
 
 /** Nanoseconds between two tokens of a bucket, rounded up as the module does. */
-function intervalOf({ limit, window }: Limit): bigint {
+function intervalOf({ limit, window }: CountedLimit): bigint {
   return (BigInt(lengthsOf(window).most) * NANOSECONDS + BigInt(limit) - 1n) / BigInt(limit);
 }
 
 /** True when `other` refuses every request that this quota would refuse, however requests come. */
-export function neverBinds(quota: Limit, other: Limit, times = 1): boolean {
+export function neverBinds(quota: CountedLimit, other: CountedLimit, times = 1): boolean {
   const { burst } = quota;
   if (burst === undefined) return mostWithin(quota.window, other, times) <= BigInt(quota.limit);
   if (other.burst !== undefined)
@@ -83,8 +83,8 @@ export function neverBinds(quota: Limit, other: Limit, times = 1): boolean {
 /** A quota with the lowest and the highest limit that any of its holders has. */
 interface Counted {
   readonly quota: QuotaDraft;
-  readonly low: Limit;
-  readonly high: Limit;
+  readonly low: CountedLimit;
+  readonly high: CountedLimit;
   /** True: it counts requests of other plans too. */
   readonly isShared: boolean;
   /** True: it refuses requests on every API that offers the plan. */

@@ -9,7 +9,7 @@ import {
 import { compiledTemplate, operationName, readPattern } from '../schema/operation.ts';
 import { offeredPlans } from './consumers.ts';
 import type { ApiDraft, Place, PolicyDraft, Report } from './draft.ts';
-import { Mounts, triedBy, warnOfUnreachable, type Listed } from './reach.ts';
+import { ApiMounts, triedBy, warnOfUnreachable, type Listed } from './reach.ts';
 
 function listedIn(api: ApiDraft): Listed[] {
   return api.get('operations').entries.flatMap((operation) => {
@@ -135,7 +135,7 @@ function checkOnce(items: readonly Place[], report: Report): void {
 export function warnOfOperations(root: PolicyDraft, report: Report): void {
   const held = new Set(root.get('consumers').entries.flatMap((consumer) => consumer.get('scopes').strings));
   const asked = new Set<string>();
-  const mounts = new Mounts(root);
+  const mounts = new ApiMounts(root);
   for (const api of root.get('apis').entries) {
     for (const operation of api.get('operations').entries) {
       for (const scope of operation.get('scopes').items) {

@@ -63,7 +63,7 @@ function triedBelow(node: Node): number {
  * Where APIs lie, by host and path in lower case: what lies under a longer path of another API is its own, and what only
  * case tells from that is refused.
  */
-export class Mounts {
+export class ApiMounts {
   readonly #apis = new Map<string, { readonly api: string; readonly path: string }[]>();
 
   constructor(root: PolicyDraft) {
@@ -132,7 +132,7 @@ function literalsOf({ segments }: Pattern): string[] {
 }
 
 /** Operations whose requests all go elsewhere, or are refused because they could be read as another's. */
-export function warnOfUnreachable(api: ApiDraft, listed: readonly Listed[], mounts: Mounts, report: Report): void {
+export function warnOfUnreachable(api: ApiDraft, listed: readonly Listed[], mounts: ApiMounts, report: Report): void {
   const root = emptyNode();
   for (const { operation, pattern } of listed) open(root, pattern).operation ??= operation;
   for (const { operation, pattern } of listed) {
