@@ -48,9 +48,16 @@ function openingOf(api: ApiDraft): Place | undefined {
   return [api.get('anonymous'), ...operations].find(({ string }) => string === 'allow');
 }
 
-/** Plans that are there for nobody. Where an API has no consumer at all, that is said of the API, and not of its plans. */
+/**
+ * Plans that are there for nobody. A policy with one consumer is at its beginning, and may have plans for others. Where an API has no consumer at all, that is said of the API, and
+ * not of its plans.
+ */
 export function warnOfUnheldPlans(root: PolicyDraft, report: Report): void {
   const named = namedBy(root.get('consumers').entries);
+  const holders = root
+    .get('consumers')
+    .entries.filter((one) => one.get('plan').given || one.get('subscriptions').given);
+  if (holders.length < 2) return;
   const used = new Set<string>();
   const offered = new Set<string>();
   for (const api of root.get('apis').entries) {
