@@ -31,8 +31,8 @@ async function attackOne(context: Context): Promise<void> {
   const target = await context.open({ policy: CONTESTED });
   const served = { text: CONTESTED, said: [] as string[] };
   const follower = new Follower(
-    { file, take: (text) => take(text), say: (words) => void served.said.push(words) },
-    CONTESTED,
+    { file, take: ({ files }) => take(files[0]!.text), say: (words) => void served.said.push(words) },
+    { name: file, files: [{ file, text: CONTESTED }], isFolder: false },
   );
   const take = async (text: string): Promise<void> => {
     await target.edit(text);

@@ -3,11 +3,11 @@ import { relative } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { modulePath, packageRoot } from '../file/packageRoot.ts';
 import { Refusal, UsageError, type Command, type Io } from './command.ts';
-import { inputName, isReadTwice, openPolicy, type Stdin } from '../file/openPolicy.ts';
+import { inputName, isReadTwice, openPolicy, type OpenPolicy, type Stdin } from '../file/openPolicy.ts';
 import { compilePolicy } from '../policy/compile/compile.ts';
 import { MAX_OBJECT_BYTES } from '../policy/schema/mesh.ts';
 import type { Policy } from '../policy/schema/policy.ts';
-import { PolicyProblems, printWarnings, unusable, type ValidPolicy } from '../policy/yaml/readPolicy.ts';
+import { PolicyProblems, printWarnings, unusable } from '../policy/yaml/readPolicy.ts';
 import { observedText } from '../policy/compile/holding.ts';
 
 /** More names than this are counted, not listed. */
@@ -18,7 +18,7 @@ const usage = `tollgate check: finds everything that is wrong with policies
 
 usage: tollgate check POLICY… [--json] [--watch]
 
-  POLICY    a policy file; - reads standard input
+  POLICY    a policy file, or a folder whose files are one policy (docs/policy.md); - reads standard input
   --json    prints { ok, problems, moreProblems, warnings, moreWarnings } instead, each with file, line, column, path, rule
             and found
   --watch   checks again whenever one of the files changes, however it is saved, until Ctrl-C (exit code 0). Files may be missing
@@ -27,6 +27,10 @@ usage: tollgate check POLICY… [--json] [--watch]
 Every problem is one line, all of them at once, in the order of the file; of more than 100 the first, and how many more:
 
   petstore.policy.yaml:12: apis.petstore.plans[1]: must be a plan of this policy (free, gold); found "golden"
+
+In a folder each name stands in one file, and a problem that two files make together names both:
+
+  shop/keys.yaml:9: consumers.acme: must be given once; it stands at shop/partners.yaml:4 already
 
 A policy without problems is compiled, and the module itself is asked whether it takes the result.
 
@@ -37,7 +41,8 @@ Exit code: 0 all are valid, 1 a policy has problems.
 
 examples:
   tollgate check examples/petstore.policy.yaml
-  tollgate check policies/*.yaml
+  tollgate check policies/
+  tollgate check *.policy.yaml
   tollgate check --watch petstore.policy.yaml
   tollgate check --json petstore.policy.yaml | jq -r '.problems[] | "\\(.file):\\(.line)"'
 
@@ -80,7 +85,7 @@ async function checkAll(
   return results.every(isValid);
 }
 
-type Result = ValidPolicy | PolicyProblems;
+type Result = OpenPolicy | PolicyProblems;
 
 function resultOf(file: string, stdin: Stdin): Promise<Result> {
   return openPolicy(file, stdin).catch((error: unknown) => {
@@ -89,7 +94,7 @@ function resultOf(file: string, stdin: Stdin): Promise<Result> {
   });
 }
 
-function isValid(result: Result): result is ValidPolicy {
+function isValid(result: Result): result is OpenPolicy {
   return !(result instanceof PolicyProblems);
 }
 
@@ -133,7 +138,7 @@ class ModuleAnswers {
 }
 
 /** A policy for a mesh goes into an object of Kubernetes, which is smaller than what the module takes. */
-function withSizeWarning(result: ValidPolicy, file: string, bytes: number): ValidPolicy {
+function withSizeWarning(result: OpenPolicy, file: string, bytes: number): OpenPolicy {
   if (result.policy.targets.length === 0 || bytes <= MAX_OBJECT_BYTES) return result;
   const rule = `compiles to ${bytes} bytes, and an object of Kubernetes holds ${MAX_OBJECT_BYTES} at most, so "tollgate emit" will refuse it; split it into policies for some of its APIs and their consumers each`;
   return { ...result, warnings: [...result.warnings, { file, line: 0, column: 0, path: '', rule }] };
@@ -168,13 +173,14 @@ function print(file: string, result: Result, io: Io): void {
     return;
   }
   for (const text of printWarnings(result)) line(text, 'yellow');
-  io.out(`${file}: valid (${contents(result.policy)})\n`);
+  io.out(`${file}: valid (${contents(result)})\n`);
 }
 
-function contents(policy: Policy): string {
+function contents({ policy, fileCount }: OpenPolicy): string {
   const keys = Object.values(policy.consumers).reduce((sum, consumer) => sum + consumer.keys.length, 0);
   return (
     [
+      ...(fileCount > 0 ? [count(fileCount, 'file')] : []),
       count(Object.keys(policy.apis).length, 'API'),
       count(Object.keys(policy.plans).length, 'plan'),
       count(Object.keys(policy.consumers).length, 'consumer'),

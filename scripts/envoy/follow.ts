@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { EnvoyError } from './error.ts';
-import { policyText } from '../file/openPolicy.ts';
+import { type PolicySource, readSource } from '../file/openPolicy.ts';
 import { watchFile } from '../file/watchFile.ts';
 import { PolicyProblems } from '../policy/index.ts';
 
@@ -13,31 +13,35 @@ const MOST_READINGS = 20;
 const GONE_MS = 2000;
 
 interface Followed {
+  /** A file or a folder. */
   readonly file: string;
   /** Puts content in force; throws when it cannot. PolicyProblems and EnvoyError are final, another error is tried again. */
-  take(text: string): Promise<void>;
-  /** Called once for every text that is refused, and once when the file is gone or cannot be read. */
+  take(source: PolicySource): Promise<void>;
+  /** Called once for every content that is refused, and once when the file is gone or cannot be read. */
   say(text: string): void;
 }
 
-/** Follows a file: whatever is saved, and however, the newest text is taken in the end, one after the other. */
+/** Follows a policy: whatever is saved, and however, the newest content is taken in the end, one after the other. */
 export class Follower {
   /**
-   * What was read last, taken or refused, as text or as the reason why there is none: each is reported once. Null: try
-   * again.
+   * What was read last, taken or refused, or the reason why there is none: each is reported once. Null: try again.
    */
   private seen: string | null;
+  /** The files that were read last. */
+  private files: readonly string[];
   private said = '';
   private goneSinceMs: number | null = null;
+  private missingSinceMs: number | null = null;
   private queue: Promise<void> = Promise.resolve();
   private waiting: Promise<void> | null = null;
   private unwatch: (() => void) | null = null;
 
   constructor(
     private readonly followed: Followed,
-    text: string,
+    source: PolicySource,
   ) {
-    this.seen = text;
+    this.seen = keyOf(source);
+    this.files = namesOf(source);
   }
 
   start(): void {
@@ -65,18 +69,30 @@ export class Follower {
 
   private async read(): Promise<void> {
     const content = await settled(this.followed.file, this.seen);
-    if (content.text === null && !(await isThere(this.followed.file))) return this.miss();
+    if (content.source === null && !(await isThere(this.followed.file))) return this.miss();
+    if (content.source !== null && this.isMissing(content.source)) return;
     this.goneSinceMs = null;
-    const found = content.text ?? content.refusal.message;
+    this.missingSinceMs = null;
+    const found = content.source === null ? content.refusal.message : keyOf(content.source);
     if (found === this.seen) return;
     this.seen = found;
     try {
-      if (content.text === null) throw content.refusal;
-      await this.followed.take(content.text);
+      if (content.source === null) throw content.refusal;
+      this.files = namesOf(content.source);
+      await this.followed.take(content.source);
       this.said = '';
     } catch (error) {
       this.refuse(error);
     }
+  }
+
+  /** True while a file of the folder has been gone for a moment only: without it, its consumers would be refused. */
+  private isMissing(source: PolicySource): boolean {
+    const names = new Set(namesOf(source));
+    if (this.files.every((name) => names.has(name))) return false;
+    const nowMs = performance.now();
+    this.missingSinceMs ??= nowMs;
+    return nowMs - this.missingSinceMs < GONE_MS;
   }
 
   private refuse(error: unknown): void {
@@ -97,16 +113,17 @@ export class Follower {
 }
 
 type Content =
-  { readonly text: string; readonly refusal?: undefined } | { readonly text: null; readonly refusal: PolicyProblems };
+  | { readonly source: PolicySource; readonly refusal?: undefined }
+  | { readonly source: null; readonly refusal: PolicyProblems };
 
 /** What the file holds; when that is not `known`, once it does not change any more. */
 async function settled(file: string, known: string | null): Promise<Content> {
   let last = await contentOf(file);
-  if (last.text === known) return last;
+  if (textOf(last) === known) return last;
   for (let reading = 1; reading < MOST_READINGS; reading++) {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const next = await contentOf(file);
-    if (next.text === last.text && next.refusal?.message === last.refusal?.message) return next;
+    if (textOf(next) === textOf(last)) return next;
     last = next;
   }
   return last;
@@ -114,11 +131,24 @@ async function settled(file: string, known: string | null): Promise<Content> {
 
 async function contentOf(file: string): Promise<Content> {
   try {
-    return { text: await policyText(file) };
+    return { source: await readSource(file) };
   } catch (error) {
-    if (error instanceof PolicyProblems) return { text: null, refusal: error };
+    if (error instanceof PolicyProblems) return { source: null, refusal: error };
     throw error;
   }
+}
+
+function textOf({ source, refusal }: Content): string {
+  return source === null ? refusal.message : keyOf(source);
+}
+
+/** Differs whenever the content does. */
+function keyOf({ files, isFolder }: PolicySource): string {
+  return isFolder ? JSON.stringify(files) : files[0]!.text;
+}
+
+function namesOf({ files, isFolder }: PolicySource): string[] {
+  return isFolder ? files.map(({ file }) => file) : [];
 }
 
 /** True for content that the next attempt would refuse too. */

@@ -1,14 +1,7 @@
 import { basename } from 'node:path';
 import { EnvoyError } from './error.ts';
-import { policyText } from '../file/openPolicy.ts';
-import {
-  compilePolicy,
-  observedText,
-  printWarnings,
-  validPolicy,
-  type PluginConfig,
-  type Policy,
-} from '../policy/index.ts';
+import { type PolicySource, readSource, validSource } from '../file/openPolicy.ts';
+import { compilePolicy, observedText, printWarnings, type PluginConfig, type Policy } from '../policy/index.ts';
 import { type AccessEntry, withLogFields } from './accessLog.ts';
 import { Follower } from './follow.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
@@ -24,10 +17,10 @@ export interface Announcer {
 }
 
 interface PolicyServerOptions extends Omit<LocalEnvoyOptions, 'onAccess' | 'onLog'> {
-  /** The policy file; what messages call it, if there is a `text`. */
+  /** The policy's file or folder; what messages call it, if there is a `source`. */
   file: string;
   /** Read before, from what can be read once only. */
-  text?: string | undefined;
+  source?: PolicySource | undefined;
   overrides?: Overrides;
   /** Where the policy's rate limit service is; null or absent: nowhere. */
   rateLimitService?: RateLimitServiceAddress | null;
@@ -37,7 +30,7 @@ interface PolicyServerOptions extends Omit<LocalEnvoyOptions, 'onAccess' | 'onLo
   amend?(config: PluginConfig): PluginConfig;
 }
 
-/** An Envoy that serves a policy file, and follows its edits once `watch` is called. */
+/** An Envoy that serves a policy, and follows its edits once `watch` is called. */
 export class PolicyServer {
   private readonly follower: Follower;
 
@@ -46,19 +39,19 @@ export class PolicyServer {
     private readonly report: Announcer,
     readonly envoy: LocalEnvoy,
     private loaded: Loaded,
-    text: string,
+    source: PolicySource,
     private readonly calm: { applying: boolean },
   ) {
     this.follower = new Follower(
-      { file: options.file, take: (text) => this.edit(text), say: (words) => report.notice(words) },
-      text,
+      { file: options.file, take: (next) => this.edit(next), say: (words) => report.notice(words) },
+      source,
     );
   }
 
   /** Rejects with PolicyProblems when the policy has problems, with EnvoyError when Envoy does not take it. */
   static async start(options: PolicyServerOptions, report: Announcer): Promise<PolicyServer> {
-    const text = options.text ?? (await policyText(options.file));
-    const loaded = load(text, options);
+    const source = options.source ?? (await readSource(options.file));
+    const loaded = await load(source, options);
     // what Envoy logs while it takes or refuses a configuration is part of the answer, not news
     const calm = { applying: true };
     const onLog = (line: string): void => (calm.applying ? undefined : report.log(line));
@@ -69,7 +62,7 @@ export class PolicyServer {
     });
     calm.applying = false;
     [...loaded.warnings, ...loaded.notes].forEach((warning) => report.notice(warning));
-    return new PolicyServer(options, report, envoy, loaded, text, calm);
+    return new PolicyServer(options, report, envoy, loaded, source, calm);
   }
 
   /** The plugin config in force. */
@@ -82,8 +75,8 @@ export class PolicyServer {
     this.follower.start();
   }
 
-  private async edit(text: string): Promise<void> {
-    const next = load(text, this.options);
+  private async edit(source: PolicySource): Promise<void> {
+    const next = await load(source, this.options);
     this.calm.applying = true;
     try {
       await this.envoy.apply(next.snapshot);
@@ -112,8 +105,8 @@ interface Loaded {
   snapshot: ReturnType<typeof snapshotOf>;
 }
 
-function load(text: string, options: PolicyServerOptions): Loaded {
-  const valid = validPolicy(text, options.file);
+async function load(source: PolicySource, options: PolicyServerOptions): Promise<Loaded> {
+  const valid = await validSource(source);
   const { policy } = valid;
   const compiled = compilePolicy(withLogFields(policy));
   const config = options.amend?.(compiled) ?? compiled;

@@ -1,42 +1,80 @@
 import { decode, readBounded, Unreadable } from './read.ts';
 import { MAX_POLICY_BYTES } from '../policy/check/plain.ts';
 import { validPolicy, type ValidPolicy, unusable } from '../policy/yaml/readPolicy.ts';
+import type { PolicyText } from '../policy/yaml/files.ts';
 
 /** Standard input to its end; rejects when that is longer than `mostBytes`. */
 export type Stdin = (mostBytes: number) => Promise<Uint8Array>;
 
-/** A policy without problems, with the text that it was read from. */
+/** A policy without problems. */
 export interface OpenPolicy extends ValidPolicy {
-  /** What messages call the file. */
+  /** What messages call the file or folder. */
   readonly name: string;
-  readonly text: string;
+  /** Number of a folder's files; 0: it is none. */
+  readonly fileCount: number;
 }
 
-/** Opens a policy file, or standard input for `-`. Rejects with PolicyProblems for one that has problems or cannot be read. */
-export async function openPolicy(file: string, stdin?: Stdin): Promise<OpenPolicy> {
-  const text = await policyText(file, stdin);
-  const name = inputName(file);
-  return { name, text, ...validPolicy(text, name) };
+/** What a policy is read from, unchecked. */
+export interface PolicySource {
+  /** What messages call it. */
+  readonly name: string;
+  /** One file, or those of a folder in their order. */
+  readonly files: readonly PolicyText[];
+  readonly isFolder: boolean;
 }
 
 /**
- * The text of a policy, with its byte order mark if it has one, unchecked: of a file, or of standard input for `-`.
+ * Opens a policy: a file, a folder of files, or standard input for `-`. Rejects with PolicyProblems for one that has problems or
+ * cannot be read.
+ */
+export async function openPolicy(file: string, stdin?: Stdin): Promise<OpenPolicy> {
+  const source = await readSource(file, stdin);
+  const { name, files, isFolder } = source;
+  return { name, fileCount: isFolder ? files.length : 0, ...(await validSource(source)) };
+}
+
+/** What a file, a folder or standard input holds. Rejects with PolicyProblems when it cannot be read, is too long or is not UTF-8. */
+export async function readSource(file: string, stdin?: Stdin): Promise<PolicySource> {
+  const name = inputName(file);
+  const bytes = await bytesOf(file, stdin);
+  if (bytes !== null) return { name, files: [{ file: name, text: decoded(bytes, name) }], isFolder: false };
+  // loaded here, because most policies are one file
+  const { filesIn } = await import('./folder.ts');
+  return { name, files: await filesIn(file), isFolder: true };
+}
+
+/** The policy that was read; rejects with PolicyProblems, which names every problem, when there is one. */
+export async function validSource({ name, files, isFolder }: PolicySource): Promise<ValidPolicy> {
+  if (!isFolder) return validPolicy(files[0]!.text, name);
+  const { validPolicyFiles } = await import('../policy/yaml/files.ts');
+  return validPolicyFiles(files, name);
+}
+
+/**
+ * The text of a policy file, with its byte order mark if it has one, unchecked; or of standard input for `-`.
  * Rejects with PolicyProblems when it cannot be read, is longer than MAX_POLICY_BYTES or is not UTF-8.
  */
 export async function policyText(file: string, stdin?: Stdin): Promise<string> {
-  const name = inputName(file);
-  const decoded = decode(await bytesOf(file, stdin));
-  if ('rule' in decoded) throw unusable(name, decoded.rule, decoded.line);
-  return decoded.text;
+  const bytes = await bytesOf(file, stdin);
+  if (bytes === null) throw unusable(file, 'must be a file; found a folder');
+  return decoded(bytes, inputName(file));
 }
 
-async function bytesOf(file: string, stdin: Stdin | undefined): Promise<Uint8Array> {
+function decoded(bytes: Uint8Array, name: string): string {
+  const found = decode(bytes);
+  if ('rule' in found) throw unusable(name, found.rule, found.line);
+  return found.text;
+}
+
+/** Null for a folder. */
+async function bytesOf(file: string, stdin: Stdin | undefined): Promise<Uint8Array | null> {
   if (file === '-' && stdin !== undefined) return stdin(MAX_POLICY_BYTES);
   try {
     return await readBounded(file, MAX_POLICY_BYTES);
   } catch (error) {
-    if (error instanceof Unreadable) throw unusable(file, error.message);
-    throw error;
+    if (!(error instanceof Unreadable)) throw error;
+    if (error.code === 'EISDIR') return null;
+    throw unusable(file, error.message);
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { type PolicySource } from '../../scripts/file/openPolicy.ts';
 import { EnvoyError } from '../../scripts/envoy/error.ts';
 import { Follower } from '../../scripts/envoy/follow.ts';
 import { waitFor } from '../../harness/mesh/wait.ts';
@@ -20,6 +21,10 @@ import { Random } from '../../harness/random.ts';
 import { scratchFolder } from '../../harness/scratch.ts';
 
 const WAIT_MS = 30_000;
+
+function oneFile(file: string, text: string): PolicySource {
+  return { name: file, files: [{ file, text }], isFolder: false };
+}
 
 /** A followed file, and what became of it: content with "bad" is refused, as a policy with problems is. */
 class Trial {
@@ -32,8 +37,8 @@ class Trial {
     private readonly takesMs: () => number = () => 0,
   ) {
     this.follower = new Follower(
-      { file, take: (text) => this.take(text), say: (text) => void this.heard.push(text) },
-      readFileSync(file, 'utf8'),
+      { file, take: ({ files }) => this.take(files[0]!.text), say: (text) => void this.heard.push(text) },
+      oneFile(file, readFileSync(file, 'utf8')),
     );
   }
 
@@ -186,7 +191,7 @@ test('says once that the file is gone or is not a file, and goes on when it is b
   await trial.follower.stop();
   assert.deepEqual(trial.heard, [
     `${file} is gone; the policy in force keeps serving`,
-    `edit refused, the old policy keeps serving:\n${file}: must be a file; found a folder`,
+    `edit refused, the old policy keeps serving:\n${file}: must have a policy file: one whose name ends in .yaml, .yml or .json and does not begin with "."`,
   ]);
 });
 
@@ -197,7 +202,7 @@ test('a timeout is retried, with one message about it', { timeout: 30_000 }, asy
   let tries = 0;
   const take = (): Promise<void> =>
     ++tries < 4 ? Promise.reject(new Error('did not take it in time')) : Promise.resolve();
-  const follower = new Follower({ file, take, say: (text) => void heard.push(text) }, 'older');
+  const follower = new Follower({ file, take, say: (text) => void heard.push(text) }, oneFile(file, 'older'));
   follower.start();
   while (tries < 4) await pause(50);
   await follower.stop();

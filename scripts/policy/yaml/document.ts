@@ -142,20 +142,32 @@ export const EMPTY_RULE = 'must hold a policy; the file is empty';
 export function excessOf(text: string): number {
   if (text.length <= MAX_VALUES) return -1;
   let signs = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    const isSign =
-      code === 0x0a ||
-      code === 0x2c /* , */ ||
-      code === 0x3a /* : */ ||
-      code === 0x3f /* ? */ ||
-      code === 0x5b /* [ */ ||
-      code === 0x7b /* { */ ||
-      // a dash begins an item of a list; others stand in names and times
-      (code === 0x2d /* - */ && text.charCodeAt(at + 1) <= 0x20);
-    if (isSign && ++signs > MAX_VALUES) return at;
-  }
+  for (let at = 0; at < text.length; at++) if (isSign(text, at) && ++signs > MAX_VALUES) return at;
   return -1;
+}
+
+/** True when strings exceed MAX_VALUES together. */
+export function exceedTogether(texts: readonly string[]): boolean {
+  if (texts.reduce((sum, { length }) => sum + length, 0) <= MAX_VALUES) return false;
+  let signs = 0;
+  for (const text of texts)
+    for (let at = 0; at < text.length; at++) if (isSign(text, at) && ++signs > MAX_VALUES) return true;
+  return false;
+}
+
+/** True for a character that can begin a value. */
+function isSign(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return (
+    code === 0x0a ||
+    code === 0x2c /* , */ ||
+    code === 0x3a /* : */ ||
+    code === 0x3f /* ? */ ||
+    code === 0x5b /* [ */ ||
+    code === 0x7b /* { */ ||
+    // a dash begins an item of a list; others stand in names and times
+    (code === 0x2d /* - */ && text.charCodeAt(at + 1) <= 0x20)
+  );
 }
 
 function refusal(offset: number, rule: string): Document {

@@ -29,6 +29,8 @@ export interface ProblemList {
   readonly more: number;
   /** False: there may be yet more, in lists too long to look at every item. */
   readonly isCounted: boolean;
+  /** What messages call the policy, where it is more than one file. */
+  readonly source?: string;
 }
 
 /**
@@ -41,8 +43,9 @@ export class PolicyProblems extends Error implements ProblemList {
   readonly more: number;
   readonly isCounted: boolean;
 
-  constructor({ problems, more, isCounted }: ProblemList) {
-    super(printProblems({ problems, more, isCounted }));
+  constructor(list: ProblemList) {
+    super(printProblems(list));
+    const { problems, more, isCounted } = list;
     this.problems = problems;
     this.more = more;
     this.isCounted = isCounted;
@@ -64,28 +67,30 @@ export function printProblem(problem: Problem, kind: 'problem' | 'warning' = 'pr
 }
 
 /** All lines of a refusal, and how many problems it does not list. */
-export function printProblems({ problems, more, isCounted }: ProblemList): string {
-  return [...problems.map((problem) => printProblem(problem)), ...rest(problems, more, 'problem', isCounted)].join(
-    '\n',
-  );
+export function printProblems({ problems, more, isCounted, source }: ProblemList): string {
+  const unlisted = rest(source ?? problems[0]!.file, more, 'problem', isCounted);
+  return [...problems.map((problem) => printProblem(problem)), ...unlisted].join('\n');
 }
 
 /** A line for each warning, and one for those that are not listed. */
 export function printWarnings({
   warnings,
   moreWarnings,
+  source,
 }: {
   readonly warnings: readonly Problem[];
   readonly moreWarnings: number;
+  readonly source?: string;
 }): string[] {
-  return [...warnings.map((warning) => printProblem(warning, 'warning')), ...rest(warnings, moreWarnings, 'warning')];
+  const unlisted = moreWarnings === 0 ? [] : rest(source ?? warnings[0]!.file, moreWarnings, 'warning');
+  return [...warnings.map((warning) => printProblem(warning, 'warning')), ...unlisted];
 }
 
 /** `FILE: and 299,900 more problems`, where there are more than are listed. */
-function rest(listed: readonly Problem[], more: number, noun: 'problem' | 'warning', isCounted = true): string[] {
+function rest(name: string, more: number, noun: 'problem' | 'warning', isCounted = true): string[] {
   if (more === 0) return [];
   const number = String(more).replace(/\B(?=(?:\d{3})+$)/g, ',');
-  return [`${listed[0]!.file}: and ${isCounted ? '' : 'at least '}${number} more ${noun}${more === 1 ? '' : 's'}`];
+  return [`${name}: and ${isCounted ? '' : 'at least '}${number} more ${noun}${more === 1 ? '' : 's'}`];
 }
 
 /** Nobody reads more at once, and a file that is no policy may have 100,000. The others are counted. */
@@ -103,6 +108,8 @@ export interface LoadResult {
   /** Only for a policy without problems. */
   readonly warnings: Problem[];
   readonly moreWarnings: number;
+  /** What messages call the policy, where it is more than one file. */
+  readonly source?: string;
 }
 
 /** A policy without problems, and what its author probably did not intend. */
@@ -111,6 +118,8 @@ export interface ValidPolicy {
   /** In the order of the file, the first of them. */
   readonly warnings: readonly Problem[];
   readonly moreWarnings: number;
+  /** What messages call the policy, where it is more than one file. */
+  readonly source?: string;
 }
 
 /** The policy that a YAML text holds; throws PolicyProblems, which names every problem, when there is one. */
@@ -150,15 +159,18 @@ function resultOf(text: string, fileName: string, nowSeconds: number): [LoadResu
     return [refused(...print.listed([...problems, ...empty, ...leaks]), true), root];
   }
   const { policy, remarks, isWhole } = judge(root.value, nowSeconds);
-  const placed = remarks
+  const judged = remarks
     .map((remark) => ({ remark, spot: spotOf(root, remark) }))
     // an alias has no value, and has been reported
     .filter(({ spot }) => !aliases.has(spot.node))
-    .map(({ remark, spot }) => print.placed(remark, spot, root));
+    .map(({ remark, spot }) => {
+      const { twin } = remark;
+      return placed(remark, spot, twin && print.lineAt(spotOf(root, { path: twin })));
+    });
   const texts = [...problems, ...leaks];
   if (policy === null || texts.length > 0)
-    return [refused(...print.listed(policy === null ? [...texts, ...placed] : texts), isWhole), root];
-  const [warnings, moreWarnings] = print.listed(placed);
+    return [refused(...print.listed(policy === null ? [...texts, ...judged] : texts), isWhole), root];
+  const [warnings, moreWarnings] = print.listed(judged);
   return [{ policy, problems: [], more: 0, isCounted: true, warnings, moreWarnings }, root];
 }
 
@@ -166,14 +178,14 @@ function refused(problems: Problem[], more: number, isCounted: boolean): LoadRes
   return { policy: null, problems, more, isCounted, warnings: [], moreWarnings: 0 };
 }
 
-interface Spot {
+export interface Spot {
   readonly node: Node;
   /** Of the field's name in a mapping, of the item in a list. */
   readonly offset: number;
 }
 
 /** Where a remark points to, as far as its path exists in the file. */
-function spotOf(root: Node, { path, field }: Pick<Remark, 'path' | 'field'>): Spot {
+export function spotOf(root: Node, { path, field }: Pick<Remark, 'path' | 'field'>): Spot {
   const spot = { node: root, offset: root.start };
   for (const segment of field === undefined ? path : [...path, field]) {
     const { node } = spot;
@@ -186,8 +198,24 @@ function spotOf(root: Node, { path, field }: Pick<Remark, 'path' | 'field'>): Sp
   return spot;
 }
 
+/** A problem of the value as its author wrote it. */
+export interface Placed extends TextProblem {
+  /** Where the other place stands that together with this one breaks the rule: `on line 12`. */
+  readonly twin?: string | undefined;
+}
+
+/** What was found in the value, at its place. */
+export function placed(
+  { path, rule, found, showsValue }: Remark,
+  { node, offset }: Spot,
+  twin: string | undefined,
+): Placed {
+  const shown = showsValue && node.kind === 'scalar' ? shownAt(node.value, path, node) : found;
+  return { offset, path, rule, twin, ...(shown !== undefined && { found: shown }) };
+}
+
 /** Turns what was found into problems of a file. */
-class Printer {
+export class Printer {
   readonly #lines: Lines;
 
   constructor(
@@ -197,31 +225,31 @@ class Printer {
     this.#lines = new Lines(text);
   }
 
-  /** What was found in the value, as its author wrote it. */
-  placed({ path, rule, found, showsValue, twin }: Remark, { node, offset }: Spot, root: Node): TextProblem {
-    const shown = showsValue && node.kind === 'scalar' ? shownAt(node.value, path, node) : found;
-    const other = twin && this.#lines.lineOf(spotOf(root, { path: twin }).offset);
-    return {
-      offset,
-      path,
-      rule: other === undefined ? rule : withTwin(rule, `on line ${other}`),
-      ...(shown !== undefined && { found: shown }),
-    };
+  /** `on line 12`: for a problem of the same file. */
+  lineAt({ offset }: Pick<Spot, 'offset'>): string {
+    return `on line ${this.#lines.lineOf(offset)}`;
+  }
+
+  /** `at shop.policy.yaml:12`: for a problem of another file. */
+  placeAt({ offset }: Pick<Spot, 'offset'>): string {
+    return `at ${this.file}:${this.#lines.lineOf(offset)}`;
   }
 
   /** The first in the order of the file, ready to print, and how many there are beyond them. */
-  listed(found: readonly TextProblem[]): [Problem[], number] {
+  listed(found: readonly Placed[]): [Problem[], number] {
     const first = [...found].sort((a, b) => a.offset - b.offset).slice(0, MAX_LISTED);
-    return [first.map((one) => this.#problem(one)), found.length - first.length];
+    return [first.map((one) => this.problem(one)), found.length - first.length];
   }
 
-  #problem({ offset, path, rule, found }: TextProblem): Problem {
+  problem({ offset, path, rule, found, twin }: Placed): Problem {
+    const safe = safeRule(rule);
     return {
       file: this.file,
       line: this.#lines.lineOf(offset),
       column: this.#lines.columnOf(offset),
       path: printPath(path),
-      rule: safeRule(rule),
+      // names of files are the user's own, and may look like anything
+      rule: twin === undefined ? safe : withTwin(safe, twin),
       ...(found !== undefined && { found: censor(found) }),
     };
   }
