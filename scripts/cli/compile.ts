@@ -7,7 +7,7 @@ const usage = `tollgate compile: turns a policy into the plugin config that the 
 
 usage: tollgate compile POLICY [--pretty] [-o FILE]
 
-  POLICY            a policy file; - reads standard input
+  POLICY            a policy, a file or a folder; - reads standard input
   --pretty          indents the JSON
   -o, --out FILE    write into FILE, whole or not at all; - (default) prints
 

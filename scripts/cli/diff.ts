@@ -14,7 +14,7 @@ usage: tollgate diff OLD NEW [--json] [--exit-code]
        tollgate diff --resource FILE NEW [--json] [--exit-code]
        tollgate diff --live DIR [--context NAME] [--json] [--exit-code]
 
-  OLD, NEW          policy files; - reads one of them from standard input
+  OLD, NEW          policies, each a file or a folder; - reads one of them from standard input
   --resource FILE   compares with what is rolled out: a file that "tollgate emit" made, or what "kubectl get -o yaml" prints;
                     - reads it from standard input
   --live DIR        asks the cluster, through kubectl, whether it holds what "tollgate emit" wrote to DIR and nothing else: fields
@@ -34,6 +34,7 @@ Exit code: 0 whether or not there are differences, 1 a policy has problems.
 examples:
   tollgate diff petstore.policy.yaml petstore.next.yaml
   git show main:petstore.policy.yaml | tollgate diff - petstore.policy.yaml
+  tollgate diff main/policies policies
   tollgate diff --live wasmplugins/petstore --exit-code
   tollgate diff --resource wasmplugins/3-wasmplugin.shop.tollgate-petstore-sidecars.yaml petstore.policy.yaml
   kubectl get wasmplugins -A -o yaml | tollgate diff --resource - petstore.policy.yaml`;

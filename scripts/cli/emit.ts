@@ -18,7 +18,7 @@ const usage = `tollgate emit: makes the Istio resources that roll a policy out
 
 usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [OPTION…]
 
-  POLICY                a policy file with targets; - reads standard input
+  POLICY                a policy with targets, a file or a folder; - reads standard input
   --image URL           the module's image, with its digest: "tollgate push" prints it
   -o, --out DIR         where to write, one resource in a file; - prints them all as one YAML stream
   --kind WasmPlugin|TrafficExtension

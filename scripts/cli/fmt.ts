@@ -1,6 +1,9 @@
 import { parseArgs } from 'node:util';
 import { type Command, type Io, UsageError } from './command.ts';
 import { exitCodeOf } from './failure.ts';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { namesIn } from '../file/folder.ts';
 import { inputName, isReadTwice, policyText } from '../file/openPolicy.ts';
 import { formatPolicy } from '../policyFile/format.ts';
 import { reformat } from '../policyFile/reformat.ts';
@@ -9,7 +12,8 @@ const usage = `tollgate fmt: formats policies, with comments and meaning kept
 
 usage: tollgate fmt POLICY… [--check]
 
-  POLICY     a policy file, changed in its place; - reads standard input and prints the result
+  POLICY     a policy file, changed in its place, or a folder: each file of the policy in it; - reads standard input and prints the
+             result
   --check    writes nothing and prints no policy: lists the files that are not formatted, exit code 1 if there are any
 
 Steps of two spaces, lists indented, { a: 1 } and [a, b], one empty line where there were more; what is in braces or brackets and
@@ -21,7 +25,7 @@ Exit code: 0 done, 1 a file cannot be read or formatted, or --check found one th
 
 examples:
   tollgate fmt petstore.policy.yaml
-  tollgate fmt --check policies/*.yaml
+  tollgate fmt --check policies/ *.policy.yaml
   tollgate fmt - < petstore.policy.yaml`;
 
 export const fmt: Command = {
@@ -35,13 +39,18 @@ export const fmt: Command = {
     if (positionals.length === 0) throw new UsageError('needs a POLICY');
     if (isReadTwice(positionals)) throw new UsageError('- may stand once only: standard input is read once');
     let code = 0;
-    for (const file of positionals) {
+    for (const file of (await Promise.all(positionals.map(filesOf))).flat()) {
       if (io.signal.aborted) return 1;
       if (!(await isDone(file, values.check, io))) code = 1;
     }
     return code;
   },
 };
+
+async function filesOf(file: string): Promise<string[]> {
+  const isFolder = (await stat(file).catch(() => null))?.isDirectory() === true;
+  return isFolder ? (await namesIn(file)).map((name) => join(file, name)) : [file];
+}
 
 /** False when the answer is no; the other files get theirs all the same. */
 async function isDone(file: string, isCheck: boolean, io: Io): Promise<boolean> {

@@ -3,8 +3,11 @@ import { parseArgs, styleText } from 'node:util';
 import { Cluster } from '../cluster/cluster.ts';
 import { kubectlForward } from '../cluster/forward.ts';
 import { kubectl } from '../cluster/kubectl.ts';
+import { filesIn } from '../file/folder.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { isHost } from '../oci/reference.ts';
+import { entryOf, readDocument } from '../policy/yaml/document.ts';
+import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
 import { AREAS, type Area, type Observation } from '../verify/observation.ts';
 import { type PolicyReport, type Subject, verify as verifyCluster } from '../verify/verify.ts';
 import { type Command, type Io, UsageError, wholeNumber } from './command.ts';
@@ -20,7 +23,7 @@ usage: tollgate verify DIR [OPTION…]
        tollgate verify POLICY [--image URL] [--pull-secret NAME] [OPTION…]
 
   DIR                   what "tollgate emit" wrote and was applied: every field is compared with it
-  POLICY                a policy file; - reads standard input. Image, pull secret, fail strategy and priority are taken as the
+  POLICY                a policy, a file or a folder; - reads standard input. Image, pull secret, fail strategy and priority are taken as the
                         cluster has them; with --image and --pull-secret also before anything is applied
   --image URL           the module's image, as for "tollgate emit"
   --pull-secret NAME    the Secret to pull it with
@@ -75,13 +78,25 @@ export const verify: Command = {
 type Emitted = { readonly image: string; readonly pullSecret?: string } | null;
 
 async function subjectOf(target: string, emitted: Emitted, io: Io): Promise<Subject> {
-  const isFolder = target !== '-' && (await stat(target).catch(() => null))?.isDirectory() === true;
-  if (!isFolder) {
+  if (target === '-' || !(await isFolder(target)) || (await isPolicy(target))) {
     const { policy, name } = await openPolicy(target, io.stdin);
     return { policy, source: name, emitted };
   }
   if (emitted !== null) throw new UsageError('--image and --pull-secret go with a POLICY; a DIR says them itself');
   return { folder: target };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isDirectory() === true;
+}
+
+/** A folder with a file that says of which policy it is part; what was emitted holds resources of Kubernetes. */
+async function isPolicy(folder: string): Promise<boolean> {
+  const files = await filesIn(folder).catch((error: unknown) => {
+    if (error instanceof PolicyProblems) return [];
+    throw error;
+  });
+  return files.some(({ text }) => entryOf(readDocument(text).root ?? undefined, 'policy') !== undefined);
 }
 
 function parse(args: string[]) {

@@ -1,11 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { FileError, type FilePlace, writeRule } from './replaceFile.ts';
 
 /** A lock that has not changed for this long belongs to a process that hangs, or was killed on another machine. */
 const PATIENCE_MS = 5_000;
 const PAUSE_MS = 10;
+
+/** What processes take turns at. */
+export type TurnAt = Pick<FilePlace, 'file' | 'lock'>;
+
+/** Where processes take turns at a folder as a whole, before they change files in it; null for what is no folder. */
+export async function turnOfFolder(folder: string): Promise<TurnAt | null> {
+  if ((await stat(folder).catch(() => null))?.isDirectory() !== true) return null;
+  return { file: folder, lock: join(await realpath(folder), '.tollgate.folder.lock') };
+}
 
 /**
  * Does the work while no other process has its turn at the same file. A lock file says whose turn it is. It is a
@@ -13,7 +23,7 @@ const PAUSE_MS = 10;
  * `replaceFile` still loses no edit. Work that takes longer than others wait renews the lock now and then.
  */
 export async function inTurn<T>(
-  place: FilePlace,
+  place: TurnAt,
   signal: AbortSignal,
   work: (stillHere: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
@@ -30,7 +40,7 @@ export async function inTurn<T>(
   }
 }
 
-async function take(place: FilePlace, holder: string, signal: AbortSignal): Promise<void> {
+async function take(place: TurnAt, holder: string, signal: AbortSignal): Promise<void> {
   let seen: { holder: string | null; sinceMs: number } = { holder: null, sinceMs: performance.now() };
   while (!(await create(place, holder))) {
     if (signal.aborted) throw new FileError(`${place.file}: stopped; nothing was written`);
@@ -43,7 +53,7 @@ async function take(place: FilePlace, holder: string, signal: AbortSignal): Prom
 }
 
 /** False when there is a lock already. */
-async function create(place: FilePlace, holder: string): Promise<boolean> {
+async function create(place: TurnAt, holder: string): Promise<boolean> {
   try {
     const handle = await open(place.lock, 'wx', 0o600);
     try {

@@ -1,6 +1,6 @@
 import type { Policy } from '../policy/index.ts';
 import { entryOf, type Mapping } from '../policy/yaml/document.ts';
-import type { PolicyFile } from './change.ts';
+import type { PolicyFile } from './open.ts';
 import type { Member, RenderedField } from './render.ts';
 import { append, appendToFilled, type Edit, type Layout, layoutOf } from './splice.ts';
 
@@ -19,7 +19,7 @@ export interface Addition {
   readonly keys: readonly StoredKey[];
 }
 
-/** The smallest edits that add the keys, and the lists and consumers they need. At most one addition per consumer. */
+/** The smallest edits of a file that add the keys, and the lists and consumers they need. At most one addition per consumer. */
 export function editsToAdd({ text, root }: PolicyFile, additions: readonly Addition[]): Edit[] {
   const layout = layoutOf(text, root);
   const consumersEntry = entryOf(root, 'consumers');

@@ -2,11 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { MAX_KEY_SOURCES } from '../contract/table.ts';
 import { parsePolicy } from '../policy/index.ts';
 import { entryOf, type Entry, type Mapping } from '../policy/yaml/document.ts';
-import { type Change, editPolicyFile, type Guidance, type PolicyFile, tryEdit } from './change.ts';
+import { type Change, editPolicy, type FileEdits, type Guidance, tryEdit } from './change.ts';
 import { PolicyFileError } from './error.ts';
 import { editsOfFields, type FieldChange, removals } from './fields.ts';
 import { type Kept, mergedFields, mergedOperations, type MergedOperations, said } from './merge.ts';
 import { type Fields, type ImportRecord, recordComment, type RecordComment, recordsIn } from './record.ts';
+import { fileForNew, fileOf, type OpenedPolicy, type PolicyFile, refuseOther } from './open.ts';
 import { type Member, rendered } from './render.ts';
 import { append, appendToFilled, type Edit, type Layout, layoutOf } from './splice.ts';
 
@@ -29,6 +30,8 @@ export interface ImportedApi {
   readonly quotas: Fields | null;
   /** Plans that offer a new API, as the user wants it. */
   readonly wantedPlans: readonly string[] | null;
+  /** The file of a folder to which a new API goes. Default: the only one that has APIs. */
+  readonly file?: string | undefined;
 }
 
 export interface ApiImport {
@@ -40,11 +43,13 @@ export interface ApiImport {
   readonly kept: readonly Kept[];
   /** Changes beside operations, in words. */
   readonly notes: readonly string[];
-  /** False: the file is as it was. */
+  /** The file in which it stands. */
+  readonly file: string;
+  /** False: all files are as they were. */
   readonly isChanged: boolean;
 }
 
-/** Merges an API into a policy file: what changed in the document changes there, what was edited there stays. */
+/** Merges an API into a policy: what changed in the document changes there, what was edited there stays. */
 export async function importApi(
   file: string,
   imported: ImportedApi,
@@ -52,55 +57,104 @@ export async function importApi(
   { signal, onStep }: Guidance,
 ): Promise<ApiImport> {
   let result: ApiImport | null = null;
-  const change = (open: PolicyFile): Change | null => {
+  const change = (open: OpenedPolicy): Change | null => {
     const merge = new Merge(open, imported);
     const edits = merge.edits();
     result = merge.result(edits.length > 0);
     return edits.length === 0 ? null : { edits, expected: merge.expected() };
   };
   if (isTrial) await tryEdit(file, change, onStep);
-  else await editPolicyFile(file, signal, change, onStep);
+  else await editPolicy(file, signal, change, onStep);
   return result!;
 }
 
 type Value = Record<string, unknown>;
 
-/** One merge into one state of the file. */
+/** A file that gets edits. */
+class Target {
+  readonly root: Mapping;
+  readonly text: string;
+  readonly layout: Layout;
+  /** Fields of the policy itself come after what is added within the last of them. */
+  readonly added: Member[] = [];
+
+  constructor(readonly file: PolicyFile) {
+    this.root = file.root;
+    this.text = file.text;
+    this.layout = layoutOf(file.text, file.root);
+  }
+
+  /** Adds members to a collection that a field holds, or to a new one. */
+  appendTo(owner: Mapping, field: string, members: readonly Member[]): Edit[] {
+    const entry = entryOf(owner, field);
+    if (entry !== undefined) return append(this.text, { owner, entry }, members, this.layout);
+    const value =
+      'item' in members[0]!
+        ? { items: members.map((member) => ('item' in member ? member.item : '')) }
+        : { fields: members.flatMap((member) => ('field' in member ? [member.field] : [])) };
+    if (owner !== this.root) return [appendToFilled(this.text, owner, [{ field: [field, value] }], this.layout)];
+    this.added.push({ field: [field, value] });
+    return [];
+  }
+
+  newFields(): Edit[] {
+    return this.added.length === 0 ? [] : [appendToFilled(this.text, this.root, this.added, this.layout)];
+  }
+}
+
+/** One merge into one state of the policy. */
 class Merge {
-  readonly #root: Mapping;
-  readonly #text: string;
-  readonly #layout: Layout;
-  readonly #records: readonly RecordComment[];
   readonly #api: string;
   readonly #old: RecordComment | undefined;
+  /** The record in the file where the API stands. */
+  readonly #here: RecordComment | undefined;
   readonly #plans: readonly string[];
   readonly #notes: string[] = [];
   readonly #expected: Value;
+  readonly #targets: readonly Target[];
+  /** Where the API stands. */
+  readonly #target: Target;
   #operations: MergedOperations = { added: [], changed: [], removed: [], kept: [] };
   #kept: Kept[] = [];
-  readonly #added: Member[] = [];
 
   constructor(
-    private readonly open: PolicyFile,
+    private readonly open: OpenedPolicy,
     private readonly imported: ImportedApi,
   ) {
-    this.#root = open.root;
-    this.#text = open.text;
-    this.#layout = layoutOf(open.text, open.root);
-    this.#records = recordsIn(open.text);
+    this.#targets = open.files.map((file) => new Target(file));
     this.#api = imported.name ?? this.#knownApi() ?? imported.usualName;
-    this.#old = this.#records.find(({ api }) => api === this.#api);
-    this.#expected = JSON.parse(JSON.stringify(open.root.value)) as Value;
+    this.#target = this.#targetOfApi();
+    this.#here = recordIn(this.#target.file, this.#api);
+    // an API that was moved to another file may have left its record behind
+    const texts = [this.#target.file, ...open.files];
+    this.#old = texts.map((file) => recordIn(file, this.#api)).find((record) => record !== undefined);
+    this.#expected = JSON.parse(JSON.stringify(open.value)) as Value;
     this.#plans = this.#plansOf();
   }
 
   /** The API that was imported from a file of this name before. */
   #knownApi(): string | undefined {
-    const [known, ...others] = this.#records.filter(({ record }) => record?.source === this.imported.source);
-    if (others.length === 0) return known?.api;
+    const records = this.open.files.flatMap(({ text }) => recordsIn(text));
+    const mine = records.filter(({ record }) => record?.source === this.imported.source).map(({ api }) => api);
+    const [known, ...others] = new Set(mine);
+    if (others.length === 0) return known;
     throw new PolicyFileError(
-      `${this.open.file}: has several APIs from a document of this name (${[known!, ...others].map(({ api }) => api).join(', ')}); say which with --api`,
+      `${this.open.name}: has several APIs from a document of this name (${[known, ...others].join(', ')}); say which with --api`,
     );
+  }
+
+  #targetOfApi(): Target {
+    const what = `API "${this.#api}"`;
+    const wanted = this.imported.file;
+    const file = fileOf(this.open, 'apis', this.#api) ?? fileForNew(this.open, 'apis', what, wanted);
+    refuseOther(this.open, file, what, wanted);
+    return this.#targets.find((target) => target.file === file)!;
+  }
+
+  /** The only file that has a field, or else the one of the API. */
+  #targetOf(field: string): Target {
+    const [holder, ...others] = this.#targets.filter(({ root }) => entryOf(root, field) !== undefined);
+    return holder === undefined || others.length > 0 ? this.#target : holder;
   }
 
   #plansOf(): readonly string[] {
@@ -109,15 +163,21 @@ class Merge {
     return [...new Set([...usual, ...namedPlans])];
   }
 
-  /** All edits, those at the same offset in the order in which they belong; none when the file says it all already. */
-  edits(): Edit[] {
-    const api = entryOf(entryOf(this.#root, 'apis')?.value, this.#api);
-    const edits = [
-      ...(api === undefined ? this.#newApi() : this.#editsOfApi(api)),
-      ...this.#planEdits(),
-      ...this.#keySourceEdits(),
-    ];
-    return [...edits, ...this.#newFields(), ...this.#recordEdits()];
+  /**
+   * All edits, of a file those at the same offset in the order in which they belong; none when the files say it all already. The
+   * API's file comes last: it needs the others, and they do not need it.
+   */
+  edits(): FileEdits[] {
+    const target = this.#target;
+    const api = entryOf(entryOf(target.root, 'apis')?.value, this.#api);
+    const edits = new Map<Target, Edit[]>(this.#targets.filter((one) => one !== target).map((one) => [one, []]));
+    edits.set(target, api === undefined ? this.#newApi() : this.#editsOfApi(api));
+    const [plans, keySources] = [this.#targetOf('plans'), this.#targetOf('keySources')];
+    edits.get(plans)!.push(...this.#planEdits(plans));
+    edits.get(keySources)!.push(...this.#keySourceEdits(keySources));
+    for (const [one, list] of edits) list.push(...one.newFields());
+    edits.get(target)!.push(...this.#recordEdits());
+    return [...edits].filter(([, list]) => list.length > 0).map(([{ file }, list]) => ({ file, edits: list }));
   }
 
   result(isChanged: boolean): ApiImport {
@@ -130,6 +190,7 @@ class Merge {
       removed,
       kept: [...this.#kept, ...kept],
       notes: this.#notes,
+      file: this.#target.file.file,
       isChanged,
     };
   }
@@ -161,11 +222,12 @@ class Merge {
       this.#notes.push(
         `offered by the plans ${this.#plans.join(', ') || 'of nobody'}; --plan names others for a new API`,
       );
-    return this.#appendTo(this.#root, 'apis', [{ field: [this.#api, { fields: lines }] }]);
+    return this.#target.appendTo(this.#target.root, 'apis', [{ field: [this.#api, { fields: lines }] }]);
   }
 
   #editsOfApi(entry: Entry): Edit[] {
     const base = this.#base();
+    const { text, root, layout } = this.#target;
     const api = entry.value as Mapping;
     const here = (this.#expected['apis'] as Value)[this.#api] as Value;
     const written = { ...this.imported.fields, ...(this.imported.plans && { plans: this.imported.plans }) };
@@ -181,7 +243,7 @@ class Merge {
     for (const change of changes) apply(here, change);
     return [
       ...this.#editsOfOperations(api, here, base),
-      ...editsOfFields(this.#text, this.#mapping('apis'), entry, changes, this.#layout),
+      ...editsOfFields(text, entryOf(root, 'apis')!.value as Mapping, entry, changes, layout),
     ];
   }
 
@@ -207,18 +269,19 @@ class Merge {
     const members = added.map(([key, fields]): Member => ({ field: [key, rendered(fields)] }));
     const owner = entry?.value;
     const node = owner?.kind === 'mapping' ? owner : null;
+    const { text, layout } = this.#target;
     const edits = changed.flatMap(({ key, changes }) =>
-      editsOfFields(this.#text, node!, entryOf(node!, key)!, changes, this.#layout),
+      editsOfFields(text, node!, entryOf(node!, key)!, changes, layout),
     );
     if (removed.length > 0)
       edits.push(
         ...removals(
-          this.#text,
+          text,
           node!,
           removed.flatMap((key) => entryOf(node!, key) ?? []),
         ),
       );
-    if (members.length > 0) edits.push(...this.#appendTo(api, 'operations', members));
+    if (members.length > 0) edits.push(...this.#target.appendTo(api, 'operations', members));
     return edits;
   }
 
@@ -234,8 +297,8 @@ class Merge {
   }
 
   /** Key sources of the document that the policy does not have, unless somebody took them out. */
-  #keySourceEdits(): Edit[] {
-    const entry = entryOf(this.#root, 'keySources');
+  #keySourceEdits(target: Target): Edit[] {
+    const entry = entryOf(target.root, 'keySources');
     const has = (list: unknown, source: unknown): boolean =>
       Array.isArray(list) && list.some((one) => isDeepStrictEqual(JSON.parse(JSON.stringify(one)), source));
     const before = this.#old?.record?.keySources;
@@ -252,21 +315,21 @@ class Merge {
     const all = [...(this.open.policy.keySources as readonly Fields[]), ...missing];
     this.#expected['keySources'] = all;
     if (entry === undefined)
-      return this.#appendTo(
-        this.#root,
+      return target.appendTo(
+        target.root,
         'keySources',
         all.map((item) => ({ item: rendered(item) })),
       );
     return append(
-      this.#text,
-      { owner: this.#root, entry },
+      target.text,
+      { owner: target.root, entry },
       missing.map((item) => ({ item: rendered(item) })),
-      this.#layout,
+      target.layout,
     );
   }
 
   /** Plans that the document names and the policy does not have. */
-  #planEdits(): Edit[] {
+  #planEdits(target: Target): Edit[] {
     const names = new Set([
       ...(this.imported.plans ?? []),
       ...this.imported.namedPlans,
@@ -278,16 +341,17 @@ class Merge {
     const value = quotas === null ? {} : { quotas };
     this.#notes.push(`new plans: ${missing.join(', ')}${quotas === null ? ', without quotas yet' : ''}`);
     for (const name of missing) this.#mappingOf(this.#expected, 'plans')[name] = value;
-    return this.#appendTo(
-      this.#root,
+    return target.appendTo(
+      target.root,
       'plans',
       missing.map((name) => ({ field: [name, rendered(value)] })),
     );
   }
 
   #recordEdits(): Edit[] {
+    const { text, root, layout } = this.#target;
     // JSON has no comments
-    if (this.#root.flow) {
+    if (root.flow) {
       this.#notes.push(
         'is JSON, which has no comments for a record of this import: the next one cannot tell edits from changes',
       );
@@ -301,41 +365,23 @@ class Merge {
       operations,
       keySources,
     };
-    const old = this.#old;
+    const old = this.#here;
     if (old !== undefined && isDeepStrictEqual(old.record, JSON.parse(JSON.stringify(record)))) return [];
-    const comment = recordComment(record).replaceAll('\n', this.#layout.lineBreak);
+    const comment = recordComment(record).replaceAll('\n', layout.lineBreak);
     if (old !== undefined) return [{ offset: old.offset, remove: old.length, insert: comment }];
-    const { lineBreak } = this.#layout;
-    const start = this.#text.endsWith('\n') ? lineBreak : lineBreak + lineBreak;
-    return [{ offset: this.#text.length, remove: 0, insert: start + comment + lineBreak }];
-  }
-
-  /** Adds members to a collection that a field holds, or to a new one. */
-  #appendTo(owner: Mapping, field: string, members: readonly Member[]): Edit[] {
-    const entry = entryOf(owner, field);
-    if (entry !== undefined) return append(this.#text, { owner, entry }, members, this.#layout);
-    const value =
-      'item' in members[0]!
-        ? { items: members.map((member) => ('item' in member ? member.item : '')) }
-        : { fields: members.flatMap((member) => ('field' in member ? [member.field] : [])) };
-    if (owner !== this.#root) return [appendToFilled(this.#text, owner, [{ field: [field, value] }], this.#layout)];
-    this.#added.push({ field: [field, value] });
-    return [];
-  }
-
-  /** Fields of the policy itself come after what is added within the last of them. */
-  #newFields(): Edit[] {
-    return this.#added.length === 0 ? [] : [appendToFilled(this.#text, this.#root, this.#added, this.#layout)];
-  }
-
-  #mapping(field: string): Mapping {
-    return entryOf(this.#root, field)!.value as Mapping;
+    const { lineBreak } = layout;
+    const start = text.endsWith('\n') ? lineBreak : lineBreak + lineBreak;
+    return [{ offset: text.length, remove: 0, insert: start + comment + lineBreak }];
   }
 
   #mappingOf(value: Value, field: string): Value {
     value[field] ??= {};
     return value[field] as Value;
   }
+}
+
+function recordIn({ text }: PolicyFile, api: string): RecordComment | undefined {
+  return recordsIn(text).find((record) => record.api === api);
 }
 
 function named(sources: readonly Fields[]): string {

@@ -4,8 +4,9 @@ import { consumerNameRule, epochSeconds, type Key, LABEL, LABEL_RULE, type Polic
 import { DIGEST, DIGEST_RULE } from '../policy/schema/policy.ts';
 import { censor, leaksIn } from '../policy/secret.ts';
 import { type Addition, editsToAdd, storedKey, type StoredKey, withKeys } from './addKeys.ts';
-import { type Change, editPolicyFile, type Guidance, type PolicyFile, tryEdit } from './change.ts';
+import { type Change, editPolicy, type FileEdits, type Guidance, tryEdit } from './change.ts';
 import { freshId, idsOf } from './issue.ts';
+import { fileForNew, fileOf, type OpenedPolicy, type PolicyFile } from './open.ts';
 import type { Column, Row } from './rows.ts';
 import { RowFindings } from './rows.ts';
 
@@ -15,6 +16,8 @@ export interface ImportRequest {
   readonly rows: readonly Row[];
   /** The plan of new consumers whose rows name none. */
   readonly plan?: string | undefined;
+  /** The file of a folder to which new consumers go. Default: the only one that has consumers. */
+  readonly file?: string | undefined;
   /** Checks everything and writes nothing. */
   readonly isTrial: boolean;
 }
@@ -34,22 +37,37 @@ export interface Imported {
   readonly policy: Policy;
 }
 
-/** Adds the keys of all rows to a policy file, or none: rejects with RowProblems if any row is bad. */
+/** Adds the keys of all rows to a policy, or none: rejects with RowProblems if any row is bad. */
 export async function importKeys(
   file: string,
   request: ImportRequest,
   { signal, onStep }: Guidance,
 ): Promise<Imported> {
   let imported: Imported | null = null;
-  const change = (open: PolicyFile): Change | null => {
+  const change = (open: OpenedPolicy): Change | null => {
     const { additions, ...counts } = judgeRows(open.policy, request, Date.now() / 1000);
     const expected = withKeys(open.policy, additions);
     imported = { ...counts, policy: expected };
-    return additions.length === 0 ? null : { edits: editsToAdd(open, additions), expected };
+    return additions.length === 0 ? null : { edits: editsIn(open, additions, request.file), expected };
   };
   if (request.isTrial) await tryEdit(file, change, onStep);
-  else await editPolicyFile(file, signal, change, onStep);
+  else await editPolicy(file, signal, change, onStep);
   return imported!;
+}
+
+/** Keys of a consumer go where the consumer stands. */
+function editsIn(open: OpenedPolicy, additions: readonly Addition[], wanted: string | undefined): FileEdits[] {
+  const byFile = new Map<PolicyFile, Addition[]>();
+  let forNew: PolicyFile | null = null;
+  for (const addition of additions) {
+    const { consumer } = addition;
+    const known = fileOf(open, 'consumers', consumer);
+    const file = known ?? (forNew ??= fileForNew(open, 'consumers', `consumer "${consumer}"`, wanted));
+    const list = byFile.get(file) ?? [];
+    if (list.length === 0) byFile.set(file, list);
+    list.push(addition);
+  }
+  return [...byFile].map(([file, list]) => ({ file, edits: editsToAdd(file, list) }));
 }
 
 /** A row that is valid by itself, whatever the policy holds. */

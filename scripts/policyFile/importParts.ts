@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { MAX_KEY_SOURCES } from '../contract/table.ts';
-import { parsePolicy } from '../policy/index.ts';
+import { parsePolicy, type Policy } from '../policy/index.ts';
 import { entryOf, type Entry, type Mapping } from '../policy/yaml/document.ts';
-import { type Change, editPolicyFile, type Guidance, type PolicyFile, tryEdit } from './change.ts';
+import { type Change, editPolicy, type Guidance, tryEdit } from './change.ts';
 import { PolicyFileError } from './error.ts';
 import { editsOfFields, type FieldChange, removals } from './fields.ts';
 import { mergedSection, type MergedSection } from './mergeParts.ts';
@@ -17,6 +17,7 @@ import {
   type Section,
   SECTIONS,
 } from './partsRecord.ts';
+import { onlyFileOf, type OpenedPolicy, type PolicyFile } from './open.ts';
 import type { Fields } from './record.ts';
 import { type Member, rendered } from './render.ts';
 import { append, appendToFilled, type Edit, type Layout, layoutOf } from './splice.ts';
@@ -53,14 +54,15 @@ export async function importParts(
   { signal, onStep }: Guidance,
 ): Promise<PartsImport> {
   let result: PartsImport | null = null;
-  const change = (open: PolicyFile): Change | null => {
-    const merge = new PartsMerge(open, imported);
+  const change = (opened: OpenedPolicy): Change | null => {
+    const open = onlyFileOf(opened);
+    const merge = new PartsMerge({ ...open, policy: opened.policy }, imported);
     const edits = merge.edits();
     result = merge.result(edits.length > 0);
-    return edits.length === 0 ? null : { edits, expected: merge.expected() };
+    return edits.length === 0 ? null : { edits: [{ file: open, edits }], expected: merge.expected() };
   };
   if (isTrial) await tryEdit(file, change, onStep);
-  else await editPolicyFile(file, signal, change, onStep);
+  else await editPolicy(file, signal, change, onStep);
   return result!;
 }
 
@@ -82,7 +84,7 @@ class PartsMerge {
   readonly #added: Member[] = [];
 
   constructor(
-    private readonly open: PolicyFile,
+    private readonly open: PolicyFile & { readonly policy: Policy },
     private readonly imported: ImportedParts,
   ) {
     this.#root = open.root;

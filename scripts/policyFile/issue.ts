@@ -1,9 +1,10 @@
 import { FileError } from '../file/replaceFile.ts';
 import { issueKey, newId } from '../key/key.ts';
 import { PolicyProblems, type Policy } from '../policy/index.ts';
-import { editsToAdd, storedKey, withKeys } from './addKeys.ts';
-import { type Change, editPolicyFile, type Guidance, type PolicyFile } from './change.ts';
+import { type Addition, editsToAdd, storedKey, withKeys } from './addKeys.ts';
+import { type Change, editPolicy, type FileEdits, type Guidance } from './change.ts';
 import { PolicyFileError } from './error.ts';
+import { fileForNew, fileOf, type OpenedPolicy, refuseOther } from './open.ts';
 
 export interface IssueRequest {
   readonly consumer: string;
@@ -12,6 +13,8 @@ export interface IssueRequest {
   readonly until?: string | undefined;
   /** The plan of a consumer that does not exist yet. */
   readonly plan?: string | undefined;
+  /** The file of a folder to which a new consumer goes. Default: the only one that has consumers. */
+  readonly file?: string | undefined;
 }
 
 export interface Issued {
@@ -24,8 +27,11 @@ export interface Issued {
   readonly until?: string;
 }
 
+/** An issued key, and the file that holds its digest. */
+export type Stored<T extends Issued> = T & { readonly file: string };
+
 /**
- * Makes a key, shows it, and writes its digest into the policy file; when that is refused the file is untouched. Shown
+ * Makes a key, shows it, and writes its digest into the policy; when that is refused the policy is untouched. Shown
  * first, because nobody could tell a stored key that was never seen from one that is in use.
  */
 export async function issue(
@@ -33,44 +39,54 @@ export async function issue(
   request: IssueRequest,
   show: (issued: Issued) => Promise<void>,
   { signal, onStep }: Guidance,
-): Promise<Issued> {
+): Promise<Stored<Issued>> {
   return issueOnce(file, { signal, onStep }, show, (open, shown) => {
     refuse(open.policy, shown === null ? request : { ...request, id: shown.id });
     const issued = shown ?? newlyIssued(open.policy, request);
     const additions = [{ consumer: request.consumer, plan: request.plan, keys: [storedOf(issued)] }];
-    return { issued, edits: editsToAdd(open, additions), expected: withKeys(open.policy, additions) };
+    return { issued, edits: editsIn(open, request, additions), expected: withKeys(open.policy, additions) };
   });
 }
 
-/** A change of a policy file that stores a new key. */
+function editsIn(open: OpenedPolicy, { consumer, file: wanted }: IssueRequest, additions: Addition[]): [FileEdits] {
+  const what = `consumer "${consumer}"`;
+  const file = fileOf(open, 'consumers', consumer) ?? fileForNew(open, 'consumers', what, wanted);
+  refuseOther(open, file, what, wanted);
+  return [{ file, edits: editsToAdd(file, additions) }];
+}
+
+/** A change of a policy that stores a new key, in one file. */
 export interface KeyChange<T extends Issued> extends Omit<Change, 'ready'> {
   readonly issued: T;
+  readonly edits: readonly [FileEdits];
 }
 
 /**
- * Stores a new key in a policy file and shows it once, before the file is changed. When somebody saves the file meanwhile,
+ * Stores a new key in a policy and shows it once, before a file is changed. When somebody saves the file meanwhile,
  * `change` is called again with the key that was already shown, and must store that one.
  */
 export async function issueOnce<T extends Issued>(
   file: string,
   { signal, onStep }: Guidance,
   show: (issued: T) => Promise<void>,
-  change: (open: PolicyFile, shown: T | null) => KeyChange<T>,
-): Promise<T> {
+  change: (open: OpenedPolicy, shown: T | null) => KeyChange<T>,
+): Promise<Stored<T>> {
   let issued: T | null = null;
   let shown: T | null = null;
+  let stored = file;
   const ready = async (): Promise<void> => {
     if (shown !== null) return;
     await show(issued!);
     shown = issued;
   };
   try {
-    await editPolicyFile(
+    await editPolicy(
       file,
       signal,
       (open) => {
         const wanted = change(open, shown);
         ({ issued } = wanted);
+        stored = wanted.edits[0].file.file;
         return { edits: wanted.edits, expected: wanted.expected, ready };
       },
       onStep,
@@ -82,7 +98,7 @@ export async function issueOnce<T extends Issued>(
       });
     throw error;
   }
-  return issued!;
+  return { ...issued!, file: stored };
 }
 
 function isRefusal(error: unknown): error is Error {

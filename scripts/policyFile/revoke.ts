@@ -2,13 +2,16 @@ import { PolicyFileError } from './error.ts';
 import type { Policy } from '../policy/index.ts';
 import { entryOf, type Mapping, type Node } from '../policy/yaml/document.ts';
 import { appendToFilled, type Edit, layoutOf } from './splice.ts';
-import { editPolicyFile, type Guidance, type PolicyFile } from './change.ts';
+import { editPolicy, type Guidance } from './change.ts';
+import { fileOf, type PolicyFile } from './open.ts';
 
 export interface Revoked {
   readonly consumer: string;
   readonly id: string;
   /** True when it was revoked before; the file is then as it was. */
   readonly already: boolean;
+  /** The file in which it stands. */
+  readonly file: string;
 }
 
 /** Marks a key as revoked, in its place in the file. */
@@ -20,21 +23,24 @@ export async function revoke(
 ): Promise<Revoked> {
   let already = false;
   let consumer = of ?? '';
-  await editPolicyFile(
+  let stored = file;
+  await editPolicy(
     file,
     signal,
     (open) => {
       const { owner, index } = findKey(open.policy, id, of);
       consumer = owner;
+      const holder = fileOf(open, 'consumers', owner)!;
+      stored = holder.file;
       already = open.policy.consumers[owner]!.keys[index]!.revoked;
       if (already) return null;
       const expected = structuredClone(open.policy);
       expected.consumers[owner]!.keys[index]!.revoked = true;
-      return { edits: [revokingEdit(open, owner, index)], expected };
+      return { edits: [{ file: holder, edits: [revokingEdit(holder, owner, index)] }], expected };
     },
     onStep,
   );
-  return { consumer, id, already };
+  return { consumer, id, already, file: stored };
 }
 
 function findKey(policy: Policy, id: string, consumer: string | undefined): { owner: string; index: number } {

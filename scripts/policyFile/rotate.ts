@@ -1,9 +1,10 @@
 import { epochSeconds, type Key, type Policy } from '../policy/index.ts';
 import { entryOf, type Mapping } from '../policy/yaml/document.ts';
 import { editsToAdd, withKeys } from './addKeys.ts';
-import type { Guidance, PolicyFile } from './change.ts';
+import type { Guidance } from './change.ts';
 import { PolicyFileError } from './error.ts';
-import { type Issued, issueOnce, newlyIssued, storedOf } from './issue.ts';
+import { type Issued, issueOnce, newlyIssued, type Stored, storedOf } from './issue.ts';
+import { fileOf, type PolicyFile } from './open.ts';
 import { appendToFilled, type Edit, layoutOf } from './splice.ts';
 
 export interface RotateRequest {
@@ -28,16 +29,18 @@ export function rotate(
   nowSeconds: number,
   show: (rotated: Rotated) => Promise<void>,
   guidance: Guidance,
-): Promise<Rotated> {
+): Promise<Stored<Rotated>> {
   return issueOnce<Rotated>(file, guidance, show, (open, shown) => {
     const old = keyToReplace(open.policy, request, nowSeconds);
     const until = endOf(old, nowSeconds + request.overlapSeconds);
     const fresh = shown ?? newlyIssued(open.policy, { consumer: request.consumer, until: request.until });
     const additions = [{ consumer: request.consumer, keys: [storedOf(fresh)] }];
+    const file = fileOf(open, 'consumers', request.consumer)!;
+    // The old key's expiry comes first: it and the new key may be inserted at the same offset.
+    const edits = [...endingEdits(file, request.consumer, old, until), ...editsToAdd(file, additions)];
     return {
       issued: { ...fresh, old: { id: old.id, until } },
-      // The old key's expiry comes first: it and the new key may be inserted at the same offset.
-      edits: [...endingEdits(open, request.consumer, old, until), ...editsToAdd(open, additions)],
+      edits: [{ file, edits }],
       expected: withKeys(withEnd(open.policy, request.consumer, old, until), additions),
     };
   });

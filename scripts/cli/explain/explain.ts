@@ -13,8 +13,8 @@ const usage = `tollgate explain: says what a policy makes of a request, or of al
 usage: tollgate explain POLICY --request REQUEST [--header HEADER]… [--at TIME] [--json]
        tollgate explain POLICY --from FILE [--as CONSUMER] [--host HOST] [--exit-code] [--json]
 
-The module itself decides, the one that runs in Envoy, here in Node: nothing is started and nothing is sent. POLICY - is standard
-input.
+The module itself decides, the one that runs in Envoy, here in Node: nothing is started and nothing is sent. POLICY is a file or a
+folder; - is standard input.
 
 One request: how its path and host are read, which API covers it, what a page on its origin may do (cors), how the API stands in its
 life, which operation it is and what that needs, where its key was, whose it is, the plan and why that one, each quota, the route and

@@ -4,8 +4,9 @@ const usage = `tollgate import: brings what others describe into a policy: an AP
 
 usage:
   tollgate import openapi FILE --into POLICY [OPTION…]
-      --into POLICY      the policy to change, in its place
+      --into POLICY      the policy to change, in its place: a file or a folder
       --api NAME         name of the API in the policy (default: the one imported from this file before, or made of the title)
+      --file FILE        POLICY is a folder: the file to which a new API goes (default: the only one that has APIs)
       --plan PLAN        a plan that offers the API if it is new; may be repeated (default: every plan of the policy)
       --root DIR         files that "$ref" names lie below this folder (default: the folder of FILE)
       --allow-net        follows "$ref" to https:// addresses of the public internet too, and takes one as FILE
@@ -42,6 +43,7 @@ wrong usage.
 examples:
   tollgate import openapi orders.json --into shop.policy.yaml
   tollgate import openapi orders.json --into shop.policy.yaml --plan gold --dry-run
+  tollgate import openapi orders.json --into policies/ --file orders.yaml
   tollgate import kong kong.yaml > shop.policy.yaml
   deck gateway dump -o - | tollgate import kong - --into shop.policy.yaml
 

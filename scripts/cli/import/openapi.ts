@@ -17,6 +17,7 @@ export async function runOpenapi(args: string[], io: Io): Promise<number> {
       ...DOCUMENT_OPTIONS,
       into: { type: 'string' },
       api: { type: 'string' },
+      file: { type: 'string' },
       plan: { type: 'string', multiple: true },
       'dry-run': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -31,12 +32,13 @@ export async function runOpenapi(args: string[], io: Io): Promise<number> {
   const document = await openDocument(file, values, (described) => values.plan ?? described.plans ?? [], io);
   refuseLosses(document, values.strict);
   const progress = new StepLine(io);
-  const imported = importedApi(file, document.described, document.api, { api: values.api, plans: values.plan ?? null });
+  const wanted = { api: values.api, plans: values.plan ?? null, file: values.file };
+  const imported = importedApi(file, document.described, document.api, wanted);
   const result = await importApi(policy, imported, values['dry-run'], progress.guidance(policy)).finally(() =>
     progress.end(),
   );
   if (values.json) io.out(asJson(result, values['dry-run'], lossesOf(document)));
-  else for (const line of [...lossLines(document), ...report(policy, result, values['dry-run'])]) io.err(`${line}\n`);
+  else for (const line of [...lossLines(document), ...report(result, values['dry-run'])]) io.err(`${line}\n`);
   return 0;
 }
 
@@ -45,7 +47,11 @@ export function importedApi(
   file: string,
   described: Described,
   { api, quotas }: Fitted,
-  wanted: { readonly api: string | undefined; readonly plans: readonly string[] | null },
+  wanted: {
+    readonly api: string | undefined;
+    readonly plans: readonly string[] | null;
+    readonly file?: string | undefined;
+  },
 ): ImportedApi {
   const { hosts, paths, anonymous, operations } = api;
   return {
@@ -59,14 +65,14 @@ export function importedApi(
     namedPlans: namedPlans(api),
     quotas,
     wantedPlans: wanted.plans,
+    file: wanted.file,
   };
 }
 
 const MAX_NAMED = 20;
 
 function report(
-  file: string,
-  { api, isNew, added, changed, removed, kept, notes, isChanged }: ApiImport,
+  { file, api, isNew, added, changed, removed, kept, notes, isChanged }: ApiImport,
   isTrial: boolean,
 ): string[] {
   const lines: string[] = [];

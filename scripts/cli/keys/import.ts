@@ -30,6 +30,7 @@ export async function runImport(args: string[], io: Io): Promise<number> {
     options: {
       from: { type: 'string' },
       plan: { type: 'string' },
+      file: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
@@ -43,7 +44,7 @@ export async function runImport(args: string[], io: Io): Promise<number> {
   const progress = new StepLine(io);
   try {
     const rows = await rowsOf(from, io, progress);
-    const request = { source, rows, plan, isTrial };
+    const request = { source, rows, plan, file: values.file, isTrial };
     const imported = await importKeys(file, request, progress.guidance(file));
     const warnings = warningsOf(file, source, imported);
     progress.end();

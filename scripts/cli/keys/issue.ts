@@ -16,6 +16,7 @@ export async function runIssue(args: string[], io: Io): Promise<number> {
       from: { type: 'string' },
       until: { type: 'string' },
       plan: { type: 'string' },
+      file: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -27,11 +28,13 @@ export async function runIssue(args: string[], io: Io): Promise<number> {
   must(plan === undefined || NAME.test(plan), `--plan ${NAME_RULE}`);
   checkTimes(from, until);
   const line = new StepLine(io);
-  const request = { consumer, id, from, until, plan };
+  const request = { consumer, id, from, until, plan, file: values.file };
   const issued = await issue(file, request, shower(file, json, io, line), line.guidance(file)).finally(() =>
     line.end(),
   );
-  io.err(`key ${issued.id} of consumer ${consumer}: this is the only time it is shown; its digest is in ${file}\n`);
+  io.err(
+    `key ${issued.id} of consumer ${consumer}: this is the only time it is shown; its digest is in ${issued.file}\n`,
+  );
   return 0;
 }
 
@@ -79,7 +82,7 @@ export async function runRotate(args: string[], io: Io): Promise<number> {
   const rotated = await rotate(file, request, Date.now() / 1000, show, line.guidance(file)).finally(() => line.end());
   const { old, ...issued } = rotated;
   io.err(
-    `key ${issued.id} of consumer ${consumer}: this is the only time it is shown; its digest is in ${file}\n` +
+    `key ${issued.id} of consumer ${consumer}: this is the only time it is shown; its digest is in ${issued.file}\n` +
       `key ${old.id} of consumer ${consumer} works until ${old.until}\n`,
   );
   return 0;

@@ -3,7 +3,8 @@ import { type Command, type Io, UsageError } from '../command.ts';
 const usage = `tollgate keys: issues, rotates, revokes and imports API keys
 
 A policy holds digests (SHA-256) of keys, never keys. "issue" and "rotate" show a key once; after that nobody can read it
-again, and a lost key is replaced, not recovered. The file keeps its comments, its order and its line breaks.
+again, and a lost key is replaced, not recovered. The file keeps its comments, its order and its line breaks. POLICY is a file, or
+a folder of files: then the file in which the consumer stands is changed.
 
 usage:
   tollgate keys issue --consumer NAME [OPTION…] POLICY
@@ -12,6 +13,7 @@ usage:
       --from TIME        the key works from this time on, e.g. 2026-01-31T00:00:00Z
       --until TIME       the key works until this time, which must be in the future
       --plan PLAN        makes the consumer, with this plan, if there is none of that name
+      --file FILE        POLICY is a folder: the file to which a new consumer goes (default: the only one that has consumers)
       --json             prints consumer, id, key and digest as JSON
     The key goes to standard output, everything else to standard error. It is printed before its digest is written: a key
     that cannot be printed is not stored. Several commands at once wait for each other.
@@ -35,6 +37,7 @@ usage:
     Adds keys from another system: all rows or none. 100,000 rows take seconds.
       --from FILE        where to read the rows (default: standard input)
       --plan PLAN        plan of new consumers whose rows name none
+      --file FILE        POLICY is a folder: the file to which new consumers go (default: the only one that has consumers)
       --dry-run          checks everything and writes nothing
       --json             prints { ok, dryRun, rows, added, unchanged, consumers, created, problems, … } as JSON
     Rows are CSV with a header (commas, semicolons or tabs), or one JSON object per line. Columns, in any order:
@@ -55,6 +58,7 @@ usage:
 examples:
   tollgate keys issue --consumer acme petstore.policy.yaml
   tollgate keys issue --consumer initech --plan free --until 2027-01-01T00:00:00Z petstore.policy.yaml > initech.key
+  tollgate keys issue --consumer hooli --plan free --file partners.yaml policies/
   tollgate keys rotate petstore.policy.yaml acme --overlap 14d
   tollgate keys revoke --id 4f9k2mXa petstore.policy.yaml
   tollgate keys import petstore.policy.yaml --plan free --dry-run < keys.csv

@@ -18,11 +18,11 @@ export async function runRevoke(args: string[], io: Io): Promise<number> {
   if (values.consumer !== undefined) checkConsumer(values.consumer);
   const line = new StepLine(io);
   const revoking = revoke(file, wanted, values.consumer, line.guidance(file));
-  const { consumer, id, already } = await revoking.finally(() => line.end());
+  const { consumer, id, already, file: holder } = await revoking.finally(() => line.end());
   io.err(
     already
       ? `key ${id} of consumer ${consumer} was revoked before\n`
-      : `key ${id} of consumer ${consumer} is revoked in ${file}\n`,
+      : `key ${id} of consumer ${consumer} is revoked in ${holder}\n`,
   );
   return 0;
 }
