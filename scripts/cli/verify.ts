@@ -3,7 +3,7 @@ import { parseArgs, styleText } from 'node:util';
 import { Cluster } from '../cluster/cluster.ts';
 import { kubectlForward } from '../cluster/forward.ts';
 import { kubectl } from '../cluster/kubectl.ts';
-import { filesIn } from '../file/folder.ts';
+import { readFolder } from '../file/folder.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { isHost } from '../oci/reference.ts';
 import { entryOf, readDocument } from '../policy/yaml/document.ts';
@@ -92,7 +92,7 @@ async function isFolder(path: string): Promise<boolean> {
 
 /** A folder with a file that says of which policy it is part; what was emitted holds resources of Kubernetes. */
 async function isPolicy(folder: string): Promise<boolean> {
-  const files = await filesIn(folder).catch((error: unknown) => {
+  const files = await readFolder(folder).catch((error: unknown) => {
     if (error instanceof PolicyProblems) return [];
     throw error;
   });

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Io } from './command.ts';
 import { MAX_POLICY_BYTES } from '../policy/check/plain.ts';
-import { filesIn } from '../file/folder.ts';
+import { readFolder } from '../file/folder.ts';
 import { readBounded, Unreadable } from '../file/read.ts';
 import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
 import { watchFile } from '../file/watchFile.ts';
@@ -113,7 +113,7 @@ async function contentOf(file: string): Promise<(readonly [string, string])[]> {
 
 async function contentOfFolder(folder: string): Promise<(readonly [string, string])[]> {
   try {
-    return (await filesIn(folder)).map(({ file, text }) => [file, digest(text)]);
+    return (await readFolder(folder)).map(({ file, text }) => [file, digest(text)]);
   } catch (error) {
     if (!(error instanceof PolicyProblems)) throw error;
     return [[folder, error.message]];

@@ -39,6 +39,7 @@ export class Follower {
   constructor(
     private readonly followed: Followed,
     source: PolicySource,
+    private readonly nowMs: () => number = () => performance.now(),
   ) {
     this.seen = keyOf(source);
     this.files = namesOf(source);
@@ -90,7 +91,7 @@ export class Follower {
   private isMissing(source: PolicySource): boolean {
     const names = new Set(namesOf(source));
     if (this.files.every((name) => names.has(name))) return false;
-    const nowMs = performance.now();
+    const nowMs = this.nowMs();
     this.missingSinceMs ??= nowMs;
     return nowMs - this.missingSinceMs < GONE_MS;
   }
@@ -104,7 +105,7 @@ export class Follower {
   }
 
   private miss(): void {
-    const nowMs = performance.now();
+    const nowMs = this.nowMs();
     this.goneSinceMs ??= nowMs;
     if (nowMs - this.goneSinceMs < GONE_MS) return;
     this.goneSinceMs = Infinity;

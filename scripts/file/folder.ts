@@ -1,4 +1,4 @@
-import { opendir, stat } from 'node:fs/promises';
+import { lstat, opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_POLICY_BYTES } from '../policy/check/draft.ts';
 import { quote } from '../policy/secret.ts';
@@ -16,7 +16,7 @@ const STRANGE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\uFFFD]/u;
 const MOST_READINGS = 5;
 
 /** The files of a policy that is a folder, in the order of their names; rejects with PolicyProblems, which names every file that cannot be read. */
-export async function filesIn(folder: string): Promise<PolicyText[]> {
+export async function readFolder(folder: string): Promise<PolicyText[]> {
   for (let reading = 1; ; reading++) {
     const names = await namesIn(folder);
     const files = await readAll(folder, names, reading === MOST_READINGS);
@@ -62,8 +62,7 @@ async function readAll(folder: string, names: readonly string[], isLast: boolean
       files.push({ file: join(folder, name), text: file.text });
     } catch (error) {
       if (error instanceof PolicyProblems && error.problems[0]!.file !== folder) problems.push(...error.problems);
-      else if (error instanceof Unreadable && error.code === 'ENOENT' && !isLast && !(await isListed(folder, name)))
-        return null;
+      else if (isGone(error) && !isLast && !(await isLink(join(folder, name)))) return null;
       else if (error instanceof Unreadable) problems.push(...unusable(join(folder, name), error.message).problems);
       else throw error;
     }
@@ -84,8 +83,13 @@ async function readOne(folder: string, name: string): Promise<{ text: string; by
   return { text: decoded.text, bytes: bytes.length };
 }
 
-async function isListed(folder: string, name: string): Promise<boolean> {
-  return (await namesIn(folder)).includes(name);
+function isGone(error: unknown): boolean {
+  return error instanceof Unreadable && error.code === 'ENOENT';
+}
+
+/** True for a link, which may lead nowhere for ever. */
+async function isLink(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => null))?.isSymbolicLink() === true;
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -39,8 +39,8 @@ export async function readSource(file: string, stdin?: Stdin): Promise<PolicySou
   const bytes = await bytesOf(file, stdin);
   if (bytes !== null) return { name, files: [{ file: name, text: decoded(bytes, name) }], isFolder: false };
   // loaded here, because most policies are one file
-  const { filesIn } = await import('./folder.ts');
-  return { name, files: await filesIn(file), isFolder: true };
+  const { readFolder } = await import('./folder.ts');
+  return { name, files: await readFolder(file), isFolder: true };
 }
 
 /** The policy that was read; rejects with PolicyProblems, which names every problem, when there is one. */

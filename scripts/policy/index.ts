@@ -4,6 +4,7 @@
  *   checkPolicy(value)   everything that is wrong with a plain value, with paths
  *   parsePolicy(value)   the policy that it is, defaults filled in; or why it is none
  *   readPolicy(text)     the same for YAML or JSON text, with line and column
+ *   readPolicyFiles      the same for a policy that is spread over files
  *   compilePolicy        what the module reads
  */
 export { checkPolicy, parsePolicy, type Finding, type ParsedPolicy } from './check/checkPolicy.ts';
@@ -20,6 +21,7 @@ export {
   type ProblemList,
   type ValidPolicy,
 } from './yaml/readPolicy.ts';
+export { readPolicyFiles, validPolicyFiles, type PolicyText } from './yaml/files.ts';
 export { printPath } from './secret.ts';
 
 export {

@@ -5,7 +5,7 @@ import { LEAK_RULE, leaksIn, printPath, quote, shownAt, type Path } from '../sec
 import { Bare, EMPTY_RULE, entryOf, exceedTogether, readDocument } from './document.ts';
 import type { Document, Entry, Mapping, Node } from './document.ts';
 import { placed, PolicyProblems, Printer, spotOf, unusable, MAX_LISTED } from './readPolicy.ts';
-import type { LoadResult, Placed, Problem, Spot, ValidPolicy } from './readPolicy.ts';
+import type { LoadResult, Placed, Problem, NodePlace, ValidPolicy } from './readPolicy.ts';
 
 /** One of the files that a policy is made of. */
 export interface PolicyText {
@@ -74,6 +74,8 @@ class Reading {
   readonly #holders = new Map<string, Part[]>();
   /** For each field that is spread: who has a name. */
   readonly #owners = new Map<string, Map<string, Part>>();
+  /** Who has something else where names should be. */
+  readonly #misfits = new Map<string, Part>();
   readonly #found: Found[] = [];
 
   constructor(
@@ -162,11 +164,14 @@ class Reading {
     this.#add(part, { offset, path: ['policy'], rule, twin: placeOf(holder, ['policy']), ...(found && { found }) });
   }
 
-  #takeNames(part: Part, { key, keyStart, value: node }: Entry): void {
+  #takeNames(part: Part, { key, value: node }: Entry): void {
+    if (this.#misfits.has(key)) return;
     const isNothing = node.kind === 'scalar' && node.value === null;
     if (node.kind !== 'mapping' && !isNothing) {
-      const found = shownAt(node.value, [key], node.kind === 'scalar' ? node : undefined);
-      return this.#add(part, { offset: keyStart, path: [key], rule: 'must be a mapping', ...(found && { found }) });
+      this.#misfits.set(key, part);
+      // as it is: then nothing is missed that should stand there
+      this.value[key] = node.value;
+      return;
     }
     this.#holders.set(key, [...(this.#holders.get(key) ?? []), part]);
     this.value[key] ??= isNothing ? null : new Bare();
@@ -206,6 +211,8 @@ class Reading {
 
   /** The one file that a path leads into; null where it is about several, or about none. */
   #partOf([field, name]: Path): Part | null {
+    const misfit = this.#misfits.get(String(field));
+    if (misfit !== undefined) return misfit;
     const holders = this.#holders.get(String(field)) ?? [];
     const owner = this.#owners.get(String(field))?.get(String(name));
     return owner ?? (holders.length === 1 || field === 'policy' ? holders[0]! : null);
@@ -227,7 +234,7 @@ class Reading {
   }
 }
 
-function spotIn({ root }: Part, path: Path): Spot {
+function spotIn({ root }: Part, path: Path): NodePlace {
   return spotOf(root as Node, { path });
 }
 

@@ -178,14 +178,14 @@ function refused(problems: Problem[], more: number, isCounted: boolean): LoadRes
   return { policy: null, problems, more, isCounted, warnings: [], moreWarnings: 0 };
 }
 
-export interface Spot {
+export interface NodePlace {
   readonly node: Node;
   /** Of the field's name in a mapping, of the item in a list. */
   readonly offset: number;
 }
 
 /** Where a remark points to, as far as its path exists in the file. */
-export function spotOf(root: Node, { path, field }: Pick<Remark, 'path' | 'field'>): Spot {
+export function spotOf(root: Node, { path, field }: Pick<Remark, 'path' | 'field'>): NodePlace {
   const spot = { node: root, offset: root.start };
   for (const segment of field === undefined ? path : [...path, field]) {
     const { node } = spot;
@@ -207,7 +207,7 @@ export interface Placed extends TextProblem {
 /** What was found in the value, at its place. */
 export function placed(
   { path, rule, found, showsValue }: Remark,
-  { node, offset }: Spot,
+  { node, offset }: NodePlace,
   twin: string | undefined,
 ): Placed {
   const shown = showsValue && node.kind === 'scalar' ? shownAt(node.value, path, node) : found;
@@ -226,12 +226,12 @@ export class Printer {
   }
 
   /** `on line 12`: for a problem of the same file. */
-  lineAt({ offset }: Pick<Spot, 'offset'>): string {
+  lineAt({ offset }: Pick<NodePlace, 'offset'>): string {
     return `on line ${this.#lines.lineOf(offset)}`;
   }
 
   /** `at shop.policy.yaml:12`: for a problem of another file. */
-  placeAt({ offset }: Pick<Spot, 'offset'>): string {
+  placeAt({ offset }: Pick<NodePlace, 'offset'>): string {
     return `at ${this.file}:${this.#lines.lineOf(offset)}`;
   }
 
