@@ -1,6 +1,6 @@
 import { lstat, opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MAX_POLICY_BYTES } from '../policy/check/draft.ts';
+import { MAX_POLICY_BYTES } from '../policy/check/plain.ts';
 import { quote } from '../policy/secret.ts';
 import { PolicyProblems, unusable, type Problem } from '../policy/yaml/readPolicy.ts';
 import type { PolicyText } from '../policy/yaml/files.ts';

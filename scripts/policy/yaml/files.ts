@@ -1,5 +1,6 @@
 import { judge, type Judged } from '../check/checkPolicy.ts';
-import { MAX_POLICY_BYTES, VALUES_RULE, type Remark } from '../check/draft.ts';
+import { type Remark } from '../check/draft.ts';
+import { MAX_POLICY_BYTES, VALUES_RULE } from '../check/plain.ts';
 import type { Policy } from '../schema/policy.ts';
 import { LEAK_RULE, leaksIn, printPath, quote, shownAt, type Path } from '../secret.ts';
 import { Bare, EMPTY_RULE, entryOf, exceedTogether, readDocument } from './document.ts';
