@@ -54,6 +54,7 @@ export function targetsOf(
     target('last of 10,000 consumers against 10 consumers', '×', ratio('tollgate-last', 'tollgate-full-10'), 1.2),
     target('time to configure 10,000 consumers, per VM', 'ms', vm?.configureMilliseconds ?? null, 50),
     target('memory for 10,000 consumers, per VM', 'bytes', vm?.memoryBytes ?? null, 4 * 1024 * 1024),
+    // it grows with what a policy can say
     target('size of the module', 'bytes', facts?.moduleBytes ?? null, 104 * 1024),
   ];
 }
