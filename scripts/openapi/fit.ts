@@ -100,8 +100,9 @@ function lose(
   const operation = operations.get(key);
   if (operation === undefined) return;
   const spot = described.spots.get(key)!;
-  const isHarmless = HARMLESS.some((name) => name === field) && Object.hasOwn(operation, field!);
-  if (isHarmless) {
+  if (HARMLESS.some((name) => name === field)) {
+    // it may break two rules
+    if (!Object.hasOwn(operation, field!)) return;
     operations.set(key, Object.fromEntries(Object.entries(operation).filter(([name]) => name !== field)));
     losses.add(spot.source.name, spot.pointer, `"${String(field)}" is left out: ${rule}`);
     return;
