@@ -50,7 +50,10 @@ test('reports a file that is missing, a folder, too large or not UTF-8', async (
     [['no such file', 0]],
   );
   mkdirSync(join(folder, 'a-folder'));
-  assert.equal((await loadPolicy(join(folder, 'a-folder'))).problems[0]!.rule, 'must be a file; found a folder');
+  assert.equal(
+    (await loadPolicy(join(folder, 'a-folder'))).problems[0]!.rule,
+    'must have a policy file: one whose name ends in .yaml, .yml or .json and does not begin with "."',
+  );
   assert.deepEqual(await problemsOfFile(`#${'x'.repeat(MAX_POLICY_BYTES)}`), [
     `p: must have at most 33554432 bytes; found ${MAX_POLICY_BYTES + 1}`,
   ]);

@@ -240,7 +240,7 @@ test('keeps a file that may not be written, and refuses what is no file', async 
   assert.deepEqual(await issue(folder, 'one'), {
     code: 1,
     out: '',
-    err: `${folder}: is changed in its place, so it must be a file\n`,
+    err: `${folder}: must have a policy file: one whose name ends in .yaml, .yml or .json and does not begin with "."\n`,
   });
   assert.deepEqual(await issue('/dev/null', 'one'), {
     code: 1,
