@@ -175,9 +175,9 @@ export function isInForce(info: u32): bool {
 export class Stream {
   id: u32;
   rootId: u32;
-  /** The plan whose standings follow, or NONE. */
+  /** The plan whose standings follow, and the operation with quotas of its own; NONE where there is none. In the decision's order. */
   plan: i32;
-  padding: u32;
+  charged: i32;
   /** The lifecycle whose deprecation the response shows, or NONE; and what its decision says of the origin. In the decision's order. */
   lifecycle: i32;
   origin: i32;
@@ -219,8 +219,8 @@ export function openStream(id: u32, rootId: u32): void {
   }
   stream.id = id;
   stream.rootId = rootId;
-  stream.plan = NONE;
-  // Lifecycle and origin at once.
+  // Plan and operation at once; lifecycle and origin at once.
+  store<i64>(changetype<usize>(stream), -1, offsetof<Stream>("plan"));
   store<i64>(changetype<usize>(stream), -1, offsetof<Stream>("lifecycle"));
 }
 
@@ -228,6 +228,11 @@ export function openStream(id: u32, rootId: u32): void {
 export function findStream(id: u32): Stream | null {
   const stream = slotOf(id);
   return stream.id == id && id != 0 ? stream : null;
+}
+
+/** True when the response shows standings. */
+export function showsStandings(stream: Stream): bool {
+  return load<i64>(changetype<usize>(stream), offsetof<Stream>("plan")) != -1;
 }
 
 export function closeStream(stream: Stream): void {
@@ -252,6 +257,7 @@ export function forgetKept(rootId: u32): void {
   for (let i: u32 = 0; i < capacity; i++) {
     if (at(i).rootId != rootId) continue;
     at(i).plan = NONE;
+    at(i).charged = NONE;
     at(i).origin = NONE;
     at(i).lifecycle = NONE;
   }

@@ -6,7 +6,7 @@ import {
   Count,
   MAX_COUNTED,
   NONE,
-  Offer,
+  QuotaList,
   Rows,
   ServiceState,
   Slots,
@@ -115,39 +115,42 @@ export class RequestMetrics {
     this.toDefine = i32.MAX_VALUE;
     for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) {
       const offer = tables.offers.at(i);
-      this.idOf(tables, offer.usage, tables.apis.at(offer.api).name, ABSENT, offer, ALLOWED);
+      const plan = tables.plans.at(offer.plan);
+      this.idOf(tables, offer.usage, tables.apis.at(offer.api).name, ABSENT, plan.name, plan, ALLOWED);
     }
   }
 
   /** Hands what was counted under these tables to the host; all of it at once if it `isLast`. */
   flush(tables: Tables, usage: Usage, isLast: bool): void {
     this.toDefine = isLast ? i32.MAX_VALUE : MAX_DEFINED_PER_FLUSH;
-    this.flushRow(tables, usage.none, ABSENT, ABSENT, null);
-    this.flushRow(tables, usage.rest, ANY, ABSENT, null);
-    this.flushRow(tables, usage.restOfOperations, ANY, ANY, null);
+    this.flushRow(tables, usage.none, ABSENT, ABSENT, ABSENT, null);
+    this.flushRow(tables, usage.rest, ANY, ABSENT, ABSENT, null);
+    this.flushRow(tables, usage.restOfOperations, ANY, ANY, ABSENT, null);
     for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) {
       const api = tables.apis.at(i);
-      this.flushRow(tables, api.usage, api.name, ABSENT, null);
+      this.flushRow(tables, api.usage, api.name, ABSENT, ABSENT, null);
     }
     this.flushOperations(tables);
     for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) {
       const offer = tables.offers.at(i);
-      this.flushRow(tables, offer.usage, tables.apis.at(offer.api).name, ABSENT, offer);
+      const plan = tables.plans.at(offer.plan);
+      this.flushRow(tables, offer.usage, tables.apis.at(offer.api).name, ABSENT, plan.name, plan);
     }
     if (tables.observes) this.flushObserved(tables, usage);
   }
 
   private flushObserved(tables: Tables, usage: Usage): void {
     this.series = Name.OBSERVED_TOTAL;
-    this.flushRow(tables, usage.observedNone, ABSENT, ABSENT, null);
-    this.flushRow(tables, usage.observedRest, ANY, ABSENT, null);
+    this.flushRow(tables, usage.observedNone, ABSENT, ABSENT, ABSENT, null);
+    this.flushRow(tables, usage.observedRest, ANY, ABSENT, ABSENT, null);
     for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) {
       const api = tables.apis.at(i);
-      this.flushRow(tables, api.observed, api.name, ABSENT, null);
+      this.flushRow(tables, api.observed, api.name, ABSENT, ABSENT, null);
     }
     for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) {
       const offer = tables.offers.at(i);
-      this.flushRow(tables, offer.observed, tables.apis.at(offer.api).name, ABSENT, offer);
+      const plan = tables.plans.at(offer.plan);
+      this.flushRow(tables, offer.observed, tables.apis.at(offer.api).name, ABSENT, plan.name, plan);
     }
     this.series = Name.REQUESTS_TOTAL;
   }
@@ -158,18 +161,26 @@ export class RequestMetrics {
       const api = tables.apis.at(a);
       for (const last = min(i + api.operationCount, MAX_COUNTED); i < last; i++) {
         const operation = tables.operations.at(i);
-        this.flushRow(tables, operation.usage, api.name, operation.name, null);
+        this.flushRow(tables, operation.usage, api.name, operation.name, ABSENT, operation);
       }
     }
   }
 
-  private flushRow(tables: Tables, row: UsageRow, api: View, operation: View, offer: Offer | null): void {
+  /** The quotas that the row counts by number are those of `list`. */
+  private flushRow(
+    tables: Tables,
+    row: UsageRow,
+    api: View,
+    operation: View,
+    plan: View,
+    list: QuotaList | null,
+  ): void {
     if (!row.isPending) return;
     row.isPending = false;
     for (let cell = 0; cell < CELL_COUNT; cell++) {
       const count = row.countAt(cell);
       if (count == 0) continue;
-      const metric = this.idOf(tables, row, api, operation, offer, cell);
+      const metric = this.idOf(tables, row, api, operation, plan, list, cell);
       if (metric == UNKNOWN) {
         row.isPending = true;
         continue;
@@ -180,7 +191,15 @@ export class RequestMetrics {
   }
 
   /** The id of a cell's series; UNKNOWN when it has to be defined and this flush has defined enough. */
-  private idOf(tables: Tables, row: UsageRow, api: View, operation: View, offer: Offer | null, cell: i32): u32 {
+  private idOf(
+    tables: Tables,
+    row: UsageRow,
+    api: View,
+    operation: View,
+    plan: View,
+    list: QuotaList | null,
+    cell: i32,
+  ): u32 {
     while (this.rows.count <= row.number) this.rows.add();
     const metrics = this.rows.at(row.number);
     const isNew = metrics.ids == 0;
@@ -190,20 +209,19 @@ export class RequestMetrics {
     const at = metrics.ids + ((<usize>cell) << 2);
     if (load<u32>(at) == UNKNOWN && this.toDefine > 0) {
       this.toDefine--;
-      store<u32>(at, counter(this.nameOf(tables, api, operation, offer, cell)));
+      store<u32>(at, counter(this.nameOf(tables, api, operation, plan, list, cell)));
     }
     return load<u32>(at);
   }
 
-  private nameOf(tables: Tables, api: View, operation: View, offer: Offer | null, cell: i32): View {
+  private nameOf(tables: Tables, api: View, operation: View, plan: View, list: QuotaList | null, cell: i32): View {
     beginName(this.policy);
     if (api != ABSENT) label(Name.API, api);
     if (operation != ABSENT) label(Name.OPERATION, operation);
-    if (offer != null) label(Name.PLAN, offer.planName);
+    if (plan != ABSENT) label(Name.PLAN, plan);
     label(Name.REASON, codeOf(reasonOfCell(cell)));
     const quota = quotaOfCell(cell);
-    if (quota != NONE)
-      label(Name.QUOTA, offer == null ? ANY : tables.quotas.at(tables.plans.at(offer.plan).firstQuota + quota).name);
+    if (quota != NONE) label(Name.QUOTA, list == null ? ANY : tables.quotas.at(list.firstQuota + quota).name);
     return endName(operation == ABSENT ? this.series : Name.OPERATION_REQUESTS_TOTAL);
   }
 }

@@ -46,7 +46,7 @@ import {
   responseCodeDetailsOf,
   standings,
 } from "../filter/index";
-import { Policy, Stream, closeStream, findStream, policyOf, standingsOf } from "./context";
+import { Policy, Stream, closeStream, findStream, policyOf, showsStandings, standingsOf } from "./context";
 import { keepOrigin, writeCors } from "./cors";
 import {
   HeaderMap,
@@ -158,7 +158,12 @@ function keep(stream: Stream, tables: Tables): void {
   if (decision.showsMore) keepMore(stream, tables);
   else if (decision.standings != SHOWN) return keepNone(stream);
   if (decision.standings != SHOWN) return;
-  stream.plan = decision.plan;
+  // Plan and operation at once.
+  store<i64>(
+    changetype<usize>(stream),
+    load<i64>(changetype<usize>(decision), offsetof<Decision>("plan")),
+    offsetof<Stream>("plan"),
+  );
   memory.copy(standingsOf(stream), standings(), MAX_QUOTAS * offsetof<Standing>());
 }
 
@@ -248,10 +253,10 @@ export function onResponseHeaders(streamId: u32): void {
   const tables = policy.tables;
   if (stream.origin != NONE) writeCors(tables, stream.origin);
   if (stream.lifecycle != NONE) showDeprecation(tables.lifecycles.at(stream.lifecycle));
-  if (stream.plan != NONE) {
-    const plan = tables.plans.at(stream.plan);
-    replaceHeader(HeaderMap.Response, RATELIMIT_POLICY, rateLimitPolicy(tables, plan, standingsOf(stream)));
-    const state = rateLimit(tables, plan, standingsOf(stream));
+  if (showsStandings(stream)) {
+    const limits = rateLimitPolicy(tables, stream.plan, stream.charged, standingsOf(stream));
+    replaceHeader(HeaderMap.Response, RATELIMIT_POLICY, limits);
+    const state = rateLimit(tables, stream.plan, stream.charged, standingsOf(stream));
     if (lengthOf(state) > 0) replaceHeader(HeaderMap.Response, RATELIMIT, state);
   }
   closeStream(stream);

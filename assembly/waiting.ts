@@ -4,6 +4,7 @@ import {
   Counter,
   MAX_CALL_COUNTERS,
   NONE,
+  NO_STANDINGS,
   Patience,
   Turn,
   Waiter,
@@ -58,8 +59,8 @@ let callsFirst: bool = false;
  * that are empty or run low. Returns the verdict, which is Deny when there is no room to wait.
  */
 export function followUp(streamId: u32, verdict: Verdict): Verdict {
-  // The noted counters are an earlier request's if this one was decided before the quotas.
-  if (verdict == Verdict.Deny || decision.plan == NONE) return verdict;
+  // The noted counters are an earlier request's if this one was decided without its quotas.
+  if (verdict == Verdict.Deny || decision.standings == NO_STANDINGS) return verdict;
   const stream = findStream(streamId);
   const root: Root | null = stream == null ? null : findRoot(stream.rootId);
   const policy: Policy | null = root == null ? null : root.policy;
@@ -99,7 +100,7 @@ function askForLines(): void {
     if (line == null || isTooSoon()) return;
     const policy = policyOf(line.rootId);
     const service: RateLimitService | null = policy == null ? null : policy.account.rateLimitService;
-    if (policy == null || service == null || line.plan == NONE) {
+    if (policy == null || service == null || line.api == NONE) {
       cannotAsk(line);
       asks--;
       continue;

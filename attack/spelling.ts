@@ -106,12 +106,16 @@ export function spelledPath(random: Random): string {
     return Array.from({ length: 1 + random.below(8) }, () => random.pick(PARTS))
       .join('')
       .replace(/^(?!\/|http)/, random.chance(0.9) ? '/' : '');
-  let path = random.pick(PLACES);
-  for (let times = random.below(3); times > 0; times--) path = insertAtSlash(random, path, random.pick(DETOURS));
-  if (random.chance(0.4)) path = escapeSome(random, path);
+  let path = respelt(random, random.pick(PLACES));
   if (random.chance(0.1))
     path = `${random.pick(['//evil.test', '//', 'http://evil.test', 'http://api.example.com', '/\\', '/.', '/..', '/;', '/%2f'])}${path}`;
   return path + random.pick(TAILS);
+}
+
+/** A path by a detour or two, and with needless escapes. */
+export function respelt(random: Random, path: string): string {
+  for (let times = random.below(3); times > 0; times--) path = insertAtSlash(random, path, random.pick(DETOURS));
+  return random.chance(0.4) ? escapeSome(random, path) : path;
 }
 
 function insertAtSlash(random: Random, path: string, what: string): string {

@@ -5,7 +5,7 @@ export { writeFormat } from "./bytes/arena";
 export { begin, end, writeByte, writeNumber, writeView } from "./bytes/arena";
 export { decodeConfig, Decoded } from "./config/decode";
 export { Rows, Slots } from "./bytes/rows";
-export { Offer, Tables, holdUsage, releaseUsage } from "./tables/tables";
+export { QuotaList, Tables, holdUsage, releaseUsage } from "./tables/tables";
 export { NONE } from "./bytes/rows";
 export { Keyring } from "./keyring/keyring";
 export { ALLOWED, CELL_COUNT, Usage, UsageRow, quotaOfCell, reasonOfCell } from "./usage/usage";
@@ -56,7 +56,7 @@ export { readRequest, isGrpc, isOwnHeader } from "./request/request";
 export { countDecision, countObserved, decide, refuseToWait } from "./decision/decide";
 export { mayBeDecidedAlready } from "./decision/decide";
 export { decision, Decision } from "./decision/decision";
-export { LOGGED, SHOWN } from "./decision/decision";
+export { LOGGED, NO_STANDINGS, SHOWN } from "./decision/decision";
 export { EditKind, editAt, editCount } from "./request/headers";
 export {
   Reason,

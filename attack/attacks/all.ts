@@ -5,6 +5,7 @@ import { doors } from './doors.ts';
 import { headers } from './headers.ts';
 import { lists } from './lists.ts';
 import { modes } from './modes.ts';
+import { operations } from './operations.ts';
 import { origins } from './origins.ts';
 import { redirects } from './redirects.ts';
 import { registry } from './registry.ts';
@@ -22,6 +23,7 @@ export const allAttacks: readonly Attack[] = [
   storms,
   doors,
   spellings,
+  operations,
   headers,
   origins,
   lists,

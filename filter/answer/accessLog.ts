@@ -3,8 +3,8 @@ import { NONE } from "../bytes/rows";
 import { ABSENT, View } from "../bytes/view";
 import { OBSERVE } from "../config/field";
 import { NO_STANDINGS, Reason, codeOf, decision } from "../decision/decision";
-import { UNKNOWN, bill, hidden, standingAt } from "../quota/attempt";
-import { LogField, Quota, Tables } from "../tables/tables";
+import { UNKNOWN, bill, hidden, quotaAt, standingAt } from "../quota/attempt";
+import { LogField, Tables } from "../tables/tables";
 import * as Request from "../request/request";
 
 /**
@@ -41,7 +41,7 @@ export function logField(tables: Tables, field: LogField): View {
 
 function quotaName(tables: Tables): View {
   const index = shownQuota(tables);
-  return index == NONE ? ABSENT : quotaOf(tables, index).name;
+  return index == NONE ? ABSENT : quotaAt(tables, index).name;
 }
 
 function remaining(tables: Tables): View {
@@ -60,11 +60,7 @@ function remaining(tables: Tables): View {
 /** Of a number of units, which is below 2^53. */
 const MAX_DIGITS = 16;
 
-function quotaOf(tables: Tables, index: i32): Quota {
-  return tables.quotas.at(tables.plans.at(decision.plan).firstQuota + index);
-}
-
-/** The quota that refused, by its index within the plan; of a request that none refused, the one of which the smallest part is left. */
+/** The quota that refused, by its index among the request's; of a request that none refused, the one of which the smallest part is left. */
 function shownQuota(tables: Tables): i32 {
   if (decision.reason == Reason.QuotaUnavailable) return bill.exceeded;
   return decision.quota == NONE ? scarcest(tables) : decision.quota;
@@ -75,7 +71,11 @@ function scarcest(tables: Tables): i32 {
   if (decision.standings == NO_STANDINGS) return NONE;
   let found = NONE;
   let least: f64 = Infinity;
-  for (let i = 0, n = tables.plans.at(decision.plan).quotaCount; i < n; i++) {
+  for (
+    let i = 0, n = bill.operation == NONE ? tables.plans.at(decision.plan).quotaCount : bill.quotaCount;
+    i < n;
+    i++
+  ) {
     const standing = standingAt(i);
     let units = standing.remaining;
     if (units < 0) {

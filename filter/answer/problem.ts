@@ -1,4 +1,4 @@
-import { begin, end, writeByte, writeNumber, writeView, writeViews } from "../bytes/arena";
+import { begin, end, writeByte, writeCount, writeView, writeViews } from "../bytes/arena";
 import { View, byteAt, lengthOf, literal } from "../bytes/view";
 import { Reason, codeOf, titleOf } from "../decision/decision";
 
@@ -20,8 +20,7 @@ export function beginProblem(reason: Reason, status: u32): void {
   begin(512);
   writeViews(TYPE_OPEN, codeOf(reason));
   writeViews(TITLE, titleOf(reason));
-  writeView(STATUS);
-  writeNumber(status);
+  writeCount(STATUS, status);
   writeView(DETAIL);
 }
 

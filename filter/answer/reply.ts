@@ -1,11 +1,11 @@
 import { NONE } from "../bytes/rows";
-import { begin, end, writeByte, writeNumber, writeView, writeViews } from "../bytes/arena";
+import { begin, end, writeCount, writeNumber, writeView, writeViews } from "../bytes/arena";
 import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { SHOWN, decision, isOfLifecycle } from "../decision/decision";
 import { Reason, codeOf, detailOf, statusOf } from "../decision/decision";
 import { allowedMethods } from "../operation/choose";
-import { KeySourceKind, Plan, Tables } from "../tables/tables";
-import { Standing, UNKNOWN, standings } from "../quota/attempt";
+import { KeySourceKind, Plan, QuotaList, Tables } from "../tables/tables";
+import { Standing, UNKNOWN, isOwn, quotaAt, standings } from "../quota/attempt";
 import { addCorsPairs, answersPreflight } from "./cors";
 import { RETRY_AFTER, addDeprecation, addLifecycle, lifecycleBody, lifecycleStatus } from "./lifecycle";
 import { addPair, beginPairs, endPairs } from "./pairs";
@@ -23,6 +23,7 @@ const BEARER_REALM = literal('Bearer realm="');
 const API_KEY_REALM = literal('ApiKey realm="');
 const QUOTE = literal('"');
 const ALLOW = literal("allow");
+const OWN_QUOTA = literal("A quota of the operation is used up.");
 /** Seconds until a retry when the time is not known. */
 const SOON = literal("1");
 export const RATELIMIT = literal("ratelimit");
@@ -38,14 +39,24 @@ export function replyStatus(tables: Tables | null): u32 {
 export function replyBody(tables: Tables | null, grpc: bool): View {
   const reason = decision.reason;
   if (tables != null && isOfLifecycle(reason)) return lifecycleBody(tables, grpc);
-  if (grpc) return detailOf(reason);
+  if (grpc) return reason == Reason.QuotaExceeded ? quotaDetail() : detailOf(reason);
   if (answersPreflight(reason)) return NO_BODY;
   beginProblem(reason, statusOf(reason));
+  if (decision.quota != NONE && tables != null) return endQuotaProblem(tables, reason);
   writeView(detailOf(reason));
   endDetail(reason);
-  if (decision.quota != NONE && tables != null)
-    writeQuota(tables.quotas.at(tables.plans.at(decision.plan).firstQuota + decision.quota).name);
   return endProblem();
+}
+
+function endQuotaProblem(tables: Tables, reason: Reason): View {
+  writeView(quotaDetail());
+  endDetail(reason);
+  writeQuota(quotaAt(tables, decision.quota).name);
+  return endProblem();
+}
+
+function quotaDetail(): View {
+  return isOwn(decision.quota) ? OWN_QUOTA : detailOf(Reason.QuotaExceeded);
 }
 
 /** Its headers, serialised for the host. With `grpc` the host sets the content type. */
@@ -88,9 +99,8 @@ function addPairsOf(tables: Tables, reason: Reason, grpc: bool): void {
 }
 
 function addStandings(tables: Tables): void {
-  const plan = tables.plans.at(decision.plan);
-  addPair(RATELIMIT_POLICY, rateLimitPolicy(tables, plan, standings()));
-  const state = rateLimit(tables, plan, standings());
+  addPair(RATELIMIT_POLICY, rateLimitPolicy(tables, decision.plan, decision.charged, standings()));
+  const state = rateLimit(tables, decision.plan, decision.charged, standings());
   if (lengthOf(state) > 0) addPair(RATELIMIT, state);
 }
 
@@ -110,28 +120,44 @@ function realmOf(tables: Tables): View {
   return decision.api == NONE ? tables.policy : tables.apis.at(decision.api).name;
 }
 
-const SEPARATOR = literal(", ");
-const LIMIT = literal(";q=");
+/** Each item is a name in quotes, which hold no quotes and no backslashes, and parameters. */
+const OPEN = literal('"');
+const NEXT = literal(', "');
+const LIMIT = literal('";q=');
 const WINDOW = literal(";w=");
-const REMAINING = literal(";r=");
+const REMAINING = literal('";r=');
 const RESET = literal(";t=");
 /** Integers in structured fields have at most 15 digits (RFC 8941, 3.3.1); a limit may have 16. */
 const MAX_INTEGER: i64 = 999_999_999_999_999;
 
 /**
  * The structured fields of draft-ietf-httpapi-ratelimit-headers-10:
- * `ratelimit-policy: "per-second";q=10;w=1` and `ratelimit: "per-second";r=9;t=1`, one item for each quota of the plan.
+ * `ratelimit-policy: "per-second";q=10;w=1` and `ratelimit: "per-second";r=9;t=1`, one item for each quota of the plan, if there is
+ * one, and for each that the operation has of its own, if there is one.
  */
-export function rateLimitPolicy(tables: Tables, plan: Plan, kept: usize): View {
-  if (!isCurrent(tables, plan, kept)) renew(tables, plan, kept);
-  return plan.policyText;
+export function rateLimitPolicy(tables: Tables, plan: i32, operation: i32, kept: usize): View {
+  if (operation == NONE) {
+    const list = tables.plans.at(plan);
+    if (!isCurrent(tables, list, kept)) renew(tables, list, kept);
+    return list.policyText;
+  }
+  begin();
+  let some = false;
+  if (plan != NONE) {
+    const list = tables.plans.at(plan);
+    some = writeLimits(tables, list, kept, false);
+    kept += <usize>list.quotaCount * offsetof<Standing>();
+  }
+  writeLimits(tables, tables.operations.at(operation), kept, some);
+  return end();
 }
 
 /** The cached value is rarely out of date: a month of another length, or a subscription with limit overrides. */
 function isCurrent(tables: Tables, plan: Plan, kept: usize): bool {
-  for (let i = 0; i < plan.quotaCount; i++) {
-    const quota = tables.quotas.at(plan.firstQuota + i);
-    const state = standingAt(kept, i);
+  for (let number = plan.firstQuota, past = number + plan.quotaCount; number < past; number++) {
+    const quota = tables.quotas.at(number);
+    const state = changetype<Standing>(kept);
+    kept += offsetof<Standing>();
     if (quota.textLimit != state.limit || quota.textWindowSeconds != state.windowSeconds) return false;
   }
   return true;
@@ -139,22 +165,28 @@ function isCurrent(tables: Tables, plan: Plan, kept: usize): bool {
 
 function renew(tables: Tables, plan: Plan, kept: usize): void {
   begin();
-  let some = false;
+  writeLimits(tables, plan, kept, false);
+  const text = end();
   for (let i = 0; i < plan.quotaCount; i++) {
     const quota = tables.quotas.at(plan.firstQuota + i);
-    const state = standingAt(kept, i);
-    quota.textLimit = state.limit;
-    quota.textWindowSeconds = state.windowSeconds;
-    if (state.limit < 0) continue;
-    if (some) writeSeparator();
-    some = true;
-    writeQuoted(quota.name);
-    writeParameter(LIMIT, state.limit);
-    writeParameter(WINDOW, state.windowSeconds);
+    quota.textLimit = standingAt(kept, i).limit;
+    quota.textWindowSeconds = standingAt(kept, i).windowSeconds;
   }
-  const text = end();
   memory.copy(pointerOf(plan.policyText), pointerOf(text), lengthOf(text));
   plan.policyText = view(pointerOf(plan.policyText), lengthOf(text));
+}
+
+/** Those that are not hidden; returns whether any stands there now. */
+function writeLimits(tables: Tables, list: QuotaList, kept: usize, some: bool): bool {
+  for (let i = 0; i < list.quotaCount; i++) {
+    const state = standingAt(kept, i);
+    if (state.limit < 0) continue;
+    writeViews(some ? NEXT : OPEN, tables.quotas.at(list.firstQuota + i).name);
+    writeParameter(LIMIT, state.limit);
+    writeParameter(WINDOW, state.windowSeconds);
+    some = true;
+  }
+  return some;
 }
 
 /** The most bytes of a quota in the value, without its name: `, "";q=999999999999999;w=4294967295`. */
@@ -172,19 +204,29 @@ export function keepPolicyTexts(tables: Tables): void {
 }
 
 /** The `ratelimit` value, with only the quotas whose remainder is known; empty when there is none. */
-export function rateLimit(tables: Tables, plan: Plan, kept: usize): View {
+export function rateLimit(tables: Tables, plan: i32, operation: i32, kept: usize): View {
   begin();
   let some = false;
-  for (let i = 0; i < plan.quotaCount; i++) {
-    const state = standingAt(kept, i);
-    if (state.remaining <= UNKNOWN) continue;
-    if (some) writeSeparator();
-    some = true;
-    writeQuoted(tables.quotas.at(plan.firstQuota + i).name);
-    writeParameter(REMAINING, state.remaining);
-    writeParameter(RESET, state.resetSeconds);
+  let list: QuotaList;
+  if (plan != NONE) list = tables.plans.at(plan);
+  else {
+    list = tables.operations.at(operation);
+    operation = NONE;
   }
-  return end();
+  while (true) {
+    for (let number = list.firstQuota, past = number + list.quotaCount; number < past; number++) {
+      const state = changetype<Standing>(kept);
+      kept += offsetof<Standing>();
+      if (state.remaining <= UNKNOWN) continue;
+      writeViews(some ? NEXT : OPEN, tables.quotas.at(number).name);
+      some = true;
+      writeParameter(REMAINING, state.remaining);
+      writeParameter(RESET, state.resetSeconds);
+    }
+    if (operation == NONE) return end();
+    list = tables.operations.at(operation);
+    operation = NONE;
+  }
 }
 
 // @ts-ignore: decorator
@@ -193,20 +235,8 @@ function standingAt(kept: usize, index: i32): Standing {
   return changetype<Standing>(kept + <usize>index * offsetof<Standing>());
 }
 
-function writeSeparator(): void {
-  writeView(SEPARATOR);
-}
-
-/** Names hold no quotes and no backslashes. */
-function writeQuoted(name: View): void {
-  writeByte(0x22);
-  writeView(name);
-  writeByte(0x22);
-}
-
 function writeParameter(start: View, value: i64): void {
-  writeView(start);
-  writeNumber(min(value, MAX_INTEGER));
+  writeCount(start, min(value, MAX_INTEGER));
 }
 
 const LOG_REASON = literal("reason=");

@@ -104,6 +104,16 @@ export function writeNumber(value: i64): void {
     writeByte(0x2d);
     value = -value;
   }
+  writeView(digitsOf(value));
+}
+
+/** A string and a number that is not negative, at the price of one. */
+export function writeCount(before: View, value: i64): void {
+  writeViews(before, digitsOf(value));
+}
+
+/** Valid until the next number. */
+function digitsOf(value: i64): View {
   let rest = <u64>value;
   let at = DIGITS + MAX_DIGITS;
   do {
@@ -111,7 +121,7 @@ export function writeNumber(value: i64): void {
     store<u8>(--at, <u8>(0x30 + (rest - tenth * 10)));
     rest = tenth;
   } while (rest > 0);
-  writeView(view(at, <i32>(DIGITS + MAX_DIGITS - at)));
+  return view(at, <i32>(DIGITS + MAX_DIGITS - at));
 }
 
 /** How much of a name a message shows; the name comes from outside and may be long. */

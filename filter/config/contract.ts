@@ -26,6 +26,7 @@ export const MAX_MOUNTS = 16384;
 export const MAX_NAME_BYTES = 127;
 export const MAX_OPERATIONS = 16384;
 export const MAX_OPERATION_PLANS = 64;
+export const MAX_OPERATION_QUOTAS = 4096;
 export const MAX_OPERATION_SCOPES = 16;
 export const MAX_ORIGINS = 128;
 export const MAX_ORIGIN_BYTES = 320;

@@ -4,9 +4,22 @@ import { keepPolicyTexts } from "../answer/reply";
 import { begin, end, writeFormat } from "../bytes/arena";
 import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
-import { Consumer, LogField, Mode, Offer, QuotaKind, Subscription, Tables, findOffer } from "../tables/tables";
+import {
+  Api,
+  Consumer,
+  LogField,
+  Mode,
+  Offer,
+  Operation,
+  QuotaKind,
+  QuotaList,
+  Subscription,
+  Tables,
+  findOffer,
+} from "../tables/tables";
 import { indexRoutes } from "../route/keyHeader";
-import { Names } from "./names";
+import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
+import { NameIndex, Names } from "./names";
 import { Reader } from "./reader";
 
 /**
@@ -49,43 +62,66 @@ function linkOffers(reader: Reader, tables: Tables, names: Names): void {
   }
 }
 
-/** Plans and consumers that operations and routes name. */
+/** Plans and consumers that operations and routes name, and quotas of operations beside those of plans. */
 function linkReferences(reader: Reader, tables: Tables, names: Names): void {
   for (let a = 0; a < tables.apis.count; a++) {
     const api = tables.apis.at(a);
     for (let o = 0; o < api.operationCount; o++) {
       const operation = tables.operations.at(api.firstOperation + o);
-      for (let i = 0; i < operation.planCount; i++) {
-        const reference = tables.references.at(operation.firstPlan + i);
-        reference.index = names.plans.find(reference.name);
-        if (reference.index == NONE)
-          return reader.fail(literal("apis[%d].operations[%d].plans[%d]: no plan named %q"), a, o, i, reference.name);
-      }
+      const rule = literal("apis[%d].operations[%d].plans[%d]: no plan named %q");
+      resolve(reader, tables, names.plans, operation.firstPlan, operation.planCount, rule, a, o);
+      if (operation.quotaCount > 0) needRoom(reader, tables, api, operation, a, o);
     }
     for (let r = 0; r < api.routeCount; r++) {
       const route = tables.routes.at(api.firstRoute + r);
-      for (let i = 0; i < route.planCount; i++) {
-        const reference = tables.references.at(route.firstPlan + i);
-        reference.index = names.plans.find(reference.name);
-        if (reference.index == NONE)
-          return reader.fail(literal("apis[%d].routes[%d].plans[%d]: no plan named %q"), a, r, i, reference.name);
-      }
-      for (let i = 0; i < route.consumerCount; i++) {
-        const reference = tables.references.at(route.firstConsumer + i);
-        reference.index = names.consumers.find(reference.name);
-        if (reference.index == NONE) {
-          return reader.fail(
-            literal("apis[%d].routes[%d].consumers[%d]: no consumer named %q"),
-            a,
-            r,
-            i,
-            reference.name,
-          );
-        }
-      }
+      const planRule = literal("apis[%d].routes[%d].plans[%d]: no plan named %q");
+      resolve(reader, tables, names.plans, route.firstPlan, route.planCount, planRule, a, r);
+      const consumerRule = literal("apis[%d].routes[%d].consumers[%d]: no consumer named %q");
+      resolve(reader, tables, names.consumers, route.firstConsumer, route.consumerCount, consumerRule, a, r);
     }
   }
   for (let i = 0; i < tables.references.count; i++) tables.references.at(i).name = ABSENT;
+}
+
+/** Sets the indexes of references; fails by `rule` with the first that names nothing. */
+function resolve(
+  reader: Reader,
+  tables: Tables,
+  index: NameIndex,
+  first: i32,
+  count: i32,
+  rule: View,
+  api: i32,
+  owner: i32,
+): void {
+  for (let i = 0; i < count; i++) {
+    const reference = tables.references.at(first + i);
+    reference.index = index.find(reference.name);
+    if (reference.index == NONE) return reader.fail(rule, api, owner, i, reference.name);
+  }
+}
+
+/** A request is charged to the quotas of its plan and its operation together. */
+function needRoom(reader: Reader, tables: Tables, api: Api, operation: Operation, a: i32, o: i32): void {
+  for (let i = api.firstOffer; i < api.firstOffer + api.offerCount; i++) {
+    const plan = tables.plans.at(tables.offers.at(i).plan);
+    if (plan.quotaCount + operation.quotaCount > MAX_QUOTAS)
+      return reader.fail(
+        literal("apis[%d].operations[%d]: more than %d quotas together with the plan %q"),
+        a,
+        o,
+        MAX_QUOTAS,
+        plan.name,
+      );
+    if (plan.meshCount + operation.meshCount > MAX_MESH_QUOTAS)
+      return reader.fail(
+        literal("apis[%d].operations[%d]: more than %d quotas of the scope mesh together with the plan %q"),
+        a,
+        o,
+        MAX_MESH_QUOTAS,
+        plan.name,
+      );
+  }
 }
 
 function linkConsumers(reader: Reader, tables: Tables, names: Names): void {
@@ -187,6 +223,11 @@ function linkModes(tables: Tables): void {
     api.mode = within(policy, api.mode);
     if (api.mode == Mode.Observe) isAny = true;
     else isAnyInForce = true;
+    for (let o = api.firstOperation; o < api.firstOperation + api.operationCount; o++) {
+      const operation = tables.operations.at(o);
+      operation.observedQuotas = observedIn(tables, operation, api.mode);
+      if (operation.observedQuotas != 0) isAny = true;
+    }
   }
   for (let i = 0; i < tables.offers.count; i++) if (linkOffer(tables, tables.offers.at(i))) isAny = true;
   tables.mode = policy;
@@ -202,11 +243,18 @@ function linkOffer(tables: Tables, offer: Offer): bool {
   const plan = tables.plans.at(offer.plan);
   const mode = within(tables.apis.at(offer.api).mode, plan.mode);
   offer.observes = mode == Mode.Observe;
-  for (let i = 0; i < plan.quotaCount; i++) {
-    if (within(mode, tables.quotas.at(plan.firstQuota + i).mode) == Mode.Observe) offer.observedQuotas |= 1 << i;
-  }
+  offer.observedQuotas = observedIn(tables, plan, mode);
   if (tables.apis.at(offer.api).mode == Mode.Observe || offer.observedQuotas != 0) plan.isObserved = true;
   return offer.observes || offer.observedQuotas != 0;
+}
+
+/** A bit for each quota that is only observed. */
+function observedIn(tables: Tables, list: QuotaList, mode: Mode): u32 {
+  let bits: u32 = 0;
+  for (let i = 0; i < list.quotaCount; i++) {
+    if (within(mode, tables.quotas.at(list.firstQuota + i).mode) == Mode.Observe) bits |= 1 << i;
+  }
+  return bits;
 }
 
 function within(outer: Mode, own: Mode): Mode {

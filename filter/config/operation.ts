@@ -1,9 +1,11 @@
 import { NONE } from "../bytes/rows";
-import { View, byteAt, equals, lengthOf, literal } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, lengthOf, literal } from "../bytes/view";
 import { isPathCharacter } from "../request/request";
 import { counterId, OPERATION_ID } from "../tables/counterId";
 import { Anonymous, Api, Operation, Tables } from "../tables/tables";
 import { decodeLifecycle, isLifecycle } from "./lifecycle";
+import { decodeQuotas } from "./plan";
+import { finishQuota } from "./quota";
 import { decodeReferences } from "./route";
 import { Reader } from "./reader";
 import { isDotSegment, readAllow, readOperationName, readScope, readToken } from "./rule";
@@ -12,6 +14,7 @@ import {
   MAX_METHODS,
   MAX_OPERATIONS,
   MAX_OPERATION_PLANS,
+  MAX_OPERATION_QUOTAS,
   MAX_OPERATION_SCOPES,
   MAX_PATH_BYTES,
   MAX_SAME_TEMPLATE,
@@ -49,12 +52,19 @@ export function decodeOperation(reader: Reader, tables: Tables): void {
       operation.cost = reader.integer(0, MAX_COST);
     } else if (reader.takes(Field.ANONYMOUS, 6)) {
       operation.anonymous = readAllow(reader) ? Anonymous.Allow : Anonymous.Deny;
+    } else if (reader.takes(Field.QUOTAS, 7)) {
+      decodeQuotas(reader, tables, operation);
+      tables.ownQuotas += operation.quotaCount;
+      if (tables.ownQuotas > MAX_OPERATION_QUOTAS)
+        reader.fail(literal("at most %d quotas of operations in all"), MAX_OPERATION_QUOTAS);
     } else if (isLifecycle(reader)) {
       operation.lifecycle = decodeLifecycle(reader, tables, operation.lifecycle);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
   reader.needs(2, Field.PATH);
+  if (operation.quotaCount > 0 && operation.cost == 0)
+    reader.fail(literal("an operation with quotas needs a cost above 0"));
 }
 
 function decodeMethods(reader: Reader, tables: Tables): i32 {
@@ -158,6 +168,7 @@ export function plantOperations(reader: Reader, tables: Tables, api: Api): void 
   for (let i = api.firstOperation; i < api.firstOperation + api.operationCount; i++) {
     const operation = tables.operations.at(i);
     operation.id = counterId(OPERATION_ID, 0, operation.name) ^ api.id;
+    finishQuotas(reader, tables, operation);
     const node = tree.open(api.operationRoot, operation.path);
     let twins = 0;
     let last = NONE;
@@ -177,6 +188,16 @@ export function plantOperations(reader: Reader, tables: Tables, api: Api): void 
       api.name,
       MAX_TRIED,
     );
+}
+
+/** Counters of an operation's own quotas are known by the names of API, operation and quota, wherever the operation lies. */
+function finishQuotas(reader: Reader, tables: Tables, operation: Operation): void {
+  for (let i = operation.firstQuota; i < operation.firstQuota + operation.quotaCount; i++) {
+    const quota = tables.quotas.at(i);
+    if (quota.perApi) reader.fail(literal("per goes with a plan's quota; an operation's is counted for itself"));
+    finishQuota(quota, ABSENT);
+    quota.meter ^= operation.id;
+  }
 }
 
 /** True for two operations of one template that both take any method, or the same one. */

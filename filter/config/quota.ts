@@ -1,4 +1,4 @@
-import { View, equals, lengthOf, literal, pointerOf } from "../bytes/view";
+import { ABSENT, View, equals, lengthOf, literal, pointerOf } from "../bytes/view";
 import { METER_ID, WINDOW_ID, counterId, numberId, pairId } from "../tables/counterId";
 import { Calendar, FailureMode, Quota, QuotaKind, Tables, Window } from "../tables/tables";
 import { NANOSECONDS, ceilDivide, nominalSeconds } from "../time/window";
@@ -21,6 +21,8 @@ const MAX_REFILL_NANOSECONDS: i64 = MAX_REFILL_DAYS * 86400 * NANOSECONDS;
 /** Bits of a meter's detail byte, beside the window's number: they keep the counters of the three kinds apart. */
 const BUCKET_DETAIL: u8 = 0x80;
 const MESH_DETAIL: u8 = 0x40;
+/** By kind. */
+const KIND_DETAILS: StaticArray<u8> = [0, MESH_DETAIL, BUCKET_DETAIL];
 /** The window's number of all lengths that have none of their own. */
 const OTHER_LENGTH: u8 = 9;
 const DAY: i32 = 86400;
@@ -28,14 +30,14 @@ const ZERO: u8 = 0x30;
 /** As many as the longest window has in seconds. */
 const MAX_DIGITS = 8;
 
-export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): void {
+export function decodeQuota(reader: Reader, tables: Tables, firstOfList: i32): Quota {
   const index = tables.quotas.count;
   const quota = tables.quotas.add();
   reader.beginObject();
   while (reader.nextField()) {
     if (reader.takes(Field.NAME, 0)) {
       quota.name = tables.texts.keep(readName(reader));
-      for (let i = firstOfPlan; i < index; i++) {
+      for (let i = firstOfList; i < index; i++) {
         if (equals(tables.quotas.at(i).name, quota.name)) reader.fail(literal("a second quota named %q"), quota.name);
       }
     } else if (reader.takes(Field.LIMIT, 1)) {
@@ -60,6 +62,7 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfPlan: i32): v
   reader.needs(1, Field.LIMIT);
   reader.needs(2, Field.WINDOW);
   if (!reader.failed) checkQuota(reader, quota);
+  return quota;
 }
 
 function checkQuota(reader: Reader, quota: Quota): void {
@@ -83,11 +86,15 @@ function setBucket(reader: Reader, quota: Quota): void {
   quota.kind = QuotaKind.Bucket;
 }
 
-/** Sets the quota's meter. The rate limit service counts each plan separately, so a mesh-wide quota's meter includes the plan. */
+/**
+ * Sets the quota's meter. The rate limit service counts each plan separately, so a mesh-wide quota's meter includes the plan. That of an
+ * operation's own has the operation's id instead, and no plan.
+ */
 export function finishQuota(quota: Quota, plan: View): void {
   const detail = windowDetail(quota.window);
-  if (quota.kind == QuotaKind.Mesh) quota.meter = pairId(METER_ID, detail | MESH_DETAIL, plan, quota.name);
-  else quota.meter = counterId(METER_ID, detail | (quota.kind == QuotaKind.Bucket ? BUCKET_DETAIL : 0), quota.name);
+  if (quota.kind == QuotaKind.Mesh && plan != ABSENT)
+    quota.meter = pairId(METER_ID, detail | MESH_DETAIL, plan, quota.name);
+  else quota.meter = counterId(METER_ID, detail | KIND_DETAILS[quota.kind], quota.name);
   if (detail == OTHER_LENGTH) quota.meter ^= numberId(WINDOW_ID, quota.window);
 }
 

@@ -20,7 +20,7 @@ import { Finding, findKey, foundKey, stripHeaders, strippedQuery } from "../cred
 import { Keyring } from "../keyring/keyring";
 import { beginLifecycles, enter, mockOr } from "../lifecycle/lifecycle";
 import { coveredBytes, hostIsServed, isAmbiguous, matchApi } from "../match/api";
-import { Charge, Patience, bill } from "../quota/attempt";
+import { Bill, Charge, Patience, bill, isOwn } from "../quota/attempt";
 import { Counters, charge, chargeObserving } from "../quota/charge";
 import {
   COMMA,
@@ -45,7 +45,7 @@ import { Anonymous, Api, Plan, Preflight, Route, Tables, findOffer } from "../ta
 import { admit, chooseOperation, literalBytes } from "../operation/choose";
 import { NANOSECONDS } from "../time/window";
 import { EXCEEDED, UNCOUNTED, Usage } from "../usage/usage";
-import { LOGGED, NO_STANDINGS, Reason, SHOWN, decision, isAllowed, isAnswer } from "./decision";
+import { Decision, LOGGED, NO_STANDINGS, Reason, SHOWN, decision, isAllowed, isAnswer } from "./decision";
 import { isObserved, note, overlooks } from "./observe";
 import * as Request from "../request/request";
 
@@ -132,7 +132,7 @@ export function countDecision(tables: Tables, usage: Usage): void {
   if (decision.api == NONE) return usage.none.add(<i32>decision.reason);
   if (decision.offer != NONE) tables.offers.at(decision.offer).usage.add(cellOf(decision.reason));
   else tables.apis.at(decision.api).usage.add(<i32>decision.reason);
-  if (decision.operation != NONE) tables.operations.at(decision.operation).usage.add(<i32>decision.reason);
+  if (decision.operation != NONE) tables.operations.at(decision.operation).usage.add(ownCellOf(decision.reason));
 }
 
 /** Counts a request that only observing let pass, twice: by the reason for which it would have been refused, and as what it passed. */
@@ -147,12 +147,23 @@ export function countObserved(tables: Tables, usage: Usage): void {
   decision.offer = offer;
 }
 
-/** Refusals by a quota are counted by quota. */
+/** Refusals by a quota are counted by quota: in the row of the plan or in that of the operation, whichever has it. */
 function cellOf(reason: Reason): i32 {
   if (reason < Reason.QuotaExceeded) return <i32>reason;
-  if (reason == Reason.QuotaExceeded) return EXCEEDED + bill.exceeded;
-  if (reason == Reason.QuotaUnavailable && bill.exceeded != NONE) return UNCOUNTED + bill.exceeded;
-  return <i32>reason;
+  return isOfQuota(reason) && !isOwn(bill.exceeded) ? quotaCell(reason, bill.exceeded) : <i32>reason;
+}
+
+function ownCellOf(reason: Reason): i32 {
+  const number = bill.exceeded - bill.planCount;
+  return isOfQuota(reason) && isOwn(bill.exceeded) ? quotaCell(reason, number) : <i32>reason;
+}
+
+function isOfQuota(reason: Reason): bool {
+  return reason == Reason.QuotaExceeded || (reason == Reason.QuotaUnavailable && bill.exceeded != NONE);
+}
+
+function quotaCell(reason: Reason, number: i32): i32 {
+  return (reason == Reason.QuotaExceeded ? EXCEEDED : UNCOUNTED) + number;
 }
 
 function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): Reason {
@@ -221,7 +232,7 @@ function judgeKey(tables: Tables, api: Api, keyring: Keyring, counters: Counters
   const finding = findKey(tables);
   switch (finding) {
     case Finding.Missing:
-      return isAnonymous(tables, api) ? pass(tables, Reason.Anonymous, now) : Reason.MissingApiKey;
+      return judgeAnonymous(tables, api, counters, now);
     case Finding.Ambiguous:
       return Reason.AmbiguousApiKey;
     case Finding.Malformed:
@@ -232,10 +243,18 @@ function judgeKey(tables: Tables, api: Api, keyring: Keyring, counters: Counters
   return subscribe(tables, counters, now);
 }
 
-function isAnonymous(tables: Tables, api: Api): bool {
-  if (decision.operation == NONE) return api.anonymous;
-  const own = tables.operations.at(decision.operation).anonymous;
-  return own == Anonymous.AsApi ? api.anonymous : own == Anonymous.Allow;
+/** Without a key there is no plan; an operation with quotas of its own counts all such callers together. */
+function judgeAnonymous(tables: Tables, api: Api, counters: Counters, now: i64): Reason {
+  if (decision.operation == NONE) return api.anonymous ? pass(tables, Reason.Anonymous, now) : Reason.MissingApiKey;
+  const operation = tables.operations.at(decision.operation);
+  const needsNone = operation.anonymous == Anonymous.AsApi ? api.anonymous : operation.anonymous == Anonymous.Allow;
+  if (!needsNone) return Reason.MissingApiKey;
+  const reason = pass(tables, Reason.Anonymous, now);
+  if (reason != Reason.Anonymous || operation.quotaCount == 0) return reason;
+  bill.cost = operation.cost;
+  decision.charged = decision.operation;
+  const charged = spend(tables, counters, NONE, now);
+  return charged == Reason.Allowed ? reason : charged;
 }
 
 /** On a host that no API names, any path is allowed that cannot be read as another host. */
@@ -301,7 +320,9 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
   if (decision.operation != NONE) {
     const refused = admit(tables);
     if (refused != Reason.Allowed) return overlooks(tables, refused) ? passUncounted(tables, now) : refused;
-    bill.cost = tables.operations.at(decision.operation).cost;
+    const operation = tables.operations.at(decision.operation);
+    bill.cost = operation.cost;
+    if (operation.quotaCount > 0) decision.charged = decision.operation;
     if (bill.cost == 0) return passUncounted(tables, now);
   }
   const lifecycle = chooseRoute(tables);
@@ -329,29 +350,36 @@ function findSubscription(tables: Tables): i32 {
 
 function spend(tables: Tables, counters: Counters, subscription: i32, now: i64): Reason {
   bill.api = decision.api;
-  bill.plan = decision.plan;
+  // Plan and operation at once.
+  const both = load<i64>(changetype<usize>(decision), offsetof<Decision>("plan"));
+  store<i64>(changetype<usize>(bill), both, offsetof<Bill>("plan"));
   bill.consumer = decision.consumer;
   bill.subscription = subscription;
+  if (decision.charged != NONE) return spendObserving(tables, counters, now);
   const plan = tables.plans.at(decision.plan);
   if (plan.quotaCount == 0) {
     forgetNotes();
     return Reason.Allowed;
   }
-  if (plan.isObserved) return spendObserving(tables, counters, plan, now);
+  if (plan.isObserved) return spendObserving(tables, counters, now);
   const result = charge(tables, counters, plan, bill, now);
   if (result != Charge.Unavailable) decision.standings = SHOWN;
   return result == Charge.Enough ? Reason.Allowed : refusalOf(result);
 }
 
-/** The same where an API that offers the plan observes, or some of its quotas do. What only observing has let come here takes no units. */
-function spendObserving(tables: Tables, counters: Counters, plan: Plan, now: i64): Reason {
+/** The same where the operation has quotas of its own, an API that offers the plan observes, or some of its quotas do. What only observing has let come here takes no units. */
+function spendObserving(tables: Tables, counters: Counters, now: i64): Reason {
   if (decision.observed != Reason.Allowed) {
     forgetNotes();
     return Reason.Allowed;
   }
-  const observed = tables.offers.at(decision.offer).observedQuotas;
-  const result = chargeObserving(tables, counters, plan, observed, bill, now);
-  if (result != Charge.Unavailable) decision.standings = observed + 1 == 1 << plan.quotaCount ? LOGGED : SHOWN;
+  let observed = decision.offer == NONE ? 0 : tables.offers.at(decision.offer).observedQuotas;
+  if (decision.charged != NONE) {
+    const before = decision.plan == NONE ? 0 : tables.plans.at(decision.plan).quotaCount;
+    observed |= tables.operations.at(decision.charged).observedQuotas << before;
+  }
+  const result = chargeObserving(tables, counters, observed, bill, now);
+  if (result != Charge.Unavailable) decision.standings = observed + 1 == 1 << bill.quotaCount ? LOGGED : SHOWN;
   if (result != Charge.Enough) return refusalOf(result);
   if (bill.observed != Charge.Enough) note(refusalOf(bill.observed));
   return Reason.Allowed;

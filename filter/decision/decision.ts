@@ -9,14 +9,15 @@ export class Decision {
   api: i32;
   offer: i32;
   consumer: i32;
-  plan: i32;
   /** Index of the route, or NONE for the API's default. */
   routeIndex: i32;
-  /** Index of the exceeded quota within the plan, or NONE. */
-  quota: i32;
   /** What the API lists and the request is; NONE where it lists nothing, or lets unlisted requests pass. */
   operation: i32;
-  spare: i32;
+  /** Index of the exceeded quota among those of the request, or NONE. */
+  quota: i32;
+  plan: i32;
+  /** The operation, where it has quotas of its own that the request was charged to; otherwise NONE. */
+  charged: i32;
   /** The lifecycle whose deprecation the answer shows, or NONE. */
   deprecated: i32;
   /**
@@ -51,8 +52,8 @@ export class Decision {
     const start = changetype<usize>(this);
     store<i64>(start, -1, offsetof<Decision>("api"));
     store<i64>(start, -1, offsetof<Decision>("consumer"));
-    store<i64>(start, -1, offsetof<Decision>("routeIndex"));
     store<i64>(start, -1, offsetof<Decision>("operation"));
+    store<i64>(start, -1, offsetof<Decision>("plan"));
     store<i64>(start, -1, offsetof<Decision>("deprecated"));
     this.keyId = ABSENT;
     this.route = ABSENT;

@@ -1,6 +1,7 @@
+import { NONE } from "../bytes/rows";
 import { MAX_QUOTAS } from "../config/contract";
 import { Identity } from "../shared/shard";
-import { Quota, QuotaKind } from "../tables/tables";
+import { Quota, QuotaKind, Tables } from "../tables/tables";
 import { NANOSECONDS, ceilSeconds } from "../time/window";
 
 /**
@@ -100,7 +101,7 @@ export const UNKNOWN: i64 = -1;
 
 const STANDINGS: usize = memory.data(MAX_QUOTAS * offsetof<Standing>(), 8);
 
-/** The standings of the last charge, contiguous and in the order of the plan's quotas. */
+/** The standings of the last charge, contiguous: of the plan's quotas in their order, then of the operation's own. */
 export function standings(): usize {
   return STANDINGS;
 }
@@ -119,7 +120,7 @@ export function hidden(remaining: i64): i64 {
   return UNKNOWN - 1 - remaining;
 }
 
-/** The current request's attempt to charge one quota of its plan: where it looks for units and what it finds. Reused. */
+/** The current request's attempt to charge one of its quotas: where it looks for units and what it finds. Reused. */
 @unmanaged
 export class Attempt {
   /** The limit that applies to the request's subscription. */
@@ -145,12 +146,12 @@ export function attemptAt(index: i32): Attempt {
   return changetype<Attempt>(ATTEMPTS + <usize>index * offsetof<Attempt>());
 }
 
-/** The index of the attempt's quota within its plan. */
+/** The index of the attempt's quota among the request's: those of its plan, then its operation's own. */
 export function quotaNumberOf(attempt: Attempt): i32 {
   return <i32>((changetype<usize>(attempt.standing) - STANDINGS) / offsetof<Standing>());
 }
 
-/** Where the standing of the plan's quota `index` is written. */
+/** Where the standing of the request's quota `index` is written. */
 // @ts-ignore: decorator
 @inline
 export function standingAt(index: i32): Standing {
@@ -184,12 +185,18 @@ export class Bill {
   /** Seconds after which a refused request may be tried again. */
   retryAfterSeconds: i64;
   api: i32;
+  /** NONE for a request without a key, as the consumer. */
   plan: i32;
+  /** The operation whose own quotas the request is charged to, or NONE. */
+  operation: i32;
+  /** How many quotas of the request are the plan's, and how many it has in all; set where the operation has some. */
+  planCount: i32;
+  quotaCount: i32;
   consumer: i32;
   /** Index of the subscription, or NONE. */
   subscription: i32;
   patience: Patience;
-  /** Index within the plan of the quota that refused, or could not be counted; or NONE. */
+  /** Index among the request's of the quota that refused, or could not be counted; or NONE. */
   exceeded: i32;
   /** What the observed quotas came to, once those in force have let the request pass. */
   observed: Charge;
@@ -199,6 +206,17 @@ export class Bill {
   notedCount: i32;
   /** Index of the noted counter to wait for, or NONE. */
   dryIndex: i32;
+}
+
+/** True for the index of a quota that is the operation's own. */
+export function isOwn(index: i32): bool {
+  return bill.operation != NONE && index >= bill.planCount;
+}
+
+/** The quota of the last request that was charged, by its index among that request's. */
+export function quotaAt(tables: Tables, index: i32): Quota {
+  if (!isOwn(index)) return tables.quotas.at(tables.plans.at(bill.plan).firstQuota + index);
+  return tables.quotas.at(tables.operations.at(bill.operation).firstQuota + index - bill.planCount);
 }
 
 /** The bill of the current request. One record, reused for every request. */

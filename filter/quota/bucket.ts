@@ -119,7 +119,7 @@ export function report(attempt: Attempt, now: i64): void {
   standing.resetSeconds = <u32>ceilSeconds(max<i64>(0, wait - quota.burst));
 }
 
-/** Puts a request's tokens back because a later bucket of its plan has refused. */
+/** Puts a request's tokens back because a later bucket has refused. */
 export function giveBack(pool: ShardStore, attempt: Attempt, cost: i64, now: i64): void {
   const balance = asBucket(attempt.balance);
   const nanoseconds = cost * attempt.quota.intervalNanoseconds;

@@ -16,7 +16,7 @@ import {
 import * as Local from "./local";
 import * as Mesh from "./mesh";
 import { NONE } from "../bytes/rows";
-import { Consumer, FailureMode, Plan, QuotaKind, Subscription, Tables } from "../tables/tables";
+import { Consumer, FailureMode, Plan, QuotaKind, QuotaList, Subscription, Tables } from "../tables/tables";
 import * as Bucket from "./bucket";
 
 /** Each kind of quota adds at most two numbers of its own to the record. */
@@ -153,45 +153,48 @@ export class Counters {
   }
 }
 
+/** What stands for the plan and the consumer of a request without a key: no quotas, and one id for all such callers. */
+const NO_PLAN: Plan = changetype<Plan>(memory.data(offsetof<Plan>(), 8));
+const NOBODY: Consumer = changetype<Consumer>(memory.data(offsetof<Consumer>(), 8));
+
 /**
  * Charges a request to all quotas of its plan, or to none. First it looks at every balance. If none is known to be empty, it
  * takes leases for those that need one. Units are spent only once every quota has enough.
  */
 export function charge(tables: Tables, counters: Counters, plan: Plan, bill: Bill, now: i64): Charge {
-  open(counters, plan, bill);
   const consumer = tables.consumers.at(bill.consumer);
   const count = plan.quotaCount;
+  open(counters, count, bill);
   let enough = true;
   for (let i = 0; i < count; i++) {
     const attempt = attemptAt(i);
-    begin(tables, counters, plan, consumer, bill, attempt, i, 0);
+    begin(tables, counters, plan.firstQuota + i, consumer, bill, attempt, i, 0);
     if (!tryFirst(attempt, bill, now)) enough = false;
   }
-  return settle(counters, plan.hasMesh, count, enough, bill, now);
+  return settle(counters, plan.meshCount > 0, count, enough, bill, now);
 }
 
 /**
- * Charges the quotas of a plan that are in force, and then those that are only observed, as `observed` says with a bit for each. The
+ * Charges the quotas of plan and operation that are in force, and then those that are only observed, as `observed` says with a bit for each. The
  * first refuse and spend as if there were no others. The others count only what has passed those, all or none, in counters of their own,
  * and never make a request wait; what they come to is in `bill.observed`.
  */
-export function chargeObserving(
-  tables: Tables,
-  counters: Counters,
-  plan: Plan,
-  observed: u32,
-  bill: Bill,
-  now: i64,
-): Charge {
-  open(counters, plan, bill);
-  const result = chargeSome(tables, counters, plan, ~observed, 0, bill, now);
-  if (result == Charge.Enough) {
+export function chargeObserving(tables: Tables, counters: Counters, observed: u32, bill: Bill, now: i64): Charge {
+  const plan = bill.plan == NONE ? NO_PLAN : tables.plans.at(bill.plan);
+  const own: QuotaList = bill.operation == NONE ? NO_PLAN : tables.operations.at(bill.operation);
+  const count = plan.quotaCount + own.quotaCount;
+  bill.planCount = plan.quotaCount;
+  bill.quotaCount = count;
+  bill.observed = Charge.Enough;
+  open(counters, count, bill);
+  const result = chargeSome(tables, counters, plan, own, ~observed, 0, bill, now);
+  if (result == Charge.Enough && observed != 0) {
     if (bill.patience != Patience.Unanswered) bill.patience = Patience.None;
     bill.isObserving = true;
-    bill.observed = chargeSome(tables, counters, plan, observed, OBSERVED_METER, bill, now);
+    bill.observed = chargeSome(tables, counters, plan, own, observed, OBSERVED_METER, bill, now);
     bill.isObserving = false;
   }
-  for (let i = 0; i < plan.quotaCount; i++) {
+  for (let i = 0; i < count; i++) {
     if ((observed >> i) & 1) hide(standingAt(i), result == Charge.Enough);
   }
   return result;
@@ -200,31 +203,34 @@ export function chargeObserving(
 function chargeSome(
   tables: Tables,
   counters: Counters,
-  plan: Plan,
+  plan: QuotaList,
+  own: QuotaList,
   which: u32,
   otherMeter: u64,
   bill: Bill,
   now: i64,
 ): Charge {
-  const consumer = tables.consumers.at(bill.consumer);
+  const consumer = bill.consumer == NONE ? NOBODY : tables.consumers.at(bill.consumer);
+  const planCount = plan.quotaCount;
   let count = 0;
   let enough = true;
-  for (let i = 0; i < plan.quotaCount; i++) {
+  for (let i = 0; i < bill.quotaCount; i++) {
     if (((which >> i) & 1) == 0) continue;
     const attempt = attemptAt(count++);
-    begin(tables, counters, plan, consumer, bill, attempt, i, otherMeter);
+    const number = i < planCount ? plan.firstQuota + i : own.firstQuota + i - planCount;
+    begin(tables, counters, number, consumer, bill, attempt, i, otherMeter);
     if (!tryFirst(attempt, bill, now)) enough = false;
   }
-  return settle(counters, plan.hasMesh, count, enough, bill, now);
+  return settle(counters, plan.meshCount + own.meshCount > 0, count, enough, bill, now);
 }
 
-function open(counters: Counters, plan: Plan, bill: Bill): void {
+function open(counters: Counters, quotaCount: i32, bill: Bill): void {
   bill.exceeded = NONE;
   bill.retryAfterSeconds = 0;
   bill.notedCount = 0;
   bill.dryIndex = NONE;
   // Two per quota: a mesh quota may fall back on a local balance.
-  counters.balances.reserve(plan.quotaCount * 2);
+  counters.balances.reserve(quotaCount * 2);
 }
 
 /** True when what is here is enough. */
@@ -257,20 +263,20 @@ function settle(counters: Counters, hasMesh: bool, count: i32, enough: bool, bil
  */
 const OBSERVED_METER: u64 = 0x6f62736572766564;
 
-/** Finds the balance and the limit of the plan's quota `index`. */
+/** Finds the balance and the limit of a quota, which is the request's at `index`. */
 // @ts-ignore: decorator
 @inline
 function begin(
   tables: Tables,
   counters: Counters,
-  plan: Plan,
+  number: i32,
   consumer: Consumer,
   bill: Bill,
   attempt: Attempt,
   index: i32,
   otherMeter: u64,
 ): void {
-  const quota = tables.quotas.at(plan.firstQuota + index);
+  const quota = tables.quotas.at(number);
   const meter = quota.perApi ? quota.meter ^ tables.apis.at(bill.api).id : quota.meter;
   attempt.quota = quota;
   attempt.kind = quota.kind;
@@ -279,7 +285,7 @@ function begin(
   attempt.limit =
     bill.subscription == NONE
       ? quota.limit
-      : limitOf(tables, tables.subscriptions.at(bill.subscription), plan.firstQuota + index, quota.limit);
+      : limitOf(tables, tables.subscriptions.at(bill.subscription), number, quota.limit);
 }
 
 /** The subscription's override of the quota's limit, or else the plan's limit. */

@@ -15,6 +15,7 @@ import {
   UNKNOWN,
   attemptAt,
   forget,
+  isOwn,
   leaseSize,
   noteLease,
   quotaNumberOf,
@@ -109,7 +110,9 @@ function note(bill: Bill, attempt: Attempt, isDry: bool): void {
   counter.limit = attempt.limit;
   counter.api = bill.api;
   counter.plan = bill.plan;
-  counter.quota = quotaNumberOf(attempt);
+  const number = quotaNumberOf(attempt);
+  counter.operation = isOwn(number) ? bill.operation : NONE;
+  counter.quota = isOwn(number) ? number - bill.planCount : number;
   counter.consumer = bill.consumer;
   counter.window = attempt.quota.window;
   counter.isObserved = bill.isObserving;

@@ -5,16 +5,20 @@ import { ServiceState } from "./service";
 import { askSize, asStock, heldIn, isAsked, isLow, isPaused, isRefused, isUnknown } from "./stock";
 
 /**
- * A counter of the rate limit service, with the limit that applies. API, plan and consumer are indexes into the tables of the
+ * A counter of the rate limit service, with the limit that applies. API, operation, plan and consumer are indexes into the tables of the
  * root that makes the call.
  */
 @unmanaged
 export class Counter extends Identity {
   limit: i64;
   api: i32;
+  /** NONE for a quota of an operation whose caller has none. */
   plan: i32;
-  /** Index of the quota within its plan. */
+  /** The operation whose own quota it is, or NONE. */
+  operation: i32;
+  /** Index of the quota within its plan, or among those of its operation. */
   quota: i32;
+  /** NONE for callers without a key, whom an operation counts together. */
   consumer: i32;
   window: Window;
   /** The service counts what is only observed apart. */

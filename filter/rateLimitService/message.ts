@@ -1,4 +1,5 @@
-import { View, byteAt, lengthOf, literal, lowerCase } from "../bytes/view";
+import { NONE } from "../bytes/rows";
+import { ABSENT, View, byteAt, lengthOf, literal, lowerCase } from "../bytes/view";
 import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { RateLimitServiceSettings, Tables } from "../tables/tables";
 import { Call, Counter, counterOf } from "./call";
@@ -11,7 +12,8 @@ import { Call, Counter, counterOf } from "./call";
  *   RateLimitDescriptor   1 entries { 1 key  2 value }
  *   GrpcService           1 envoy_grpc { 1 cluster_name  2 authority }
  *
- * Descriptor entries are ordered from plan to consumer, so that the service's configuration has to name only plans and quotas.
+ * Descriptor entries are ordered from plan, or API and operation, to consumer, so that the service's configuration has to name only
+ * plans, operations and quotas.
  */
 const LENGTH_DELIMITED: u8 = 2;
 const VARINT: u8 = 0;
@@ -20,6 +22,7 @@ const PLAN = literal("plan");
 const OBSERVED = literal("observed");
 const QUOTA = literal("quota");
 const API = literal("api");
+const OPERATION = literal("operation");
 const CONSUMER = literal("consumer");
 
 /** The RateLimitRequest for a call; the statuses of the answer come in the order of its counters. */
@@ -33,6 +36,7 @@ export function messageOf(tables: Tables, call: Call): View {
 }
 
 function writeDescriptor(tables: Tables, counter: Counter): void {
+  if (counter.operation != NONE) return writeOwnDescriptor(tables, counter);
   const plan = tables.plans.at(counter.plan);
   const quota = tables.quotas.at(plan.firstQuota + counter.quota);
   const api = tables.apis.at(counter.api).name;
@@ -49,6 +53,26 @@ function writeDescriptor(tables: Tables, counter: Counter): void {
   writeEntry(QUOTA, quota.name);
   if (quota.perApi) writeEntry(API, api);
   writeEntry(CONSUMER, consumer);
+}
+
+/** Of an operation's own quota; without a consumer for callers without a key. */
+function writeOwnDescriptor(tables: Tables, counter: Counter): void {
+  const operation = tables.operations.at(counter.operation);
+  const quota = tables.quotas.at(operation.firstQuota + counter.quota).name;
+  const api = tables.apis.at(counter.api).name;
+  const second = counter.isObserved ? OBSERVED : OPERATION;
+  const consumer = counter.consumer == NONE ? ABSENT : tables.consumers.at(counter.consumer).name;
+  const bytes =
+    entryBytes(API, api) +
+    entryBytes(second, operation.name) +
+    entryBytes(QUOTA, quota) +
+    (consumer == ABSENT ? 0 : entryBytes(CONSUMER, consumer));
+  writeTag(2, LENGTH_DELIMITED);
+  writeVarint(bytes);
+  writeEntry(API, api);
+  writeEntry(second, operation.name);
+  writeEntry(QUOTA, quota);
+  if (consumer != ABSENT) writeEntry(CONSUMER, consumer);
 }
 
 /** The GrpcService that names the cluster. A bare name would mostly do, but some names happen to parse as protobuf. */

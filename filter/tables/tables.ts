@@ -40,6 +40,8 @@ export class Tables {
   readonly offers: Rows<Offer> = new Rows<Offer>();
   readonly operations: Rows<Operation> = new Rows<Operation>();
   readonly operationTree: OperationTree = new OperationTree();
+  /** How many quotas of their own the operations have together. */
+  ownQuotas: i32 = 0;
   readonly scopes: Rows<Text> = new Rows<Text>();
   readonly routes: Rows<Route> = new Rows<Route>();
   readonly routeIndex: RouteIndex = new RouteIndex();
@@ -115,7 +117,8 @@ export function holdUsage(tables: Tables, usage: Usage): void {
   }
   for (let i = 0; i < tables.operations.count; i++) {
     const operation = tables.operations.at(i);
-    operation.usage = i < MAX_COUNTED ? usage.hold(operation.id) : usage.restOfOperations;
+    operation.usage =
+      i < MAX_COUNTED ? usage.hold(withQuotas(tables, operation.id, operation)) : usage.restOfOperations;
   }
   for (let i = 0; i < tables.offers.count; i++) {
     const offer = tables.offers.at(i);
@@ -148,11 +151,14 @@ export function releaseUsage(tables: Tables): void {
   for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) tables.offers.at(i).observed.holders--;
 }
 
-/** Differs where the names of API, plan and quotas, or the order of the quotas, differ: a row counts quotas by number. */
 function offerId(tables: Tables, offer: Offer): u64 {
-  let id = pairId(OFFER_ID, 0, tables.apis.at(offer.api).name, offer.planName);
-  const plan = tables.plans.at(offer.plan);
-  for (let i = 0; i < plan.quotaCount; i++) id = rotl<u64>(id, 7) ^ tables.quotas.at(plan.firstQuota + i).meter;
+  const id = pairId(OFFER_ID, 0, tables.apis.at(offer.api).name, offer.planName);
+  return withQuotas(tables, id, tables.plans.at(offer.plan));
+}
+
+/** Differs where the names of quotas, or their order, differ: a row counts quotas by number. */
+function withQuotas(tables: Tables, id: u64, list: QuotaList): u64 {
+  for (let i = 0; i < list.quotaCount; i++) id = rotl<u64>(id, 7) ^ tables.quotas.at(list.firstQuota + i).meter;
   return id;
 }
 
@@ -321,9 +327,19 @@ export const enum Anonymous {
   Allow,
 }
 
+/** What has quotas, contiguous in `Tables.quotas`: a plan, or an operation with some of its own. */
+@unmanaged
+export class QuotaList {
+  firstQuota: i32;
+  quotaCount: i32;
+  meshCount: i32;
+}
+
 /** What an API lists: some methods at a template of paths. Those at the same template follow each other by `next`. */
 @unmanaged
-export class Operation {
+export class Operation extends QuotaList {
+  /** A bit for each of its own quotas that is only observed. */
+  observedQuotas: u32;
   name: View;
   path: View;
   /** First 64 bits of a digest of the API's name and its own. */
@@ -414,13 +430,10 @@ export class Reference {
 
 
 @unmanaged
-export class Plan {
+export class Plan extends QuotaList {
   name: View;
   /** The plan's last `ratelimit-policy` value, with room for the longest; valid for the quotas' `textLimit` and `textWindowSeconds`. */
   policyText: View;
-  firstQuota: i32;
-  quotaCount: i32;
-  hasMesh: bool;
   /** True when an API that offers it observes, or only some of its quotas there. */
   isObserved: bool;
   mode: Mode;

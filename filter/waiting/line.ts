@@ -27,7 +27,7 @@ export const enum LineState {
 /** The requests of this VM that wait for one counter, in order of arrival. */
 @unmanaged
 export class Line extends Counter {
-  /** The root that makes calls for it, and whose tables the counter's indexes refer to. `plan` is NONE once those are gone. */
+  /** The root that makes calls for it, and whose tables the counter's indexes refer to. `api` is NONE once those are gone. */
   rootId: u32;
   state: LineState;
   count: i32;
@@ -149,7 +149,7 @@ export function fillCall(call: Call, service: ServiceState, rootId: u32, maxLine
   let count = 0;
   while (count < maxLines) {
     const line = lineToAsk();
-    if (line == null || line.rootId != rootId || line.plan == NONE) break;
+    if (line == null || line.rootId != rootId || line.api == NONE) break;
     resetArena();
     const result = claim(service, line, call, line.count, now);
     if (result == Claim.Apart) break;

@@ -196,8 +196,8 @@ export function forgetWaiter(streamId: u32): void {
 export function forgetPositions(rootId: u32): void {
   for (let at = BY_DEADLINE.first; at != 0; at = nextIn(at, DEADLINE_LINK)) {
     const line = changetype<Waiter>(at).line;
-    if (line.rootId != rootId || line.plan == NONE) continue;
-    line.plan = NONE;
+    if (line.rootId != rootId || line.api == NONE) continue;
+    line.api = NONE;
     setState(line, LineState.Ready);
   }
 }

@@ -1,8 +1,9 @@
 import { Code, decodeAsk, encodeAnswer, Unit, type AnswerMessage, type AskMessage, type Entry } from './protocol.ts';
 
-/** One quota of a plan in the service's configuration. */
+/** One quota of a plan, or an operation's own, in the service's configuration. */
 export interface Rule {
-  readonly plan: string;
+  /** Of an operation's own quota: names of the API and the operation. */
+  readonly plan: string | readonly [api: string, operation: string];
   readonly quota: string;
   readonly limit: number;
   /** The service's name for the window. */
@@ -84,6 +85,20 @@ export class RateLimitServiceModel {
 }
 
 function isAbout(rule: Rule, entries: readonly Entry[]): boolean {
+  if (typeof rule.plan !== 'string') {
+    const about = [...rule.plan, rule.quota].join('/');
+    // without a consumer: of callers without a key
+    return (
+      entries
+        .map(([key]) => key)
+        .slice(0, 3)
+        .join() === `api,${rule.isObserved ? 'observed' : 'operation'},quota` &&
+      entries
+        .slice(0, 3)
+        .map(([, value]) => value)
+        .join('/') === about
+    );
+  }
   const keys = [rule.isObserved ? 'observed' : 'plan', 'quota', ...(rule.perApi ? ['api'] : []), 'consumer'];
   return (
     entries.map(([key]) => key).join() === keys.join() && entries[0]![1] === rule.plan && entries[1]![1] === rule.quota

@@ -31,12 +31,12 @@ export const METRICS = {
   tollgate_requests_total: {
     kind: 'counter',
     labels: ['policy', 'api', 'plan', 'reason', 'quota'],
-    help: 'requests decided, by reason; `api` and `plan` are absent where the decision did not get so far, `quota` is there when a quota refused',
+    help: 'requests decided, by reason; `api` and `plan` are absent where the decision did not get so far, `quota` is there when a quota of the plan refused',
   },
   tollgate_operation_requests_total: {
     kind: 'counter',
-    labels: ['policy', 'api', 'operation', 'reason'],
-    help: 'the requests among these that came to an operation which their API lists',
+    labels: ['policy', 'api', 'operation', 'reason', 'quota'],
+    help: 'the requests among these that came to an operation which their API lists; `quota` is there when one of its own refused',
   },
   tollgate_observed_total: {
     kind: 'counter',

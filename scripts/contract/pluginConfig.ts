@@ -121,6 +121,8 @@ export interface OperationConfig extends LifecycleConfig {
   scopes?: string[];
   /** Left out: 1. */
   cost?: number;
+  /** Its own, beside the plan's: counted per consumer, and for all callers without a key together. Without `per`. */
+  quotas?: QuotaConfig[];
   /** Left out: what the API says. */
   anonymous?: 'allow' | 'deny';
 }

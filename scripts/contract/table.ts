@@ -25,6 +25,8 @@ export const MAX_SEGMENTS = 32;
 export const MAX_METHODS = 16;
 export const MAX_OPERATION_PLANS = 64;
 export const MAX_OPERATION_SCOPES = 16;
+/** Quotas of their own that the operations of a policy have in all: each consumer may have a counter for each. */
+export const MAX_OPERATION_QUOTAS = 4096;
 /** Operations whose templates differ in methods only. */
 export const MAX_SAME_TEMPLATE = 32;
 /** Segments of templates that an API's operations may make a request try; see filter/operation. */
@@ -37,10 +39,10 @@ export const MAX_COST = 1_000_000;
 export const MAX_ROUTES = 1024;
 /** Headers that a route may set, and as many that it may remove. */
 export const MAX_ROUTE_HEADERS = 64;
-/** Of one plan; the answer to a request names each of them. */
+/** Of one plan, and together with those of an operation; the answer to a request names each of them. */
 export const MAX_QUOTAS = 8;
 /**
- * Of one plan, with "scope: mesh": a request takes their leases one after the other, and may wait for the service each
+ * Of those, with "scope: mesh": a request takes their leases one after the other, and may wait for the service each
  * time.
  */
 export const MAX_MESH_QUOTAS = 3;
@@ -235,6 +237,7 @@ export const OBJECTS = {
     plans: may(list('string', 1, MAX_OPERATION_PLANS)),
     scopes: may(list('string', 1, MAX_OPERATION_SCOPES)),
     cost: may(integer(0, MAX_COST)),
+    quotas: may(list('quota', 0, MAX_QUOTAS)),
     anonymous: may(ALLOW),
     ...LIFECYCLE,
   },

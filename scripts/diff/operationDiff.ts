@@ -1,5 +1,6 @@
-import { isSameInAnyOrder, type ApiConfig, type OperationConfig } from '../policy/index.ts';
+import { isSameInAnyOrder, type ApiConfig, type OperationConfig, type QuotaConfig } from '../policy/index.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
+import { quotaChanges, UNLIMITED } from './planDiff.ts';
 
 /** What differs in what an API lists. */
 export function operationDifferences(old: ApiConfig, next: ApiConfig): Difference[] {
@@ -46,9 +47,10 @@ function byPattern({ operations = [] }: ApiConfig): Map<string, OperationConfig>
   );
 }
 
-function asks({ plans, scopes, anonymous }: OperationConfig): Effect[] {
+function asks({ plans, scopes, quotas, anonymous }: OperationConfig): Effect[] {
   if (anonymous === 'allow') return ['widens'];
-  return plans !== undefined || scopes !== undefined || anonymous === 'deny' ? ['narrows'] : [];
+  const isNarrow = plans !== undefined || scopes !== undefined || quotas !== undefined || anonymous === 'deny';
+  return isNarrow ? ['narrows'] : [];
 }
 
 function changed(subject: string, old: OperationConfig, next: OperationConfig): Difference[] {
@@ -68,6 +70,12 @@ function changed(subject: string, old: OperationConfig, next: OperationConfig): 
     );
   const [before, after] = [old.cost ?? 1, next.cost ?? 1];
   if (before !== after) say(`cost ${before} → ${after}`, after > before ? 'narrows' : 'widens');
+  const quotas = [old, next].map((operation) => operation.quotas ?? []) as [QuotaConfig[], QuotaConfig[]];
+  // counters are known by the operation's name
+  if (old.name !== next.name && quotas.every((list) => list.length > 0))
+    say('its own quotas are counted under the new name', 'restarts');
+  for (const { text, effects } of quotaChanges(...quotas).filter(({ text }) => text !== UNLIMITED))
+    say(text, ...effects);
   if (old.anonymous !== next.anonymous) {
     const texts = [old, next].map(({ anonymous }) => anonymous ?? 'as the API');
     say(

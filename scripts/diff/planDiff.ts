@@ -46,6 +46,9 @@ function concerned(before: ConfigHoldings, after: ConfigHoldings, plan: string, 
   return (quota === undefined ? after.holdersOf(plan) : after.boundBy(plan, quota)).filter((name) => former.has(name));
 }
 
+/** True of plans only: an operation without quotas of its own still has the plan's. */
+export const UNLIMITED = 'no quota is left: unlimited';
+
 export interface QuotaChange {
   readonly text: string;
   readonly effects: readonly Effect[];
@@ -118,7 +121,7 @@ export function quotaChanges(
         text: `quota ${name} removed: was ${quotaText(get(old, name))}${observedText(get(old, name))}`,
         effects: get(old, name).mode === 'observe' ? [] : ['widens'],
       })),
-    ...(old.length > 0 && next.length === 0 ? [{ text: 'no quota is left: unlimited', effects: [] }] : []),
+    ...(old.length > 0 && next.length === 0 ? [{ text: UNLIMITED, effects: [] }] : []),
   ];
 }
 

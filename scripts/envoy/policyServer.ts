@@ -170,10 +170,14 @@ function rateLimitServiceNote(policy: Policy, rateLimitService: RateLimitService
   ];
 }
 
-/** `deny for gold/per-hour, free/per-hour; local share of 500 for gold/monthly` */
+/** `deny for gold/per-hour, petstore/addPet/writes; local share of 500 for gold/monthly` */
 function modesOf(policy: Policy): string[] {
   const modes = new Map<string, string[]>();
-  for (const { name, quotas = [] } of compilePolicy(policy).plans) {
+  const { plans, apis } = compilePolicy(policy);
+  const operations = apis.flatMap((api) =>
+    (api.operations ?? []).map(({ name, quotas }) => ({ name: `${api.name}/${name}`, quotas })),
+  );
+  for (const { name, quotas = [] } of [...plans, ...operations]) {
     for (const { name: quota, scope, onUnavailable, localShare } of quotas) {
       if (scope !== 'mesh') continue;
       const mode =

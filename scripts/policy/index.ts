@@ -70,5 +70,6 @@ export {
   type Route,
   type Subscription,
 } from './schema/policy.ts';
+export { operationName } from './schema/operation.ts';
 export { parseUpstream } from './schema/value.ts';
 export { consumerNameRule, encodedConsumer, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE } from './schema/value.ts';

@@ -5,15 +5,19 @@ import {
   Holdings,
   limitOf,
   Modes,
+  operationName,
   orderedPolicy,
   sameWindow,
+  type Api,
+  type Mode,
   type Policy,
   type Quota,
 } from '../policy/index.ts';
 
 /**
  * The configuration of envoyproxy/ratelimit, as far as we need it. The module asks with the entries plan, quota, api (of
- * a quota `per: api` only) and consumer, in this order, and the service walks down the same tree. An entry without a
+ * a quota `per: api` only) and consumer, in this order; for an operation's own quota with api, operation, quota and
+ * consumer, which callers without a key leave out. The service walks down the same tree. An entry without a
  * value is for every value that has no entry of its own beside it; the service never goes back from an entry that it
  * took. What is only observed is counted apart, under `observed` in the place of `plan`: it takes nothing from what is in force.
  */
@@ -23,7 +27,7 @@ export interface ServiceConfig {
 }
 
 interface Descriptor {
-  readonly key: 'plan' | 'observed' | 'quota' | 'api' | 'consumer';
+  readonly key: 'plan' | 'observed' | 'quota' | 'api' | 'operation' | 'consumer';
   readonly value?: string;
   readonly rate_limit?: { readonly unit: string; readonly requests_per_unit: number };
   readonly descriptors?: readonly Descriptor[];
@@ -37,6 +41,7 @@ export function serviceConfigOf(written: Policy): ServiceConfig | null {
   const descriptors = [
     ...plansOf(held, 'plan', () => true),
     ...plansOf(held, 'observed', (quota, plan) => modes.observing(quota, plan).length > 0),
+    ...Object.entries(policy.apis).flatMap(([name, api]) => operationsOf(name, api, modes.ofApi(name))),
   ];
   return descriptors.length === 0 ? null : { domain: domainOf(policy), descriptors };
 }
@@ -68,6 +73,35 @@ function plansOf(
       },
     ];
   });
+}
+
+/** Nothing for an API of which no operation has a mesh-wide quota. */
+function operationsOf(api: string, { operations = {} }: Api, mode: Mode): Descriptor[] {
+  const descriptors = Object.entries(operations).flatMap(([key, { name, quotas = {} }]): Descriptor[] => {
+    const mesh = Object.entries(quotas).filter(([, { scope }]) => scope === 'mesh');
+    const observed = mesh.filter(([, quota]) => (quota.mode ?? mode) === 'observe');
+    return (
+      [
+        ['operation', mesh],
+        ['observed', observed],
+      ] as const
+    ).flatMap(([kind, counted]) =>
+      counted.length === 0
+        ? []
+        : [{ key: kind, value: operationName(key, name), descriptors: counted.map(ownCounters) }],
+    );
+  });
+  return descriptors.length === 0 ? [] : [{ key: 'api', value: api, descriptors }];
+}
+
+/** One of callers without a key, and below it one of each consumer. */
+function ownCounters([name, quota]: readonly [string, Counted]): Descriptor {
+  return {
+    key: 'quota',
+    value: name,
+    rate_limit: { unit: unitOf(quota), requests_per_unit: quota.limit },
+    descriptors: consumersOf(quota),
+  };
 }
 
 interface Held {
@@ -110,8 +144,10 @@ function ownLimits(
   return limits;
 }
 
+type Counted = Pick<Quota, 'limit' | 'window'>;
+
 /** Every consumer has the plan's limit, but those with one of their own. */
-function consumersOf(quota: Quota, own: ReadonlyMap<string, number> = new Map()): Descriptor[] {
+function consumersOf(quota: Counted, own: ReadonlyMap<string, number> = new Map()): Descriptor[] {
   const limited = (limit: number): Descriptor['rate_limit'] => ({ unit: unitOf(quota), requests_per_unit: limit });
   return [
     { key: 'consumer', rate_limit: limited(quota.limit)! },
@@ -126,7 +162,7 @@ function consumersOf(quota: Quota, own: ReadonlyMap<string, number> = new Map())
 const UNITS: Readonly<Record<string, string>> = { '7d': 'week', '30d': 'month', '365d': 'year' };
 
 /** The service knows fixed lengths by these names; `month` is the calendar's where the service was told so. */
-function unitOf({ window }: Quota): string {
+function unitOf({ window }: Pick<Quota, 'window'>): string {
   const same = sameWindow(window);
   return UNITS[same] ?? same;
 }

@@ -7,7 +7,7 @@ import { triedBy } from '../../scripts/policy/check/reach.ts';
 import { readPattern, type Pattern } from '../../scripts/policy/schema/operation.ts';
 import { MAX_TRIED } from '../../scripts/contract/table.ts';
 import { FilterModule } from './filterModule.ts';
-import { linearOperation, type Listed } from './linearOperation.ts';
+import { linearOperation, type Listed } from '../../harness/spellings/linearOperation.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 15, 12);
 const filter = new FilterModule();

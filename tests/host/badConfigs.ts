@@ -46,6 +46,18 @@ export function fullConfig(): PluginConfig {
         retired: { from: 1798761600, link: '</v2>; rel="sunset"', detail: 'Gone.' },
         maintenance: { from: 1782864000, until: 1782871200, detail: 'Back soon.' },
         mode: 'enforce',
+        operations: [
+          {
+            name: 'showPet',
+            methods: ['GET'],
+            path: '/pets/{}',
+            cost: 2,
+            quotas: [
+              { name: 'looks', limit: 12, window: 'minute' },
+              { name: 'bursts', limit: 6, window: '2s', burst: 21 },
+            ],
+          },
+        ],
         routes: [
           {
             name: 'v2',
@@ -428,6 +440,7 @@ export const BAD_CONFIGS: BadConfig[] = [
     config: changed((c) => Object.assign(c.apis[0]!, lifecycle)),
     names: new RegExp(`apis\\[0\\]\\.${message.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`),
   })),
+  ...badOperationQuotas(),
   { what: 'an API without a path', config: changed((c) => (c.apis[0]!.paths = [])), names: /apis\[0\].*path/ },
   {
     what: 'a path without a slash',
@@ -662,5 +675,61 @@ function badCors(): BadConfig[] {
     bad('a fraction of a second', { maxAgeSeconds: 0.5 }, /cors\.maxAgeSeconds/),
     bad('two days', { maxAgeSeconds: 172_800 }, /cors\.maxAgeSeconds/),
     bad('an unknown field', { origin: 'https://a.test' }, /cors\.origin/),
+  ];
+}
+
+function badOperationQuotas(): BadConfig[] {
+  const bad = (what: string, operation: object, names: RegExp): BadConfig => ({
+    what: `an operation's quotas: ${what}`,
+    config: changed((c) => (c.apis[0]!.operations = [{ name: 'o', path: '/', ...operation }])),
+    names,
+  });
+  const own = (count: number, fields: object = {}): Node[] =>
+    Array.from({ length: count }, (_, i) => ({ ...QUOTA, name: `own${i}`, ...fields }));
+  return [
+    bad('no list', { quotas: {} }, /apis\[0\]\.operations\[0\]\.quotas.*list/),
+    bad('one without a limit', { quotas: [{ name: 'q', window: 'hour' }] }, /operations\[0\]\.quotas\[0\].*limit/),
+    bad('two of one name', { quotas: [QUOTA, QUOTA] }, /operations\[0\]\.quotas\[1\]\.name.*second quota/),
+    bad('one per API', { quotas: [{ ...QUOTA, per: 'api' }] }, /per goes with a plan's quota/),
+    bad('without a cost', { quotas: [QUOTA], cost: 0 }, /operations\[0\].*needs a cost above 0/),
+    bad('nine', { quotas: own(9) }, /at most 8 quotas/),
+    bad(
+      'six beside three of a plan',
+      { quotas: own(6) },
+      /operations\[0\]: more than 8 quotas together with the plan "free"/,
+    ),
+    bad(
+      'four of the mesh',
+      { quotas: own(4, { scope: 'mesh' }) },
+      /at most 3 quotas of a plan may have the scope mesh/,
+    ),
+    bad(
+      'one of the mesh without a service',
+      { quotas: own(1, { scope: 'mesh' }) },
+      /there must be a rate limit service/,
+    ),
+    {
+      what: "an operation's quotas: mesh-wide ones beside those of a plan",
+      config: changed((c) => {
+        c.rateLimitService = { cluster: 'c', domain: 'd' };
+        (c.plans[0]!.quotas as Node[])[0]!.scope = 'mesh';
+        c.apis[0]!.operations = [{ name: 'o', path: '/', quotas: own(3, { scope: 'mesh' }) }];
+      }),
+      names: /more than 3 quotas of the scope mesh together with the plan "free"/,
+    },
+    {
+      what: "an operation's quotas: 4097 in all",
+      config: changed((c) => {
+        c.plans[0]!.quotas = [];
+        c.consumers = [];
+        c.apis[0]!.routes = [];
+        c.apis[0]!.operations = Array.from({ length: 1025 }, (_, i) => ({
+          name: `o${i}`,
+          path: `/${i}`,
+          quotas: own(i < 1024 ? 4 : 1),
+        }));
+      }),
+      names: /operations\[1024\].*at most 4096 quotas of operations in all/,
+    },
   ];
 }

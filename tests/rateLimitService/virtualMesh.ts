@@ -15,6 +15,7 @@ import {
   type MeshOptions,
   type MeshQuota,
 } from '../../harness/rateLimitService/meshPolicy.ts';
+import type { Rule } from '../../harness/rateLimitService/rateLimitServiceModel.ts';
 import { VirtualRateLimitService } from './virtualRateLimitService.ts';
 
 export const START_MS = Date.UTC(2026, 0, 15, 12, 10);
@@ -24,6 +25,8 @@ export interface VirtualMeshOptions extends MeshOptions {
   readonly envoys: number;
   readonly workers?: number;
   readonly quotas: readonly MeshQuota[];
+  /** What the service knows beside the quotas' own. */
+  readonly rules?: readonly Rule[];
   readonly startMs?: number;
   readonly latencyMs?: () => number;
   /** What the service knows, when it is not what the policy says. */
@@ -53,7 +56,7 @@ export class VirtualMesh {
     this.timeline = new Timeline(options.startMs ?? START_MS);
     this.rateLimitService = new VirtualRateLimitService({
       domain: options.serviceDomain ?? options.domain ?? POLICY,
-      rules: rulesOf(options.quotas),
+      rules: [...rulesOf(options.quotas), ...(options.rules ?? [])],
       timeline: this.timeline,
       latencyMs: options.latencyMs ?? (() => 2),
       aheadMs: options.serviceAheadMs ?? 0,
@@ -78,8 +81,8 @@ export class VirtualMesh {
     }
   }
 
-  /** Sends one request and notes what becomes of it, now or later. */
-  ask(envoy: number, worker = 0, consumer = 'acme', then?: (reason: string) => void): OpenRequest {
+  /** Sends one request and notes what becomes of it, now or later; of no consumer: without a key. */
+  ask(envoy: number, worker = 0, consumer: string | null = 'acme', then?: (reason: string) => void): OpenRequest {
     this.sent++;
     let waits = false;
     const request = this.hosts[envoy]!.open(requestOf(consumer), {
@@ -134,12 +137,12 @@ export class VirtualMesh {
   }
 }
 
-export function requestOf(consumer: string): Pair[] {
+export function requestOf(consumer: string | null): Pair[] {
   return [
     [':authority', 'a.test'],
     [':path', '/v1/pets'],
     [':method', 'GET'],
-    ['x-api-key', keyOf(consumer)],
+    ...(consumer === null ? [] : [['x-api-key', keyOf(consumer)] satisfies Pair]),
   ];
 }
 

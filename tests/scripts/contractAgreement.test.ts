@@ -29,9 +29,10 @@ const withRoute = (route: Value): Value => ({
   consumers: [{ name: 'c' }],
   apis: [{ ...API, routes: [route] }],
 });
+// the plan has no quotas, beside which eight of the operation's own would be too many
 const withOperation = (operation: Value): Value => ({
   ...CONFIG,
-  plans: [PLAN],
+  plans: [{ ...PLAN, quotas: [] }],
   apis: [{ ...API, operations: [operation] }],
 });
 const withConsumer = (consumer: Value): Value => ({ ...CONFIG, plans: [PLAN], apis: [API], consumers: [consumer] });

@@ -10,6 +10,7 @@ import { checkRouting, checkTargets } from './mesh.ts';
 import { warnOfModes } from './mode.ts';
 import { warnOfOpenApis, warnOfPlan, warnOfUnheldPlans, warnOfUnusedApis } from './offer.ts';
 import { checkOperations, warnOfOperations } from './operations.ts';
+import { checkOwnQuotas, warnOfManyCounters } from './ownQuotas.ts';
 import { plainCopy } from './plain.ts';
 import {
   checkQuotas,
@@ -108,6 +109,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkHeaders,
     checkRoutes,
     checkOperations,
+    checkOwnQuotas,
     checkLifecycles,
     checkTargets,
     checkRouting,
@@ -133,6 +135,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfCors(root, report);
   warnOfOperations(root, report);
   warnOfModes(root, report);
+  warnOfManyCounters(root, report);
   for (const api of root.get('apis').entries) {
     warnOfLifecycle(lifecycleOf(api), nowSeconds, report);
     for (const operation of api.get('operations').entries) warnOfLifecycle(lifecycleOf(operation), nowSeconds, report);

@@ -32,6 +32,9 @@ export type PolicyDraft = Draft<WrittenPolicy>;
 export type OperationDraft = Draft<EntryOf<UnderField<Api, 'operations'>>>;
 export type RouteDraft = Draft<ItemOf<UnderField<Api, 'routes'>>>;
 export type ConditionDraft = Draft<EntryOf<UnderField<ItemOf<UnderField<Api, 'routes'>>['when'], 'headers'>>>;
+/** A quota of an operation's own. */
+export type OwnQuotaDraft = Draft<EntryOf<UnderField<EntryOf<UnderField<Api, 'operations'>>, 'quotas'>>>;
+export type PlanDraft = Draft<Plan>;
 export type QuotaDraft = Draft<EntryOf<UnderField<Plan, 'quotas'>>>;
 export type ConsumerDraft = Draft<Consumer>;
 export type SubscriptionDraft = Draft<EntryOf<UnderField<Consumer, 'subscriptions'>>>;

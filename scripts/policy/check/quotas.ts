@@ -11,21 +11,32 @@ import { limitOf, type Holding, type Holdings } from '../compile/holding.ts';
 import { MAX_MESH_LIMIT } from '../schema/quota.ts';
 import { quote } from '../secret.ts';
 import { granteeIn, holdingsIn } from './consumers.ts';
-import type { ConsumerDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';
+import type { ConsumerDraft, OwnQuotaDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';
 
 const NANOSECONDS = 1_000_000_000n;
 const DAY = 86_400;
 
 /** A bucket must fill neither too fast for its clock nor slower than anybody would wait. */
 export function checkQuotas(root: PolicyDraft, report: Report): void {
-  for (const plan of root.get('plans').entries) {
-    for (const quota of plan.get('quotas').entries) {
-      if (quota.get('burst').given) checkBucket(quota, report);
-    }
+  for (const quota of allQuotas(root)) {
+    if (quota.get('burst').given) checkBucket(quota, report);
   }
 }
 
-function checkBucket(quota: QuotaDraft, report: Report): void {
+/** Those of plans, and those that operations have of their own. */
+function allQuotas(root: PolicyDraft): OwnQuotaDraft[] {
+  return [
+    ...root.get('plans').entries.flatMap((plan): OwnQuotaDraft[] => plan.get('quotas').entries),
+    ...ownQuotas(root),
+  ];
+}
+
+function ownQuotas(root: PolicyDraft): OwnQuotaDraft[] {
+  const operations = root.get('apis').entries.flatMap((api) => api.get('operations').entries);
+  return operations.flatMap((operation) => operation.get('quotas').entries);
+}
+
+function checkBucket(quota: OwnQuotaDraft, report: Report): void {
   const { string: window } = quota.get('window');
   const { number: limit } = quota.get('limit');
   const burst = quota.get('burst');
@@ -66,14 +77,16 @@ export function checkRateLimitService(root: PolicyDraft, report: Report): void {
     const mesh = quotas.filter(hasMeshScope);
     if (mesh.length > MAX_MESH_QUOTAS)
       report.add(plan.get('quotas'), `must hold at most ${MAX_MESH_QUOTAS} quotas with "scope: mesh"`, mesh.length);
-    for (const quota of mesh) checkMeshQuota(quota, root, report);
-    for (const quota of quotas) checkFailureMode(quota, report);
+  }
+  for (const quota of allQuotas(root)) {
+    if (hasMeshScope(quota)) checkMeshQuota(quota, root, report);
+    checkFailureMode(quota, report);
   }
   const holdings = holdingsIn(root);
   for (const consumer of root.get('consumers').entries) checkOwnLimits(root, holdings, consumer, report);
 }
 
-function checkMeshQuota(quota: QuotaDraft, root: PolicyDraft, report: Report): void {
+function checkMeshQuota(quota: OwnQuotaDraft, root: PolicyDraft, report: Report): void {
   const rateLimitService = root.get('rateLimitService');
   if (!rateLimitService.given)
     report.add(
@@ -133,7 +146,7 @@ function checkLimit(limit: Place, report: Report): void {
     );
 }
 
-function checkFailureMode(quota: QuotaDraft, report: Report): void {
+function checkFailureMode(quota: OwnQuotaDraft, report: Report): void {
   const mode = quota.get('onUnavailable');
   const share = quota.get('localShare');
   const limit = quota.get('limit').number;
@@ -192,7 +205,7 @@ class OwnLimits {
 }
 
 export function warnOfUnusedRateLimitService(root: PolicyDraft, report: Report): void {
-  const isUsed = root.get('plans').entries.some((plan) => plan.get('quotas').entries.some(hasMeshScope));
+  const isUsed = allQuotas(root).some(hasMeshScope);
   if (root.get('rateLimitService').given && !isUsed)
     report.add(root.get('rateLimitService'), 'counts nothing: no quota has "scope: mesh"', null);
 }
@@ -203,16 +216,14 @@ export function warnOfUnusedRateLimitService(root: PolicyDraft, report: Report):
  */
 export function warnOfLongQuotas(root: PolicyDraft, report: Report): void {
   if (root.get('targets').items.length === 0) return;
-  for (const plan of root.get('plans').entries) {
-    for (const quota of plan.get('quotas').entries) {
-      const { string: window = '' } = quota.get('window');
-      if (quota.get('scope').given || (nominalSeconds(window) ?? 0) < DAY) continue;
-      report.add(
-        quota.get('window'),
-        `is counted by each Envoy for itself: ten replicas allow ten times the limit, and an Envoy that restarts begins at zero; ${remedyOf(quota, root)}use a shorter window, or say "scope: envoy" if that is meant`,
-        window,
-      );
-    }
+  for (const quota of allQuotas(root)) {
+    const { string: window = '' } = quota.get('window');
+    if (quota.get('scope').given || (nominalSeconds(window) ?? 0) < DAY) continue;
+    report.add(
+      quota.get('window'),
+      `is counted by each Envoy for itself: ten replicas allow ten times the limit, and an Envoy that restarts begins at zero; ${remedyOf(quota, root)}use a shorter window, or say "scope: envoy" if that is meant`,
+      window,
+    );
   }
 }
 
@@ -283,6 +294,6 @@ export interface SharedQuota {
 }
 
 /** True for a quota that the rate limit service counts. */
-export function hasMeshScope(quota: QuotaDraft): boolean {
+export function hasMeshScope(quota: OwnQuotaDraft): boolean {
   return quota.get('scope').string === 'mesh';
 }

@@ -124,7 +124,8 @@ function keyHeaders({ keySources }: Policy): string[] {
 
 function compileOperation([key, operation]: [string, Operation]): OperationConfig {
   const { methods, ...pattern } = readPattern(key) as Pattern;
-  const { plans, scopes, cost, anonymous } = operation;
+  const { plans, scopes, cost, quotas = {}, anonymous } = operation;
+  const own = Object.entries(quotas).map(([name, quota]) => compileQuota(name, { per: 'consumer', ...quota }));
   // one that asks for a plan or a scope asks for a key
   const asks = plans !== undefined || scopes !== undefined;
   return {
@@ -134,6 +135,7 @@ function compileOperation([key, operation]: [string, Operation]): OperationConfi
     ...(plans && { plans }),
     ...(scopes && { scopes }),
     ...(cost !== undefined && cost !== 1 && { cost }),
+    ...(own.length > 0 && { quotas: own }),
     ...((anonymous !== undefined || asks) && { anonymous: anonymous ?? 'deny' }),
     ...compileLifecycle(operation),
   };

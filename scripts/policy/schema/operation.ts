@@ -10,6 +10,7 @@ import {
 } from '../../contract/table.ts';
 import { quote } from '../secret.ts';
 import { lifecycle } from './lifecycle.ts';
+import { ownQuotas } from './quota.ts';
 import { filled, name, wholeFrom } from './value.ts';
 
 /** A segment of a template; `prefix` and `suffix` are what stands around the variable. */
@@ -147,6 +148,7 @@ const fields = z.strictObject({
     MAX_COST,
     'Units that a request takes from each quota. 0: none, whatever is left. Default: 1.',
   ).optional(),
+  quotas: ownQuotas.optional(),
   anonymous: z
     .enum(['deny', 'allow'])
     .meta({

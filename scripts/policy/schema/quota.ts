@@ -113,10 +113,21 @@ export const plan = z
     mode: mode(
       'observe: what a subscription to the plan or its quotas would refuse passes, and is counted. Default: the mode of the API.',
     ),
-    quotas: named(name("A quota's name."), quota, 'Quotas by name; a request must fit into all of them.').refine(
-      (quotas) => Object.keys(quotas).length <= MAX_QUOTAS,
-      { error: `must hold at most ${MAX_QUOTAS} quotas` },
-    ),
+    quotas: quotasByName(quota, 'Quotas by name; a request must fit into all of them.'),
   })
   .nullable()
   .transform((plan): PlanFields => plan ?? { quotas: {} });
+
+/** An operation's own: counted for it alone, so there is no "per". */
+export const ownQuotas = quotasByName(
+  quota.omit({ per: true }),
+  "Quotas of its own beside those of the caller's plan, counted per consumer and operation; for callers without a key together.",
+);
+
+/** Quotas by name, of a plan or an operation. */
+export function quotasByName<S extends z.ZodType>(kind: S, description: string) {
+  return named(name("A quota's name."), kind, description).refine(
+    (quotas) => Object.keys(quotas).length <= MAX_QUOTAS,
+    { error: `must hold at most ${MAX_QUOTAS} quotas` },
+  );
+}

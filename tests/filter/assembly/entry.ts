@@ -184,8 +184,8 @@ function describe(present: Tables, allowed: bool): void {
   const pairs = allowed ? ABSENT : replyPairs(present, grpc);
   const deprecated = allowed && decision.deprecated != NONE;
   const shown = allowed && decision.standings == SHOWN;
-  const policy = shown ? rateLimitPolicy(present, present.plans.at(decision.plan), standings()) : ABSENT;
-  const state = shown ? rateLimit(present, present.plans.at(decision.plan), standings()) : ABSENT;
+  const policy = shown ? rateLimitPolicy(present, decision.plan, decision.charged, standings()) : ABSENT;
+  const state = shown ? rateLimit(present, decision.plan, decision.charged, standings()) : ABSENT;
   beginPairs();
   if (allowed && decision.origin != NONE) addCorsPairs(present);
   const cors = endPairs();

@@ -1,0 +1,85 @@
+import { MAX_MESH_QUOTAS, MAX_OPERATION_QUOTAS, MAX_QUOTAS } from '../../contract/table.ts';
+import { quote } from '../secret.ts';
+import type { ApiDraft, OperationDraft, OwnQuotaDraft, PlanDraft, PolicyDraft, QuotaDraft, Report } from './draft.ts';
+import { hasMeshScope } from './quotas.ts';
+
+/** More counters than this make an Envoy slow and large; see docs/quotas.md. */
+const MANY_COUNTERS = 1_000_000;
+
+/** Quotas of operations must fit beside those of every plan that the API offers, and let some request through. */
+export function checkOwnQuotas(root: PolicyDraft, report: Report): void {
+  let count = 0;
+  for (const api of root.get('apis').entries) {
+    const plans = [...new Set(api.get('plans').strings)].map((plan) => root.get('plans').named(plan));
+    for (const operation of api.get('operations').entries) {
+      const quotas = operation.get('quotas').entries;
+      if (quotas.length === 0) continue;
+      const before = count;
+      count += quotas.length;
+      if (count > MAX_OPERATION_QUOTAS && before <= MAX_OPERATION_QUOTAS)
+        report.add(
+          operation.get('quotas'),
+          `must fit into the ${MAX_OPERATION_QUOTAS} quotas that all operations may have together`,
+          count,
+        );
+      if (count > MAX_OPERATION_QUOTAS) return;
+      checkCost(operation, quotas, report);
+      for (const plan of plans) checkBeside(api, operation, quotas, plan, report);
+    }
+  }
+}
+
+function checkCost(operation: OperationDraft, quotas: readonly OwnQuotaDraft[], report: Report): void {
+  const cost = operation.get('cost');
+  if (cost.number === 0)
+    report.add(cost, 'must be above 0 beside quotas, from which it would take nothing; leave one of them out');
+  const units = cost.number ?? 1;
+  for (const quota of quotas) {
+    const size = quota.get('burst').given ? quota.get('burst') : quota.get('limit');
+    if (size.number !== undefined && size.number >= 1 && size.number < units)
+      report.add(size, `must be at least the cost of the operation (${units}), or no request would ever pass`);
+  }
+}
+
+/** Answers and logs name quotas without saying whose they are. */
+function checkBeside(
+  api: ApiDraft,
+  operation: OperationDraft,
+  quotas: readonly OwnQuotaDraft[],
+  plan: PlanDraft,
+  report: Report,
+): void {
+  const offered: readonly QuotaDraft[] = plan.get('quotas').entries;
+  const names = new Set(offered.map(({ key }) => key));
+  const whose = `the plan ${quote(plan.key)}, which the API "${api.key}" offers`;
+  for (const quota of quotas) {
+    if (names.has(quota.key)) report.add(quota, `must not have the name of a quota of ${whose}`, quota.key);
+  }
+  if (quotas.length > MAX_QUOTAS) return;
+  const counts: [string, number, number][] = [
+    ['quotas', quotas.length + offered.length, MAX_QUOTAS],
+    [
+      'quotas with "scope: mesh"',
+      quotas.filter(hasMeshScope).length + offered.filter(hasMeshScope).length,
+      MAX_MESH_QUOTAS,
+    ],
+  ];
+  for (const [what, sum, most] of counts) {
+    if (sum > most)
+      report.add(operation.get('quotas'), `must be at most ${most} ${what} together with those of ${whose}`, sum);
+  }
+}
+
+/** Every consumer may have a counter for each. */
+export function warnOfManyCounters(root: PolicyDraft, report: Report): void {
+  const apis = root.get('apis').entries;
+  const operations = apis.flatMap((api) => api.get('operations').entries);
+  const quotas = operations.reduce((sum, operation) => sum + operation.get('quotas').entries.length, 0);
+  const counters = quotas * root.get('consumers').entries.length;
+  if (counters > MANY_COUNTERS)
+    report.add(
+      root.get('apis'),
+      `has operations whose quotas may need a counter for each consumer, ${counters.toLocaleString('en-US')} in all: with more than ${MANY_COUNTERS.toLocaleString('en-US')} in use an Envoy takes over 100 MB and becomes slow; give the quotas to plans, or to fewer operations`,
+      null,
+    );
+}

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { checkPolicy, compilePolicy, parsePolicy, printPath } from '../../scripts/policy/index.ts';
+import { policiesDifferences, printDifference } from '../../scripts/diff/index.ts';
+import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
+
+const quotas = (count: number): object =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`q${i}`, { limit: 9, window: 'hour' }]));
+
+function shop(operations: object, more: object = {}): Record<string, unknown> {
+  return {
+    policy: 'shop',
+    apis: { pets: { paths: ['/v1'], plans: ['free'], operations } },
+    plans: { free: { quotas: { hourly: { limit: 100, window: 'hour' } } } },
+    consumers: {},
+    ...more,
+  };
+}
+
+function policyOf(value: unknown) {
+  const { policy, findings } = parsePolicy(value, 0);
+  assert.ok(policy, JSON.stringify(findings));
+  return policy;
+}
+
+describe('quotas of operations', () => {
+  it('are at most 4096 in all', () => {
+    const many = (count: number) =>
+      checkPolicy(
+        shop(Object.fromEntries(Array.from({ length: count }, (_, i) => [`GET /p${i}`, { quotas: quotas(4) }]))),
+        0,
+      ).filter(({ severity }) => severity === 'error');
+    assert.deepEqual(many(1024), []);
+    assert.deepEqual(
+      many(1025).map(({ path, rule, found }) => `${printPath(path)}: ${rule}; found ${found}`),
+      [
+        'apis.pets.operations["GET /p1024"].quotas: must fit into the 4096 quotas that all operations may have together; found 4100',
+      ],
+    );
+  });
+
+  it('are warned of where they may need more than a million counters', () => {
+    const warnings = (consumers: number) =>
+      checkPolicy(
+        shop(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`GET /p${i}`, { quotas: quotas(4) }])), {
+          consumers: Object.fromEntries(
+            Array.from({ length: consumers }, (_, i) => [
+              `c${i}`,
+              { plan: 'free', keys: [{ id: `k${i}`, digest: `sha256:${String(i).padStart(64, '0')}` }] },
+            ]),
+          ),
+        }),
+        0,
+      ).map(({ path, rule, severity }) => `${severity}: ${printPath(path)}: ${rule}`);
+    assert.deepEqual(warnings(500), []);
+    assert.deepEqual(warnings(501), [
+      'warning: apis: has operations whose quotas may need a counter for each consumer, 1,002,000 in all: with more than 1,000,000 in use an Envoy takes over 100 MB and becomes slow; give the quotas to plans, or to fewer operations',
+    ]);
+  });
+
+  it('are compiled from the shortest window to the longest, without what is the default', () => {
+    const { apis } = compilePolicy(
+      policyOf(
+        shop({
+          'POST /pets': {
+            quotas: {
+              daily: { limit: 5, window: 'day', scope: 'envoy' },
+              burst: { limit: 1, window: '60s', burst: 4 },
+            },
+          },
+          'GET /pets': { quotas: {} },
+        }),
+      ),
+    );
+    assert.deepEqual(apis[0]!.operations, [
+      { name: 'GET/pets', methods: ['GET'], path: '/pets' },
+      {
+        name: 'POST/pets',
+        methods: ['POST'],
+        path: '/pets',
+        quotas: [
+          { name: 'burst', limit: 1, window: 'minute', burst: 4 },
+          { name: 'daily', limit: 5, window: 'day' },
+        ],
+      },
+    ]);
+  });
+
+  it('are differences of their operation', () => {
+    const operation = (fields: object) => policyOf(shop({ 'POST /pets': fields, 'GET /pets': {} }));
+    const writes = (limit: number) => ({ quotas: { writes: { limit, window: 'hour' } } });
+    const differences = (old: object, next: object): string[] =>
+      policiesDifferences(operation(old), operation(next)).map(printDifference);
+    const subject = 'operation pets POST /pets';
+    assert.deepEqual(differences({}, writes(5)), [`${subject}: quota writes added: 5 an hour [narrows access]`]);
+    assert.deepEqual(differences(writes(5), {}), [`${subject}: quota writes removed: was 5 an hour [widens access]`]);
+    assert.deepEqual(differences(writes(5), writes(9)), [`${subject}: writes 5 → 9 [widens access]`]);
+    assert.deepEqual(differences({ ...writes(5), name: 'addPet' }, { ...writes(5), name: 'newPet' }), [
+      `${subject}: addPet is now called newPet`,
+      `${subject}: its own quotas are counted under the new name [counters start anew]`,
+    ]);
+  });
+
+  it('that are mesh-wide stand in the configuration of the rate limit service', () => {
+    const policy = policyOf(
+      shop(
+        {
+          'POST /pets': { name: 'addPet', quotas: { writes: { limit: 5, window: 'hour', scope: 'mesh' } } },
+          'GET /pets': { quotas: { reads: { limit: 5, window: 'hour' } } },
+        },
+        { rateLimitService: { cluster: 'x' } },
+      ),
+    );
+    assert.equal(
+      serviceConfigText(serviceConfigOf(policy)!, 'shop').split('\n').slice(1).join('\n'),
+      `domain: "shop"
+descriptors:
+  - key: "api"
+    value: "pets"
+    descriptors:
+      - key: "operation"
+        value: "addPet"
+        descriptors:
+          - key: "quota"
+            value: "writes"
+            rate_limit:
+              unit: "hour"
+              requests_per_unit: 5
+            descriptors:
+              - key: "consumer"
+                rate_limit:
+                  unit: "hour"
+                  requests_per_unit: 5
+`,
+    );
+  });
+});
