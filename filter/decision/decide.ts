@@ -249,11 +249,18 @@ function judgeAnonymous(tables: Tables, api: Api, counters: Counters, now: i64):
   const operation = tables.operations.at(decision.operation);
   const needsNone = operation.anonymous == Anonymous.AsApi ? api.anonymous : operation.anonymous == Anonymous.Allow;
   if (!needsNone) return Reason.MissingApiKey;
-  const reason = pass(tables, Reason.Anonymous, now);
-  if (reason != Reason.Anonymous || operation.quotaCount == 0) return reason;
+  if (operation.quotaCount == 0) return pass(tables, Reason.Anonymous, now);
   bill.cost = operation.cost;
+  return passCharged(tables, counters, NONE, Reason.Anonymous, now);
+}
+
+/** Allows a request to an operation that has quotas of its own, if they and those of the plan, if there is one, have enough. */
+function passCharged(tables: Tables, counters: Counters, subscription: i32, reason: Reason, now: i64): Reason {
+  const passed = pass(tables, reason, now);
+  if (passed != reason) return passed;
   decision.charged = decision.operation;
-  const charged = spend(tables, counters, NONE, now);
+  fillBill(subscription);
+  const charged = spendObserving(tables, counters, now);
   return charged == Reason.Allowed ? reason : charged;
 }
 
@@ -322,7 +329,7 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
     if (refused != Reason.Allowed) return overlooks(tables, refused) ? passUncounted(tables, now) : refused;
     const operation = tables.operations.at(decision.operation);
     bill.cost = operation.cost;
-    if (operation.quotaCount > 0) decision.charged = decision.operation;
+    if (operation.quotaCount > 0) return passCharged(tables, counters, number, Reason.Allowed, now);
     if (bill.cost == 0) return passUncounted(tables, now);
   }
   const lifecycle = chooseRoute(tables);
@@ -348,14 +355,19 @@ function findSubscription(tables: Tables): i32 {
   return tables.subscriptions.at(low).api == decision.api ? low : NONE;
 }
 
-function spend(tables: Tables, counters: Counters, subscription: i32, now: i64): Reason {
+// @ts-ignore: decorator
+@inline
+function fillBill(subscription: i32): void {
   bill.api = decision.api;
   // Plan and operation at once.
   const both = load<i64>(changetype<usize>(decision), offsetof<Decision>("plan"));
   store<i64>(changetype<usize>(bill), both, offsetof<Bill>("plan"));
   bill.consumer = decision.consumer;
   bill.subscription = subscription;
-  if (decision.charged != NONE) return spendObserving(tables, counters, now);
+}
+
+function spend(tables: Tables, counters: Counters, subscription: i32, now: i64): Reason {
+  fillBill(subscription);
   const plan = tables.plans.at(decision.plan);
   if (plan.quotaCount == 0) {
     forgetNotes();
