@@ -9,8 +9,8 @@ import { NANOSECONDS, ceilSeconds } from "../time/window";
  * limit: another plan with a higher limit may share the counter, or an edit may have lowered it.
  *
  *   0   consumer id     u64      40  leased at     i64 ns  64  empty until  i64 ns
- *   8   meter id        u64      48  empty for     i64     72  idle sweeps  i32
- *   16  left            i64      56  empty since   i64 ns  76  kind         i32
+ *   8   meter id        u64      48  empty for     i64     72  empty cost   i32
+ *   16  left            i64      56  empty since   i64 ns  76  idle sweeps  i16, kind i16
  *   24  used units      i64                                80  16 bytes of the kind's own
  *   32  lease units     i64
  */
@@ -28,23 +28,26 @@ export class Balance extends Identity {
   emptySinceNanoseconds: i64;
   /** When the counter may be asked again. */
   emptyUntilNanoseconds: i64;
+  /** The cost for which it was found empty: a request that costs less may find enough, and one that costs more must wait longer. */
+  emptyCost: i32;
   /** Sweeps since the last lease or spend. */
-  idleSweeps: i32;
-  kind: QuotaKind;
+  idleSweeps: i16;
+  kind: i16;
 }
 
 /** How long a counter counts as empty without being read again: other workers may have given leases back since. */
 export const EMPTY_NANOSECONDS: i64 = NANOSECONDS / 4;
 
-export function setEmpty(balance: Balance, emptyFor: i64, now: i64, until: i64): void {
+export function setEmpty(balance: Balance, emptyFor: i64, cost: i64, now: i64, until: i64): void {
+  balance.emptyCost = <i32>cost;
   balance.emptySinceNanoseconds = now;
   balance.emptyFor = emptyFor;
   balance.emptyUntilNanoseconds = until;
 }
 
-/** True while the counter is known to be empty and need not be read again. */
-export function isEmpty(balance: Balance, emptyFor: i64, now: i64): bool {
-  if (balance.emptyFor != emptyFor) return false;
+/** True while the counter is known to be empty for such a request and need not be read again. */
+export function isEmpty(balance: Balance, emptyFor: i64, cost: i64, now: i64): bool {
+  if (balance.emptyFor != emptyFor || balance.emptyCost != <i32>cost) return false;
   // A `now` before the reading means that the clock was set back, so nothing is known.
   return now >= balance.emptySinceNanoseconds && now < balance.emptyUntilNanoseconds;
 }

@@ -52,7 +52,7 @@ export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64
     const next = arrival + bill.cost * interval;
     if (next - now > depth) {
       balance.fullAtNanoseconds = arrival;
-      setEmpty(balance, identity(quota), now, next - depth);
+      setEmpty(balance, identity(quota), bill.cost, now, next - depth);
       refuse(bill, attempt, next - depth, now);
       return Charge.Exceeded;
     }

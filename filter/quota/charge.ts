@@ -52,7 +52,7 @@ export class Balances {
       if (isFree(balance)) {
         balance.consumerId = consumerId;
         balance.meter = meter;
-        balance.kind = kind;
+        balance.kind = <i16>kind;
         this.count++;
         return balance;
       }
@@ -238,7 +238,7 @@ function open(counters: Counters, quotaCount: i32, bill: Bill): void {
 @inline
 function tryFirst(attempt: Attempt, bill: Bill, now: i64): bool {
   if (look(attempt, bill.cost, now)) return true;
-  if (isKnownEmpty(attempt, now)) refuse(bill, attempt, refusedUntil(attempt), now);
+  if (isKnownEmpty(attempt, bill.cost, now)) refuse(bill, attempt, refusedUntil(attempt), now);
   return false;
 }
 
@@ -348,7 +348,7 @@ function fallBack(counters: Counters, attempt: Attempt, bill: Bill, now: i64): C
   attempt.limit = attempt.quota.localShare;
   attempt.balance = counters.balances.open(meshed.consumerId, meshed.meter ^ LOCAL_METER, QuotaKind.Local);
   if (look(attempt, bill.cost, now)) return Charge.Enough;
-  if (!isKnownEmpty(attempt, now)) return Local.acquire(counters.pool, attempt, bill, now);
+  if (!isKnownEmpty(attempt, bill.cost, now)) return Local.acquire(counters.pool, attempt, bill, now);
   refuse(bill, attempt, refusedUntil(attempt), now);
   return Charge.Exceeded;
 }
@@ -392,10 +392,10 @@ function look(attempt: Attempt, cost: i64, now: i64): bool {
   return attempt.kind == QuotaKind.Mesh && Mesh.look(attempt, cost, now);
 }
 
-/** True while the counter is known to be empty and need not be read again. */
-function isKnownEmpty(attempt: Attempt, now: i64): bool {
+/** True while the counter is known to be empty for such a request and need not be read again. */
+function isKnownEmpty(attempt: Attempt, cost: i64, now: i64): bool {
   const emptyFor = attempt.kind == QuotaKind.Bucket ? Bucket.identity(attempt.quota) : attempt.limit;
-  return isEmpty(attempt.balance, emptyFor, now);
+  return isEmpty(attempt.balance, emptyFor, cost, now);
 }
 
 /** When a refused request may be tried again, in nanoseconds. */

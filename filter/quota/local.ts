@@ -117,7 +117,7 @@ export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64
     noteLease(balance, units, used + units, now);
     attempt.isKnown = true;
     if (maySpend(balance, limit, cost)) return Charge.Enough;
-    setEmpty(balance, limit, now, now + EMPTY_NANOSECONDS);
+    setEmpty(balance, limit, cost, now, now + EMPTY_NANOSECONDS);
     refuse(bill, attempt, refusedUntil(attempt), now);
     return Charge.Exceeded;
   }

@@ -78,7 +78,7 @@ export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now
       balance.endsAtNanoseconds = drawn.untilNanoseconds;
       balance.usedUnits = drawn.usedUnits + balance.left;
       attempt.isKnown = true;
-      setEmpty(balance, limit, now, now + EMPTY_NANOSECONDS);
+      setEmpty(balance, limit, cost, now, now + EMPTY_NANOSECONDS);
       refuse(bill, attempt, balance.endsAtNanoseconds, now);
       return Charge.Exceeded;
     case Draw.Dry:
