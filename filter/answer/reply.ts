@@ -142,7 +142,7 @@ export function rateLimitPolicy(tables: Tables, plan: i32, operation: i32, kept:
     return list.policyText;
   }
   begin();
-  let some = false;
+  let some: bool = false;
   if (plan != NONE) {
     const list = tables.plans.at(plan);
     some = writeLimits(tables, list, kept, false);

@@ -41,7 +41,7 @@ import { isRespelt, portAt } from "../request/host";
 import { forwardedLength, isOwnHeader } from "../request/request";
 import { chooseRoute } from "../route/choose";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
-import { Anonymous, Api, Plan, Preflight, Route, Tables, findOffer } from "../tables/tables";
+import { Anonymous, Api, Preflight, Route, Tables, findOffer } from "../tables/tables";
 import { admit, chooseOperation, literalBytes } from "../operation/choose";
 import { NANOSECONDS } from "../time/window";
 import { EXCEEDED, UNCOUNTED, Usage } from "../usage/usage";

@@ -19,7 +19,7 @@ function config(path = '/pets', name = 'listPets', onUnavailable?: 'allow'): Plu
       {
         ...plain.apis[0]!,
         operations: [{ name, path, anonymous: 'allow', quotas: [own] }],
-      } as PluginConfig['apis'][number],
+      },
     ],
   };
 }
