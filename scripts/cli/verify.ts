@@ -23,8 +23,8 @@ usage: tollgate verify DIR [OPTION…]
        tollgate verify POLICY [--image URL] [--pull-secret NAME] [OPTION…]
 
   DIR                   what "tollgate emit" wrote and was applied: every field is compared with it
-  POLICY                a policy, a file or a folder; - reads standard input. Image, pull secret, fail strategy and priority are taken as the
-                        cluster has them; with --image and --pull-secret also before anything is applied
+  POLICY                a policy, a file or a folder; - reads standard input. Image, pull secret, fail strategy and priority are taken
+                        as the cluster has them; with --image and --pull-secret also before anything is applied
   --image URL           the module's image, as for "tollgate emit"
   --pull-secret NAME    the Secret to pull it with
   --skip WHAT           leaves out one of resources, targets, routing, image, proxies, traffic; several times

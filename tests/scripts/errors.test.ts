@@ -13,6 +13,12 @@ const USAGE = new Set(['UsageError', 'InvalidReference', 'InvalidRequest']);
 /** A cluster that cannot be asked is neither: exit code 2, without a pointer to the usage. */
 const UNANSWERED = new Set(['ClusterError']);
 
+/** What is said of a class that makes its words of what it is given, here 'a: b' and 'c'. */
+const SAID: Readonly<Record<string, string>> = {
+  Unauthorized: 'a: b; c',
+  PortTaken: 'port a: b is in use by another program',
+};
+
 interface Found {
   readonly file: string;
   readonly name: string;
@@ -63,7 +69,7 @@ for (const { file, name } of found) {
         : new ErrorClass('a: b', 'c');
     assert.equal(error.name, name);
     const code = USAGE.has(name) || UNANSWERED.has(name) ? 2 : 1;
-    const said = name === 'Unauthorized' ? 'a: b; c' : 'a: b';
+    const said = SAID[name] ?? 'a: b';
     assert.equal(exitCodeOf(error), code);
     assert.deepEqual(explainFailure(error, 'check'), {
       code,

@@ -36,8 +36,8 @@ docs/access-log.md, and any of them gzipped. A log holds no keys: callers are th
 
   --json             prints the same as an object
 
-Exit code: of a request 0 allowed or answered, 1 refused; of a log 0 when it was read. 1 too when the policy or the log cannot be used, 2 wrong
-usage.
+Exit code: of a request 0 allowed or answered, 1 refused; of a log 0 when it was read. 1 too when the policy or the log cannot be used,
+2 wrong usage.
 
 examples:
   tollgate explain petstore.policy.yaml --request 'GET https://api.example.com/v1/pets/7' --header @key.txt
