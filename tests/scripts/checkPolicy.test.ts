@@ -105,13 +105,16 @@ test('what JSON cannot hold is told by its place, and hides nothing else', () =>
   assert.deepEqual(told(JSON.parse('{ "policy": "p", "__proto__": { "policy": "q" } }')), [': "__proto__"']);
 });
 
+const WINDOWS = ['second', 'minute', 'hour', 'day', 'month'];
+
 test('names with a meaning in JavaScript are plain names', () => {
   const names = ['constructor', 'tostring', 'prototype', 'hasownproperty', 'valueof'];
   const of = <T>(value: T): Record<string, T> => Object.fromEntries(names.map((name) => [name, value]));
   const value = {
     policy: 'constructor',
     apis: { constructor: { paths: ['/v1'], plans: names } },
-    plans: of({ quotas: of({ limit: 1, window: 'day' }) }),
+    // Each quota binds before those of longer windows do.
+    plans: of({ quotas: Object.fromEntries(names.map((name, i) => [name, { limit: i + 1, window: WINDOWS[i] }])) }),
     consumers: { toString: { plan: 'prototype', keys: VALID.consumers.acme.keys } },
   };
   assert.deepEqual(checkPolicy(value), []);
