@@ -31,7 +31,8 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
   --pull-secret NAME    the Secret to pull the image with, in the namespace of each target
   --priority N          place among other plugins of phase AUTHN, the highest first (default 10)
   --only TARGET         only this target; may be given several times. A target's name is the last part of its resource's
-                        name, such as gateway-ingressgateway. rate-limit-service: only that service's ConfigMap
+                        name, such as gateway-ingressgateway; NAMESPACE/sidecars where several namespaces have sidecars.
+                        rate-limit-service: only that service's ConfigMap
   --stage tables|plugins
                         only the tables (and what they need), or only the plugins: for a tool that applies in no order of
                         its own, a folder for each (docs/istio.md)

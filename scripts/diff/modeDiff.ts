@@ -1,5 +1,6 @@
-import { Modes, type Mode, type PluginConfig } from '../policy/index.ts';
+import { Modes, type ApiConfig, type Mode, type PluginConfig } from '../policy/index.ts';
 import type { Difference, Effect } from './difference.ts';
+import { byPattern } from './operationDiff.ts';
 
 /**
  * What is enforced now and was only observed, or the other way round: of the policy, then APIs, plans and quotas. What follows from
@@ -11,13 +12,14 @@ export function modeDifferences(old: PluginConfig, next: PluginConfig): Differen
     ...policyChange(before.policy, after.policy),
     ...apiChanges(old, next, before, after),
     ...planChanges(old, next, before, after),
+    ...operationChanges(old, next, before, after),
   ];
 }
 
 function modesOf({ mode, apis, plans }: PluginConfig): Modes {
   return new Modes({
     mode,
-    apis: Object.fromEntries(apis.map((api) => [api.name, api])),
+    apis: Object.fromEntries(apis.map(({ name, mode, plans }) => [name, { mode, plans }])),
     plans: Object.fromEntries(
       plans.map(({ name, mode, quotas = [] }) => [
         name,
@@ -46,14 +48,43 @@ function apiChanges(old: PluginConfig, next: PluginConfig, before: Modes, after:
   const known = new Set(old.apis.map(({ name }) => name));
   return next.apis
     .filter(({ name }) => known.has(name) && before.ofApi(name) !== after.ofApi(name))
-    .map(({ name, plans }) => {
-      const restarts = hasQuotas(next, plans) ? (['restarts'] as const) : [];
+    .map((api) => {
+      const { name, plans } = api;
+      const restarts = hasQuotas(next, plans) || hasOwnQuotas(api) ? (['restarts'] as const) : [];
       return say(`API ${name}`, after.ofApi(name), 'what it would refuse', '', ...restarts);
     });
 }
 
 function hasQuotas({ plans }: PluginConfig, names: readonly string[]): boolean {
   return plans.some(({ name, quotas = [] }) => names.includes(name) && quotas.length > 0);
+}
+
+function hasOwnQuotas({ operations = [] }: ApiConfig): boolean {
+  return operations.some(({ quotas = [] }) => quotas.length > 0);
+}
+
+/** Of quotas that operations have of their own, where the API's mode does not say it all. */
+function operationChanges(old: PluginConfig, next: PluginConfig, before: Modes, after: Modes): Difference[] {
+  const former = new Map(old.apis.map((api) => [api.name, byPattern(api)]));
+  return next.apis.flatMap((api) =>
+    [...byPattern(api)].flatMap(([pattern, { quotas = [] }]) => {
+      const had = new Map(
+        former
+          .get(api.name)
+          ?.get(pattern)
+          ?.quotas?.map((quota) => [quota.name, quota]),
+      );
+      return quotas.flatMap((quota): Difference[] => {
+        const then = had.get(quota.name);
+        if (then === undefined) return [];
+        const mode = after.ofOwnQuota(quota, api.name);
+        if (mode === before.ofOwnQuota(then, api.name)) return [];
+        if (mode === after.ofApi(api.name) && mode !== before.ofApi(api.name)) return [];
+        const subject = `operation ${api.name} ${pattern}`;
+        return [say(subject, mode, 'what it would refuse', ` of quota ${quota.name}`, 'restarts')];
+      });
+    }),
+  );
 }
 
 function planChanges(old: PluginConfig, next: PluginConfig, before: Modes, after: Modes): Difference[] {

@@ -38,7 +38,7 @@ export function operationDifferences(old: ApiConfig, next: ApiConfig): Differenc
 }
 
 /** `GET,PUT /pets/{}`: by what it matches, because its name may change. */
-function byPattern({ operations = [] }: ApiConfig): Map<string, OperationConfig> {
+export function byPattern({ operations = [] }: ApiConfig): Map<string, OperationConfig> {
   return new Map(
     operations.map((operation) => [
       `${[...(operation.methods ?? ['any method'])].sort().join(',')} ${operation.path}`,

@@ -84,14 +84,19 @@ function rateLimitServiceOf(policy: Policy, { only }: EmitOptions): Resource[] {
 
 function chosen(policy: Policy, only: readonly string[] | undefined): MeshPlace[] {
   const places = placesOf(policy);
-  const known = [
-    ...places.map(({ suffix }) => suffix),
-    ...(rateLimitServiceConfigMapOf(policy) === null ? [] : [RATE_LIMIT_SERVICE]),
-  ];
-  const unknown = only?.find((suffix) => !known.includes(suffix));
-  if (unknown !== undefined)
-    throw new EmitError(`--only ${unknown}: the policy has no such target; it has ${known.join(', ')}`);
-  return only === undefined ? places : places.filter(({ suffix }) => only.includes(suffix));
+  if (only === undefined) return places;
+  const hasTwin = ({ suffix }: MeshPlace): boolean => places.filter((other) => other.suffix === suffix).length > 1;
+  const inNamespace = ({ namespace, suffix }: MeshPlace): string => `${namespace}/${suffix}`;
+  const services = rateLimitServiceConfigMapOf(policy) === null ? [] : [RATE_LIMIT_SERVICE];
+  const known = [...services, ...places.flatMap((place) => [place.suffix, inNamespace(place)])];
+  const unknown = only.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const names = places.map((place) => (hasTwin(place) ? inNamespace(place) : place.suffix));
+    throw new EmitError(
+      `--only ${unknown}: the policy has no such target; it has ${[...names, ...services].join(', ')}`,
+    );
+  }
+  return places.filter((place) => only.includes(place.suffix) || only.includes(inNamespace(place)));
 }
 
 function routesOf(

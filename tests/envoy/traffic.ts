@@ -59,15 +59,15 @@ export const POLICY = JSON.stringify({
       },
       deprecated: { since: after(-3600), sunset: after(3600), link: 'https://docs.test/shop' },
       operations: {
-        'GET /items': { name: 'listItems' },
-        'POST /items': { plans: ['gold'], cost: 2 },
+        'GET /items': { name: 'listItems', quotas: { lists: { limit: 20, window: 'minute' } } },
+        'POST /items': { plans: ['gold'], cost: 2, quotas: { posts: { limit: 1, window: 'second', burst: 4 } } },
         'GET /items/{id}': { scopes: ['read:items'] },
         'PUT,DELETE /items/{id}': { scopes: ['read:items', 'write:items'], cost: 3 },
         'GET /items/{id}.json': { name: 'json' },
         'GET /items/mine': null,
         'POST /items/{id}:sell': { name: 'sell' },
         'GET /items/{id}/parts/{part}': null,
-        'GET /files/{path...}': { anonymous: 'allow' },
+        'GET /files/{path...}': { anonymous: 'allow', quotas: { files: { limit: 5, window: '10s' } } },
         '/health': { anonymous: 'allow', cost: 0 },
         'GET /old': { retired: { successor: '/shop/items', detail: 'Für immer' } },
         'GET /later': { retired: { from: after(60) } },
@@ -105,7 +105,7 @@ export const POLICY = JSON.stringify({
       upstream: 'v1',
       operations: {
         'GET /a': { scopes: ['write:items'] },
-        'POST /a': { plans: ['gold'] },
+        'POST /a': { plans: ['gold'], quotas: { strict: { limit: 3, window: 'hour', mode: 'enforce' } } },
         'GET /old': { retired: {} },
       },
       routes: [

@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { load, YAML11_SCHEMA } from 'js-yaml';
+import { load, loadAll, YAML11_SCHEMA } from 'js-yaml';
+import type { KubeObject } from '../../scripts/cluster/object.ts';
 import { EmitError } from '../../scripts/istio/error.ts';
 import { type EmitOptions, emitResources, type Resource } from '../../scripts/istio/index.ts';
 import { checkSize, MAX_CLIENT_SIDE_BYTES, storedBytes } from '../../scripts/istio/resource.ts';
@@ -476,6 +477,22 @@ test("emit --only leaves the other targets' files as they are", async () => {
   assert.match(
     (await tollgate([...args, '--image', next, '--only', 'x'])).err,
     /^--only x: the policy has no such target; it has gateway-ingressgateway, sidecars\n$/,
+  );
+});
+
+test('emit --only tells targets in several namespaces apart', async () => {
+  const targets = [GATEWAY, 'namespace: shop', 'namespace: stock'];
+  const args = ['emit', scratchFile(folder, policyText({ targets })), '--image', IMAGE, '-o', '-', '--only'];
+  const namespaces = async (name: string): Promise<string[]> =>
+    (loadAll((await tollgate([...args, name])).out) as KubeObject[])
+      .filter(({ kind }) => kind === 'WasmPlugin')
+      .map(({ metadata }) => metadata.namespace!);
+  assert.deepEqual(await namespaces('stock/sidecars'), ['stock']);
+  assert.deepEqual(await namespaces('sidecars'), ['shop', 'stock']);
+  assert.deepEqual(await namespaces('istio-system/gateway-ingressgateway'), ['istio-system']);
+  assert.match(
+    (await tollgate([...args, 'shop/x'])).err,
+    /^--only shop\/x: the policy has no such target; it has gateway-ingressgateway, shop\/sidecars, stock\/sidecars\n$/,
   );
 });
 

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { checkPolicy, compilePolicy, parsePolicy, printPath } from '../../scripts/policy/index.ts';
+import { checkPolicy, compilePolicy, observedText, parsePolicy, printPath } from '../../scripts/policy/index.ts';
 import { policiesDifferences, printDifference } from '../../scripts/diff/index.ts';
 import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
 
+/** Each binds before those of longer windows do. */
 const quotas = (count: number): object =>
-  Object.fromEntries(Array.from({ length: count }, (_, i) => [`q${i}`, { limit: 9, window: 'hour' }]));
+  Object.fromEntries(
+    ['second', 'minute', 'hour', 'day'].slice(0, count).map((window, i) => [`q${i}`, { limit: i + 1, window }]),
+  );
 
 function shop(operations: object, more: object = {}): Record<string, unknown> {
   return {
@@ -84,6 +87,36 @@ describe('quotas of operations', () => {
         ],
       },
     ]);
+  });
+
+  it("have a mode, of their own or the API's", () => {
+    const withMode = (api: object, quota: object) => {
+      const value = shop({ 'POST /pets': { quotas: { writes: { limit: 10, window: 'minute', ...quota } } } });
+      Object.assign((value['apis'] as { pets: object }).pets, api);
+      return policyOf(value);
+    };
+    const modeIn = (api: object, quota: object) =>
+      compilePolicy(withMode(api, quota)).apis[0]!.operations![0]!.quotas![0]!.mode;
+    const [enforce, observe] = [{ mode: 'enforce' }, { mode: 'observe' }];
+    assert.equal(modeIn({}, {}), undefined);
+    assert.equal(modeIn({}, enforce), undefined);
+    assert.equal(modeIn({}, observe), 'observe');
+    assert.equal(modeIn(observe, {}), undefined);
+    assert.equal(modeIn(observe, enforce), 'enforce');
+    assert.equal(observedText(withMode({}, observe)), 'quota writes of POST /pets on pets');
+    assert.equal(observedText(withMode(observe, enforce)), 'API pets');
+    const difference = (old: [object, object], next: [object, object]) =>
+      policiesDifferences(withMode(...old), withMode(...next)).map(printDifference);
+    assert.deepEqual(difference([{}, {}], [{}, observe]), [
+      'operation pets POST /pets: mode enforce → observe of quota writes: what it would refuse passes, and is only counted [widens access, counters start anew]',
+    ]);
+    assert.deepEqual(difference([{}, observe], [{}, {}]), [
+      'operation pets POST /pets: mode observe → enforce of quota writes: what it would refuse is refused [narrows access, counters start anew]',
+    ]);
+    assert.deepEqual(difference([{}, {}], [observe, {}]), [
+      'API pets: mode enforce → observe: what it would refuse passes, and is only counted [widens access, counters start anew]',
+    ]);
+    assert.deepEqual(difference([observe, {}], [observe, enforce]), difference([{}, observe], [{}, {}]));
   });
 
   it('are differences of their operation', () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { withServer } from '../../harness/registry/server.ts';
 import { nameOf, type KubeObject } from '../../scripts/cluster/object.ts';
+import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { emitResources, type EmitOptions } from '../../scripts/istio/index.ts';
 import { validPolicy } from '../../scripts/policy/index.ts';
 import { digestIn, pluginResourceOf } from '../../scripts/verify/plugin.ts';
@@ -637,7 +638,10 @@ describe('verify', () => {
       [[], 'takes one DIR or POLICY; found 0'],
       [['a', 'b'], 'takes one DIR or POLICY; found 2'],
       [['a', '--pull-secret', 'x'], '--pull-secret goes with --image'],
-      [[tmpdir(), '--image', 'x'], '--image and --pull-secret go with a POLICY; a DIR says them itself'],
+      [
+        [inPackage('wasmplugins', 'waypoint', 'resources'), '--image', 'x'],
+        '--image and --pull-secret go with a POLICY; a DIR says them itself',
+      ],
       [['a', '--skip', 'all'], '--skip is one of resources, targets, routing, image, proxies, traffic; found "all"'],
     ] as const)
       assert.deepEqual(await tollgate(['verify', ...args]), {

@@ -1,8 +1,9 @@
+import type { Mode } from '../../contract/pluginConfig.ts';
 import { fixedSeconds, WINDOW_UNITS } from '../../contract/table.ts';
 import { sameWindow } from '../compile/compile.ts';
 import type { Holdings } from '../compile/holding.ts';
 import { quote } from '../secret.ts';
-import type { PolicyDraft, QuotaDraft, Report } from './draft.ts';
+import type { ApiDraft, OperationDraft, OwnQuotaDraft, PlanDraft, PolicyDraft, Report } from './draft.ts';
 import { modesIn } from './mode.ts';
 import { hasMeshScope } from './quotas.ts';
 
@@ -82,7 +83,9 @@ export function neverBinds(quota: CountedLimit, other: CountedLimit, times = 1):
 
 /** A quota with the lowest and the highest limit that any of its holders has. */
 interface Counted {
-  readonly quota: QuotaDraft;
+  readonly quota: OwnQuotaDraft;
+  /** True: it has a counter for each API. */
+  readonly isPerApi: boolean;
   readonly low: CountedLimit;
   readonly high: CountedLimit;
   /** True: it counts requests of other plans too. */
@@ -91,33 +94,80 @@ interface Counted {
   readonly isEnforced: boolean;
 }
 
-/** Quotas of plans that never bind. `shared` holds those that count requests of other plans, by `quotaId`. */
+/** Quotas that never bind. `shared` holds those of plans that count requests of other plans, by `quotaId`. */
 export function warnOfSlack(root: PolicyDraft, holdings: Holdings, shared: ReadonlySet<string>, report: Report): void {
   const overrides = overridesIn(root);
   const modes = modesIn(root);
-  for (const plan of root.get('plans').entries) {
-    const quotas = plan.get('quotas').entries.map((quota): Counted => {
-      const limit = quota.get('limit').number!;
-      const limits = [limit, ...(overrides.get(quotaId(plan.key, quota.key)) ?? [])];
-      const rest = { window: quota.get('window').string!, burst: quota.get('burst').number };
+  const ofPlan = (plan: PlanDraft): Counted[] =>
+    plan.get('quotas').entries.map((quota) => {
+      const id = quotaId(plan.key, quota.key);
       return {
-        quota,
-        low: { ...rest, limit: Math.min(...limits) },
-        high: { ...rest, limit: Math.max(...limits) },
-        isShared: shared.has(quotaId(plan.key, quota.key)),
+        ...countedAs(quota, overrides.get(id)),
+        isPerApi: quota.get('per').string === 'api',
+        isShared: shared.has(id),
         isEnforced: modes.observing(quota.key, plan.key).length === 0,
       };
     });
-    for (const [index, counted] of quotas.entries()) {
-      const other = quotas.find(
-        (one, at) =>
-          isBelow(counted, one, holdings.offering(plan.key).length) &&
-          // of two that never bind beside each other, the first says it all
-          (at < index || !isBelow(one, counted, holdings.offering(plan.key).length)),
-      );
-      if (other !== undefined) tell(counted, other, holdings.offering(plan.key).length, report);
+  for (const plan of root.get('plans').entries) warnAmong(ofPlan(plan), holdings.offering(plan.key).length, report);
+  for (const api of root.get('apis').entries) {
+    for (const operation of api.get('operations').entries) {
+      const own = operation.get('quotas').entries.map((quota) => ({
+        ...countedAs(quota),
+        isPerApi: true,
+        isShared: false,
+        isEnforced: modes.ofOwnQuota({ mode: quota.get('mode').string as Mode | undefined }, api.key) === 'enforce',
+      }));
+      if (own.length === 0 || warnAmong(own, 1, report)) continue;
+      const plans = plansOf(api, operation).map((plan) => root.get('plans').named(plan));
+      for (const quota of own) warnBeside(quota, plans, ofPlan, report);
     }
   }
+}
+
+function countedAs(quota: OwnQuotaDraft, others: readonly number[] = []): Pick<Counted, 'quota' | 'low' | 'high'> {
+  const limits = [quota.get('limit').number!, ...others];
+  const rest = { window: quota.get('window').string!, burst: quota.get('burst').number };
+  return {
+    quota,
+    low: { ...rest, limit: Math.min(...limits) },
+    high: { ...rest, limit: Math.max(...limits) },
+  };
+}
+
+/** Tells of quotas of one list that never bind beside another one of it; true when there are some. */
+function warnAmong(quotas: readonly Counted[], apis: number, report: Report): boolean {
+  let some = false;
+  for (const [index, counted] of quotas.entries()) {
+    const other = quotas.find(
+      (one, at) =>
+        isBelow(counted, one, apis) &&
+        // of two that never bind beside each other, the first says it all
+        (at < index || !isBelow(one, counted, apis)),
+    );
+    if (other === undefined) continue;
+    some = true;
+    tell(counted, other, quote(other.quota.key), apis, report);
+  }
+  return some;
+}
+
+/** Plans that callers of the operation may have; none where callers without one pass too. */
+function plansOf(api: ApiDraft, operation: OperationDraft): readonly string[] {
+  if ((operation.get('anonymous').string ?? api.get('anonymous').string) === 'allow') return [];
+  return [...new Set(operation.get('plans').given ? operation.get('plans').strings : api.get('plans').strings)];
+}
+
+/** An operation's own quota never binds beside plans where each of them has one that lets pass no more. */
+function warnBeside(
+  own: Counted,
+  plans: readonly PlanDraft[],
+  ofPlan: (plan: PlanDraft) => Counted[],
+  report: Report,
+): void {
+  const others = plans.map((plan) => ofPlan(plan).find((quota) => isBelow(own, quota, 1)));
+  const [plan, other] = [plans[0], others[0]];
+  if (plan === undefined || other === undefined || others.includes(undefined)) return;
+  tell(own, other, `${quote(other.quota.key)} of plan ${quote(plan.key)}`, 1, report);
 }
 
 /** A name for a plan's quota. */
@@ -141,7 +191,7 @@ function overridesIn(root: PolicyDraft): Map<string, [number, number]> {
 }
 
 /**
- * True when a quota never binds beside another one of its plan. What counts elsewhere is not compared: windows of the rate
+ * True when a quota never binds beside another one of the same requests. What counts elsewhere is not compared: windows of the rate
  * limit service follow its own clock, and what is decided without it may pass.
  */
 function isBelow(counted: Counted, other: Counted, apis: number): boolean {
@@ -153,13 +203,12 @@ function isBelow(counted: Counted, other: Counted, apis: number): boolean {
 }
 
 /** Counters of the other quota for one of this: one for each API that offers the plan, where only the other tells APIs apart. */
-function timesOf({ quota }: Counted, other: Counted, apis: number): number {
-  return quota.get('per').string !== 'api' && other.quota.get('per').string === 'api' ? Math.max(1, apis) : 1;
+function timesOf({ isPerApi }: Counted, other: Counted, apis: number): number {
+  return !isPerApi && other.isPerApi ? Math.max(1, apis) : 1;
 }
 
-function tell(counted: Counted, other: Counted, apis: number, report: Report): void {
+function tell(counted: Counted, other: Counted, name: string, apis: number, report: Report): void {
   const { quota, low } = counted;
-  const name = quote(other.quota.key);
   const times = timesOf(counted, other, apis);
   const where = times > 1 ? ` on ${times} APIs together` : '';
   if (low.burst === undefined)

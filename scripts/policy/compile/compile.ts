@@ -6,6 +6,7 @@ import type {
   HeaderConditionConfig,
   KeyConfig,
   KeySourceConfig,
+  Mode,
   OperationConfig,
   RateLimitServiceConfig,
   PlanConfig,
@@ -92,7 +93,11 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes): ApiCo
     ...(api.preflight === 'allow' && { preflight: 'allow' }),
     ...(api.cors && { cors: compileCors(api.cors, policy) }),
     ...compileLifecycle(api),
-    ...(api.operations && { operations: Object.entries(api.operations).map(compileOperation) }),
+    ...(api.operations && {
+      operations: Object.entries(api.operations).map(([key, operation]) =>
+        compileOperation(key, operation, modes.ofApi(name)),
+      ),
+    }),
     ...(api.unlisted === 'allow' && { unlisted: 'allow' }),
     ...(api.mode !== undefined && api.mode !== modes.policy && { mode: api.mode }),
     ...(api.routes.length > 0 && { routes: api.routes.map(compileRoute) }),
@@ -122,10 +127,13 @@ function keyHeaders({ keySources }: Policy): string[] {
   );
 }
 
-function compileOperation([key, operation]: [string, Operation]): OperationConfig {
+function compileOperation(key: string, operation: Operation, apiMode: Mode): OperationConfig {
   const { methods, ...pattern } = readPattern(key) as Pattern;
   const { plans, scopes, cost, quotas = {}, anonymous } = operation;
-  const own = Object.entries(quotas).map(([name, quota]) => compileQuota(name, { per: 'consumer', ...quota }));
+  const own = Object.entries(quotas).map(([name, { mode = apiMode, ...quota }]) => ({
+    ...compileQuota(name, { per: 'consumer', ...quota }),
+    ...(mode !== apiMode && { mode }),
+  }));
   // one that asks for a plan or a scope asks for a key
   const asks = plans !== undefined || scopes !== undefined;
   return {

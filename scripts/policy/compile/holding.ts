@@ -147,9 +147,14 @@ interface HasMode {
 
 /** What says which modes apply: a policy, or what can be read of a draft or a plugin config. */
 export interface Moded extends HasMode {
-  readonly apis: Readonly<Record<string, HasMode & { readonly plans: readonly string[] }>>;
+  readonly apis: Readonly<
+    Record<string, HasMode & { readonly plans: readonly string[]; readonly operations?: OwnQuotas | undefined }>
+  >;
   readonly plans: Readonly<Record<string, HasMode & { readonly quotas: Readonly<Record<string, HasMode>> }>>;
 }
+
+/** Quotas that an API's operations have of their own. */
+type OwnQuotas = Readonly<Record<string, { readonly quotas?: Readonly<Record<string, HasMode>> | undefined }>>;
 
 /** Which mode applies to what: the innermost that is given, of quota, plan, API and policy. The one answer to that. */
 export class Modes {
@@ -179,6 +184,11 @@ export class Modes {
   #quota(quota: string, plan: string): HasMode | undefined {
     const quotas = member(this.moded.plans, plan)?.quotas;
     return quotas && member(quotas, quota);
+  }
+
+  /** Of a quota that an operation has of its own: its own mode, else the API's. No plan comes between. */
+  ofOwnQuota({ mode }: HasMode, api: string): Mode {
+    return mode ?? this.ofApi(api);
   }
 
   /** APIs that offer a plan. */
@@ -224,8 +234,16 @@ export function observedText(moded: Moded): string | null {
       .filter((quota) => !modes.observing(quota, plan).every((api) => observing.includes(api)))
       .map((quota) => `quota ${plan}/${quota}`);
   });
+  const own = Object.entries(moded.apis).flatMap(([api, { operations = {} }]) =>
+    Object.entries(operations).flatMap(([operation, { quotas = {} }]) =>
+      Object.entries(quotas).map(([name, quota]) => ({ api, operation, name, mode: modes.ofOwnQuota(quota, api) })),
+    ),
+  );
+  for (const { api, operation, name, mode } of own)
+    if (mode === 'observe' && !observing.includes(api)) parts.push(`quota ${name} of ${operation} on ${api}`);
   const isWhole =
     modes.policy === 'observe' &&
+    own.every(({ mode }) => mode === 'observe') &&
     observing.length === apis.length &&
     plans.every(([, { mode, quotas }]) =>
       [mode, ...Object.values(quotas).map((quota) => quota.mode)].every((own) => own !== 'enforce'),
