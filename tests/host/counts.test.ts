@@ -51,6 +51,10 @@ const PREFLIGHT: Pair[] = [
   ['access-control-request-headers', 'x-api-key'],
 ];
 
+const operationWith = (fields: object): Partial<PluginConfig> =>
+  apiWith({ operations: [{ name: 'listPets', methods: ['GET'], path: '/pets', ...fields }] });
+const OWN_QUOTAS = { quotas: [{ name: 'reads', limit: 1_000_000_000, window: 'hour' }] };
+
 const LOG = { accessLog: { fields: [...LOG_FIELDS] } };
 
 const SITUATIONS: Record<string, Situation> = {
@@ -105,6 +109,20 @@ const SITUATIONS: Record<string, Situation> = {
   },
   'key missing, cors': { ...none, headers: [...REQUEST, ORIGIN], reason: 'missing_api_key', config: CORS },
   preflight: { ...none, headers: PREFLIGHT, reason: 'preflight_answered', config: CORS },
+  'key in header, operation': { ...none, config: operationWith({}) },
+  'key in header, operation with a quota of its own': { ...none, config: operationWith(OWN_QUOTAS) },
+  'key in header, operation with a quota of its own, 2 quotas': {
+    ...none,
+    quotas: QUOTAS.slice(1),
+    config: operationWith(OWN_QUOTAS),
+  },
+  'key missing, observed': { ...none, headers: REQUEST, reason: 'missing_api_key', config: { mode: 'observe' } },
+  'quota exceeded, observed': {
+    ...none,
+    quotas: [{ name: 'hourly', limit: 3, window: 'hour' }],
+    reason: 'quota_exceeded',
+    config: { mode: 'observe' },
+  },
   'no API': { ...none, headers: withPath('/nowhere'), reason: 'no_api' },
   unmatched: { ...none, headers: withPath('/nowhere'), reason: 'unmatched', config: { unmatched: 'allow' } },
 };
