@@ -355,7 +355,11 @@ test('x-tollgate fields: on the operation, the path item, the document', async (
   put: { x-tollgate-plan: [gold, free], x-tollgate-cost: 0, ${RESPONSES} }
   post: { x-tollgate-cost: many, x-tollgate-plan: [], ${RESPONSES} }
   patch: { x-tollgate-cost: -1, ${RESPONSES} }
-/b: { get: { ${RESPONSES} } }`,
+/b: { get: { ${RESPONSES} } }
+/c:
+  x-tollgate-quotas: { reads: { limit: 30, window: minute } }
+  get: { ${RESPONSES} }
+  put: { x-tollgate-quotas: { writes: { limit: 3, window: fortnight } }, ${RESPONSES} }`,
       'x-tollgate-plan: free\nx-tollgate-cost: 5\nx-tollgate-quotas: { daily: { limit: 10, window: day } }',
     ),
   );
@@ -366,11 +370,14 @@ test('x-tollgate fields: on the operation, the path item, the document', async (
     'PUT /a': { plans: ['gold', 'free'], cost: 0 },
     'PATCH /a': { anonymous: 'allow' },
     'GET /b': { cost: 5, anonymous: 'allow' },
+    'GET /c': { cost: 5, quotas: load('reads: { limit: 30, window: minute }'), anonymous: 'allow' },
+    'PUT /c': { cost: 5, anonymous: 'allow' },
   });
   assert.deepEqual(losses, [
     "#/paths/~1a/post/x-tollgate-plan: must be a plan's name or a list of them; found a list",
     '#/paths/~1a/post: is left out: a policy cannot ask for what it needs',
     '#/paths/~1a/patch/x-tollgate-cost: must be a whole number from 0 to 1000000; found -1',
+    '#/paths/~1c/put: "quotas" is left out: must be second, minute, hour, day, week, month or year, or a length from 1s to 366d such as 10s, 15m or 6h',
   ]);
 });
 
