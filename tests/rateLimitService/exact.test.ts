@@ -4,6 +4,13 @@ import { available } from '../../harness/envoy/available.ts';
 import type { MetricName } from '../../scripts/contract/metrics.ts';
 import { count } from '../../harness/envoy/load.ts';
 import { realPrograms } from '../../harness/rateLimitService/available.ts';
+import type { PluginConfig } from '../../harness/config.ts';
+import { digestOf } from '../../harness/envoy/testPolicy.ts';
+import { MeshEnvoy } from '../../harness/rateLimitService/meshEnvoy.ts';
+import { CLUSTER, keyOf, POLICY } from '../../harness/rateLimitService/meshPolicy.ts';
+import { RealService } from '../../harness/rateLimitService/realService.ts';
+import { compilePolicy, parsePolicy } from '../../scripts/policy/index.ts';
+import { serviceConfigOf, serviceConfigText } from '../../scripts/rateLimitService/serviceConfig.ts';
 import { onReal, withService } from './proving.ts';
 import { steady, steadyUnit } from './steady.ts';
 import { allowedIn, hammerAll, pace, tallyOf, whenQuiet } from './traffic.ts';
@@ -52,6 +59,67 @@ describe('a limit over four Envoys with two workers each', { skip }, () => {
     );
   }
 });
+
+describe("an operation's own limit over four Envoys", { skip }, () => {
+  it(
+    'lets each consumer through as often as it says, and callers without a key together',
+    { timeout: 300_000 },
+    async () => {
+      const { policy } = parsePolicy(operationPolicy(), 0);
+      if (policy === null || typeof programs === 'string') throw new Error('no policy, or no service');
+      const service = await RealService.start(programs, serviceConfigText(serviceConfigOf(policy)!, POLICY));
+      let envoys: MeshEnvoy[] = [];
+      try {
+        envoys = await MeshEnvoy.startAll(
+          4,
+          found,
+          JSON.parse(JSON.stringify(compilePolicy(policy))) as PluginConfig,
+          service.port,
+        );
+        for (const consumer of ['acme', 'beta', undefined]) {
+          const allowed = allowedIn(
+            await hammerAll(
+              envoys.map((envoy) => ({ envoy, connections: 4 })),
+              whenQuiet(2500),
+              consumer ?? null,
+            ),
+          );
+          assert.equal(allowed, 10, consumer ?? 'without a key');
+        }
+        assert.deepEqual(
+          envoys.flatMap(({ complaints }) => complaints),
+          [],
+        );
+      } finally {
+        await Promise.all(envoys.map((envoy) => envoy.stop()));
+        await service.stop();
+      }
+    },
+  );
+});
+
+/** As somebody would write it: the tool makes the plugin config of it, and the service's configuration. */
+function operationPolicy(): object {
+  const mesh = { window: steadyUnit(), scope: 'mesh' };
+  return {
+    policy: POLICY,
+    rateLimitService: { cluster: CLUSTER, timeout: '1000ms' },
+    apis: {
+      petstore: {
+        paths: ['/v1'],
+        plans: ['gold'],
+        operations: { 'GET /pets': { anonymous: 'allow', quotas: { reads: { limit: 10, ...mesh } } } },
+      },
+    },
+    plans: { gold: { quotas: { all: { limit: 15, ...mesh } } } },
+    consumers: Object.fromEntries(
+      ['acme', 'beta'].map((name) => [
+        name,
+        { plan: 'gold', keys: [{ id: `${name}-1`, digest: digestOf(keyOf(name)) }] },
+      ]),
+    ),
+  };
+}
 
 describe('a steady rate far below the limit', { skip }, () => {
   it('hardly ever waits, and makes few calls', { timeout: 300_000 }, async (t) => {
