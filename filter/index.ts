@@ -54,7 +54,7 @@ export {
 export { headerCount, headerName, readHeaders } from "./request/headers";
 export { readRequest, isGrpc, isOwnHeader } from "./request/request";
 export { countDecision, countObserved, decide, refuseToWait } from "./decision/decide";
-export { mayBeDecidedAlready } from "./decision/decide";
+export { mayBeDecidedAlready } from "./decision/edits";
 export { decision, Decision } from "./decision/decision";
 export { LOGGED, NO_STANDINGS, SHOWN } from "./decision/decision";
 export { EditKind, editAt, editCount } from "./request/headers";
