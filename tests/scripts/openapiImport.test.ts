@@ -330,8 +330,8 @@ test('what would not be a valid policy is refused with its problems, and nothing
 });
 
 const MISUSED: readonly (readonly [args: string[], message: string])[] = [
-  [[], 'say what to import: openapi or kong'],
-  [['raml'], 'knows openapi and kong only'],
+  [[], 'say what to import: openapi, kong or keys'],
+  [['raml'], 'knows openapi, kong and keys only'],
   [['openapi'], 'takes one FILE; found 0'],
   [['openapi', 'x'], 'needs --into POLICY'],
   [['openapi', 'x', '--into', '-'], '--into names a file, which is changed in its place; - is standard input'],

@@ -1,6 +1,7 @@
 import { type Command, type Io, UsageError } from '../command.ts';
+import { IMPORT_OPTIONS } from '../keys/keys.ts';
 
-const usage = `tollgate import: brings what others describe into a policy: an API of an OpenAPI document, or a configuration of Kong
+const usage = `tollgate import: brings what others describe into a policy: an OpenAPI document, a configuration of Kong, a list of keys
 
 usage:
   tollgate import openapi FILE --into POLICY [OPTION…]
@@ -37,6 +38,10 @@ usage:
 
     Import it again when it has changed: as above, only what changed there changes here, and your edits stay.
 
+  tollgate import keys [OPTION…] POLICY
+${IMPORT_OPTIONS}
+    The same as "tollgate keys import": keys from another system, as CSV or JSON lines. See tollgate keys --help.
+
 Exit code: 0 done, 1 the document or the policy cannot be read, would not be valid afterwards, or --strict found something, 2
 wrong usage.
 
@@ -53,6 +58,7 @@ type Subcommand = (args: string[], io: Io) => Promise<number>;
 
 const subcommands: Record<string, () => Promise<Subcommand>> = {
   openapi: async () => (await import('./openapi.ts')).runOpenapi,
+  keys: async () => (await import('../keys/import.ts')).runImport,
   kong: async () => (await import('./kong.ts')).runKong,
 };
 
@@ -61,7 +67,9 @@ export const importCommand: Command = {
   run: async ([name, ...args], io) => {
     const load = name !== undefined && Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
     if (load === undefined)
-      throw new UsageError(name === undefined ? 'say what to import: openapi or kong' : 'knows openapi and kong only');
+      throw new UsageError(
+        name === undefined ? 'say what to import: openapi, kong or keys' : 'knows openapi, kong and keys only',
+      );
     return (await load())(args, io);
   },
 };

@@ -1,5 +1,12 @@
 import { type Command, type Io, UsageError } from '../command.ts';
 
+/** Of `keys import`, which `import keys` is too. */
+export const IMPORT_OPTIONS = `      --from FILE        where to read the rows (default: standard input)
+      --plan PLAN        plan of new consumers whose rows name none
+      --file FILE        POLICY is a folder: the file to which new consumers go (default: the only one that has consumers)
+      --dry-run          checks everything and writes nothing
+      --json             prints { ok, dryRun, rows, added, unchanged, consumers, created, problems, … } as JSON`;
+
 const usage = `tollgate keys: issues, rotates, revokes and imports API keys
 
 A policy holds digests (SHA-256) of keys, never keys. "issue" and "rotate" show a key once; after that nobody can read it
@@ -35,11 +42,7 @@ usage:
 
   tollgate keys import [OPTION…] POLICY
     Adds keys from another system: all rows or none. 100,000 rows take seconds.
-      --from FILE        where to read the rows (default: standard input)
-      --plan PLAN        plan of new consumers whose rows name none
-      --file FILE        POLICY is a folder: the file to which new consumers go (default: the only one that has consumers)
-      --dry-run          checks everything and writes nothing
-      --json             prints { ok, dryRun, rows, added, unchanged, consumers, created, problems, … } as JSON
+${IMPORT_OPTIONS}
     Rows are CSV with a header (commas, semicolons or tabs), or one JSON object per line. Columns, in any order:
       consumer           required; a new consumer is created if the row or --plan gives its plan
       key or digest      the key, of which only the digest is stored; or "sha256:" and 64 hex digits
