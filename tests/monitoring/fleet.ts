@@ -150,11 +150,15 @@ async function startDemo(folder: string): Promise<Playground> {
 }
 
 function startOrders(envoy: FoundEnvoy, module: string, upstream: string, servicePort: number): Promise<PolicyServer> {
-  const options = {
-    ...{ envoy, module, concurrency: 2, port: 0, adminPort: 0, warn: false },
-    ...{ file: 'orders.policy.yaml', text: ORDERS },
-    overrides: new Map([['orders', upstream]]),
-    rateLimitService: { host: '127.0.0.1', port: servicePort },
-  };
-  return PolicyServer.start(options, SILENT);
+  const file = 'orders.policy.yaml';
+  return PolicyServer.start(
+    {
+      ...{ envoy, module, concurrency: 2, port: 0, adminPort: 0, warn: false },
+      file,
+      source: { name: file, files: [{ file, text: ORDERS }], isFolder: false },
+      overrides: new Map([['orders', upstream]]),
+      rateLimitService: { host: '127.0.0.1', port: servicePort },
+    },
+    SILENT,
+  );
 }
