@@ -4,7 +4,8 @@ import { ABSENT, View } from "../bytes/view";
 import { OBSERVE } from "../config/field";
 import { NO_STANDINGS, Reason, codeOf, decision } from "../decision/decision";
 import { UNKNOWN, bill, hidden, quotaAt, standingAt } from "../quota/attempt";
-import { LogField, Tables } from "../tables/tables";
+import { Tables } from "../tables/tables";
+import { LogField } from "../tables/logField";
 import * as Request from "../request/request";
 
 /**

@@ -4,7 +4,8 @@ import { ABSENT, View, literal } from "../bytes/view";
 import { EXPOSED_HEADERS } from "../config/contract";
 import { FOREIGN, corsOf, sentOrigin } from "../cors/origin";
 import { Reason, decision } from "../decision/decision";
-import { Cors, Tables } from "../tables/tables";
+import { Cors } from "../tables/api";
+import { Tables } from "../tables/tables";
 import { addPair } from "./pairs";
 
 export const ALLOW_ORIGIN = literal("access-control-allow-origin");

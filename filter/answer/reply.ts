@@ -4,7 +4,9 @@ import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from ".
 import { SHOWN, decision, isOfLifecycle } from "../decision/decision";
 import { Reason, codeOf, detailOf, statusOf } from "../decision/decision";
 import { allowedMethods } from "../operation/choose";
-import { KeySourceKind, Plan, QuotaList, Tables } from "../tables/tables";
+import { KeySourceKind } from "../tables/consumer";
+import { Plan, QuotaList } from "../tables/quota";
+import { Tables } from "../tables/tables";
 import { Standing, UNKNOWN, isOwn, quotaAt, standings } from "../quota/attempt";
 import { addCorsPairs, answersPreflight } from "./cors";
 import { RETRY_AFTER, addDeprecation, addLifecycle, lifecycleBody, lifecycleStatus } from "./lifecycle";

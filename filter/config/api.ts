@@ -4,7 +4,8 @@ import { ABSENT, View, byteAt, equals, indexOf, lengthOf, literal, slice, starts
 import { isRespelt, name as hostName, portAt, readHost } from "../request/host";
 import { API_ID, counterId } from "../tables/counterId";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
-import { Api, Preflight, Tables } from "../tables/tables";
+import { Api, Preflight } from "../tables/api";
+import { Tables } from "../tables/tables";
 import { decodeLifecycle, isLifecycle } from "./lifecycle";
 import { Names } from "./names";
 import { Reader } from "./reader";

@@ -1,6 +1,7 @@
 import { ABSENT, View, equals, equalsLower, literal } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
-import { KeySourceKind, Tables } from "../tables/tables";
+import { KeySourceKind } from "../tables/consumer";
+import { Tables } from "../tables/tables";
 import { decodeApi } from "./api";
 import { decodeConsumers } from "./consumer";
 import { link } from "./link";

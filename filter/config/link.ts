@@ -4,19 +4,11 @@ import { keepPolicyTexts } from "../answer/reply";
 import { begin, end, writeFormat } from "../bytes/arena";
 import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
-import {
-  Api,
-  Consumer,
-  LogField,
-  Mode,
-  Offer,
-  Operation,
-  QuotaKind,
-  QuotaList,
-  Subscription,
-  Tables,
-  findOffer,
-} from "../tables/tables";
+import { Api, Offer, Operation } from "../tables/api";
+import { Consumer, Subscription } from "../tables/consumer";
+import { Tables, findOffer } from "../tables/tables";
+import { LogField } from "../tables/logField";
+import { Mode, QuotaKind, QuotaList } from "../tables/quota";
 import { indexRoutes } from "../route/keyHeader";
 import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import { NameIndex, Names } from "./names";

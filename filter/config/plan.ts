@@ -1,5 +1,6 @@
 import { literal } from "../bytes/view";
-import { QuotaKind, QuotaList, Tables } from "../tables/tables";
+import { QuotaKind, QuotaList } from "../tables/quota";
+import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { decodeQuota, finishQuota } from "./quota";
 import { Reader } from "./reader";

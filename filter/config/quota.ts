@@ -1,6 +1,7 @@
 import { ABSENT, View, equals, lengthOf, literal, pointerOf } from "../bytes/view";
 import { METER_ID, WINDOW_ID, counterId, numberId, pairId } from "../tables/counterId";
-import { Calendar, FailureMode, Quota, QuotaKind, Tables, Window } from "../tables/tables";
+import { Calendar, FailureMode, Quota, QuotaKind, Window } from "../tables/quota";
+import { Tables } from "../tables/tables";
 import { NANOSECONDS, ceilDivide, nominalSeconds } from "../time/window";
 import { Reader } from "./reader";
 import { readMode, readName } from "./rule";

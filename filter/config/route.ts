@@ -1,5 +1,6 @@
 import { View, equals, literal } from "../bytes/view";
-import { ConditionKind, Tables } from "../tables/tables";
+import { ConditionKind } from "../tables/route";
+import { Tables } from "../tables/tables";
 import { decodeHeader, decodeLifecycle, isLifecycle } from "./lifecycle";
 import { Reader } from "./reader";
 import {

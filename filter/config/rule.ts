@@ -11,7 +11,7 @@ import {
   SHOWN_DIGEST_DIGITS,
 } from "./contract";
 import { ALLOW, DENY, ENFORCE, OBSERVE } from "./field";
-import { Mode } from "../tables/tables";
+import { Mode } from "../tables/quota";
 import { Reader } from "./reader";
 
 /** Rules for single values of a plugin config. Each function reads one value, and refuses it with the rule as message. */

@@ -2,7 +2,8 @@ import { NONE } from "../bytes/rows";
 import { ABSENT, View, byteAt, endsWith, equals, lengthOf, literal, startsWith } from "../bytes/view";
 import { MAX_ORIGIN_BYTES } from "../config/contract";
 import { findHeader, headerValue } from "../request/headers";
-import { Api, Cors, Origin, Tables } from "../tables/tables";
+import { Api, Cors, Origin } from "../tables/api";
+import { Tables } from "../tables/tables";
 
 /** In place of an origin's index: the API's cors names no origin that covers the request's. */
 export const FOREIGN: i32 = -2;

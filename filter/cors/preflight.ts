@@ -3,7 +3,8 @@ import { View, equals, equalsLower, lengthOf, literal, trim } from "../bytes/vie
 import { Reason, decision } from "../decision/decision";
 import { findHeader, headerValue, member, nextMember } from "../request/headers";
 import { REQUESTED_METHOD, isPreflight } from "../request/request";
-import { Api, Cors, Preflight, Tables } from "../tables/tables";
+import { Api, Cors, Preflight } from "../tables/api";
+import { Tables } from "../tables/tables";
 import { FOREIGN, corsOf, originOf } from "./origin";
 
 const GET = literal("GET");

@@ -12,7 +12,8 @@ import {
   removeSpellings,
   setHeader,
 } from "../request/headers";
-import { KeySource, KeySourceKind, Tables } from "../tables/tables";
+import { KeySource, KeySourceKind } from "../tables/consumer";
+import { Tables } from "../tables/tables";
 import {
   AUTHORIZATION,
   MAX_CREDENTIALS,

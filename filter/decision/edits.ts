@@ -13,7 +13,8 @@ import {
   setHeader,
 } from "../request/headers";
 import { isOwnHeader } from "../request/request";
-import { Route, Tables } from "../tables/tables";
+import { Route } from "../tables/route";
+import { Tables } from "../tables/tables";
 import { Reason, decision } from "./decision";
 import { writeAuthority, writePath, writeUnknownPath, writeUnmatchedPath } from "./path";
 

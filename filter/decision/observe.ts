@@ -1,7 +1,8 @@
 import { NONE } from "../bytes/rows";
 import { ABSENT } from "../bytes/view";
 import { isAmbiguous } from "../match/api";
-import { Mode, Tables } from "../tables/tables";
+import { Mode } from "../tables/quota";
+import { Tables } from "../tables/tables";
 import { Reason, decision } from "./decision";
 import * as Request from "../request/request";
 

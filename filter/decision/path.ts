@@ -6,7 +6,8 @@ import { coveredBytes, hostIsServed } from "../match/api";
 import { setHeader } from "../request/headers";
 import { isRespelt, portAt } from "../request/host";
 import { forwardedLength } from "../request/request";
-import { Route, Tables } from "../tables/tables";
+import { Route } from "../tables/route";
+import { Tables } from "../tables/tables";
 import { decision } from "./decision";
 import * as Request from "../request/request";
 

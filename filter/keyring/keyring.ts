@@ -1,6 +1,6 @@
 import { NONE, Region, Rows, Slots } from "../bytes/rows";
 import { Name, View, viewOf } from "../bytes/view";
-import { Terms } from "../tables/tables";
+import { Terms } from "../tables/consumer";
 
 /** 44 bytes, digest first. */
 @unmanaged

@@ -2,7 +2,8 @@ import { begin, end, writeView } from "../bytes/arena";
 import { NONE } from "../bytes/rows";
 import { View, byteAt, equals, lengthOf, literal } from "../bytes/view";
 import { Reason, decision } from "../decision/decision";
-import { Api, Operation, Tables } from "../tables/tables";
+import { Api, Operation } from "../tables/api";
+import { Tables } from "../tables/tables";
 import { isAmbiguous, matchTemplate } from "./match";
 import * as Request from "../request/request";
 

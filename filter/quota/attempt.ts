@@ -1,7 +1,8 @@
 import { NONE } from "../bytes/rows";
 import { MAX_QUOTAS } from "../config/contract";
 import { Identity } from "../shared/shard";
-import { Quota, QuotaKind, Tables } from "../tables/tables";
+import { Quota, QuotaKind } from "../tables/quota";
+import { Tables } from "../tables/tables";
 import { NANOSECONDS, ceilSeconds } from "../time/window";
 
 /**

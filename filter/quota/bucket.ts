@@ -1,5 +1,5 @@
 import { Cell, MAX_ATTEMPTS, ShardStore, WriteResult, openCell, readCell, writeCell } from "../shared/shard";
-import { Quota } from "../tables/tables";
+import { Quota } from "../tables/quota";
 import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilDivide, ceilSeconds, nominalSeconds } from "../time/window";
 import { Attempt, Balance, Bill, Charge, UNKNOWN, refuse, setEmpty } from "./attempt";
 

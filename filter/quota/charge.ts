@@ -16,7 +16,9 @@ import {
 import * as Local from "./local";
 import * as Mesh from "./mesh";
 import { NONE } from "../bytes/rows";
-import { Consumer, FailureMode, Plan, QuotaKind, QuotaList, Subscription, Tables } from "../tables/tables";
+import { Consumer, Subscription } from "../tables/consumer";
+import { FailureMode, Plan, QuotaKind, QuotaList } from "../tables/quota";
+import { Tables } from "../tables/tables";
 import * as Bucket from "./bucket";
 
 /** Each kind of quota adds at most two numbers of its own to the record. */

@@ -3,7 +3,7 @@ import { Draw, draw, drawn, putBack } from "../rateLimitService/draw";
 import { Count, ServiceState, Tally } from "../rateLimitService/service";
 import { NONE } from "../bytes/rows";
 import { MAX_QUOTAS } from "../config/contract";
-import { FailureMode, QuotaKind } from "../tables/tables";
+import { FailureMode, QuotaKind } from "../tables/quota";
 import { LONGEST_WINDOW_NANOSECONDS, ceilSeconds, isAhead, nominalSeconds } from "../time/window";
 import {
   Attempt,

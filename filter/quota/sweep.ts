@@ -1,5 +1,5 @@
 import { resetArena } from "../bytes/arena";
-import { QuotaKind } from "../tables/tables";
+import { QuotaKind } from "../tables/quota";
 import { Balance } from "./attempt";
 import { Counters } from "./charge";
 import * as Local from "./local";

@@ -1,5 +1,5 @@
 import { Identity, MAX_ATTEMPTS, WriteResult, openCell, readCell, writeCell } from "../shared/shard";
-import { Window } from "../tables/tables";
+import { Window } from "../tables/quota";
 import { NANOSECONDS, nominalSeconds } from "../time/window";
 import { ServiceState } from "./service";
 import { askSize, asStock, heldIn, isAsked, isLow, isPaused, isRefused, isUnknown } from "./stock";

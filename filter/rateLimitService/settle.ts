@@ -1,7 +1,7 @@
 import { resetArena } from "../bytes/arena";
 import { View } from "../bytes/view";
 import { MAX_ATTEMPTS, WriteResult, openCell, writeCell } from "../shared/shard";
-import { Window } from "../tables/tables";
+import { Window } from "../tables/quota";
 import { NANOSECONDS, nominalSeconds, windowEnd, windowStart } from "../time/window";
 import { Answer, AnswerVerdict, answerAt, readAnswer } from "./answer";
 import { Call, Counter, counterOf, unclaim } from "./call";

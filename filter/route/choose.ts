@@ -4,7 +4,9 @@ import { decision } from "../decision/decision";
 import { Cover, cover, coveredLength } from "../match/trie";
 import { COMMA, findSpelling, headerValue, member, nextMember } from "../request/headers";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
-import { Api, ConditionKind, HeaderCondition, Route, Tables } from "../tables/tables";
+import { Api } from "../tables/api";
+import { ConditionKind, HeaderCondition, Route } from "../tables/route";
+import { Tables } from "../tables/tables";
 import * as Request from "../request/request";
 
 /** The most list members of one header that a condition looks at, because a caller may send a header full of commas. */

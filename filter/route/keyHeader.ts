@@ -1,7 +1,9 @@
 import { Rows } from "../bytes/rows";
 import { ABSENT, View, equals, indexOf, lengthOf } from "../bytes/view";
 import { COMMA, isSpelling } from "../request/headers";
-import { Api, ConditionKind, HeaderCondition, Route, Tables } from "../tables/tables";
+import { Api } from "../tables/api";
+import { ConditionKind, HeaderCondition, Route } from "../tables/route";
+import { Tables } from "../tables/tables";
 
 /** As many routes are looked through one by one. */
 const FEW_ROUTES = 16;

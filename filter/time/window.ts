@@ -1,4 +1,4 @@
-import { Calendar, Window } from "../tables/tables";
+import { Calendar, Window } from "../tables/quota";
 
 /** Nanoseconds in a second. The host's clock gives nanoseconds since the epoch; windows are in seconds. */
 export const NANOSECONDS: i64 = 1_000_000_000;

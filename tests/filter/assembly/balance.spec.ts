@@ -1,5 +1,5 @@
 import { Balances } from "../../../filter/quota/charge";
-import { QuotaKind } from "../../../filter/tables/tables";
+import { QuotaKind } from "../../../filter/tables/quota";
 
 /** A small generator of its own, so that a failure can be repeated (SplitMix64). */
 let state: u64 = 20261121;

@@ -1,6 +1,7 @@
 import { literal } from "../../../filter/bytes/view";
 import { Reason } from "../../../filter/decision/decision";
-import { Tables, holdUsage, releaseUsage } from "../../../filter/tables/tables";
+import { Tables } from "../../../filter/tables/tables";
+import { holdUsage, releaseUsage } from "../../../filter/tables/holders";
 import { MAX_COUNTED } from "../../../filter/config/contract";
 import { EXCEEDED, UNCOUNTED, Usage } from "../../../filter/usage/usage";
 

@@ -1,4 +1,4 @@
-import { Calendar, Window } from "../../../filter/tables/tables";
+import { Calendar, Window } from "../../../filter/tables/quota";
 import { windowEnd, windowStart } from "../../../filter/time/window";
 
 const DAY: i64 = 86400;

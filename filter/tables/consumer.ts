@@ -1,0 +1,89 @@
+import { Rows } from "../bytes/rows";
+import { Name, View, viewOf } from "../bytes/view";
+
+/** The term without dates. */
+export const ALWAYS: i32 = 0;
+
+export const enum KeySourceKind {
+  Header,
+  Authorization,
+  Query,
+  Cookie,
+}
+
+/** Where a key may be; `name` is a header, scheme, parameter or cookie name. */
+@unmanaged
+export class KeySource {
+  kind: KeySourceKind;
+  name: View;
+}
+
+/** 24 bytes. */
+@unmanaged
+export class Consumer {
+  /** First 64 bits of a digest of the name. */
+  id: u64;
+  nameText: Name;
+  /** The plan that it has on every API that offers it, or NONE; until everything is read, the plan's name in the document. */
+  plan: i32;
+  firstSubscription: i32;
+  subscriptionCount: i32;
+
+  get name(): View {
+    return viewOf(this.nameText);
+  }
+}
+
+/** The scopes of a consumer that has some: a bit for each. In the order of the consumers. */
+@unmanaged
+export class Grant {
+  scopes: u64;
+  consumer: i32;
+}
+
+/** 24 bytes. Until everything is read, `api` and `plan` are names in the document. */
+@unmanaged
+export class Subscription {
+  api: i32;
+  plan: i32;
+  offer: i32;
+  term: i32;
+  firstLimit: i32;
+  limitCount: i32;
+}
+
+/** When a key or a subscription is valid. Most have no dates and share the term `ALWAYS`. */
+@unmanaged
+export class Term {
+  /** The first second in which it is valid, and the first in which it no longer is; since the epoch. */
+  from: i64;
+  until: i64;
+  /** Revoked or paused. */
+  suspended: bool;
+}
+
+/** Terms by number; the first is `ALWAYS`. */
+export class Terms extends Rows<Term> {
+  constructor() {
+    super();
+    this.addEndless();
+  }
+
+  /** The index of a term that only one record uses, which has `term` so far: a new one if that is the shared one. */
+  own(term: i32): i32 {
+    return term != ALWAYS ? term : this.addEndless();
+  }
+
+  private addEndless(): i32 {
+    this.add().until = i64.MAX_VALUE;
+    return this.count - 1;
+  }
+}
+
+/** A limit override: replaces the plan's limit for one subscription. */
+@unmanaged
+export class LimitOverride {
+  limit: i64;
+  /** Index of the quota; until everything is read, its name in the document. */
+  quota: i32;
+}

@@ -1,0 +1,62 @@
+import { MAX_COUNTED } from "../config/contract";
+import { Usage } from "../usage/usage";
+import { OFFER_ID, pairId } from "./counterId";
+import { Tables } from "./tables";
+import { QuotaList } from "./quota";
+import { Offer } from "./api";
+
+/**
+ * Makes requests count into `usage`; to be called before the first decision. The first `MAX_COUNTED` APIs, and pairs of API and plan, are
+ * counted separately, because the host never removes a series.
+ */
+export function holdUsage(tables: Tables, usage: Usage): void {
+  for (let i = 0; i < tables.apis.count; i++) {
+    const api = tables.apis.at(i);
+    api.usage = i < MAX_COUNTED ? usage.hold(api.id) : usage.rest;
+  }
+  for (let i = 0; i < tables.operations.count; i++) {
+    const operation = tables.operations.at(i);
+    operation.usage =
+      i < MAX_COUNTED ? usage.hold(withQuotas(tables, operation.id, operation)) : usage.restOfOperations;
+  }
+  for (let i = 0; i < tables.offers.count; i++) {
+    const offer = tables.offers.at(i);
+    offer.usage = i < MAX_COUNTED ? usage.hold(offerId(tables, offer)) : usage.rest;
+  }
+  if (tables.observes) holdObserved(tables, usage);
+}
+
+/** Distinguishes a row of what was observed from that of the same names. */
+const OBSERVED_ID: u64 = 0x6f62736572766564;
+
+function holdObserved(tables: Tables, usage: Usage): void {
+  for (let i = 0; i < tables.apis.count; i++) {
+    const api = tables.apis.at(i);
+    api.observed = i < MAX_COUNTED ? usage.hold(api.id ^ OBSERVED_ID) : usage.observedRest;
+  }
+  for (let i = 0; i < tables.offers.count; i++) {
+    const offer = tables.offers.at(i);
+    offer.observed = i < MAX_COUNTED ? usage.hold(offerId(tables, offer) ^ OBSERVED_ID) : usage.observedRest;
+  }
+}
+
+/** Undoes `holdUsage`; the counts must have been flushed before. */
+export function releaseUsage(tables: Tables): void {
+  for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) tables.apis.at(i).usage.holders--;
+  for (let i = 0; i < min(tables.operations.count, MAX_COUNTED); i++) tables.operations.at(i).usage.holders--;
+  for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) tables.offers.at(i).usage.holders--;
+  if (!tables.observes) return;
+  for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) tables.apis.at(i).observed.holders--;
+  for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) tables.offers.at(i).observed.holders--;
+}
+
+function offerId(tables: Tables, offer: Offer): u64 {
+  const id = pairId(OFFER_ID, 0, tables.apis.at(offer.api).name, offer.planName);
+  return withQuotas(tables, id, tables.plans.at(offer.plan));
+}
+
+/** Differs where the names of quotas, or their order, differ: a row counts quotas by number. */
+function withQuotas(tables: Tables, id: u64, list: QuotaList): u64 {
+  for (let i = 0; i < list.quotaCount; i++) id = rotl<u64>(id, 7) ^ tables.quotas.at(list.firstQuota + i).meter;
+  return id;
+}

@@ -1,0 +1,78 @@
+import { View } from "../bytes/view";
+
+/** A window: its length in seconds, which is counted from the epoch; or one of `Calendar`, none of which is positive. */
+export type Window = i32;
+
+/** Windows that begin with a Monday, a first of the month, a first of January. */
+export const enum Calendar {
+  Week = -1,
+  Month = -2,
+  Year = -3,
+}
+
+/** How a quota is counted, and by whom. */
+export const enum QuotaKind {
+  /** Per window, by this Envoy alone. */
+  Local,
+  /** Per window, by the rate limit service for all Envoys. */
+  Mesh,
+  /** A token bucket, by this Envoy alone. */
+  Bucket,
+}
+
+/** Whether a refusal is in force, or only counted. */
+export const enum Mode {
+  /** As what is around it. */
+  Inherited,
+  Enforce,
+  Observe,
+}
+
+/** What happens to a request while the rate limit service does not answer. */
+export const enum FailureMode {
+  Deny,
+  Allow,
+  LocalShare,
+}
+
+/** What has quotas, contiguous in `Tables.quotas`: a plan, or an operation with some of its own. */
+@unmanaged
+export class QuotaList {
+  firstQuota: i32;
+  quotaCount: i32;
+  meshCount: i32;
+}
+
+
+@unmanaged
+export class Plan extends QuotaList {
+  name: View;
+  /** The plan's last `ratelimit-policy` value, with room for the longest; valid for the quotas' `textLimit` and `textWindowSeconds`. */
+  policyText: View;
+  /** True when an API that offers it observes, or only some of its quotas there. */
+  isObserved: bool;
+  mode: Mode;
+}
+
+
+@unmanaged
+export class Quota {
+  name: View;
+  limit: i64;
+  /** Size of a token bucket; 0 for the other kinds. */
+  burst: i64;
+  /** The time in which a bucket gains one token. */
+  intervalNanoseconds: i64;
+  /** The first 64 bits of a digest of name and window: together with the consumer's id, the identity of a counter. */
+  meter: u64;
+  /** Units per window that this Envoy may allow by itself while the rate limit service does not answer. */
+  localShare: i64;
+  kind: QuotaKind;
+  window: Window;
+  failureMode: FailureMode;
+  perApi: bool;
+  mode: Mode;
+  /** The limit and window in the plan's `policyText`. */
+  textWindowSeconds: u32;
+  textLimit: i64;
+}
