@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { openSync, writeSync } from 'node:fs';
+import { openSync, writeFileSync, writeSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,6 +46,12 @@ export class SettableClock {
         ...envoy.prefix(own),
       ],
     };
+  }
+
+  /** The same as a program that a shell can find. */
+  write(envoy: FoundEnvoy, path: string): void {
+    const wound = this.wind(envoy);
+    writeFileSync(path, `#!/bin/sh\nexec ${wound.command} ${wound.prefix('').join(' ')} "$@"\n`, { mode: 0o755 });
   }
 
   /** Stops the clock at `ms` since the epoch; null returns it to real time. */

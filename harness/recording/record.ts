@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { NEWEST_WHEEL, wheel } from '../../scripts/envoy/find.ts';
@@ -50,9 +50,8 @@ export async function record(): Promise<Played[] | null> {
 /** Puts the tool, an Envoy whose clock stands, and a policy with a mistake into the folder. */
 async function prepare(folder: string, clock: SettableClock, upstream: string): Promise<void> {
   await symlink(inPackage('scripts', 'bin.mjs'), join(folder, 'tollgate'));
-  const envoy = clock.wind({ command: await wheel(NEWEST_WHEEL), version: '', source: 'PATH', prefix: () => [] });
-  await writeFile(join(folder, 'envoy'), `#!/bin/sh\nexec ${envoy.command} ${envoy.prefix('').join(' ')} "$@"\n`);
-  await chmod(join(folder, 'envoy'), 0o755);
+  const envoy = { command: await wheel(NEWEST_WHEEL), version: '', source: 'PATH', prefix: () => [] } as const;
+  clock.write(envoy, join(folder, 'envoy'));
   const policy = await readFile(inPackage('examples', 'petstore.policy.yaml'), 'utf8');
   await writeFile(
     join(folder, 'shop.yaml'),
