@@ -6,12 +6,13 @@ import { dockerEnvoy } from '../docker/envoy.ts';
 import { findEnvoy, type FoundEnvoy } from '../envoy/find.ts';
 import { notesOf, PolicyServer, type Announcer, untilStopped } from '../envoy/policyServer.ts';
 import { wholeNumber, UsageError, type Command, type Io, printTo } from './command.ts';
-import { type Overrides, type RateLimitServiceAddress, snapshotOf } from '../envoy/snapshot.ts';
+import { type RateLimitServiceAddress, snapshotOf } from '../envoy/snapshot.ts';
 import { onPorts, DEFAULT_ADMIN_PORT, DEFAULT_PORT } from './port.ts';
+import { folderOf, type Overrides, readTrust } from '../envoy/trust.ts';
 import { staticBootstrap, type StaticOptions } from '../envoy/bootstrap.ts';
 import { currentModule, modulePath } from '../build/module.ts';
 import { inputName, type PolicySource, readSource, validSource } from '../file/openPolicy.ts';
-import { compilePolicy, parseUpstream, printWarnings, type Policy } from '../policy/index.ts';
+import { compilePolicy, parseUpstream, printWarnings, URL_FORM, type Policy } from '../policy/index.ts';
 
 export const run: Command = {
   usage: `tollgate run: serves a policy with a real Envoy on this machine
@@ -26,7 +27,8 @@ of which all files are followed; - is read from standard input, once, and not fo
   --port N               where to listen (default ${DEFAULT_PORT})
   --admin-port N         Envoy's admin interface (default ${DEFAULT_ADMIN_PORT}, or a free port when that is taken)
   --concurrency N        worker threads (default 2)
-  --upstream NAME=URL    another URL for an upstream of the policy; may be given several times
+  --upstream NAME=URL    another URL for an upstream of the policy; may be given several times. http://HOST:PORT speaks HTTP/1.1,
+                         h2c:// HTTP/2 (gRPC), https:// either of them with TLS
   --rate-limit-service HOST:PORT
                          the rate limit service that counts mesh-wide quotas (examples/ratelimit): what the policy's
                          rateLimitService.cluster means on this machine. Without it, onUnavailable of those quotas is in force
@@ -47,7 +49,8 @@ With \`mode: observe\` nothing is refused, and the access log says mode=observe 
 
 examples:
   tollgate run petstore.policy.yaml
-  tollgate run petstore.policy.yaml --port 9000 --upstream pets-v1=http://127.0.0.1:3000`,
+  tollgate run petstore.policy.yaml --port 9000 --upstream pets-v1=http://127.0.0.1:3000
+  tollgate run greeter.policy.yaml --upstream greeter=h2c://127.0.0.1:50051`,
 
   async run(args: string[], io: Io): Promise<number> {
     const options = parse(args);
@@ -56,11 +59,13 @@ examples:
     const valid = await validSource(source);
     const { policy } = valid;
     checkOverrides(policy, options.overrides);
-    const snapshot = snapshotOf(policy, compilePolicy(policy), options.overrides, options.rateLimitService);
+    const { overrides, rateLimitService } = options;
+    const trust = await readTrust(policy.upstreams, overrides, folderOf(options.file, source));
+    const snapshot = snapshotOf(policy, compilePolicy(policy), overrides, rateLimitService, trust);
     if (options.bootstrap !== null) {
       for (const warning of [
         ...printWarnings(valid),
-        ...notesOf(policy, options.rateLimitService).map((note) => `tollgate: ${note}`),
+        ...notesOf(policy, rateLimitService, overrides).map((note) => `tollgate: ${note}`),
       ])
         io.err(`${warning}\n`);
       const bootstrap = staticBootstrap(snapshot, options.bootstrap);
@@ -188,15 +193,14 @@ function override(text: string): [string, string] {
   const at = text.indexOf('=');
   if (at < 1) throw new UsageError(`--upstream is NAME=URL; found "${text}"`);
   const url = text.slice(at + 1);
-  if (parseUpstream(url) === null)
-    throw new UsageError(`--upstream ${text.slice(0, at)}: a URL is http://HOST:PORT; found "${url}"`);
+  if (parseUpstream(url) === null) throw new UsageError(`--upstream ${text.slice(0, at)}: ${URL_FORM}; found "${url}"`);
   return [text.slice(0, at), url];
 }
 
 function hostAndPort(text: string): RateLimitServiceAddress {
   const address = /:\d+$/.test(text) ? parseUpstream(`http://${text}`) : null;
   if (address === null) throw new UsageError(`--rate-limit-service is HOST:PORT; found "${text}"`);
-  return address;
+  return { host: address.host, port: address.port };
 }
 
 async function chosenEnvoy(

@@ -5,7 +5,8 @@ import { compilePolicy, observedText, printWarnings, type PluginConfig, type Pol
 import { type AccessEntry, withLogFields } from './accessLog.ts';
 import { Follower } from './follow.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
-import { type Overrides, type RateLimitServiceAddress, snapshotOf } from './snapshot.ts';
+import { type RateLimitServiceAddress, snapshotOf } from './snapshot.ts';
+import { folderOf, type Overrides, readTrust } from './trust.ts';
 
 /** What the server reports while it runs. */
 export interface Announcer {
@@ -110,13 +111,14 @@ async function load(source: PolicySource, options: PolicyServerOptions): Promise
   const { policy } = valid;
   const compiled = compilePolicy(withLogFields(policy));
   const config = options.amend?.(compiled) ?? compiled;
-  const { overrides, rateLimitService = null } = options;
+  const { overrides = new Map(), rateLimitService = null } = options;
+  const trust = await readTrust(policy.upstreams, overrides, folderOf(options.file, source));
   return {
     policy,
     warnings: options.warn === false ? [] : printWarnings(valid),
-    notes: notesOf(policy, rateLimitService),
+    notes: notesOf(policy, rateLimitService, overrides),
     config,
-    snapshot: snapshotOf(policy, config, overrides, rateLimitService),
+    snapshot: snapshotOf(policy, config, overrides, rateLimitService, trust),
   };
 }
 
@@ -140,8 +142,17 @@ export async function untilStopped(server: PolicyServer, signal: AbortSignal): P
 }
 
 /** What is different when the policy is served on this machine, where its author may not expect it. */
-export function notesOf(policy: Policy, rateLimitService: RateLimitServiceAddress | null): string[] {
-  return [...observedNote(policy), ...upstreamNote(policy), ...rateLimitServiceNote(policy, rateLimitService)];
+export function notesOf(
+  policy: Policy,
+  rateLimitService: RateLimitServiceAddress | null,
+  overrides: Overrides = new Map(),
+): string[] {
+  return [
+    ...observedNote(policy),
+    ...upstreamNote(policy),
+    ...unverifiedNote(policy, overrides),
+    ...rateLimitServiceNote(policy, rateLimitService),
+  ];
 }
 
 /** Not of this machine, but nobody should take for protected what is only observed. */
@@ -156,6 +167,14 @@ function upstreamNote({ upstreams, apis }: Policy): string[] {
   return [
     'the policy has no upstreams, so a request that it allows is answered with 404, "no route of the policy leads here"',
   ];
+}
+
+function unverifiedNote({ upstreams }: Policy, overrides: Overrides): string[] {
+  const names = Object.entries(upstreams)
+    .filter(([name, { url, tls }]) => tls?.insecure === true && (overrides.get(name) ?? url)?.startsWith('https:'))
+    .map(([name]) => name);
+  if (names.length === 0) return [];
+  return [`accepts any certificate of upstream ${names.join(', ')} (tls.insecure), so nobody knows who answers`];
 }
 
 function rateLimitServiceNote(policy: Policy, rateLimitService: RateLimitServiceAddress | null): string[] {

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Snapshot, LocalUpstream } from './snapshot.ts';
+import { isServerName, type LocalUpstream, type Snapshot, type UpstreamTls } from './snapshot.ts';
 
 /** Clusters for everything that a snapshot routes to. */
 export function clustersOf({
@@ -17,17 +17,49 @@ function rateLimitServiceClusterOf(rateLimitService: LocalUpstream): object {
   return {
     ...clusterOf(rateLimitService),
     connect_timeout: RATE_LIMIT_SERVICE_CONNECT_TIMEOUT,
-    typed_extension_protocol_options: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-        explicit_http_config: { http2_protocol_options: {} },
-      },
+    ...speaking({ explicit_http_config: { http2_protocol_options: {} } }),
+  };
+}
+
+/** Above the time that a handshake with a server on another continent takes. */
+const TLS_CONNECT_TIMEOUT = '5s';
+
+/** What an upstream speaks. With TLS the handshake settles which HTTP it is, so that gRPC works where the server offers HTTP/2. */
+function protocolOf({ protocol, tls }: LocalUpstream): object {
+  if (protocol === undefined) return {};
+  if (tls === undefined) return speaking({ explicit_http_config: { http2_protocol_options: {} } });
+  return {
+    connect_timeout: TLS_CONNECT_TIMEOUT,
+    ...speaking({ auto_config: { http_protocol_options: {}, http2_protocol_options: {} } }),
+    transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: tlsContextOf(tls) },
+  };
+}
+
+function speaking(options: object): object {
+  const type = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+  return { typed_extension_protocol_options: { [type]: { '@type': `type.googleapis.com/${type}`, ...options } } };
+}
+
+/** The authorities stand in it, so that an Envoy in a container, or somewhere else, needs no file for them. */
+function tlsContextOf({ serverName, authorities }: UpstreamTls): object {
+  const validation = authorities !== null && {
+    validation_context: {
+      trusted_ca: { inline_string: authorities },
+      match_typed_subject_alt_names: [
+        { san_type: isServerName(serverName) ? 'DNS' : 'IP_ADDRESS', matcher: { exact: serverName } },
+      ],
     },
+  };
+  return {
+    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+    ...(isServerName(serverName) && { sni: serverName }),
+    // as a client, Envoy stops at TLS 1.2 by default
+    common_tls_context: { tls_params: { tls_maximum_protocol_version: 'TLSv1_3' }, ...validation },
   };
 }
 
 /**
- * Envoy's Cluster of an upstream. Upstreams speak HTTP/1.1. Of a host name all addresses are tried in turn (`localhost` may
+ * Envoy's Cluster of an upstream. Of a host name all addresses are tried in turn (`localhost` may
  * mean ::1 or 127.0.0.1, and a server often listens on one of them only), and it is resolved again as its DNS answer expires.
  */
 export function clusterOf(upstream: LocalUpstream): object {
@@ -36,6 +68,7 @@ export function clusterOf(upstream: LocalUpstream): object {
     name: upstream.name,
     ...(isIP(upstream.host) ? { type: 'STATIC' } : { type: 'LOGICAL_DNS', dns_lookup_family: 'ALL' }),
     connect_timeout: '1s',
+    ...protocolOf(upstream),
     load_assignment: {
       cluster_name: upstream.name,
       endpoints: [

@@ -1,5 +1,7 @@
 import { EnvoyError } from './error.ts';
-import { parseUpstream, passesUnmatched, type Mode } from '../policy/index.ts';
+import { isIP } from 'node:net';
+import { parseUpstream, passesUnmatched, URL_FORM, type Mode, type Protocol, type Tls } from '../policy/index.ts';
+import { NO_TRUST, type Overrides, type RoutedUpstreams, type Trust } from './trust.ts';
 
 /** What one Envoy serves at a time: everything that is generated from a policy, in our words. */
 export interface Snapshot {
@@ -19,6 +21,18 @@ export interface LocalUpstream {
   readonly name: string;
   readonly host: string;
   readonly port: number;
+  /** What it speaks; absent: HTTP/1.1. */
+  readonly protocol?: 'h2c' | 'https';
+  /** With https, and then always. */
+  readonly tls?: UpstreamTls;
+}
+
+/** How an upstream's certificate is judged. */
+export interface UpstreamTls {
+  /** A name or an address that the certificate must be for. */
+  readonly serverName: string;
+  /** Certificates of the authorities that may have signed it, PEM; null: anything is accepted. */
+  readonly authorities: string | null;
 }
 
 interface Route {
@@ -50,7 +64,7 @@ function missing<T extends { name: string }>(from: readonly T[], known: readonly
 export interface RoutedPolicy {
   readonly unmatched?: 'deny' | 'allow' | undefined;
   readonly mode?: Mode | undefined;
-  readonly upstreams?: Readonly<Record<string, { readonly url?: string | undefined }>> | undefined;
+  readonly upstreams?: RoutedUpstreams | undefined;
   readonly rateLimitService?: { readonly cluster: string } | undefined;
   readonly apis: Readonly<
     Record<
@@ -63,11 +77,8 @@ export interface RoutedPolicy {
   >;
 }
 
-/** Upstream URLs by name, in place of those in the policy. */
-export type Overrides = ReadonlyMap<string, string>;
-
 /** Where on this machine the policy's rate limit service is. */
-export type RateLimitServiceAddress = Omit<LocalUpstream, 'name'>;
+export type RateLimitServiceAddress = Pick<LocalUpstream, 'host' | 'port'>;
 
 /**
  * What Envoy serves for a policy. `unmatched: allow` and `mode: observe` need somewhere to go: the first upstream, as a sidecar has only one.
@@ -78,8 +89,9 @@ export function snapshotOf(
   pluginConfig: object,
   overrides: Overrides = new Map(),
   rateLimitService: RateLimitServiceAddress | null = null,
+  trust: Trust = NO_TRUST,
 ): Snapshot {
-  const upstreams = upstreamsOf(policy, overrides);
+  const upstreams = upstreamsOf(policy, overrides, trust);
   return {
     upstreams,
     rateLimitServices: rateLimitServicesOf(policy, rateLimitService),
@@ -105,22 +117,33 @@ function rateLimitServicesOf(policy: RoutedPolicy, address: RateLimitServiceAddr
   return [{ name: cluster, ...address }];
 }
 
-function upstreamsOf(policy: RoutedPolicy, overrides: Overrides): LocalUpstream[] {
-  return Object.entries(policy.upstreams ?? {}).map(([name, { url }]) => upstream(name, address(name, url, overrides)));
+function upstreamsOf(policy: RoutedPolicy, overrides: Overrides, trust: Trust): LocalUpstream[] {
+  return Object.entries(policy.upstreams ?? {}).map(([name, { url, tls }]) => {
+    const text = overrides.get(name) ?? url;
+    // an upstream that only names a service of a mesh leads nowhere on this machine
+    if (text === undefined)
+      throw new EnvoyError(
+        `upstream ${name}: has no url, only a service of a mesh; give it one here: --upstream ${name}=http://HOST:PORT`,
+      );
+    const address = parseUpstream(text);
+    if (address === null) throw new EnvoyError(`upstream ${name}: ${URL_FORM}; found "${text}"`);
+    return upstreamAt(name, address, tls, trust);
+  });
 }
 
-/** An upstream that only names a service of a mesh leads nowhere on this machine. */
-function address(name: string, url: string | undefined, overrides: Overrides): string {
-  const text = overrides.get(name) ?? url;
-  if (text === undefined)
-    throw new EnvoyError(
-      `upstream ${name}: has no url, only a service of a mesh; give it one here: --upstream ${name}=http://HOST:PORT`,
-    );
-  return text;
+function upstreamAt(
+  name: string,
+  { protocol, host, port }: { protocol: Protocol; host: string; port: number },
+  tls: Tls | undefined,
+  trust: Trust,
+): LocalUpstream {
+  if (protocol === 'http') return { name, host, port };
+  if (protocol === 'h2c') return { name, host, port, protocol };
+  const authorities = tls?.insecure === true ? null : trust.authorities(name, tls?.ca);
+  return { name, host, port, protocol, tls: { serverName: tls?.serverName ?? host, authorities } };
 }
 
-function upstream(name: string, text: string): LocalUpstream {
-  const address = parseUpstream(text);
-  if (address === null) throw new EnvoyError(`upstream ${name}: a URL is http://HOST:PORT; found "${text}"`);
-  return { name, ...address };
+/** True for a name, which a client may ask for (SNI); servers have no names that are addresses. */
+export function isServerName(serverName: string): boolean {
+  return isIP(serverName) === 0;
 }

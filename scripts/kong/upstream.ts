@@ -14,6 +14,8 @@ export interface ServiceUpstream {
 
 /** Where requests go if nobody says. */
 const NOWHERE = 'http://127.0.0.1:9001';
+/** What Kong speaks to a service, in an upstream's words. Kong does not verify certificates unless it is told to. */
+const SCHEMES: Readonly<Record<string, string>> = { https: 'https', grpc: 'h2c', grpcs: 'https' };
 const DETAILS: Readonly<Record<string, unknown>> = {
   connect_timeout: 60_000,
   write_timeout: 60_000,
@@ -48,11 +50,6 @@ export class Upstreams {
     const { reading } = this;
     const { protocol, host, port, path } = this.#addressOf(service);
     const name = this.#names.give(nameMadeOf(reading.string(service, 'name')) ?? nameMadeOf(host) ?? 'service');
-    if (protocol === 'https' || protocol === 'grpcs')
-      reading.lose(
-        service.pointer,
-        'is reached with TLS, which the mesh does: name its service in the upstream ("tollgate run" uses http://)',
-      );
     for (const [field, usual] of Object.entries(DETAILS)) {
       const value = member(service.fields, field);
       if (value !== undefined && value !== null && value !== usual)
@@ -63,10 +60,13 @@ export class Upstreams {
     }
     for (const field of ['client_certificate', 'ca_certificates', 'tls_verify'])
       if (member(service.fields, field))
-        reading.note([...service.pointer, field], 'is not taken over: TLS is done by the mesh');
+        reading.note(
+          [...service.pointer, field],
+          'is not taken over: "tls" of the upstream says how "tollgate run" verifies a certificate; in the mesh TLS is the mesh\'s',
+        );
     if (member(service.fields, 'tags'))
       reading.note([...service.pointer, 'tags'], 'is not taken over: a policy has no tags');
-    const url = `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
+    const url = `${SCHEMES[protocol] ?? 'http'}://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
     if (parseUpstream(url) !== null) return { name, written: { url }, path };
     reading.lose(
       service.pointer,

@@ -55,6 +55,7 @@ export {
   MAX_REQUEST_BYTES,
   type Destination,
   type Target,
+  type Tls,
   type Upstream,
 } from './schema/mesh.ts';
 export {
@@ -71,5 +72,5 @@ export {
   type Subscription,
 } from './schema/policy.ts';
 export { operationName } from './schema/operation.ts';
-export { parseUpstream } from './schema/value.ts';
+export { parseUpstream, URL_FORM, type Protocol } from './schema/value.ts';
 export { consumerNameRule, encodedConsumer, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE } from './schema/value.ts';

@@ -4,8 +4,8 @@ import { describe, flatten, parseEntry, type AccessEntry } from '../../scripts/e
 import { describeChange } from '../../scripts/envoy/policyServer.ts';
 import { clusterOf, routeTableOf } from '../../scripts/envoy/resource.ts';
 import { burstLine, curlLine, curlLines } from '../../scripts/envoy/curl.ts';
-import { type RoutedPolicy, snapshotOf, union } from '../../scripts/envoy/snapshot.ts';
-import type { PluginConfig } from '../../scripts/policy/index.ts';
+import { type LocalUpstream, type RoutedPolicy, snapshotOf, union } from '../../scripts/envoy/snapshot.ts';
+import type { PluginConfig, Tls } from '../../scripts/policy/index.ts';
 
 const POLICY: RoutedPolicy = {
   upstreams: { v1: { url: 'http://127.0.0.1:9001' }, v2: { url: 'http://pets.local' } },
@@ -38,8 +38,33 @@ group('what is generated for Envoy', () => {
 
   it('accepts other URLs for upstreams, and refuses what is not a URL', () => {
     assert.equal(snapshotOf(POLICY, {}, new Map([['v1', 'http://[::1]:3000']])).upstreams[0]?.host, '::1');
-    for (const url of ['https://a', 'http://a/path', 'http://u@a', 'a:80', ''])
-      assert.throws(() => snapshotOf(POLICY, {}, new Map([['v1', url]])), /upstream v1: a URL is http:\/\/HOST:PORT/);
+    for (const url of ['ftp://a', 'http://a/path', 'http://u@a', 'a:80', ''])
+      assert.throws(
+        () => snapshotOf(POLICY, {}, new Map([['v1', url]])),
+        /upstream v1: a URL is http:\/\/HOST:PORT, h2c:/,
+      );
+  });
+
+  it('speaks what the scheme of a URL says, on its usual port, and verifies the certificate of its host', () => {
+    const asked: (string | undefined)[] = [];
+    const trust = { authorities: (_: string, file: string | undefined) => String(asked.push(file)) };
+    const at = (url: string, tls?: Tls): object =>
+      snapshotOf({ upstreams: { v1: { url, ...(tls && { tls }) } }, apis: {} }, {}, new Map(), null, trust)
+        .upstreams[0]!;
+    assert.deepEqual(at('h2c://a'), { name: 'v1', host: 'a', port: 80, protocol: 'h2c' });
+    assert.deepEqual(at('https://a'), {
+      ...{ name: 'v1', host: 'a', port: 443, protocol: 'https' },
+      tls: { serverName: 'a', authorities: '1' },
+    });
+    assert.deepEqual(at('https://[::1]:8443', { ca: 'ca.pem', serverName: 'b' }), {
+      ...{ name: 'v1', host: '::1', port: 8443, protocol: 'https' },
+      tls: { serverName: 'b', authorities: '2' },
+    });
+    assert.match(JSON.stringify(at('https://a', { insecure: true })), /"authorities":null/);
+    assert.deepEqual(asked, [undefined, 'ca.pem']);
+    const address = JSON.stringify(clusterOf(at('https://127.0.0.1') as LocalUpstream));
+    assert.match(address, /"san_type":"IP_ADDRESS","matcher":\{"exact":"127\.0\.0\.1"\}/);
+    assert.doesNotMatch(address, /"sni"/);
   });
 
   it('asks DNS only for names', () => {

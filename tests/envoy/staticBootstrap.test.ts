@@ -123,13 +123,13 @@ describe('an override of an upstream', () => {
       const { code, err } = await tollgate(['run', policy, '--upstream', text]);
       return [code, err];
     };
-    assert.deepEqual(await refused('pets-v1=https://a'), [
+    assert.deepEqual(await refused('pets-v1=ftp://a'), [
       2,
-      'tollgate run: --upstream pets-v1: a URL is http://HOST:PORT; found "https://a"; see tollgate run --help\n',
+      'tollgate run: --upstream pets-v1: a URL is http://HOST:PORT, h2c://HOST:PORT or https://HOST:PORT; found "ftp://a"; see tollgate run --help\n',
     ]);
     assert.deepEqual(await refused('pets-v1='), [
       2,
-      'tollgate run: --upstream pets-v1: a URL is http://HOST:PORT; found ""; see tollgate run --help\n',
+      'tollgate run: --upstream pets-v1: a URL is http://HOST:PORT, h2c://HOST:PORT or https://HOST:PORT; found ""; see tollgate run --help\n',
     ]);
     assert.deepEqual(await refused('pets-v3=http://a'), [
       2,

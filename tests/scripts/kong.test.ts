@@ -198,6 +198,16 @@ test('what decK fills in is filled in: defaults, and configs that plugins share'
   assert.equal(policy.plans['default']!.quotas['per-minute']!.limit, 3);
 });
 
+test('what Kong speaks to a service, an upstream speaks', async () => {
+  const urlOf = async (service: object): Promise<string | undefined> => {
+    const { policy } = await made({ services: [{ name: 'orders', routes: [{ paths: ['/orders'] }], ...service }] });
+    return policy.upstreams['orders']?.url;
+  };
+  assert.equal(await urlOf({ url: 'https://orders.internal' }), 'https://orders.internal:443');
+  assert.equal(await urlOf({ protocol: 'grpc', host: 'orders.internal', port: 50051 }), 'h2c://orders.internal:50051');
+  assert.equal(await urlOf({ protocol: 'grpcs', host: 'orders.internal' }), 'https://orders.internal:443');
+});
+
 const AUTH = { plugins: [{ name: 'key-auth', config: { hide_credentials: true } }] };
 
 /** A document, and what is lost of it. */

@@ -15,6 +15,7 @@ const HOST_RULE =
   'must be a full host such as petstore.shop.svc.cluster.local; a short one would depend on the namespace it is read in';
 const LABEL_NAME_RULE = 'must be the name of a Kubernetes label, such as app or app.kubernetes.io/name';
 const LABEL_VALUE_RULE = 'must be the value of a Kubernetes label: 1 to 63 letters, digits, "-", "_" and "."';
+const SERVER_NAME_RULE = 'must be a name of lower-case letters, digits, "-" and "."';
 const GATEWAY_RULE = 'must be the name of a Gateway, or NAMESPACE/NAME';
 /** Names of Kubernetes' smaller kinds: namespaces, services, subsets. */
 export function name63(description: string) {
@@ -189,9 +190,47 @@ const retries = z.strictObject({
 
 const ADDRESS_RULE = 'must hold url (for "tollgate run"), service or services (for "tollgate emit")';
 
+const TLS_RULE = 'must hold ca, serverName or insecure';
+
+/** How an upstream's certificate is judged, where the default (the system's authorities, the URL's host) does not do. */
+const tls = z
+  .strictObject({
+    ca: z
+      .string()
+      .min(1, { error: 'must name a file' })
+      .max(1024, { error: 'must name a file, in at most 1024 characters' })
+      .meta({
+        description:
+          "A file of certificates (PEM), next to the policy, that must have signed the upstream's. Default: the system's authorities.",
+        examples: ['certs/ca.pem'],
+      })
+      .optional(),
+    serverName: z
+      .string()
+      .regex(DNS_NAME, { error: SERVER_NAME_RULE })
+      .meta({
+        description: "The name that the certificate must be for, and that is asked for (SNI). Default: the URL's host.",
+      })
+      .optional(),
+    insecure: z
+      .literal(true, { error: 'must be true; leave it out to have the certificate verified' })
+      .meta({ description: 'true: any certificate is accepted. For a trial only: nobody knows then who answers.' })
+      .optional(),
+  })
+  .refine((tls) => Object.values(tls).some((value) => value !== undefined), { error: TLS_RULE })
+  .refine(({ ca, insecure }) => ca === undefined || insecure === undefined, {
+    error: 'must hold one of ca and insecure',
+  })
+  .meta({ minProperties: 1 });
+
+export type Tls = z.output<typeof tls>;
+
 export const upstream = z
   .strictObject({
-    url: upstreamUrl('Address of the upstream for "tollgate run": http://HOST:PORT.').optional(),
+    url: upstreamUrl(
+      'Address of the upstream for "tollgate run": http://HOST:PORT, h2c:// for HTTP/2 without TLS (gRPC), https:// for TLS.',
+    ).optional(),
+    tls: tls.meta({ description: 'How the certificate of a url of https:// is verified.' }).optional(),
     service: service.meta({ description: 'Destination in the mesh, for "tollgate emit".' }).optional(),
     services: filled(
       weighted,

@@ -142,7 +142,10 @@ const LABELS = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[
 
 export const PATH_RULE = 'must be a path: "/" first, then letters, digits and -._~!$&\'()+,=:@/, no "//", "." or ".."';
 export const HOST_RULE = 'must be a host in lower case without port, or "*." and a domain';
-export const URL_RULE = 'must be a URL of http://, a host and a port, such as http://127.0.0.1:9001';
+export const URL_RULE =
+  'must be a URL of http://, h2c:// (HTTP/2 without TLS) or https://, a host and a port, such as http://127.0.0.1:9001';
+/** The same for a URL that is an argument. */
+export const URL_FORM = 'a URL is http://HOST:PORT, h2c://HOST:PORT or https://HOST:PORT';
 
 /** A prefix of whole segments, in the form that request paths are judged in. */
 export function pathPrefix(description: string) {
@@ -223,22 +226,31 @@ function hostHint(text: string): string {
   return meant === undefined ? '' : `; write ${quote(meant)}`;
 }
 
+/** What an upstream speaks: HTTP/1.1, HTTP/2 without TLS, or either of them with TLS. */
+export type Protocol = 'http' | 'h2c' | 'https';
+
+const UPSTREAM = /^(http|h2c|https):\/\/([^/?#@\s]+)\/?$/;
+const DEFAULT_PORTS: Readonly<Record<Protocol, number>> = { http: 80, h2c: 80, https: 443 };
+
 /** An upstream's address. */
 export function upstreamUrl(description: string) {
   return z
     .string()
-    .regex(/^http:\/\/[^/?#@\s]+\/?$/, { error: URL_RULE })
+    .regex(UPSTREAM, { error: URL_RULE })
     .refine((text) => parseUpstream(text) !== null, { error: URL_RULE })
-    .meta({ description, examples: ['http://127.0.0.1:9001'] });
+    .meta({ description, examples: ['http://127.0.0.1:9001', 'h2c://127.0.0.1:50051', 'https://pets.example.com'] });
 }
 
-/** Host (IPv6 without its brackets) and port (80 when absent) of an upstream's URL; null for anything else. */
-export function parseUpstream(text: string): { host: string; port: number } | null {
-  if (!/^http:\/\/[^/?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return null;
-  const url = new URL(text);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+/** Protocol, host (IPv6 without its brackets) and port (80 or 443 when absent) of an upstream's URL; null for anything else. */
+export function parseUpstream(text: string): { protocol: Protocol; host: string; port: number } | null {
+  const [, protocol, authority] = UPSTREAM.exec(text) ?? [];
+  // the URL standard reads hosts and ports of schemes that it knows only
+  const plain = `http://${authority}`;
+  if (authority === undefined || !URL.canParse(plain)) return null;
+  const host = new URL(plain).hostname.replace(/^\[|\]$/g, '');
   if (isIP(host) === 0 && !LABELS.test(host)) return null;
-  return url.port === '0' ? null : { host, port: url.port === '' ? 80 : Number(url.port) };
+  const port = Number(/:(\d+)$/.exec(authority)?.[1] ?? DEFAULT_PORTS[protocol as Protocol]);
+  return port === 0 ? null : { protocol: protocol as Protocol, host, port };
 }
 
 /*
