@@ -1,6 +1,6 @@
 import { NONE } from "../bytes/rows";
 import { ABSENT, View, byteAt, equals, hexDigit, lengthOf, literal, nameInPlace, pointerOf, view } from "../bytes/view";
-import { CONSUMER_ID, counterId } from "../tables/counterId";
+import { CONSUMER_ID, GROUP_ID, counterId } from "../tables/counterId";
 import { Keyring } from "../keyring/keyring";
 import { Tables } from "../tables/tables";
 import { Names } from "./names";
@@ -38,6 +38,8 @@ function decodeConsumer(reader: Reader, tables: Tables, keyring: Keyring, names:
       for (let i = 0; reader.nextItem(i); i++) decodeKey(reader, keyring, index);
     } else if (reader.takes(Field.SCOPES, 4)) {
       addGrant(tables, index, decodeScopes(reader, tables, MAX_SCOPES));
+    } else if (reader.takes(Field.GROUP, 5)) {
+      addMembership(tables, index, readConsumerName(reader));
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
@@ -49,6 +51,13 @@ function addGrant(tables: Tables, consumer: i32, scopes: u64): void {
   const grant = tables.grants.add();
   grant.consumer = consumer;
   grant.scopes = scopes;
+}
+
+function addMembership(tables: Tables, consumer: i32, group: View): void {
+  const membership = tables.memberships.add();
+  membership.consumer = consumer;
+  membership.group = counterId(GROUP_ID, 0, group);
+  membership.nameText = tables.texts.keepName(group);
 }
 
 function decodeKey(reader: Reader, keyring: Keyring, consumer: i32): void {

@@ -3,6 +3,7 @@ import { ABSENT, View, byteAt, equals, lengthOf, literal } from "../bytes/view";
 import { isPathCharacter } from "../request/request";
 import { counterId, OPERATION_ID } from "../tables/counterId";
 import { Anonymous, Api, Operation } from "../tables/api";
+import { Per } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { decodeLifecycle, isLifecycle } from "./lifecycle";
 import { decodeQuotas } from "./plan";
@@ -195,7 +196,8 @@ export function plantOperations(reader: Reader, tables: Tables, api: Api): void 
 function finishQuotas(reader: Reader, tables: Tables, operation: Operation): void {
   for (let i = operation.firstQuota; i < operation.firstQuota + operation.quotaCount; i++) {
     const quota = tables.quotas.at(i);
-    if (quota.perApi) reader.fail(literal("per goes with a plan's quota; an operation's is counted for itself"));
+    if (quota.per != Per.Consumer)
+      reader.fail(literal("per goes with a plan's quota; an operation's is counted for itself"));
     finishQuota(quota, ABSENT);
     quota.meter ^= operation.id;
   }

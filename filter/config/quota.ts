@@ -1,6 +1,6 @@
 import { ABSENT, View, equals, lengthOf, literal, pointerOf } from "../bytes/view";
 import { METER_ID, WINDOW_ID, counterId, numberId, pairId } from "../tables/counterId";
-import { Calendar, FailureMode, Quota, QuotaKind, Window } from "../tables/quota";
+import { Calendar, FailureMode, Per, Quota, QuotaKind, Window } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { NANOSECONDS, ceilDivide, nominalSeconds } from "../time/window";
 import { Reader } from "./reader";
@@ -12,6 +12,7 @@ import {
   MAX_EXACT,
   MAX_REFILL_DAYS,
   MAX_WINDOW_SECONDS,
+  PERS,
   UNIT_LETTERS,
   UNIT_SECONDS,
   WINDOWS,
@@ -48,7 +49,7 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfList: i32): Q
     } else if (reader.takes(Field.BURST, 3)) {
       quota.burst = reader.integer(1, MAX_BURST);
     } else if (reader.takes(Field.PER, 4)) {
-      quota.perApi = readChoice(reader, Field.CONSUMER, Field.API);
+      quota.per = <Per>readWord(reader, PERS, literal("must be consumer, api, operation, key or group"));
     } else if (reader.takes(Field.SCOPE, 5)) {
       if (readChoice(reader, Field.ENVOY, Field.MESH)) quota.kind = QuotaKind.Mesh;
     } else if (reader.takes(Field.ON_UNAVAILABLE, 6)) {
@@ -68,6 +69,8 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfList: i32): Q
 
 function checkQuota(reader: Reader, quota: Quota): void {
   if (quota.burst > 0) setBucket(reader, quota);
+  if (quota.kind == QuotaKind.Mesh && quota.per > Per.Api)
+    reader.fail(literal("with the scope mesh, per must be consumer or api"));
   if (quota.kind != QuotaKind.Mesh && quota.failureMode != FailureMode.Deny)
     reader.fail(literal("onUnavailable goes with the scope mesh"));
   if ((quota.failureMode == FailureMode.LocalShare) != quota.localShare > 0)

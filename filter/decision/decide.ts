@@ -3,7 +3,7 @@ import { sha256 } from "../bytes/sha256";
 import { ABSENT, lengthOf, pointerOf } from "../bytes/view";
 import { judgeBrowser } from "../cors/preflight";
 import { Finding, findKey, foundKey } from "../credential/key";
-import { Keyring } from "../keyring/keyring";
+import { KEY_DIGEST, Keyring } from "../keyring/keyring";
 import { beginLifecycles, enter, mockOr } from "../lifecycle/lifecycle";
 import { coveredBytes, isAmbiguous, matchApi } from "../match/api";
 import { Bill, Charge, Patience, bill, isOwn } from "../quota/attempt";
@@ -20,8 +20,6 @@ import { Decision, LOGGED, NO_STANDINGS, Reason, SHOWN, decision, isAllowed, isA
 import { writeEdits, writeUnknown } from "./edits";
 import { isObserved, note, overlooks } from "./observe";
 import * as Request from "../request/request";
-
-const DIGEST: usize = memory.data(32, 8);
 
 /**
  * Decides the request that `readHeaders` and `readRequest` have read. The result is in `decision`, and the changes to the headers of an
@@ -264,8 +262,8 @@ function forgetNotes(): void {
 
 /** Key to consumer. */
 function identify(keyring: Keyring, nowSeconds: i64): Reason {
-  sha256(pointerOf(foundKey), lengthOf(foundKey), DIGEST);
-  const number = keyring.find(DIGEST);
+  sha256(pointerOf(foundKey), lengthOf(foundKey), KEY_DIGEST);
+  const number = keyring.find(KEY_DIGEST);
   if (number == NONE) return Reason.UnknownApiKey;
   const key = keyring.keys.at(number);
   decision.keyId = key.id;

@@ -2,6 +2,9 @@ import { NONE, Region, Rows, Slots } from "../bytes/rows";
 import { Name, View, viewOf } from "../bytes/view";
 import { Terms } from "../tables/consumer";
 
+/** The digest of the current request's key; anything where it has none. */
+export const KEY_DIGEST: usize = memory.data(32, 8);
+
 /** 44 bytes, digest first. */
 @unmanaged
 export class Key {

@@ -17,9 +17,10 @@ import * as Local from "./local";
 import * as Mesh from "./mesh";
 import { NONE } from "../bytes/rows";
 import { Consumer, Subscription } from "../tables/consumer";
-import { FailureMode, Plan, QuotaKind, QuotaList } from "../tables/quota";
+import { FailureMode, Per, Plan, Quota, QuotaKind, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import * as Bucket from "./bucket";
+import { groupOf, narrowed } from "./counter";
 
 /** Each kind of quota adds at most two numbers of its own to the record. */
 const BALANCE_BYTES: usize = offsetof<Balance>() + 2 * sizeof<i64>();
@@ -279,15 +280,31 @@ function begin(
   otherMeter: u64,
 ): void {
   const quota = tables.quotas.at(number);
-  const meter = quota.perApi ? quota.meter ^ tables.apis.at(bill.api).id : quota.meter;
   attempt.quota = quota;
   attempt.kind = quota.kind;
   attempt.standing = standingAt(index);
-  attempt.balance = counters.balances.open(consumer.id, meter ^ otherMeter, quota.kind);
+  attempt.balance =
+    quota.per == Per.Consumer
+      ? counters.balances.open(consumer.id, quota.meter ^ otherMeter, quota.kind)
+      : openOther(tables, counters.balances, quota, consumer, bill, otherMeter);
   attempt.limit =
     bill.subscription == NONE
       ? quota.limit
       : limitOf(tables, tables.subscriptions.at(bill.subscription), number, quota.limit);
+}
+
+/** The balance of a quota that does not count per consumer. */
+function openOther(
+  tables: Tables,
+  balances: Balances,
+  quota: Quota,
+  consumer: Consumer,
+  bill: Bill,
+  otherMeter: u64,
+): Balance {
+  if (quota.per == Per.Group)
+    return balances.open(groupOf(tables, bill.consumer, consumer.id), quota.meter ^ otherMeter, quota.kind);
+  return balances.open(consumer.id, quota.meter ^ narrowed(tables, quota.per, bill.api) ^ otherMeter, quota.kind);
 }
 
 /** The subscription's override of the quota's limit, or else the plan's limit. */

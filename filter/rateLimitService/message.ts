@@ -2,6 +2,7 @@ import { NONE } from "../bytes/rows";
 import { ABSENT, View, byteAt, lengthOf, literal, lowerCase } from "../bytes/view";
 import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { RateLimitServiceSettings, Tables } from "../tables/tables";
+import { Per } from "../tables/quota";
 import { Call, Counter, counterOf } from "./call";
 
 /**
@@ -45,13 +46,13 @@ function writeDescriptor(tables: Tables, counter: Counter): void {
   const bytes =
     entryBytes(first, plan.name) +
     entryBytes(QUOTA, quota.name) +
-    (quota.perApi ? entryBytes(API, api) : 0) +
+    (quota.per == Per.Api ? entryBytes(API, api) : 0) +
     entryBytes(CONSUMER, consumer);
   writeTag(2, LENGTH_DELIMITED);
   writeVarint(bytes);
   writeEntry(first, plan.name);
   writeEntry(QUOTA, quota.name);
-  if (quota.perApi) writeEntry(API, api);
+  if (quota.per == Per.Api) writeEntry(API, api);
   writeEntry(CONSUMER, consumer);
 }
 

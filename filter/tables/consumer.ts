@@ -41,6 +41,19 @@ export class Grant {
   consumer: i32;
 }
 
+/** The group of a consumer that has one. In the order of the consumers. */
+@unmanaged
+export class Membership {
+  /** First 64 bits of a digest of the group's name: takes the place of the consumer's id in counters per group. */
+  group: u64;
+  nameText: Name;
+  consumer: i32;
+
+  get name(): View {
+    return viewOf(this.nameText);
+  }
+}
+
 /** 24 bytes. Until everything is read, `api` and `plan` are names in the document. */
 @unmanaged
 export class Subscription {

@@ -20,6 +20,15 @@ export const enum QuotaKind {
   Bucket,
 }
 
+/** What has a counter of its own, in the order of the contract's PERS. */
+export const enum Per {
+  Consumer,
+  Api,
+  Operation,
+  Key,
+  Group,
+}
+
 /** Whether a refusal is in force, or only counted. */
 export const enum Mode {
   /** As what is around it. */
@@ -70,7 +79,7 @@ export class Quota {
   kind: QuotaKind;
   window: Window;
   failureMode: FailureMode;
-  perApi: bool;
+  per: Per;
   mode: Mode;
   /** The limit and window in the plan's `policyText`. */
   textWindowSeconds: u32;

@@ -5,7 +5,7 @@ import { OperationTree } from "../operation/tree";
 import { RouteIndex } from "../route/index";
 import { Lifecycles } from "./lifecycle";
 import { Mode, Plan, Quota } from "./quota";
-import { Consumer, Grant, KeySource, LimitOverride, Subscription, Terms } from "./consumer";
+import { Consumer, Grant, KeySource, LimitOverride, Membership, Subscription, Terms } from "./consumer";
 import { Api, Cors, Offer, Operation, Origin } from "./api";
 import { HeaderCondition, HeaderField, Route } from "./route";
 import { Reference, Text } from "./text";
@@ -56,6 +56,7 @@ export class Tables {
   readonly quotas: Rows<Quota> = new Rows<Quota>();
   readonly consumers: Rows<Consumer> = new Rows<Consumer>();
   readonly grants: Rows<Grant> = new Rows<Grant>();
+  readonly memberships: Rows<Membership> = new Rows<Membership>();
   readonly subscriptions: Rows<Subscription> = new Rows<Subscription>();
   readonly terms: Terms = new Terms();
   readonly limits: Rows<LimitOverride> = new Rows<LimitOverride>();
@@ -83,6 +84,7 @@ export class Tables {
     this.quotas.free();
     this.consumers.free();
     this.grants.free();
+    this.memberships.free();
     this.subscriptions.free();
     this.terms.free();
     this.limits.free();
@@ -93,6 +95,7 @@ export class Tables {
     this.operationTree.shrink();
     this.consumers.shrink();
     this.grants.shrink();
+    this.memberships.shrink();
     this.subscriptions.shrink();
     this.terms.shrink();
     this.limits.shrink();

@@ -1,8 +1,9 @@
-import type { LOG_FIELDS, MODES, WINDOW_UNITS, WINDOWS } from './table.ts';
+import type { LOG_FIELDS, MODES, PERS, WINDOW_UNITS, WINDOWS } from './table.ts';
 
 /** A word of the table's, or a length such as 15m. */
 export type Window = (typeof WINDOWS)[number] | `${number}${keyof typeof WINDOW_UNITS}`;
 export type Mode = (typeof MODES)[number];
+export type Per = (typeof PERS)[number];
 export type LogField = (typeof LOG_FIELDS)[number];
 
 /** The compiled policy, version 1: what the module reads. Optional fields are left out where they say the default. */
@@ -155,7 +156,8 @@ export interface QuotaConfig {
   limit: number;
   window: Window;
   burst?: number;
-  per?: 'api';
+  /** Left out: consumer. */
+  per?: Exclude<Per, 'consumer'>;
   scope?: 'mesh';
   /** Left out: deny. */
   onUnavailable?: 'allow' | 'local-share';
@@ -168,6 +170,8 @@ export interface QuotaConfig {
 export interface ConsumerConfig {
   name: string;
   plan?: string;
+  /** Consumers of one group share the counters of quotas per group. */
+  group?: string;
   subscriptions?: SubscriptionConfig[];
   keys?: KeyConfig[];
   scopes?: string[];

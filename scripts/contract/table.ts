@@ -82,6 +82,8 @@ export const WINDOW_UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 export const MAX_WINDOW_SECONDS = 366 * 86_400;
 /** In the order of the module's FailureMode. */
 export const FAILURE_MODES = ['deny', 'allow', 'local-share'] as const;
+/** What a quota counts together, in the order of the module's Per. */
+export const PERS = ['consumer', 'api', 'operation', 'key', 'group'] as const;
 /** Whether what is refused is refused, or only counted: of a policy, an API, a plan or a quota. In the order of the module's Mode. */
 export const MODES = ['enforce', 'observe'] as const;
 /** What an access log may show of a decision, each as a field of its own; in the order of the module's LogField. */
@@ -299,7 +301,7 @@ export const OBJECTS = {
     limit: need(LIMIT),
     window: need(WINDOW),
     burst: may(integer(1, MAX_BURST)),
-    per: may(word(['consumer', 'api'])),
+    per: may(word(PERS)),
     scope: may(word(['envoy', 'mesh'])),
     onUnavailable: may(word(FAILURE_MODES)),
     localShare: may(LIMIT),
@@ -309,6 +311,7 @@ export const OBJECTS = {
     name: need(NAME),
     plan: may(NAME),
     subscriptions: may(list('subscription')),
+    group: may(NAME),
     keys: may(list('key')),
     scopes: may(list('string', 0, MAX_SCOPES)),
   },

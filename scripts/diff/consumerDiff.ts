@@ -1,4 +1,5 @@
 import type { ConfigHoldings, ConsumerConfig, Held, Holding, KeyConfig, PluginConfig } from '../policy/index.ts';
+import { groupDifferences } from './counterDiff.ts';
 import { counted, listChange, type Difference, type Effect } from './difference.ts';
 import { quotaChanges, quotasOf } from './planDiff.ts';
 
@@ -29,6 +30,7 @@ export function consumerDifferences(
       ...renamed,
       ...holdingDifferences(before, after, former, consumer, changed),
       ...keyDifferences(consumer.name, former.keys ?? [], consumer.keys ?? []),
+      ...groupDifferences(after, former, consumer),
       ...scopeDifferences(consumer.name, former.scopes ?? [], consumer.scopes ?? []),
     ];
   });

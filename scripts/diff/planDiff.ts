@@ -58,8 +58,15 @@ export interface QuotaChange {
 
 /** `10 a second`, `5 a second with a burst of 20`, `10,000 in 30 days for each API over the whole mesh` */
 export function quotaText({ limit, window, burst, per, scope }: QuotaConfig): string {
-  return `${grouped(limit)} ${spanText(window)}${burst === undefined ? '' : ` with a burst of ${grouped(burst)}`}${per === 'api' ? ' for each API' : ''}${scope === 'mesh' ? ' over the whole mesh' : ''}`;
+  return `${grouped(limit)} ${spanText(window)}${burst === undefined ? '' : ` with a burst of ${grouped(burst)}`}${per === undefined ? '' : PER_TEXTS[per]}${scope === 'mesh' ? ' over the whole mesh' : ''}`;
 }
+
+const PER_TEXTS = {
+  api: ' for each API',
+  operation: ' for each operation',
+  key: ' for each key',
+  group: ' for each group',
+} as const;
 
 function observedText({ mode }: QuotaConfig): string {
   return mode === 'observe' ? ', only observed' : '';

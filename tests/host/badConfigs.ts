@@ -16,6 +16,7 @@ export function fullConfig(): PluginConfig {
       QUOTA,
       { name: 'b', limit: 5, window: 'second', burst: 20 },
       { name: 'm', limit: 7, window: 'month', per: 'api' },
+      { name: 'k', limit: 8, window: 'month', per: 'group' },
     ]),
     unmatched: 'deny',
     forwardKey: false,
@@ -89,6 +90,7 @@ export function fullConfig(): PluginConfig {
       {
         name: 'acme',
         plan: 'free',
+        group: 'corp',
         subscriptions: [
           {
             api: 'petstore',
@@ -440,6 +442,7 @@ export const BAD_CONFIGS: BadConfig[] = [
     config: changed((c) => Object.assign(c.apis[0]!, lifecycle)),
     names: new RegExp(`apis\\[0\\]\\.${message.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`),
   })),
+  ...badCounters(),
   ...badOperationQuotas(),
   { what: 'an API without a path', config: changed((c) => (c.apis[0]!.paths = [])), names: /apis\[0\].*path/ },
   {
@@ -675,6 +678,37 @@ function badCors(): BadConfig[] {
     bad('a fraction of a second', { maxAgeSeconds: 0.5 }, /cors\.maxAgeSeconds/),
     bad('two days', { maxAgeSeconds: 172_800 }, /cors\.maxAgeSeconds/),
     bad('an unknown field', { origin: 'https://a.test' }, /cors\.origin/),
+  ];
+}
+
+function badCounters(): BadConfig[] {
+  const bad = (what: string, quota: object, names: RegExp): BadConfig => ({
+    what: `a counter: ${what}`,
+    config: changed((c) => {
+      c.rateLimitService = { cluster: 'c', domain: 'd' };
+      c.plans[0]!.quotas = [{ name: 'm', limit: 1, window: 'day', ...quota }];
+    }),
+    names,
+  });
+  const group = (what: string, value: unknown, names: RegExp): BadConfig => ({
+    what: `a group: ${what}`,
+    config: changed((c) => (c.consumers[0]!.group = value)),
+    names,
+  });
+  return [
+    bad('per nothing', { per: '' }, /quotas\[0\]\.per: must have 1 to 16 bytes/),
+    bad('per method', { per: 'method' }, /quotas\[0\]\.per: must be consumer, api, operation, key or group/),
+    ...['operation', 'key', 'group'].map((per) =>
+      bad(`per ${per} of the mesh`, { per, scope: 'mesh' }, /with the scope mesh, per must be consumer or api/),
+    ),
+    group('no string', 7, /consumers\[0\]\.group: must be a string/),
+    group('an empty one', '', /consumers\[0\]\.group: must have 1 to 127 bytes/),
+    group('not encoded', 'Bob & Co', /consumers\[0\]\.group: must be a name of letters/),
+    {
+      what: 'a group given twice',
+      config: JSON.stringify(fullConfig()).replace('"name":"acme"', '"name":"acme","group":"a","group":"b"'),
+      names: /consumers\[0\]\.group: given twice/,
+    },
   ];
 }
 

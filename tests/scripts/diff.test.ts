@@ -210,6 +210,14 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     ],
   ],
   [
+    'what a quota counts together',
+    [['plans.free.quotas.monthly.per', 'operation']],
+    [
+      'plan free: monthly 10,000 a month → 10,000 a month for each operation for 3 consumers (acme, globex, initech) [counters start anew]',
+    ],
+  ],
+  ['a group that nothing counts', [['consumers.initech.group', 'corp']], ['consumer initech: group none → corp']],
+  [
     'a window',
     [['plans.gold.quotas.monthly.window', 'day']],
     ['plan gold: monthly 90,000 a month → 90,000 a day for no consumer [counters start anew]'],

@@ -1,4 +1,4 @@
-import type { Mode } from '../../contract/pluginConfig.ts';
+import type { Mode, Per } from '../../contract/pluginConfig.ts';
 import { fixedSeconds, WINDOW_UNITS } from '../../contract/table.ts';
 import { sameWindow } from '../compile/compile.ts';
 import type { Holdings } from '../compile/holding.ts';
@@ -84,8 +84,8 @@ export function neverBinds(quota: CountedLimit, other: CountedLimit, times = 1):
 /** A quota with the lowest and the highest limit that any of its holders has. */
 interface Counted {
   readonly quota: OwnQuotaDraft;
-  /** True: it has a counter for each API. */
-  readonly isPerApi: boolean;
+  /** What has a counter of its own. */
+  readonly per: Per;
   readonly low: CountedLimit;
   readonly high: CountedLimit;
   /** True: it counts requests of other plans too. */
@@ -103,7 +103,7 @@ export function warnOfSlack(root: PolicyDraft, holdings: Holdings, shared: Reado
       const id = quotaId(plan.key, quota.key);
       return {
         ...countedAs(quota, overrides.get(id)),
-        isPerApi: quota.get('per').string === 'api',
+        per: (quota.get('per').string ?? 'consumer') as Per,
         isShared: shared.has(id),
         isEnforced: modes.observing(quota.key, plan.key).length === 0,
       };
@@ -113,7 +113,7 @@ export function warnOfSlack(root: PolicyDraft, holdings: Holdings, shared: Reado
     for (const operation of api.get('operations').entries) {
       const own = operation.get('quotas').entries.map((quota) => ({
         ...countedAs(quota),
-        isPerApi: true,
+        per: 'operation' as const,
         isShared: false,
         isEnforced: modes.ofOwnQuota({ mode: quota.get('mode').string as Mode | undefined }, api.key) === 'enforce',
       }));
@@ -199,17 +199,31 @@ function isBelow(counted: Counted, other: Counted, apis: number): boolean {
   const isMesh = hasMeshScope(other.quota);
   if (hasMeshScope(counted.quota) !== isMesh) return false;
   if (isMesh && (other.quota.get('onUnavailable').string ?? 'deny') !== 'deny') return false;
-  return neverBinds(counted.low, other.high, timesOf(counted, other, apis));
+  const times = timesOf(counted, other, apis);
+  return times !== null && neverBinds(counted.low, other.high, times);
 }
 
-/** Counters of the other quota for one of this: one for each API that offers the plan, where only the other tells APIs apart. */
-function timesOf({ isPerApi }: Counted, other: Counted, apis: number): number {
-  return !isPerApi && other.isPerApi ? Math.max(1, apis) : 1;
+/** What each counter lies within: a request that one of them counts is counted by one of those too. */
+const WITHIN: Readonly<Record<Per, readonly Per[]>> = {
+  group: ['group'],
+  consumer: ['consumer', 'group'],
+  api: ['api', 'consumer', 'group'],
+  operation: ['operation', 'api', 'consumer', 'group'],
+  key: ['key', 'consumer', 'group'],
+};
+
+/**
+ * Counters of the other quota for one of this: one for each API that offers the plan, where only the other tells APIs apart. Null where
+ * nothing says how many: keys, operations and consumers of a group.
+ */
+function timesOf({ per }: Counted, other: Counted, apis: number): number | null {
+  if (WITHIN[per].includes(other.per)) return 1;
+  return per === 'consumer' && other.per === 'api' ? Math.max(1, apis) : null;
 }
 
 function tell(counted: Counted, other: Counted, name: string, apis: number, report: Report): void {
   const { quota, low } = counted;
-  const times = timesOf(counted, other, apis);
+  const times = timesOf(counted, other, apis) ?? 1;
   const where = times > 1 ? ` on ${times} APIs together` : '';
   if (low.burst === undefined)
     report.add(

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { policySchema, type Policy } from '../schema/policy.ts';
 import { censor, censorSegment } from '../secret.ts';
+import { checkCounters, warnOfCounters } from './counters.ts';
 import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
 import { quotaId, warnOfSlack } from './binding.ts';
 import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
@@ -105,6 +106,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkNames,
     checkPlaces,
     checkQuotas,
+    checkCounters,
     checkRateLimitService,
     checkHeaders,
     checkRoutes,
@@ -136,6 +138,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfOperations(root, report);
   warnOfModes(root, report);
   warnOfManyCounters(root, report);
+  warnOfCounters(root, report);
   for (const api of root.get('apis').entries) {
     warnOfLifecycle(lifecycleOf(api), nowSeconds, report);
     for (const operation of api.get('operations').entries) warnOfLifecycle(lifecycleOf(operation), nowSeconds, report);

@@ -189,7 +189,7 @@ function compileQuota(name: string, quota: Quota): QuotaConfig {
     limit,
     window: sameWindow(window),
     ...(burst !== undefined && { burst }),
-    ...(per === 'api' && { per }),
+    ...(per !== 'consumer' && { per }),
     ...(scope === 'mesh' && { scope }),
     ...(onUnavailable !== undefined && onUnavailable !== 'deny' && { onUnavailable }),
     ...(onUnavailable === 'local-share' && { localShare: localShareOf(quota) }),
@@ -213,6 +213,7 @@ function compileConsumer(name: string, consumer: Consumer): ConsumerConfig {
   return {
     name: encodedConsumer(name),
     ...(consumer.plan !== undefined && { plan: consumer.plan }),
+    ...(consumer.group !== undefined && { group: encodedConsumer(consumer.group) }),
     ...(subscriptions.length > 0 && { subscriptions }),
     ...(consumer.keys.length > 0 && { keys: consumer.keys.map(compileKey) }),
     ...(consumer.scopes.length > 0 && { scopes: consumer.scopes }),

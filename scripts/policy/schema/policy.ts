@@ -170,6 +170,7 @@ const key = z.strictObject({
 const consumerFields = z.strictObject({
   plan: name('Short for: this plan on every API that offers it.').optional(),
   subscriptions: named(name('An API.'), subscription, 'Plans by API; each takes precedence over "plan".'),
+  group: consumerName('Consumers of one group share the counters of quotas with "per: group".').optional(),
   keys: listed(key, 'Keys of the consumer, by digest.'),
   scopes: listed(scope('A scope.'), 'What the consumer may do, as operations ask for it.'),
 });

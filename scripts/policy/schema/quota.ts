@@ -9,6 +9,7 @@ import {
   MAX_QUOTAS,
   MAX_TIMEOUT_MILLISECONDS,
   MAX_WINDOW_SECONDS,
+  PERS,
   TIMEOUT_MILLISECONDS,
   WINDOWS,
   nominalSeconds,
@@ -39,10 +40,10 @@ export const quota = z.strictObject({
     MAX_BURST,
     'Makes the quota a token bucket of this size, refilled at limit per window. For windows of at most a day.',
   ).optional(),
-  per: z
-    .enum(['consumer', 'api'])
-    .default('consumer')
-    .meta({ description: 'consumer: one counter for all APIs. api: one counter for each API.' }),
+  per: z.enum(PERS).default('consumer').meta({
+    description:
+      'What has a counter of its own. consumer: each consumer. api, operation, key: each consumer and API, operation, key. group: all consumers of a group together.',
+  }),
   scope: z
     .enum(['envoy', 'mesh'])
     .default('envoy')
