@@ -25,10 +25,11 @@ const PREFIX = literal("tollgate/1/");
 const READY = literal("ready");
 /** What follows the policy's name in the keys of pool and stocks. */
 const POOL = literal("/");
-const STOCKS = literal("/stock/");
+/** Earlier modules keep stocks of another layout, of other counters of the service, under `/stock/`. */
+const STOCKS = literal("/stocks/");
 
 /**
- * One policy's shards in the host's shared data: `tollgate/1/<policy>/<shard>` for its pool, `tollgate/1/<policy>/stock/<shard>` for
+ * One policy's shards in the host's shared data: `tollgate/1/<policy>/<shard>` for its pool, `tollgate/1/<policy>/stocks/<shard>` for
  * its stocks. The set of keys is fixed, because the host cannot delete keys. They are created before any request, because when
  * two threads create the same key, the host lets both succeed.
  */

@@ -72,9 +72,9 @@ ${people.join('')}${others.consumers}`;
 }
 
 /** What the rate limit service must know of it. */
-export function rulesOf({ limit, window }: AttackedQuota): Rule[] {
+export function rulesOf({ window }: AttackedQuota): Rule[] {
   return [
-    { plan: 'gold', quota: 'q', limit, unit: window },
-    { plan: 'wide', quota: 'w', limit: NEVER_USED_UP, unit: 'day' },
+    { window, quota: 'q' },
+    { window: 'day', quota: 'w' },
   ];
 }

@@ -22,17 +22,13 @@ export const mesh: readonly Variant[] = [
     key: KEY,
     services: ['ratelimit'],
     proof: 'ratelimit',
-    descriptors: [
-      {
-        key: 'plan',
-        value: 'free',
-        descriptors: QUOTAS.map(({ name, unit }) => ({
-          key: 'quota',
-          value: name,
-          descriptors: [{ key: 'consumer', rate_limit: { unit, requests_per_unit: ENDLESS } }],
-        })),
-      },
-    ],
+    descriptors: QUOTAS.map(({ window, unit }) => ({
+      key: 'window',
+      value: window,
+      descriptors: [
+        { key: 'quota', descriptors: [{ key: 'consumer', rate_limit: { unit, requests_per_unit: ENDLESS } }] },
+      ],
+    })),
     module: async () => (await currentModule()).path,
     configuration: () =>
       JSON.stringify({

@@ -1,5 +1,5 @@
 import { NONE } from "../bytes/rows";
-import { ABSENT, View, byteAt, equals, lengthOf, literal } from "../bytes/view";
+import { View, byteAt, equals, lengthOf, literal } from "../bytes/view";
 import { isPathCharacter } from "../request/request";
 import { counterId, OPERATION_ID } from "../tables/counterId";
 import { Anonymous, Api, Operation } from "../tables/api";
@@ -198,7 +198,7 @@ function finishQuotas(reader: Reader, tables: Tables, operation: Operation): voi
     const quota = tables.quotas.at(i);
     if (quota.per != Per.Consumer)
       reader.fail(literal("per goes with a plan's quota; an operation's is counted for itself"));
-    finishQuota(quota, ABSENT);
+    finishQuota(quota);
     quota.meter ^= operation.id;
   }
 }

@@ -24,8 +24,7 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
   }
   reader.needs(0, Field.NAME);
   // What needs the plan's name, which may come after its quotas in the document.
-  for (let i = 0; i < plan.quotaCount && !reader.failed; i++)
-    finishQuota(tables.quotas.at(plan.firstQuota + i), plan.name);
+  for (let i = 0; i < plan.quotaCount && !reader.failed; i++) finishQuota(tables.quotas.at(plan.firstQuota + i));
 }
 
 /** The quotas of a plan, or those of an operation. */

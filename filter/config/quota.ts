@@ -1,5 +1,5 @@
-import { ABSENT, View, equals, lengthOf, literal, pointerOf } from "../bytes/view";
-import { METER_ID, WINDOW_ID, counterId, numberId, pairId } from "../tables/counterId";
+import { View, equals, lengthOf, literal, pointerOf } from "../bytes/view";
+import { METER_ID, WINDOW_ID, counterId, numberId } from "../tables/counterId";
 import { Calendar, FailureMode, Per, Quota, QuotaKind, Window } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { NANOSECONDS, ceilDivide, nominalSeconds } from "../time/window";
@@ -90,15 +90,10 @@ function setBucket(reader: Reader, quota: Quota): void {
   quota.kind = QuotaKind.Bucket;
 }
 
-/**
- * Sets the quota's meter. The rate limit service counts each plan separately, so a mesh-wide quota's meter includes the plan. That of an
- * operation's own has the operation's id instead, and no plan.
- */
-export function finishQuota(quota: Quota, plan: View): void {
+/** Sets the quota's meter. */
+export function finishQuota(quota: Quota): void {
   const detail = windowDetail(quota.window);
-  if (quota.kind == QuotaKind.Mesh && plan != ABSENT)
-    quota.meter = pairId(METER_ID, detail | MESH_DETAIL, plan, quota.name);
-  else quota.meter = counterId(METER_ID, detail | KIND_DETAILS[quota.kind], quota.name);
+  quota.meter = counterId(METER_ID, detail | KIND_DETAILS[quota.kind], quota.name);
   if (detail == OTHER_LENGTH) quota.meter ^= numberId(WINDOW_ID, quota.window);
 }
 

@@ -31,6 +31,8 @@ import {
 class MeshBalance extends Balance {
   /** End of the lease's window, or of the refusal; 0 when nothing is known. */
   endsAtNanoseconds: i64;
+  /** The highest number of a unit that is left (see `Stock`): a limit below it must not spend any. */
+  topUnits: i64;
 }
 
 // @ts-ignore: decorator
@@ -55,8 +57,7 @@ export function look(attempt: Attempt, cost: i64, now: i64): bool {
     balance.endsAtNanoseconds = 0;
     forget(balance);
   }
-  // No check against the limit: the service grants only units that are within it.
-  return balance.left >= cost;
+  return balance.left >= cost && balance.topUnits <= attempt.limit;
 }
 
 /** Takes a lease from this Envoy's stock if the balance is not enough. Unavailable means that the failure mode must decide. */
@@ -64,11 +65,14 @@ export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now
   const balance = asMesh(attempt.balance);
   const limit = attempt.limit;
   const cost = bill.cost;
-  if (balance.left >= cost) return Charge.Enough;
+  const usable = balance.topUnits <= limit ? balance.left : 0;
+  if (usable >= cost) return Charge.Enough;
   const want = leaseSize(balance, cost, now);
-  switch (draw(service, balance, limit, cost - balance.left, want, now)) {
+  switch (draw(service, balance, limit, cost - usable, want, now)) {
     case Draw.Granted:
-      if (drawn.untilNanoseconds != balance.endsAtNanoseconds) balance.left = 0;
+      // Numbers fall in a new window, or when the service has lost its counts.
+      if (drawn.untilNanoseconds != balance.endsAtNanoseconds || usable < balance.left) balance.left = 0;
+      balance.topUnits = balance.left > 0 ? max(balance.topUnits, drawn.topUnits) : drawn.topUnits;
       balance.endsAtNanoseconds = drawn.untilNanoseconds;
       noteLease(balance, drawn.units, drawn.usedUnits, now);
       attempt.isKnown = true;
@@ -135,7 +139,8 @@ export function report(attempt: Attempt, now: i64): void {
 /** Returns units to this Envoy's stock that were leased and not spent. */
 export function giveBack(service: ServiceState, balance: Balance, now: i64): void {
   const endsAt = asMesh(balance).endsAtNanoseconds;
-  if (putBack(service, balance, endsAt, balance.left, now)) service.tally.add(Count.ReturnedUnits, balance.left);
+  if (putBack(service, balance, endsAt, balance.left, asMesh(balance).topUnits, now))
+    service.tally.add(Count.ReturnedUnits, balance.left);
 }
 
 /** Counts, for metrics, the failure modes that decided the request. */

@@ -2,7 +2,7 @@ import { Identity, MAX_ATTEMPTS, WriteResult, openCell, readCell, writeCell } fr
 import { Window } from "../tables/quota";
 import { NANOSECONDS, nominalSeconds } from "../time/window";
 import { ServiceState } from "./service";
-import { askSize, asStock, heldIn, isAsked, isLow, isPaused, isRefused, isUnknown } from "./stock";
+import { askSize, asStock, heldWithin, isAsked, isLow, isPaused, isRefused, isSpent, isUnknown } from "./stock";
 
 /**
  * A counter of the rate limit service, with the limit that applies. API, operation, plan and consumer are indexes into the tables of the
@@ -31,6 +31,7 @@ export const MAX_CALL_COUNTERS = 16;
 /** A call to the rate limit service. It asks for the same number of units of each of the counters, which follow the record. */
 @unmanaged
 export class Call {
+  /** 0: it asks only what is used, and nothing is counted. */
   units: i64;
   /** When its counters were claimed, all at once: their stocks carry the same time in `askedAtNanoseconds`. */
   sentAtNanoseconds: i64;
@@ -71,13 +72,22 @@ export function claim(service: ServiceState, counter: Counter, call: Call, deman
     const cell = openCell(service.stocks, counter, nowSeconds);
     if (cell == null) return Claim.Known;
     const stock = asStock(cell);
-    const held = heldIn(stock, now);
+    const held = heldWithin(stock, counter.limit, now);
     if (isAsked(stock, now, service.callLifetimeNanoseconds) || isPaused(stock, now)) return Claim.Asked;
-    if (isRefused(stock, counter.limit, now) || isUnknown(stock, now) || (held > 0 && !isLow(stock, held, now)))
+    if (
+      isRefused(stock, counter.limit, now) ||
+      isUnknown(stock, now) ||
+      (held > 0 && !isLow(stock, held, counter.limit, now))
+    )
       return Claim.Known;
     // The answer to a trial call may be lost as well, and its units with it, so it asks for one.
     const isSingle = service.outage.failures > 0 || now < service.singleUntilNanoseconds;
-    const units = isSingle ? 1 : askSize(stock, held, counter.limit, demand, now);
+    // Where nothing was left, a unit would most likely be counted and could not be spent.
+    const units = isSpent(stock, counter.limit, now)
+      ? 0
+      : isSingle
+        ? 1
+        : askSize(stock, held, counter.limit, demand, now);
     if (call.count > 0 && units != call.units) return Claim.Apart;
     stock.askedAtNanoseconds = now;
     stock.overAtSeconds = max(stock.overAtSeconds, nowSeconds + nominalSeconds(counter.window));
@@ -115,7 +125,7 @@ export function nextStep(service: ServiceState, counter: Counter, now: i64): Nex
   service.outage.noteAnswerElsewhere(stock.answeredAtNanoseconds);
   if (
     service.outage.isDown(now) ||
-    heldIn(stock, now) > 0 ||
+    heldWithin(stock, counter.limit, now) > 0 ||
     isRefused(stock, counter.limit, now) ||
     isUnknown(stock, now)
   )

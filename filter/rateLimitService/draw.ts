@@ -1,7 +1,7 @@
 import { Identity, MAX_ATTEMPTS, WriteResult, readCell, wasRead, writeCell } from "../shared/shard";
 import { NANOSECONDS } from "../time/window";
 import { ServiceState } from "./service";
-import { asStock, heldIn, isAsked, isLow, isOpen, isPaused, isRefused, isUnknown, remainingIn } from "./stock";
+import { asStock, heldWithin, isAsked, isLow, isOpen, isPaused, isRefused, isUnknown, remainingIn } from "./stock";
 
 /** One worker takes at most this fraction (1/4) of the stock, unless a request needs more. */
 const LARGEST_PART: i64 = 4;
@@ -27,6 +27,8 @@ class Drawn {
   untilNanoseconds: i64;
   /** Units of the limit that are used, these included: the limit less what is left in the stock and at the service. */
   usedUnits: i64;
+  /** The highest number of any of the units (see `Stock`). */
+  topUnits: i64;
   /** True when the next grant should be requested although this draw found enough. */
   runsLow: bool;
 }
@@ -44,19 +46,20 @@ export function draw(service: ServiceState, counter: Identity, limit: i64, need:
     if (cell == null) return wasRead() ? Draw.Dry : Draw.Failed;
     const stock = asStock(cell);
     service.outage.noteAnswerElsewhere(stock.answeredAtNanoseconds);
-    const held = heldIn(stock, now);
+    const held = heldWithin(stock, limit, now);
     const units = held < need ? 0 : max(need, min(want, held / LARGEST_PART));
     const left = held - units;
     const refused = isRefused(stock, limit, now);
     if (refused) drawn.untilNanoseconds = stock.refusedUntilNanoseconds;
     if (isOpen(stock, now)) {
       drawn.untilNanoseconds = stock.endsAtNanoseconds;
-      drawn.usedUnits = max<i64>(0, limit - left - (refused ? 0 : remainingIn(stock, now)));
+      drawn.usedUnits = max<i64>(0, limit - left - (refused ? 0 : remainingIn(stock, limit, now)));
     }
     if (units == 0) return refused ? Draw.Refused : isUnknown(stock, now) ? Draw.Unlimited : Draw.Dry;
     drawn.units = units;
-    drawn.runsLow = !refused && isLow(stock, left, now) && !isAsked(stock, now, service.callLifetimeNanoseconds);
-    stock.held = left;
+    drawn.topUnits = stock.topUnits;
+    drawn.runsLow = !refused && isLow(stock, left, limit, now) && !isAsked(stock, now, service.callLifetimeNanoseconds);
+    stock.held -= units;
     const result = writeCell(service.stocks, now / NANOSECONDS);
     if (result == WriteResult.Stored) return Draw.Granted;
     if (result == WriteResult.Failed) break;
@@ -70,13 +73,17 @@ export function isAnswered(service: ServiceState, counter: Identity, since: i64)
   return cell != null && (asStock(cell).answeredAtNanoseconds >= since || isPaused(asStock(cell), since));
 }
 
-/** Puts back units drawn from the window that ends at `endsAt`; false when it is over and the units have expired. */
-export function putBack(service: ServiceState, counter: Identity, endsAt: i64, units: i64, now: i64): bool {
+/**
+ * Puts back units drawn from the window that ends at `endsAt`, none of which has a higher number than `top`; false when it is over and
+ * the units have expired.
+ */
+export function putBack(service: ServiceState, counter: Identity, endsAt: i64, units: i64, top: i64, now: i64): bool {
   if (now >= endsAt) return false;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const cell = readCell(service.stocks, counter);
     if (cell == null || asStock(cell).endsAtNanoseconds != endsAt) return false;
     asStock(cell).held += units;
+    asStock(cell).topUnits = max(asStock(cell).topUnits, top);
     const result = writeCell(service.stocks, now / NANOSECONDS);
     if (result != WriteResult.Conflict) return result == WriteResult.Stored;
   }

@@ -1,8 +1,9 @@
 import { NONE } from "../bytes/rows";
-import { ABSENT, View, byteAt, lengthOf, literal, lowerCase } from "../bytes/view";
+import { ABSENT, View, byteAt, lengthOf, literal, lowerCase, view } from "../bytes/view";
 import { begin, end, writeByte, writeView } from "../bytes/arena";
+import { UNIT_SECONDS, WINDOWS } from "../config/contract";
 import { RateLimitServiceSettings, Tables } from "../tables/tables";
-import { Per } from "../tables/quota";
+import { Per, Quota, Window } from "../tables/quota";
 import { Call, Counter, counterOf } from "./call";
 
 /**
@@ -10,70 +11,112 @@ import { Call, Counter, counterOf } from "./call";
  * https://github.com/envoyproxy/envoy/blob/main/api/envoy/service/ratelimit/v3/rls.proto
  *
  *   RateLimitRequest      1 domain      2 descriptors  3 hits_addend
- *   RateLimitDescriptor   1 entries { 1 key  2 value }
+ *   RateLimitDescriptor   1 entries { 1 key  2 value }  3 hits_addend { 1 value }
  *   GrpcService           1 envoy_grpc { 1 cluster_name  2 authority }
  *
- * Descriptor entries are ordered from plan, or API and operation, to consumer, so that the service's configuration has to name only
- * plans, operations and quotas.
+ * A counter's descriptor is window, quota and consumer, and says nothing of plans: what a consumer has used counts on when its plan
+ * changes. The quota's name stands behind what narrows its counter, `API/` or `API/OPERATION/`, and what is only observed behind
+ * `observed:`; names hold neither of these characters. So one configuration of the service fits every policy.
  */
 const LENGTH_DELIMITED: u8 = 2;
 const VARINT: u8 = 0;
-const PLAN = literal("plan");
-/** In its place for a counter of what is only observed: another branch of the service's configuration. */
-const OBSERVED = literal("observed");
+const WINDOW = literal("window");
 const QUOTA = literal("quota");
-const API = literal("api");
-const OPERATION = literal("operation");
 const CONSUMER = literal("consumer");
+const OBSERVED = literal("observed:");
+const SLASH: u8 = 0x2f;
+const DAY: i32 = 86400;
+/** Digits of the longest window, in seconds, and its letter. */
+const WINDOW_BYTES = 9;
+const WINDOW_TEXT: usize = memory.data(WINDOW_BYTES, 1);
+/** What a `hits_addend` of 0 takes in a descriptor: its tag, and a UInt64Value without fields. */
+const PEEK_BYTES = 2;
 
 /** The RateLimitRequest for a call; the statuses of the answer come in the order of its counters. */
 export function messageOf(tables: Tables, call: Call): View {
   begin(512);
   writeText(1, tables.rateLimitService.domain);
-  for (let i = 0; i < call.count; i++) writeDescriptor(tables, counterOf(call, i));
-  writeTag(3, VARINT);
-  writeVarint(call.units);
+  for (let i = 0; i < call.count; i++) writeDescriptor(tables, counterOf(call, i), call.units == 0);
+  // Of the whole call, 0 would count as 1.
+  if (call.units > 0) {
+    writeTag(3, VARINT);
+    writeVarint(call.units);
+  }
   return end();
 }
 
-function writeDescriptor(tables: Tables, counter: Counter): void {
-  if (counter.operation != NONE) return writeOwnDescriptor(tables, counter);
-  const plan = tables.plans.at(counter.plan);
-  const quota = tables.quotas.at(plan.firstQuota + counter.quota);
-  const api = tables.apis.at(counter.api).name;
-  const consumer = tables.consumers.at(counter.consumer).name;
-  const first = counter.isObserved ? OBSERVED : PLAN;
-  const bytes =
-    entryBytes(first, plan.name) +
-    entryBytes(QUOTA, quota.name) +
-    (quota.per == Per.Api ? entryBytes(API, api) : 0) +
-    entryBytes(CONSUMER, consumer);
+function writeDescriptor(tables: Tables, counter: Counter, isPeek: bool): void {
+  const window = windowText(counter.window);
+  const consumer = counter.consumer == NONE ? ABSENT : tables.consumers.at(counter.consumer).name;
+  const quota = fieldBytes(quotaBytes(tables, counter));
   writeTag(2, LENGTH_DELIMITED);
-  writeVarint(bytes);
-  writeEntry(first, plan.name);
-  writeEntry(QUOTA, quota.name);
-  if (quota.per == Per.Api) writeEntry(API, api);
-  writeEntry(CONSUMER, consumer);
+  writeVarint(
+    entryBytes(WINDOW, window) +
+      fieldBytes(textBytes(QUOTA) + quota) +
+      (consumer == ABSENT ? 0 : entryBytes(CONSUMER, consumer)) +
+      (isPeek ? PEEK_BYTES : 0),
+  );
+  writeEntry(WINDOW, window);
+  writeTag(1, LENGTH_DELIMITED);
+  writeVarint(textBytes(QUOTA) + quota);
+  writeText(1, QUOTA);
+  writeQuota(tables, counter);
+  if (consumer != ABSENT) writeEntry(CONSUMER, consumer);
+  if (isPeek) {
+    writeTag(3, LENGTH_DELIMITED);
+    writeVarint(0);
+  }
 }
 
-/** Of an operation's own quota; without a consumer for callers without a key. */
-function writeOwnDescriptor(tables: Tables, counter: Counter): void {
-  const operation = tables.operations.at(counter.operation);
-  const quota = tables.quotas.at(operation.firstQuota + counter.quota).name;
-  const api = tables.apis.at(counter.api).name;
-  const second = counter.isObserved ? OBSERVED : OPERATION;
-  const consumer = counter.consumer == NONE ? ABSENT : tables.consumers.at(counter.consumer).name;
-  const bytes =
-    entryBytes(API, api) +
-    entryBytes(second, operation.name) +
-    entryBytes(QUOTA, quota) +
-    (consumer == ABSENT ? 0 : entryBytes(CONSUMER, consumer));
+/** `second`, `minute`, `hour`, `day`, `month`; other lengths in days or seconds. Valid until the next. */
+function windowText(window: Window): View {
+  const unitCount = UNIT_SECONDS.length;
+  if (window < 0) return WINDOWS[unitCount - 1 - window];
+  for (let i = 0; i < unitCount; i++) if (UNIT_SECONDS[i] == window) return WINDOWS[i];
+  const isDays = window % DAY == 0;
+  let at = WINDOW_BYTES - 1;
+  store<u8>(WINDOW_TEXT + at, isDays ? 0x64 : 0x73);
+  for (let rest = isDays ? window / DAY : window; rest > 0; rest /= 10)
+    store<u8>(WINDOW_TEXT + --at, 0x30 + <u8>(rest % 10));
+  return view(WINDOW_TEXT + at, WINDOW_BYTES - at);
+}
+
+/** Bytes of what `writeQuota` writes as the value. */
+function quotaBytes(tables: Tables, counter: Counter): i32 {
+  const quota = quotaOf(tables, counter);
+  return (
+    (counter.isObserved ? lengthOf(OBSERVED) : 0) +
+    (isOfApi(quota, counter) ? lengthOf(tables.apis.at(counter.api).name) + 1 : 0) +
+    (counter.operation == NONE ? 0 : lengthOf(tables.operations.at(counter.operation).name) + 1) +
+    lengthOf(quota.name)
+  );
+}
+
+function writeQuota(tables: Tables, counter: Counter): void {
+  const quota = quotaOf(tables, counter);
   writeTag(2, LENGTH_DELIMITED);
-  writeVarint(bytes);
-  writeEntry(API, api);
-  writeEntry(second, operation.name);
-  writeEntry(QUOTA, quota);
-  if (consumer != ABSENT) writeEntry(CONSUMER, consumer);
+  writeVarint(quotaBytes(tables, counter));
+  if (counter.isObserved) writeView(OBSERVED);
+  if (isOfApi(quota, counter)) writePart(tables.apis.at(counter.api).name);
+  if (counter.operation != NONE) writePart(tables.operations.at(counter.operation).name);
+  writeView(quota.name);
+}
+
+function writePart(name: View): void {
+  writeView(name);
+  writeByte(SLASH);
+}
+
+function quotaOf(tables: Tables, counter: Counter): Quota {
+  const first =
+    counter.operation == NONE
+      ? tables.plans.at(counter.plan).firstQuota
+      : tables.operations.at(counter.operation).firstQuota;
+  return tables.quotas.at(first + counter.quota);
+}
+
+function isOfApi(quota: Quota, counter: Counter): bool {
+  return quota.per == Per.Api || counter.operation != NONE;
 }
 
 /** The GrpcService that names the cluster. A bare name would mostly do, but some names happen to parse as protobuf. */

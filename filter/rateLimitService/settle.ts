@@ -6,15 +6,11 @@ import { NANOSECONDS, nominalSeconds, windowEnd, windowStart } from "../time/win
 import { Answer, AnswerVerdict, answerAt, readAnswer } from "./answer";
 import { Call, Counter, counterOf, unclaim } from "./call";
 import { Count, ServiceState } from "./service";
-import { Stock, WHOLE_SHARE, asStock, isOpen } from "./stock";
+import { REFUSAL_NANOSECONDS, Stock, WHOLE_SHARE, asStock, isOpen } from "./stock";
 
 /** Enough for any real rate, and low enough that products with a time stay far below 2^63. */
 const MAX_DECLINE: i64 = 1 << 32;
-/**
- * A refusal holds for at most this long, because the limit at the service may have been raised. The random part keeps Envoys that
- * were refused at the same moment from all asking again at once.
- */
-const REFUSAL_NANOSECONDS: i64 = 30 * NANOSECONDS;
+/** Added to how long a refusal holds, so that Envoys that were refused at the same moment do not all ask again at once. */
 const REFUSAL_SPREAD_NANOSECONDS: u64 = 10 * <u64>NANOSECONDS;
 /** How long no call is made for a counter that the service does not know: its new configuration may be on its way. */
 const UNKNOWN_NANOSECONDS: i64 = 5 * NANOSECONDS;
@@ -66,6 +62,7 @@ function giveUp(service: ServiceState, call: Call, now: i64): void {
 function book(service: ServiceState, call: Call, counter: Counter, answer: Answer, now: i64): bool {
   const ends = endOfWindow(service, call, counter, answer, now);
   let accepted: i64 = 0;
+  let isSpent = answer.verdict == AnswerVerdict.Refused;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const cell = openCell(service.stocks, counter, now / NANOSECONDS);
     if (cell == null) return true;
@@ -75,17 +72,19 @@ function book(service: ServiceState, call: Call, counter: Counter, answer: Answe
     else if (ends <= now) notePastWindow(stock, counter, answer, now);
     else {
       openUntil(stock, ends, counter.window, now);
-      accepted = addGranted(service, stock, call, answer, now);
-      if (answer.verdict == AnswerVerdict.Refused) noteRefusal(service, stock, counter, now);
+      accepted = addGranted(service, stock, call, counter, answer, now);
+      isSpent = answer.verdict == AnswerVerdict.Refused || stock.used >= counter.limit;
+      if (isSpent) noteRefusal(service, stock, counter, answer, now);
+      else if (stock.refusedForLimit == 0 || stock.refusedForLimit >= counter.limit) forgetRefusal(stock);
     }
     stock.overAtSeconds = max(now, stock.endsAtNanoseconds) / NANOSECONDS + 1;
     const result = writeCell(service.stocks, now / NANOSECONDS);
     if (result == WriteResult.Failed) return true;
     if (result == WriteResult.Stored) break;
   }
-  if (answer.verdict == AnswerVerdict.Refused) service.tally.add(Count.Refused, 1);
-  else if (accepted > 0) service.tally.add(Count.GrantedUnits, accepted);
-  else if (ends > now) {
+  if (accepted > 0) service.tally.add(Count.GrantedUnits, accepted);
+  if (isSpent && accepted < max<i64>(1, call.units)) service.tally.add(Count.Refused, 1);
+  else if (accepted == 0 && call.units > 0 && ends > now) {
     service.tally.add(Count.Unlimited, 1);
     return false;
   }
@@ -120,11 +119,20 @@ function notePastWindow(stock: Stock, counter: Counter, answer: Answer, now: i64
   } else stock.pausedUntilNanoseconds = until;
 }
 
-/** Nothing is left in the window: the refusal holds until it ends, or until it is time to ask again. */
-function noteRefusal(service: ServiceState, stock: Stock, counter: Counter, now: i64): void {
+/**
+ * Nothing is left of the limit in the window: the refusal holds until it ends, or until it is time to look again. It holds for every
+ * limit that is used up. A service that refuses by a lower limit of its own does not say how much is used.
+ */
+function noteRefusal(service: ServiceState, stock: Stock, counter: Counter, answer: Answer, now: i64): void {
   const spread = <i64>(service.outage.random(now) % REFUSAL_SPREAD_NANOSECONDS);
-  stock.refusedForLimit = counter.limit;
+  stock.refusedForLimit = answer.verdict == AnswerVerdict.Refused ? max(stock.used, counter.limit) : stock.used;
   stock.refusedUntilNanoseconds = min(stock.endsAtNanoseconds, now + REFUSAL_NANOSECONDS + spread);
+}
+
+/** There is a limit at the service, and units are left of it. */
+function forgetRefusal(stock: Stock): void {
+  stock.refusedForLimit = 0;
+  stock.refusedUntilNanoseconds = 0;
 }
 
 /** Prepares the stock for the window that ends at `endsAt`; units of another window are dropped. */
@@ -136,20 +144,29 @@ function openUntil(stock: Stock, endsAt: i64, window: Window, now: i64): void {
   stock.held = 0;
   stock.granted = 0;
   stock.used = 0;
+  stock.topUnits = 0;
   stock.declinePerSecond = 0;
+  forgetRefusal(stock);
 }
 
 /**
- * Adds the granted units to the stock and returns how many. The service's own count must have risen by at least as many. If it
- * has not, the service counts calls instead of units: then at most one unit is accepted, and for a while each call asks for one.
+ * Adds the granted units to the stock and returns how many: those of the call whose number is within the policy's limit, however high
+ * the service's own is. The service's own count must have risen by at least as many as the call asked for. If it has not, the service
+ * counts calls instead of units: then at most one unit is accepted, and for a while each call asks for one.
  */
-function addGranted(service: ServiceState, stock: Stock, call: Call, answer: Answer, now: i64): i64 {
+function addGranted(service: ServiceState, stock: Stock, call: Call, counter: Counter, answer: Answer, now: i64): i64 {
   const used = answer.limit - answer.remaining;
+  const isReset = used < stock.used;
   // A count that has fallen was reset: the service has lost its data.
-  const risen = used >= stock.used ? used - stock.used : used;
+  const risen = isReset ? used : used - stock.used;
+  // Units of a higher limit have numbers that mean nothing any more.
+  if (isReset && stock.topUnits > counter.limit) stock.held = 0;
   const isCounted = risen >= call.units;
-  if (answer.verdict == AnswerVerdict.Granted && !isCounted) service.singleUntilNanoseconds = now + SINGLE_NANOSECONDS;
-  const accepted = answer.verdict != AnswerVerdict.Granted ? 0 : isCounted ? call.units : min<i64>(1, risen);
+  const isGranted = answer.verdict == AnswerVerdict.Granted;
+  if (isGranted && !isCounted) service.singleUntilNanoseconds = now + SINGLE_NANOSECONDS;
+  const within = max<i64>(0, min(call.units, counter.limit - (used - call.units)));
+  const accepted = isGranted ? min(within, isCounted ? call.units : min<i64>(1, risen)) : 0;
+  if (accepted > 0) stock.topUnits = max(stock.held > 0 ? stock.topUnits : 0, min(used, counter.limit));
   const tookMilliseconds = (now - stock.answeredAtNanoseconds) / 1_000_000;
   stock.declinePerSecond =
     stock.used > 0 && tookMilliseconds > 0 ? min(((risen - accepted) * 1000) / tookMilliseconds, MAX_DECLINE) : 0;

@@ -14,9 +14,14 @@ import { LONGEST_WINDOW_NANOSECONDS, NANOSECONDS, isAhead } from "../time/window
  *   40  limit         i64     88  share        i64   this Envoy's share of what is used, in 1/1024
  *                             96  asked at     i64 ns  when the call under way was made; 0 without one
  *                             104 refused until i64 ns
- *                             112 refused for  i64   the policy's limit at the refusal; 0: the service has no limit for it
+ *                             112 refused for  i64   the highest limit known to be used up; 0: the service has no limit for it
  *                             120 paused until i64 ns  no call before then
- *                             128 over at      i64 s
+ *                             128 top          i64   the highest number of a unit held
+ *                             136 over at      i64 s
+ *
+ * `limit` is the service's own, which is higher than any plan's. The service's count numbers the units: those of a call that it has
+ * counted up to `used` are the last ones up to that number, and no other call has any of them. So a plan's limit is kept when only
+ * units are spent whose number is within it, whoever else counts there, and with whichever limit.
  */
 @unmanaged
 export class Stock extends Cell {
@@ -35,6 +40,7 @@ export class Stock extends Cell {
   refusedUntilNanoseconds: i64;
   refusedForLimit: i64;
   pausedUntilNanoseconds: i64;
+  topUnits: i64;
   overAtSeconds: i64;
 }
 
@@ -44,6 +50,8 @@ export const STOCK_SHARD_COUNT: u32 = 256;
 
 /** The `share` of an Envoy that alone uses a counter. */
 export const WHOLE_SHARE: i64 = 1024;
+/** A refusal holds for about this long, because the service may have lost its counts. */
+export const REFUSAL_NANOSECONDS: i64 = 30 * NANOSECONDS;
 /** Refusals and pauses that seem to last longer were noted before the clock was set back, and are ignored. */
 const MAX_REFUSAL_NANOSECONDS: i64 = 60 * NANOSECONDS;
 /** The estimate of what others have used since the last answer is not extended beyond this age. */
@@ -60,19 +68,32 @@ export function isOpen(stock: Stock, now: i64): bool {
   return isAhead(stock.endsAtNanoseconds, now, LONGEST_WINDOW_NANOSECONDS);
 }
 
-/** Units that a worker may take; units expire with their window. */
+/** Units that expire with their window. */
 export function heldIn(stock: Stock, now: i64): i64 {
   return isOpen(stock, now) ? stock.held : 0;
 }
 
-/** True while a refusal for this limit holds. */
+/** Those of them that a worker may take within this limit: none if any was granted under a higher one. */
+export function heldWithin(stock: Stock, limit: i64, now: i64): i64 {
+  return stock.topUnits <= limit ? heldIn(stock, now) : 0;
+}
+
+/** True while this limit is known to be used up. */
 export function isRefused(stock: Stock, limit: i64, now: i64): bool {
-  return stock.refusedForLimit == limit && isAhead(stock.refusedUntilNanoseconds, now, MAX_REFUSAL_NANOSECONDS);
+  if (limit <= stock.refusedForLimit && isAhead(stock.refusedUntilNanoseconds, now, MAX_REFUSAL_NANOSECONDS))
+    return true;
+  const age = now - stock.answeredAtNanoseconds;
+  return isSpent(stock, limit, now) && age >= 0 && age < REFUSAL_NANOSECONDS;
+}
+
+/** True when the service's last answer in this window, however old it is, leaves nothing of the limit. */
+export function isSpent(stock: Stock, limit: i64, now: i64): bool {
+  return limit <= max(stock.used, stock.refusedForLimit) && isOpen(stock, now);
 }
 
 /** True while the service is taken to have no limit for the counter: its configuration and the policy differ. */
 export function isUnknown(stock: Stock, now: i64): bool {
-  return isRefused(stock, 0, now);
+  return stock.refusedForLimit == 0 && isAhead(stock.refusedUntilNanoseconds, now, MAX_REFUSAL_NANOSECONDS);
 }
 
 /** True while no call may be made for the counter although the service has not refused. */
@@ -87,13 +108,13 @@ export function isAsked(stock: Stock, now: i64, lifetimeNanoseconds: i64): bool 
 }
 
 /**
- * Units that probably remain at the service: what its last answer said, less what other Envoys have used since at their last known
- * rate. -1 without an answer in this window.
+ * Units of the limit that probably remain at the service: what its last answer said, less what other Envoys have used since at their
+ * last known rate. -1 without an answer in this window.
  */
-export function remainingIn(stock: Stock, now: i64): i64 {
+export function remainingIn(stock: Stock, limit: i64, now: i64): i64 {
   if (!isOpen(stock, now)) return -1;
   const age = min(max<i64>(0, now - stock.answeredAtNanoseconds), MAX_AGE_NANOSECONDS);
-  return max<i64>(0, stock.limit - stock.used - (stock.declinePerSecond * (age / 1_000_000)) / 1000);
+  return max<i64>(0, min(limit, stock.limit) - stock.used - (stock.declinePerSecond * (age / 1_000_000)) / 1000);
 }
 
 /** The units held for all counters of a shard of stocks. */
@@ -109,10 +130,11 @@ export function heldInShard(shard: View, now: i64): i64 {
  * How many units to ask the service for, and when.
  *
  * A call asks for what this Envoy used of the counter in the last half second, at most twice the last grant, or for as many units
- * as requests wait if that is more. It also asks for at most an eighth of this Envoy's share of what remains: when all Envoys
- * ask at once, they ask for an eighth of what remains together, so no call is refused for being too large. (The service counts
- * the units of a refused call all the same, so they are lost to everybody.) Near the limit, and for a counter that nothing is
- * known about, a call asks for 1.
+ * as requests wait if that is more. It also asks for at most an eighth of this Envoy's share of what remains of the limit: when all
+ * Envoys ask at once, they ask for an eighth of what remains together. (The service counts what it is asked for, also above the
+ * limit: nobody may spend that.) Near the limit, and for a counter that nothing is known about, a call asks for 1.
+ *
+ * A quiet counter is asked for a few units ahead while plenty remains: at most AHEAD_UNITS, and at most 1/128 of this Envoy's share.
  */
 const HORIZON_NANOSECONDS: i64 = NANOSECONDS / 2;
 const PART: i64 = 8;
@@ -120,17 +142,23 @@ const MAX_ASK: i64 = 1 << 20;
 const MAX_PAUSE_NANOSECONDS: i64 = 3600 * NANOSECONDS;
 /** After a grant of at least this size, the next one is requested before it is used up. */
 const BUSY_UNITS: i64 = 8;
-/** While this much remains, holding one more unit in each Envoy does no harm, and spares even quiet consumers the wait. */
+/** While this much remains, holding a few more units in each Envoy does no harm, and spares even quiet consumers the wait. */
 const PLENTY_UNITS: i64 = 1024;
+const AHEAD_UNITS: i64 = 8;
+const AHEAD_PART: i64 = 128;
 
 /** Units to ask for, at least 1, when `demand` requests wait. `limit` is the policy's; the service's may be smaller. */
 export function askSize(stock: Stock, held: i64, limit: i64, demand: i64, now: i64): i64 {
-  const remaining = remainingIn(stock, now);
+  const remaining = remainingIn(stock, limit, now);
   // Without an answer in this window, the whole limit is taken to remain.
   const base = remaining < 0 ? min(limit, stock.limit > 0 ? stock.limit : limit) : remaining;
-  // Divided first: limits go up to 2^53.
-  const cap = (base / PART / WHOLE_SHARE) * stock.share + (((base / PART) % WHOLE_SHARE) * stock.share) / WHOLE_SHARE;
-  return max<i64>(1, min(min(max(wanted(stock, held, now), demand), cap), MAX_ASK));
+  const ahead = base < PLENTY_UNITS ? 0 : min(AHEAD_UNITS, shareOf(stock, base / AHEAD_PART));
+  return max<i64>(1, min(min(max(max(wanted(stock, held, now), demand), ahead), shareOf(stock, base / PART)), MAX_ASK));
+}
+
+/** This Envoy's share of some units. Divided first: limits go up to 2^53. */
+function shareOf(stock: Stock, units: i64): i64 {
+  return (units / WHOLE_SHARE) * stock.share + ((units % WHOLE_SHARE) * stock.share) / WHOLE_SHARE;
 }
 
 /** What the rate at which the last grant was used calls for. */
@@ -143,7 +171,7 @@ function wanted(stock: Stock, held: i64, now: i64): i64 {
 }
 
 /** True when the next grant should be requested although `held` units are left. */
-export function isLow(stock: Stock, held: i64, now: i64): bool {
+export function isLow(stock: Stock, held: i64, limit: i64, now: i64): bool {
   if (stock.lastUnits == 0 || held * 2 > stock.lastUnits) return false;
-  return stock.lastUnits >= BUSY_UNITS || remainingIn(stock, now) >= PLENTY_UNITS;
+  return stock.lastUnits >= BUSY_UNITS || remainingIn(stock, limit, now) >= PLENTY_UNITS;
 }

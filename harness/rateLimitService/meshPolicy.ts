@@ -1,5 +1,6 @@
 import { digest, type PluginConfig } from '../config.ts';
-import type { Rule } from './rateLimitServiceModel.ts';
+import type { Entry } from './protocol.ts';
+import type { Rule, Window } from './rateLimitServiceModel.ts';
 
 export const CLUSTER = 'rateLimitService';
 export const POLICY = 'petstore';
@@ -7,7 +8,7 @@ export const POLICY = 'petstore';
 export interface MeshQuota {
   readonly name: string;
   readonly limit: number;
-  readonly window: 'second' | 'minute' | 'hour' | 'day' | '7d' | '30d' | '365d' | 'month';
+  readonly window: Window;
   readonly onUnavailable?: 'allow' | 'deny' | 'local-share';
   readonly localShare?: number;
   readonly per?: 'api';
@@ -67,27 +68,21 @@ export function keyOf(consumer: string): string {
   return `${consumer}-secret-key`;
 }
 
-const UNITS = {
-  second: 'second',
-  minute: 'minute',
-  hour: 'hour',
-  day: 'day',
-  '7d': 'week',
-  '30d': 'month',
-  '365d': 'year',
-  month: 'month',
-} as const;
-
-/** The same quotas in the service's configuration. */
+/** The same quotas in the service's configuration, which says nothing of their limits. */
 export function rulesOf(quotas: readonly MeshQuota[]): Rule[] {
   return quotas
     .filter(({ scope = 'mesh' }) => scope === 'mesh')
-    .map(({ name, limit, window, per, mode }) => ({
-      plan: 'gold',
-      ...(mode === 'observe' && { isObserved: true }),
-      quota: name,
-      limit,
-      unit: UNITS[window],
-      ...(per === undefined ? {} : { perApi: true }),
+    .map(({ name, window, per, mode }) => ({
+      window,
+      quota: `${mode === 'observe' ? 'observed:' : ''}${per === undefined ? '' : '*/'}${name}`,
     }));
+}
+
+/** The entries of a counter's descriptor. */
+export function entriesOf(window: Window, quota: string, consumer = 'acme'): Entry[] {
+  return [
+    ['window', window],
+    ['quota', quota],
+    ['consumer', consumer],
+  ];
 }

@@ -3,7 +3,7 @@
  * independently of the module's own reader and writer:
  *
  *   request     1 domain · 2 descriptor* · 3 hits_addend
- *   descriptor  1 entry* { 1 key · 2 value }
+ *   descriptor  1 entry* { 1 key · 2 value } · 3 hits_addend { 1 value }
  *   response    1 overall_code · 2 status*
  *   status      1 code · 2 current_limit { 1 requests_per_unit · 2 unit } · 3 limit_remaining · 4 duration_until_reset { 1 seconds }
  *
@@ -22,6 +22,8 @@ export interface AskMessage {
   readonly domain: string;
   readonly descriptors: readonly (readonly Entry[])[];
   readonly hits: number;
+  /** Hits of single descriptors, which count in place of those of the call; null where there are none. */
+  readonly ownHits: readonly (number | null)[];
   /** Numbers of fields that are not listed above. */
   readonly otherFields: readonly string[];
 }
@@ -41,21 +43,25 @@ export interface AnswerMessage {
 export function decodeAsk(bytes: Buffer): AskMessage {
   const fields = read(bytes);
   const otherFields = fields.filter(({ number }) => number > 3).map(({ number }) => String(number));
+  const ownHits: (number | null)[] = [];
   const descriptors = many(fields, 2).map((descriptor) => {
     const inner = read(descriptor);
-    otherFields.push(...inner.filter(({ number }) => number !== 1).map(({ number }) => `2.${number}`));
+    otherFields.push(...inner.filter(({ number }) => number !== 1 && number !== 3).map(({ number }) => `2.${number}`));
+    const [own] = many(inner, 3);
+    ownHits.push(own === undefined ? null : number(read(own), 1));
     return many(inner, 1).map((entry): Entry => [text(read(entry), 1), text(read(entry), 2)]);
   });
-  return { domain: text(fields, 1), descriptors, hits: number(fields, 3), otherFields };
+  return { domain: text(fields, 1), descriptors, hits: number(fields, 3), ownHits, otherFields };
 }
 
+/** A call about one counter; with 0 hits it only looks. */
 export function encodeAsk(domain: string, entries: readonly Entry[], hits: number): Buffer {
   const descriptor = entries.map(([key, value]) =>
     bytesField(1, Buffer.concat([bytesField(1, Buffer.from(key)), bytesField(2, Buffer.from(value))])),
   );
   return Buffer.concat([
     bytesField(1, Buffer.from(domain)),
-    bytesField(2, Buffer.concat(descriptor)),
+    bytesField(2, Buffer.concat([...descriptor, ...(hits === 0 ? [bytesField(3, Buffer.alloc(0))] : [])])),
     varintField(3, hits),
   ]);
 }

@@ -1,19 +1,34 @@
 import { Code, decodeAsk, encodeAnswer, Unit, type AnswerMessage, type AskMessage, type Entry } from './protocol.ts';
 
-/** One quota of a plan, or an operation's own, in the service's configuration. */
+/** Counters of one window and quota, in the service's configuration. */
 export interface Rule {
-  /** Of an operation's own quota: names of the API and the operation. */
-  readonly plan: string | readonly [api: string, operation: string];
+  /** As the policy says it. */
+  readonly window: Window;
+  /**
+   * As the descriptor has it: a quota's name, behind `API/` or `API/OPERATION/` and `observed:` where it is counted apart. `*` stands
+   * for the name of any API.
+   */
   readonly quota: string;
-  readonly limit: number;
-  /** The service's name for the window. */
-  readonly unit: keyof typeof Unit;
-  readonly perApi?: boolean;
-  /** Counts what is only observed. */
-  readonly isObserved?: boolean;
+  /** Default: the most that the service can hold, so that only the module refuses. */
+  readonly limit?: number;
   /** Other limits of single consumers. */
   readonly consumers?: Readonly<Record<string, number>>;
 }
+
+export const MAX_LIMIT = 4_294_967_295;
+
+/** The service's name for each window. */
+export const UNITS = {
+  second: 'second',
+  minute: 'minute',
+  hour: 'hour',
+  day: 'day',
+  '7d': 'week',
+  '30d': 'month',
+  '365d': 'year',
+  month: 'month',
+} as const;
+export type Window = keyof typeof UNITS;
 
 const SECONDS: Record<keyof typeof Unit, number> = {
   second: 1,
@@ -32,6 +47,8 @@ export class RateLimitServiceModel {
   ignoresHits = false;
   /** Units granted since the beginning, by counter. */
   readonly granted = new Map<string, number>();
+  /** True for a server that does not know the hits of a single descriptor, and counts what is only looked at. */
+  countsPeeks = false;
   private readonly used = new Map<string, number>();
 
   constructor(
@@ -44,12 +61,25 @@ export class RateLimitServiceModel {
     return encodeAnswer(this.ask(decodeAsk(message), nowMs));
   }
 
-  ask({ domain, descriptors, hits }: AskMessage, nowMs: number): AnswerMessage {
+  ask({ domain, descriptors, hits, ownHits }: AskMessage, nowMs: number): AnswerMessage {
     this.calls++;
-    const statuses = descriptors.map((entries) =>
-      this.charge(domain, entries, this.ignoresHits ? 1 : Math.max(1, hits), Math.floor(nowMs / 1000)),
+    const ofCall = this.ignoresHits ? 1 : Math.max(1, hits);
+    const statuses = descriptors.map((entries, i) =>
+      this.charge(
+        domain,
+        entries,
+        (this.ignoresHits || this.countsPeeks ? null : ownHits[i]) ?? ofCall,
+        Math.floor(nowMs / 1000),
+      ),
     );
     return { overallCode: statuses.some(({ code }) => code === Code.overLimit) ? Code.overLimit : Code.ok, statuses };
+  }
+
+  /** Hits of all windows of counters whose key has the words, refused ones included. */
+  counted(...words: string[]): number {
+    return [...this.used]
+      .filter(([key]) => words.every((word) => key.includes(word)))
+      .reduce((sum, [, hits]) => sum + hits, 0);
   }
 
   /** Forgets all counters, as when Redis comes back empty. */
@@ -66,8 +96,9 @@ export class RateLimitServiceModel {
     const rule = domain === this.domain ? this.rules.find((candidate) => isAbout(candidate, entries)) : undefined;
     // No limit configured for it: unlimited.
     if (rule === undefined) return { code: Code.ok };
-    const limit = rule.consumers?.[entries.at(-1)![1]] ?? rule.limit;
-    const seconds = SECONDS[rule.unit];
+    const limit = rule.consumers?.[entries.at(-1)![1]] ?? rule.limit ?? MAX_LIMIT;
+    const unit = UNITS[rule.window];
+    const seconds = SECONDS[unit];
     const window = Math.floor(nowSeconds / seconds);
     const counter = entries.map((entry) => entry.join('=')).join(' ');
     const key = `${counter} ${window}`;
@@ -77,30 +108,17 @@ export class RateLimitServiceModel {
     if (good) this.granted.set(key, (this.granted.get(key) ?? 0) + hits);
     return {
       code: good ? Code.ok : Code.overLimit,
-      limit: { requestsPerUnit: limit, unit: Unit[rule.unit] },
+      limit: { requestsPerUnit: limit, unit: Unit[unit] },
       remaining: Math.max(0, limit - used),
       resetSeconds: (window + 1) * seconds - nowSeconds,
     };
   }
 }
 
-function isAbout(rule: Rule, entries: readonly Entry[]): boolean {
-  if (typeof rule.plan !== 'string') {
-    const about = [...rule.plan, rule.quota].join('/');
-    // without a consumer: of callers without a key
-    return (
-      entries
-        .map(([key]) => key)
-        .slice(0, 3)
-        .join() === `api,${rule.isObserved ? 'observed' : 'operation'},quota` &&
-      entries
-        .slice(0, 3)
-        .map(([, value]) => value)
-        .join('/') === about
-    );
-  }
-  const keys = [rule.isObserved ? 'observed' : 'plan', 'quota', ...(rule.perApi ? ['api'] : []), 'consumer'];
-  return (
-    entries.map(([key]) => key).join() === keys.join() && entries[0]![1] === rule.plan && entries[1]![1] === rule.quota
-  );
+function isAbout({ window, quota }: Rule, entries: readonly Entry[]): boolean {
+  const keys = entries.map(([key]) => key).join();
+  // without a consumer: of callers without a key
+  if (keys !== 'window,quota,consumer' && keys !== 'window,quota') return false;
+  const [[, ofWindow], [, ofQuota]] = entries as [Entry, Entry];
+  return window === ofWindow && (quota === ofQuota || quota === ofQuota.replace(/^((?:observed:)?)[^/]+\//, '$1*/'));
 }

@@ -1,32 +1,26 @@
-import type { Rule } from './rateLimitServiceModel.ts';
+import { MAX_LIMIT, UNITS, type Rule } from './rateLimitServiceModel.ts';
 
-/** The configuration of envoyproxy/ratelimit for these rules: plan, quota, then each consumer. Written as JSON, which is YAML. */
+/** The configuration of envoyproxy/ratelimit for these rules: window, quota, then each consumer. Written as JSON, which is YAML. */
 export function serviceConfigOf(domain: string, rules: readonly Rule[]): string {
-  const descriptors = [false, true].flatMap((isObserved) => {
-    const counted = rules.filter((rule) => (rule.isObserved ?? false) === isObserved);
-    const plans = [...new Set(counted.map(({ plan }) => plan))];
-    return plans.map((plan) => ({
-      key: isObserved ? 'observed' : 'plan',
-      value: plan,
-      descriptors: counted.filter((rule) => rule.plan === plan).map(quotaOf),
-    }));
-  });
+  const windows = [...new Set(rules.map(({ window }) => window))];
+  const descriptors = windows.map((value) => ({
+    key: 'window',
+    value,
+    descriptors: rules.filter(({ window }) => window === value).map(quotaOf),
+  }));
   return JSON.stringify({ domain, descriptors }, null, 2);
 }
 
-function quotaOf(rule: Rule): object {
-  const limitOf = (requests_per_unit: number): object => ({ unit: rule.unit, requests_per_unit });
-  const consumers = [
-    { key: 'consumer', rate_limit: limitOf(rule.limit) },
-    ...Object.entries(rule.consumers ?? {}).map(([value, limit]) => ({
-      key: 'consumer',
-      value,
-      rate_limit: limitOf(limit),
-    })),
-  ];
+function quotaOf({ window, quota, limit = MAX_LIMIT, consumers = {} }: Rule): object {
+  const limited = (requests_per_unit: number): object => ({ rate_limit: { unit: UNITS[window], requests_per_unit } });
   return {
     key: 'quota',
-    value: rule.quota,
-    descriptors: rule.perApi ? [{ key: 'api', descriptors: consumers }] : consumers,
+    // the service has no pattern for the name of any API: without a value it stands for every quota that has no entry of its own
+    ...(quota.includes('*') ? {} : { value: quota }),
+    ...limited(limit),
+    descriptors: [
+      { key: 'consumer', ...limited(limit) },
+      ...Object.entries(consumers).map(([value, own]) => ({ key: 'consumer', value, ...limited(own) })),
+    ],
   };
 }

@@ -162,7 +162,6 @@ function subscriptionChanges(
     const quotas = quotaChanges(
       quotasOf(before.plans.get(former.plan), former),
       quotasOf(after.plans.get(current.plan), current),
-      true,
     );
     const detail = quotas.map(({ text }) => text).join('; ');
     changes.push({

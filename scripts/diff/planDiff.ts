@@ -81,13 +81,9 @@ function spanText(window: string): string {
 
 /**
  * How a plan's quotas differ, or those of two plans. A counter is known by the quota's name, window and kind: what changes
- * one of them begins at zero. The rate limit service also knows it by the plan.
+ * one of them begins at zero.
  */
-export function quotaChanges(
-  old: readonly QuotaConfig[],
-  next: readonly QuotaConfig[],
-  isOtherPlan = false,
-): QuotaChange[] {
+export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaConfig[]): QuotaChange[] {
   const { added, removed } = listChange(
     old.map(({ name }) => name),
     next.map(({ name }) => name),
@@ -108,9 +104,10 @@ export function quotaChanges(
     ...next
       .filter(({ name }) => !added.includes(name))
       .flatMap((quota) =>
-        [...change(get(old, quota.name), quota, isOtherPlan), ...failureModeChange(get(old, quota.name), quota)].map(
-          (changed) => ({ ...changed, quota: quota.name }),
-        ),
+        [...change(get(old, quota.name), quota), ...failureModeChange(get(old, quota.name), quota)].map((changed) => ({
+          ...changed,
+          quota: quota.name,
+        })),
       ),
     ...[...renamed].map(([from, to]): QuotaChange => ({
       text: `quota ${from} is now called ${to}`,
@@ -132,7 +129,7 @@ export function quotaChanges(
   ];
 }
 
-function change(old: QuotaConfig, next: QuotaConfig, isOtherPlan: boolean): QuotaChange[] {
+function change(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
   if (old.scope !== next.scope) {
     // what each Envoy counted for itself is now counted for all of them together, or the other way round
     return [
@@ -141,13 +138,6 @@ function change(old: QuotaConfig, next: QuotaConfig, isOtherPlan: boolean): Quot
         effects: ['restarts', next.scope === 'mesh' ? 'narrows' : 'widens'],
       },
     ];
-  }
-  if (isOtherPlan && next.scope === 'mesh') {
-    const text =
-      quotaText(old) === quotaText(next)
-        ? `${next.name} of the whole mesh is counted anew`
-        : `${next.name} ${quotaText(old)} → ${quotaText(next)}`;
-    return [{ text, effects: ['restarts'] }];
   }
   if (counting(old) === counting(next)) return [];
   const isBucket = (quota: QuotaConfig): boolean => quota.burst !== undefined;

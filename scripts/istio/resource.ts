@@ -70,9 +70,6 @@ export const MAX_ANNOTATION_BYTES = 262_144;
 const COPY_NAME = 'kubectl.kubernetes.io/last-applied-configuration';
 const COPY_EXTRA = ',"annotations":{}\n';
 
-/** Kubernetes' bound on the strings of a ConfigMap. */
-export const MAX_CONFIG_MAP_BYTES = 1_048_576;
-
 /** The largest object that client-side apply takes. */
 export const MAX_CLIENT_SIDE_BYTES = MAX_ANNOTATION_BYTES - COPY_NAME.length - COPY_EXTRA.length;
 
@@ -83,12 +80,6 @@ export function storedBytes(resource: Resource): number {
 
 /** Refuses what the API server would, before it has to. */
 export function checkSize(resource: Resource, most: number = MAX_OBJECT_BYTES): void {
-  const texts = Object.values(resource.data ?? {}).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-  if (texts > MAX_CONFIG_MAP_BYTES) {
-    throw new EmitError(
-      `ConfigMap ${resource.metadata.name}: would hold ${texts} bytes, and Kubernetes takes ${MAX_CONFIG_MAP_BYTES} at most; make plans of limits that many consumers have, instead of limits of their own`,
-    );
-  }
   const bytes = storedBytes(resource);
   if (bytes <= most) return;
   throw new EmitError(

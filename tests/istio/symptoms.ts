@@ -125,7 +125,7 @@ export function symptomTests(mesh: MeshUnderTest): void {
       await metric('failures');
       // a service that has another configuration than the policy's: it answers, and names no limit
       const fake = await FakeService.start('elsewhere', []);
-      const right = await FakeService.start('service', [{ plan: 'counted', quota: 'main', limit: 100, unit: 'day' }]);
+      const right = await FakeService.start('service', [{ window: 'day', quota: 'main' }]);
       const serve = (endpoint: number): Promise<object> =>
         mesh.apply([
           {

@@ -34,10 +34,8 @@ ${['wide', 'small', 'open', 'shared']
 `;
 export type Plan = 'wide' | 'small' | 'open' | 'shared';
 const RULES = [
-  { plan: 'wide', quota: 'per-minute', limit: 100_000, unit: 'minute' },
-  { plan: 'small', quota: 'daily', limit: 3, unit: 'day' },
-  { plan: 'open', quota: 'daily', limit: 100_000, unit: 'day' },
-  { plan: 'shared', quota: 'daily', limit: 100_000, unit: 'day' },
+  { window: 'minute', quota: 'per-minute' },
+  { window: 'day', quota: 'daily' },
 ] as const;
 
 /** Requests by what their replies said: `policy reason` or, of a quota, `policy reason quota`. */

@@ -5,7 +5,7 @@ import { documents } from '../../harness/mesh/kubeClient.ts';
 import { available } from '../../harness/envoy/available.ts';
 import { realPrograms } from '../../harness/rateLimitService/available.ts';
 import { GrpcCaller } from '../../harness/rateLimitService/grpcCaller.ts';
-import { POLICY, rulesOf, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
+import { entriesOf, POLICY, rulesOf, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
 import { Code, decodeAnswer, encodeAsk, type Entry } from '../../harness/rateLimitService/protocol.ts';
 import { RealService } from '../../harness/rateLimitService/realService.ts';
 import { withService } from './proving.ts';
@@ -39,22 +39,20 @@ const EXAMPLE = exampleRedis().template.spec.containers[0]!;
 
 function start(redisArgs?: readonly string[]): Promise<RealService> {
   if (typeof programs === 'string') throw new Error(programs);
-  return RealService.start(programs, { domain: POLICY, rules: rulesOf(QUOTAS) }, redisArgs);
+  return RealService.start(
+    programs,
+    { domain: POLICY, rules: rulesOf(QUOTAS).map((rule, i) => ({ ...rule, limit: QUOTAS[i]!.limit })) },
+    redisArgs,
+  );
 }
 
-function entries(quota: string): Entry[] {
-  return [
-    ['plan', 'gold'],
-    ['quota', quota],
-    ['consumer', 'acme'],
-  ];
-}
+const [LIMITED, OTHER] = QUOTAS.map(({ window, name }) => entriesOf(window, name)) as [Entry[], Entry[]];
 
 /** After a restart, each of the service's connections to Redis fails once: asks for something else until none does. */
 async function reconnected(caller: GrpcCaller): Promise<void> {
   const deadline = Date.now() + 20_000;
   for (let good = 0; good < 40; good++) {
-    if (!Buffer.isBuffer(await caller.call(encodeAsk(POLICY, entries('other'), 1)))) good = 0;
+    if (!Buffer.isBuffer(await caller.call(encodeAsk(POLICY, OTHER, 1)))) good = 0;
     assert.ok(Date.now() < deadline, 'the service finds its Redis again');
     await pause(5);
   }
@@ -86,7 +84,7 @@ describe('a Redis that restarts', { skip }, () => {
       const real = await start(redisArgs);
       const caller = new GrpcCaller(real.port);
       const take = async (): Promise<boolean> => {
-        const answer = await caller.call(encodeAsk(POLICY, entries('q'), 1));
+        const answer = await caller.call(encodeAsk(POLICY, LIMITED, 1));
         assert.ok(Buffer.isBuffer(answer), `status ${String(answer)}`);
         return decodeAnswer(answer).overallCode === Code.ok;
       };

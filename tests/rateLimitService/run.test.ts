@@ -12,7 +12,7 @@ import { FakeService } from '../../harness/rateLimitService/fakeService.ts';
 
 const found = await available();
 const CLUSTER = 'outbound|8081||ratelimit.tollgate.svc.cluster.local';
-const DAILY = { plan: 'gold', quota: 'daily', unit: 'day' as const };
+const DAILY = { window: 'day', quota: 'daily' } as const;
 
 function policy({ cluster = CLUSTER, limit = 3, scope = 'mesh' } = {}): string {
   return `
@@ -76,7 +76,7 @@ describe('tollgate run with mesh-wide quotas', { skip: found.skip }, () => {
   };
 
   it('asks the service of --rate-limit-service, and goes on asking it when the cluster has another name', async () => {
-    service = await FakeService.start('petstore', [{ ...DAILY, limit: 1000 }]);
+    service = await FakeService.start('petstore', [DAILY]);
     const port = await start(policy({ limit: 1000 }), '--rate-limit-service', `127.0.0.1:${service.port}`);
     assert.deepEqual(await statuses(port, 3), [200, 200, 200]);
     assert.ok(service.calls.length > 0);

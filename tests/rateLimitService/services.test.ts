@@ -18,21 +18,18 @@ import { RealService } from '../../harness/rateLimitService/realService.ts';
 import { pause, steady } from './steady.ts';
 
 const RULES: Rule[] = [
-  { plan: 'gold', quota: 'small', limit: 50, unit: 'hour', consumers: { acme: 20 } },
-  { plan: 'gold', quota: 'large', limit: 100_000, unit: 'day' },
-  { plan: 'free', quota: 'each', limit: 30, unit: 'week', perApi: true },
-  { plan: 'free', quota: 'monthly', limit: 30, unit: 'month' },
-  { plan: 'free', quota: 'yearly', limit: 30, unit: 'year' },
+  { window: 'hour', quota: 'small', limit: 50, consumers: { acme: 20 } },
+  { window: 'day', quota: 'large' },
+  { window: '7d', quota: '*/each', limit: 30 },
+  { window: '30d', quota: 'monthly', limit: 30 },
+  { window: '30d', quota: 'observed:monthly', limit: 30 },
+  { window: '365d', quota: 'yearly', limit: 30 },
 ];
 const DOMAIN = 'petstore';
 
-function entries(plan: string, quota: string, consumer: string, api?: string): Entry[] {
-  return [
-    ['plan', plan],
-    ['quota', quota],
-    ...(api === undefined ? [] : [['api', api] as const]),
-    ['consumer', consumer],
-  ];
+/** Without a consumer: of callers without a key. */
+function entries(window: string, quota: string, consumer: string | null): Entry[] {
+  return [['window', window], ['quota', quota], ...(consumer === null ? [] : [['consumer', consumer] as const])];
 }
 
 const programs = await realPrograms();
@@ -47,15 +44,18 @@ describe('the model of the rate limit service', () => {
       ],
     };
     assert.deepEqual(decodeAnswer(encodeAnswer(answer)), answer);
-    const ask = decodeAsk(encodeAsk('d', entries('gold', 'small', 'acme'), 300));
-    assert.deepEqual(ask, { domain: 'd', descriptors: [entries('gold', 'small', 'acme')], hits: 300, otherFields: [] });
+    const ask = decodeAsk(encodeAsk('d', entries('hour', 'small', 'acme'), 300));
+    const descriptors = [entries('hour', 'small', 'acme')];
+    assert.deepEqual(ask, { domain: 'd', descriptors, hits: 300, ownHits: [null], otherFields: [] });
+    const look = decodeAsk(encodeAsk('d', entries('hour', 'small', 'acme'), 0));
+    assert.deepEqual(look, { domain: 'd', descriptors, hits: 0, ownHits: [0], otherFields: [] });
   });
 
   it('counts refused hits, like a Redis counter', () => {
     const model = new RateLimitServiceModel(DOMAIN, RULES);
     const now = Date.UTC(2026, 0, 15, 12, 59);
     const ask = (hits: number): AnswerMessage =>
-      decodeAnswer(model.answer(encodeAsk(DOMAIN, entries('gold', 'small', 'beta'), hits), now));
+      decodeAnswer(model.answer(encodeAsk(DOMAIN, entries('hour', 'small', 'beta'), hits), now));
     const limit = { requestsPerUnit: 50, unit: 3 };
     assert.deepEqual(ask(20).statuses, [{ code: Code.ok, limit, remaining: 30, resetSeconds: 60 }]);
     assert.deepEqual(ask(31).statuses, [{ code: Code.overLimit, limit, remaining: 0, resetSeconds: 60 }]);
@@ -81,21 +81,18 @@ describe('the real rate limit service', { skip: typeof programs === 'string' ? p
     const random = new Random(7);
     const model = new RateLimitServiceModel(DOMAIN, RULES);
     const asks = Array.from({ length: 300 }, () => {
-      const [plan = '', quota = ''] = random.pick([
-        ['gold', 'small'],
-        ['gold', 'large'],
-        ['free', 'monthly'],
-        ['free', 'yearly'],
-        ['free', 'each'],
-        ['free', 'none'],
+      const [window = '', quota = ''] = random.pick([
+        ['hour', 'small'],
+        ['day', 'large'],
+        ['30d', 'monthly'],
+        ['30d', 'observed:monthly'],
+        ['365d', 'yearly'],
+        ['7d', 'pets/each'],
+        ['7d', 'shop/each'],
+        ['day', 'none'],
         ['none', 'small'],
       ]);
-      const who = entries(
-        plan,
-        quota,
-        random.pick(['acme', 'beta', 'ga_mma']),
-        quota === 'each' ? random.pick(['pets', 'shop']) : undefined,
-      );
+      const who = entries(window, quota, random.pick(['acme', 'beta', 'ga_mma', null]));
       return encodeAsk(random.chance(0.05) ? 'elsewhere' : DOMAIN, who, random.below(12));
     });
     for (const ask of asks) {
@@ -120,13 +117,13 @@ describe('the real rate limit service', { skip: typeof programs === 'string' ? p
       }
     }
     assert.equal(
-      await real.charged('plan_gold_quota_small', 'consumer_beta'),
+      await real.charged('window_hour_quota_small', 'consumer_beta'),
       [...asks.map(decodeAsk)]
         .filter(
           ({ domain, descriptors: [one] }) =>
-            domain === DOMAIN && one![1]![1] === 'small' && one![0]![1] === 'gold' && one![2]![1] === 'beta',
+            domain === DOMAIN && one!.map(([, value]) => value).join() === 'hour,small,beta',
         )
-        .reduce((sum, { hits }) => sum + Math.max(1, hits), 0),
+        .reduce((sum, { hits }) => sum + hits, 0),
     );
   });
 
@@ -134,7 +131,7 @@ describe('the real rate limit service', { skip: typeof programs === 'string' ? p
     'is slow with its Redis, fails without it and recovers; and comes back on the same port',
     { timeout: 300_000 },
     async () => {
-      const ask = encodeAsk(DOMAIN, entries('gold', 'large', 'acme'), 1);
+      const ask = encodeAsk(DOMAIN, entries('day', 'large', 'acme'), 1);
       real.redisDelayMs = 300;
       const started = Date.now();
       await answered(ask);
@@ -166,7 +163,7 @@ describe('the fake rate limit service', () => {
     const fake = await FakeService.start(DOMAIN, RULES);
     const caller = new GrpcCaller(fake.port);
     try {
-      const ask = encodeAsk(DOMAIN, entries('gold', 'small', 'beta'), 10);
+      const ask = encodeAsk(DOMAIN, entries('hour', 'small', 'beta'), 10);
       const call = (timeoutMs?: number): Promise<Buffer | number> => caller.call(ask, timeoutMs);
       const good = await call();
       assert.ok(Buffer.isBuffer(good), 'a message');

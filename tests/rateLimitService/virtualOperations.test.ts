@@ -29,7 +29,7 @@ function openMesh(envoys: number): VirtualMesh {
     envoys,
     quotas: PLAN,
     consumers: CONSUMERS,
-    rules: [{ plan: ['petstore', 'listPets'], quota: 'own', limit: LIMIT, unit: 'hour' }],
+    rules: [{ window: 'hour', quota: 'petstore/listPets/own' }],
   });
   mesh.load(config());
   return mesh;

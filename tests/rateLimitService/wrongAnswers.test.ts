@@ -5,12 +5,13 @@ import type { MetricName } from '../../scripts/contract/metrics.ts';
 import { waitFor } from '../../harness/mesh/wait.ts';
 import { FakeService, type Fault } from '../../harness/rateLimitService/fakeService.ts';
 import { MeshEnvoy } from '../../harness/rateLimitService/meshEnvoy.ts';
-import { meshConfig, POLICY, rulesOf, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
+import { entriesOf, meshConfig, POLICY, rulesOf, type MeshQuota } from '../../harness/rateLimitService/meshPolicy.ts';
 import { encodeAnswer } from '../../harness/rateLimitService/protocol.ts';
 import { steadyUnit } from './steady.ts';
 import { ask, tallyOf } from './traffic.ts';
 import { WRONG_ANSWERS } from '../../harness/rateLimitService/wrongAnswers.ts';
 
+const WINDOW = steadyUnit();
 const found = await available();
 
 const FAULTS: Record<string, (fake: FakeService) => Fault> = {
@@ -32,14 +33,9 @@ for (const [what, answer] of Object.entries(WRONG_ANSWERS)) {
               fake.model.ask(
                 {
                   domain: POLICY,
-                  descriptors: [
-                    [
-                      ['plan', 'gold'],
-                      ['quota', 'q'],
-                      ['consumer', 'other'],
-                    ],
-                  ],
+                  descriptors: [entriesOf(WINDOW, 'q', 'other')],
                   hits: 1,
+                  ownHits: [],
                   otherFields: [],
                 },
                 Date.now(),
@@ -53,7 +49,7 @@ for (const [what, answer] of Object.entries(WRONG_ANSWERS)) {
 
 describe('a service that answers wrongly', { skip: found.skip }, () => {
   it('causes no grant and no trap, and shows in the metrics', { timeout: 300_000 }, async () => {
-    const quotas: MeshQuota[] = [{ name: 'q', limit: 1000, window: steadyUnit() }];
+    const quotas: MeshQuota[] = [{ name: 'q', limit: 1000, window: WINDOW }];
     const fake = await FakeService.start(POLICY, rulesOf(quotas));
     let envoy: MeshEnvoy | null = null;
     try {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { consumerNameRule, encodedConsumer } from '../../scripts/policy/index.ts';
@@ -70,7 +69,7 @@ plans: { free: { quotas: { hourly: { limit: 10, window: hour, scope: mesh } } } 
 rateLimitService: { cluster: ratelimit }
 `;
 
-test('a key is issued to such a name, listed, compiled, counted and revoked', async () => {
+test('a key is issued to such a name, listed, compiled and revoked', async () => {
   const name = 'Müller, "Söhne" & Co. *';
   const file = scratchFile(folder, POLICY);
   for (const id of ['one', 'two'])
@@ -79,14 +78,6 @@ test('a key is issued to such a name, listed, compiled, counted and revoked', as
   assert.match((await tollgate(['keys', 'list', file])).out, /^Müller, "Söhne" & Co\. \* {2}one {2}revoked/m);
   const encoded = 'M%C3%BCller%2C%20%22S%C3%B6hne%22%20%26%20Co.%20%2A';
   assert.match((await tollgate(['compile', file])).out, new RegExp(`"name":"${encoded}","plan":"free"`));
-  const text = readFileSync(file, 'utf8').replace(
-    'plan: free\n',
-    'subscriptions: { pets: { plan: free, limits: { hourly: 20 } } }\n',
-  );
-  assert.match(
-    (await tollgate(['rate-limit-service', '-'], { stdin: text })).out,
-    new RegExp(`"?value"?: "${encoded.replaceAll('.', '\\.')}"`),
-  );
 });
 
 test('names the rule when --consumer breaks it', async () => {

@@ -408,10 +408,10 @@ const meshTable: [what: string, old: Edit[], next: Edit[], expected: string[]][]
     ],
   ],
   [
-    "a consumer's plan, whose counters the rate limit service keeps apart",
+    "a consumer's plan, over which the rate limit service counts on",
     withMesh(),
     [...withMesh(), ['consumers.initech.plan', 'gold']],
-    ['consumer initech: pets: plan free → gold: hourly of the whole mesh is counted anew [counters start anew]'],
+    ['consumer initech: pets: plan free → gold'],
   ],
   [
     'the rate limit service',

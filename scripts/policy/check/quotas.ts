@@ -7,10 +7,10 @@ import {
   nominalSeconds,
 } from '../../contract/table.ts';
 import { sameWindow } from '../compile/compile.ts';
-import { limitOf, type Holding, type Holdings } from '../compile/holding.ts';
+import type { Holdings } from '../compile/holding.ts';
 import { MAX_MESH_LIMIT } from '../schema/quota.ts';
 import { quote } from '../secret.ts';
-import { granteeIn, holdingsIn } from './consumers.ts';
+import { granteeIn } from './consumers.ts';
 import type { ConsumerDraft, OwnQuotaDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';
 
 const NANOSECONDS = 1_000_000_000n;
@@ -82,8 +82,7 @@ export function checkRateLimitService(root: PolicyDraft, report: Report): void {
     if (hasMeshScope(quota)) checkMeshQuota(quota, root, report);
     checkFailureMode(quota, report);
   }
-  const holdings = holdingsIn(root);
-  for (const consumer of root.get('consumers').entries) checkOwnLimits(root, holdings, consumer, report);
+  for (const consumer of root.get('consumers').entries) checkOwnLimits(root, consumer, report);
 }
 
 function checkMeshQuota(quota: OwnQuotaDraft, root: PolicyDraft, report: Report): void {
@@ -156,51 +155,11 @@ function checkFailureMode(quota: OwnQuotaDraft, report: Report): void {
     report.add(share, `must be at most the limit (${limit})`);
 }
 
-/** A counter of the rate limit service has one limit: where it counts several APIs together, their limits must be the same. */
-function checkOwnLimits(root: PolicyDraft, holdings: Holdings, consumer: ConsumerDraft, report: Report): void {
-  let limits: OwnLimits | null = null;
+function checkOwnLimits(root: PolicyDraft, consumer: ConsumerDraft, report: Report): void {
   for (const subscription of consumer.get('subscriptions').entries) {
     const plan = root.get('plans').named(subscription.get('plan').string ?? '');
-    for (const limit of subscription.get('limits').entries) {
-      const quota = plan.get('quotas').named(limit.key);
-      if (!hasMeshScope(quota)) continue;
-      checkLimit(limit, report);
-      if (quota.get('per').string === 'api') continue;
-      limits ??= new OwnLimits(holdings.distinct(granteeIn(consumer)));
-      const other = limits.otherThan(limit.number ?? NaN, plan.key, quota);
-      if (other === undefined) continue;
-      const rule = `must be the limit of every API on which the consumer has the plan "${plan.key}" (${other.api}: ${Number.isNaN(other.limit) ? 'none' : other.limit}), because the rate limit service counts them together; or make the quota "per: api"`;
-      report.add(limit, rule, limit.number === undefined ? null : undefined);
-    }
-  }
-}
-
-interface OwnLimit {
-  readonly api: string;
-  readonly limit: number;
-}
-
-/** Limits of a consumer over all APIs on which it has a plan; of those that are the same, the first. */
-class OwnLimits {
-  readonly #different = new Map<string, ReadonlyMap<number, OwnLimit>>();
-
-  constructor(private readonly holdings: readonly Holding[]) {}
-
-  otherThan(limit: number, plan: string, quota: QuotaDraft): OwnLimit | undefined {
-    const key = JSON.stringify([plan, quota.key]);
-    const different = this.#different.get(key) ?? this.#find(plan, quota);
-    this.#different.set(key, different);
-    for (const other of different.values()) if (!Object.is(other.limit, limit)) return other;
-    return undefined;
-  }
-
-  #find(plan: string, quota: QuotaDraft): Map<number, OwnLimit> {
-    const different = new Map<number, OwnLimit>();
-    for (const holding of this.holdings) {
-      const limit = limitOf(holding, quota.key, quota.get('limit').number ?? NaN);
-      if (holding.plan === plan && !different.has(limit)) different.set(limit, { api: holding.api, limit });
-    }
-    return different;
+    for (const limit of subscription.get('limits').entries)
+      if (hasMeshScope(plan.get('quotas').named(limit.key))) checkLimit(limit, report);
   }
 }
 
@@ -248,8 +207,8 @@ function countableWindow(window: string, hasCalendarMonths: boolean): string | n
 }
 
 /**
- * Counters of an Envoy belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from
- * one counter. The rate limit service keeps plans apart. Returns the quotas of whose counters it is so.
+ * Counters belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from one counter, of each
+ * Envoy or of the rate limit service. Returns the quotas of whose counters it is so.
  */
 export function warnOfSharedCounters(
   root: PolicyDraft,
@@ -264,11 +223,12 @@ export function warnOfSharedCounters(
   const told = new Set<string>();
   for (const { api, plan } of held) {
     for (const quota of root.get('plans').named(plan).get('quotas').entries) {
-      if (quota.get('per').string === 'api' || hasMeshScope(quota)) continue;
+      if (quota.get('per').string === 'api') continue;
       const counter = JSON.stringify([
         quota.key,
         sameWindow(quota.get('window').string ?? ''),
         quota.get('burst').given,
+        hasMeshScope(quota),
       ]);
       const other = counters.get(counter);
       counters.set(counter, other ?? { plan, api });

@@ -116,10 +116,11 @@ describe("layouts in shared data", () => {
     expect(offsetof<BucketCell>("olderArrivalNanoseconds")).toBe(32);
     expect(offsetof<BucketCell>("intervalNanoseconds")).toBe(40);
     expect(offsetof<BucketCell>("overAtSeconds")).toBe(48);
-    expect(STOCK_BYTES).toBe(136);
+    expect(STOCK_BYTES).toBe(144);
     expect(offsetof<Stock>("endsAtNanoseconds")).toBe(16);
     expect(offsetof<Stock>("refusedForLimit")).toBe(112);
-    expect(offsetof<Stock>("overAtSeconds")).toBe(128);
+    expect(offsetof<Stock>("topUnits")).toBe(128);
+    expect(offsetof<Stock>("overAtSeconds")).toBe(136);
   });
 
   it("take a cell of an older module, whose unused windows hold the lowest number", () => {
