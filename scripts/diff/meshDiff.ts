@@ -38,7 +38,7 @@ function upstreamDifferences(old: Policy, next: Policy): Difference[] {
     ...Object.entries(next.upstreams).flatMap(([name, upstream]) => {
       const former = old.upstreams[name];
       if (former === undefined) return [say(name, 'added')];
-      const fields = ['url', 'tls', 'service', 'services', 'timeout', 'retries'] as const;
+      const fields = ['url', 'tls', 'hostRewrite', 'service', 'services', 'timeout', 'retries'] as const;
       const changed = fields.filter((field) => !isSameInAnyOrder(former[field], upstream[field]));
       return changed.length === 0 ? [] : [say(name, `other ${changed.join(', ')}`)];
     }),

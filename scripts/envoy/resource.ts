@@ -104,12 +104,12 @@ export const NOWHERE_REPLY = {
 export function routeTableOf(snapshot: Snapshot): object {
   const routes: object[] = snapshot.routes.map((route) => ({
     match: { prefix: '', headers: [{ name: ROUTE_HEADER, string_match: { exact: route.name } }] },
-    route: to(route.upstream),
+    route: to(route.upstream, snapshot),
   }));
   if (snapshot.ungated !== null)
     routes.push({
       match: { prefix: '', headers: [{ name: ROUTE_HEADER, present_match: false }] },
-      route: to(snapshot.ungated),
+      route: to(snapshot.ungated, snapshot),
     });
   routes.push({ match: { prefix: '' }, route: { cluster: NOWHERE, cluster_not_found_response_code: 'NOT_FOUND' } });
   return {
@@ -121,8 +121,9 @@ export function routeTableOf(snapshot: Snapshot): object {
 }
 
 /** No time limit for a whole exchange: it would cut streams and upgraded connections; idle ones still end after Envoy's five minutes. */
-function to(upstream: string): object {
-  return { cluster: upstream, timeout: '0s' };
+function to(upstream: string, { upstreams }: Snapshot): object {
+  const seenHost = upstreams.find(({ name }) => name === upstream)?.seenHost;
+  return { cluster: upstream, timeout: '0s', ...(seenHost !== undefined && { host_rewrite_literal: seenHost }) };
 }
 
 /** Name of the plugin: in Envoy's log, its statistics and the extension's discovery. */

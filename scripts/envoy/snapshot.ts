@@ -25,6 +25,8 @@ export interface LocalUpstream {
   readonly protocol?: 'h2c' | 'https';
   /** With https, and then always. */
   readonly tls?: UpstreamTls;
+  /** The host that it sees; absent: the caller's. */
+  readonly seenHost?: string;
 }
 
 /** How an upstream's certificate is judged. */
@@ -118,7 +120,7 @@ function rateLimitServicesOf(policy: RoutedPolicy, address: RateLimitServiceAddr
 }
 
 function upstreamsOf(policy: RoutedPolicy, overrides: Overrides, trust: Trust): LocalUpstream[] {
-  return Object.entries(policy.upstreams ?? {}).map(([name, { url, tls }]) => {
+  return Object.entries(policy.upstreams ?? {}).map(([name, { url, tls, hostRewrite }]) => {
     const text = overrides.get(name) ?? url;
     // an upstream that only names a service of a mesh leads nowhere on this machine
     if (text === undefined)
@@ -127,8 +129,13 @@ function upstreamsOf(policy: RoutedPolicy, overrides: Overrides, trust: Trust): 
       );
     const address = parseUpstream(text);
     if (address === null) throw new EnvoyError(`upstream ${name}: ${URL_FORM}; found "${text}"`);
-    return upstreamAt(name, address, tls, trust);
+    const seenHost = hostRewrite === true ? inUrl(address.host) : hostRewrite;
+    return { ...upstreamAt(name, address, tls, trust), ...(seenHost !== undefined && { seenHost }) };
   });
+}
+
+function inUrl(host: string): string {
+  return isIP(host) === 6 ? `[${host}]` : host;
 }
 
 function upstreamAt(

@@ -8,7 +8,14 @@ import { parseUpstream, type Tls } from '../policy/index.ts';
 
 /** As much of a policy's upstreams as matters on this machine. */
 export type RoutedUpstreams = Readonly<
-  Record<string, { readonly url?: string | undefined; readonly tls?: Tls | undefined }>
+  Record<
+    string,
+    {
+      readonly url?: string | undefined;
+      readonly tls?: Tls | undefined;
+      readonly hostRewrite?: true | string | undefined;
+    }
+  >
 >;
 
 /** Upstream URLs by name, in place of those in the policy. */

@@ -1,5 +1,5 @@
 import { RETRY_STATUSES } from '../policy/schema/mesh.ts';
-import { destinationsOf, type Destination, type Upstream } from '../policy/index.ts';
+import { destinationsOf, meshHostOf, type Destination, type Upstream } from '../policy/index.ts';
 import { kubernetesService } from './virtualService.ts';
 import type { OpenRule } from './failOpen.ts';
 import { formerHttpRoutes, type Former } from './former.ts';
@@ -94,7 +94,9 @@ export function openRest(open: readonly OpenRule[]): Upstream[] {
 function to(upstream: Upstream, namespace: string): object {
   const { timeout, retries } = upstream;
   const perTry = retries?.perTryTimeout;
+  const hostname = meshHostOf(upstream);
   return {
+    ...(hostname !== undefined && { filters: [{ type: 'URLRewrite', urlRewrite: { hostname } }] }),
     backendRefs: destinationsOf(upstream).map((destination) => backend(destination, namespace)),
     ...((timeout !== undefined || perTry !== undefined) && {
       timeouts: {

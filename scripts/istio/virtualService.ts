@@ -1,4 +1,4 @@
-import { type Destination, destinationsOf, type Policy, type Upstream } from '../policy/index.ts';
+import { type Destination, destinationsOf, meshHostOf, type Policy, type Upstream } from '../policy/index.ts';
 import { openMatches, type OpenRule } from './failOpen.ts';
 import { type Former, formerSubsets, formerVirtualRoutes } from './former.ts';
 import type { MeshPlace } from './place.ts';
@@ -77,11 +77,13 @@ function nowhere(api: string): object {
 
 function route(upstream: Upstream): object {
   const { timeout, retries } = upstream;
+  const authority = meshHostOf(upstream);
   return {
     route: destinationsOf(upstream).map(({ host, port, subset, weight }) => ({
       destination: { host, port: { number: port }, ...(subset !== undefined && { subset }) },
       ...(weight !== undefined && { weight }),
     })),
+    ...(authority !== undefined && { rewrite: { authority } }),
     ...(timeout !== undefined && { timeout }),
     ...(retries && { retries }),
   };

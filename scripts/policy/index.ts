@@ -50,6 +50,7 @@ export type * from '../contract/pluginConfig.ts';
 
 export {
   destinationsOf,
+  meshHostOf,
   MARGIN_BYTES,
   MAX_OBJECT_BYTES,
   MAX_REQUEST_BYTES,

@@ -92,6 +92,43 @@ describe('what upstreams speak', { skip }, () => {
     );
   });
 
+  it('shows an upstream the host that the policy says, with and without another path, and others what came', async () => {
+    const echo = await startEcho('echo');
+    closers.push(() => echo.close());
+    const url = `url: "http://localhost:${echo.port}"`;
+    writeFileSync(
+      file,
+      `policy: hosts
+unmatched: allow
+upstreams:
+  own: { ${url}, hostRewrite: true }
+  other: { ${url}, hostRewrite: pets.example.com }
+  same: { ${url} }
+apis:
+  own: { paths: [/own], anonymous: allow, upstream: own }
+  other:
+    paths: [/other]
+    anonymous: allow
+    upstream: other
+    routes:
+      - { name: moved, when: { path: /other/old }, rewritePrefix: /new }
+      - { name: same, when: { path: /other/same }, upstream: same }
+`,
+    );
+    tool = new ToolProcess(['run', file, '--port', String(await freePort())]);
+    const port = await tool.port();
+    const seenAt = async (path: string): Promise<unknown[]> => {
+      const reply = await sendRaw(port, requestBytes({ method: 'GET', path, host: 'api.test:8080', headers: [] }));
+      const seen = JSON.parse(reply!.body) as { path: string; headers: Record<string, string> };
+      return [seen.path, seen.headers['host']];
+    };
+    assert.deepEqual(await seenAt('/own'), ['/own', 'localhost']);
+    assert.deepEqual(await seenAt('/other/x'), ['/other/x', 'pets.example.com']);
+    assert.deepEqual(await seenAt('/other/old/1'), ['/new/1', 'pets.example.com']);
+    assert.deepEqual(await seenAt('/other/same'), ['/other/same', 'api.test:8080']);
+    assert.deepEqual(await seenAt('/nowhere'), ['/nowhere', 'localhost']);
+  });
+
   const REFUSED: [what: string, subjects: string, days: number, tls: string, RegExp][] = [
     ['of an authority that the system does not know', GOOD, 2, '', /unable_to_get_local_issuer_certificate/],
     ['that has expired', GOOD, -1, ', tls: { ca: ca.pem }', /certificate_has_expired/],

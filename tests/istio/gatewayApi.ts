@@ -15,7 +15,10 @@ export function gatewayApiTests(mesh: MeshUnderTest): void {
         hosts: ['api.example.com'],
         limit: 2,
       });
-      const upstream = (version: string): object => ({ service: { host: `${version}.petstore.example`, port: 8080 } });
+      const upstream = (version: string): object => ({
+        service: { host: `${version}.petstore.example`, port: 8080 },
+        ...(version === 'v2' && { hostRewrite: true }),
+      });
       await gateway.rollOut({ ...policy, upstreams: { v1: upstream('v1'), v2: upstream('v2') } });
       await gateway.becomesStatus(401);
       await gateway.becomesRouted();
@@ -29,7 +32,8 @@ export function gatewayApiTests(mesh: MeshUnderTest): void {
 
     it('routes by header through the HTTPRoute, by the route that the module chose', async () => {
       assert.equal((await gateway.call({ headers: RICH })).seen?.upstream, 'v1');
-      assert.equal((await gateway.call({ headers: { ...RICH, 'x-api-version': '2' } })).seen?.upstream, 'v2');
+      const { seen } = await gateway.call({ headers: { ...RICH, 'x-api-version': '2' } });
+      assert.deepEqual([seen?.upstream, seen?.headers['host']], ['v2', 'v2.petstore.example']);
       assert.equal(
         (await gateway.call({ headers: { ...RICH, 'x-tollgate-route': 'petstore/v2' } })).seen?.upstream,
         'v1',

@@ -18,6 +18,7 @@ export interface PolicyOptions {
   readonly routed?: boolean;
 }
 
+export const SEEN_HOST = 'pets-v2.example.com';
 export const DESTINATION = 'petstore.shop.svc.cluster.local';
 
 /** Consumer acme with `limit` requests, consumer rich with no end of them; route v2 by a header, to a subset of its own. */
@@ -60,6 +61,8 @@ export function meshPolicy({
 function upstream(version: string, isRouted: boolean): object {
   return {
     url: 'http://127.0.0.1:1',
+    // one of them sees another host than callers ask for
+    ...(version === 'v2' && { hostRewrite: SEEN_HOST }),
     ...(isRouted && { service: { host: DESTINATION, port: 8080, subset: version, labels: { version } } }),
   };
 }

@@ -292,6 +292,27 @@ test('an HTTPRoute says timeouts and retries in its own words', () => {
   ]);
 });
 
+test('routing tables give upstreams the host that the policy says, with and without another path', () => {
+  const routes = (target: string, kind: string, upstream: string): unknown[] => {
+    const api = 'routes: [{ name: v2, when: { headers: { x-v: "2" } }, rewritePrefix: /v2 }]';
+    const spec = only(kind, resources({ targets: [target], upstreams: `{ v1: ${upstream} }`, api }));
+    return ((spec['http'] ?? spec['rules']) as object[]).flatMap((rule) =>
+      'rewrite' in rule ? [rule.rewrite] : 'filters' in rule ? [rule.filters] : [],
+    );
+  };
+  const classic = 'gateway: { namespace: istio-system, selector: { istio: ingressgateway }, gateways: [ingress] }';
+  const modern = 'gatewayApi: { namespace: shop, kind: Gateway, name: gw }';
+  const filters = (hostname: string): object[] => [{ type: 'URLRewrite', urlRewrite: { hostname } }];
+  const own = `{ service: ${SERVICE}, hostRewrite: true }`;
+  const other = `{ service: ${SERVICE}, hostRewrite: pets.example.com }`;
+  const authority = 'pets.shop.svc.cluster.local';
+  assert.deepEqual(routes(classic, 'VirtualService', own), [{ authority }, { authority }]);
+  assert.deepEqual(routes(classic, 'VirtualService', other), Array(2).fill({ authority: 'pets.example.com' }));
+  assert.deepEqual(routes(modern, 'HTTPRoute', own), [filters(authority)]);
+  assert.deepEqual(routes(modern, 'HTTPRoute', other), [filters('pets.example.com')]);
+  assert.deepEqual(routes(modern, 'HTTPRoute', `{ service: ${SERVICE} }`), []);
+});
+
 test('readers of YAML 1.1 see the same values', () => {
   const nasty = [
     'y',

@@ -64,6 +64,8 @@ function checkUpstream(upstream: UpstreamDraft, report: Report): void {
         report.add(upstream.get(field), 'must go with service or services; "tollgate run" has no use for it', null);
     }
   }
+  if (upstream.get('hostRewrite').isTrue && new Set(destinations.map((one) => one.get('host').string)).size > 1)
+    report.add(upstream.get('hostRewrite'), 'must be a name, because the services have several hosts', null);
   if (upstream.get('tls').given && !/^https:/.test(upstream.get('url').string ?? ''))
     report.add(upstream.get('tls'), 'must go with a url of https://', null);
   const total = durationMs(upstream.get('timeout').string ?? '');

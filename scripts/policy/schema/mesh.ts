@@ -188,6 +188,9 @@ const retries = z.strictObject({
     .optional(),
 });
 
+const HOST_REWRITE_RULE =
+  'must be true (the name of the url or service) or a name of lower-case letters, digits, "-" and "."';
+
 const ADDRESS_RULE = 'must hold url (for "tollgate run"), service or services (for "tollgate emit")';
 
 const TLS_RULE = 'must hold ca, serverName or insecure';
@@ -230,6 +233,17 @@ export const upstream = z
     url: upstreamUrl(
       'Address of the upstream for "tollgate run": http://HOST:PORT, h2c:// for HTTP/2 without TLS (gRPC), https:// for TLS.',
     ).optional(),
+    hostRewrite: z
+      .union(
+        [z.literal(true, { error: HOST_REWRITE_RULE }), z.string().regex(DNS_NAME, { error: HOST_REWRITE_RULE })],
+        { error: HOST_REWRITE_RULE },
+      )
+      .meta({
+        description:
+          "The host that the upstream sees in place of the caller's. true: the name in its url, or in the mesh its service's.",
+        examples: [true, 'pets.example.com'],
+      })
+      .optional(),
     tls: tls.meta({ description: 'How the certificate of a url of https:// is verified.' }).optional(),
     service: service.meta({ description: 'Destination in the mesh, for "tollgate emit".' }).optional(),
     services: filled(
@@ -253,6 +267,11 @@ export type Destination = z.output<typeof service> & { weight?: number | undefin
 /** Where an upstream's requests go in the mesh; none for one that only "tollgate run" uses. */
 export function destinationsOf({ service, services }: Upstream): readonly Destination[] {
   return services ?? (service === undefined ? [] : [service]);
+}
+
+/** The host that an upstream sees in the mesh; undefined: the caller's. */
+export function meshHostOf(upstream: Upstream): string | undefined {
+  return upstream.hostRewrite === true ? destinationsOf(upstream)[0]?.host : upstream.hostRewrite;
 }
 
 /** etcd refuses larger requests by default (--max-request-bytes). */
