@@ -128,6 +128,14 @@ export function filterState(name: View): View {
   return outView(proxy_get_property(pointerOf(name), lengthOf(name), OUT_POINTER, OUT_SIZE));
 }
 
+const SOURCE_ADDRESS = literal("source\0address");
+
+/** What the host takes for the client's address, with its port; ABSENT when there is none. */
+export function sourceAddress(): View {
+  clearOut();
+  return outView(proxy_get_property(pointerOf(SOURCE_ADDRESS), lengthOf(SOURCE_ADDRESS), OUT_POINTER, OUT_SIZE));
+}
+
 /** True when a module in this Envoy has set the stream's filter state `wasm.<name>`; clients cannot set it. */
 export function hasFilterState(name: View): bool {
   clearOut();

@@ -44,6 +44,7 @@ import {
   replyPairs,
   replyStatus,
   responseCodeDetailsOf,
+  setPeer,
   standings,
 } from "../filter/index";
 import { Policy, Stream, closeStream, findStream, policyOf, showsStandings, standingsOf } from "./context";
@@ -61,6 +62,7 @@ import {
   replaceHeader,
   sendReply,
   setFilterState,
+  sourceAddress,
 } from "./host";
 
 /** The outcome for a request: allowed with its edits applied, refused with a reply, or paused for a later decision. */
@@ -103,19 +105,24 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
 
   const tables = policy.tables;
   const account = policy.account;
+  if (tables.asksPeer) setPeer(sourceAddress());
   const passes = decide(tables, policy.keyring, account.counters, currentTimeNanoseconds(), patience);
-  if (decision.waits) {
-    // Envoy itself may answer meanwhile.
-    if (stream != null && decision.showsMore) keepMore(stream, tables);
-    return Verdict.Wait;
+  if (decision.isUnusual) {
+    if (decision.waits) return wait(stream, tables);
+    return carryObserved(stream, policy, passes);
   }
-  if (decision.observed != 0) return carryObserved(stream, policy, passes);
   countDecision(tables, account.usage);
   if (!passes) return refuse(stream, tables, decision.reason);
   if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
   if (tables.logFields != 0) leaveFields(tables);
   setFilterState(STATE_NAME, logText(tables));
   return allow(stream, policy);
+}
+
+/** Envoy itself may answer meanwhile. */
+function wait(stream: Stream | null, tables: Tables): Verdict {
+  if (stream != null && decision.showsMore) keepMore(stream, tables);
+  return Verdict.Wait;
 }
 
 /** The same for a request that would have been refused if something that observes were in force. Logs show for what. */

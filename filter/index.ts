@@ -55,6 +55,7 @@ export {
 } from "./waiting/queue";
 export { headerCount, headerName, readHeaders } from "./request/headers";
 export { readRequest, isGrpc, isOwnHeader } from "./request/request";
+export { setPeer } from "./request/address";
 export { countDecision, countObserved, decide, refuseToWait } from "./decision/decide";
 export { mayBeDecidedAlready } from "./decision/edits";
 export { decision, Decision } from "./decision/decision";

@@ -6,6 +6,7 @@ import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeScopes } from "./operation";
+import { decodeAddresses, decodeKeyAddresses, restrictionOf } from "./restriction";
 import { readConsumerName, readName } from "./rule";
 import { DIGEST_DIGITS, MAX_EXACT, MAX_SCOPES } from "./contract";
 import * as Field from "./field";
@@ -35,11 +36,13 @@ function decodeConsumer(reader: Reader, tables: Tables, keyring: Keyring, names:
       for (let i = 0; reader.nextItem(i); i++) decodeSubscription(reader, tables);
     } else if (reader.takes(Field.KEYS, 3)) {
       reader.beginArray();
-      for (let i = 0; reader.nextItem(i); i++) decodeKey(reader, keyring, index);
+      for (let i = 0; reader.nextItem(i); i++) decodeKey(reader, tables, keyring, index);
     } else if (reader.takes(Field.SCOPES, 4)) {
       addGrant(tables, index, decodeScopes(reader, tables, MAX_SCOPES));
     } else if (reader.takes(Field.GROUP, 5)) {
       addMembership(tables, index, readConsumerName(reader));
+    } else if (reader.takes(Field.ADDRESSES, 6)) {
+      decodeAddresses(reader, tables, restrictionOf(tables, index));
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
@@ -60,7 +63,8 @@ function addMembership(tables: Tables, consumer: i32, group: View): void {
   membership.nameText = tables.texts.keepName(group);
 }
 
-function decodeKey(reader: Reader, keyring: Keyring, consumer: i32): void {
+function decodeKey(reader: Reader, tables: Tables, keyring: Keyring, consumer: i32): void {
+  const index = keyring.keys.count;
   const key = keyring.keys.add();
   key.consumer = consumer;
   reader.beginObject();
@@ -78,6 +82,8 @@ function decodeKey(reader: Reader, keyring: Keyring, consumer: i32): void {
     } else if (reader.takes(Field.REVOKED, 4)) {
       key.term = keyring.terms.own(key.term);
       keyring.terms.at(key.term).suspended = reader.boolean();
+    } else if (reader.takes(Field.ADDRESSES, 5)) {
+      decodeKeyAddresses(reader, tables, keyring, index);
     } else reader.unknownField();
   }
   reader.needs(0, Field.ID);

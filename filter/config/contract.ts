@@ -4,6 +4,8 @@ import * as Field from "./field";
 
 export const SHOWN_DIGEST_DIGITS = 12;
 export const DIGEST_DIGITS = 64;
+export const MAX_ADDRESS_BLOCKS = 128;
+export const MAX_BLOCK_BYTES = 43;
 export const MAX_BUCKET_RATE_PER_SECOND: i64 = 1000000;
 export const MAX_BURST: i64 = 1000000000;
 export const MAX_CLUSTER_BYTES = 255;
@@ -40,6 +42,7 @@ export const MAX_SCOPES = 64;
 export const MAX_SEGMENTS = 32;
 export const MAX_TIMEOUT_MILLISECONDS: i64 = 1000;
 export const MAX_TRIED = 128;
+export const MAX_TRUSTED_HOPS = 16;
 export const MAX_VALUE_BYTES = 4096;
 export const MAX_WINDOW_SECONDS = 31622400;
 export const MOCK_STATUS = 200;

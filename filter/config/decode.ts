@@ -8,6 +8,7 @@ import { link } from "./link";
 import { Names } from "./names";
 import { decodePlan } from "./plan";
 import { Reader } from "./reader";
+import { decodeClientAddress } from "./restriction";
 import { readAllow, readHeaderName, readMode, readName, readRealm, readShownDigest, readToken } from "./rule";
 import {
   LOG_FIELDS,
@@ -86,6 +87,8 @@ function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Nam
       tables.logFields = decodeAccessLog(reader);
     } else if (reader.takes(Field.MODE, 12)) {
       tables.mode = readMode(reader);
+    } else if (reader.takes(Field.CLIENT_ADDRESS, 13)) {
+      decodeClientAddress(reader, tables);
     } else reader.unknownField();
   }
   reader.needs(0, Field.VERSION);

@@ -13,6 +13,7 @@ import { indexRoutes } from "../route/keyHeader";
 import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import { NameIndex, Names } from "./names";
 import { Reader } from "./reader";
+import { guardKeys } from "./restriction";
 
 /**
  * Resolves names to indexes once everything is read, because Istio prints fields in any order. Afterwards no record points into the
@@ -31,6 +32,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   keepPolicyTexts(tables);
   keepCorsTexts(tables);
   buildKeyring(reader, tables, keyring);
+  guardKeys(tables, keyring);
 }
 
 /** Refuses mesh-wide quotas without a rate limit service. */

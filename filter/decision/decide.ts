@@ -18,6 +18,7 @@ import { NANOSECONDS } from "../time/window";
 import { EXCEEDED, UNCOUNTED, Usage } from "../usage/usage";
 import { Decision, LOGGED, NO_STANDINGS, Reason, SHOWN, decision, isAllowed, isAnswer } from "./decision";
 import { writeEdits, writeUnknown } from "./edits";
+import { judgeGuarded } from "./guard";
 import { isObserved, note, overlooks } from "./observe";
 import * as Request from "../request/request";
 
@@ -112,7 +113,8 @@ export function countObserved(tables: Tables, usage: Usage): void {
   if (offer != NONE) tables.offers.at(offer).observed.add(cell);
   else if (decision.api != NONE) tables.apis.at(decision.api).observed.add(cell);
   else usage.observedNone.add(cell);
-  if (decision.isNobodys) decision.offer = NONE;
+  if (!decision.isNobodys) return countDecision(tables, usage);
+  decision.offer = NONE;
   countDecision(tables, usage);
   decision.offer = offer;
 }
@@ -208,7 +210,7 @@ function judgeKey(tables: Tables, api: Api, keyring: Keyring, counters: Counters
     case Finding.Malformed:
       return Reason.MalformedApiKey;
   }
-  const refused = identify(keyring, now / NANOSECONDS);
+  const refused = identify(tables, keyring, now / NANOSECONDS);
   if (refused != Reason.Allowed) return refused;
   return subscribe(tables, counters, now);
 }
@@ -261,7 +263,7 @@ function forgetNotes(): void {
 }
 
 /** Key to consumer. */
-function identify(keyring: Keyring, nowSeconds: i64): Reason {
+function identify(tables: Tables, keyring: Keyring, nowSeconds: i64): Reason {
   sha256(pointerOf(foundKey), lengthOf(foundKey), KEY_DIGEST);
   const number = keyring.find(KEY_DIGEST);
   if (number == NONE) return Reason.UnknownApiKey;
@@ -270,7 +272,8 @@ function identify(keyring: Keyring, nowSeconds: i64): Reason {
   decision.consumer = key.consumer;
   const term = keyring.terms.at(key.term);
   if (term.suspended) return Reason.RevokedApiKey;
-  if (term.from > nowSeconds) return Reason.InactiveApiKey;
+  if (term.from > nowSeconds)
+    return term.guard == 0 ? Reason.InactiveApiKey : judgeGuarded(tables, keyring, term, nowSeconds);
   if (term.until <= nowSeconds) return Reason.ExpiredApiKey;
   return Reason.Allowed;
 }

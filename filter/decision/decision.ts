@@ -35,10 +35,10 @@ export class Decision {
   coveredBytes: i32;
   /** What can be shown of the quotas that were looked at. */
   standings: Standings;
+  /** True where only observing let it pass, as nobody's, whoever's key it holds. */
+  isNobodys: bool;
   /** The reason for which a request would have been refused that only observing let pass; `reason` is what became of it. Otherwise 0. */
   observed: u8;
-  /** True where it passed as nobody's, whoever's key it holds. */
-  isNobodys: bool;
   /** True when the request must wait for the rate limit service; `reason` is not final then. */
   waits: bool;
   reason: Reason;
@@ -46,6 +46,11 @@ export class Decision {
   /** True when the response shows a deprecation, or what a page on another origin may read. */
   get showsMore(): bool {
     return load<i64>(changetype<usize>(this), offsetof<Decision>("deprecated")) != -1;
+  }
+
+  /** True when it waits, or passed only because something observes. */
+  get isUnusual(): bool {
+    return load<u16>(changetype<usize>(this), offsetof<Decision>("observed")) != 0;
   }
 
   reset(): void {
@@ -109,9 +114,10 @@ export const enum Reason {
   Maintenance,
   Redirected,
   Mocked,
+  AddressNotAllowed,
 }
 
-export const REASON_COUNT: i32 = 33;
+export const REASON_COUNT: i32 = 34;
 
 /**
  * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
@@ -317,6 +323,12 @@ const ROWS: StaticArray<u64> = [
   literal("Mocked"),
   literal("The policy answers this in the place of an upstream, without gRPC messages."),
   literal("tollgate_mocked"),
+  literal("address_not_allowed"),
+  403,
+  7,
+  literal("Address not allowed"),
+  literal("The caller's address is not one from which this key may be used."),
+  literal("tollgate_address_not_allowed"),
 ];
 
 // @ts-ignore: decorator
@@ -365,10 +377,6 @@ export function isOfLifecycle(reason: Reason): bool {
 
 /** True for the answers that a policy gives in the place of an upstream, which are no refusals. */
 export function isAnswer(reason: Reason): bool {
-  return (
-    reason == Reason.PreflightAnswered ||
-    reason == Reason.PreflightRefused ||
-    reason == Reason.Redirected ||
-    reason == Reason.Mocked
-  );
+  // Answered and refused preflights follow each other, as do redirects and mocks.
+  return <u32>(reason - Reason.PreflightAnswered) <= 1 || <u32>(reason - Reason.Redirected) <= 1;
 }

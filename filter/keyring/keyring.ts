@@ -22,10 +22,21 @@ export class Key {
   }
 }
 
+/** What is looked at of a key beside its dates. */
+@unmanaged
+export class Guard {
+  /** When the key's term really begins. */
+  from: i64;
+  /** Its own restriction and that of its consumer, by their indexes in the tables; or NONE. */
+  own: i32;
+  ofConsumer: i32;
+}
+
 /** All keys, indexed by the first bits of their digests. It refers to the tables only by the consumers' indexes. */
 export class Keyring {
   readonly keys: Rows<Key> = new Rows<Key>();
   readonly terms: Terms = new Terms();
+  readonly guards: Rows<Guard> = new Rows<Guard>();
   readonly names: Region = new Region();
   private readonly slots: Slots = new Slots();
   /** See `build`. */
@@ -62,15 +73,31 @@ export class Keyring {
     return NONE;
   }
 
+  /** The guard of the key `index`, made if it has none; it belongs to a term of the key's own. */
+  guard(index: i32): Guard {
+    const key = this.keys.at(index);
+    key.term = this.terms.own(key.term);
+    const term = this.terms.at(key.term);
+    if (term.guard == 0) {
+      const made = this.guards.add();
+      made.own = NONE;
+      made.ofConsumer = NONE;
+      term.guard = this.guards.count;
+    }
+    return this.guards.at(term.guard - 1);
+  }
+
   /** Frees unused capacity. */
   shrink(): void {
     this.keys.shrink();
     this.terms.shrink();
+    this.guards.shrink();
   }
 
   free(): void {
     this.keys.free();
     this.terms.free();
+    this.guards.free();
     this.names.free();
     this.slots.free();
   }

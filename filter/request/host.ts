@@ -1,6 +1,7 @@
-import { allocate, begin, end, writeByte } from "../bytes/arena";
-import { ABSENT, View, byteAt, equalsLower, hexDigit, indexOf, lengthOf, lowerCase, slice, view } from "../bytes/view";
+import { allocate } from "../bytes/arena";
+import { ABSENT, View, byteAt, equalsLower, indexOf, lengthOf, lowerCase, slice, view } from "../bytes/view";
 import { MAX_HOST_BYTES } from "../config/contract";
+import { isIp4, printIp6, readIp6 } from "./ip";
 
 /**
  * The host of an `:authority`: a name of letters, digits, `-` and `_`, an IPv4 address of four numbers, or an IPv6 address in
@@ -48,14 +49,14 @@ export function readHost(authority: View): bool {
   name = slice(authority, 0, at);
   if (upper) name = inLowerCase(name);
   // Servers take a name whose last label is a number for an address.
-  return <u32>byteAt(name, label) - 0x30 >= 10 || !isNumber(name, label) || isAddress4(name);
+  return <u32>byteAt(name, label) - 0x30 >= 10 || !isNumber(name, label) || isIp4(name);
 }
 
 function readBracketed(authority: View): bool {
   const bracket = indexOf(authority, 0x5d);
   portAt = bracket + 1;
   if (bracket < 0 || (portAt < lengthOf(authority) && !isPort(authority))) return false;
-  name = readAddress(slice(authority, 1, bracket));
+  name = readIp6(slice(authority, 1, bracket)) ? printIp6() : ABSENT;
   isRespelt = name != ABSENT && !equalsLower(slice(authority, 0, bracket + 1), name);
   return name != ABSENT;
 }
@@ -90,139 +91,4 @@ function isNumber(text: View, from: i32): bool {
     if (<u32>byte - 0x30 >= 10 && !(hex && <u32>byte - 0x61 < 6)) return false;
   }
   return true;
-}
-
-/** True for four decimal numbers up to 255 without leading zeros. */
-function isAddress4(text: View): bool {
-  let dots = 0;
-  let part = 0;
-  let digits = 0;
-  for (let i = 0, n = lengthOf(text); i < n; i++) {
-    const byte = byteAt(text, i);
-    if (byte == DOT) {
-      dots++;
-      part = 0;
-      digits = 0;
-      continue;
-    }
-    const digit = <u32>byte - 0x30;
-    if (digit >= 10 || (digits > 0 && part == 0)) return false;
-    part = part * 10 + digit;
-    digits++;
-    if (part > 255) return false;
-  }
-  return dots == 3;
-}
-
-/**
- * IPv6 addresses (RFC 4291, 2.2) have many spellings, so they are compared in one: the short form of RFC 5952, as the URL standard
- * prints it.
- */
-const GROUP_COUNT = 8;
-const GROUPS: usize = memory.data(16, 2);
-
-/** The address between brackets in its short form, in brackets, or ABSENT when it is not an address. */
-export function readAddress(text: View): View {
-  return parse(text) ? print() : ABSENT;
-}
-
-/** Reads the groups into GROUPS. */
-function parse(text: View): bool {
-  memory.fill(GROUPS, 0, GROUP_COUNT * 2);
-  const length = lengthOf(text);
-  let count = 0;
-  let gapAt = -1;
-  let at = 0;
-  if (length >= 2 && byteAt(text, 0) == COLON && byteAt(text, 1) == COLON) {
-    gapAt = 0;
-    at = 2;
-  }
-  while (at < length) {
-    if (count == GROUP_COUNT) return false;
-    const from = at;
-    let value = 0;
-    for (; at < length && at - from < 4; at++) {
-      const digit = hexDigit(byteAt(text, at));
-      if (digit < 0) break;
-      value = (value << 4) | digit;
-    }
-    if (at < length && byteAt(text, at) == DOT) {
-      if (count > GROUP_COUNT - 2 || !parseDotted(text, from, count)) return false;
-      count += 2;
-      break;
-    }
-    if (at == from) return false;
-    store<u16>(GROUPS + count++ * 2, <u16>value);
-    if (at == length) break;
-    if (byteAt(text, at++) != COLON || at == length) return false;
-    if (byteAt(text, at) == COLON) {
-      if (gapAt >= 0) return false;
-      gapAt = count;
-      at++;
-    }
-  }
-  if (gapAt < 0) return count == GROUP_COUNT;
-  if (count == GROUP_COUNT) return false;
-  const moved = count - gapAt;
-  memory.copy(GROUPS + (GROUP_COUNT - moved) * 2, GROUPS + gapAt * 2, moved * 2);
-  memory.fill(GROUPS + gapAt * 2, 0, (GROUP_COUNT - count) * 2);
-  return true;
-}
-
-/** Reads the last four bytes of an address, written as an IPv4 address, into two groups. */
-function parseDotted(text: View, from: i32, group: i32): bool {
-  const length = lengthOf(text);
-  let at = from;
-  for (let part = 0; part < 4; part++) {
-    if (part > 0 && (at >= length || byteAt(text, at++) != DOT)) return false;
-    const start = at;
-    let value: u32 = 0;
-    while (at < length && at - start < 3 && <u32>byteAt(text, at) - 0x30 < 10)
-      value = value * 10 + byteAt(text, at++) - 0x30;
-    if (at == start || value > 255 || (byteAt(text, start) == 0x30 && at - start > 1)) return false;
-    const target = GROUPS + (group + (part >> 1)) * 2;
-    store<u16>(target, <u16>(((<u32>load<u16>(target)) << 8) | value));
-  }
-  return at == length;
-}
-
-function print(): View {
-  begin(48);
-  writeByte(0x5b);
-  findGap();
-  for (let i = 0; i < GROUP_COUNT; i++) {
-    if (i == gapStart) {
-      writeByte(COLON);
-      writeByte(COLON);
-      i += gapLength - 1;
-      continue;
-    }
-    if (i > 0 && i != gapStart + gapLength) writeByte(COLON);
-    writeGroup(load<u16>(GROUPS + i * 2));
-  }
-  writeByte(0x5d);
-  return end();
-}
-
-/** The longest run of at least two zero groups; the first one if several are as long. */
-let gapStart: i32 = -1;
-let gapLength: i32 = 0;
-
-function findGap(): void {
-  gapStart = -1;
-  gapLength = 0;
-  let run = 0;
-  for (let i = 0; i < GROUP_COUNT; i++) {
-    run = load<u16>(GROUPS + i * 2) == 0 ? run + 1 : 0;
-    if (run < 2 || run <= gapLength) continue;
-    gapLength = run;
-    gapStart = i + 1 - run;
-  }
-}
-
-function writeGroup(value: u32): void {
-  for (let shift = value > 0xfff ? 12 : value > 0xff ? 8 : value > 0xf ? 4 : 0; shift >= 0; shift -= 4) {
-    const digit = (value >> shift) & 15;
-    writeByte(<u8>(digit < 10 ? 0x30 + digit : 0x57 + digit));
-  }
 }

@@ -73,6 +73,8 @@ export class Term {
   until: i64;
   /** Revoked or paused. */
   suspended: bool;
+  /** Of a key of which there is more to look at: the number of its guard, from 1 on, and `from` is never reached. Otherwise 0. */
+  guard: i32;
 }
 
 /** Terms by number; the first is `ALWAYS`. */

@@ -8,6 +8,7 @@ import { Mode, Plan, Quota } from "./quota";
 import { Consumer, Grant, KeySource, LimitOverride, Membership, Subscription, Terms } from "./consumer";
 import { Api, Cors, Offer, Operation, Origin } from "./api";
 import { HeaderCondition, HeaderField, Route } from "./route";
+import { Restrictions } from "./restriction";
 import { Reference, Text } from "./text";
 
 /**
@@ -60,6 +61,11 @@ export class Tables {
   readonly subscriptions: Rows<Subscription> = new Rows<Subscription>();
   readonly terms: Terms = new Terms();
   readonly limits: Rows<LimitOverride> = new Rows<LimitOverride>();
+  readonly restrictions: Restrictions = new Restrictions();
+  /** Which entry of X-Forwarded-For is the client's address, from the right; 0 for what the host takes for it. */
+  trustedHops: i32 = 0;
+  /** True when a decision may ask for the host's address of the client. */
+  asksPeer: bool = false;
 
   /** Frees the memory that the garbage collector does not manage. The tables must not be used afterwards. */
   free(): void {
@@ -88,6 +94,7 @@ export class Tables {
     this.subscriptions.free();
     this.terms.free();
     this.limits.free();
+    this.restrictions.free();
   }
 
   shrink(): void {

@@ -11,11 +11,13 @@ export interface WireReply {
 
 const TIMEOUT_MS = 5000;
 
-/** Sends raw bytes over a new connection; null when the peer closes it without a reply. */
-export function sendRaw(port: number, bytes: string, method = 'GET'): Promise<WireReply | null> {
+/** Sends raw bytes over a new connection, from an address of this machine; null when the peer closes it without a reply. */
+export function sendRaw(port: number, bytes: string, method = 'GET', from?: string): Promise<WireReply | null> {
   return new Promise((resolve, reject) => {
     let received = '';
-    const socket = connect(port, '127.0.0.1', () => socket.write(bytes, 'latin1'));
+    const socket = connect({ port, host: '127.0.0.1', ...(from !== undefined && { localAddress: from }) }, () =>
+      socket.write(bytes, 'latin1'),
+    );
     const finish = (reply: WireReply | null): void => {
       resolve(reply);
       socket.destroy();

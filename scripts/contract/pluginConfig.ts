@@ -18,11 +18,19 @@ export interface PluginConfig {
   forwardKey?: true;
   realm?: string;
   accessLog?: AccessLogConfig;
+  /** Left out: the address that Envoy takes for the client's. */
+  clientAddress?: ClientAddressConfig;
   keySources: KeySourceConfig[];
   rateLimitService?: RateLimitServiceConfig;
   apis: ApiConfig[];
   plans: PlanConfig[];
   consumers: ConsumerConfig[];
+}
+
+/** Where the client's address stands. */
+export interface ClientAddressConfig {
+  /** Which entry of X-Forwarded-For it is, counted from the right. */
+  trustedHops: number;
 }
 
 /** What the module leaves for access logs beside its one line. */
@@ -175,6 +183,13 @@ export interface ConsumerConfig {
   subscriptions?: SubscriptionConfig[];
   keys?: KeyConfig[];
   scopes?: string[];
+  addresses?: AddressesConfig;
+}
+
+/** Address blocks from which a consumer may call, or a key may be used, such as 10.0.0.0/8; those that are denied go before. */
+export interface AddressesConfig {
+  allow?: string[];
+  deny?: string[];
 }
 
 export interface SubscriptionConfig {
@@ -194,4 +209,5 @@ export interface KeyConfig {
   from?: number;
   until?: number;
   revoked?: true;
+  addresses?: AddressesConfig;
 }

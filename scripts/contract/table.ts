@@ -71,6 +71,12 @@ export const MAX_MOCK_HEADERS = 16;
 export const MAX_DETAIL_BYTES = 255;
 /** Of where a redirect leads, without the rest of the path. */
 export const MAX_LOCATION_BYTES = 1024;
+/** Proxies before this Envoy that write X-Forwarded-For. */
+export const MAX_TRUSTED_HOPS = 16;
+/** Of one list of a consumer or a key; a request is compared with each. */
+export const MAX_ADDRESS_BLOCKS = 128;
+/** Of an IPv6 address, a slash and a length. */
+export const MAX_BLOCK_BYTES = 43;
 /** A SHA-256 in hex. */
 export const DIGEST_DIGITS = 64;
 
@@ -190,11 +196,15 @@ export const OBJECTS = {
     forwardKey: may(BOOLEAN),
     realm: may(NAME),
     accessLog: may(object('accessLog')),
+    clientAddress: may(object('clientAddress')),
     keySources: need(list('keySource', 1, MAX_KEY_SOURCES)),
     rateLimitService: may(object('rateLimitService')),
     apis: need(list('api')),
     plans: need(list('plan')),
     consumers: need(list('consumer')),
+  },
+  clientAddress: {
+    trustedHops: need(integer(1, MAX_TRUSTED_HOPS)),
   },
   accessLog: {
     fields: need(words(LOG_FIELDS)),
@@ -314,6 +324,11 @@ export const OBJECTS = {
     group: may(NAME),
     keys: may(list('key')),
     scopes: may(list('string', 0, MAX_SCOPES)),
+    addresses: may(object('addresses')),
+  },
+  addresses: {
+    allow: may(list('string', 1, MAX_ADDRESS_BLOCKS)),
+    deny: may(list('string', 1, MAX_ADDRESS_BLOCKS)),
   },
   subscription: {
     api: need(NAME),
@@ -333,6 +348,7 @@ export const OBJECTS = {
     from: may(SECONDS),
     until: may(SECONDS),
     revoked: may(BOOLEAN),
+    addresses: may(object('addresses')),
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Field>>>>;
 

@@ -1,5 +1,6 @@
 import type { ConfigHoldings, ConsumerConfig, Held, Holding, KeyConfig, PluginConfig } from '../policy/index.ts';
 import { groupDifferences } from './counterDiff.ts';
+import { addressChanges } from './addressDiff.ts';
 import { counted, listChange, type Difference, type Effect } from './difference.ts';
 import { quotaChanges, quotasOf } from './planDiff.ts';
 
@@ -32,6 +33,11 @@ export function consumerDifferences(
       ...keyDifferences(consumer.name, former.keys ?? [], consumer.keys ?? []),
       ...groupDifferences(after, former, consumer),
       ...scopeDifferences(consumer.name, former.scopes ?? [], consumer.scopes ?? []),
+      ...addressChanges(former.addresses, consumer.addresses).map(({ text, effects }): Difference => ({
+        subject: `consumer ${consumer.name}`,
+        text,
+        effects,
+      })),
     ];
   });
   return [
@@ -247,6 +253,7 @@ function keyChanges(old: KeyConfig, next: KeyConfig): { text: string; effects: r
             : { text: 'no longer revoked', effects: ['widens'] as const },
         ]),
     ...periodChanges(old, next),
+    ...addressChanges(old.addresses, next.addresses),
   ];
 }
 

@@ -14,6 +14,7 @@ export function policyDifferences(old: PluginConfig, next: PluginConfig): Differ
   return [
     ...nameChange(old, next),
     ...unmatchedChange(old, next),
+    ...clientAddressChange(old, next),
     ...keySourceChange(old, next),
     ...forwardKeyChange(old, next),
     ...realmChange(old, next),
@@ -59,6 +60,22 @@ function keySourceChange(old: PluginConfig, next: PluginConfig): Difference[] {
   return differences.length > 0 || isSameInAnyOrder({ keySources: old.keySources }, { keySources: next.keySources })
     ? differences
     : [{ subject: POLICY, text: 'key sources in another order', effects: [] }];
+}
+
+function clientAddressChange(old: PluginConfig, next: PluginConfig): Difference[] {
+  const [before, after] = [old, next].map(({ clientAddress }) => addressText(clientAddress?.trustedHops)) as [
+    string,
+    string,
+  ];
+  return before === after
+    ? []
+    : [{ subject: POLICY, text: `the client's address is ${after} (was: ${before})`, effects: [] }];
+}
+
+function addressText(trustedHops: number | undefined): string {
+  return trustedHops === undefined
+    ? 'what Envoy takes for it'
+    : `entry ${trustedHops} of x-forwarded-for from the right`;
 }
 
 function sourceText(source: KeySourceConfig): string {

@@ -207,6 +207,7 @@ function properties(vm: Vm): HostFunctions {
       plugin_name: plugin?.name,
       plugin_root_id: plugin?.rootId,
       plugin_vm_id: '',
+      'source\0address': vm.stream?.source,
     };
     return values[path] ?? vm.stream?.filterState.get(`wasm.${path}`);
   };

@@ -33,6 +33,8 @@ interface RequestOptions {
   readonly worker?: number;
   readonly generation?: Generation;
   readonly onEnd?: (request: OpenRequest) => void;
+  /** The client's address as Envoy gives it: `10.0.0.1:50000`, `[::1]:50000`, the name of a pipe. Default: one of this machine's. */
+  readonly source?: string;
 }
 
 const UPSTREAM_ANSWER: Pair[] = [
@@ -124,7 +126,7 @@ export class Host {
     const generation = options.generation ?? this.generations.findLast((candidate) => candidate.roots.has(vm));
     const root = generation?.roots.get(vm);
     if (root === undefined) throw new Error('no configuration loaded');
-    return new OpenRequest(vm, root, headers, this.upstream, options.onEnd);
+    return new OpenRequest(vm, root, headers, this.upstream, options.onEnd, options.source);
   }
 
   /** Lets time pass, here and in every Envoy on the same timeline, with what falls due in it. */

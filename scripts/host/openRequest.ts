@@ -93,9 +93,10 @@ export class OpenRequest {
     headers: readonly Pair[],
     private readonly upstream: UpstreamAnswer,
     private readonly onEnd: (request: OpenRequest) => void = () => {},
+    source?: string,
   ) {
     this.startedMs = vm.process.clock.elapsed;
-    this.stream = new Stream(headers);
+    this.stream = new Stream(headers, source);
     this.stream.owner = this;
     this.context = vm.openStream(root, this.stream);
     this.stream.deciding = true;

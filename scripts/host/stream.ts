@@ -13,6 +13,9 @@ export interface StreamOwner {
   replied(): void;
 }
 
+/** A client on the same machine. */
+const LOOPBACK = '127.0.0.1:50000';
+
 /** The state of one request inside the filter chain. */
 export class Stream {
   readonly request: HeaderMap;
@@ -30,7 +33,11 @@ export class Stream {
   /** Bytes by name; after the name of a message stands `:TYPED`, as in access log formats. */
   readonly filterState = new Map<string, string>();
 
-  constructor(request: readonly Pair[]) {
+  constructor(
+    request: readonly Pair[],
+    /** What Envoy takes for the client's address: the property `source.address`. */
+    readonly source: string = LOOPBACK,
+  ) {
     this.request = new HeaderMap(joinHeaders(request));
   }
 }

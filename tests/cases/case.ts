@@ -18,6 +18,11 @@ const request = z.strictObject({
   /** null: a request that names no host. */
   host: z.string().nullable().default('api.example.com'),
   headers: z.array(z.tuple([z.string(), z.string()])).default([]),
+  /** The client's own address: of this machine, so that a real Envoy sees the same. */
+  from: z
+    .string()
+    .regex(/^127\.\d+\.\d+\.\d+$/)
+    .default('127.0.0.1'),
   /** Short for a header `x-api-key`. */
   key: z.string().optional(),
 });

@@ -6,6 +6,8 @@ export interface WireRequest {
   readonly path: string | null;
   readonly host: string | null;
   readonly headers: [name: string, value: string][];
+  /** The client's address. */
+  readonly from?: string;
 }
 
 export function wireRequest(text: RequestText): WireRequest {
@@ -16,6 +18,7 @@ export function wireRequest(text: RequestText): WireRequest {
     path: text.path === null ? null : wireText(text.path),
     host: text.host === null ? null : wireText(text.host),
     headers,
+    from: text.from,
   };
 }
 

@@ -54,7 +54,7 @@ export class EnvoyRunner implements Runner {
 async function exchange(test: EnvoyUnderTest, request: WireRequest): Promise<Outcome> {
   const logged = test.entries.length;
   const reached = test.seen.length;
-  const reply = await sendRaw(test.port, requestBytes(request), request.method);
+  const reply = await sendRaw(test.port, requestBytes(request), request.method, request.from);
   if (reply === null) throw new Error('Envoy hung up without a reply');
   const entry = await test.entry(logged);
   const seen = test.seen[reached];

@@ -18,8 +18,12 @@ export interface Manager {
   };
 }
 
+interface Listener {
+  filter_chains: [{ filters: [{ typed_config: Manager }] }];
+}
+
 interface Bootstrap {
-  static_resources: { listeners: [{ filter_chains: [{ filters: [{ typed_config: Manager }] }] }] };
+  static_resources: { listeners: [Listener, ...Listener[]] };
 }
 
 const START_MS = 20_000;
@@ -37,7 +41,7 @@ export class EditedEnvoy {
     policyText: string,
     upstream: string,
     found: Available,
-    edit: (manager: Manager) => void,
+    edit: (manager: Manager, listeners: object[]) => void,
   ): Promise<EditedEnvoy> {
     if (found.skip !== false) throw new Error(found.skip);
     const folder = await mkdtemp(join(tmpdir(), 'tollgate-edited-'));
@@ -50,7 +54,8 @@ export class EditedEnvoy {
       adminPort: 0,
       module: found.module,
     }) as Bootstrap;
-    edit(bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config);
+    const { listeners } = bootstrap.static_resources;
+    edit(listeners[0].filter_chains[0].filters[0].typed_config, listeners);
     await writeFile(join(folder, 'bootstrap.json'), JSON.stringify(bootstrap));
     const log: string[] = [];
     const process = new EnvoyProcess({

@@ -23,7 +23,7 @@ interface FilterExports {
   configure(pointer: number, length: number): number;
   problemPtr(): number;
   problemLen(): number;
-  decide(pointer: number, length: number, nowNanoseconds: bigint): number;
+  decide(pointer: number, length: number, peerLength: number, nowNanoseconds: bigint): number;
   resultPtr(): number;
   resultLen(): number;
   tick(nowNanoseconds: bigint): void;
@@ -49,9 +49,10 @@ export class FilterModule {
     return taken === 1 ? null : this.text(this.guest.problemPtr(), this.guest.problemLen());
   }
 
-  decide(headers: readonly Pair[], nowMs: number): Decision {
-    const bytes = serializePairs(headers);
-    this.guest.decide(this.copyIn(bytes), bytes.length, nanoseconds(nowMs));
+  /** `source`: the client's address, as a host gives it. */
+  decide(headers: readonly Pair[], nowMs: number, source = '127.0.0.1:50000'): Decision {
+    const bytes = Buffer.concat([serializePairs(headers), Buffer.from(source)]);
+    this.guest.decide(this.copyIn(bytes), bytes.length - source.length, source.length, nanoseconds(nowMs));
     return JSON.parse(this.text(this.guest.resultPtr(), this.guest.resultLen())) as Decision;
   }
 

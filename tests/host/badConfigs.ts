@@ -23,6 +23,7 @@ export function fullConfig(): PluginConfig {
     realm: 'The shop',
     mode: 'observe',
     accessLog: { fields: ['reason', 'host', 'mode'] },
+    clientAddress: { trustedHops: 2 },
     keySources: [{ header: 'x-api-key' }, { authorization: 'Bearer' }, { query: 'api_key' }, { cookie: 'api_key' }],
     apis: [
       {
@@ -101,7 +102,17 @@ export function fullConfig(): PluginConfig {
             limits: [{ quota: 'm', limit: 20000 }],
           },
         ],
-        keys: [{ id: 'key-1', digest: digest('acme-secret-key'), from: 1767225600, until: 1798761600, revoked: false }],
+        keys: [
+          {
+            id: 'key-1',
+            digest: digest('acme-secret-key'),
+            from: 1767225600,
+            until: 1798761600,
+            revoked: false,
+            addresses: { allow: ['10.2.0.0/16', '2001:db8:1::/48'] },
+          },
+        ],
+        addresses: { allow: ['10.0.0.0/8', '2001:db8::/32', '0.0.0.0/0', '::/0'], deny: ['10.1.2.3/32', '::1/128'] },
       },
     ],
   };
@@ -443,6 +454,7 @@ export const BAD_CONFIGS: BadConfig[] = [
     names: new RegExp(`apis\\[0\\]\\.${message.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`),
   })),
   ...badCounters(),
+  ...badAddresses(),
   ...badOperationQuotas(),
   { what: 'an API without a path', config: changed((c) => (c.apis[0]!.paths = [])), names: /apis\[0\].*path/ },
   {
@@ -708,6 +720,67 @@ function badCounters(): BadConfig[] {
       what: 'a group given twice',
       config: JSON.stringify(fullConfig()).replace('"name":"acme"', '"name":"acme","group":"a","group":"b"'),
       names: /consumers\[0\]\.group: given twice/,
+    },
+  ];
+}
+
+/** Blocks of addresses that could be read in two ways, or in none. */
+function badAddresses(): BadConfig[] {
+  const blocks = {
+    'bits behind the length': '10.1.2.3/8',
+    'an IPv6 block with bits behind the length': '2001:db8::1/64',
+    'no length': '10.0.0.1',
+    'an IPv6 address without a length': '::1',
+    'an empty length': '10.0.0.0/',
+    'a length too large': '10.0.0.0/33',
+    'an IPv6 length too large': '::/129',
+    'a length with a leading zero': '10.0.0.0/08',
+    'a negative length': '10.0.0.0/-1',
+    'a mask': '10.0.0.0/255.0.0.0',
+    'two slashes': '10.0.0.0/8/8',
+    'a leading zero': '010.0.0.0/8',
+    'three parts': '10.0.0/8',
+    'a long spelling': '2001:0db8::/32',
+    'upper case': '2001:DB8::/32',
+    'an IPv4-mapped block': '::ffff:10.0.0.0/104',
+    'a zone': 'fe80::1%eth0/128',
+    brackets: '[::1]/128',
+    'a port': '10.0.0.0:80/8',
+    'a name': 'office.example.com',
+    'a space': ' 10.0.0.0/8',
+    'nothing at all': '',
+  };
+  const names = /consumers\[0\]\.addresses\.allow\[1\]/;
+  return [
+    ...Object.entries(blocks).map(([what, block]) => ({
+      what: `addresses: ${what}`,
+      config: changed((c) => (c.consumers[0]!.addresses = { allow: ['10.0.0.0/8', block] })),
+      names,
+    })),
+    {
+      what: 'addresses of a key: a name',
+      config: changed((c) => (keys(c)[0]!.addresses = { deny: ['localhost'] })),
+      names: /consumers\[0\]\.keys\[0\]\.addresses\.deny\[0\].*block/,
+    },
+    {
+      what: 'addresses that are a list',
+      config: changed((c) => (c.consumers[0]!.addresses = ['10.0.0.0/8'])),
+      names: /consumers\[0\]\.addresses.*object/,
+    },
+    {
+      what: 'addresses: an empty list',
+      config: changed((c) => (c.consumers[0]!.addresses = { deny: [] })),
+      names: /needs an address block/,
+    },
+    {
+      what: 'a client address of no hops',
+      config: changed((c) => (c.clientAddress = { trustedHops: 0 })),
+      names: /clientAddress\.trustedHops/,
+    },
+    {
+      what: 'a client address in a header',
+      config: changed((c) => (c.clientAddress = { trustedHops: 1, header: 'x-real-ip' })),
+      names: /clientAddress\.header/,
     },
   ];
 }

@@ -123,6 +123,20 @@ const SITUATIONS: Record<string, Situation> = {
     reason: 'quota_exceeded',
     config: { mode: 'observe' },
   },
+  'key in header, addresses of its consumer': {
+    ...none,
+    config: {
+      consumers: [{ ...pluginConfig([]).consumers[0]!, addresses: { allow: ['127.0.0.0/8', '2001:db8::/32'] } }],
+    },
+  },
+  'key in header, addresses, 2 trusted hops': {
+    ...none,
+    headers: [...withKey(KEY), ['x-forwarded-for', '203.0.113.7, 198.51.100.9,10.0.0.1']],
+    config: {
+      clientAddress: { trustedHops: 2 },
+      consumers: [{ ...pluginConfig([]).consumers[0]!, addresses: { allow: ['198.51.100.0/24'] } }],
+    },
+  },
   'no API': { ...none, headers: withPath('/nowhere'), reason: 'no_api' },
   unmatched: { ...none, headers: withPath('/nowhere'), reason: 'unmatched', config: { unmatched: 'allow' } },
 };

@@ -6,7 +6,7 @@ import { decisionOf, logFieldsOf, type Exchange } from '../../scripts/host/openR
 import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { policyConfig } from './policyConfig.ts';
-import { requestPairs } from './requests.ts';
+import { requestPairs, sourceOf } from './requests.ts';
 
 /** Longer gaps between two steps are skipped without a tick for every second. */
 const TICKED_MS = 30_000;
@@ -41,7 +41,10 @@ class HostSession implements Session {
 
   async send(request: WireRequest, atMs: number, jump = false): Promise<Outcome> {
     this.reach(this.startMs + atMs, jump);
-    const exchange = this.host.request(requestPairs(request), { worker: this.turn++ % this.host.workers.length });
+    const exchange = this.host.request(requestPairs(request), {
+      worker: this.turn++ % this.host.workers.length,
+      source: sourceOf(request),
+    });
     return outcomeOf(exchange);
   }
 

@@ -49,6 +49,8 @@ type Types = {
   subscription: config.SubscriptionConfig;
   ownLimit: Item<config.SubscriptionConfig['limits']>;
   key: config.KeyConfig;
+  clientAddress: config.ClientAddressConfig;
+  addresses: config.AddressesConfig;
 };
 
 /** Compiles only while the types of the plugin config are the table's. */
@@ -74,4 +76,6 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   subscription: true,
   ownLimit: true,
   key: true,
+  clientAddress: true,
+  addresses: true,
 };

@@ -66,6 +66,8 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
     within: (limit) => withConsumer({ name: 'c', subscriptions: [{ api: 'a', plan: 'b', limits: [limit] }] }),
   },
   key: { least: { id: 'k', digest: DIGEST }, within: (key) => withConsumer({ name: 'c', keys: [key] }) },
+  clientAddress: { least: { trustedHops: 1 }, within: (clientAddress) => ({ ...CONFIG, clientAddress }) },
+  addresses: { least: {}, within: (addresses) => withConsumer({ name: 'c', addresses }) },
 };
 
 /** What a field needs beside it before it means anything. */
@@ -105,6 +107,7 @@ function stringOf(field: string, bytes: number): string {
 function itemsOf(field: string, of: string, count: number): unknown[] {
   return Array.from({ length: count }, (_, index) => {
     const name = `${'abcdefghijklmnopqrstuvwxyz'[index % 26]!}${index}`;
+    if (of === 'string' && /^(?:allow|deny)$/.test(field)) return `10.0.${index}.0/24`;
     if (of === 'string') return field === 'paths' ? `/${name}` : field === 'origins' ? `https://${name}.test` : name;
     if (of === 'keySource') return { header: name };
     if (of === 'key') return { id: name, digest: String(index).padStart(64, '0') };

@@ -166,6 +166,32 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
       'operation pets POST /pets: added',
     ],
   ],
+  [
+    'addresses from nothing',
+    [['consumers.acme.addresses', { allow: ['10.0.0.0/8'], deny: ['10.1.2.3'] }]],
+    [
+      'consumer acme: allowed from 10.0.0.0/8 only [narrows access]',
+      'consumer acme: denied from 10.1.2.3/32 [narrows access]',
+    ],
+  ],
+  [
+    'addresses of a key',
+    [
+      [
+        'consumers.acme.keys',
+        [
+          { ...KEY, addresses: { allow: ['10.0.0.0/8'] } },
+          { id: 'a2', digest: digest('b'), until: '2027-01-01T00:00:00Z' },
+        ],
+      ],
+    ],
+    ['consumer acme: key a1 allowed from 10.0.0.0/8 only [narrows access]'],
+  ],
+  [
+    "the client's address",
+    [['clientAddress', { trustedHops: 2 }]],
+    ["policy: the client's address is entry 2 of x-forwarded-for from the right (was: what Envoy takes for it)"],
+  ],
   ['scopes', [['consumers.acme.scopes', ['read']]], ['consumer acme: has the scope read [widens access]']],
   [
     'anonymous',

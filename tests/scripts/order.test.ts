@@ -121,7 +121,9 @@ test('every list of a policy is known: a new one must say whether its order deci
   };
   walk(JSON.parse(jsonSchemaText()));
   const sets = [
+    'allow',
     'consumers',
+    'deny',
     'exposedHeaders',
     'fields',
     'gateways',

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { policySchema, type Policy } from '../schema/policy.ts';
 import { censor, censorSegment } from '../secret.ts';
 import { checkCounters, warnOfCounters } from './counters.ts';
+import { checkAddresses, warnOfAddresses } from './addresses.ts';
 import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
 import { quotaId, warnOfSlack } from './binding.ts';
 import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
@@ -116,6 +117,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkTargets,
     checkRouting,
     checkConsumers,
+    checkAddresses,
   ])
     check(root, errors);
   const remarks = remarksOf(issues, value).concat(errors.remarks);
@@ -154,6 +156,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
       report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
     terms.add(consumer, report);
     warnOfPlan(holdings, consumer, report);
+    warnOfAddresses(consumer, report);
     for (const { plan, quota } of warnOfSharedCounters(root, holdings, consumer, report))
       shared.add(quotaId(plan, quota));
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type {
+  AddressesConfig,
   ApiConfig,
   ConsumerConfig,
   CorsConfig,
@@ -17,6 +18,7 @@ import type {
   Window,
 } from '../../contract/pluginConfig.ts';
 import { EXPOSED_HEADERS, fixedSeconds, nominalSeconds, WINDOW_UNITS, WINDOWS } from '../../contract/table.ts';
+import { compiledBlock, type Addresses } from '../schema/address.ts';
 import { ageSeconds, type Cors } from '../schema/cors.ts';
 import { compileLifecycle } from './lifecycle.ts';
 import type {
@@ -49,6 +51,7 @@ export function compilePolicy(policy: Policy): PluginConfig {
     ...(policy.forwardKey && { forwardKey: true }),
     ...(policy.realm !== undefined && { realm: policy.realm }),
     ...(policy.accessLog && { accessLog: { fields: policy.accessLog.fields } }),
+    ...(policy.clientAddress && { clientAddress: policy.clientAddress }),
     keySources: policy.keySources as KeySourceConfig[],
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
     apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api, policy, modes)),
@@ -217,6 +220,15 @@ function compileConsumer(name: string, consumer: Consumer): ConsumerConfig {
     ...(subscriptions.length > 0 && { subscriptions }),
     ...(consumer.keys.length > 0 && { keys: consumer.keys.map(compileKey) }),
     ...(consumer.scopes.length > 0 && { scopes: consumer.scopes }),
+    ...(consumer.addresses && { addresses: compileAddresses(consumer.addresses) }),
+  };
+}
+
+/** Each block once, in one spelling. */
+function compileAddresses({ allow, deny }: Addresses): AddressesConfig {
+  return {
+    ...(allow && { allow: allow.map(compiledBlock) }),
+    ...(deny && { deny: deny.map(compiledBlock) }),
   };
 }
 
@@ -237,6 +249,7 @@ function compileKey(key: Key): KeyConfig {
     digest: key.digest.slice('sha256:'.length),
     ...compileTimes(key),
     ...(key.revoked && { revoked: true }),
+    ...(key.addresses && { addresses: compileAddresses(key.addresses) }),
   };
 }
 

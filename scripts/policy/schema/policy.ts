@@ -7,6 +7,7 @@ import {
   MAX_ROUTE_HEADERS,
   SCHEMES,
 } from '../../contract/table.ts';
+import { addresses, clientAddress } from './address.ts';
 import { cors } from './cors.ts';
 import { changeableHeader, headerName, headerValue, isFraming, isList, realm, token } from './header.ts';
 import { lifecycle } from './lifecycle.ts';
@@ -165,6 +166,7 @@ const key = z.strictObject({
   from: time('The key works from this time on.').optional(),
   until: time('The key works until this time.').optional(),
   revoked: flag('true: the key no longer works.'),
+  addresses: addresses.optional(),
 });
 
 const consumerFields = z.strictObject({
@@ -173,6 +175,7 @@ const consumerFields = z.strictObject({
   group: consumerName('Consumers of one group share the counters of quotas with "per: group".').optional(),
   keys: listed(key, 'Keys of the consumer, by digest.'),
   scopes: listed(scope('A scope.'), 'What the consumer may do, as operations ask for it.'),
+  addresses: addresses.optional(),
 });
 type ConsumerFields = z.output<typeof consumerFields>;
 const consumer = consumerFields
@@ -217,6 +220,9 @@ export const policySchema = z
       .max(MAX_KEY_SOURCES, { error: `must hold at most ${MAX_KEY_SOURCES} key sources` })
       .default([{ header: 'x-api-key' }])
       .meta({ description: 'Where a key may be, in order.' }),
+    clientAddress: clientAddress
+      .meta({ description: "Where the client's address stands. Default: the address that Envoy takes for it." })
+      .optional(),
     forwardKey: flag('true: the upstream sees the key.'),
     realm: realm('The realm in the www-authenticate header of a 401. Default: the name of the API.').optional(),
     accessLog: accessLog

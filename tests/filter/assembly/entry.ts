@@ -52,6 +52,7 @@ import {
   STOCK_BYTES,
   STOCK_SHARD_COUNT,
   resetArena,
+  setPeer,
   responseCodeDetailsOf,
   standings,
   statusOf,
@@ -120,7 +121,9 @@ export function problemLen(): i32 {
   return lengthOf(result);
 }
 
-export function decide(pointer: usize, length: i32, nowNanoseconds: i64): i32 {
+/** Headers, and behind them the client's address. */
+export function decide(pointer: usize, length: i32, peerLength: i32, nowNanoseconds: i64): i32 {
+  setPeer(view(pointer + length, peerLength));
   readHeaders(view(pointer, length));
   readRequest();
   const present = tables;

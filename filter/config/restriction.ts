@@ -1,0 +1,127 @@
+import { NONE } from "../bytes/rows";
+import { View, byteAt, equals, indexOf, lengthOf, literal, slice } from "../bytes/view";
+import { Keyring } from "../keyring/keyring";
+import { maskOf } from "../request/address";
+import { ipHigh, ipLow, isMapped, printIp6, readIp } from "../request/ip";
+import { Restriction } from "../tables/restriction";
+import { Tables } from "../tables/tables";
+import { Reader } from "./reader";
+import { MAX_ADDRESS_BLOCKS, MAX_BLOCK_BYTES, MAX_TRUSTED_HOPS } from "./contract";
+import * as Field from "./field";
+
+/** `{"trustedHops": 1}` */
+export function decodeClientAddress(reader: Reader, tables: Tables): void {
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.takes(Field.TRUSTED_HOPS, 0)) tables.trustedHops = <i32>reader.integer(1, MAX_TRUSTED_HOPS);
+    else reader.unknownField();
+  }
+  reader.needs(0, Field.TRUSTED_HOPS);
+}
+
+/** `{"allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16", "2001:db8::/32"]}` */
+export function decodeAddresses(reader: Reader, tables: Tables, restriction: Restriction): void {
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.takes(Field.ALLOW, 0)) {
+      restriction.firstAllowed = tables.restrictions.blocks.count;
+      restriction.allowedCount = decodeBlocks(reader, tables);
+    } else if (reader.takes(Field.DENY, 1)) {
+      restriction.firstDenied = tables.restrictions.blocks.count;
+      restriction.deniedCount = decodeBlocks(reader, tables);
+    } else reader.unknownField();
+  }
+}
+
+/** The restriction of the consumer whose record is the last one. */
+export function restrictionOf(tables: Tables, consumer: i32): Restriction {
+  const rows = tables.restrictions.ofConsumers;
+  if (rows.count > 0 && rows.at(rows.count - 1).consumer == consumer) return rows.at(rows.count - 1);
+  const restriction = rows.add();
+  restriction.consumer = consumer;
+  return restriction;
+}
+
+/** The same for a key, by its own term. */
+export function decodeKeyAddresses(reader: Reader, tables: Tables, keyring: Keyring, key: i32): void {
+  const restrictions = tables.restrictions;
+  keyring.guard(key).own = restrictions.ofKeys.count;
+  const restriction = restrictions.ofKeys.add();
+  restriction.consumer = NONE;
+  decodeAddresses(reader, tables, restriction);
+}
+
+function decodeBlocks(reader: Reader, tables: Tables): i32 {
+  let count = 0;
+  reader.beginArray();
+  while (reader.nextItem(count)) {
+    if (count == MAX_ADDRESS_BLOCKS) reader.fail(literal("at most %d address blocks"), MAX_ADDRESS_BLOCKS);
+    decodeBlock(reader, tables);
+    count++;
+  }
+  if (count == 0) reader.fail(literal("needs an address block"));
+  return count;
+}
+
+const BLOCK_RULE = literal(
+  "must be an address block such as 10.0.0.0/8 or 2001:db8::/32: an address in its usual form whose other bits are 0, and the number of its first bits",
+);
+const SLASH: u8 = 0x2f;
+
+function decodeBlock(reader: Reader, tables: Tables): void {
+  const text = reader.text(1, MAX_BLOCK_BYTES);
+  if (reader.failed) return;
+  const slash = indexOf(text, SLASH);
+  const length = slash < 0 ? NONE : bitsIn(slice(text, slash + 1, lengthOf(text)));
+  const address = slash < 0 ? text : slice(text, 0, slash);
+  if (length == NONE || !readIp(address)) return reader.fail(BLOCK_RULE);
+  const is4 = indexOf(address, 0x3a) < 0;
+  if (length > (is4 ? 32 : 128) || (!is4 && !isUsual6(address))) return reader.fail(BLOCK_RULE);
+  const bits = is4 ? 96 + length : length;
+  const highMask = maskOf(bits);
+  const lowMask = maskOf(bits - 64);
+  if (((ipHigh & ~highMask) | (ipLow & ~lowMask)) != 0) return reader.fail(BLOCK_RULE);
+  const block = tables.restrictions.blocks.add();
+  block.high = ipHigh;
+  block.low = ipLow;
+  block.highMask = highMask;
+  block.lowMask = lowMask;
+}
+
+/** True for an IPv6 address in its short form, and not an IPv4-mapped one, of which a config has the IPv4 address. */
+function isUsual6(address: View): bool {
+  if (isMapped(ipHigh, ipLow)) return false;
+  const printed = printIp6();
+  return equals(slice(printed, 1, lengthOf(printed) - 1), address);
+}
+
+/** A decimal number without leading zeros up to 128, or NONE. */
+function bitsIn(text: View): i32 {
+  const length = lengthOf(text);
+  if (length == 0 || length > 3 || (length > 1 && byteAt(text, 0) == 0x30)) return NONE;
+  let bits = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = <u32>byteAt(text, i) - 0x30;
+    if (digit >= 10) return NONE;
+    bits = bits * 10 + digit;
+  }
+  return bits <= 128 ? bits : NONE;
+}
+
+/**
+ * Makes the decision look at the restrictions of keys and of their consumers: the term of such a key never seems to have begun, and when
+ * it really begins is in its guard. To be called once everything is read.
+ */
+export function guardKeys(tables: Tables, keyring: Keyring): void {
+  const restrictions = tables.restrictions;
+  tables.asksPeer = tables.trustedHops == 0 && restrictions.blocks.count > 0;
+  if (restrictions.ofConsumers.count + restrictions.ofKeys.count == 0) return;
+  for (let i = 0; i < keyring.keys.count; i++) {
+    const number = restrictions.find(keyring.keys.at(i).consumer);
+    if (number != NONE) keyring.guard(i).ofConsumer = number;
+    const term = keyring.terms.at(keyring.keys.at(i).term);
+    if (term.guard == 0) continue;
+    keyring.guards.at(term.guard - 1).from = term.from;
+    term.from = i64.MAX_VALUE;
+  }
+}

@@ -1,0 +1,34 @@
+import { NONE } from "../bytes/rows";
+import { Keyring } from "../keyring/keyring";
+import { readClientAddress } from "../request/address";
+import { Term } from "../tables/consumer";
+import { Restriction } from "../tables/restriction";
+import { Tables } from "../tables/tables";
+import { Reason } from "./decision";
+
+/**
+ * What is looked at of a key beside its dates. Such keys are few, so the decision comes here only by a term that seems not to have begun
+ * (see `guardKeys`): keys without anything of this kind pay nothing.
+ */
+export function judgeGuarded(tables: Tables, keyring: Keyring, term: Term, nowSeconds: i64): Reason {
+  const guard = keyring.guards.at(term.guard - 1);
+  if (guard.from > nowSeconds) return Reason.InactiveApiKey;
+  if (term.until <= nowSeconds) return Reason.ExpiredApiKey;
+  if (guard.own != NONE) {
+    const refused = judgeRestriction(tables, tables.restrictions.ofKeys.at(guard.own));
+    if (refused != Reason.Allowed) return refused;
+  }
+  if (guard.ofConsumer == NONE) return Reason.Allowed;
+  return judgeRestriction(tables, tables.restrictions.ofConsumers.at(guard.ofConsumer));
+}
+
+/** Denied goes before allowed. An address that is not known lies in no block: it is refused where some are allowed. */
+function judgeRestriction(tables: Tables, restriction: Restriction): Reason {
+  const restrictions = tables.restrictions;
+  const allowed = restriction.allowedCount;
+  const denied = restriction.deniedCount;
+  if (!readClientAddress(tables.trustedHops)) return allowed > 0 ? Reason.AddressNotAllowed : Reason.Allowed;
+  if (restrictions.holds(restriction.firstDenied, denied)) return Reason.AddressNotAllowed;
+  if (allowed > 0 && !restrictions.holds(restriction.firstAllowed, allowed)) return Reason.AddressNotAllowed;
+  return Reason.Allowed;
+}

@@ -1,0 +1,59 @@
+import { NONE, Rows } from "../bytes/rows";
+import { addressHigh, addressLow } from "../request/address";
+
+/** From where a consumer may call, or a key may be used: address blocks, contiguous in their rows. */
+@unmanaged
+export class Restriction {
+  /** Whose it is; NONE for a key's own. */
+  consumer: i32;
+  firstAllowed: i32;
+  allowedCount: i32;
+  firstDenied: i32;
+  deniedCount: i32;
+}
+
+/** A block of addresses that begin with the same bits; an IPv4 address in its IPv4-mapped form. */
+@unmanaged
+export class AddressBlock {
+  high: u64;
+  low: u64;
+  /** A one for each of those bits. */
+  highMask: u64;
+  lowMask: u64;
+}
+
+/** Restrictions, and what they are made of. */
+export class Restrictions {
+  /** Those of consumers, in the consumers' order, and those of keys. */
+  readonly ofConsumers: Rows<Restriction> = new Rows<Restriction>();
+  readonly ofKeys: Rows<Restriction> = new Rows<Restriction>();
+  readonly blocks: Rows<AddressBlock> = new Rows<AddressBlock>();
+
+  /** The index of a consumer's, or NONE. */
+  find(consumer: i32): i32 {
+    let low = 0;
+    let high = this.ofConsumers.count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.ofConsumers.at(middle).consumer < consumer) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.ofConsumers.count && this.ofConsumers.at(low).consumer == consumer ? low : NONE;
+  }
+
+  /** True when one of `count` blocks from `first` on holds the address that was read last. */
+  holds(first: i32, count: i32): bool {
+    for (let i = first; i < first + count; i++) {
+      const block = this.blocks.at(i);
+      const differences = ((addressHigh ^ block.high) & block.highMask) | ((addressLow ^ block.low) & block.lowMask);
+      if (differences == 0) return true;
+    }
+    return false;
+  }
+
+  free(): void {
+    this.ofConsumers.free();
+    this.ofKeys.free();
+    this.blocks.free();
+  }
+}
