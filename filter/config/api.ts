@@ -1,7 +1,7 @@
 import { NONE } from "../bytes/rows";
 import { begin, end, writeByte, writeView } from "../bytes/arena";
-import { ABSENT, View, byteAt, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
-import { isRespelt, name as hostName, portAt, readHost } from "../request/host";
+import { ABSENT, View, byteAt, equals, lengthOf, literal, slice, startsWith } from "../bytes/view";
+import { name as hostName, readHost } from "../request/host";
 import { API_ID, counterId } from "../tables/counterId";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
 import { Api, Preflight } from "../tables/api";
@@ -10,6 +10,7 @@ import { decodeLifecycle, isLifecycle } from "./lifecycle";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeOperation, plantOperations } from "./operation";
+import { WILDCARD, decodeOrigin } from "./restriction";
 import { decodeRoute } from "./route";
 import { readAllow, readHeaderName, readMode, readName, readPrefix, readToken } from "./rule";
 import {
@@ -19,11 +20,8 @@ import {
   MAX_HOST_BYTES,
   MAX_MOUNTS,
   MAX_ORIGINS,
-  MAX_ORIGIN_BYTES,
 } from "./contract";
 import * as Field from "./field";
-
-const WILDCARD = literal("*.");
 
 export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   const index = tables.apis.count;
@@ -215,51 +213,6 @@ function decodeOrigins(reader: Reader, tables: Tables, cors: i32): void {
   }
   record.originCount = tables.origins.count - record.firstOrigin;
   if (record.originCount == 0) reader.fail(literal("needs an origin"));
-}
-
-const ANY = literal("*");
-const SCHEME_END = literal("://");
-const ORIGIN_RULE = literal(
-  "must be '*', or a scheme, '://' and a host in lower case, which may begin with '*.', and a port where it is not the scheme's own",
-);
-
-function decodeOrigin(reader: Reader, tables: Tables, cors: i32): void {
-  const text = reader.text(1, MAX_ORIGIN_BYTES);
-  if (reader.failed) return;
-  const origin = tables.origins.add();
-  origin.cors = cors;
-  origin.isAny = equals(text, ANY);
-  origin.start = tables.texts.keep(text);
-  if (origin.isAny) return;
-  const colon = schemeLength(text);
-  const rest = slice(text, colon, lengthOf(text));
-  if (colon == 0 || !startsWith(rest, SCHEME_END)) return reader.fail(ORIGIN_RULE);
-  const hostAt = colon + lengthOf(SCHEME_END);
-  let host = slice(text, hostAt, lengthOf(text));
-  const isBelow = startsWith(host, WILDCARD);
-  if (isBelow) host = slice(host, lengthOf(WILDCARD), lengthOf(host));
-  if (lengthOf(host) == 0 || !isPlainAuthority(host) || (isBelow && byteAt(host, 0) == 0x5b))
-    return reader.fail(ORIGIN_RULE);
-  if (!isBelow) return;
-  origin.domain = slice(origin.start, hostAt + 1, lengthOf(text));
-  origin.start = slice(origin.start, 0, hostAt);
-}
-
-/** Length of a URL's scheme in lower case, up to its colon; 0 without one. */
-function schemeLength(text: View): i32 {
-  const colon = indexOf(text, 0x3a);
-  for (let i = 0; i < colon; i++) {
-    const byte = byteAt(text, i);
-    if (<u32>byte - 0x61 < 26) continue;
-    if (i == 0 || (<u32>byte - 0x30 >= 10 && byte != 0x2b && byte != 0x2d && byte != 0x2e)) return 0;
-  }
-  return max(colon, 0);
-}
-
-/** True for a host as browsers write it, with or without a port. */
-function isPlainAuthority(authority: View): bool {
-  if (!readHost(authority) || isRespelt || !equals(hostName, slice(authority, 0, portAt))) return false;
-  return lengthOf(authority) != portAt + 1;
 }
 
 function decodeNames(reader: Reader, tables: Tables, areHeaders: bool): i32 {

@@ -6,7 +6,7 @@ import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeScopes } from "./operation";
-import { decodeAddresses, decodeKeyAddresses, restrictionOf } from "./restriction";
+import { decodeAddresses, decodeCallingOrigins, decodeKeyAddresses, restrictionOf } from "./restriction";
 import { readConsumerName, readName } from "./rule";
 import { DIGEST_DIGITS, MAX_EXACT, MAX_SCOPES } from "./contract";
 import * as Field from "./field";
@@ -43,6 +43,8 @@ function decodeConsumer(reader: Reader, tables: Tables, keyring: Keyring, names:
       addMembership(tables, index, readConsumerName(reader));
     } else if (reader.takes(Field.ADDRESSES, 6)) {
       decodeAddresses(reader, tables, restrictionOf(tables, index));
+    } else if (reader.takes(Field.ORIGINS, 7)) {
+      decodeCallingOrigins(reader, tables, restrictionOf(tables, index));
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);

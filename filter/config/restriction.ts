@@ -1,12 +1,13 @@
 import { NONE } from "../bytes/rows";
-import { View, byteAt, equals, indexOf, lengthOf, literal, slice } from "../bytes/view";
+import { View, byteAt, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
 import { maskOf } from "../request/address";
+import { isRespelt, name as hostName, portAt, readHost } from "../request/host";
 import { ipHigh, ipLow, isMapped, printIp6, readIp } from "../request/ip";
 import { Restriction } from "../tables/restriction";
 import { Tables } from "../tables/tables";
 import { Reader } from "./reader";
-import { MAX_ADDRESS_BLOCKS, MAX_BLOCK_BYTES, MAX_TRUSTED_HOPS } from "./contract";
+import { MAX_ADDRESS_BLOCKS, MAX_BLOCK_BYTES, MAX_ORIGINS, MAX_ORIGIN_BYTES, MAX_TRUSTED_HOPS } from "./contract";
 import * as Field from "./field";
 
 /** `{"trustedHops": 1}` */
@@ -31,6 +32,20 @@ export function decodeAddresses(reader: Reader, tables: Tables, restriction: Res
       restriction.deniedCount = decodeBlocks(reader, tables);
     } else reader.unknownField();
   }
+}
+
+/** `["https://app.example.com", "https://*.example.com"]` */
+export function decodeCallingOrigins(reader: Reader, tables: Tables, restriction: Restriction): void {
+  restriction.firstOrigin = tables.origins.count;
+  reader.beginArray();
+  for (let i = 0; reader.nextItem(i); i++) {
+    if (i == MAX_ORIGINS) reader.fail(literal("at most %d origins"), MAX_ORIGINS);
+    decodeOrigin(reader, tables, NONE);
+    if (!reader.failed && tables.origins.at(tables.origins.count - 1).isAny)
+      reader.fail(literal("must be an origin; leave the field out for any"));
+  }
+  restriction.originCount = tables.origins.count - restriction.firstOrigin;
+  if (restriction.originCount == 0) reader.fail(literal("needs an origin"));
 }
 
 /** The restriction of the consumer whose record is the last one. */
@@ -124,4 +139,51 @@ export function guardKeys(tables: Tables, keyring: Keyring): void {
     keyring.guards.at(term.guard - 1).from = term.from;
     term.from = i64.MAX_VALUE;
   }
+}
+
+export const WILDCARD = literal("*.");
+const ANY = literal("*");
+const SCHEME_END = literal("://");
+const ORIGIN_RULE = literal(
+  "must be '*', or a scheme, '://' and a host in lower case, which may begin with '*.', and a port where it is not the scheme's own",
+);
+
+/** Reads an origin and adds it to the tables; `cors` is the index of what it belongs to, or NONE. */
+export function decodeOrigin(reader: Reader, tables: Tables, cors: i32): void {
+  const text = reader.text(1, MAX_ORIGIN_BYTES);
+  if (reader.failed) return;
+  const origin = tables.origins.add();
+  origin.cors = cors;
+  origin.isAny = equals(text, ANY);
+  origin.start = tables.texts.keep(text);
+  if (origin.isAny) return;
+  const colon = schemeLength(text);
+  const rest = slice(text, colon, lengthOf(text));
+  if (colon == 0 || !startsWith(rest, SCHEME_END)) return reader.fail(ORIGIN_RULE);
+  const hostAt = colon + lengthOf(SCHEME_END);
+  let host = slice(text, hostAt, lengthOf(text));
+  const isBelow = startsWith(host, WILDCARD);
+  if (isBelow) host = slice(host, lengthOf(WILDCARD), lengthOf(host));
+  if (lengthOf(host) == 0 || !isPlainAuthority(host) || (isBelow && byteAt(host, 0) == 0x5b))
+    return reader.fail(ORIGIN_RULE);
+  if (!isBelow) return;
+  origin.domain = slice(origin.start, hostAt + 1, lengthOf(text));
+  origin.start = slice(origin.start, 0, hostAt);
+}
+
+/** Length of a URL's scheme in lower case, up to its colon; 0 without one. */
+function schemeLength(text: View): i32 {
+  const colon = indexOf(text, 0x3a);
+  for (let i = 0; i < colon; i++) {
+    const byte = byteAt(text, i);
+    if (<u32>byte - 0x61 < 26) continue;
+    if (i == 0 || (<u32>byte - 0x30 >= 10 && byte != 0x2b && byte != 0x2d && byte != 0x2e)) return 0;
+  }
+  return max(colon, 0);
+}
+
+/** True for a host as browsers write it, with or without a port. */
+function isPlainAuthority(authority: View): bool {
+  if (!readHost(authority) || isRespelt || !equals(hostName, slice(authority, 0, portAt))) return false;
+  return lengthOf(authority) != portAt + 1;
 }

@@ -1,5 +1,5 @@
 import { NONE } from "../bytes/rows";
-import { ABSENT, View, byteAt, endsWith, equals, lengthOf, literal, startsWith } from "../bytes/view";
+import { ABSENT, View, byteAt, endsWith, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
 import { MAX_ORIGIN_BYTES } from "../config/contract";
 import { findHeader, headerValue } from "../request/headers";
 import { Api, Cors, Origin } from "../tables/api";
@@ -9,6 +9,8 @@ import { Tables } from "../tables/tables";
 export const FOREIGN: i32 = -2;
 
 export const ORIGIN = literal("origin");
+const REFERER = literal("referer");
+const SCHEME_END = literal("://");
 
 /** What allows the request's origin: an index into the tables' origins, FOREIGN, or NONE for a request without the header. */
 export function originOf(tables: Tables, api: Api): i32 {
@@ -21,6 +23,37 @@ export function originOf(tables: Tables, api: Api): i32 {
     if (covers(tables.origins.at(i), origin)) return i;
   }
   return FOREIGN;
+}
+
+/**
+ * True when one of `count` origins from `first` on covers the one that a page calls from: the request's `Origin`, or without one that of its
+ * `Referer`, which browsers send with what needs no CORS.
+ */
+export function isCalledFrom(tables: Tables, first: i32, count: i32): bool {
+  const header = findHeader(ORIGIN) >= 0 ? ORIGIN : REFERER;
+  const at = findHeader(header);
+  if (at < 0 || findHeader(header, at + 1) >= 0) return false;
+  const origin = header == ORIGIN ? headerValue(at) : originOfUrl(headerValue(at));
+  if (lengthOf(origin) == 0) return false;
+  for (let i = first; i < first + count; i++) {
+    if (covers(tables.origins.at(i), origin)) return true;
+  }
+  return false;
+}
+
+/** Scheme, host and port of a URL as browsers write it; ABSENT for one that has more of these than any origin. */
+function originOfUrl(url: View): View {
+  const length = min(lengthOf(url), MAX_ORIGIN_BYTES + 1);
+  let at = indexOf(slice(url, 0, length), 0x3a);
+  if (at < 0 || at + lengthOf(SCHEME_END) > length || !startsWith(slice(url, at, length), SCHEME_END)) return ABSENT;
+  at += lengthOf(SCHEME_END);
+  while (at < length && !endsAuthority(byteAt(url, at))) at++;
+  return at > MAX_ORIGIN_BYTES ? ABSENT : slice(url, 0, at);
+}
+
+/** True for `/`, `?` and `#`. */
+function endsAuthority(byte: u8): bool {
+  return byte == 0x2f || byte == 0x3f || byte == 0x23;
 }
 
 /** The origin as the request spells it: what the answer must name where a wildcard covers it. */

@@ -115,9 +115,10 @@ export const enum Reason {
   Redirected,
   Mocked,
   AddressNotAllowed,
+  OriginNotAllowed,
 }
 
-export const REASON_COUNT: i32 = 34;
+export const REASON_COUNT: i32 = 35;
 
 /**
  * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
@@ -329,6 +330,12 @@ const ROWS: StaticArray<u64> = [
   literal("Address not allowed"),
   literal("The caller's address is not one from which this key may be used."),
   literal("tollgate_address_not_allowed"),
+  literal("origin_not_allowed"),
+  403,
+  7,
+  literal("Origin not allowed"),
+  literal("The request comes from no page of an origin from which this key may be used."),
+  literal("tollgate_origin_not_allowed"),
 ];
 
 // @ts-ignore: decorator

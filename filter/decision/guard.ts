@@ -1,4 +1,5 @@
 import { NONE } from "../bytes/rows";
+import { isCalledFrom } from "../cors/origin";
 import { Keyring } from "../keyring/keyring";
 import { readClientAddress } from "../request/address";
 import { Term } from "../tables/consumer";
@@ -27,8 +28,13 @@ function judgeRestriction(tables: Tables, restriction: Restriction): Reason {
   const restrictions = tables.restrictions;
   const allowed = restriction.allowedCount;
   const denied = restriction.deniedCount;
-  if (!readClientAddress(tables.trustedHops)) return allowed > 0 ? Reason.AddressNotAllowed : Reason.Allowed;
-  if (restrictions.holds(restriction.firstDenied, denied)) return Reason.AddressNotAllowed;
-  if (allowed > 0 && !restrictions.holds(restriction.firstAllowed, allowed)) return Reason.AddressNotAllowed;
-  return Reason.Allowed;
+  if (allowed + denied > 0) {
+    const isKnown = readClientAddress(tables.trustedHops);
+    if (isKnown && restrictions.holds(restriction.firstDenied, denied)) return Reason.AddressNotAllowed;
+    if (allowed > 0 && !(isKnown && restrictions.holds(restriction.firstAllowed, allowed)))
+      return Reason.AddressNotAllowed;
+  }
+  if (restriction.originCount == 0) return Reason.Allowed;
+  const isExpected = isCalledFrom(tables, restriction.firstOrigin, restriction.originCount);
+  return isExpected ? Reason.Allowed : Reason.OriginNotAllowed;
 }

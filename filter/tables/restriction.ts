@@ -1,7 +1,7 @@
 import { NONE, Rows } from "../bytes/rows";
 import { addressHigh, addressLow } from "../request/address";
 
-/** From where a consumer may call, or a key may be used: address blocks, contiguous in their rows. */
+/** From where a consumer may call, or a key may be used: address blocks and origins, contiguous in their rows. */
 @unmanaged
 export class Restriction {
   /** Whose it is; NONE for a key's own. */
@@ -10,6 +10,8 @@ export class Restriction {
   allowedCount: i32;
   firstDenied: i32;
   deniedCount: i32;
+  firstOrigin: i32;
+  originCount: i32;
 }
 
 /** A block of addresses that begin with the same bits; an IPv4 address in its IPv4-mapped form. */

@@ -184,6 +184,8 @@ export interface ConsumerConfig {
   keys?: KeyConfig[];
   scopes?: string[];
   addresses?: AddressesConfig;
+  /** Pages from which it may call, by their origins; the host may begin with `*.`. */
+  origins?: string[];
 }
 
 /** Address blocks from which a consumer may call, or a key may be used, such as 10.0.0.0/8; those that are denied go before. */

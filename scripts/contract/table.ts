@@ -325,6 +325,7 @@ export const OBJECTS = {
     keys: may(list('key')),
     scopes: may(list('string', 0, MAX_SCOPES)),
     addresses: may(object('addresses')),
+    origins: may(list('string', 1, MAX_ORIGINS)),
   },
   addresses: {
     allow: may(list('string', 1, MAX_ADDRESS_BLOCKS)),

@@ -1,6 +1,21 @@
 import type { AddressesConfig } from '../policy/index.ts';
 import { listChange, type Effect } from './difference.ts';
 
+/** The same for the origins of pages. */
+export function originChanges(
+  old: readonly string[] | undefined,
+  next: readonly string[] | undefined,
+): { text: string; effects: readonly Effect[] }[] {
+  if (old === undefined && next === undefined) return [];
+  if (next === undefined) return [{ text: 'allowed from any origin', effects: ['widens'] }];
+  if (old === undefined) return [{ text: `allowed from pages of ${next.join(', ')} only`, effects: ['narrows'] }];
+  const { added, removed } = listChange(old, next);
+  return [
+    ...added.map((origin) => ({ text: `allowed from pages of ${origin}`, effects: ['widens'] as const })),
+    ...removed.map((origin) => ({ text: `no longer allowed from pages of ${origin}`, effects: ['narrows'] as const })),
+  ];
+}
+
 /** What differs in where calls may come from. A list that was not there allowed everything. */
 export function addressChanges(
   old: AddressesConfig = {},

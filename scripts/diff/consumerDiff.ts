@@ -1,6 +1,6 @@
 import type { ConfigHoldings, ConsumerConfig, Held, Holding, KeyConfig, PluginConfig } from '../policy/index.ts';
 import { groupDifferences } from './counterDiff.ts';
-import { addressChanges } from './addressDiff.ts';
+import { addressChanges, originChanges } from './addressDiff.ts';
 import { counted, listChange, type Difference, type Effect } from './difference.ts';
 import { quotaChanges, quotasOf } from './planDiff.ts';
 
@@ -33,7 +33,10 @@ export function consumerDifferences(
       ...keyDifferences(consumer.name, former.keys ?? [], consumer.keys ?? []),
       ...groupDifferences(after, former, consumer),
       ...scopeDifferences(consumer.name, former.scopes ?? [], consumer.scopes ?? []),
-      ...addressChanges(former.addresses, consumer.addresses).map(({ text, effects }): Difference => ({
+      ...[
+        ...addressChanges(former.addresses, consumer.addresses),
+        ...originChanges(former.origins, consumer.origins),
+      ].map(({ text, effects }): Difference => ({
         subject: `consumer ${consumer.name}`,
         text,
         effects,

@@ -34,6 +34,7 @@ export const REASONS = {
   redirected: { status: 308, grpcStatus: 12 },
   mocked: { status: 200, grpcStatus: 12 },
   address_not_allowed: { status: 403, grpcStatus: 7 },
+  origin_not_allowed: { status: 403, grpcStatus: 7 },
 } as const;
 
 export type Reason = keyof typeof REASONS;

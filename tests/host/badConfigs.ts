@@ -112,6 +112,7 @@ export function fullConfig(): PluginConfig {
             addresses: { allow: ['10.2.0.0/16', '2001:db8:1::/48'] },
           },
         ],
+        origins: ['https://app.example.com', 'https://*.partner.example'],
         addresses: { allow: ['10.0.0.0/8', '2001:db8::/32', '0.0.0.0/0', '::/0'], deny: ['10.1.2.3/32', '::1/128'] },
       },
     ],
@@ -771,6 +772,21 @@ function badAddresses(): BadConfig[] {
       what: 'addresses: an empty list',
       config: changed((c) => (c.consumers[0]!.addresses = { deny: [] })),
       names: /needs an address block/,
+    },
+    ...Object.entries({
+      'any origin': '*',
+      'an origin with a path': 'https://a.test/',
+      'a host': 'a.test',
+      'the null origin': 'null',
+    }).map(([what, origin]) => ({
+      what: `origins of a consumer: ${what}`,
+      config: changed((c) => (c.consumers[0]!.origins = ['https://a.test', origin])),
+      names: /consumers\[0\]\.origins\[1\]/,
+    })),
+    {
+      what: 'origins of a consumer: none',
+      config: changed((c) => (c.consumers[0]!.origins = [])),
+      names: /consumers\[0\]\.origins.*needs an origin/,
     },
     {
       what: 'a client address of no hops',

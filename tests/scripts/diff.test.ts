@@ -175,6 +175,11 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     ],
   ],
   [
+    'origins',
+    [['consumers.acme.origins', ['https://a.test', 'https://*.b.test']]],
+    ['consumer acme: allowed from pages of https://*.b.test, https://a.test only [narrows access]'],
+  ],
+  [
     'addresses of a key',
     [
       [

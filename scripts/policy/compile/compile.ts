@@ -221,6 +221,7 @@ function compileConsumer(name: string, consumer: Consumer): ConsumerConfig {
     ...(consumer.keys.length > 0 && { keys: consumer.keys.map(compileKey) }),
     ...(consumer.scopes.length > 0 && { scopes: consumer.scopes }),
     ...(consumer.addresses && { addresses: compileAddresses(consumer.addresses) }),
+    ...(consumer.origins && { origins: consumer.origins }),
   };
 }
 

@@ -17,6 +17,7 @@ const ORIGIN_RULE =
 const NULL_RULE =
   'must not be "null", which every sandboxed frame and local file is to a browser; serve the page from an origin of its own';
 const ORIGINS_RULE = `must be "*" or a list of 1 to ${MAX_ORIGINS} origins`;
+const CALLING_RULE = `must hold 1 to ${MAX_ORIGINS} origins`;
 const NAMES_RULE = `must hold at most ${MAX_CORS_NAMES} names`;
 const AGE_RULE = 'must be a length from 0s to 1d, such as 10m';
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
@@ -61,6 +62,16 @@ const origin = z
   .meta({
     description: 'An origin; its host may be "*." and a domain for every host below it.',
     examples: ['https://app.example.com'],
+  });
+
+/** Pages from which a consumer may call. */
+export const callingOrigins = z
+  .array(origin.refine((text) => text !== ANY_ORIGIN, { error: 'must be an origin; leave origins out for any' }))
+  .min(1, { error: CALLING_RULE })
+  .max(MAX_ORIGINS, { error: CALLING_RULE })
+  .meta({
+    description:
+      'Origins of pages from which requests come, by the Origin header, or without one by the Referer; all others are refused with 403 origin_not_allowed. Default: anywhere.',
   });
 
 /** `*` is written out as the list of it. */

@@ -8,7 +8,7 @@ import {
   SCHEMES,
 } from '../../contract/table.ts';
 import { addresses, clientAddress } from './address.ts';
-import { cors } from './cors.ts';
+import { callingOrigins, cors } from './cors.ts';
 import { changeableHeader, headerName, headerValue, isFraming, isList, realm, token } from './header.ts';
 import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
@@ -176,6 +176,7 @@ const consumerFields = z.strictObject({
   keys: listed(key, 'Keys of the consumer, by digest.'),
   scopes: listed(scope('A scope.'), 'What the consumer may do, as operations ask for it.'),
   addresses: addresses.optional(),
+  origins: callingOrigins.optional(),
 });
 type ConsumerFields = z.output<typeof consumerFields>;
 const consumer = consumerFields
