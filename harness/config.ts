@@ -17,6 +17,7 @@ export interface Quota {
   window: string;
   burst?: number;
   per?: string;
+  counter?: string;
 }
 
 export const KEY = 'acme-secret-key';

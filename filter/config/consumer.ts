@@ -8,7 +8,7 @@ import { Reader } from "./reader";
 import { decodeScopes } from "./operation";
 import { decodeAddresses, decodeCallingOrigins, decodeKeyAddresses, restrictionOf } from "./restriction";
 import { readConsumerName, readName } from "./rule";
-import { DIGEST_DIGITS, MAX_EXACT, MAX_SCOPES } from "./contract";
+import { DIGEST_DIGITS, MAX_EXACT, MAX_QUOTAS, MAX_SCOPES } from "./contract";
 import * as Field from "./field";
 
 export function decodeConsumers(reader: Reader, tables: Tables, keyring: Keyring, names: Names): void {
@@ -123,14 +123,19 @@ export function decodeSubscription(reader: Reader, tables: Tables): void {
     } else if (reader.takes(Field.PAUSED, 4)) {
       subscription.term = tables.terms.own(subscription.term);
       tables.terms.at(subscription.term).suspended = reader.boolean();
+    } else if (reader.takes(Field.OWN_COUNTERS, 6)) {
+      subscription.ownCounters = reader.boolean();
     } else if (reader.takes(Field.LIMITS, 5)) {
       reader.beginArray();
-      for (let i = 0; reader.nextItem(i); i++) decodeLimit(reader, tables);
+      for (let i = 0; reader.nextItem(i); i++) {
+        if (i == MAX_QUOTAS) reader.fail(literal("at most %d limits in a subscription"), MAX_QUOTAS);
+        decodeLimit(reader, tables);
+      }
     } else reader.unknownField();
   }
   reader.needs(0, Field.API);
   reader.needs(1, Field.PLAN);
-  subscription.limitCount = tables.limits.count - subscription.firstLimit;
+  subscription.limitCount = <u16>(tables.limits.count - subscription.firstLimit);
 }
 
 function decodeLimit(reader: Reader, tables: Tables): void {

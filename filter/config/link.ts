@@ -170,7 +170,7 @@ function linkSubscription(reader: Reader, tables: Tables, names: Names, consumer
   subscription.offer = findOffer(tables, subscription.api, subscription.plan);
   if (subscription.offer == NONE)
     return refuse(reader, consumer, index, literal("plan: the API does not offer the plan %q"), planName);
-  for (let i = 0; i < subscription.limitCount; i++) {
+  for (let i = 0; i < <i32>subscription.limitCount; i++) {
     const replacement = tables.limits.at(subscription.firstLimit + i);
     const name = viewOf(replacement.quota);
     replacement.quota = findQuota(tables, subscription.plan, name);

@@ -1,5 +1,5 @@
 import { NONE } from "../bytes/rows";
-import { View, byteAt, equals, lengthOf, literal } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, lengthOf, literal } from "../bytes/view";
 import { isPathCharacter } from "../request/request";
 import { counterId, OPERATION_ID } from "../tables/counterId";
 import { Anonymous, Api, Operation } from "../tables/api";
@@ -199,7 +199,9 @@ function finishQuotas(reader: Reader, tables: Tables, operation: Operation): voi
     if (quota.per != Per.Consumer)
       reader.fail(literal("per goes with a plan's quota; an operation's is counted for itself"));
     finishQuota(quota);
+    if (quota.counter != ABSENT) reader.fail(literal("counter goes with a plan's quota"));
     quota.meter ^= operation.id;
+    quota.ownMeter = quota.meter;
   }
 }
 

@@ -1,5 +1,6 @@
-import { literal } from "../bytes/view";
-import { QuotaKind, QuotaList } from "../tables/quota";
+import { ABSENT, literal } from "../bytes/view";
+import { PLAN_ID, counterId } from "../tables/counterId";
+import { Per, Plan, Quota, QuotaKind, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { decodeQuota, finishQuota } from "./quota";
@@ -24,7 +25,27 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
   }
   reader.needs(0, Field.NAME);
   // What needs the plan's name, which may come after its quotas in the document.
-  for (let i = 0; i < plan.quotaCount && !reader.failed; i++) finishQuota(tables.quotas.at(plan.firstQuota + i));
+  for (let i = 0; i < plan.quotaCount && !reader.failed; i++) {
+    const quota = tables.quotas.at(plan.firstQuota + i);
+    finishQuota(quota);
+    finishCounter(reader, tables, plan, quota, i);
+  }
+}
+
+/**
+ * What counts per API or operation is apart anyway, because a consumer has one plan on each; a group's counter is that of all its consumers,
+ * and the rate limit service has its own way.
+ */
+function finishCounter(reader: Reader, tables: Tables, plan: Plan, quota: Quota, index: i32): void {
+  quota.ownMeter = quota.meter;
+  if (quota.counter == ABSENT && quota.kind != QuotaKind.Mesh && (quota.per == Per.Consumer || quota.per == Per.Key))
+    quota.ownMeter ^= counterId(PLAN_ID, 0, plan.name);
+  // Spent from twice, it would have too few units for the second.
+  for (let i = 0; i < index; i++) {
+    const other = tables.quotas.at(plan.firstQuota + i);
+    if (other.meter == quota.meter)
+      reader.fail(literal("the quotas %q and %q must not have one counter"), other.name, quota.name);
+  }
 }
 
 /** The quotas of a plan, or those of an operation. */

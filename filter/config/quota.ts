@@ -1,4 +1,4 @@
-import { View, equals, lengthOf, literal, pointerOf } from "../bytes/view";
+import { ABSENT, View, equals, lengthOf, literal, pointerOf } from "../bytes/view";
 import { METER_ID, WINDOW_ID, counterId, numberId } from "../tables/counterId";
 import { Calendar, FailureMode, Per, Quota, QuotaKind, Window } from "../tables/quota";
 import { Tables } from "../tables/tables";
@@ -56,6 +56,8 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfList: i32): Q
       quota.failureMode = <FailureMode>readWord(reader, FAILURE_MODES, literal("must be deny, allow or local-share"));
     } else if (reader.takes(Field.LOCAL_SHARE, 7)) {
       quota.localShare = reader.integer(1, MAX_EXACT);
+    } else if (reader.takes(Field.COUNTER, 9)) {
+      quota.counter = tables.texts.keep(readName(reader));
     } else if (reader.takes(Field.MODE, 8)) {
       quota.mode = readMode(reader);
     } else reader.unknownField();
@@ -69,6 +71,8 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfList: i32): Q
 
 function checkQuota(reader: Reader, quota: Quota): void {
   if (quota.burst > 0) setBucket(reader, quota);
+  if (quota.kind == QuotaKind.Mesh && quota.counter != ABSENT)
+    reader.fail(literal("counter goes with the scope envoy"));
   if (quota.kind == QuotaKind.Mesh && quota.per > Per.Api)
     reader.fail(literal("with the scope mesh, per must be consumer or api"));
   if (quota.kind != QuotaKind.Mesh && quota.failureMode != FailureMode.Deny)
@@ -93,7 +97,8 @@ function setBucket(reader: Reader, quota: Quota): void {
 /** Sets the quota's meter. */
 export function finishQuota(quota: Quota): void {
   const detail = windowDetail(quota.window);
-  quota.meter = counterId(METER_ID, detail | KIND_DETAILS[quota.kind], quota.name);
+  const name = quota.counter == ABSENT ? quota.name : quota.counter;
+  quota.meter = counterId(METER_ID, detail | KIND_DETAILS[quota.kind], name);
   if (detail == OTHER_LENGTH) quota.meter ^= numberId(WINDOW_ID, quota.window);
 }
 

@@ -283,14 +283,33 @@ function begin(
   attempt.quota = quota;
   attempt.kind = quota.kind;
   attempt.standing = standingAt(index);
+  if (bill.subscription != NONE)
+    return beginSubscribed(tables, counters.balances, number, consumer, bill, attempt, otherMeter);
   attempt.balance =
     quota.per == Per.Consumer
       ? counters.balances.open(consumer.id, quota.meter ^ otherMeter, quota.kind)
-      : openOther(tables, counters.balances, quota, consumer, bill, otherMeter);
-  attempt.limit =
-    bill.subscription == NONE
-      ? quota.limit
-      : limitOf(tables, tables.subscriptions.at(bill.subscription), number, quota.limit);
+      : openOther(tables, counters.balances, quota, quota.meter ^ otherMeter, consumer, bill);
+  attempt.limit = quota.limit;
+}
+
+/** The same for a subscription, which may have counters of its plan's own and other limits. */
+function beginSubscribed(
+  tables: Tables,
+  balances: Balances,
+  number: i32,
+  consumer: Consumer,
+  bill: Bill,
+  attempt: Attempt,
+  otherMeter: u64,
+): void {
+  const quota = attempt.quota;
+  const subscription = tables.subscriptions.at(bill.subscription);
+  const meter = (subscription.ownCounters ? quota.ownMeter : quota.meter) ^ otherMeter;
+  attempt.balance =
+    quota.per == Per.Consumer
+      ? balances.open(consumer.id, meter, quota.kind)
+      : openOther(tables, balances, quota, meter, consumer, bill);
+  attempt.limit = subscription.limitCount == 0 ? quota.limit : limitOf(tables, subscription, number, quota.limit);
 }
 
 /** The balance of a quota that does not count per consumer. */
@@ -298,18 +317,17 @@ function openOther(
   tables: Tables,
   balances: Balances,
   quota: Quota,
+  meter: u64,
   consumer: Consumer,
   bill: Bill,
-  otherMeter: u64,
 ): Balance {
-  if (quota.per == Per.Group)
-    return balances.open(groupOf(tables, bill.consumer, consumer.id), quota.meter ^ otherMeter, quota.kind);
-  return balances.open(consumer.id, quota.meter ^ narrowed(tables, quota.per, bill.api) ^ otherMeter, quota.kind);
+  if (quota.per == Per.Group) return balances.open(groupOf(tables, bill.consumer, consumer.id), meter, quota.kind);
+  return balances.open(consumer.id, meter ^ narrowed(tables, quota.per, bill.api), quota.kind);
 }
 
 /** The subscription's override of the quota's limit, or else the plan's limit. */
 function limitOf(tables: Tables, subscription: Subscription, quotaIndex: i32, planLimit: i64): i64 {
-  for (let i = subscription.firstLimit; i < subscription.firstLimit + subscription.limitCount; i++) {
+  for (let i = subscription.firstLimit; i < subscription.firstLimit + <i32>subscription.limitCount; i++) {
     const replacement = tables.limits.at(i);
     if (replacement.quota == quotaIndex) return replacement.limit;
   }

@@ -62,7 +62,10 @@ export class Subscription {
   offer: i32;
   term: i32;
   firstLimit: i32;
-  limitCount: i32;
+  limitCount: u16;
+  /** The plan's quotas count in counters of the plan, apart from those of the consumer's other plans. */
+  ownCounters: bool;
+  padding: u8;
 }
 
 /** When a key or a subscription is valid. Most have no dates and share the term `ALWAYS`. */

@@ -13,6 +13,7 @@ const DIGEST: usize = memory.data(32, 8);
 export const CONSUMER_ID: u8 = 0x43;
 export const API_ID: u8 = 0x41;
 export const GROUP_ID: u8 = 0x47;
+export const PLAN_ID: u8 = 0x54;
 export const METER_ID: u8 = 0x4d;
 export const OFFER_ID: u8 = 0x4f;
 export const WINDOW_ID: u8 = 0x57;

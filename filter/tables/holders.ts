@@ -1,6 +1,7 @@
 import { MAX_COUNTED } from "../config/contract";
 import { Usage } from "../usage/usage";
-import { OFFER_ID, pairId } from "./counterId";
+import { ABSENT } from "../bytes/view";
+import { METER_ID, OFFER_ID, counterId, pairId } from "./counterId";
 import { Tables } from "./tables";
 import { QuotaList } from "./quota";
 import { Offer } from "./api";
@@ -57,6 +58,9 @@ function offerId(tables: Tables, offer: Offer): u64 {
 
 /** Differs where the names of quotas, or their order, differ: a row counts quotas by number. */
 function withQuotas(tables: Tables, id: u64, list: QuotaList): u64 {
-  for (let i = 0; i < list.quotaCount; i++) id = rotl<u64>(id, 7) ^ tables.quotas.at(list.firstQuota + i).meter;
+  for (let i = 0; i < list.quotaCount; i++) {
+    const quota = tables.quotas.at(list.firstQuota + i);
+    id = rotl<u64>(id, 7) ^ (quota.counter == ABSENT ? quota.meter : counterId(METER_ID, 0, quota.name));
+  }
   return id;
 }

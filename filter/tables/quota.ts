@@ -72,8 +72,12 @@ export class Quota {
   burst: i64;
   /** The time in which a bucket gains one token. */
   intervalNanoseconds: i64;
+  /** What its counters are known by in the place of its name, or ABSENT. */
+  counter: View;
   /** The first 64 bits of a digest of name and window: together with the consumer's id, the identity of a counter. */
   meter: u64;
+  /** The same for a subscription whose plan has counters of its own. */
+  ownMeter: u64;
   /** Units per window that this Envoy may allow by itself while the rate limit service does not answer. */
   localShare: i64;
   kind: QuotaKind;

@@ -166,6 +166,8 @@ export interface QuotaConfig {
   burst?: number;
   /** Left out: consumer. */
   per?: Exclude<Per, 'consumer'>;
+  /** What its counters are known by in the place of its name, with every plan; see `SubscriptionConfig.ownCounters`. */
+  counter?: string;
   scope?: 'mesh';
   /** Left out: deny. */
   onUnavailable?: 'allow' | 'local-share';
@@ -201,6 +203,8 @@ export interface SubscriptionConfig {
   from?: number;
   until?: number;
   paused?: true;
+  /** Quotas without a `counter` count in counters of this plan, apart from those of the consumer's other plans. */
+  ownCounters?: true;
   limits?: { quota: string; limit: number }[];
 }
 

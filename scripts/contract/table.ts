@@ -312,6 +312,7 @@ export const OBJECTS = {
     window: need(WINDOW),
     burst: may(integer(1, MAX_BURST)),
     per: may(word(PERS)),
+    counter: may(NAME),
     scope: may(word(['envoy', 'mesh'])),
     onUnavailable: may(word(FAILURE_MODES)),
     localShare: may(LIMIT),
@@ -337,7 +338,8 @@ export const OBJECTS = {
     from: may(SECONDS),
     until: may(SECONDS),
     paused: may(BOOLEAN),
-    limits: may(list('ownLimit')),
+    ownCounters: may(BOOLEAN),
+    limits: may(list('ownLimit', 0, MAX_QUOTAS)),
   },
   ownLimit: {
     quota: need(NAME),

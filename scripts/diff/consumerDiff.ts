@@ -180,8 +180,11 @@ function subscriptionChanges(
   } else {
     // a change of the plan itself is reported with the plan; here only what the consumer's own limits change
     const own = after.plans.get(current.plan);
-    for (const { text, effects } of quotaChanges(quotasOf(own, former), quotasOf(own, current)))
-      changes.push({ text: `own limit: ${text}`, effects });
+    for (const { text, effects } of quotaChanges(
+      quotasOf(own, former, before.plans.get(former.plan)),
+      quotasOf(own, current),
+    ))
+      changes.push({ text: effects.includes('restarts') ? text : `own limit: ${text}`, effects });
   }
   if (former.paused !== current.paused)
     changes.push(

@@ -1,7 +1,9 @@
 import {
+  isPlansOwn,
   isSameInAnyOrder,
   limitOf,
   type ConfigHoldings,
+  type Held,
   type PlanConfig,
   type PluginConfig,
   type QuotaConfig,
@@ -95,7 +97,10 @@ export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaCo
     const twin = added.find(
       (other) =>
         ![...renamed.values()].includes(other) &&
-        isSameInAnyOrder({ ...get(next, other), name: '' }, { ...get(old, name), name: '' }),
+        isSameInAnyOrder(
+          { ...get(next, other), name: '', counter: undefined },
+          { ...get(old, name), name: '', counter: undefined },
+        ),
     );
     if (twin !== undefined) renamed.set(name, twin);
   }
@@ -111,7 +116,7 @@ export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaCo
       ),
     ...[...renamed].map(([from, to]): QuotaChange => ({
       text: `quota ${from} is now called ${to}`,
-      effects: ['restarts'],
+      effects: counterName(get(old, from)) === counterName(get(next, to)) ? [] : ['restarts'],
     })),
     ...added
       .filter((name) => !isRenamed(name))
@@ -139,6 +144,16 @@ function change(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
       },
     ];
   }
+  if (counterName(old) !== counterName(next)) {
+    const texts = [quotaText(old), quotaText(next)] as const;
+    const other = texts[0] === texts[1] ? '' : `${texts[0]} → ${texts[1]}, `;
+    return [
+      {
+        text: `${next.name} ${other}counted ${counterText(next)} (was: ${counterText(old)})`,
+        effects: ['restarts'],
+      },
+    ];
+  }
   if (counting(old) === counting(next)) return [];
   const isBucket = (quota: QuotaConfig): boolean => quota.burst !== undefined;
   if (old.window !== next.window || old.per !== next.per || isBucket(old) !== isBucket(next)) {
@@ -156,6 +171,16 @@ function change(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
   );
   const effects: Effect[] = old.limit === next.limit ? [sizes[1]!] : [...new Set(sizes)];
   return [{ text: `${next.name} ${quotaText(old)} → ${quotaText(next)}`, effects }];
+}
+
+/** What a quota's counters are known by, in Envoys; with a `/` it is that of one plan. */
+function counterName({ name, counter }: QuotaConfig): string {
+  return counter ?? name;
+}
+
+function counterText({ counter }: QuotaConfig): string {
+  if (counter === undefined) return "with the consumer's main plan";
+  return counter.includes('/') ? 'for the plan alone' : `in the counter ${counter}`;
 }
 
 /** What is counted, without what happens when nobody can count. */
@@ -186,13 +211,21 @@ function failureText({ onUnavailable, localShare }: QuotaConfig): string {
   return localShare === undefined ? (onUnavailable ?? 'deny') : `local share of ${grouped(localShare)}`;
 }
 
-/** The quotas of a plan as a subscription's own limits make them. */
+/**
+ * The quotas of a plan as a subscription's own limits and counters make them. `then` is the plan as it was, where that tells which of them
+ * had counters of the plan's own.
+ */
 export function quotasOf(
   plan: PlanConfig | undefined,
-  held: { readonly limits?: Readonly<Record<string, number>> | undefined } = {},
+  { limits, ownCounters }: Pick<Partial<Held>, 'limits' | 'ownCounters'> = {},
+  then = plan,
 ): QuotaConfig[] {
+  const isOwn = (name: string): boolean =>
+    (then?.quotas ?? []).some((quota) => quota.name === name && isPlansOwn(quota));
   return (plan?.quotas ?? []).map((quota) => ({
     ...quota,
-    limit: limitOf(held, quota.name, quota.limit),
+    limit: limitOf({ limits }, quota.name, quota.limit),
+    // no name holds a slash
+    ...(ownCounters && isOwn(quota.name) && { counter: `${plan!.name}/${quota.name}` }),
   }));
 }

@@ -36,6 +36,7 @@ export {
 export {
   ConfigHoldings,
   Holdings,
+  isPlansOwn,
   limitOf,
   Modes,
   observedText,

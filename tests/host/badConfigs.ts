@@ -16,7 +16,7 @@ export function fullConfig(): PluginConfig {
       QUOTA,
       { name: 'b', limit: 5, window: 'second', burst: 20 },
       { name: 'm', limit: 7, window: 'month', per: 'api' },
-      { name: 'k', limit: 8, window: 'month', per: 'group' },
+      { name: 'k', limit: 8, window: 'month', per: 'group', counter: 'calls' },
     ]),
     unmatched: 'deny',
     forwardKey: false,
@@ -99,6 +99,7 @@ export function fullConfig(): PluginConfig {
             from: 1767225600,
             until: 1798761600,
             paused: false,
+            ownCounters: true,
             limits: [{ quota: 'm', limit: 20000 }],
           },
         ],
@@ -714,6 +715,36 @@ function badCounters(): BadConfig[] {
     ...['operation', 'key', 'group'].map((per) =>
       bad(`per ${per} of the mesh`, { per, scope: 'mesh' }, /with the scope mesh, per must be consumer or api/),
     ),
+    bad('a counter with a slash', { counter: '/' }, /quotas\[0\]\.counter/),
+    bad('a counter of the mesh', { counter: 'c', scope: 'mesh' }, /counter goes with the scope envoy/),
+    {
+      what: 'a counter of two quotas',
+      config: changed((c) => {
+        c.plans[0]!.quotas = [QUOTA, { ...QUOTA, name: 'r', window: '1h', per: 'key', counter: 'q' }];
+        c.consumers = [];
+        c.apis[0]!.routes = [];
+      }),
+      names: /the quotas "q" and "r" must not have one counter/,
+    },
+    {
+      what: "a counter of an operation's own quota",
+      config: changed(
+        (c) => (c.apis[0]!.operations = [{ name: 'o', path: '/', quotas: [{ ...QUOTA, counter: 'c' }] }]),
+      ),
+      names: /counter goes with a plan's quota/,
+    },
+    {
+      what: 'counters of a plan that are no boolean',
+      config: changed((c) => (subscriptions(c)[0]!.ownCounters = 1)),
+      names: /subscriptions\[0\]\.ownCounters/,
+    },
+    {
+      what: 'nine limits in a subscription',
+      config: changed(
+        (c) => (subscriptions(c)[0]!.limits = Array.from({ length: 9 }, () => ({ quota: 'm', limit: 1 }))),
+      ),
+      names: /at most 8 limits in a subscription/,
+    },
     group('no string', 7, /consumers\[0\]\.group: must be a string/),
     group('an empty one', '', /consumers\[0\]\.group: must have 1 to 127 bytes/),
     group('not encoded', 'Bob & Co', /consumers\[0\]\.group: must be a name of letters/),

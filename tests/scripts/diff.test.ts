@@ -247,6 +247,33 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
       'plan free: monthly 10,000 a month → 10,000 a month for each operation for 3 consumers (acme, globex, initech) [counters start anew]',
     ],
   ],
+  [
+    'a counter',
+    [['plans.free.quotas.monthly.counter', 'calls']],
+    [
+      "plan free: monthly counted in the counter calls (was: with the consumer's main plan) for 3 consumers (acme, globex, initech) [counters start anew]",
+    ],
+  ],
+  [
+    'a name that a quota keeps as its counter',
+    [['plans.gold.quotas', { calls: { limit: 90000, window: 'month', counter: 'monthly' } }]],
+    ['plan gold: quota monthly is now called calls for no consumer'],
+  ],
+  [
+    'a plan beside others, on an API that comes first and so gives the main plan',
+    [
+      ['apis.beta', { paths: ['/beta'], plans: ['gold'], upstream: 'v1' }],
+      [
+        'consumers.umbrella.subscriptions',
+        { beta: { plan: 'gold' }, pets: { plan: 'free', limits: { monthly: 20000 } } },
+      ],
+    ],
+    [
+      'API beta: added on any host /beta [widens access]',
+      "consumer umbrella: pets: smooth counted for the plan alone (was: with the consumer's main plan) [counters start anew]",
+      "consumer umbrella: pets: monthly counted for the plan alone (was: with the consumer's main plan) [counters start anew]",
+    ],
+  ],
   ['a group that nothing counts', [['consumers.initech.group', 'corp']], ['consumer initech: group none → corp']],
   [
     'a window',
@@ -706,7 +733,7 @@ test('diff of thousands of APIs and consumers takes seconds', () => {
     ).policy!;
   const [old, next] = [many('x'), many('y')];
   const started = process.hrtime.bigint();
-  assert.equal(policiesDifferences(old, next).length, 4 * 3999);
+  assert.equal(policiesDifferences(old, next).length, 4 * 4000);
   assert.ok(process.hrtime.bigint() - started < 15_000_000_000n);
 });
 
@@ -787,3 +814,60 @@ test('tells what has ended', () => {
     'API pets: no longer answered by a mock',
   ]);
 });
+
+/** Two APIs and a consumer that has one plan on each. */
+function apart({ plan, orders, counter }: { plan?: string; orders: string; counter?: string }): Policy {
+  const quota = { limit: 5, window: 'month', ...(counter !== undefined && { counter }) };
+  const { policy, problems } = readPolicy(
+    JSON.stringify({
+      policy: 'shop',
+      apis: {
+        orders: { paths: ['/orders'], plans: ['free', 'gold'] },
+        pets: { paths: ['/pets'], plans: ['free', 'gold'] },
+      },
+      plans: { free: { quotas: { q: quota } }, gold: { quotas: { q: quota } } },
+      consumers: { acme: { ...(plan !== undefined && { plan }), subscriptions: { orders: { plan: orders } } } },
+    }),
+    'apart',
+  );
+  assert.deepEqual(problems, []);
+  return policy!;
+}
+
+const counterTable: [what: string, old: Policy, next: Policy, expected: string[]][] = [
+  [
+    'a plan that was held beside the main one and becomes it',
+    apart({ plan: 'free', orders: 'gold' }),
+    apart({ plan: 'gold', orders: 'gold' }),
+    [
+      "consumer acme: orders: q counted with the consumer's main plan (was: for the plan alone) [counters start anew]",
+      'consumer acme: pets: plan free → gold',
+    ],
+  ],
+  [
+    'a plan beside the main one that changes',
+    apart({ plan: 'free', orders: 'free' }),
+    apart({ plan: 'free', orders: 'gold' }),
+    [
+      "consumer acme: orders: plan free → gold: q counted for the plan alone (was: with the consumer's main plan) [counters start anew]",
+    ],
+  ],
+  [
+    'a counter that two plans share from now on',
+    apart({ plan: 'free', orders: 'gold' }),
+    apart({ plan: 'free', orders: 'gold', counter: 'q' }),
+    ['consumer acme: orders: q counted in the counter q (was: for the plan alone) [counters start anew]'],
+  ],
+  [
+    'the plan of an only subscription',
+    apart({ orders: 'free' }),
+    apart({ orders: 'gold' }),
+    ['consumer acme: orders: plan free → gold'],
+  ],
+];
+
+for (const [what, old, next, expected] of counterTable) {
+  test(`tells which counters begin at zero through ${what}`, () => {
+    assert.deepEqual(policiesDifferences(old, next).map(printDifference), expected);
+  });
+}

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
 import { policySchema, type Policy } from '../schema/policy.ts';
 import { censor, censorSegment } from '../secret.ts';
-import { checkCounters, warnOfCounters } from './counters.ts';
 import { checkAddresses, warnOfAddresses } from './addresses.ts';
+import { checkCounters, PlansApart, sharedQuotas, warnOfCounters } from './counters.ts';
 import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
-import { quotaId, warnOfSlack } from './binding.ts';
+import { warnOfSlack } from './binding.ts';
 import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
 import { defaultRule, remarksOf } from './issue.ts';
 import { checkLifecycles, lifecycleOf, warnOfLifecycle } from './lifecycle.ts';
@@ -14,13 +14,7 @@ import { warnOfOpenApis, warnOfPlan, warnOfUnheldPlans, warnOfUnusedApis } from 
 import { checkOperations, warnOfOperations } from './operations.ts';
 import { checkOwnQuotas, warnOfManyCounters } from './ownQuotas.ts';
 import { plainCopy } from './plain.ts';
-import {
-  checkQuotas,
-  checkRateLimitService,
-  warnOfLongQuotas,
-  warnOfSharedCounters,
-  warnOfUnusedRateLimitService,
-} from './quotas.ts';
+import { checkQuotas, checkRateLimitService, warnOfLongQuotas, warnOfUnusedRateLimitService } from './quotas.ts';
 import { checkHeaders, checkPlaces, checkRoutes, warnOfCors, warnOfPatterns } from './routes.ts';
 
 const MAX_RULE_CHARACTERS = 2000;
@@ -150,18 +144,18 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
     }
   }
   const terms = new Terms(nowSeconds);
-  const shared = new Set<string>();
+  const apart = new PlansApart(root, holdings);
   for (const consumer of root.get('consumers').entries) {
     if (consumer.get('keys').items.length === 0)
       report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
     terms.add(consumer, report);
     warnOfPlan(holdings, consumer, report);
     warnOfAddresses(consumer, report);
-    for (const { plan, quota } of warnOfSharedCounters(root, holdings, consumer, report))
-      shared.add(quotaId(plan, quota));
+    apart.add(consumer);
   }
   terms.tell(root.get('consumers'), report);
-  warnOfSlack(root, holdings, shared, report);
+  apart.tell(report);
+  warnOfSlack(root, holdings, sharedQuotas(root), report);
 }
 
 interface Parsed {

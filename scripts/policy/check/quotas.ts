@@ -6,11 +6,7 @@ import {
   MAX_REFILL_DAYS,
   nominalSeconds,
 } from '../../contract/table.ts';
-import { sameWindow } from '../compile/compile.ts';
-import type { Holdings } from '../compile/holding.ts';
 import { MAX_MESH_LIMIT } from '../schema/quota.ts';
-import { quote } from '../secret.ts';
-import { granteeIn } from './consumers.ts';
 import type { ConsumerDraft, OwnQuotaDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';
 
 const NANOSECONDS = 1_000_000_000n;
@@ -204,53 +200,6 @@ function countableWindow(window: string, hasCalendarMonths: boolean): string | n
   if (seconds === 30 * DAY && hasCalendarMonths) return 'month';
   if (fixedSeconds(window) === seconds) return SERVICE_SECONDS.includes(seconds!) ? window : null;
   return `${seconds! / DAY}d`;
-}
-
-/**
- * Counters belong to consumer and quota name, not to the plan: two plans with a quota of one name spend from one counter, of each
- * Envoy or of the rate limit service. Returns the quotas of whose counters it is so.
- */
-export function warnOfSharedCounters(
-  root: PolicyDraft,
-  holdings: Holdings,
-  consumer: ConsumerDraft,
-  report: Report,
-): SharedQuota[] {
-  const held = holdings.distinct(granteeIn(consumer));
-  const shared: SharedQuota[] = [];
-  if (held.every(({ plan }) => plan === held[0]!.plan)) return shared;
-  const counters = new Map<string, { plan: string; api: string }>();
-  const told = new Set<string>();
-  for (const { api, plan } of held) {
-    for (const quota of root.get('plans').named(plan).get('quotas').entries) {
-      if (quota.get('per').string === 'api') continue;
-      const counter = JSON.stringify([
-        quota.key,
-        sameWindow(quota.get('window').string ?? ''),
-        quota.get('burst').given,
-        hasMeshScope(quota),
-      ]);
-      const other = counters.get(counter);
-      counters.set(counter, other ?? { plan, api });
-      if (other === undefined || other.plan === plan) continue;
-      shared.push({ plan, quota: quota.key }, { plan: other.plan, quota: quota.key });
-      if (told.has(counter)) continue;
-      told.add(counter);
-      const where = `${quote(other.plan)} on ${other.api} and ${quote(plan)} on ${api}`;
-      report.add(
-        consumer,
-        `has plans that share the counter of quota ${quote(quota.key)}: ${where}; rename one or make it "per: api"`,
-        null,
-      );
-    }
-  }
-  return shared;
-}
-
-/** A quota of a plan whose counter of some consumer counts requests under another plan too. */
-export interface SharedQuota {
-  readonly plan: string;
-  readonly quota: string;
 }
 
 /** True for a quota that the rate limit service counts. */

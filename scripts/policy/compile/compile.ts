@@ -35,7 +35,7 @@ import type {
 import { compiledTemplate, operationName, readPattern, type Operation, type Pattern } from '../schema/operation.ts';
 import { localShareOf, timeoutMilliseconds } from '../schema/quota.ts';
 import { encodedConsumer, epochSeconds } from '../schema/value.ts';
-import { Modes } from './holding.ts';
+import { isPlansOwn, mainPlan, Modes } from './holding.ts';
 
 /**
  * The plugin config of a valid policy. Policies that mean the same give the same bytes: defaults are left out, and what has
@@ -56,7 +56,7 @@ export function compilePolicy(policy: Policy): PluginConfig {
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
     apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api, policy, modes)),
     plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan, modes)),
-    consumers: Object.entries(policy.consumers).map(([name, consumer]) => compileConsumer(name, consumer)),
+    consumers: Object.entries(policy.consumers).map(([name, consumer]) => compileConsumer(name, consumer, policy)),
   });
   const { version, policy: name, ...rest } = config;
   return { version, policy: name, digest: configDigest(config), ...rest };
@@ -186,13 +186,14 @@ function compilePlan(name: string, plan: Plan, modes: Modes): PlanConfig {
 }
 
 function compileQuota(name: string, quota: Quota): QuotaConfig {
-  const { limit, window, burst, per, scope, onUnavailable } = quota;
+  const { limit, window, burst, per, counter, scope, onUnavailable } = quota;
   return {
     name,
     limit,
     window: sameWindow(window),
     ...(burst !== undefined && { burst }),
     ...(per !== 'consumer' && { per }),
+    ...(counter !== undefined && { counter }),
     ...(scope === 'mesh' && { scope }),
     ...(onUnavailable !== undefined && onUnavailable !== 'deny' && { onUnavailable }),
     ...(onUnavailable === 'local-share' && { localShare: localShareOf(quota) }),
@@ -209,9 +210,14 @@ export function sameWindow(window: string): Window {
   return seconds === unit ? WINDOWS[index]! : (`${seconds / unit}${letter}` as Window);
 }
 
-function compileConsumer(name: string, consumer: Consumer): ConsumerConfig {
+function compileConsumer(name: string, consumer: Consumer, { plans }: Policy): ConsumerConfig {
+  const main = mainPlan(consumer);
   const subscriptions = Object.entries(consumer.subscriptions).map(([api, subscription]) =>
-    compileSubscription(api, subscription),
+    compileSubscription(
+      api,
+      subscription,
+      subscription.plan !== main && Object.values(plans[subscription.plan]!.quotas).some(isPlansOwn),
+    ),
   );
   return {
     name: encodedConsumer(name),
@@ -233,13 +239,14 @@ function compileAddresses({ allow, deny }: Addresses): AddressesConfig {
   };
 }
 
-function compileSubscription(api: string, subscription: Subscription): SubscriptionConfig {
+function compileSubscription(api: string, subscription: Subscription, ownCounters: boolean): SubscriptionConfig {
   const limits = Object.entries(subscription.limits ?? {}).map(([quota, limit]) => ({ quota, limit }));
   return {
     api,
     plan: subscription.plan,
     ...compileTimes(subscription),
     ...(subscription.paused && { paused: true }),
+    ...(ownCounters && { ownCounters }),
     ...(limits.length > 0 && { limits }),
   };
 }

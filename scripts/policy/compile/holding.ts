@@ -85,6 +85,31 @@ export class Holdings<S extends Subscribed = Subscribed> {
   }
 }
 
+/**
+ * The plan that spends from a consumer's plain counters, so that what was used counts on when it changes: the consumer's own plan, or that
+ * of its first subscription by the name of the API. Other plans that it holds have counters of their own.
+ */
+export function mainPlan({ plan, subscriptions }: Grantee): string | undefined {
+  if (plan !== undefined) return plan;
+  const [first] = Object.keys(subscriptions).sort((a, b) => (a < b ? -1 : 1));
+  return first === undefined ? undefined : subscriptions[first]!.plan;
+}
+
+/** What tells who counts a quota, and what together. */
+export interface CountedQuota {
+  readonly per?: string | undefined;
+  readonly scope?: string | undefined;
+  readonly counter?: string | undefined;
+}
+
+/**
+ * True for a quota that has a counter for each plan that a consumer holds. What counts per API or operation is apart anyway, a group's
+ * counter is that of all its consumers, and the rate limit service has its own way.
+ */
+export function isPlansOwn({ per = 'consumer', scope, counter }: CountedQuota): boolean {
+  return counter === undefined && scope !== 'mesh' && (per === 'consumer' || per === 'key');
+}
+
 /** A subscription of a plugin config, with its own limits by quota. */
 export interface Held extends Omit<SubscriptionConfig, 'limits'> {
   readonly limits?: Readonly<Record<string, number>>;

@@ -44,6 +44,9 @@ export const quota = z.strictObject({
     description:
       'What has a counter of its own. consumer: each consumer. api, operation, key: each consumer and API, operation, key. group: all consumers of a group together.',
   }),
+  counter: name(
+    "A counter that quotas of this name share, whatever their plans; its name takes the place of the quota's. Default: the plan's own.",
+  ).optional(),
   scope: z
     .enum(['envoy', 'mesh'])
     .default('envoy')
@@ -121,7 +124,7 @@ export const plan = z
 
 /** An operation's own: counted for it alone, so there is no "per". */
 export const ownQuotas = quotasByName(
-  quota.omit({ per: true }),
+  quota.omit({ per: true, counter: true }),
   "Quotas of its own beside those of the caller's plan, counted per consumer and operation; for callers without a key together.",
 );
 
