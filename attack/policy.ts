@@ -71,6 +71,34 @@ ${others.plans}consumers:
 ${people.join('')}${others.consumers}`;
 }
 
+export interface PlanPolicy {
+  /** Of the plans' mesh-wide quota `q`. */
+  readonly limits: Readonly<Record<string, number>>;
+  readonly window: AttackedQuota['window'];
+  /** The plan that all consumers have. */
+  readonly plan: string;
+  readonly consumers: number;
+}
+
+/** A policy of one API under /v1 that offers several plans. */
+export function planPolicy({ limits, window, plan, consumers }: PlanPolicy): string {
+  const plans = Object.entries(limits).map(
+    ([name, limit]) => `  ${name}: { quotas: { q: { limit: ${limit}, window: ${window}, scope: mesh } } }\n`,
+  );
+  const people = Array.from(
+    { length: consumers },
+    (_, i) => `  c${i}: { plan: ${plan}, keys: [{ id: k${i}, digest: "${digestOf(keyOf(i))}" }] }\n`,
+  );
+  return `policy: ${POLICY}
+accessLog: { fields: all }
+rateLimitService: { cluster: ${CLUSTER}, domain: ${POLICY}, timeout: 50ms }
+upstreams: { v1: { url: "http://127.0.0.1:9001" } }
+apis: { petstore: { paths: [/v1], plans: [${Object.keys(limits).join(', ')}], upstream: v1 } }
+plans:
+${plans.join('')}consumers:
+${people.join('')}`;
+}
+
 /** What the rate limit service must know of it. */
 export function rulesOf({ window }: AttackedQuota): Rule[] {
   return [

@@ -7,6 +7,7 @@ import { lists } from './lists.ts';
 import { modes } from './modes.ts';
 import { operations } from './operations.ts';
 import { origins } from './origins.ts';
+import { plans } from './plans.ts';
 import { redirects } from './redirects.ts';
 import { registry } from './registry.ts';
 import { resets } from './resets.ts';
@@ -29,6 +30,7 @@ export const allAttacks: readonly Attack[] = [
   lists,
   modes,
   services,
+  plans,
   units,
   configs,
   streams,

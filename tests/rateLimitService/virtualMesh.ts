@@ -82,10 +82,16 @@ export class VirtualMesh {
   }
 
   /** Sends one request and notes what becomes of it, now or later; of no consumer: without a key. */
-  ask(envoy: number, worker = 0, consumer: string | null = 'acme', then?: (reason: string) => void): OpenRequest {
+  ask(
+    envoy: number,
+    worker = 0,
+    consumer: string | null = 'acme',
+    then?: (reason: string, request: OpenRequest) => void,
+    path?: string,
+  ): OpenRequest {
     this.sent++;
     let waits = false;
-    const request = this.hosts[envoy]!.open(requestOf(consumer), {
+    const request = this.hosts[envoy]!.open(requestOf(consumer, path), {
       worker,
       onEnd: (ended) => {
         if (waits) {
@@ -94,7 +100,7 @@ export class VirtualMesh {
         }
         const reason = reasonOf(ended);
         this.outcomes[reason] = (this.outcomes[reason] ?? 0) + 1;
-        then?.(reason);
+        then?.(reason, ended);
       },
     });
     if (request.paused) {
@@ -137,10 +143,10 @@ export class VirtualMesh {
   }
 }
 
-export function requestOf(consumer: string | null): Pair[] {
+export function requestOf(consumer: string | null, path = '/v1/pets'): Pair[] {
   return [
     [':authority', 'a.test'],
-    [':path', '/v1/pets'],
+    [':path', path],
     [':method', 'GET'],
     ...(consumer === null ? [] : [['x-api-key', keyOf(consumer)] satisfies Pair]),
   ];
