@@ -18,6 +18,7 @@ export interface Quota {
   burst?: number;
   per?: string;
   counter?: string;
+  scope?: string;
 }
 
 export const KEY = 'acme-secret-key';

@@ -3,8 +3,11 @@ import { describe, it } from 'node:test';
 import { matchesGolden } from '../scripts/golden.ts';
 import { KEY, pluginConfig, type PluginConfig, type Quota } from '../../harness/config.ts';
 import { costOf, loadCounted, type Cost } from '../../harness/count/cost.ts';
+import { RateLimitServiceModel } from '../../harness/rateLimitService/rateLimitServiceModel.ts';
 import { LOG_FIELDS } from '../../scripts/contract/table.ts';
+import type { Backend } from '../../scripts/host/grpc.ts';
 import { Host } from '../../scripts/host/host.ts';
+import { Timeline } from '../../scripts/host/process.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 
 /** Requests at ten thousand a second, until leases have grown to that rate. */
@@ -76,6 +79,12 @@ const SITUATIONS: Record<string, Situation> = {
     config: { keySources: [{ authorization: 'Bearer' }] },
   },
   'key in header, 1 quota, route': { ...none, quotas: QUOTAS.slice(0, 1), routes: ROUTES },
+  'key in header, 1 mesh-wide quota, route': {
+    ...none,
+    quotas: [{ name: 'hourly', limit: 1_000_000_000, window: 'hour', scope: 'mesh' }],
+    routes: ROUTES,
+    config: { rateLimitService: { cluster: 'c', domain: 'd', timeoutMilliseconds: 50 } },
+  },
   'key in header, 2 quotas, route': { ...none, quotas: QUOTAS.slice(0, 2), routes: ROUTES },
   'key in header, 3 quotas, route': { ...none, quotas: QUOTAS, routes: ROUTES },
   'key in header, 2 quotas, route, all log fields': {
@@ -142,12 +151,24 @@ const SITUATIONS: Record<string, Situation> = {
 };
 
 /** The cost of one request once leases fit the rate. */
+/** The rate limit service as a model, which answers after two milliseconds. */
+function serviceOf(timeline: Timeline): Backend {
+  const model = new RateLimitServiceModel('d', [{ window: 'hour', quota: 'hourly' }]);
+  return ({ message }) => ({
+    arrivesAfterMs: 1,
+    afterMs: 2,
+    result: () => model.answer(message, timeline.clock.wallMs),
+  });
+}
+
 function steadyCost({ quotas, headers, reason, routes = [], config }: Situation): Cost {
-  const host = new Host(module);
+  const timeline = new Timeline(Date.UTC(2026, 0, 15, 12));
+  const host = new Host(module, config?.rateLimitService ? { timeline, backend: serviceOf(timeline) } : {});
   assert.ok(host.load(JSON.stringify({ ...pluginConfig(quotas, { routes }), ...config })), host.logs().join('\n'));
   for (let i = 0; i < WARM_UP; i++) {
     host.pass(0.1);
-    host.request(headers);
+    // The first one of a mesh-wide quota waits.
+    host.open(headers);
   }
   let text: string | undefined;
   const cost = costOf(host, () => (text = host.request(headers).filterState.get('wasm.tollgate')));
