@@ -2,13 +2,19 @@ import { Readable } from 'node:stream';
 import type { Io } from '../../scripts/cli/command.ts';
 import { main } from '../../scripts/cli/tollgate.ts';
 
+/** A whole line, as one is printed where there is no terminal. */
+const PROGRESS = /^[^\r\n]* …\n/gm;
+
 export interface Run {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** Runs a whole command line as the program does, and keeps what it prints. */
+/**
+ * Runs a whole command line as the program does, and keeps what it prints, but for the lines of progress: whether a step takes longer than two
+ * seconds depends on the machine.
+ */
 export async function tollgate(
   args: string[],
   input: {
@@ -37,5 +43,6 @@ export async function tollgate(
     isTerminal: input.isTerminal ?? false,
     signal: input.signal ?? new AbortController().signal,
   };
-  return { code: await main(args, io), ...printed };
+  const code = await main(args, io);
+  return { code, out: printed.out, err: printed.err.replace(PROGRESS, '') };
 }

@@ -32,7 +32,7 @@ describe('a block of a page', () => {
     );
     assert.deepEqual(
       [...pages].sort(),
-      ['docs/istio-quickstart.md', 'docs/troubleshooting.md', ...Object.keys(TYPED_PAGES)].sort(),
+      ['docs/cookbook.md', 'docs/istio-quickstart.md', 'docs/troubleshooting.md', ...Object.keys(TYPED_PAGES)].sort(),
     );
   });
 
