@@ -8,6 +8,7 @@ import {
   Usage,
   View,
   equals,
+  isForgeable,
   lengthOf,
   pointerOf,
   view,
@@ -150,6 +151,17 @@ export function isServed(account: Account): bool {
   while (root != null) {
     const policy = root.policy;
     if (policy != null && policy.account == account) return true;
+    root = root.older;
+  }
+  return false;
+}
+
+/** True for a header by which a policy of this VM tells upstreams who calls; a stream's own may be forgotten when its trailers come. */
+export function tellsUpstreams(name: View): bool {
+  let root: Root | null = newest;
+  while (root != null) {
+    const policy = root.policy;
+    if (policy != null && isForgeable(policy.tables, name)) return true;
     root = root.older;
   }
   return false;

@@ -12,18 +12,22 @@ import {
   Patience,
   RATELIMIT,
   RATELIMIT_POLICY,
+  RateLimitHeaders,
   Reason,
   SHOWN,
   SUNSET,
   Standing,
   Tables,
+  Tightest,
   View,
+  X_RATELIMIT_HEADERS,
   countDecision,
   countObserved,
   decide,
   decision,
   editAt,
   editCount,
+  findTightest,
   grpcStatusOf,
   headerCount,
   headerName,
@@ -34,6 +38,7 @@ import {
   logField,
   logText,
   mayBeDecidedAlready,
+  numberText,
   observedText,
   rateLimit,
   rateLimitPolicy,
@@ -47,7 +52,16 @@ import {
   setPeer,
   standings,
 } from "../filter/index";
-import { Policy, Stream, closeStream, findStream, policyOf, showsStandings, standingsOf } from "./context";
+import {
+  Policy,
+  Stream,
+  closeStream,
+  findStream,
+  policyOf,
+  showsStandings,
+  standingsOf,
+  tellsUpstreams,
+} from "./context";
 import { keepOrigin, writeCors } from "./cors";
 import {
   HeaderMap,
@@ -106,7 +120,8 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
   const tables = policy.tables;
   const account = policy.account;
   if (tables.asksPeer) setPeer(sourceAddress());
-  const passes = decide(tables, policy.keyring, account.counters, currentTimeNanoseconds(), patience);
+  const now = tables.isTimeless ? 0 : currentTimeNanoseconds();
+  const passes = decide(tables, policy.keyring, account.counters, now, patience);
   if (decision.isUnusual) {
     if (decision.waits) return wait(stream, tables);
     return carryObserved(stream, policy, passes);
@@ -115,7 +130,7 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
   if (!passes) return refuse(stream, tables, decision.reason);
   if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
   if (tables.logFields != 0) leaveFields(tables);
-  setFilterState(STATE_NAME, logText(tables));
+  if (tables.logLine) setFilterState(STATE_NAME, logText(tables));
   return allow(stream, policy);
 }
 
@@ -133,7 +148,7 @@ function carryObserved(stream: Stream | null, policy: Policy, passes: bool): Ver
   if (mayBeDecidedAlready() && hasFilterState(STATE_NAME)) return pass(stream);
   decision.reason = decision.observed;
   if (tables.logFields != 0) leaveFields(tables);
-  setFilterState(STATE_NAME, observedText(tables));
+  if (tables.logLine) setFilterState(STATE_NAME, observedText(tables));
   decision.reason = reason;
   return passes ? allow(stream, policy) : answer(stream, tables, reason);
 }
@@ -165,6 +180,7 @@ function keep(stream: Stream, tables: Tables): void {
   if (decision.showsMore) keepMore(stream, tables);
   else if (decision.standings != SHOWN) return keepNone(stream);
   if (decision.standings != SHOWN) return;
+  if (tables.rateLimitHeaders != RateLimitHeaders.Standard) return keepTightest(stream, tables);
   // Plan and operation at once.
   store<i64>(
     changetype<usize>(stream),
@@ -172,6 +188,13 @@ function keep(stream: Stream, tables: Tables): void {
     offsetof<Stream>("plan"),
   );
   memory.copy(standingsOf(stream), standings(), MAX_QUOTAS * offsetof<Standing>());
+}
+
+/** Of all quotas the response shows the tightest, or none. */
+function keepTightest(stream: Stream, tables: Tables): void {
+  if (tables.rateLimitHeaders != RateLimitHeaders.XRatelimit) return;
+  // The place of the plan's number tells that there is something.
+  if (findTightest(tables, changetype<Tightest>(standingsOf(stream)))) stream.plan = 0;
 }
 
 /** Without anything to show, the stream is still needed where quotas were counted: for what is asked of the rate limit service next. */
@@ -201,11 +224,19 @@ function fail(stream: Stream | null, policy: Policy, what: View): Verdict {
 }
 
 function refuse(stream: Stream | null, tables: Tables | null, reason: Reason): Verdict {
-  if (tables == null) decision.reset();
+  if (tables == null) return refuseUnconfigured(stream, reason);
   decision.reason = reason;
-  if (tables != null && tables.logFields != 0) leaveFields(tables);
-  setFilterState(STATE_NAME, logText(tables));
+  if (tables.logFields != 0) leaveFields(tables);
+  if (tables.logLine) setFilterState(STATE_NAME, logText(tables));
   return answer(stream, tables, reason);
+}
+
+/** The same without a policy, which could say how. */
+function refuseUnconfigured(stream: Stream | null, reason: Reason): Verdict {
+  decision.reset();
+  decision.reason = reason;
+  setFilterState(STATE_NAME, logText(null));
+  return answer(stream, null, reason);
 }
 
 function answer(stream: Stream | null, tables: Tables | null, reason: Reason): Verdict {
@@ -238,13 +269,14 @@ function leaveFields(tables: Tables): void {
 }
 
 /**
- * Removes `x-tollgate-` headers from a request's trailers: the module never sets any there, and an upstream that merges trailers into
+ * Removes from a request's trailers `x-tollgate-` headers and those by which any policy of this VM tells upstreams who calls: the module never sets any there, and an upstream that merges trailers into
  * headers would trust them. Called only for requests that have trailers.
  */
 export function onRequestTrailers(): void {
   if (!readHeaders(headerPairs(HeaderMap.RequestTrailers))) return;
   for (let i = 0; i < headerCount; i++) {
-    if (isOwnHeader(headerName(i))) removeHeader(HeaderMap.RequestTrailers, headerName(i));
+    if (isOwnHeader(headerName(i)) || tellsUpstreams(headerName(i)))
+      removeHeader(HeaderMap.RequestTrailers, headerName(i));
   }
 }
 
@@ -261,12 +293,23 @@ export function onResponseHeaders(streamId: u32): void {
   if (stream.origin != NONE) writeCors(tables, stream.origin);
   if (stream.lifecycle != NONE) showDeprecation(tables.lifecycles.at(stream.lifecycle));
   if (showsStandings(stream)) {
-    const limits = rateLimitPolicy(tables, stream.plan, stream.charged, standingsOf(stream));
-    replaceHeader(HeaderMap.Response, RATELIMIT_POLICY, limits);
-    const state = rateLimit(tables, stream.plan, stream.charged, standingsOf(stream));
-    if (lengthOf(state) > 0) replaceHeader(HeaderMap.Response, RATELIMIT, state);
+    if (tables.rateLimitHeaders == RateLimitHeaders.Standard) showQuotas(tables, stream);
+    else showTightest(changetype<Tightest>(standingsOf(stream)));
   }
   closeStream(stream);
+}
+
+function showQuotas(tables: Tables, stream: Stream): void {
+  const limits = rateLimitPolicy(tables, stream.plan, stream.charged, standingsOf(stream));
+  replaceHeader(HeaderMap.Response, RATELIMIT_POLICY, limits);
+  const state = rateLimit(tables, stream.plan, stream.charged, standingsOf(stream));
+  if (lengthOf(state) > 0) replaceHeader(HeaderMap.Response, RATELIMIT, state);
+}
+
+function showTightest(quota: Tightest): void {
+  replaceHeader(HeaderMap.Response, unchecked(X_RATELIMIT_HEADERS[0]), numberText(quota.limit));
+  replaceHeader(HeaderMap.Response, unchecked(X_RATELIMIT_HEADERS[1]), numberText(quota.remaining));
+  replaceHeader(HeaderMap.Response, unchecked(X_RATELIMIT_HEADERS[2]), numberText(quota.resetAtSeconds));
 }
 
 /** The policy knows better than the upstream what is deprecated; links are many, and each stands for itself. */

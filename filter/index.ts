@@ -12,7 +12,7 @@ export { NONE } from "./bytes/rows";
 export { Keyring } from "./keyring/keyring";
 export { ALLOWED, CELL_COUNT, Usage, UsageRow, quotaOfCell, reasonOfCell } from "./usage/usage";
 export { digestOf } from "./tables/counterId";
-export { LOG_STATES, MAX_COUNTED, MAX_QUOTAS } from "./config/contract";
+export { LOG_STATES, MAX_COUNTED, MAX_QUOTAS, X_RATELIMIT_HEADERS } from "./config/contract";
 export { NANOSECONDS } from "./time/window";
 export { Patience, Standing, bill, standings } from "./quota/attempt";
 export { Counters } from "./quota/charge";
@@ -58,6 +58,7 @@ export { readRequest, isGrpc, isOwnHeader } from "./request/request";
 export { setPeer } from "./request/address";
 export { countDecision, countObserved, decide, refuseToWait } from "./decision/decide";
 export { mayBeDecidedAlready } from "./decision/edits";
+export { isForgeable } from "./decision/identity";
 export { decision, Decision } from "./decision/decision";
 export { LOGGED, NO_STANDINGS, SHOWN } from "./decision/decision";
 export { EditKind, editAt, editCount } from "./request/headers";
@@ -86,6 +87,8 @@ export {
   observedText,
 } from "./answer/reply";
 export { logField } from "./answer/accessLog";
+export { Tightest, findTightest, numberText } from "./answer/tightest";
+export { RateLimitHeaders } from "./tables/disclosure";
 export {
   ALLOW_CREDENTIALS,
   ALLOW_ORIGIN,

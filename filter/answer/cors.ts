@@ -1,11 +1,12 @@
 import { begin, end, writeNumber, writeView } from "../bytes/arena";
 import { NONE } from "../bytes/rows";
 import { ABSENT, View, literal } from "../bytes/view";
-import { EXPOSED_HEADERS } from "../config/contract";
+import { EXPOSED_HEADERS, X_RATELIMIT_HEADERS } from "../config/contract";
 import { FOREIGN, corsOf, sentOrigin } from "../cors/origin";
 import { Reason, decision } from "../decision/decision";
 import { Cors } from "../tables/api";
 import { Tables } from "../tables/tables";
+import { RateLimitHeaders } from "../tables/disclosure";
 import { addPair } from "./pairs";
 
 export const ALLOW_ORIGIN = literal("access-control-allow-origin");
@@ -19,6 +20,8 @@ const ALLOW_HEADERS = literal("access-control-allow-headers");
 const MAX_AGE = literal("access-control-max-age");
 const VARY_BY_QUESTION = literal("Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
 const SEPARATOR = literal(", ");
+/** How many of EXPOSED_HEADERS are of quotas. */
+const QUOTA_HEADERS = 2;
 
 /** True for the two answers to a preflight, which have no body. */
 export function answersPreflight(reason: Reason): bool {
@@ -77,13 +80,26 @@ export function keepCorsTexts(tables: Tables): void {
     writeNames(tables, cors.firstHeader, cors.headerCount);
     cors.headerText = tables.texts.keep(end());
     begin();
-    for (let k = 0; k < EXPOSED_HEADERS.length; k++) {
-      if (k > 0) writeView(SEPARATOR);
-      writeView(EXPOSED_HEADERS[k]);
-    }
+    writeOwn(tables);
     if (cors.exposedCount > 0) writeView(SEPARATOR);
     writeNames(tables, cors.firstExposed, cors.exposedCount);
     cors.exposedText = tables.texts.keep(end());
+  }
+}
+
+/** The headers of the module's own answers: the first two are of quotas, and stand where callers are told in that way. */
+function writeOwn(tables: Tables): void {
+  const told = tables.rateLimitHeaders;
+  const isStandard = told == RateLimitHeaders.Standard || told == RateLimitHeaders.Refusals;
+  if (told == RateLimitHeaders.XRatelimit)
+    for (let k = 0; k < X_RATELIMIT_HEADERS.length; k++) {
+      writeView(X_RATELIMIT_HEADERS[k]);
+      writeView(SEPARATOR);
+    }
+  const first = isStandard ? 0 : QUOTA_HEADERS;
+  for (let k = first; k < EXPOSED_HEADERS.length; k++) {
+    if (k > first) writeView(SEPARATOR);
+    writeView(EXPOSED_HEADERS[k]);
   }
 }
 

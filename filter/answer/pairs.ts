@@ -6,30 +6,32 @@ import { View, lengthOf, pointerOf, view } from "../bytes/view";
 const MAX_PAIRS = 32;
 const PAIRS: usize = memory.data(MAX_PAIRS * 16, 8);
 
-let count: i32 = 0;
+/** Where the next pair goes. */
+let next: usize = PAIRS;
 /** Bytes of the serialised pairs so far. */
 let total: usize = 0;
 
 export function beginPairs(): void {
-  count = 0;
+  next = PAIRS;
   total = 4;
 }
 
 export function addPair(name: View, value: View): void {
-  if (count == MAX_PAIRS) return;
-  const pair = PAIRS + <usize>count * 16;
+  const pair = next;
+  if (pair == PAIRS + MAX_PAIRS * 16) return;
   store<u64>(pair, name);
   store<u64>(pair, value, 8);
   total += 8 + lengthOf(name) + lengthOf(value) + 2;
-  count++;
+  next = pair + 16;
 }
 
 export function endPairs(): View {
   const start = allocate(total);
-  store<u32>(start, count);
+  const end = next;
+  store<u32>(start, <u32>((end - PAIRS) / 16));
   let sizes = start + 4;
-  let to = sizes + <usize>count * 8;
-  for (let pair = PAIRS, end = PAIRS + <usize>count * 16; pair < end; pair += 16) {
+  let to = sizes + (end - PAIRS) / 2;
+  for (let pair = PAIRS; pair < end; pair += 16) {
     const name = load<u64>(pair);
     const value = load<u64>(pair, 8);
     store<u32>(sizes, lengthOf(name));

@@ -7,11 +7,14 @@ import { allowedMethods } from "../operation/choose";
 import { KeySourceKind } from "../tables/consumer";
 import { Plan, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
+import { RateLimitHeaders } from "../tables/disclosure";
+import { X_RATELIMIT_HEADERS } from "../config/contract";
 import { Standing, UNKNOWN, isOwn, quotaAt, standings } from "../quota/attempt";
 import { addCorsPairs, answersPreflight } from "./cors";
 import { RETRY_AFTER, addDeprecation, addLifecycle, lifecycleBody, lifecycleStatus } from "./lifecycle";
 import { addPair, beginPairs, endPairs } from "./pairs";
 import { beginProblem, endDetail, endProblem, writeQuota } from "./problem";
+import { Tightest, findTightest, numberText } from "./tightest";
 
 const NO_BODY = literal("");
 
@@ -101,9 +104,26 @@ function addPairsOf(tables: Tables, reason: Reason, grpc: bool): void {
 }
 
 function addStandings(tables: Tables): void {
+  if (tables.rateLimitHeaders == RateLimitHeaders.Standard) return addAll(tables);
+  if (tables.rateLimitHeaders == RateLimitHeaders.XRatelimit) return addTightest(tables);
+  // A mock's answer, which shows them too, is no refusal.
+  const isTold = tables.rateLimitHeaders == RateLimitHeaders.Refusals && decision.reason == Reason.QuotaExceeded;
+  if (isTold) addAll(tables);
+}
+
+function addAll(tables: Tables): void {
   addPair(RATELIMIT_POLICY, rateLimitPolicy(tables, decision.plan, decision.charged, standings()));
   const state = rateLimit(tables, decision.plan, decision.charged, standings());
   if (lengthOf(state) > 0) addPair(RATELIMIT, state);
+}
+
+const TIGHTEST: Tightest = changetype<Tightest>(memory.data(offsetof<Tightest>(), 8));
+
+function addTightest(tables: Tables): void {
+  if (!findTightest(tables, TIGHTEST)) return;
+  addPair(unchecked(X_RATELIMIT_HEADERS[0]), numberText(TIGHTEST.limit));
+  addPair(unchecked(X_RATELIMIT_HEADERS[1]), numberText(TIGHTEST.remaining));
+  addPair(unchecked(X_RATELIMIT_HEADERS[2]), numberText(TIGHTEST.resetAtSeconds));
 }
 
 /** The challenge that RFC 9110 requires with a 401, for the policy's first key source. */

@@ -63,20 +63,14 @@ export const WINDOWS: StaticArray<View> = [
 export const UNIT_LETTERS = literal("smhd");
 export const UNIT_SECONDS: StaticArray<i32> = [1, 60, 3600, 86400];
 export const FAILURE_MODES: StaticArray<View> = [Field.DENY, Field.ALLOW, literal("local-share")];
-export const PERS: StaticArray<View> = [
-  literal("consumer"),
-  Field.API,
-  literal("operation"),
-  literal("key"),
-  Field.GROUP,
-];
+export const PERS: StaticArray<View> = [Field.CONSUMER, Field.API, literal("operation"), literal("key"), Field.GROUP];
 export const LOG_FIELDS: StaticArray<View> = [
   literal("reason"),
   Field.API,
   literal("operation"),
-  literal("route"),
-  literal("consumer"),
-  literal("keyId"),
+  Field.ROUTE,
+  Field.CONSUMER,
+  Field.KEY_ID,
   Field.PLAN,
   Field.QUOTA,
   literal("remaining"),
@@ -96,11 +90,28 @@ export const LOG_STATES: StaticArray<View> = [
   literal("tollgate.host"),
   literal("tollgate.mode"),
 ];
+export const IDENTITY_HEADERS: StaticArray<View> = [
+  literal("x-tollgate-consumer"),
+  literal("x-tollgate-plan"),
+  literal("x-tollgate-route"),
+  literal("x-tollgate-key-id"),
+];
+export const RATE_LIMIT_HEADERS: StaticArray<View> = [
+  literal("standard"),
+  literal("x-ratelimit"),
+  literal("refusals"),
+  literal("none"),
+];
 export const EXPOSED_HEADERS: StaticArray<View> = [
   literal("ratelimit"),
   literal("ratelimit-policy"),
   literal("retry-after"),
   literal("www-authenticate"),
+];
+export const X_RATELIMIT_HEADERS: StaticArray<View> = [
+  literal("x-ratelimit-limit"),
+  literal("x-ratelimit-remaining"),
+  literal("x-ratelimit-reset"),
 ];
 export const FRAMING_HEADERS: StaticArray<View> = [
   literal("host"),

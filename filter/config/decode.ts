@@ -3,6 +3,7 @@ import { Keyring } from "../keyring/keyring";
 import { KeySourceKind } from "../tables/consumer";
 import { Tables } from "../tables/tables";
 import { decodeApi } from "./api";
+import { decodeAccessLog, decodeIdentityHeaders, readRateLimitHeaders } from "./disclosure";
 import { decodeConsumers } from "./consumer";
 import { link } from "./link";
 import { Names } from "./names";
@@ -11,11 +12,9 @@ import { Reader } from "./reader";
 import { decodeClientAddress } from "./restriction";
 import { readAllow, readHeaderName, readMode, readName, readRealm, readShownDigest, readToken } from "./rule";
 import {
-  LOG_FIELDS,
   MAX_CLUSTER_BYTES,
   MAX_DOMAIN_BYTES,
   MAX_KEY_SOURCES,
-  MAX_NAME_BYTES,
   MAX_TIMEOUT_MILLISECONDS,
   TIMEOUT_MILLISECONDS,
 } from "./contract";
@@ -84,11 +83,15 @@ function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Nam
     } else if (reader.takes(Field.DIGEST, 10)) {
       tables.digest = tables.texts.keep(readShownDigest(reader));
     } else if (reader.takes(Field.ACCESS_LOG, 11)) {
-      tables.logFields = decodeAccessLog(reader);
+      decodeAccessLog(reader, tables);
     } else if (reader.takes(Field.MODE, 12)) {
       tables.mode = readMode(reader);
     } else if (reader.takes(Field.CLIENT_ADDRESS, 13)) {
       decodeClientAddress(reader, tables);
+    } else if (reader.takes(Field.IDENTITY_HEADERS, 14)) {
+      decodeIdentityHeaders(reader, tables);
+    } else if (reader.takes(Field.RATE_LIMIT_HEADERS, 15)) {
+      tables.rateLimitHeaders = readRateLimitHeaders(reader);
     } else reader.unknownField();
   }
   reader.needs(0, Field.VERSION);
@@ -152,39 +155,6 @@ function add(reader: Reader, tables: Tables, kind: KeySourceKind, name: View): v
   const source = tables.keySources.add();
   source.kind = kind;
   source.name = tables.texts.keep(name);
-}
-
-/** `{"fields": ["consumer", "plan"]}`; returns a bit for each field. */
-function decodeAccessLog(reader: Reader): u32 {
-  let fields: u32 = 0;
-  reader.beginObject();
-  while (reader.nextField()) {
-    if (reader.takes(Field.FIELDS, 0)) fields = decodeLogFields(reader);
-    else reader.unknownField();
-  }
-  reader.needs(0, Field.FIELDS);
-  return fields;
-}
-
-function decodeLogFields(reader: Reader): u32 {
-  let fields: u32 = 0;
-  reader.beginArray();
-  for (let i = 0; reader.nextItem(i); i++) {
-    const bit = (<u32>1) << readLogField(reader);
-    if ((fields & bit) != 0) reader.fail(literal("log field given twice"));
-    fields |= bit;
-  }
-  if (fields == 0) reader.fail(literal("needs a log field"));
-  return fields;
-}
-
-function readLogField(reader: Reader): u32 {
-  const word = reader.text(1, MAX_NAME_BYTES);
-  for (let i = 0; i < LOG_FIELDS.length; i++) {
-    if (equals(word, LOG_FIELDS[i])) return i;
-  }
-  reader.fail(literal("must be a log field"));
-  return 0;
 }
 
 export function decodeRateLimitService(reader: Reader, tables: Tables): void {

@@ -5,7 +5,7 @@ import { begin, end, writeFormat } from "../bytes/arena";
 import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
 import { Api, Offer, Operation } from "../tables/api";
-import { Consumer, Subscription } from "../tables/consumer";
+import { Consumer, Subscription, Terms } from "../tables/consumer";
 import { Tables, findOffer } from "../tables/tables";
 import { LogField } from "../tables/logField";
 import { Mode, QuotaKind, QuotaList } from "../tables/quota";
@@ -27,6 +27,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   names.free();
   if (reader.failed) return;
   linkModes(tables);
+  tables.isTimeless = isTimeless(tables, keyring);
   tables.mounts.build();
   indexRoutes(tables);
   keepPolicyTexts(tables);
@@ -231,6 +232,20 @@ function linkModes(tables: Tables): void {
   if (isAny) return;
   tables.unusedLogFields = tables.logFields & (1 << LogField.Mode);
   tables.logFields ^= tables.unusedLogFields;
+}
+
+/** True where nothing begins, ends or is counted: then no request has to read the clock. */
+function isTimeless(tables: Tables, keyring: Keyring): bool {
+  if (tables.quotas.count > 0 || tables.lifecycles.count > 1) return false;
+  return !hasDates(keyring.terms) && !hasDates(tables.terms);
+}
+
+function hasDates(terms: Terms): bool {
+  for (let i = 0; i < terms.count; i++) {
+    const term = terms.at(i);
+    if (term.from != 0 || term.until != i64.MAX_VALUE) return true;
+  }
+  return false;
 }
 
 function linkOffer(tables: Tables, offer: Offer): bool {

@@ -1,5 +1,5 @@
 import { View, byteAt, equals, hexDigit, isTokenByte, lengthOf, literal, slice, startsWith } from "../bytes/view";
-import { isPathCharacter } from "../request/request";
+import { isOwnHeader, isPathCharacter } from "../request/request";
 import {
   DIGEST_DIGITS,
   FRAMING_HEADERS,
@@ -62,7 +62,10 @@ function isConsumerByte(byte: u8): bool {
 
 /** A header name in lower case that is neither a pseudo header nor Tollgate's own. */
 export function readHeaderName(reader: Reader): View {
-  const name = reader.text(1, MAX_NAME_BYTES);
+  return asHeaderName(reader, reader.text(1, MAX_NAME_BYTES));
+}
+
+function asHeaderName(reader: Reader, name: View): View {
   for (let i = 0, n = lengthOf(name); i < n; i++) {
     if (!isLowerToken(byteAt(name, i))) {
       reader.fail(literal("must be a header name in lower case, without '*'"));
@@ -75,7 +78,19 @@ export function readHeaderName(reader: Reader): View {
 
 /** A header that a route may change or a mock may have: not one that frames a message. */
 export function readChangeable(reader: Reader): View {
-  const name = readHeaderName(reader);
+  return asChangeable(reader, reader.text(1, MAX_NAME_BYTES));
+}
+
+/** A header that tells the upstream of a decision: the standard one, or one that a route may change too. */
+export function readIdentityHeader(reader: Reader, standard: View): View {
+  const name = reader.text(1, MAX_NAME_BYTES);
+  if (reader.failed || equals(name, standard)) return name;
+  if (isOwnHeader(name)) reader.fail(literal("must be %q, or not begin with 'x-tollgate-'"), standard);
+  return asChangeable(reader, name);
+}
+
+function asChangeable(reader: Reader, given: View): View {
+  const name = asHeaderName(reader, given);
   for (let i = 0; i < FRAMING_HEADERS.length; i++) {
     if (equals(FRAMING_HEADERS[i], name)) reader.fail(literal("must not be a header that frames the message"));
   }

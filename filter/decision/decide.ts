@@ -232,6 +232,7 @@ function passCharged(tables: Tables, counters: Counters, subscription: i32, reas
   if (passed != reason) return passed;
   decision.charged = decision.operation;
   fillBill(subscription);
+  bill.nowNanoseconds = now;
   const charged = spendObserving(tables, counters, now);
   return charged == Reason.Allowed ? reason : charged;
 }
@@ -341,6 +342,7 @@ function fillBill(subscription: i32): void {
 
 function spend(tables: Tables, counters: Counters, subscription: i32, now: i64): Reason {
   fillBill(subscription);
+  bill.nowNanoseconds = now;
   const plan = tables.plans.at(decision.plan);
   if (plan.quotaCount == 0) {
     forgetNotes();

@@ -1,5 +1,5 @@
 import { NONE } from "../bytes/rows";
-import { View, byteAt, equals, literal } from "../bytes/view";
+import { View, byteAt, equals, literal, pointerOf } from "../bytes/view";
 import { findKey, stripHeaders } from "../credential/key";
 import { forgetNominations, isConnection } from "../request/connection";
 import {
@@ -16,18 +16,21 @@ import { isOwnHeader } from "../request/request";
 import { Route } from "../tables/route";
 import { Tables } from "../tables/tables";
 import { Reason, decision } from "./decision";
+import { removeForged, writeIdentity } from "./identity";
 import { writeAuthority, writePath, writeUnknownPath, writeUnmatchedPath } from "./path";
 
 const CONSUMER = literal("x-tollgate-consumer");
 const PLAN = literal("x-tollgate-plan");
 const ROUTE = literal("x-tollgate-route");
+/** The third and fourth byte of `x-tollgate-`. */
+const T_AND_O: u16 = 0x6f74;
 
 /**
  * Writes the edits that an allowed request needs: the key and forged identity headers removed, the route's headers, and the headers
  * that the upstream and Envoy's route table read.
  */
 export function writeEdits(tables: Tables): void {
-  removeForeignIdentity();
+  removeForeignIdentity(tables);
   foreignCount = editCount;
   if (decision.reason == Reason.Unmatched) return writeUnmatchedPath();
   if (!tables.forwardKey) stripHeaders(tables);
@@ -35,6 +38,7 @@ export function writeEdits(tables: Tables): void {
   if (route != null) writeRouteHeaders(tables, route);
   writePath(tables, route);
   writeAuthority();
+  if (tables.choosesIdentity) return writeIdentity(tables);
   if (decision.consumer != NONE) setHeader(CONSUMER, tables.consumers.at(decision.consumer).name);
   if (decision.plan != NONE) setHeader(PLAN, tables.plans.at(decision.plan).name);
   setHeader(ROUTE, decision.route);
@@ -47,7 +51,7 @@ export function writeEdits(tables: Tables): void {
 export function writeUnknown(tables: Tables, hasPath: bool): void {
   if (hasPath) writeEdits(tables);
   else {
-    removeForeignIdentity();
+    removeForeignIdentity(tables);
     foreignCount = editCount;
   }
   if (tables.forwardKey) return;
@@ -68,21 +72,24 @@ export function mayBeDecidedAlready(): bool {
 }
 
 /** Removes `x-tollgate-` headers from outside, except those that are replaced later, and nominations that could have ours dropped. */
-function removeForeignIdentity(): void {
+function removeForeignIdentity(tables: Tables): void {
   for (let entry = firstEntry(), past = entry + <usize>headerCount * ENTRY_BYTES; entry < past; entry += ENTRY_BYTES) {
     const name = load<u64>(entry);
     // Every name is followed by a NUL, so even an empty one has a first byte.
     const first = byteAt(name, 0);
     if (first == 0x78) {
-      if (isOwnHeader(name) && !isReplaced(name)) dropHeader(name);
+      // Every name is followed by a NUL, so there are two more bytes to look at, or the value's.
+      if (load<u16>(pointerOf(name), 2) == T_AND_O && isOwnHeader(name) && !isReplaced(tables, name)) dropHeader(name);
     } else if (first == 0x63) {
       if (isConnection(name) && decision.reason != Reason.Unmatched) forgetNominations(load<u64>(entry, 8));
     }
   }
+  if (tables.choosesIdentity) removeForged(tables);
 }
 
-function isReplaced(name: View): bool {
-  if (decision.reason == Reason.Unmatched) return false;
+/** Where the policy chooses, what a client sent under our names goes in any case: it is rare, and they may not be among the chosen. */
+function isReplaced(tables: Tables, name: View): bool {
+  if (tables.choosesIdentity || decision.reason == Reason.Unmatched) return false;
   if (equals(name, ROUTE)) return true;
   if (equals(name, CONSUMER)) return decision.consumer != NONE;
   return equals(name, PLAN) && decision.plan != NONE;

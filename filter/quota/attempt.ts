@@ -188,6 +188,8 @@ export class Bill {
   cost: i64;
   /** Seconds after which a refused request may be tried again. */
   retryAfterSeconds: i64;
+  /** When the request is decided. */
+  nowNanoseconds: i64;
   api: i32;
   /** NONE for a request without a key, as the consumer. */
   plan: i32;

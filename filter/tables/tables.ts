@@ -3,6 +3,7 @@ import { ABSENT, View } from "../bytes/view";
 import { Mounts } from "../match/api";
 import { OperationTree } from "../operation/tree";
 import { RouteIndex } from "../route/index";
+import { IdentityHeader, RateLimitHeaders } from "./disclosure";
 import { Lifecycles } from "./lifecycle";
 import { Mode, Plan, Quota } from "./quota";
 import { Consumer, Grant, KeySource, LimitOverride, Membership, Subscription, Terms } from "./consumer";
@@ -29,6 +30,14 @@ export class Tables {
   forwardKey: bool = false;
   /** The realm of a 401, or ABSENT for the API's name. */
   realm: View = ABSENT;
+  /** False: access logs get no line. */
+  logLine: bool = true;
+  /** True where no decision depends on the time: neither keys nor subscriptions have dates, nothing has a life, nothing is counted. */
+  isTimeless: bool = false;
+  rateLimitHeaders: RateLimitHeaders = RateLimitHeaders.Standard;
+  /** True where the policy says itself what upstreams learn: then those headers stand in `identityHeaders`. */
+  choosesIdentity: bool = false;
+  readonly identityHeaders: Rows<IdentityHeader> = new Rows<IdentityHeader>();
   /** Which fields access logs get: a bit for each LogField. */
   logFields: u32 = 0;
   /** Those of them that no decision of this policy can have, but an earlier policy's may have left. */
@@ -71,6 +80,7 @@ export class Tables {
   free(): void {
     this.texts.free();
     this.keySources.free();
+    this.identityHeaders.free();
     this.apis.free();
     this.cors.free();
     this.origins.free();

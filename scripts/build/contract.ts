@@ -56,7 +56,10 @@ ${listOf(
   'LOG_STATES',
   table.LOG_FIELDS.map((name) => `tollgate.${name}`),
 )}
+${listOf('IDENTITY_HEADERS', Object.values(table.IDENTITY_HEADERS))}
+${listOf('RATE_LIMIT_HEADERS', table.RATE_LIMIT_HEADERS)}
 ${listOf('EXPOSED_HEADERS', table.EXPOSED_HEADERS)}
+${listOf('X_RATELIMIT_HEADERS', table.X_RATELIMIT_HEADERS)}
 ${listOf('FRAMING_HEADERS', table.FRAMING_HEADERS)}
 `;
 }

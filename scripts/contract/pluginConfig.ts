@@ -1,10 +1,13 @@
-import type { LOG_FIELDS, MODES, PERS, WINDOW_UNITS, WINDOWS } from './table.ts';
+import type { IDENTITY_HEADERS, LOG_FIELDS, MODES, PERS, RATE_LIMIT_HEADERS, WINDOW_UNITS, WINDOWS } from './table.ts';
 
 /** A word of the table's, or a length such as 15m. */
 export type Window = (typeof WINDOWS)[number] | `${number}${keyof typeof WINDOW_UNITS}`;
 export type Mode = (typeof MODES)[number];
 export type Per = (typeof PERS)[number];
 export type LogField = (typeof LOG_FIELDS)[number];
+export type RateLimitHeaders = (typeof RATE_LIMIT_HEADERS)[number];
+/** What an upstream may learn of a decision. */
+export type Fact = keyof typeof IDENTITY_HEADERS;
 
 /** The compiled policy, version 1: what the module reads. Optional fields are left out where they say the default. */
 export interface PluginConfig {
@@ -20,6 +23,10 @@ export interface PluginConfig {
   accessLog?: AccessLogConfig;
   /** Left out: the address that Envoy takes for the client's. */
   clientAddress?: ClientAddressConfig;
+  /** The header of each fact that upstreams get; those that share a name share a header. Left out: consumer, plan and route, in x-tollgate-… */
+  identityHeaders?: IdentityHeadersConfig;
+  /** Left out: standard. */
+  rateLimitHeaders?: RateLimitHeaders;
   keySources: KeySourceConfig[];
   rateLimitService?: RateLimitServiceConfig;
   apis: ApiConfig[];
@@ -33,10 +40,13 @@ export interface ClientAddressConfig {
   trustedHops: number;
 }
 
-/** What the module leaves for access logs beside its one line. */
+/** What the module leaves for access logs: its one line, unless that is off, and fields. */
 export interface AccessLogConfig {
-  fields: LogField[];
+  line?: false;
+  fields?: LogField[];
 }
+
+export type IdentityHeadersConfig = { [F in Fact]?: string };
 
 export type KeySourceConfig =
   { header: string } | { authorization: 'Bearer' | 'ApiKey' } | { query: string } | { cookie: string };

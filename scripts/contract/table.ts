@@ -106,14 +106,25 @@ export const LOG_FIELDS = [
   'host',
   'mode',
 ] as const;
+/** Which headers tell callers of their quotas; in the order of the module's RateLimitHeaders. */
+export const RATE_LIMIT_HEADERS = ['standard', 'x-ratelimit', 'refusals', 'none'] as const;
 export const SCHEMES = ['Bearer', 'ApiKey'] as const;
 /** Tollgate sets headers that begin so, and removes those that come from outside. */
 export const OWN_PREFIX = 'x-tollgate-';
+/** What an upstream may learn of a decision, and the header in which it does where a policy names no other; in the order of the module's Fact. */
+export const IDENTITY_HEADERS = {
+  consumer: `${OWN_PREFIX}consumer`,
+  plan: `${OWN_PREFIX}plan`,
+  route: `${OWN_PREFIX}route`,
+  keyId: `${OWN_PREFIX}key-id`,
+} as const;
 /** Name of the API's own route; no route of a policy may have it. */
 export const DEFAULT_ROUTE = 'default';
 
 /** Headers of the module's own answers, which browsers may read on every API that has cors. */
 export const EXPOSED_HEADERS = ['ratelimit', 'ratelimit-policy', 'retry-after', 'www-authenticate'] as const;
+/** Those of quotas with `rateLimitHeaders: x-ratelimit`, in the place of the first two. */
+export const X_RATELIMIT_HEADERS = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'] as const;
 
 /** Where none is given: permanent, and the method stays. */
 export const REDIRECT_STATUS = 308;
@@ -197,6 +208,8 @@ export const OBJECTS = {
     realm: may(NAME),
     accessLog: may(object('accessLog')),
     clientAddress: may(object('clientAddress')),
+    identityHeaders: may(object('identityHeaders')),
+    rateLimitHeaders: may(word(RATE_LIMIT_HEADERS)),
     keySources: need(list('keySource', 1, MAX_KEY_SOURCES)),
     rateLimitService: may(object('rateLimitService')),
     apis: need(list('api')),
@@ -207,7 +220,14 @@ export const OBJECTS = {
     trustedHops: need(integer(1, MAX_TRUSTED_HOPS)),
   },
   accessLog: {
-    fields: need(words(LOG_FIELDS)),
+    line: may(BOOLEAN),
+    fields: may(words(LOG_FIELDS)),
+  },
+  identityHeaders: {
+    consumer: may(NAME),
+    plan: may(NAME),
+    route: may(NAME),
+    keyId: may(NAME),
   },
   keySource: {
     header: may(NAME),

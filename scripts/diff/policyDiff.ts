@@ -6,6 +6,7 @@ import {
   type RateLimitServiceConfig,
 } from '../policy/index.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
+import { disclosureChange } from './disclosureDiff.ts';
 
 const POLICY = 'policy';
 
@@ -18,7 +19,7 @@ export function policyDifferences(old: PluginConfig, next: PluginConfig): Differ
     ...keySourceChange(old, next),
     ...forwardKeyChange(old, next),
     ...realmChange(old, next),
-    ...accessLogChange(old, next),
+    ...disclosureChange(old, next),
   ];
 }
 
@@ -102,18 +103,6 @@ function realmChange(old: PluginConfig, next: PluginConfig): Difference[] {
       text: `a 401 now names the realm ${next.realm === undefined ? 'of the API' : JSON.stringify(next.realm)}`,
       effects: [],
     },
-  ];
-}
-
-function accessLogChange(old: PluginConfig, next: PluginConfig): Difference[] {
-  const { added, removed } = listChange(old.accessLog?.fields ?? [], next.accessLog?.fields ?? []);
-  return [
-    ...added.map((field): Difference => ({ subject: POLICY, text: `access logs can show ${field}`, effects: [] })),
-    ...removed.map((field): Difference => ({
-      subject: POLICY,
-      text: `access logs can no longer show ${field}`,
-      effects: [],
-    })),
   ];
 }
 

@@ -21,9 +21,9 @@ export interface AccessEntry {
   fields: LogFields;
 }
 
-/** The policy with all log fields, unless it chooses some itself: on one's own machine they cost nothing that matters. */
+/** The policy with all log fields, unless it chooses some itself: on one's own machine they cost nothing that matters. Its line is as it says. */
 export function withLogFields(policy: Policy): Policy {
-  return { ...policy, accessLog: policy.accessLog ?? { fields: [...LOG_FIELDS] } };
+  return { ...policy, accessLog: { ...policy.accessLog, fields: policy.accessLog?.fields ?? [...LOG_FIELDS] } };
 }
 
 /** JSON, because a plain log prints what clients send unescaped. Standard error of Envoy stays for Envoy's own log. */
@@ -73,7 +73,7 @@ export function describe(entry: AccessEntry): string {
   const grpc = entry.grpcStatus === null ? '' : ` grpc ${entry.grpcStatus}`;
   // what Envoy answered itself (a bad request, a dead upstream) has no reason of the filter: its details say why
   const why = [
-    entry.tollgate,
+    entry.tollgate ?? lineOf(entry.fields),
     entry.fields.quota && `quota=${entry.fields.quota}`,
     entry.fields.remaining !== undefined && `remaining=${entry.fields.remaining}`,
     entry.details === 'via_upstream' || entry.details?.startsWith('tollgate_') ? null : entry.details,
@@ -84,6 +84,14 @@ export function describe(entry: AccessEntry): string {
   return printable(
     `${entry.time.slice(11, 19)} ${request} ${entry.status}${grpc} ${entry.durationMs} ms ${why}`.trimEnd(),
   );
+}
+
+/** What the module's line would say, of a policy that leaves it out. */
+function lineOf(fields: LogFields): string {
+  const { reason, mode, api, operation, route, consumer, keyId: key, plan } = fields;
+  return Object.entries({ reason, mode, api, operation, route, consumer, key, plan })
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
+    .join(' ');
 }
 
 /** A path is a client's text: nothing in it may steer the terminal. */

@@ -98,8 +98,8 @@ export const NOWHERE_REPLY = {
 
 /**
  * Envoy's RouteConfiguration: the filter has decided and says so in x-tollgate-route, so Envoy matches on that header and
- * never on the path. A request without the header matched no API: it reaches Envoy's router only where the policy says
- * `unmatched: allow` or `mode: observe`, and then goes to the first upstream.
+ * never on the path. A request without the header matched no API, and then goes to the first upstream: it reaches Envoy's router only where
+ * the policy says `unmatched: allow` or `mode: observe`. Or no request tells its route, because all lead to one upstream.
  */
 export function routeTableOf(snapshot: Snapshot): object {
   const routes: object[] = snapshot.routes.map((route) => ({

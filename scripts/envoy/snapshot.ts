@@ -1,6 +1,15 @@
 import { EnvoyError } from './error.ts';
 import { isIP } from 'node:net';
-import { parseUpstream, passesUnmatched, URL_FORM, type Mode, type Protocol, type Tls } from '../policy/index.ts';
+import {
+  parseUpstream,
+  passesUnmatched,
+  tellsRoute,
+  URL_FORM,
+  type IdentityHeaders,
+  type Mode,
+  type Protocol,
+  type Tls,
+} from '../policy/index.ts';
 import { NO_TRUST, type Overrides, type RoutedUpstreams, type Trust } from './trust.ts';
 
 /** What one Envoy serves at a time: everything that is generated from a policy, in our words. */
@@ -9,7 +18,7 @@ export interface Snapshot {
   /** Services that count for the whole mesh, as the policy names them: one at most, except for a moment during an edit. */
   readonly rateLimitServices: readonly LocalUpstream[];
   readonly routes: readonly Route[];
-  /** Upstream of requests that match no API; null: they are refused. */
+  /** Upstream of requests that name no route; null: they are refused. */
   readonly ungated: string | null;
   /** The compiled plugin config, JSON text. */
   readonly pluginConfig: string;
@@ -66,6 +75,7 @@ function missing<T extends { name: string }>(from: readonly T[], known: readonly
 export interface RoutedPolicy {
   readonly unmatched?: 'deny' | 'allow' | undefined;
   readonly mode?: Mode | undefined;
+  readonly identityHeaders?: IdentityHeaders | undefined;
   readonly upstreams?: RoutedUpstreams | undefined;
   readonly rateLimitService?: { readonly cluster: string } | undefined;
   readonly apis: Readonly<
@@ -94,18 +104,25 @@ export function snapshotOf(
   trust: Trust = NO_TRUST,
 ): Snapshot {
   const upstreams = upstreamsOf(policy, overrides, trust);
+  const routes = routesOf(policy);
+  const isTold = tellsRoute(policy);
   return {
     upstreams,
     rateLimitServices: rateLimitServicesOf(policy, rateLimitService),
-    routes: Object.entries(policy.apis)
-      .flatMap(([api, { upstream, routes = [] }]) => [
-        ...routes.map((route) => ({ name: `${api}/${route.name}`, upstream: route.upstream ?? upstream })),
-        { name: `${api}/default`, upstream },
-      ])
-      .filter((route): route is Route => route.upstream !== undefined),
-    ungated: passesUnmatched(policy) ? (upstreams[0]?.name ?? null) : null,
+    routes: isTold ? routes : [],
+    // where no request tells its route, all of them lead to one upstream
+    ungated: passesUnmatched(policy) ? (upstreams[0]?.name ?? null) : isTold ? null : (routes[0]?.upstream ?? null),
     pluginConfig: JSON.stringify(pluginConfig),
   };
+}
+
+function routesOf({ apis }: RoutedPolicy): Route[] {
+  return Object.entries(apis)
+    .flatMap(([api, { upstream, routes = [] }]) => [
+      ...routes.map((route) => ({ name: `${api}/${route.name}`, upstream: route.upstream ?? upstream })),
+      { name: `${api}/default`, upstream },
+    ])
+    .filter((route): route is Route => route.upstream !== undefined);
 }
 
 /** Without an address there is no such cluster: the module finds that nobody answers, and does what the quotas say. */

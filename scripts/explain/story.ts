@@ -1,5 +1,5 @@
 import type { ApiConfig, PluginConfig, RouteConfig } from '../contract/pluginConfig.ts';
-import { LOG_FIELDS } from '../contract/table.ts';
+import { IDENTITY_HEADERS, LOG_FIELDS } from '../contract/table.ts';
 import type { WasmModule } from '../host/abi.ts';
 import { decisionOf, logFieldsOf, type Exchange } from '../host/openRequest.ts';
 import { HeaderMap, type Pair } from '../host/stream.ts';
@@ -97,6 +97,9 @@ export function tellStory(
   const config = countedHere(compilePolicy(policy), LOG_FIELDS);
   const pairs = pairsOf(request);
   const exchange = (engine ?? new Engine(module, config, atMs)).decide(pairs, atMs);
+  const usual = toldUsual(config);
+  // what upstream and caller would be told if the policy did not choose
+  const told = usual === null ? exchange : new Engine(module, usual, atMs).decide(pairs, atMs);
   const decision = fieldsOf(exchange);
   const probe = new Probe(module, pairs, atMs);
   const text = (name: string): string | null => (decision[name] === undefined ? null : String(decision[name]));
@@ -104,7 +107,7 @@ export function tellStory(
   const compiled = config.apis.find(({ name }) => name === text('api'));
   const api = compiled === undefined ? undefined : policy.apis[compiled.name];
   // who it goes on as: one that is only observed may do so as nobody
-  const caller = exchange.upstream === null ? consumer : (exchange.upstream.first('x-tollgate-consumer') ?? null);
+  const caller = told.upstream === null ? consumer : (told.upstream.first(IDENTITY_HEADERS.consumer) ?? null);
   const route =
     compiled === undefined || text('route') === null
       ? null
@@ -135,9 +138,10 @@ export function tellStory(
       compiled === undefined || end !== null ? null : { places: probe.keyPlaces(config.keySources), id: text('keyId') },
     consumer,
     plan: compiled === undefined || consumer === null ? null : planStory(config, compiled, consumer, text('plan')),
-    quotas: engine === undefined ? allStandings(config, module, pairs, atMs, exchange) : standingsOf(exchange.response),
+    quotas:
+      engine === undefined ? allStandings(usual ?? config, module, pairs, atMs, told) : standingsOf(exchange.response),
     route,
-    headers: editsOf(pairs, exchange, routeOf(compiled, route)),
+    headers: editsOf(pairs, exchange, routeOf(compiled, route), Object.values(config.identityHeaders ?? {})),
     upstream: upstreamOf(policy, exchange, compiled, route),
     reply: replyOf(exchange),
     decision: decision as Record<string, string | number>,
@@ -223,11 +227,22 @@ function routeStory(name: string, api: ApiConfig, holds: (condition: Condition) 
   };
 }
 
+/** The same policy, telling upstreams and callers what they are usually told; null where it does. */
+function toldUsual(config: PluginConfig): PluginConfig | null {
+  const { identityHeaders, rateLimitHeaders, ...usual } = config;
+  return identityHeaders === undefined && rateLimitHeaders === undefined ? null : usual;
+}
+
 /** Headers that differ between what came and what goes on. Values that the policy gives are shown, and those of clients are not. */
-function editsOf(pairs: readonly Pair[], { upstream }: Exchange, route: RouteConfig | undefined): Story['headers'] {
+function editsOf(
+  pairs: readonly Pair[],
+  { upstream }: Exchange,
+  route: RouteConfig | undefined,
+  told: readonly string[],
+): Story['headers'] {
   if (upstream === null) return { set: [], removed: [] };
   const came = new HeaderMap(pairs);
-  const given = new Set([':authority', ...(route?.setHeaders ?? []).map(({ name }) => name)]);
+  const given = new Set([':authority', ...told, ...(route?.setHeaders ?? []).map(({ name }) => name)]);
   const names = [...new Set([...came.pairs, ...upstream.pairs].map(([name]) => name))];
   const changed = names.filter((name) => came.all(name).join('\0') !== upstream.all(name).join('\0'));
   const shown = (name: string): string | null => {

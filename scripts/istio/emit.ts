@@ -1,7 +1,7 @@
 import { EmitError } from './error.ts';
 import { compilePolicy, orderedPolicy, type Policy } from '../policy/index.ts';
 import { serviceConfigOf, serviceConfigText } from '../rateLimitService/serviceConfig.ts';
-import { guardOf, isEdge, openRulesOf } from './failOpen.ts';
+import { foreignHeadersOf, guardOf, isEdge, openRulesOf } from './failOpen.ts';
 import type { Former } from './former.ts';
 import { httpRoutesOf } from './httpRoute.ts';
 import { type MeshPlace, placesOf } from './place.ts';
@@ -34,7 +34,9 @@ export function emitResources(written: Policy, options: EmitOptions, former: For
   const places = chosen(policy, options.only);
   const plugins = places.map((place) => pluginOf(config, place, options));
   const guards =
-    options.failStrategy === 'FAIL_OPEN' ? places.filter(isEdge).map((place) => guardOf(policy.policy, place)) : [];
+    options.failStrategy === 'FAIL_OPEN'
+      ? places.filter(isEdge).map((place) => guardOf(policy.policy, place, foreignHeadersOf(policy)))
+      : [];
   const routes = table === null ? [] : places.flatMap((place) => routesOf(policy, table, place, options, former));
   const files = once([...rateLimitServiceOf(policy, options), ...guards, ...routes, ...plugins]).map((resource) =>
     fileOf(withOwnMetadata(resource, STAGE[resource.kind]!, options), policy.policy),
@@ -107,7 +109,7 @@ function routesOf(
   former: Former,
 ): Resource[] {
   const kind = routeKindOf(place, options.routes);
-  if (kind === null || table.rules.length === 0) return [];
+  if (kind === null || (table.rules.length === 0 && !table.isSingle)) return [];
   const open = options.failStrategy === 'FAIL_OPEN' ? openRulesOf(policy) : [];
   if (kind === 'HTTPRoute') return httpRoutesOf(policy.policy, table, place, former, open);
   return [

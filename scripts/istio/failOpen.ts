@@ -1,4 +1,5 @@
-import { destinationsOf, type Api, type Policy, type Upstream } from '../policy/index.ts';
+import { OWN_PREFIX } from '../contract/table.ts';
+import { destinationsOf, identityHeadersOf, type Api, type Policy, type Upstream } from '../policy/index.ts';
 import type { MeshPlace } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 
@@ -52,20 +53,27 @@ export function openMatches({ host, path }: OpenRule): object[] {
 }
 
 function escaped(text: string): string {
-  return text.replace(/[.\\]/g, '\\$&');
+  return text.replace(/[.\\+*?^$|()[\]{}]/g, '\\$&');
 }
 
 const HTTP = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 const MUTATION = 'type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation';
 
+/** Headers by which the policy tells upstreams who calls, and which are not of ours. */
+export function foreignHeadersOf(policy: Policy): string[] {
+  const names = Object.values(identityHeadersOf(policy)).filter((name) => name !== undefined);
+  return [...new Set(names)].filter((name) => !name.startsWith(OWN_PREFIX)).sort();
+}
+
 /**
  * Removes our headers from what comes into a gateway, whether or not there is a module. Early: Envoy chooses the route
  * before its filters run, and only a running module makes it choose again.
  */
-export function guardOf(policy: string, place: MeshPlace): Resource {
+export function guardOf(policy: string, place: MeshPlace, names: readonly string[]): Resource {
   const { selector, targetRefs } = place;
   // to servers that read - and _ alike they are the same header
-  const mutations = [{ remove_on_match: { key_matcher: { safe_regex: { regex: 'x[-_]tollgate[-_].*' } } } }];
+  const patterns = ['x[-_]tollgate[-_].*', ...names.map((name) => escaped(name).replace(/[-_]/g, '[-_]'))];
+  const mutations = patterns.map((regex) => ({ remove_on_match: { key_matcher: { safe_regex: { regex } } } }));
   return {
     apiVersion: 'networking.istio.io/v1alpha3',
     kind: 'EnvoyFilter',

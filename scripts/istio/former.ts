@@ -71,6 +71,24 @@ export function formerHttpRoutes(
   );
 }
 
+/**
+ * True where the earlier table of a place had a way for requests that name no route, which the plugin of before may still let pass. A
+ * VirtualService that answers unknown routes itself had it only for requests that match no API.
+ */
+export function hadRest(
+  former: Former,
+  kind: 'VirtualService' | 'HTTPRoute',
+  name: string,
+  namespace: string,
+): boolean {
+  const tables = of(former, kind, name, namespace).map(({ spec }) => spec);
+  const rules = tables.flatMap((spec) => [...list(spec, 'http'), ...list(spec, 'rules')]);
+  const isRest = (rule: unknown): boolean =>
+    list(rule, 'route').length + list(rule, 'backendRefs').length > 0 &&
+    [...list(rule, 'match'), ...list(rule, 'matches')].every((match) => at(match, 'headers') === undefined);
+  return rules.some(isRest) && !rules.some((rule) => at(rule, 'directResponse') !== undefined);
+}
+
 /** DestinationRules of the folder with the subsets that the new ones no longer have. */
 export function formerSubsets(former: Former, known: (host: string, subset: string) => boolean): Resource[] {
   return former

@@ -2,7 +2,7 @@ import { RETRY_STATUSES } from '../policy/schema/mesh.ts';
 import { destinationsOf, meshHostOf, type Destination, type Upstream } from '../policy/index.ts';
 import { kubernetesService } from './virtualService.ts';
 import type { OpenRule } from './failOpen.ts';
-import { formerHttpRoutes, type Former } from './former.ts';
+import { formerHttpRoutes, hadRest, type Former } from './former.ts';
 import type { MeshPlace } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 import { ROUTE_HEADER, type RoutingTable } from './routing.ts';
@@ -21,9 +21,10 @@ export function httpRoutesOf(
   open: readonly OpenRule[] = [],
 ): Resource[] {
   const isGateway = place.target.gatewayApi!.kind === 'Gateway';
+  const { name } = metadata(policy, place.suffix, place.namespace);
   // an HTTPRoute replaces a Service's own routing, also for callers that no waypoint handles
   const rest =
-    table.hasUngated || !isGateway
+    table.hasUngated || !isGateway || (open.length === 0 && hadRest(former, 'HTTPRoute', name, place.namespace))
       ? [restOf(table.first, place.namespace)]
       : openRest(open).map((upstream) => restOf(upstream, place.namespace));
   const rules = [...rulesOf(table, place.namespace), ...formerRules(policy, table, place, former), ...rest];

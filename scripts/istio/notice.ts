@@ -1,4 +1,4 @@
-import { destinationsOf, passesUnmatched, type Policy } from '../policy/index.ts';
+import { destinationsOf, passesUnmatched, tellsRoute, type Policy } from '../policy/index.ts';
 import { kubernetesService } from './virtualService.ts';
 import { serviceConfigOf } from '../rateLimitService/serviceConfig.ts';
 import { isEdge, openRulesOf } from './failOpen.ts';
@@ -91,7 +91,7 @@ function noTable(policy: Policy): string[] {
   const leads = Object.values(policy.apis).some((api) =>
     api.routes.some(({ upstream }) => upstream !== undefined && upstream !== api.upstream),
   );
-  if (!isRead || !leads || routingTableOf(policy) !== null) return [];
+  if (!isRead || !leads || !tellsRoute(policy) || routingTableOf(policy) !== null) return [];
   return [
     'no routing table: the upstreams name no services, so your own routes must match on the header x-tollgate-route',
   ];
@@ -125,7 +125,7 @@ function foreignRateLimitService(policy: Policy): string[] {
 
 /** The log's format is the mesh's, not the policy's. */
 function logFormat({ accessLog }: Policy): string[] {
-  if (accessLog === undefined) return [];
+  if (accessLog?.fields === undefined) return [];
   return [
     "accessLog: the fields show where the mesh's access log names them, as %FILTER_STATE(wasm.tollgate.consumer:PLAIN)% in meshConfig.accessLogFormat (docs/access-log.md)",
   ];

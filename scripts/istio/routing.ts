@@ -1,5 +1,5 @@
 import { EmitError } from './error.ts';
-import { destinationsOf, passesUnmatched, type Policy, type Upstream } from '../policy/index.ts';
+import { destinationsOf, passesUnmatched, tellsRoute, type Policy, type Upstream } from '../policy/index.ts';
 import type { RouteKind } from './plugin.ts';
 import type { MeshPlace } from './place.ts';
 
@@ -18,10 +18,12 @@ export interface RoutingTable {
   /** Hosts of all APIs; null: any host is among them. */
   readonly hosts: readonly string[] | null;
   readonly namedHosts: readonly string[];
-  /** The policy's first upstream: where requests go that match no API, as with `tollgate run`. */
+  /** Where requests go that name no route: the policy's first upstream, as with `tollgate run`, or the only one. */
   readonly first: Upstream;
-  /** False: the module refuses requests that match no API. */
+  /** False: the module refuses requests that match no API, and all others name their route. */
   readonly hasUngated: boolean;
+  /** True: no request names its route, because all lead to one upstream. */
+  readonly isSingle: boolean;
 }
 
 /** The routing table of a policy; null where no upstream names a service of the mesh. */
@@ -30,19 +32,36 @@ export function routingTableOf(policy: Policy): RoutingTable | null {
   // what answers itself may have no upstream
   const rule = (name: string, upstream: string | undefined): Rule[] =>
     upstream === undefined ? [] : [{ name, upstream: policy.upstreams[upstream]! }];
+  if (!tellsRoute(policy)) return single(policy);
   const apis = Object.entries(policy.apis);
-  const namedHosts = [...new Set(apis.flatMap(([, { hosts = [] }]) => hosts))];
   return {
+    ...hostsOf(policy),
     rules: apis.flatMap(([name, api]) => [
       ...api.routes.flatMap((route) => rule(`${name}/${route.name}`, route.upstream ?? api.upstream)),
       ...rule(`${name}/default`, api.upstream),
     ]),
     apis: apis.map(([name]) => name),
-    hosts: apis.some(([, { hosts }]) => hosts === undefined) ? null : namedHosts,
-    namedHosts,
     first: Object.values(policy.upstreams)[0]!,
     hasUngated: passesUnmatched(policy),
+    isSingle: false,
   };
+}
+
+/** Where no request tells its route, all of them lead to one upstream: the module has refused the rest. */
+function single(policy: Policy): RoutingTable | null {
+  const names = Object.values(policy.apis).flatMap((api) => [
+    ...api.routes.map((route) => route.upstream ?? api.upstream),
+    api.upstream,
+  ]);
+  const name = passesUnmatched(policy) ? Object.keys(policy.upstreams)[0] : names.find((each) => each !== undefined);
+  if (name === undefined) return null;
+  return { ...hostsOf(policy), rules: [], apis: [], first: policy.upstreams[name]!, hasUngated: true, isSingle: true };
+}
+
+function hostsOf(policy: Policy): Pick<RoutingTable, 'hosts' | 'namedHosts'> {
+  const apis = Object.values(policy.apis);
+  const namedHosts = [...new Set(apis.flatMap(({ hosts = [] }) => hosts))];
+  return { hosts: apis.some(({ hosts }) => hosts === undefined) ? null : namedHosts, namedHosts };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type Destination, destinationsOf, meshHostOf, type Policy, type Upstream } from '../policy/index.ts';
 import { openMatches, type OpenRule } from './failOpen.ts';
-import { type Former, formerSubsets, formerVirtualRoutes } from './former.ts';
+import { type Former, formerSubsets, formerVirtualRoutes, hadRest } from './former.ts';
 import type { MeshPlace } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 import { ROUTE_HEADER, type RoutingTable, type Rule } from './routing.ts';
@@ -14,14 +14,11 @@ export function virtualServicesOf(
   open: readonly OpenRule[] = [],
 ): Resource[] {
   const { gateway } = place.target;
-  const gone = formerVirtualRoutes(
-    former,
-    metadata(policy, place.suffix, place.namespace).name,
-    place.namespace,
-    new Set(table.rules.map(({ name }) => name)),
-  );
+  const { name } = metadata(policy, place.suffix, place.namespace);
+  const gone = formerVirtualRoutes(former, name, place.namespace, new Set(table.rules.map(({ name }) => name)));
   // on the client's side other pods' requests must still get through: a VirtualService replaces a host's own routing
-  const hasRest = table.hasUngated || !gateway;
+  const hasRest =
+    table.hasUngated || !gateway || (open.length === 0 && hadRest(former, 'VirtualService', name, place.namespace));
   const http = [
     ...table.rules.map(ruleOf),
     ...gone.map(({ name, rule }) => ({ name, match: matching(name), ...rule })),

@@ -77,3 +77,4 @@ export { operationName } from './schema/operation.ts';
 export { parseUpstream, URL_FORM, type Protocol } from './schema/value.ts';
 export { MAX_MESH_LIMIT } from './schema/quota.ts';
 export { consumerNameRule, encodedConsumer, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE } from './schema/value.ts';
+export { identityHeadersOf, tellsRoute, type IdentityHeaders } from './schema/disclosure.ts';

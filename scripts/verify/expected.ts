@@ -1,6 +1,6 @@
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { at, listAt, textAt, type KubeObject } from '../cluster/object.ts';
-import { type Policy } from '../policy/index.ts';
+import { tellsRoute, type PluginConfig, type Policy } from '../policy/index.ts';
 import { EmitError } from '../istio/error.ts';
 import { filesIn } from '../istio/folder.ts';
 import { type EmitOptions, emitResources } from '../istio/index.ts';
@@ -119,6 +119,7 @@ export function namespacesOf(resources: readonly KubeObject[]): string[] {
 
 /** The policy's routes, as `API/ROUTE`, that a plugin config names in the header x-tollgate-route. */
 export function routesIn(config: unknown): string[] {
+  if (!tellsRoute(config as Pick<PluginConfig, 'identityHeaders'>)) return [];
   return listAt(config, 'apis').flatMap((api) => {
     const name = textAt(api, 'name') ?? '';
     return [...listAt(api, 'routes').map((route) => `${name}/${textAt(route, 'name') ?? ''}`), `${name}/default`];

@@ -1,8 +1,11 @@
+import { X_RATELIMIT_HEADERS } from '../../scripts/contract/table.ts';
 import { isGrpcRequest, isObserved, valuesOf } from './compare.ts';
 import type { Case } from './load.ts';
 import type { Outcome } from './runner.ts';
 import { passes } from './reason.ts';
 import type { WireRequest } from './wire.ts';
+
+const STANDARD = ['ratelimit', 'ratelimit-policy'];
 
 /** What holds for every outcome of every case, so that no case has to say it. */
 export function brokenPromises(test: Case, request: WireRequest, outcome: Outcome): string[] {
@@ -10,14 +13,18 @@ export function brokenPromises(test: Case, request: WireRequest, outcome: Outcom
   if (isObserved(outcome) && outcome.upstream === null)
     return [...answeredPromises(outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
   if (passes(outcome.reason) || isObserved(outcome))
-    return [...identityPromises(outcome), ...keptSecrets(test, secrets, outcome), ...corsPromises(request, outcome)];
+    return [
+      ...identityPromises(test, outcome),
+      ...keptSecrets(test, secrets, outcome),
+      ...corsPromises(request, outcome),
+    ];
   if (/^preflight_(answered|refused)$/.test(outcome.reason) && !isGrpcRequest(request))
     return [...preflightPromises(outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
   // a mock answers in the policy's own words
   if (outcome.reason === 'mocked' && !isGrpcRequest(request))
     return [...unreached(outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
   const answer = isGrpcRequest(request) ? grpcPromises(outcome) : problemPromises(request, outcome);
-  return [...answer, ...refusalPromises(outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
+  return [...answer, ...refusalPromises(test, outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
 }
 
 /** To a browser two values are none, and any origin together with credentials is nothing. */
@@ -70,9 +77,11 @@ function passedAs(outcome: Outcome): string[] {
 }
 
 /** Identity headers come from the filter alone: once each, and only those the reason gives. */
-function identityPromises(outcome: Outcome): string[] {
+function identityPromises(test: Case, outcome: Outcome): string[] {
   const { upstream } = outcome;
   if (upstream === null) return ['promise: a request that passes reaches the upstream'];
+  // who chooses says in the case what the upstream gets
+  if (/"identityHeaders":/.test(test.policy)) return [];
   const given: Record<string, string[]> = {
     allowed: ['x-tollgate-consumer', 'x-tollgate-plan', 'x-tollgate-route'],
     anonymous: ['x-tollgate-route'],
@@ -107,23 +116,27 @@ function unreached({ upstream }: Outcome): string[] {
   return upstream === null ? [] : ['promise: a refused request never reaches the upstream'];
 }
 
-function refusalPromises(outcome: Outcome): string[] {
+function refusalPromises(test: Case, outcome: Outcome): string[] {
   const problems = unreached(outcome);
   if (valuesOf(outcome.headers, 'cache-control').join() !== 'no-store') problems.push('promise: a refusal is no-store');
   const challenge = valuesOf(outcome.headers, 'www-authenticate');
   if (outcome.status === 401 && !challenge.some((text) => /^(ApiKey|Bearer) realm="[^"]+"/.test(text))) {
     problems.push(`promise: 401 carries a challenge with a realm, got ${JSON.stringify(challenge)}`);
   }
-  if (outcome.reason === 'quota_exceeded') problems.push(...quotaPromises(outcome));
+  if (outcome.reason === 'quota_exceeded') problems.push(...quotaPromises(test, outcome));
   return problems;
 }
 
-function quotaPromises({ headers, status }: Outcome): string[] {
+function quotaPromises({ policy }: Case, { headers, status }: Outcome): string[] {
   const problems: string[] = [];
   const wait = valuesOf(headers, 'retry-after').join();
   if (status === 429 && !/^[1-9]\d*$/.test(wait)) problems.push(`promise: 429 says when to retry, got "${wait}"`);
-  for (const name of ['ratelimit', 'ratelimit-policy']) {
-    if (valuesOf(headers, name).length !== 1) problems.push(`promise: a refused quota shows ${name} once`);
+  const style = /"rateLimitHeaders": "([^"]+)"/.exec(policy)?.[1] ?? 'standard';
+  const shown = style === 'x-ratelimit' ? X_RATELIMIT_HEADERS : style === 'none' ? [] : STANDARD;
+  for (const name of [...STANDARD, ...X_RATELIMIT_HEADERS]) {
+    const times = (shown as readonly string[]).includes(name) ? 1 : 0;
+    if (valuesOf(headers, name).length !== times)
+      problems.push(`promise: a refused quota shows ${name} ${times} times`);
   }
   return problems;
 }

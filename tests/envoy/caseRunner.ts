@@ -64,7 +64,7 @@ async function exchange(test: EnvoyUnderTest, request: WireRequest): Promise<Out
     headers: reply.headers,
     body: reply.body,
     upstream: seen === undefined ? null : { method: seen.method, path: seen.path, headers: seen.headers },
-    reason: /(?:^| )reason=(\S+)/.exec(log)?.[1] ?? `none (${entry.details ?? 'no details'})`,
+    reason: /(?:^| )reason=(\S+)/.exec(log)?.[1] ?? entry.fields.reason ?? `none (${entry.details ?? 'no details'})`,
     log,
     fields: { ...entry.fields },
   };

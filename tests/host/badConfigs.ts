@@ -22,7 +22,9 @@ export function fullConfig(): PluginConfig {
     forwardKey: false,
     realm: 'The shop',
     mode: 'observe',
-    accessLog: { fields: ['reason', 'host', 'mode'] },
+    accessLog: { line: false, fields: ['reason', 'host', 'mode'] },
+    identityHeaders: { consumer: 'x-user', plan: 'x-user', route: 'x-tollgate-route', keyId: 'x-key-id' },
+    rateLimitHeaders: 'x-ratelimit',
     clientAddress: { trustedHops: 2 },
     keySources: [{ header: 'x-api-key' }, { authorization: 'Bearer' }, { query: 'api_key' }, { cookie: 'api_key' }],
     apis: [
@@ -246,10 +248,45 @@ export const BAD_CONFIGS: BadConfig[] = [
     names: /given twice/,
   },
   {
-    what: 'an access log without fields',
-    config: changed((c) => (c.accessLog = {})),
-    names: /needs the field "fields"/,
+    what: 'an access log line that is neither on nor off',
+    config: changed((c) => (c.accessLog = { line: 'no' })),
+    names: /accessLog\.line.*must be true or false/,
   },
+  {
+    what: 'a log field that is none',
+    config: changed((c) => (c.accessLog = { lines: false })),
+    names: /accessLog\.lines: unknown field/,
+  },
+  {
+    what: 'RateLimit headers of another style',
+    config: changed((c) => (c.rateLimitHeaders = 'draft')),
+    names: /rateLimitHeaders: must be "standard", "x-ratelimit", "refusals" or "none"/,
+  },
+  {
+    what: 'identity headers as a list',
+    config: changed((c) => (c.identityHeaders = ['consumer'])),
+    names: /identityHeaders/,
+  },
+  {
+    what: 'a fact that there is not',
+    config: changed((c) => (c.identityHeaders = { digest: 'x-digest' })),
+    names: /identityHeaders\.digest: unknown field/,
+  },
+  ...(
+    [
+      ['in upper case', 'X-User', /must be a header name in lower case/],
+      ['that frames the message', 'content-length', /must not be a header that frames the message/],
+      ['of another fact', 'x-tollgate-plan', /must be "x-tollgate-consumer", or not begin with 'x-tollgate-'/],
+      ['that is ours in another spelling', 'x_tollgate_consumer', /or not begin with 'x-tollgate-'/],
+      ['with a line break', 'x-user\r\nx-admin', /must be a header name/],
+      ['that is a pseudo header', ':path', /must be a header name/],
+      ['that is empty', '', /must have 1 to/],
+    ] as const
+  ).map(([what, name, names]) => ({
+    what: `an identity header ${what}`,
+    config: changed((c) => (c.identityHeaders = { consumer: name })),
+    names,
+  })),
   { what: 'APIs as an object', config: changed((c) => (c.apis = {} as never)), names: /apis/ },
   {
     what: 'a limit of 9007199254740993',

@@ -8,6 +8,7 @@ import { LOG_FIELDS } from '../../scripts/contract/table.ts';
 import type { Backend } from '../../scripts/host/grpc.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { Timeline } from '../../scripts/host/process.ts';
+import type { Exchange } from '../../scripts/host/openRequest.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 
 /** Requests at ten thousand a second, until leases have grown to that rate. */
@@ -58,6 +59,9 @@ const operationWith = (fields: object): Partial<PluginConfig> =>
   apiWith({ operations: [{ name: 'listPets', methods: ['GET'], path: '/pets', ...fields }] });
 const OWN_QUOTAS = { quotas: [{ name: 'reads', limit: 1_000_000_000, window: 'hour' }] };
 
+const LEAN = { accessLog: { line: false }, rateLimitHeaders: 'none', identityHeaders: {} };
+const LEAN_ROUTE = { ...LEAN, identityHeaders: { route: 'x-tollgate-route' } };
+
 const LOG = { accessLog: { fields: [...LOG_FIELDS] } };
 
 const SITUATIONS: Record<string, Situation> = {
@@ -99,6 +103,34 @@ const SITUATIONS: Record<string, Situation> = {
     routes: ROUTES,
     config: { accessLog: { fields: ['consumer'] } },
   },
+  'key in header, nothing told': { ...none, config: LEAN },
+  'key in header, nothing told, key forwarded': { ...none, config: { ...LEAN, forwardKey: true } },
+  'key in header, 3 quotas, route, only the route told': {
+    ...none,
+    quotas: QUOTAS,
+    routes: ROUTES,
+    config: LEAN_ROUTE,
+  },
+  'key in header, 3 quotas, route, quotas told in refusals': {
+    ...none,
+    quotas: QUOTAS,
+    routes: ROUTES,
+    config: { rateLimitHeaders: 'refusals' },
+  },
+  'key in header, 3 quotas, route, X-RateLimit headers': {
+    ...none,
+    quotas: QUOTAS,
+    routes: ROUTES,
+    config: { rateLimitHeaders: 'x-ratelimit' },
+  },
+  'key in header, route, all told in two headers': {
+    ...none,
+    routes: ROUTES,
+    config: {
+      identityHeaders: { consumer: 'x-caller', plan: 'x-caller', keyId: 'x-caller', route: 'x-tollgate-route' },
+    },
+  },
+  'key missing, nothing told': { ...none, headers: REQUEST, reason: 'missing_api_key', config: LEAN },
   'key in header, path to normalise': {
     ...none,
     headers: [...withPath('/v1/a/../pets//x?limit=10'), ['x-api-key', KEY]],
@@ -170,9 +202,14 @@ function steadyCost({ quotas, headers, reason, routes = [], config }: Situation)
     // The first one of a mesh-wide quota waits.
     host.open(headers);
   }
-  let text: string | undefined;
-  const cost = costOf(host, () => (text = host.request(headers).filterState.get('wasm.tollgate')));
-  assert.match(text ?? '', new RegExp(`^reason=${reason}( |$)`));
+  let exchange: Exchange | undefined;
+  const cost = costOf(host, () => (exchange = host.request(headers)));
+  const { filterState, details } = exchange!;
+  const line = filterState.get('wasm.tollgate');
+  // where the policy wants no line, what the caller got tells the reason
+  if (line === undefined) assert.equal(details, reason === 'allowed' ? 'via_upstream' : `tollgate_${reason}`);
+  else assert.match(line, new RegExp(`^reason=${reason}( |$)`));
+  assert.equal(line === undefined, JSON.stringify(config ?? {}).includes('"line":false'));
   assert.deepEqual(host.faults, []);
   return cost;
 }

@@ -80,7 +80,7 @@ function outcomeOf(exchange: Exchange): Outcome {
     headers: exchange.response.pairs,
     body: exchange.body,
     upstream: exchange.upstream && upstreamOf(exchange.upstream),
-    reason: decisionOf(exchange)?.reason ?? `none (${exchange.details})`,
+    reason: decisionOf(exchange)?.reason ?? logFieldsOf(exchange).reason ?? `none (${exchange.details})`,
     ...(log === undefined ? {} : { log }),
     fields: { ...logFieldsOf(exchange) },
   };

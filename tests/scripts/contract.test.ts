@@ -30,6 +30,7 @@ type Objects = typeof OBJECTS;
 type Types = {
   config: config.PluginConfig;
   accessLog: config.AccessLogConfig;
+  identityHeaders: config.IdentityHeadersConfig;
   keySource: config.KeySourceConfig;
   rateLimitService: config.RateLimitServiceConfig;
   api: config.ApiConfig;
@@ -57,6 +58,7 @@ type Types = {
 export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } = {
   config: true,
   accessLog: true,
+  identityHeaders: true,
   keySource: true,
   rateLimitService: true,
   api: true,

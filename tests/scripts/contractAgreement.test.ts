@@ -40,7 +40,8 @@ const withConsumer = (consumer: Value): Value => ({ ...CONFIG, plans: [PLAN], ap
 /** Each object with what it must have and nothing else, and a config around it in which it can stand. */
 const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value) => Value }>> = {
   config: { least: CONFIG, within: (config) => config },
-  accessLog: { least: { fields: ['plan'] }, within: (accessLog) => ({ ...CONFIG, accessLog }) },
+  accessLog: { least: {}, within: (accessLog) => ({ ...CONFIG, accessLog }) },
+  identityHeaders: { least: {}, within: (identityHeaders) => ({ ...CONFIG, identityHeaders }) },
   keySource: { least: { header: 'x-key' }, within: (source) => ({ ...CONFIG, keySources: [source] }) },
   rateLimitService: { least: SERVICE, within: (rateLimitService) => ({ ...CONFIG, rateLimitService }) },
   api: { least: { name: 'a', paths: ['/'] }, within: (api) => ({ ...CONFIG, plans: [PLAN], apis: [api] }) },
@@ -161,7 +162,7 @@ function edgesOf(field: string, kind: Kind): { good: unknown[]; bad: unknown[] }
         bad: [stringOf(field, kind.most + 1), ...(kind.least > 0 ? [stringOf(field, kind.least - 1)] : [])],
       };
     case 'word':
-      return { good: [...kind.words], bad: ['', 'none', kind.words[0]!.toUpperCase() + 'x'] };
+      return { good: [...kind.words], bad: ['', 'other', kind.words[0]!.toUpperCase() + 'x'] };
     case 'window': {
       const { words, mostSeconds } = kind;
       const mostOf = Object.entries(WINDOW_UNITS).map(

@@ -156,6 +156,23 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     [['accessLog', { fields: ['plan', 'consumer'] }]],
     ['policy: access logs can show consumer', 'policy: access logs can show plan'],
   ],
+  ['no line', [['accessLog', { line: false }]], ['policy: access logs no longer get the line']],
+  ['the line, as always', [['accessLog', { line: true }]], []],
+  [
+    'identity headers',
+    [['identityHeaders', { consumer: 'x-user', keyId: 'x-key-id', route: 'x-tollgate-route' }]],
+    [
+      'policy: upstreams learn the consumer from x-user (was in x-tollgate-consumer)',
+      'policy: upstreams no longer learn the plan (was in x-tollgate-plan)',
+      "policy: upstreams learn the key's id from x-key-id (was not told)",
+    ],
+  ],
+  ['the usual identity headers', [['identityHeaders', ['route', 'plan', 'consumer']]], []],
+  [
+    'RateLimit headers',
+    [['rateLimitHeaders', 'x-ratelimit']],
+    ['policy: callers learn of their quotas by rateLimitHeaders standard → x-ratelimit'],
+  ],
   ['realm', [['realm', 'Shop']], ['policy: a 401 now names the realm "Shop"']],
   [
     'operations, the first',

@@ -129,6 +129,7 @@ test('every list of a policy is known: a new one must say whether its order deci
     'gateways',
     'headers',
     'hosts',
+    'identityHeaders',
     'keys',
     'methods',
     'oneOf',

@@ -63,7 +63,7 @@ test('of very many problems, the first are reported and the rest counted', async
   const { err, code } = await tollgate(['check', '-'], { stdin: `policy: p\n${many(150, (i) => `a${i}: 1\n`, '')}` });
   assert.equal(code, 1);
   assert.deepEqual(err.split('\n').slice(99), [
-    'standard input:101:1: must have no other fields than policy, mode, unmatched, keySources, forwardKey, realm, accessLog, targets, rateLimitService, upstreams, apis, plans, consumers',
+    'standard input:101:1: must have no other fields than policy, mode, unmatched, keySources, clientAddress, forwardKey, realm, accessLog, identityHeaders, rateLimitHeaders, targets, rateLimitService, upstreams, apis, plans, consumers',
     'standard input: and 50 more problems',
     'standard input: 150 problems',
     '',

@@ -6,6 +6,7 @@ import { checkCounters, PlansApart, sharedQuotas, warnOfCounters } from './count
 import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
 import { warnOfSlack } from './binding.ts';
 import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
+import { checkDisclosure, warnOfDisclosure } from './disclosure.ts';
 import { defaultRule, remarksOf } from './issue.ts';
 import { checkLifecycles, lifecycleOf, warnOfLifecycle } from './lifecycle.ts';
 import { checkRouting, checkTargets } from './mesh.ts';
@@ -104,6 +105,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkCounters,
     checkRateLimitService,
     checkHeaders,
+    checkDisclosure,
     checkRoutes,
     checkOperations,
     checkOwnQuotas,
@@ -131,6 +133,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfUnusedRateLimitService(root, report);
   warnOfLongQuotas(root, report);
   warnOfCors(root, report);
+  warnOfDisclosure(root, report);
   warnOfOperations(root, report);
   warnOfModes(root, report);
   warnOfManyCounters(root, report);

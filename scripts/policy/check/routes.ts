@@ -133,7 +133,8 @@ export function warnOfCors(root: PolicyDraft, report: Report): void {
 /** In place of a header: a key in the query needs none. */
 const IN_QUERY = '';
 
-function keyHeadersOf(root: PolicyDraft): Set<string> {
+/** Headers that hold keys, as they are spelled with hyphens. */
+export function keyHeadersOf(root: PolicyDraft): Set<string> {
   const sources = root.get('keySources');
   if (!sources.given) return new Set(['x-api-key']);
   return new Set(

@@ -20,6 +20,7 @@ import type {
 import { EXPOSED_HEADERS, fixedSeconds, nominalSeconds, WINDOW_UNITS, WINDOWS } from '../../contract/table.ts';
 import { compiledBlock, type Addresses } from '../schema/address.ts';
 import { ageSeconds, type Cors } from '../schema/cors.ts';
+import { compileDisclosure } from './disclosure.ts';
 import { compileLifecycle } from './lifecycle.ts';
 import type {
   Api,
@@ -50,7 +51,7 @@ export function compilePolicy(policy: Policy): PluginConfig {
     ...(policy.unmatched === 'allow' && { unmatched: 'allow' }),
     ...(policy.forwardKey && { forwardKey: true }),
     ...(policy.realm !== undefined && { realm: policy.realm }),
-    ...(policy.accessLog && { accessLog: { fields: policy.accessLog.fields } }),
+    ...compileDisclosure(policy),
     ...(policy.clientAddress && { clientAddress: policy.clientAddress }),
     keySources: policy.keySources as KeySourceConfig[],
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),

@@ -19,6 +19,7 @@ const REALM = new RegExp(`^(?! )[ !#-[\\]-~]{1,${MAX_NAME_BYTES}}(?<! )$`);
 
 export const HEADER_NAME_RULE = 'must be a header name in lower case';
 export const HEADER_VALUE_RULE = `must be a header value: no control characters, no spaces at its ends, at most ${MAX_VALUE_BYTES} bytes`;
+export const FRAMING_RULE = 'must not be a header that frames the message';
 export const REALM_RULE = `must be 1 to ${MAX_NAME_BYTES} printable ASCII characters without '"' and "\\", and without spaces at the ends`;
 export const TOKEN_RULE = "must be a token: letters, digits and !#$%&'*+.^_`|~-";
 
@@ -87,16 +88,28 @@ export function isOwnHeader(name: string): boolean {
 }
 
 export function headerName() {
+  return wholeName().refine((name) => !isOwnHeader(name), { error: 'must not be a header of Tollgate itself' });
+}
+
+function wholeName() {
   return z
     .string()
     .regex(HEADER_NAME, { error: HEADER_NAME_RULE })
-    .refine((name) => !name.includes('*'), { error: WHOLE_NAME_RULE })
-    .refine((name) => !isOwnHeader(name), { error: 'must not be a header of Tollgate itself' });
+    .refine((name) => !name.includes('*'), { error: WHOLE_NAME_RULE });
+}
+
+/** A header that tells upstreams something: the one of Tollgate's own that is for it, or one that a route may set too. */
+export function tellingHeader(own: string) {
+  return wholeName()
+    .refine((name) => name === own || !isOwnHeader(name), {
+      error: `must be "${own}", or a name that does not begin with "${OWN_PREFIX}"`,
+    })
+    .refine((name) => !isFraming(name), { error: FRAMING_RULE });
 }
 
 /** A header that a route sets or removes. */
 export function changeableHeader() {
-  return headerName().refine((name) => !isFraming(name), { error: 'must not be a header that frames the message' });
+  return headerName().refine((name) => !isFraming(name), { error: FRAMING_RULE });
 }
 
 /** No control characters: Envoy answers 503 to a request whose header it cannot send. No spaces at the ends: HTTP drops them. */

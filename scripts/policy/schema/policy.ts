@@ -1,15 +1,9 @@
 import { z } from 'zod';
-import {
-  DIGEST_DIGITS,
-  LOG_FIELDS,
-  MAX_KEY_SOURCES,
-  MAX_ROUTES,
-  MAX_ROUTE_HEADERS,
-  SCHEMES,
-} from '../../contract/table.ts';
+import { DIGEST_DIGITS, MAX_KEY_SOURCES, MAX_ROUTES, MAX_ROUTE_HEADERS, SCHEMES } from '../../contract/table.ts';
 import { addresses, clientAddress } from './address.ts';
 import { callingOrigins, cors } from './cors.ts';
 import { changeableHeader, headerName, headerValue, isFraming, isList, realm, token } from './header.ts';
+import { accessLog, identityHeaders, rateLimitHeaders } from './disclosure.ts';
 import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
 import { operations, scope } from './operation.ts';
@@ -183,28 +177,6 @@ const consumer = consumerFields
   .nullable()
   .transform((fields): ConsumerFields => fields ?? { subscriptions: {}, keys: [], scopes: [] });
 
-const LOG_RULE = `must be "all" or a list of some of ${LOG_FIELDS.join(', ')}`;
-
-/** `all` is written out, so that nothing further down knows of it. */
-const logFields = z
-  .union(
-    [
-      z
-        .string()
-        .regex(/^all$/, { error: LOG_RULE })
-        .transform(() => [...LOG_FIELDS]),
-      z
-        .array(z.enum(LOG_FIELDS))
-        .min(1, { error: LOG_RULE })
-        .refine((fields) => new Set(fields).size === fields.length, { error: 'must name each field once' })
-        .meta({ uniqueItems: true }),
-    ],
-    { error: LOG_RULE },
-  )
-  .meta({ description: 'Fields of the decision that access logs can show one by one, or "all" of them.' });
-
-const accessLog = z.strictObject({ fields: logFields });
-
 /** The policy file: what a person writes. Parsing fills in defaults and writes short forms out. */
 export const policySchema = z
   .strictObject({
@@ -226,9 +198,16 @@ export const policySchema = z
       .optional(),
     forwardKey: flag('true: the upstream sees the key.'),
     realm: realm('The realm in the www-authenticate header of a 401. Default: the name of the API.').optional(),
-    accessLog: accessLog
-      .meta({ description: 'What the module leaves for access logs beside its one line. Default: nothing.' })
+    accessLog: accessLog.meta({ description: 'What the module leaves for access logs. Default: its line.' }).optional(),
+    identityHeaders: identityHeaders
+      .meta({
+        description: `What upstreams learn of a request, and in which headers; facts with one name share a header. Default: consumer, plan and route, in x-tollgate-….`,
+      })
       .optional(),
+    rateLimitHeaders: rateLimitHeaders.default('standard').meta({
+      description:
+        'What callers learn of their quotas. standard: RateLimit and RateLimit-Policy. x-ratelimit: X-RateLimit-Limit, -Remaining and -Reset of the tightest quota. refusals: standard, only with a 429. none: nothing.',
+    }),
     targets,
     rateLimitService: rateLimitService
       .meta({ description: 'The rate limit service that counts quotas with "scope: mesh".' })

@@ -11,12 +11,15 @@ import {
   Patience,
   RATELIMIT,
   RATELIMIT_POLICY,
+  RateLimitHeaders,
   Reason,
   SHOWN,
   SUNSET,
   Tables,
+  Tightest,
   Usage,
   View,
+  X_RATELIMIT_HEADERS,
   allocate,
   begin,
   codeOf,
@@ -29,6 +32,7 @@ import {
   editAt,
   editCount,
   end,
+  findTightest,
   grpcStatusOf,
   holdUsage,
   isAllowed,
@@ -179,14 +183,16 @@ function describe(present: Tables, allowed: bool): void {
   const reason = decision.reason;
   const isObserved = decision.observed != Reason.Allowed;
   if (isObserved) decision.reason = decision.observed;
-  const log = isObserved ? observedText(present) : logText(present);
+  const log = !present.logLine ? view(1, 0) : isObserved ? observedText(present) : logText(present);
   for (let i = 0; i < LOG_STATES.length; i++)
     FIELDS[i] = (present.logFields & (1 << i)) == 0 ? ABSENT : logField(present, i);
   decision.reason = reason;
   const body = allowed ? ABSENT : replyBody(present, grpc);
   const pairs = allowed ? ABSENT : replyPairs(present, grpc);
   const deprecated = allowed && decision.deprecated != NONE;
-  const shown = allowed && decision.standings == SHOWN;
+  const counted = allowed && decision.standings == SHOWN;
+  const shown = counted && present.rateLimitHeaders == RateLimitHeaders.Standard;
+  const tight = counted && present.rateLimitHeaders == RateLimitHeaders.XRatelimit && findTightest(present, TIGHTEST);
   const policy = shown ? rateLimitPolicy(present, decision.plan, decision.charged, standings()) : ABSENT;
   const state = shown ? rateLimit(present, decision.plan, decision.charged, standings()) : ABSENT;
   beginPairs();
@@ -212,17 +218,34 @@ function describe(present: Tables, allowed: bool): void {
       pair(RATELIMIT, state);
     }
   }
+  if (tight) {
+    writeNumbered(X_RATELIMIT_HEADERS[0], TIGHTEST.limit);
+    text(",");
+    writeNumbered(X_RATELIMIT_HEADERS[1], TIGHTEST.remaining);
+    text(",");
+    writeNumbered(X_RATELIMIT_HEADERS[2], TIGHTEST.resetAtSeconds);
+  }
   if (deprecated) {
-    if (shown) text(",");
+    if (shown || tight) text(",");
     writeDeprecation(present.lifecycles.at(decision.deprecated));
   }
-  if ((shown || deprecated) && load<u32>(pointerOf(cors)) > 0) text(",");
+  if ((shown || tight || deprecated) && load<u32>(pointerOf(cors)) > 0) text(",");
   writePairs(cors);
   text('],"reply":');
   if (allowed) text("null");
   else writeReply(body, pairs);
   text("}");
   result = end();
+}
+
+const TIGHTEST: Tightest = changetype<Tightest>(memory.data(offsetof<Tightest>(), 8));
+
+function writeNumbered(name: View, value: i64): void {
+  text("[");
+  quoted(name);
+  text(',"');
+  writeNumber(value);
+  text('"]');
 }
 
 function writeDeprecation(lifecycle: Lifecycle): void {

@@ -1,0 +1,42 @@
+import { identityHeadersOf, type Fact, type PluginConfig } from '../policy/index.ts';
+import { listChange, type Difference } from './difference.ts';
+
+const say = (text: string): Difference => ({ subject: 'policy', text, effects: [] });
+
+/** What differs in what logs, upstreams and callers get to see of a decision. */
+export function disclosureChange(old: PluginConfig, next: PluginConfig): Difference[] {
+  return [...accessLogChange(old, next), ...identityChange(old, next), ...rateLimitHeadersChange(old, next)];
+}
+
+function accessLogChange({ accessLog: old = {} }: PluginConfig, { accessLog: next = {} }: PluginConfig): Difference[] {
+  const { added, removed } = listChange(old.fields ?? [], next.fields ?? []);
+  return [
+    ...(old.line === next.line ? [] : [say(`access logs ${next.line === false ? 'no longer get' : 'get'} the line`)]),
+    ...added.map((field) => say(`access logs can show ${field}`)),
+    ...removed.map((field) => say(`access logs can no longer show ${field}`)),
+  ];
+}
+
+const FACT_WORDS: Readonly<Record<Fact, string>> = {
+  consumer: 'the consumer',
+  plan: 'the plan',
+  route: 'the route',
+  keyId: "the key's id",
+};
+
+function identityChange(old: PluginConfig, next: PluginConfig): Difference[] {
+  const [before, after] = [identityHeadersOf(old), identityHeadersOf(next)];
+  return (Object.keys(FACT_WORDS) as Fact[]).flatMap((fact) => {
+    const [was, is] = [before[fact], after[fact]];
+    if (was === is) return [];
+    if (is === undefined) return [say(`upstreams no longer learn ${FACT_WORDS[fact]} (was in ${was})`)];
+    return [
+      say(`upstreams learn ${FACT_WORDS[fact]} from ${is} (was ${was === undefined ? 'not told' : `in ${was}`})`),
+    ];
+  });
+}
+
+function rateLimitHeadersChange(old: PluginConfig, next: PluginConfig): Difference[] {
+  const [was, is] = [old.rateLimitHeaders ?? 'standard', next.rateLimitHeaders ?? 'standard'];
+  return was === is ? [] : [say(`callers learn of their quotas by rateLimitHeaders ${was} → ${is}`)];
+}

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import type { Fact } from '../../contract/pluginConfig.ts';
+import { IDENTITY_HEADERS, LOG_FIELDS, RATE_LIMIT_HEADERS } from '../../contract/table.ts';
+import { tellingHeader } from './header.ts';
+
+/** What others get to see of a decision: upstreams, callers and access logs. */
+
+export const FACTS = Object.keys(IDENTITY_HEADERS) as Fact[];
+/** What upstreams are told where a policy says nothing. */
+const USUAL: readonly Fact[] = ['consumer', 'plan', 'route'];
+
+/** Headers of facts, by fact; those that share a name share a header. */
+export type IdentityHeaders = { [F in Fact]?: string | undefined };
+
+const LOG_RULE = `must be "all" or a list of some of ${LOG_FIELDS.join(', ')}`;
+
+/** `all` is written out, so that nothing further down knows of it. */
+const logFields = z
+  .union(
+    [
+      z
+        .string()
+        .regex(/^all$/, { error: LOG_RULE })
+        .transform(() => [...LOG_FIELDS]),
+      z
+        .array(z.enum(LOG_FIELDS))
+        .min(1, { error: LOG_RULE })
+        .refine((fields) => new Set(fields).size === fields.length, { error: 'must name each field once' })
+        .meta({ uniqueItems: true }),
+    ],
+    { error: LOG_RULE },
+  )
+  .meta({ description: 'Fields of the decision that access logs can show one by one, or "all" of them.' });
+
+export const accessLog = z
+  .strictObject({
+    line: z
+      .boolean({ error: 'must be true or false' })
+      .meta({ description: 'false: no line, so no call to the host for it. Default: true.' })
+      .optional(),
+    fields: logFields.optional(),
+  })
+  .refine((log) => Object.keys(log).length > 0, { error: 'must have "line" or "fields"' });
+
+const IDENTITY_RULE = `must be a list of some of ${FACTS.join(', ')}, or a mapping from them to headers`;
+
+function identityHeader(fact: Fact) {
+  return tellingHeader(IDENTITY_HEADERS[fact])
+    .meta({ description: `The header that tells the upstream the ${fact}.` })
+    .optional();
+}
+
+const byFact = z.strictObject({
+  consumer: identityHeader('consumer'),
+  plan: identityHeader('plan'),
+  route: identityHeader('route'),
+  keyId: identityHeader('keyId'),
+} satisfies Record<Fact, unknown>);
+
+/** A list stands for the facts' own headers. */
+export const identityHeaders = z.union(
+  [
+    z
+      .array(z.enum(FACTS))
+      .refine((facts) => new Set(facts).size === facts.length, { error: 'must name each of them once' })
+      .meta({ uniqueItems: true })
+      .transform((facts): IdentityHeaders =>
+        Object.fromEntries(FACTS.filter((fact) => facts.includes(fact)).map((fact) => [fact, IDENTITY_HEADERS[fact]])),
+      ),
+    byFact,
+  ],
+  { error: IDENTITY_RULE },
+);
+
+export const rateLimitHeaders = z.enum(RATE_LIMIT_HEADERS);
+
+/** The headers in which upstreams learn of a decision; those that a policy has without saying so are written out. */
+export function identityHeadersOf({
+  identityHeaders: chosen,
+}: {
+  identityHeaders?: IdentityHeaders | undefined;
+}): IdentityHeaders {
+  return chosen ?? Object.fromEntries(USUAL.map((fact) => [fact, IDENTITY_HEADERS[fact]]));
+}
+
+/** True where every request carries its route in the header that routing tables match on, and nothing else in it. */
+export function tellsRoute(policy: { identityHeaders?: IdentityHeaders | undefined }): boolean {
+  const { route, ...others } = identityHeadersOf(policy);
+  return route === IDENTITY_HEADERS.route && !Object.values(others).includes(route);
+}
