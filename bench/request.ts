@@ -25,6 +25,10 @@ export async function probe(variant: Variant, port: number): Promise<number> {
     throw new Refusal(`${variant.name}: answered ${status}; expected ${variant.status}`);
   if (variant.proof !== undefined && headers[variant.proof] === undefined)
     throw new Refusal(`${variant.name}: no ${variant.proof} in the response`);
+  if (variant.refuses !== undefined) {
+    const other = await call({ ...targetOf(variant, port), key: variant.refuses });
+    if (other.status !== 401) throw new Refusal(`${variant.name}: answered ${other.status} to a wrong key`);
+  }
   return status;
 }
 

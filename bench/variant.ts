@@ -18,6 +18,8 @@ export interface Variant {
   readonly services: readonly Service[];
   /** Response header that proves that the variant did its work. */
   readonly proof?: string;
+  /** A key that it must answer with 401, where no header proves that it did its work. */
+  readonly refuses?: string;
   /** The filter's wasm file, if it has one: built or located before Envoy starts. */
   readonly module?: () => Promise<string>;
   /** Plugin configuration of the wasm file. */

@@ -1,4 +1,4 @@
-import { noteDecision, readHeaders, replaceRequestHeaders, replaceResponseHeaders } from "./base";
+import { leaveLine, readClock, readHeaders, removeKey, tellConsumer, tellPlan, tellQuotas, tellRoute } from "./base";
 export {
   malloc,
   proxy_abi_version_0_2_1,
@@ -10,12 +10,19 @@ export {
 /** Makes all calls that Tollgate makes for an allowed request with quotas and a route, and decides nothing. */
 export function proxy_on_request_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   readHeaders();
-  noteDecision();
-  replaceRequestHeaders(3);
+  readClock();
+  leaveLine();
+  removeKey();
+  tellConsumer();
+  tellPlan();
+  tellRoute();
   return 0;
 }
 
+/** Tollgate has both entries, whether or not there is something to do in them. */
 export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
-  replaceResponseHeaders(2);
+  tellQuotas();
   return 0;
 }
+
+export function proxy_on_delete(id: u32): void {}

@@ -2,7 +2,7 @@ import { currentModule } from '../../scripts/build/module.ts';
 import type { LogField } from '../../scripts/contract/pluginConfig.ts';
 import { LOG_FIELDS } from '../../scripts/contract/table.ts';
 import { keyOf, pluginConfig, type Quota } from '../../harness/config.ts';
-import { CONSUMERS, ENDLESS, KEY, ROUTED, WRONG_KEY } from '../identity.ts';
+import { CONSUMERS, ENDLESS, KEY, ROUTE_HEADER, ROUTED, WRONG_KEY } from '../identity.ts';
 import type { Variant } from '../variant.ts';
 
 const ONE: readonly Quota[] = [{ name: 'hourly', limit: ENDLESS, window: 'hour' }];
@@ -13,9 +13,22 @@ const THREE: readonly Quota[] = [
 ];
 export const ROUTES = [{ name: 'v2', headers: [{ name: 'x-api-version', exact: '2' }] }];
 
+/** No line for logs, no header for upstreams or callers: only what must be done. */
+const TOLD_NOTHING = { accessLog: { line: false }, identityHeaders: {}, rateLimitHeaders: 'none' };
+
 /** Tollgate, from a key alone to everything that it does, and by number of consumers. */
 export const tollgate: readonly Variant[] = [
   { ...gate('tollgate-key', 'Tollgate: key', {}) },
+  { ...gate('tollgate-lean-key', 'Tollgate: key, nothing told', { told: TOLD_NOTHING }), refuses: WRONG_KEY },
+  {
+    ...gate('tollgate-lean-full', 'Tollgate: key, 3 quotas, only the route told', {
+      quotas: THREE,
+      routes: ROUTES,
+      told: { ...TOLD_NOTHING, identityHeaders: { route: ROUTE_HEADER } },
+    }),
+    status: ROUTED,
+    refuses: WRONG_KEY,
+  },
   { ...gate('tollgate-quota', 'Tollgate: key, 1 quota', { quotas: ONE }), proof: 'ratelimit' },
   ...[10, 1000, 100_000].map((consumers) =>
     full(
@@ -59,6 +72,8 @@ interface Policy {
   routes?: object[];
   consumers?: number;
   fields?: readonly LogField[];
+  /** Fields of the plugin config that say what others get to see. */
+  told?: object;
 }
 
 function full(name: string, title: string, consumers: number, key: string): Variant {
@@ -71,7 +86,7 @@ function full(name: string, title: string, consumers: number, key: string): Vari
 }
 
 function gate(name: string, title: string, policy: Policy): Variant {
-  const { quotas = [], routes = [], consumers = CONSUMERS, fields } = policy;
+  const { quotas = [], routes = [], consumers = CONSUMERS, fields, told } = policy;
   const accessLog = fields && { fields };
   return {
     name,
@@ -82,7 +97,7 @@ function gate(name: string, title: string, policy: Policy): Variant {
     services: [],
     module: async () => (await currentModule()).path,
     configuration: () =>
-      JSON.stringify({ ...pluginConfig([...quotas], { policy: name, consumers, routes }), accessLog }),
+      JSON.stringify({ ...pluginConfig([...quotas], { policy: name, consumers, routes }), accessLog, ...told }),
   };
 }
 

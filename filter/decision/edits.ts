@@ -32,6 +32,8 @@ const T_AND_O: u16 = 0x6f74;
 export function writeEdits(tables: Tables): void {
   removeForeignIdentity(tables);
   foreignCount = editCount;
+  // Those that another policy in this Envoy has left in its own names are not among them: nothing proves that they are its.
+  if (tables.choosesIdentity) removeForged(tables);
   if (decision.reason == Reason.Unmatched) return writeUnmatchedPath();
   if (!tables.forwardKey) stripHeaders(tables);
   const route: Route | null = decision.routeIndex == NONE ? null : tables.routes.at(decision.routeIndex);
@@ -53,6 +55,7 @@ export function writeUnknown(tables: Tables, hasPath: bool): void {
   else {
     removeForeignIdentity(tables);
     foreignCount = editCount;
+    if (tables.choosesIdentity) removeForged(tables);
   }
   if (tables.forwardKey) return;
   findKey(tables);
@@ -84,7 +87,6 @@ function removeForeignIdentity(tables: Tables): void {
       if (isConnection(name) && decision.reason != Reason.Unmatched) forgetNominations(load<u64>(entry, 8));
     }
   }
-  if (tables.choosesIdentity) removeForged(tables);
 }
 
 /** Where the policy chooses, what a client sent under our names goes in any case: it is rare, and they may not be among the chosen. */

@@ -23,7 +23,11 @@ function sampled(name: string, title: string, family: Family, samples: Sample[])
 export const SAMPLES: readonly Sampled[] = [
   sampled(NO_FILTER, 'no filter', 'floor', [sample(10), sample(20, {}, 200)]),
   sampled(EMPTY_MODULE, 'wasm: empty module', 'floor', [sample(12), sample(24)]),
+  sampled('floor-read', 'wasm: reads the headers', 'floor', [sample(14), sample(28)]),
+  sampled('floor-calls', 'wasm: all calls', 'floor', [sample(17), sample(34)]),
   sampled('tollgate-key', 'Tollgate: key', 'tollgate', [sample(15), sample(30)]),
+  sampled('tollgate-lean-key', 'Tollgate: key, nothing told', 'tollgate', [sample(15.2), sample(30.4)]),
+  sampled('tollgate-lean-full', 'Tollgate: all, only the route told', 'tollgate', [sample(17.5), sample(35)]),
   sampled('tollgate-full-10', 'Tollgate: all, 10', 'tollgate', [sample(18), sample(36)]),
   sampled('tollgate-full-1000', 'Tollgate: all, <1,000> & more', 'tollgate', [
     sample(18, {}, 140),

@@ -116,3 +116,20 @@ test('keeps the log fields of an earlier policy with its decision', () => {
     mode: 'observe',
   });
 });
+
+test('removes what was forged under names of its own, whatever another policy has let pass', () => {
+  const config = { ...CONFIG, identityHeaders: { consumer: 'x-user', route: 'x-tollgate-route' } };
+  const forged: Pair[] = [
+    [':authority', 'a.test'],
+    [':path', '/elsewhere'],
+    [':method', 'GET'],
+    ['x-user', 'acme'],
+    ['X_User', 'acme'],
+  ];
+  const names = (request: Pair[]): string[] =>
+    afterSecond({ 'wasm.tollgate': 'reason=unmatched' }, request, config)
+      .request.pairs.map(([name]) => name)
+      .filter((name) => name.startsWith('x'));
+  assert.deepEqual(names(forged.map(([name, value]): Pair => [name.toLowerCase(), value])), []);
+  assert.deepEqual(names(DECIDED), ['x-tollgate-consumer', 'x-tollgate-route']);
+});

@@ -31,3 +31,36 @@ test('headers of Tollgate do not pass in trailers', () => {
   assert.deepEqual(stream.trailers.pairs, [['checksum', '1']]);
   assert.deepEqual(process.faults, []);
 });
+
+test('headers by which a policy tells upstreams who calls do not pass in trailers either, in any spelling', () => {
+  const process = new Process(Date.UTC(2026, 0, 1));
+  const vm = new Vm(loadModule(modulePath), process, 'vm');
+  const start = (rootId: string, identityHeaders: object): NonNullable<ReturnType<Vm['startRoot']>> => {
+    const config = { ...pluginConfig([], { policy: rootId }), identityHeaders, rateLimitHeaders: 'none' };
+    return vm.startRoot({ name: rootId, rootId, configuration: Buffer.from(JSON.stringify(config)) })!;
+  };
+  const root = start('first', { consumer: 'x-user_name', plan: 'x-caller', keyId: 'x-caller' });
+  start('second', { route: 'x-tollgate-route' });
+  const stream = new Stream([
+    [':authority', 'a.test'],
+    [':path', '/v1/pets'],
+    [':method', 'POST'],
+    ['x-api-key', KEY],
+  ]);
+  const context = vm.openStream(root, stream);
+  assert.equal(vm.call(context, 'proxy_on_request_headers', context.id, 4, 0), 0);
+  stream.trailers = new HeaderMap([
+    ['x-user-name', 'evil'],
+    ['x_user_name', 'evil'],
+    ['x_caller', 'consumer="evil"'],
+    ['x-callers', 'many'],
+    ['x-tollgate-key-id', 'evil'],
+    ['checksum', '1'],
+  ]);
+  assert.equal(vm.call(context, 'proxy_on_request_trailers', context.id, 6), 0);
+  assert.deepEqual(stream.trailers.pairs, [
+    ['x-callers', 'many'],
+    ['checksum', '1'],
+  ]);
+  assert.deepEqual(process.faults, []);
+});
