@@ -136,6 +136,12 @@ export function sourceAddress(): View {
   return outView(proxy_get_property(pointerOf(SOURCE_ADDRESS), lengthOf(SOURCE_ADDRESS), OUT_POINTER, OUT_SIZE));
 }
 
+/** The property at this path, whose segments end with NULs, or ABSENT. */
+export function property(path: View): View {
+  clearOut();
+  return outView(proxy_get_property(pointerOf(path), lengthOf(path), OUT_POINTER, OUT_SIZE));
+}
+
 /** True when a module in this Envoy has set the stream's filter state `wasm.<name>`; clients cannot set it. */
 export function hasFilterState(name: View): bool {
   clearOut();

@@ -14,6 +14,7 @@ import {
   releaseUsage,
   resetArena,
   sweep,
+  useEvidence,
   writeFormat,
 } from "../filter/index";
 import { expireCalls, releaseCalls } from "./callout";
@@ -38,8 +39,11 @@ import {
   setGauge,
   setTickPeriod,
 } from "./host";
+import { HostEvidence } from "./evidence";
 import { RateLimitService } from "./rateLimitService";
 import { resumeWaiting } from "./waiting";
+
+useEvidence(new HostEvidence());
 
 const MAX_CONFIG_BYTES: u32 = 16 * 1024 * 1024;
 const TOO_LONG = literal("plugin config: must have at most 16777216 bytes");

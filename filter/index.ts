@@ -53,6 +53,7 @@ export {
   turnWaiter,
   waiting,
 } from "./waiting/queue";
+export { Evidence, useEvidence } from "./credential/evidence";
 export { headerCount, headerName, readHeaders } from "./request/headers";
 export { readRequest, isGrpc, isOwnHeader } from "./request/request";
 export { setPeer } from "./request/address";

@@ -25,6 +25,7 @@ const NO_STORE = literal("no-store");
 const WWW_AUTHENTICATE = literal("www-authenticate");
 const BEARER = literal("bearer");
 const BEARER_REALM = literal('Bearer realm="');
+const CERTIFICATE_REALM = literal('Certificate realm="');
 const API_KEY_REALM = literal('ApiKey realm="');
 const QUOTE = literal('"');
 const ALLOW = literal("allow");
@@ -99,7 +100,8 @@ function addPairsOf(tables: Tables, reason: Reason, grpc: bool): void {
       if (decision.standings == SHOWN) addStandings(tables);
       return;
     default:
-      if (statusOf(reason) == 401) addPair(WWW_AUTHENTICATE, challenge(tables));
+      if (statusOf(reason) == 401)
+        addPair(WWW_AUTHENTICATE, reason == Reason.MissingCredential ? otherChallenge(tables) : challenge(tables));
   }
 }
 
@@ -131,8 +133,15 @@ function challenge(tables: Tables): View {
   const first = tables.keySources.at(0);
   const bearer = first.kind == KeySourceKind.Authorization && equalsLower(first.name, BEARER);
   begin(128);
-  writeView(bearer ? BEARER_REALM : API_KEY_REALM);
-  writeView(realmOf(tables));
+  writeViews(bearer ? BEARER_REALM : API_KEY_REALM, realmOf(tables));
+  writeView(QUOTE);
+  return end();
+}
+
+/** The same where the API takes no keys. */
+function otherChallenge(tables: Tables): View {
+  begin(128);
+  writeViews(CERTIFICATE_REALM, realmOf(tables));
   writeView(QUOTE);
   return end();
 }

@@ -3,9 +3,12 @@ import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { ABSENT, View, byteAt, equals, lengthOf, literal, slice, startsWith } from "../bytes/view";
 import { name as hostName, readHost } from "../request/host";
 import { API_ID, counterId } from "../tables/counterId";
+import { Reason } from "../decision/decision";
+import { Credential, KEYS_ONLY, takes } from "../tables/alias";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
 import { Api, Preflight } from "../tables/api";
 import { Tables } from "../tables/tables";
+import { decodeCredentials } from "./identity";
 import { decodeLifecycle, isLifecycle } from "./lifecycle";
 import { Names } from "./names";
 import { Reader } from "./reader";
@@ -65,6 +68,8 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
     } else if (isLifecycle(reader)) {
       const api = tables.apis.at(index);
       api.lifecycle = decodeLifecycle(reader, tables, api.lifecycle);
+    } else if (reader.takes(Field.CREDENTIALS, 20)) {
+      tables.apis.at(index).credentials = decodeCredentials(reader);
     } else if (reader.takes(Field.MODE, 15)) {
       tables.apis.at(index).mode = readMode(reader);
     } else reader.unknownField();
@@ -88,7 +93,9 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   api.firstRoute = firstRoute;
   api.routeCount = tables.routes.count - firstRoute;
   api.hasLife = hasLife(tables, api);
-  api.isSpecial = api.preflight != Preflight.Deny || api.operationCount > 0 || api.hasLife;
+  api.unidentified = takes(api.credentials, Credential.Key) ? Reason.MissingApiKey : Reason.MissingCredential;
+  api.isSpecial =
+    api.preflight != Preflight.Deny || api.operationCount > 0 || api.hasLife || api.credentials != KEYS_ONLY;
   api.defaultRoute = qualify(tables, name, DEFAULT_ROUTE);
   for (let i = firstRoute; i < tables.routes.count; i++) {
     const route = tables.routes.at(i);

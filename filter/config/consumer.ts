@@ -3,6 +3,7 @@ import { ABSENT, View, byteAt, equals, hexDigit, lengthOf, literal, nameInPlace,
 import { CONSUMER_ID, GROUP_ID, counterId } from "../tables/counterId";
 import { Keyring } from "../keyring/keyring";
 import { Tables } from "../tables/tables";
+import { decodeWorkloads } from "./identity";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeScopes } from "./operation";
@@ -45,6 +46,8 @@ function decodeConsumer(reader: Reader, tables: Tables, keyring: Keyring, names:
       decodeAddresses(reader, tables, restrictionOf(tables, index));
     } else if (reader.takes(Field.ORIGINS, 7)) {
       decodeCallingOrigins(reader, tables, restrictionOf(tables, index));
+    } else if (reader.takes(Field.WORKLOADS, 20)) {
+      decodeWorkloads(reader, tables, index);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);

@@ -45,6 +45,7 @@ export const MAX_TRIED = 128;
 export const MAX_TRUSTED_HOPS = 16;
 export const MAX_VALUE_BYTES = 4096;
 export const MAX_WINDOW_SECONDS = 31622400;
+export const MAX_WORKLOAD_BYTES = 255;
 export const MOCK_STATUS = 200;
 export const REDIRECT_STATUS = 308;
 export const TIMEOUT_MILLISECONDS = 50;
@@ -77,6 +78,7 @@ export const LOG_FIELDS: StaticArray<View> = [
   literal("host"),
   Field.MODE,
 ];
+export const CREDENTIALS: StaticArray<View> = [literal("key"), literal("workload")];
 export const LOG_STATES: StaticArray<View> = [
   literal("tollgate.reason"),
   literal("tollgate.api"),

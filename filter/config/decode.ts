@@ -5,6 +5,7 @@ import { Tables } from "../tables/tables";
 import { decodeApi } from "./api";
 import { decodeAccessLog, decodeIdentityHeaders, readRateLimitHeaders } from "./disclosure";
 import { decodeConsumers } from "./consumer";
+import { readWorkloadProof } from "./identity";
 import { link } from "./link";
 import { Names } from "./names";
 import { decodePlan } from "./plan";
@@ -84,6 +85,8 @@ function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Nam
       tables.digest = tables.texts.keep(readShownDigest(reader));
     } else if (reader.takes(Field.ACCESS_LOG, 11)) {
       decodeAccessLog(reader, tables);
+    } else if (reader.takes(Field.WORKLOAD_PROOF, 20)) {
+      tables.trustsListeners = readWorkloadProof(reader);
     } else if (reader.takes(Field.MODE, 12)) {
       tables.mode = readMode(reader);
     } else if (reader.takes(Field.CLIENT_ADDRESS, 13)) {

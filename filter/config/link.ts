@@ -11,6 +11,7 @@ import { LogField } from "../tables/logField";
 import { Mode, QuotaKind, QuotaList } from "../tables/quota";
 import { indexRoutes } from "../route/keyHeader";
 import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
+import { linkWorkloads } from "./identity";
 import { NameIndex, Names } from "./names";
 import { Reader } from "./reader";
 import { guardKeys } from "./restriction";
@@ -34,6 +35,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   keepCorsTexts(tables);
   buildKeyring(reader, tables, keyring);
   guardKeys(tables, keyring);
+  linkWorkloads(reader, tables);
 }
 
 /** Refuses mesh-wide quotas without a rate limit service. */

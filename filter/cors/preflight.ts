@@ -19,10 +19,12 @@ const REQUESTED_HEADERS = literal("access-control-request-headers");
  */
 export function judgeBrowser(tables: Tables, api: Api): Reason {
   if (api.preflight == Preflight.Allow) return isPreflight() ? Reason.Preflight : Reason.Allowed;
-  decision.origin = originOf(tables, api);
-  if (decision.origin == NONE || !isPreflight()) return Reason.Allowed;
-  if (decision.origin == FOREIGN) return Reason.PreflightRefused;
-  const cors = corsOf(tables, decision.origin);
+  const origin = originOf(tables, api);
+  if (origin == NONE) return Reason.Allowed;
+  decision.origin = origin;
+  if (!isPreflight()) return Reason.Allowed;
+  if (origin == FOREIGN) return Reason.PreflightRefused;
+  const cors = corsOf(tables, origin);
   return takesMethod(tables, cors) && takesHeaders(tables, cors) ? Reason.PreflightAnswered : Reason.PreflightRefused;
 }
 

@@ -29,11 +29,16 @@ import { begin, end, writeByte, writeView } from "../bytes/arena";
 
 const COOKIE = literal("cookie");
 
+/** What was found of a key; or, by `findCredential`, of other credentials. */
 export const enum Finding {
-  Missing,
   Found,
-  Ambiguous,
   Malformed,
+  Missing,
+  Ambiguous,
+  /** A workload's certificate. */
+  Workload,
+  /** No credential, where the API takes no keys. */
+  Nothing,
 }
 
 /** The key that was found; meaningful only after `Finding.Found`. */
@@ -61,6 +66,12 @@ export function findKey(tables: Tables): Finding {
   if (foundKey == ABSENT) return Finding.Missing;
   if (ambiguous) return Finding.Ambiguous;
   return isWellFormed(foundKey) ? Finding.Found : Finding.Malformed;
+}
+
+/** The same for an API that takes no keys: nothing is found, and nothing stripped. */
+export function forgetKey(): Finding {
+  foundSources = 0;
+  return Finding.Nothing;
 }
 
 function look(source: KeySource, index: i32): void {

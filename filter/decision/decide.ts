@@ -2,7 +2,8 @@ import { NONE } from "../bytes/rows";
 import { sha256 } from "../bytes/sha256";
 import { ABSENT, lengthOf, pointerOf } from "../bytes/view";
 import { judgeBrowser } from "../cors/preflight";
-import { Finding, findKey, foundKey } from "../credential/key";
+import { findCredential, identifyWorkload } from "../credential/find";
+import { Finding, findKey, forgetKey, foundKey } from "../credential/key";
 import { KEY_DIGEST, Keyring } from "../keyring/keyring";
 import { beginLifecycles, enter, mockOr } from "../lifecycle/lifecycle";
 import { coveredBytes, isAmbiguous, matchApi } from "../match/api";
@@ -10,6 +11,7 @@ import { Bill, Charge, Patience, bill, isOwn } from "../quota/attempt";
 import { Counters, charge, chargeObserving } from "../quota/charge";
 import { clearEdits, editsOverflowed } from "../request/headers";
 import { chooseRoute } from "../route/choose";
+import { Credential, KEYS_ONLY, takes } from "../tables/alias";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
 import { Anonymous, Api, Preflight } from "../tables/api";
 import { Tables, findOffer } from "../tables/tables";
@@ -18,7 +20,7 @@ import { NANOSECONDS } from "../time/window";
 import { EXCEEDED, UNCOUNTED, Usage } from "../usage/usage";
 import { Decision, LOGGED, NO_STANDINGS, Reason, SHOWN, decision, isAllowed, isAnswer } from "./decision";
 import { writeEdits, writeUnknown } from "./edits";
-import { judgeGuarded } from "./guard";
+import { judgeConsumer, judgeGuarded } from "./guard";
 import { isObserved, note, overlooks } from "./observe";
 import * as Request from "../request/request";
 
@@ -152,11 +154,14 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   }
   decision.coveredBytes = coveredBytes;
   const api = tables.apis.at(decision.api);
-  if (api.isSpecial) {
+  let finding: Finding;
+  if (!api.isSpecial) finding = findKey(tables);
+  else {
     const reason = judgeStages(tables, api, now);
     if (reason != Reason.Allowed) return api.hasLife ? mockOr(reason) : reason;
+    finding = api.credentials == KEYS_ONLY ? findKey(tables) : findCredential(tables, api);
   }
-  const reason = judgeKey(tables, api, keyring, counters, now);
+  const reason = judgeCaller(tables, api, keyring, counters, now, finding);
   return api.hasLife ? mockOr(reason) : reason;
 }
 
@@ -185,7 +190,8 @@ function enterApi(tables: Tables, api: Api, now: i64): Reason {
 function passPreflight(tables: Tables, api: Api, now: i64): Reason {
   const refused = enterApi(tables, api, now);
   if (refused != Reason.Allowed) return refused;
-  findKey(tables);
+  if (takes(api.credentials, Credential.Key)) findKey(tables);
+  else forgetKey();
   return pass(tables, Reason.Preflight, now);
 }
 
@@ -200,27 +206,40 @@ function judgeOperation(tables: Tables, api: Api, now: i64): Reason {
   return reason;
 }
 
-function judgeKey(tables: Tables, api: Api, keyring: Keyring, counters: Counters, now: i64): Reason {
-  const finding = findKey(tables);
+/** From what was found of a credential on. */
+function judgeCaller(
+  tables: Tables,
+  api: Api,
+  keyring: Keyring,
+  counters: Counters,
+  now: i64,
+  finding: Finding,
+): Reason {
+  let refused: Reason;
   switch (finding) {
-    case Finding.Missing:
-      return judgeAnonymous(tables, api, counters, now);
+    case Finding.Found:
+      refused = identify(tables, keyring, now / NANOSECONDS);
+      break;
+    case Finding.Workload:
+      refused = identifyWorkload(tables);
+      if (refused == Reason.Allowed) refused = judgeConsumer(tables);
+      break;
     case Finding.Ambiguous:
       return Reason.AmbiguousApiKey;
     case Finding.Malformed:
       return Reason.MalformedApiKey;
+    default:
+      return judgeAnonymous(tables, api, counters, now);
   }
-  const refused = identify(tables, keyring, now / NANOSECONDS);
-  if (refused != Reason.Allowed) return refused;
-  return subscribe(tables, counters, now);
+  return refused == Reason.Allowed ? subscribe(tables, counters, now) : refused;
 }
 
 /** Without a key there is no plan; an operation with quotas of its own counts all such callers together. */
 function judgeAnonymous(tables: Tables, api: Api, counters: Counters, now: i64): Reason {
-  if (decision.operation == NONE) return api.anonymous ? pass(tables, Reason.Anonymous, now) : Reason.MissingApiKey;
+  if (decision.operation == NONE) return api.anonymous ? pass(tables, Reason.Anonymous, now) : api.unidentified;
   const operation = tables.operations.at(decision.operation);
   const needsNone = operation.anonymous == Anonymous.AsApi ? api.anonymous : operation.anonymous == Anonymous.Allow;
-  if (!needsNone) return Reason.MissingApiKey;
+  if (!needsNone) return api.unidentified;
   if (operation.quotaCount == 0) return pass(tables, Reason.Anonymous, now);
   bill.cost = operation.cost;
   return passCharged(tables, counters, NONE, Reason.Anonymous, now);

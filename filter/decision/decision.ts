@@ -116,9 +116,11 @@ export const enum Reason {
   Mocked,
   AddressNotAllowed,
   OriginNotAllowed,
+  MissingCredential,
+  UnknownWorkload,
 }
 
-export const REASON_COUNT: i32 = 35;
+export const REASON_COUNT: i32 = 37;
 
 /**
  * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
@@ -336,6 +338,18 @@ const ROWS: StaticArray<u64> = [
   literal("Origin not allowed"),
   literal("The request comes from no page of an origin from which this key may be used."),
   literal("tollgate_origin_not_allowed"),
+  literal("missing_credential"),
+  401,
+  16,
+  literal("Credential missing"),
+  literal("The request carries no credential that the API takes."),
+  literal("tollgate_missing_credential"),
+  literal("unknown_workload"),
+  403,
+  7,
+  literal("Workload unknown"),
+  literal("The certificate names a workload that is not known."),
+  literal("tollgate_unknown_workload"),
 ];
 
 // @ts-ignore: decorator

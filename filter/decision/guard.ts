@@ -5,7 +5,7 @@ import { readClientAddress } from "../request/address";
 import { Term } from "../tables/consumer";
 import { Restriction } from "../tables/restriction";
 import { Tables } from "../tables/tables";
-import { Reason } from "./decision";
+import { Reason, decision } from "./decision";
 
 /**
  * What is looked at of a key beside its dates. Such keys are few, so the decision comes here only by a term that seems not to have begun
@@ -21,6 +21,12 @@ export function judgeGuarded(tables: Tables, keyring: Keyring, term: Term, nowSe
   }
   if (guard.ofConsumer == NONE) return Reason.Allowed;
   return judgeRestriction(tables, tables.restrictions.ofConsumers.at(guard.ofConsumer));
+}
+
+/** The same for a caller without a key: from where its consumer may call. */
+export function judgeConsumer(tables: Tables): Reason {
+  const number = tables.restrictions.find(decision.consumer);
+  return number == NONE ? Reason.Allowed : judgeRestriction(tables, tables.restrictions.ofConsumers.at(number));
 }
 
 /** Denied goes before allowed. An address that is not known lies in no block: it is refused where some are allowed. */

@@ -1,4 +1,5 @@
 import { View } from "../bytes/view";
+import { Reason } from "../decision/decision";
 import { UsageRow } from "../usage/usage";
 import { Mode, QuotaList } from "./quota";
 
@@ -28,6 +29,10 @@ export class Api {
   keyHeader: View;
   firstOther: i32;
   otherCount: i32;
+  /** A list of Credential, four bits each; see `takes`. */
+  credentials: u32;
+  /** The reason for refusing a request without any of them: that the key is missing, or whatever the API takes. */
+  unidentified: Reason;
   anonymous: bool;
   preflight: Preflight;
   /** Its cors, with `Preflight.Answer`. */

@@ -1,5 +1,6 @@
 import { NONE, Region, Rows } from "../bytes/rows";
 import { ABSENT, View } from "../bytes/view";
+import { AliasIndex } from "./alias";
 import { Mounts } from "../match/api";
 import { OperationTree } from "../operation/tree";
 import { RouteIndex } from "../route/index";
@@ -28,6 +29,8 @@ export class Tables {
   /** True when a request passes whose host or path can be read in several ways: no API is in force that it could be for. */
   isAmbiguousObserved: bool = false;
   forwardKey: bool = false;
+  /** True: every listener verifies the certificates that it asks for; otherwise Envoy's RBAC filter must have seen each verified. */
+  trustsListeners: bool = false;
   /** The realm of a 401, or ABSENT for the API's name. */
   realm: View = ABSENT;
   /** False: access logs get no line. */
@@ -65,6 +68,8 @@ export class Tables {
   readonly plans: Rows<Plan> = new Rows<Plan>();
   readonly quotas: Rows<Quota> = new Rows<Quota>();
   readonly consumers: Rows<Consumer> = new Rows<Consumer>();
+  /** The ids of workloads that are consumers. */
+  readonly workloads: AliasIndex = new AliasIndex();
   readonly grants: Rows<Grant> = new Rows<Grant>();
   readonly memberships: Rows<Membership> = new Rows<Membership>();
   readonly subscriptions: Rows<Subscription> = new Rows<Subscription>();
@@ -99,6 +104,7 @@ export class Tables {
     this.plans.free();
     this.quotas.free();
     this.consumers.free();
+    this.workloads.free();
     this.grants.free();
     this.memberships.free();
     this.subscriptions.free();

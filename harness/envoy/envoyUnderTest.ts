@@ -5,7 +5,9 @@ import { compilePolicy, validPolicy } from '../../scripts/policy/index.ts';
 import { startEcho, type Echo, type Seen } from '../../scripts/upstream/echo.ts';
 import type { Available } from './available.ts';
 
-export interface TestOptions extends Partial<Pick<LocalEnvoyOptions, 'concurrency' | 'connectionManager'>> {
+export interface TestOptions extends Partial<
+  Pick<LocalEnvoyOptions, 'concurrency' | 'connectionManager' | 'transportSocket' | 'filtersBefore'>
+> {
   /** One upstream for all names of the policy (default), or one for each. */
   upstreamPerName?: boolean;
 }
@@ -35,7 +37,9 @@ export class EnvoyUnderTest {
       // more than the filter must handle itself: a key of 64 KB
       maxRequestHeadersKb: 96,
       accessLogFlushMs: 1,
-      ...(options.connectionManager === undefined ? {} : { connectionManager: options.connectionManager }),
+      ...(options.connectionManager && { connectionManager: options.connectionManager }),
+      ...(options.transportSocket && { transportSocket: options.transportSocket }),
+      ...(options.filtersBefore && { filtersBefore: options.filtersBefore }),
       onAccess: (entry) => {
         test.entries.push(entry);
         test.waiting?.();

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 
 /** A reply as bytes; every string is a byte string (latin1). */
 export interface WireReply {
@@ -11,13 +12,19 @@ export interface WireReply {
 
 const TIMEOUT_MS = 5000;
 
-/** Sends raw bytes over a new connection, from an address of this machine; null when the peer closes it without a reply. */
-export function sendRaw(port: number, bytes: string, method = 'GET', from?: string): Promise<WireReply | null> {
+/** Sends raw bytes over a new connection, from an address of this machine, with TLS where `tls` is given; null when the peer closes it without a reply. */
+export function sendRaw(
+  port: number,
+  bytes: string,
+  method = 'GET',
+  from?: string,
+  tls: ConnectionOptions | null = null,
+): Promise<WireReply | null> {
   return new Promise((resolve, reject) => {
     let received = '';
-    const socket = connect({ port, host: '127.0.0.1', ...(from !== undefined && { localAddress: from }) }, () =>
-      socket.write(bytes, 'latin1'),
-    );
+    const place = { port, host: '127.0.0.1', ...(from !== undefined && { localAddress: from }) };
+    const begin = (): boolean => socket.write(bytes, 'latin1');
+    const socket = tls === null ? connect(place, begin) : connectTls({ ...tls, ...place }, begin);
     const finish = (reply: WireReply | null): void => {
       resolve(reply);
       socket.destroy();

@@ -52,6 +52,7 @@ export const UNIT_SECONDS: StaticArray<i32> = [${Object.values(table.WINDOW_UNIT
 ${listOf('FAILURE_MODES', table.FAILURE_MODES)}
 ${listOf('PERS', table.PERS)}
 ${listOf('LOG_FIELDS', table.LOG_FIELDS)}
+${listOf('CREDENTIALS', table.CREDENTIALS)}
 ${listOf(
   'LOG_STATES',
   table.LOG_FIELDS.map((name) => `tollgate.${name}`),

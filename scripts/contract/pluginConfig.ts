@@ -1,9 +1,19 @@
-import type { IDENTITY_HEADERS, LOG_FIELDS, MODES, PERS, RATE_LIMIT_HEADERS, WINDOW_UNITS, WINDOWS } from './table.ts';
+import type {
+  CREDENTIALS,
+  IDENTITY_HEADERS,
+  LOG_FIELDS,
+  MODES,
+  PERS,
+  RATE_LIMIT_HEADERS,
+  WINDOW_UNITS,
+  WINDOWS,
+} from './table.ts';
 
 /** A word of the table's, or a length such as 15m. */
 export type Window = (typeof WINDOWS)[number] | `${number}${keyof typeof WINDOW_UNITS}`;
 export type Mode = (typeof MODES)[number];
 export type Per = (typeof PERS)[number];
+export type CredentialKind = (typeof CREDENTIALS)[number];
 export type LogField = (typeof LOG_FIELDS)[number];
 export type RateLimitHeaders = (typeof RATE_LIMIT_HEADERS)[number];
 /** What an upstream may learn of a decision. */
@@ -28,6 +38,8 @@ export interface PluginConfig {
   /** Left out: standard. */
   rateLimitHeaders?: RateLimitHeaders;
   keySources: KeySourceConfig[];
+  /** Left out: rbac. */
+  workloadProof?: 'listener';
   rateLimitService?: RateLimitServiceConfig;
   apis: ApiConfig[];
   plans: PlanConfig[];
@@ -106,6 +118,8 @@ export interface ApiConfig extends LifecycleConfig {
   hosts?: string[];
   paths: string[];
   plans: string[];
+  /** In order; left out: the key alone. */
+  credentials?: CredentialKind[];
   anonymous?: 'allow';
   preflight?: 'allow';
   /** Not beside `preflight`. */
@@ -198,6 +212,8 @@ export interface ConsumerConfig {
   addresses?: AddressesConfig;
   /** Pages from which it may call, by their origins; the host may begin with `*.`. */
   origins?: string[];
+  /** SPIFFE ids of certificates. */
+  workloads?: string[];
 }
 
 /** Address blocks from which a consumer may call, or a key may be used, such as 10.0.0.0/8; those that are denied go before. */

@@ -77,6 +77,8 @@ export const MAX_TRUSTED_HOPS = 16;
 export const MAX_ADDRESS_BLOCKS = 128;
 /** Of an IPv6 address, a slash and a length. */
 export const MAX_BLOCK_BYTES = 43;
+/** Of the id that a certificate gives a workload. */
+export const MAX_WORKLOAD_BYTES = 255;
 /** A SHA-256 in hex. */
 export const DIGEST_DIGITS = 64;
 
@@ -108,6 +110,10 @@ export const LOG_FIELDS = [
 ] as const;
 /** Which headers tell callers of their quotas; in the order of the module's RateLimitHeaders. */
 export const RATE_LIMIT_HEADERS = ['standard', 'x-ratelimit', 'refusals', 'none'] as const;
+/** How callers may say who they are; in the order of the module's Credential. */
+export const CREDENTIALS = ['key', 'workload'] as const;
+/** What says that a peer's certificate was verified: Envoy's RBAC filter, or that every listener verifies what it asks for. */
+export const WORKLOAD_PROOFS = ['rbac', 'listener'] as const;
 export const SCHEMES = ['Bearer', 'ApiKey'] as const;
 /** Tollgate sets headers that begin so, and removes those that come from outside. */
 export const OWN_PREFIX = 'x-tollgate-';
@@ -211,6 +217,7 @@ export const OBJECTS = {
     identityHeaders: may(object('identityHeaders')),
     rateLimitHeaders: may(word(RATE_LIMIT_HEADERS)),
     keySources: need(list('keySource', 1, MAX_KEY_SOURCES)),
+    workloadProof: may(word(WORKLOAD_PROOFS)),
     rateLimitService: may(object('rateLimitService')),
     apis: need(list('api')),
     plans: need(list('plan')),
@@ -245,6 +252,7 @@ export const OBJECTS = {
     hosts: may(list('string', 1)),
     paths: need(list('string', 1)),
     plans: may(list('string')),
+    credentials: may(words(CREDENTIALS)),
     anonymous: may(ALLOW),
     preflight: may(ALLOW),
     cors: may(object('cors')),
@@ -347,6 +355,7 @@ export const OBJECTS = {
     scopes: may(list('string', 0, MAX_SCOPES)),
     addresses: may(object('addresses')),
     origins: may(list('string', 1, MAX_ORIGINS)),
+    workloads: may(list('string')),
   },
   addresses: {
     allow: may(list('string', 1, MAX_ADDRESS_BLOCKS)),

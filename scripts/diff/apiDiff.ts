@@ -1,5 +1,6 @@
 import { isSameInAnyOrder, type ApiConfig, type PluginConfig, type RouteConfig } from '../policy/index.ts';
 import { corsChanges } from './corsDiff.ts';
+import { credentialChanges } from './identityDiff.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
 import { LIFECYCLE_FIELDS, lifecycleDifferences } from './lifecycleDiff.ts';
 import { operationDifferences } from './operationDiff.ts';
@@ -70,6 +71,7 @@ function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Differe
   const plans = listChange(old.plans, next.plans);
   for (const plan of plans.added) differences.push(say(`offers plan ${plan}`));
   for (const plan of plans.removed) differences.push(say(`no longer offers plan ${plan}`));
+  for (const { text, effects } of credentialChanges(old, next)) differences.push(say(text, ...effects));
   if (old.anonymous !== next.anonymous)
     differences.push(
       next.anonymous

@@ -2,6 +2,7 @@ import type { ConfigHoldings, ConsumerConfig, Held, Holding, KeyConfig, PluginCo
 import { groupDifferences } from './counterDiff.ts';
 import { addressChanges, originChanges } from './addressDiff.ts';
 import { counted, listChange, type Difference, type Effect } from './difference.ts';
+import { workloadDifferences } from './identityDiff.ts';
 import { quotaChanges, quotasOf } from './planDiff.ts';
 
 /** What differs for each consumer: what it holds on which API, and its keys. */
@@ -33,6 +34,7 @@ export function consumerDifferences(
       ...keyDifferences(consumer.name, former.keys ?? [], consumer.keys ?? []),
       ...groupDifferences(after, former, consumer),
       ...scopeDifferences(consumer.name, former.scopes ?? [], consumer.scopes ?? []),
+      ...workloadDifferences(consumer.name, former.workloads ?? [], consumer.workloads ?? []),
       ...[
         ...addressChanges(former.addresses, consumer.addresses),
         ...originChanges(former.origins, consumer.origins),
@@ -87,12 +89,16 @@ function take(
 function added(after: ConfigHoldings, consumer: ConsumerConfig): Difference {
   const holdings = after.all(after.grantee(consumer.name)).map(({ api, plan }) => `plan ${plan} on ${api}`);
   const keys = consumer.keys ?? [];
-  const text = `added with ${[...(holdings.length === 0 ? ['no plan'] : holdings), counted(keys.length, 'key')].join(', ')}`;
+  const text = `added with ${[...(holdings.length === 0 ? ['no plan'] : holdings), counted(keys.length, 'key'), ...workloadText(consumer)].join(', ')}`;
   return {
     subject: `consumer ${consumer.name}`,
     text,
-    effects: holdings.length > 0 && keys.length > 0 ? ['widens'] : [],
+    effects: holdings.length > 0 && (keys.length > 0 || consumer.workloads !== undefined) ? ['widens'] : [],
   };
+}
+
+function workloadText({ workloads = [] }: ConsumerConfig): string[] {
+  return workloads.length === 0 ? [] : [counted(workloads.length, 'workload')];
 }
 
 /** APIs that offer a plan now and did not, or the other way round. */

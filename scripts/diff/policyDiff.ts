@@ -5,6 +5,7 @@ import {
   type Policy,
   type RateLimitServiceConfig,
 } from '../policy/index.ts';
+import { workloadProofChange } from './identityDiff.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
 import { disclosureChange } from './disclosureDiff.ts';
 
@@ -16,6 +17,7 @@ export function policyDifferences(old: PluginConfig, next: PluginConfig): Differ
     ...nameChange(old, next),
     ...unmatchedChange(old, next),
     ...clientAddressChange(old, next),
+    ...workloadProofChange(old, next),
     ...keySourceChange(old, next),
     ...forwardKeyChange(old, next),
     ...realmChange(old, next),

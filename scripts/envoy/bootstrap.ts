@@ -18,6 +18,9 @@ export interface BootstrapOptions {
   maxRequestHeadersKb?: number;
   /** Further fields of the connection manager: the tests handle paths and hosts as other people's Envoys do. */
   connectionManager?: object;
+  /** TLS of the listener, and filters in front of the module: for the tests of who calls. */
+  transportSocket?: object;
+  filtersBefore?: readonly object[];
 }
 
 /** Names of the files that Envoy watches, each holding one kind of resource. */
@@ -69,7 +72,10 @@ function discovered(options: BootstrapOptions): Changing {
   };
 }
 
-type ManagerOptions = Pick<BootstrapOptions, 'maxRequestHeadersKb' | 'connectionManager'>;
+type ManagerOptions = Pick<
+  BootstrapOptions,
+  'maxRequestHeadersKb' | 'connectionManager' | 'transportSocket' | 'filtersBefore'
+>;
 
 export function listener(address: object, changing: Changing, options: ManagerOptions = {}): object {
   return {
@@ -79,7 +85,12 @@ export function listener(address: object, changing: Changing, options: ManagerOp
     enable_reuse_port: false,
     // without SO_REUSEPORT the kernel favours one worker; a local trial should show quotas shared by all of them
     connection_balance_config: { exact_balance: {} },
-    filter_chains: [{ filters: [{ name: 'http', typed_config: connectionManager(changing, options) }] }],
+    filter_chains: [
+      {
+        ...(options.transportSocket && { transport_socket: options.transportSocket }),
+        filters: [{ name: 'http', typed_config: connectionManager(changing, options) }],
+      },
+    ],
   };
 }
 
@@ -103,6 +114,7 @@ function connectionManager({ routes, plugin }: Changing, options: ManagerOptions
     ...routes,
     local_reply_config: NOWHERE_REPLY,
     http_filters: [
+      ...(options.filtersBefore ?? []),
       { name: PLUGIN, ...plugin },
       {
         name: 'envoy.filters.http.router',

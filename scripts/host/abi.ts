@@ -10,6 +10,7 @@ export const Result = {
   ok: 0,
   notFound: 1,
   badArgument: 2,
+  serializationFailure: 3,
   parseFailure: 4,
   invalidMemoryAccess: 6,
   empty: 7,

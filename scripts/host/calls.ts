@@ -15,6 +15,7 @@ import {
   type WasmImports,
 } from './abi.ts';
 import { grpcCalls } from './grpc.ts';
+import { callerProperty } from './property.ts';
 import type { HeaderMap } from './stream.ts';
 import type { Vm } from './vm.ts';
 
@@ -214,7 +215,11 @@ function properties(vm: Vm): HostFunctions {
   return {
     get_property: (path, pathSize, valuePointer, sizePointer) => {
       // Segments are separated by NUL; a trailing one does not count.
-      const value = known(vm.memory.text(path, pathSize, 'property path').replace(/\0+$/, ''));
+      const text = vm.memory.text(path, pathSize, 'property path').replace(/\0+$/, '');
+      const ofCaller = vm.stream === null ? null : callerProperty(text.split('\0'), vm.stream.caller);
+      if (typeof ofCaller === 'number') return ofCaller;
+      if (ofCaller !== null) return vm.hand(ofCaller, valuePointer, sizePointer, 'get_property');
+      const value = known(text);
       if (value === undefined) return Result.notFound;
       return vm.hand(Buffer.from(value, 'latin1'), valuePointer, sizePointer, 'get_property');
     },

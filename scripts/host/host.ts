@@ -1,7 +1,7 @@
 import { parseStatName, type Label, type MetricName } from '../contract/metrics.ts';
 import type { Backend } from './grpc.ts';
 import { type Plugin, type Root, Vm } from './vm.ts';
-import { Stream, type Pair } from './stream.ts';
+import { type CallerFacts, Stream, type Pair } from './stream.ts';
 import { type Exchange, OpenRequest, type UpstreamAnswer, closed } from './openRequest.ts';
 import { type LogLine, Process, type Timeline } from './process.ts';
 import type { WasmModule } from './abi.ts';
@@ -35,6 +35,8 @@ interface RequestOptions {
   readonly onEnd?: (request: OpenRequest) => void;
   /** The client's address as Envoy gives it: `10.0.0.1:50000`, `[::1]:50000`, the name of a pipe. Default: one of this machine's. */
   readonly source?: string;
+  /** Default: a connection without TLS, and no filter in front. */
+  readonly caller?: CallerFacts;
 }
 
 const UPSTREAM_ANSWER: Pair[] = [
@@ -126,7 +128,7 @@ export class Host {
     const generation = options.generation ?? this.generations.findLast((candidate) => candidate.roots.has(vm));
     const root = generation?.roots.get(vm);
     if (root === undefined) throw new Error('no configuration loaded');
-    return new OpenRequest(vm, root, headers, this.upstream, options.onEnd, options.source);
+    return new OpenRequest(vm, root, headers, this.upstream, options.onEnd, options.source, options.caller);
   }
 
   /** Lets time pass, here and in every Envoy on the same timeline, with what falls due in it. */

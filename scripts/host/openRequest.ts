@@ -1,4 +1,4 @@
-import { HeaderMap, type Pair, type LocalResponse, Stream } from './stream.ts';
+import { type CallerFacts, HeaderMap, type Pair, type LocalResponse, Stream } from './stream.ts';
 import type { Context, Root, Vm } from './vm.ts';
 import { LOG_FIELDS } from '../contract/table.ts';
 import type { LogField } from '../contract/pluginConfig.ts';
@@ -94,9 +94,10 @@ export class OpenRequest {
     private readonly upstream: UpstreamAnswer,
     private readonly onEnd: (request: OpenRequest) => void = () => {},
     source?: string,
+    caller: CallerFacts = {},
   ) {
     this.startedMs = vm.process.clock.elapsed;
-    this.stream = new Stream(headers, source);
+    this.stream = new Stream(headers, source, caller);
     this.stream.owner = this;
     this.context = vm.openStream(root, this.stream);
     this.stream.deciding = true;

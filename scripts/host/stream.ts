@@ -15,6 +15,13 @@ export interface StreamOwner {
 
 /** A client on the same machine. */
 const LOOPBACK = '127.0.0.1:50000';
+/** What Envoy knows of a caller beside the request: the connection's peer, and what filters in front have found out. */
+export interface CallerFacts {
+  /** URIs among the names in the certificate that the peer has shown, verified or not. */
+  readonly uriSans?: readonly string[] | undefined;
+  /** Dynamic metadata, by the filter that wrote it. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+}
 
 /** The state of one request inside the filter chain. */
 export class Stream {
@@ -37,6 +44,7 @@ export class Stream {
     request: readonly Pair[],
     /** What Envoy takes for the client's address: the property `source.address`. */
     readonly source: string = LOOPBACK,
+    readonly caller: CallerFacts = {},
   ) {
     this.request = new HeaderMap(joinHeaders(request));
   }

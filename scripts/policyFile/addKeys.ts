@@ -60,7 +60,7 @@ export function withKeys(policy: Policy, additions: readonly Addition[]): Policy
   for (const { consumer, plan, keys } of additions) {
     const before = Object.hasOwn(consumers, consumer)
       ? consumers[consumer]!
-      : { ...(plan !== undefined && { plan }), subscriptions: {}, keys: [], scopes: [] };
+      : { ...(plan !== undefined && { plan }), subscriptions: {}, keys: [], scopes: [], workloads: [] };
     const added = keys.map((key) => ({ ...key, revoked: false }));
     consumers[consumer] = { ...before, keys: [...before.keys, ...added] };
   }

@@ -25,6 +25,8 @@ const request = z.strictObject({
     .default('127.0.0.1'),
   /** Short for a header `x-api-key`. */
   key: z.string().optional(),
+  /** Over TLS, from a peer whose certificate has these URIs, or that shows none. */
+  peer: z.strictObject({ uris: z.array(z.string()).nullable(), verified: z.boolean().default(true) }).optional(),
 });
 
 const upstream = z.strictObject({

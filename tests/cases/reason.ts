@@ -35,6 +35,8 @@ export const REASONS = {
   mocked: { status: 200, grpcStatus: 12 },
   address_not_allowed: { status: 403, grpcStatus: 7 },
   origin_not_allowed: { status: 403, grpcStatus: 7 },
+  missing_credential: { status: 401, grpcStatus: 16 },
+  unknown_workload: { status: 403, grpcStatus: 7 },
 } as const;
 
 export type Reason = keyof typeof REASONS;

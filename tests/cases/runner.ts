@@ -37,7 +37,10 @@ export interface Runner {
   /** Headers reach the filter as written, without an HTTP codec in between. */
   readonly inProcess: boolean;
   readonly workers: number;
-  open(policy: string, startMs: number | null): Promise<Session>;
+  /** Why it cannot make connections with TLS, or false. */
+  readonly withoutTls?: string | false;
+  /** `hasPeers`: requests tell of a peer at the other end of a connection with TLS. */
+  open(policy: string, startMs: number | null, hasPeers?: boolean): Promise<Session>;
 }
 
 /** Why a runner does not run a case, or null when it does. */
@@ -45,12 +48,16 @@ export function skipReason(test: Case, runner: Runner): string | null {
   if (test.virtualTime && !runner.virtualTime) return 'by design: needs a clock that can be set';
   if (test.wireRefused && !runner.inProcess) return 'by design: a proxy refuses or changes these bytes itself';
   if (test.oneWorker && runner.workers > 1) return 'by design: exact by the step in one worker only';
-  return null;
+  return hasPeers(test) ? runner.withoutTls || null : null;
+}
+
+function hasPeers(test: Case): boolean {
+  return test.steps.some(({ exchange }) => exchange !== null && exchange.request.peer !== null);
 }
 
 /** Runs the steps; returns a line for every difference, none when all is as expected. */
 export async function runCase(test: Case, runner: Runner): Promise<string[]> {
-  const session = await runner.open(test.policy, test.startMs);
+  const session = await runner.open(test.policy, test.startMs, hasPeers(test));
   const problems: string[] = [];
   try {
     let atMs = 0;

@@ -8,6 +8,16 @@ export interface WireRequest {
   readonly headers: [name: string, value: string][];
   /** The client's address. */
   readonly from?: string;
+  /** Null: a connection without TLS. */
+  readonly peer: WirePeer | null;
+}
+
+/** Who is at the other end of a connection with TLS. */
+export interface WirePeer {
+  /** URIs in its certificate; null: it shows none. */
+  readonly uris: readonly string[] | null;
+  /** By a CA that the listener trusts. */
+  readonly verified: boolean;
 }
 
 export function wireRequest(text: RequestText): WireRequest {
@@ -19,6 +29,7 @@ export function wireRequest(text: RequestText): WireRequest {
     host: text.host === null ? null : wireText(text.host),
     headers,
     from: text.from,
+    peer: text.peer === undefined ? null : { ...text.peer, uris: text.peer.uris && wireTexts(text.peer.uris) },
   };
 }
 

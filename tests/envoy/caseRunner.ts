@@ -1,8 +1,10 @@
+import type { ConnectionOptions } from 'node:tls';
 import type { Outcome, Runner, Session } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
 import type { Available } from '../../harness/envoy/available.ts';
 import type { SettableClock } from '../../harness/envoy/settableClock.ts';
 import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
+import { Peers, PROOF } from '../../harness/envoy/peer.ts';
 import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
 
 /**
@@ -15,28 +17,47 @@ export class EnvoyRunner implements Runner {
   readonly inProcess = false;
   readonly workers = 1;
   private test: EnvoyUnderTest | null = null;
+  /** The same with TLS on its listener, for the cases that tell of a peer. */
+  private secure: EnvoyUnderTest | null = null;
+  private peers: Peers | null = null;
   private cases = 0;
 
   constructor(
     private readonly found: Available,
     private readonly clock: SettableClock | null,
+    readonly withoutTls: string | false = false,
   ) {
     this.virtualTime = clock !== null;
   }
 
-  async open(policy: string, startMs: number | null): Promise<Session> {
+  async open(policy: string, startMs: number | null, hasPeers = false): Promise<Session> {
     const { clock } = this;
     clock?.set(startMs);
-    this.test ??= await EnvoyUnderTest.start(policy, this.wound(), { concurrency: 1 });
-    const test = this.test;
+    const test = hasPeers ? await this.secured(policy) : await this.plain(policy);
     const vmId = `case-${++this.cases}`;
     const edit = async (text: string): Promise<void> => test.envoy.apply({ ...(await test.snapshot(text)), vmId });
     await edit(policy);
-    const send = (request: WireRequest, atMs: number): Promise<Outcome> => {
+    const send = async (request: WireRequest, atMs: number): Promise<Outcome> => {
       if (startMs !== null) clock?.set(startMs + atMs);
-      return exchange(test, request);
+      return exchange(test, request, hasPeers ? await this.connectionOf(request) : null);
     };
     return { edit, send, close: () => Promise.resolve() };
+  }
+
+  private async plain(policy: string): Promise<EnvoyUnderTest> {
+    return (this.test ??= await EnvoyUnderTest.start(policy, this.wound(), { concurrency: 1 }));
+  }
+
+  private async secured(policy: string): Promise<EnvoyUnderTest> {
+    this.peers ??= await Peers.make();
+    const { transportSocket } = this.peers;
+    const options = { concurrency: 1, transportSocket, filtersBefore: [PROOF] };
+    return (this.secure ??= await EnvoyUnderTest.start(policy, this.wound(), options));
+  }
+
+  /** A case that tells of a peer somewhere is about TLS everywhere: a request without one comes without a certificate. */
+  private async connectionOf({ peer }: WireRequest): Promise<ConnectionOptions> {
+    return this.peers!.client(peer?.uris ?? null, peer?.verified ?? true);
   }
 
   private wound(): Available {
@@ -47,14 +68,16 @@ export class EnvoyRunner implements Runner {
 
   async close(): Promise<void> {
     await this.test?.stop();
+    await this.secure?.stop();
+    await this.peers?.remove();
     await this.clock?.remove();
   }
 }
 
-async function exchange(test: EnvoyUnderTest, request: WireRequest): Promise<Outcome> {
+async function exchange(test: EnvoyUnderTest, request: WireRequest, tls: ConnectionOptions | null): Promise<Outcome> {
   const logged = test.entries.length;
   const reached = test.seen.length;
-  const reply = await sendRaw(test.port, requestBytes(request), request.method, request.from);
+  const reply = await sendRaw(test.port, requestBytes(request), request.method, request.from, tls);
   if (reply === null) throw new Error('Envoy hung up without a reply');
   const entry = await test.entry(logged);
   const seen = test.seen[reached];

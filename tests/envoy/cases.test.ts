@@ -4,10 +4,11 @@ import { loadCases } from '../cases/load.ts';
 import { runCase, skipReason } from '../cases/runner.ts';
 import { available } from '../../harness/envoy/available.ts';
 import { EnvoyRunner } from './caseRunner.ts';
+import { lacking } from '../../harness/registry/component.ts';
 import { SettableClock } from '../../harness/envoy/settableClock.ts';
 
 const found = await available();
-const runner = new EnvoyRunner(found, await SettableClock.make());
+const runner = new EnvoyRunner(found, await SettableClock.make(), await lacking('openssl'));
 
 describe('cases on a real Envoy', { skip: found.skip }, () => {
   after(() => runner.close());

@@ -224,7 +224,7 @@ export function randomRequest(random: Random): WireRequest {
   if (kind === 15) add(random.pick(KEYS));
   addHeaders(random, headers);
   if (random.chance(0.05)) return preflight(random);
-  return { method: random.pick(METHODS), path, host: random.pick(HOSTS), headers };
+  return { method: random.pick(METHODS), path, host: random.pick(HOSTS), headers, peer: null };
 }
 
 function preflight(random: Random): WireRequest {
@@ -234,7 +234,7 @@ function preflight(random: Random): WireRequest {
   ];
   if (random.chance(0.5)) headers.push(['access-control-request-headers', random.pick(['X-Api-Key', 'x-foo'])]);
   const path = random.pick(['/shop/items', '/shop/none', '/open/x', '/loose/a/1', '/gone', '/v1/pets']);
-  return { method: 'OPTIONS', path, host: 'api.example.com', headers };
+  return { method: 'OPTIONS', path, host: 'api.example.com', headers, peer: null };
 }
 
 function addHeaders(random: Random, headers: [string, string][]): void {

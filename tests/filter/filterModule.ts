@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { serializePairs, type WasmMemory, type WasmModule, wasm } from '../../scripts/host/abi.ts';
-import type { Pair } from '../../scripts/host/stream.ts';
+import { callerProperty } from '../../scripts/host/property.ts';
+import type { CallerFacts, Pair } from '../../scripts/host/stream.ts';
 
 export const FILTER_MODULE = new URL('../../build/filter-test.wasm', import.meta.url);
 
@@ -32,6 +33,8 @@ interface FilterExports {
 /** The pure filter in an instance of its own: no host, no clock. */
 export class FilterModule {
   private readonly guest: FilterExports;
+  /** Who sends the request that is decided. */
+  private caller: CallerFacts = {};
 
   constructor(module: WasmModule = loadFilter()) {
     const env = {
@@ -39,7 +42,8 @@ export class FilterModule {
         throw new Error(`filter aborted: ${this.string(message)} at ${this.string(file)}:${line}:${column}`);
       },
     };
-    this.guest = new wasm.Instance(module, { env }).exports as unknown as FilterExports;
+    const test = { property: (...args: Parameters<typeof this.property>) => this.property(...args) };
+    this.guest = new wasm.Instance(module, { env, test }).exports as unknown as FilterExports;
   }
 
   /** The problem with a plugin config, or null when it is in force. */
@@ -50,7 +54,8 @@ export class FilterModule {
   }
 
   /** `source`: the client's address, as a host gives it. */
-  decide(headers: readonly Pair[], nowMs: number, source = '127.0.0.1:50000'): Decision {
+  decide(headers: readonly Pair[], nowMs: number, source = '127.0.0.1:50000', caller: CallerFacts = {}): Decision {
+    this.caller = caller;
     const bytes = Buffer.concat([serializePairs(headers), Buffer.from(source)]);
     this.guest.decide(this.copyIn(bytes), bytes.length - source.length, source.length, nanoseconds(nowMs));
     return JSON.parse(this.text(this.guest.resultPtr(), this.guest.resultLen())) as Decision;
@@ -62,6 +67,17 @@ export class FilterModule {
 
   get memoryBytes(): number {
     return this.guest.memory.buffer.byteLength;
+  }
+
+  /** Writes a property of the caller to `to`, if it fits; its length, or -1 without one. */
+  private property(path: number, pathLength: number, to: number, room: number): number {
+    const segments = Buffer.from(this.guest.memory.buffer, path >>> 0, pathLength)
+      .toString('utf8')
+      .split('\0');
+    const value = callerProperty(segments, this.caller);
+    if (!(value instanceof Buffer) || value.length > room) return -1;
+    new Uint8Array(this.guest.memory.buffer).set(value, to >>> 0);
+    return value.length;
   }
 
   private copyIn(bytes: Buffer): number {

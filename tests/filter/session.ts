@@ -3,7 +3,7 @@ import type { WireRequest } from '../cases/wire.ts';
 import { HeaderMap } from '../../scripts/host/stream.ts';
 import { logFieldsOf } from '../../scripts/host/openRequest.ts';
 import { isGrpc, localReply } from '../../scripts/host/openRequest.ts';
-import { requestPairs, sourceOf } from '../host/requests.ts';
+import { callerOf, requestPairs, sourceOf } from '../host/requests.ts';
 import { policyConfig } from '../host/policyConfig.ts';
 import { upstreamOf, upstreamStatus } from '../host/session.ts';
 import { FilterModule, loadFilter, type Decision } from './filterModule.ts';
@@ -39,7 +39,7 @@ class FilterSession implements Session {
   async send(request: WireRequest, atMs: number, jump = false): Promise<Outcome> {
     this.reach(this.startMs + atMs, jump);
     const headers = new HeaderMap(requestPairs(request));
-    const decision = this.filter.decide(headers.pairs, this.nowMs, sourceOf(request));
+    const decision = this.filter.decide(headers.pairs, this.nowMs, sourceOf(request), callerOf(request));
     return decision.reply === null ? passed(headers, decision) : refused(headers, decision, decision.reply);
   }
 

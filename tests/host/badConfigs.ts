@@ -21,6 +21,7 @@ export function fullConfig(): PluginConfig {
     unmatched: 'deny',
     forwardKey: false,
     realm: 'The shop',
+    workloadProof: 'listener',
     mode: 'observe',
     accessLog: { line: false, fields: ['reason', 'host', 'mode'] },
     identityHeaders: { consumer: 'x-user', plan: 'x-user', route: 'x-tollgate-route', keyId: 'x-key-id' },
@@ -33,6 +34,7 @@ export function fullConfig(): PluginConfig {
         hosts: ['api.example.com', '*.example.com'],
         paths: ['/v1'],
         plans: ['free'],
+        credentials: ['workload', 'key'],
         anonymous: 'deny',
         cors: {
           origins: ['https://shop.test', 'https://*.example.com:8443', 'http://[::1]:3000'],
@@ -117,6 +119,7 @@ export function fullConfig(): PluginConfig {
         ],
         origins: ['https://app.example.com', 'https://*.partner.example'],
         addresses: { allow: ['10.0.0.0/8', '2001:db8::/32', '0.0.0.0/0', '::/0'], deny: ['10.1.2.3/32', '::1/128'] },
+        workloads: ['spiffe://cluster.local/ns/shop/sa/acme', 'spiffe://mesh_1.example/A.b-c_2'],
       },
     ],
   };
@@ -495,6 +498,7 @@ export const BAD_CONFIGS: BadConfig[] = [
   ...badCounters(),
   ...badAddresses(),
   ...badOperationQuotas(),
+  ...badIdentities(),
   { what: 'an API without a path', config: changed((c) => (c.apis[0]!.paths = [])), names: /apis\[0\].*path/ },
   {
     what: 'a path without a slash',
@@ -865,6 +869,61 @@ function badAddresses(): BadConfig[] {
       what: 'a client address in a header',
       config: changed((c) => (c.clientAddress = { trustedHops: 1, header: 'x-real-ip' })),
       names: /clientAddress\.header/,
+    },
+  ];
+}
+
+function badIdentities(): BadConfig[] {
+  const api = (what: string, credentials: unknown, names: RegExp): BadConfig => ({
+    what: `credentials: ${what}`,
+    config: changed((c) => (c.apis[0]!.credentials = credentials)),
+    names,
+  });
+  const workloads = (
+    what: string,
+    list: unknown,
+    names = /consumers\[0\]\.workloads\[0\].*must be a SPIFFE id/,
+  ): BadConfig => ({
+    what: `workloads: ${what}`,
+    config: changed((c) => (c.consumers[0]!.workloads = list)),
+    names,
+  });
+  return [
+    api('none', [], /apis\[0\]\.credentials.*needs a credential/),
+    api('an unknown one', ['token'], /credentials\[0\].*must be a credential/),
+    api('the same twice', ['key', 'workload', 'key'], /credentials\[2\].*given twice/),
+    api('a string', 'key', /credentials.*must be a list/),
+    {
+      what: 'an unknown proof',
+      config: changed((c) => (c.workloadProof = 'mtls')),
+      names: /workloadProof.*"rbac" or "listener"/,
+    },
+    workloads('a string', 'spiffe://a/b', /consumers\[0\]\.workloads.*must be a list/),
+    workloads('another scheme', ['https://cluster.local/ns/shop/sa/cart']),
+    workloads('no path', ['spiffe://cluster.local']),
+    workloads('an empty path', ['spiffe://cluster.local/']),
+    workloads('an empty segment', ['spiffe://cluster.local/ns//sa']),
+    workloads('a slash at the end', ['spiffe://cluster.local/ns/']),
+    workloads('a dot segment', ['spiffe://cluster.local/ns/../sa']),
+    workloads('no trust domain', ['spiffe:///ns/shop']),
+    workloads('an upper-case trust domain', ['spiffe://Cluster.local/ns']),
+    workloads('a port', ['spiffe://cluster.local:8080/ns']),
+    workloads('a pattern', ['spiffe://cluster.local/ns/*/sa/cart']),
+    workloads('a query', ['spiffe://cluster.local/ns?x']),
+    workloads('a space', ['spiffe://cluster.local/n s']),
+    workloads('an escape', ['spiffe://cluster.local/%2e%2e/a']),
+    workloads('256 bytes', [`spiffe://d.test/${'a'.repeat(240)}`], /workloads\[0\].*1 to 255 bytes/),
+    workloads(
+      'one twice',
+      ['spiffe://a.test/b', 'spiffe://a.test/b'],
+      /workload "spiffe:\/\/a\.test\/b" of consumer "acme" is one of consumer "acme" already/,
+    ),
+    {
+      what: 'workloads: one of two consumers',
+      config: changed((c) =>
+        c.consumers.push({ name: 'other', workloads: ['spiffe://cluster.local/ns/shop/sa/acme'] }),
+      ),
+      names: /of consumer "other" is one of consumer "acme" already/,
     },
   ];
 }

@@ -9,7 +9,7 @@ import type { Backend } from '../../scripts/host/grpc.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { Timeline } from '../../scripts/host/process.ts';
 import type { Exchange } from '../../scripts/host/openRequest.ts';
-import type { Pair } from '../../scripts/host/stream.ts';
+import type { CallerFacts, Pair } from '../../scripts/host/stream.ts';
 
 /** Requests at ten thousand a second, until leases have grown to that rate. */
 const WARM_UP = 20_000;
@@ -38,6 +38,7 @@ interface Situation {
   readonly reason: string;
   readonly routes?: object[];
   readonly config?: Partial<PluginConfig>;
+  readonly caller?: CallerFacts;
 }
 
 const withKey = (key: string): Pair[] => [...REQUEST, ['x-api-key', key]];
@@ -58,6 +59,17 @@ const PREFLIGHT: Pair[] = [
 const operationWith = (fields: object): Partial<PluginConfig> =>
   apiWith({ operations: [{ name: 'listPets', methods: ['GET'], path: '/pets', ...fields }] });
 const OWN_QUOTAS = { quotas: [{ name: 'reads', limit: 1_000_000_000, window: 'hour' }] };
+
+const WORKLOAD = 'spiffe://cluster.local/ns/shop/sa/cart';
+const workloadWith = (fields: object): Partial<PluginConfig> => ({
+  ...apiWith({ credentials: ['workload'] }),
+  consumers: [{ name: 'cart', plan: 'free', workloads: [WORKLOAD] }],
+  ...fields,
+});
+const CALLER: CallerFacts = {
+  uriSans: [WORKLOAD],
+  metadata: { 'envoy.filters.http.rbac': { tollgate_shadow_engine_result: 'allowed' } },
+};
 
 const LEAN = { accessLog: { line: false }, rateLimitHeaders: 'none', identityHeaders: {} };
 const LEAN_ROUTE = { ...LEAN, identityHeaders: { route: 'x-tollgate-route' } };
@@ -157,6 +169,8 @@ const SITUATIONS: Record<string, Situation> = {
     quotas: QUOTAS.slice(1),
     config: operationWith(OWN_QUOTAS),
   },
+  workload: { ...none, headers: REQUEST, config: workloadWith({ workloadProof: 'listener' }), caller: CALLER },
+  'workload, proven by RBAC': { ...none, headers: REQUEST, config: workloadWith({}), caller: CALLER },
   'key missing, observed': { ...none, headers: REQUEST, reason: 'missing_api_key', config: { mode: 'observe' } },
   'quota exceeded, observed': {
     ...none,
@@ -193,17 +207,17 @@ function serviceOf(timeline: Timeline): Backend {
   });
 }
 
-function steadyCost({ quotas, headers, reason, routes = [], config }: Situation): Cost {
+function steadyCost({ quotas, headers, reason, routes = [], config, caller = {} }: Situation): Cost {
   const timeline = new Timeline(Date.UTC(2026, 0, 15, 12));
   const host = new Host(module, config?.rateLimitService ? { timeline, backend: serviceOf(timeline) } : {});
   assert.ok(host.load(JSON.stringify({ ...pluginConfig(quotas, { routes }), ...config })), host.logs().join('\n'));
   for (let i = 0; i < WARM_UP; i++) {
     host.pass(0.1);
     // The first one of a mesh-wide quota waits.
-    host.open(headers);
+    host.open(headers, { caller });
   }
   let exchange: Exchange | undefined;
-  const cost = costOf(host, () => (exchange = host.request(headers)));
+  const cost = costOf(host, () => (exchange = host.request(headers, { caller })));
   const { filterState, details } = exchange!;
   const line = filterState.get('wasm.tollgate');
   // where the policy wants no line, what the caller got tells the reason

@@ -1,5 +1,5 @@
 import type { WireRequest } from '../cases/wire.ts';
-import { joinHeaders, withoutNominated, type Pair } from '../../scripts/host/stream.ts';
+import { joinHeaders, withoutNominated, type CallerFacts, type Pair } from '../../scripts/host/stream.ts';
 
 /** The client of a request that names none, as Envoy gives its address. */
 export function sourceOf({ from = '127.0.0.1' }: WireRequest): string {
@@ -18,4 +18,14 @@ export function requestPairs(request: WireRequest): Pair[] {
   for (const [name, value] of request.headers) pairs.push([name.toLowerCase() === 'host' ? ':authority' : name, value]);
   pairs.push(['x-forwarded-for', request.from ?? '127.0.0.1']);
   return joinHeaders(withoutNominated(joinHeaders(pairs)));
+}
+
+/** What Envoy knows of who sends it; the RBAC filter of docs/identity.md stands on the listener with TLS. */
+export function callerOf({ peer }: WireRequest): CallerFacts {
+  if (peer === null) return {};
+  const result = peer.verified && peer.uris !== null ? 'allowed' : 'denied';
+  return {
+    uriSans: peer.uris ?? undefined,
+    metadata: { 'envoy.filters.http.rbac': { tollgate_shadow_engine_result: result } },
+  };
 }

@@ -6,7 +6,7 @@ import { decisionOf, logFieldsOf, type Exchange } from '../../scripts/host/openR
 import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { policyConfig } from './policyConfig.ts';
-import { requestPairs, sourceOf } from './requests.ts';
+import { callerOf, requestPairs, sourceOf } from './requests.ts';
 
 /** Longer gaps between two steps are skipped without a tick for every second. */
 const TICKED_MS = 30_000;
@@ -44,6 +44,7 @@ class HostSession implements Session {
     const exchange = this.host.request(requestPairs(request), {
       worker: this.turn++ % this.host.workers.length,
       source: sourceOf(request),
+      caller: callerOf(request),
     });
     return outcomeOf(exchange);
   }

@@ -41,6 +41,7 @@ const LAYERS: Record<string, readonly string[]> = {
   assembly: [
     ...[
       'host',
+      'evidence',
       'metricName',
       'metrics',
       'callout',

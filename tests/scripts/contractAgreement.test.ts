@@ -109,6 +109,7 @@ function itemsOf(field: string, of: string, count: number): unknown[] {
   return Array.from({ length: count }, (_, index) => {
     const name = `${'abcdefghijklmnopqrstuvwxyz'[index % 26]!}${index}`;
     if (of === 'string' && /^(?:allow|deny)$/.test(field)) return `10.0.${index}.0/24`;
+    if (of === 'string' && field === 'workloads') return `spiffe://mesh.test/${name}`;
     if (of === 'string') return field === 'paths' ? `/${name}` : field === 'origins' ? `https://${name}.test` : name;
     if (of === 'keySource') return { header: name };
     if (of === 'key') return { id: name, digest: String(index).padStart(64, '0') };

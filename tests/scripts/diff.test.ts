@@ -214,6 +214,26 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     [['clientAddress', { trustedHops: 2 }]],
     ["policy: the client's address is entry 2 of x-forwarded-for from the right (was: what Envoy takes for it)"],
   ],
+  [
+    'workloads',
+    [
+      ['apis.pets.credentials', ['workload', 'key']],
+      ['consumers.acme.workloads', ['spiffe://cluster.local/ns/shop/sa/acme']],
+      ['consumers.cart', { plan: 'free', workloads: ['spiffe://cluster.local/ns/shop/sa/cart'] }],
+      ['workloadProof', 'listener'],
+    ],
+    [
+      'policy: workloadProof rbac → listener: every certificate of a workload counts that a listener takes [widens access]',
+      'API pets: credentials key → workload, key [widens access]',
+      'consumer acme: is the workload spiffe://cluster.local/ns/shop/sa/acme [widens access]',
+      'consumer cart: added with plan free on pets, 0 keys, 1 workload [widens access]',
+    ],
+  ],
+  [
+    'credentials that go',
+    [['apis.pets.credentials', ['workload']]],
+    ['API pets: credentials key → workload [widens access, narrows access]'],
+  ],
   ['scopes', [['consumers.acme.scopes', ['read']]], ['consumer acme: has the scope read [widens access]']],
   [
     'anonymous',

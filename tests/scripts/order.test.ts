@@ -141,6 +141,7 @@ test('every list of a policy is known: a new one must say whether its order deci
     'scopes',
     'services',
     'targets',
+    'workloads',
   ];
   assert.deepEqual([...lists].sort(), [...sets, ...ORDERED_LISTS].sort());
 });

@@ -7,6 +7,7 @@ import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } fr
 import { warnOfSlack } from './binding.ts';
 import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
 import { checkDisclosure, warnOfDisclosure } from './disclosure.ts';
+import { checkIdentities, warnOfIdentities } from './identity.ts';
 import { defaultRule, remarksOf } from './issue.ts';
 import { checkLifecycles, lifecycleOf, warnOfLifecycle } from './lifecycle.ts';
 import { checkRouting, checkTargets } from './mesh.ts';
@@ -114,6 +115,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkRouting,
     checkConsumers,
     checkAddresses,
+    checkIdentities,
   ])
     check(root, errors);
   const remarks = remarksOf(issues, value).concat(errors.remarks);
@@ -138,6 +140,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfModes(root, report);
   warnOfManyCounters(root, report);
   warnOfCounters(root, report);
+  warnOfIdentities(root, report);
   for (const api of root.get('apis').entries) {
     warnOfLifecycle(lifecycleOf(api), nowSeconds, report);
     for (const operation of api.get('operations').entries) warnOfLifecycle(lifecycleOf(operation), nowSeconds, report);
@@ -149,7 +152,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   const terms = new Terms(nowSeconds);
   const apart = new PlansApart(root, holdings);
   for (const consumer of root.get('consumers').entries) {
-    if (consumer.get('keys').items.length === 0)
+    if (consumer.get('keys').items.length === 0 && consumer.get('workloads').items.length === 0)
       report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
     terms.add(consumer, report);
     warnOfPlan(holdings, consumer, report);

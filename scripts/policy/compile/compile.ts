@@ -54,6 +54,7 @@ export function compilePolicy(policy: Policy): PluginConfig {
     ...compileDisclosure(policy),
     ...(policy.clientAddress && { clientAddress: policy.clientAddress }),
     keySources: policy.keySources as KeySourceConfig[],
+    ...(policy.workloadProof === 'listener' && { workloadProof: 'listener' }),
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
     apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api, policy, modes)),
     plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan, modes)),
@@ -93,6 +94,7 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes): ApiCo
     ...(api.hosts && { hosts: api.hosts }),
     paths: api.paths,
     plans: api.plans,
+    ...(api.credentials && api.credentials.join() !== 'key' && { credentials: api.credentials }),
     ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
     ...(api.preflight === 'allow' && { preflight: 'allow' }),
     ...(api.cors && { cors: compileCors(api.cors, policy) }),
@@ -229,6 +231,7 @@ function compileConsumer(name: string, consumer: Consumer, { plans }: Policy): C
     ...(consumer.scopes.length > 0 && { scopes: consumer.scopes }),
     ...(consumer.addresses && { addresses: compileAddresses(consumer.addresses) }),
     ...(consumer.origins && { origins: consumer.origins }),
+    ...(consumer.workloads.length > 0 && { workloads: consumer.workloads }),
   };
 }
 
@@ -273,10 +276,10 @@ function compileTimes({ from, until }: { from?: string | undefined; until?: stri
 }
 
 /**
- * Lists whose order matters: the first key source that holds a key, and the first route whose conditions hold. All others
- * are sets.
+ * Lists whose order matters: the first key source that holds a key, the first credential that a request has, and the first route whose
+ * conditions hold. All others are sets.
  */
-export const ORDERED_LISTS: ReadonlySet<string> = new Set(['keySources', 'routes']);
+export const ORDERED_LISTS: ReadonlySet<string> = new Set(['keySources', 'credentials', 'routes']);
 
 /** What an item of a set is known by; items without any of these by all that they hold. */
 const IDENTITIES = ['name', 'api', 'quota', 'id'] as const;

@@ -4,6 +4,7 @@ import { addresses, clientAddress } from './address.ts';
 import { callingOrigins, cors } from './cors.ts';
 import { changeableHeader, headerName, headerValue, isFraming, isList, realm, token } from './header.ts';
 import { accessLog, identityHeaders, rateLimitHeaders } from './disclosure.ts';
+import { credentials, workload, workloadProof } from './identity.ts';
 import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
 import { operations, scope } from './operation.ts';
@@ -119,6 +120,7 @@ const api = z.strictObject({
     'Paths under which the API lies.',
   ),
   plans: listed(name('A plan.'), 'Plans that the API offers.'),
+  credentials: credentials.optional(),
   anonymous: allowOrDeny('allow: a request without any key passes, without identity and quotas.'),
   preflight: allowOrDeny('allow: a CORS preflight passes to the upstream without a key.'),
   cors: cors.meta({ description: 'Which pages in browsers may call the API, and how.' }).optional(),
@@ -171,11 +173,12 @@ const consumerFields = z.strictObject({
   scopes: listed(scope('A scope.'), 'What the consumer may do, as operations ask for it.'),
   addresses: addresses.optional(),
   origins: callingOrigins.optional(),
+  workloads: listed(workload, 'Workloads that are this consumer, by the ids in their certificates.'),
 });
 type ConsumerFields = z.output<typeof consumerFields>;
 const consumer = consumerFields
   .nullable()
-  .transform((fields): ConsumerFields => fields ?? { subscriptions: {}, keys: [], scopes: [] });
+  .transform((fields): ConsumerFields => fields ?? { subscriptions: {}, keys: [], scopes: [], workloads: [] });
 
 /** The policy file: what a person writes. Parsing fills in defaults and writes short forms out. */
 export const policySchema = z
@@ -198,6 +201,7 @@ export const policySchema = z
       .optional(),
     forwardKey: flag('true: the upstream sees the key.'),
     realm: realm('The realm in the www-authenticate header of a 401. Default: the name of the API.').optional(),
+    workloadProof: workloadProof.optional(),
     accessLog: accessLog.meta({ description: 'What the module leaves for access logs. Default: its line.' }).optional(),
     identityHeaders: identityHeaders
       .meta({

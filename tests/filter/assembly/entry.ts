@@ -62,12 +62,14 @@ import {
   statusOf,
   sweep,
   titleOf,
+  useEvidence,
   view,
   writeByte,
   writeNumber,
 } from "../../../filter/index";
 import { addCorsPairs } from "../../../filter/answer/cors";
 import { beginPairs, endPairs } from "../../../filter/answer/pairs";
+import { CallerEvidence } from "./callerEvidence";
 import { MemoryShards } from "./memoryShards";
 
 /**
@@ -83,6 +85,8 @@ const counters: Counters = new Counters(
   new MemoryShards(SHARD_COUNT, CELL_BYTES),
   new MemoryShards(STOCK_SHARD_COUNT, STOCK_BYTES),
 );
+
+useEvidence(new CallerEvidence());
 
 export function malloc(size: usize): usize {
   resetArena();
