@@ -43,7 +43,7 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
                         tables, N+2 for plugins; pruning goes in reverse. Without it, plugins are in wave 1, all else in 0
   --kustomization       a kustomization.yaml too, which lists all that was emitted to DIR, for "kubectl apply -k DIR", Argo CD
                         and Flux; once it is there, every emit keeps it true
-  --forget              drops the routes and subsets that earlier tables in DIR had: once the new plugin is in force
+  --forget              drops the routes and subsets that earlier tables in DIR had, and counters of earlier modules: once the new plugin is in force
                         everywhere, nothing needs them (at most 100 are kept)
   --check               writes nothing; exit code 1 when DIR is not what would be written
   --json                prints what was done as JSON

@@ -1,8 +1,8 @@
 import { EmitError } from './error.ts';
 import { compilePolicy, orderedPolicy, type Policy } from '../policy/index.ts';
-import { serviceConfigOf, serviceConfigText } from '../rateLimitService/serviceConfig.ts';
+import { serviceConfigOf, serviceConfigText, withFormer } from '../rateLimitService/serviceConfig.ts';
 import { foreignHeadersOf, guardOf, isEdge, openRulesOf } from './failOpen.ts';
-import type { Former } from './former.ts';
+import { formerText, type Former } from './former.ts';
 import { httpRoutesOf } from './httpRoute.ts';
 import { type MeshPlace, placesOf } from './place.ts';
 import { checkOwnMetadata, type RolloutStep, withOwnMetadata } from './ownMetadata.ts';
@@ -38,8 +38,8 @@ export function emitResources(written: Policy, options: EmitOptions, former: For
       ? places.filter(isEdge).map((place) => guardOf(policy.policy, place, foreignHeadersOf(policy)))
       : [];
   const routes = table === null ? [] : places.flatMap((place) => routesOf(policy, table, place, options, former));
-  const files = once([...rateLimitServiceOf(policy, options), ...guards, ...routes, ...plugins]).map((resource) =>
-    fileOf(withOwnMetadata(resource, STAGE[resource.kind]!, options), policy.policy),
+  const files = once([...rateLimitServiceOf(policy, options, former), ...guards, ...routes, ...plugins]).map(
+    (resource) => fileOf(withOwnMetadata(resource, STAGE[resource.kind]!, options), policy.policy),
   );
   return files.sort((a, b) => STAGE[a.resource.kind]! - STAGE[b.resource.kind]!);
 }
@@ -79,8 +79,8 @@ function nameOf({ kind, metadata: { name, namespace } }: Resource): string {
   return `${STAGE[kind]}-${kind.toLowerCase()}.${namespace}.${name}.yaml`;
 }
 
-function rateLimitServiceOf(policy: Policy, { only }: EmitOptions): Resource[] {
-  const configMap = rateLimitServiceConfigMapOf(policy);
+function rateLimitServiceOf(policy: Policy, { only }: EmitOptions, former: Former): Resource[] {
+  const configMap = rateLimitServiceConfigMapOf(policy, former);
   return configMap === null || (only !== undefined && !only.includes(RATE_LIMIT_SERVICE)) ? [] : [configMap];
 }
 
@@ -129,21 +129,29 @@ function fileOf(resource: Resource, policy: string): EmittedFile {
   };
 }
 
+/** Kubernetes' bound on the strings of a ConfigMap. */
+const MAX_CONFIG_MAP_BYTES = 1_048_576;
 /** Last part of the ConfigMap's name; `--only` knows it by this. */
 const RATE_LIMIT_SERVICE = 'rate-limit-service';
 
-/** What the rate limit service needs to know of a policy, in the service's namespace; none where that cannot be told. */
-function rateLimitServiceConfigMapOf(policy: Policy): Resource | null {
+/**
+ * What the rate limit service needs to know of a policy, in the service's namespace; none where that cannot be told. What modules that
+ * count by plan ask for stays, as routes do, until these are gone.
+ */
+function rateLimitServiceConfigMapOf(policy: Policy, former: Former = []): Resource | null {
   const config = serviceConfigOf(policy);
   const namespace = rateLimitServiceNamespace(policy);
   if (config === null || namespace === null) return null;
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: metadata(policy.policy, RATE_LIMIT_SERVICE, namespace),
-    // the file's name is the policy's, so that one folder takes those of several policies
-    data: { [`${policy.policy}.yaml`]: serviceConfigText(config, policy.policy) },
-  };
+  const own = metadata(policy.policy, RATE_LIMIT_SERVICE, namespace);
+  // the file's name is the policy's, so that one folder takes those of several policies
+  const file = `${policy.policy}.yaml`;
+  const text = serviceConfigText(withFormer(config, formerText(former, own, file)), policy.policy);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_CONFIG_MAP_BYTES)
+    throw new EmitError(
+      `ConfigMap ${own.name}: would hold ${bytes} bytes with the counters of earlier modules, and Kubernetes takes ${MAX_CONFIG_MAP_BYTES} at most; --forget leaves them out`,
+    );
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: own, data: { [file]: text } };
 }
 
 /** `outbound|8081||ratelimit.tollgate.svc.cluster.local`: Istio's cluster of a Kubernetes service says its namespace. */

@@ -104,6 +104,17 @@ export function formerSubsets(former: Former, known: (host: string, subset: stri
     });
 }
 
+/** What a ConfigMap held as this file. */
+export function formerText(
+  former: Former,
+  { name, namespace }: Resource['metadata'],
+  file: string,
+): string | undefined {
+  const [configMap] = of(former, 'ConfigMap', name, namespace);
+  const text = configMap?.data?.[file];
+  return typeof text === 'string' ? text : undefined;
+}
+
 /** A table that is split has a number at the end of its further names. */
 function of(former: Former, kind: string, name: string, namespace: string): Former {
   return former.filter(

@@ -1,6 +1,7 @@
+import { CORE_SCHEMA, load } from 'js-yaml';
 import { destinationsOf, passesUnmatched, tellsRoute, type Policy } from '../policy/index.ts';
 import { kubernetesService } from './virtualService.ts';
-import { serviceConfigOf } from '../rateLimitService/serviceConfig.ts';
+import { isFormer, serviceConfigOf, type ServiceConfig } from '../rateLimitService/serviceConfig.ts';
 import { isEdge, openRulesOf } from './failOpen.ts';
 import { type EmittedFile, rateLimitServiceNamespace } from './emit.ts';
 import type { EmitOptions } from './plugin.ts';
@@ -20,6 +21,7 @@ export function noticesOf(policy: Policy, options: EmitOptions, files: readonly 
     ...noTable(policy),
     ...grants(policy),
     ...foreignRateLimitService(policy),
+    ...countersByPlan(files),
     ...logFormat(policy),
     ...serverSide(files),
   ];
@@ -113,6 +115,18 @@ function grants(policy: Policy): string[] {
           `namespace ${other}: must hold a ReferenceGrant for HTTPRoutes of namespace ${namespace}, or their requests are answered with 500`,
       ),
   );
+}
+
+/** Modules that count by plan are on their way out, and their counters with them. */
+function countersByPlan(files: readonly EmittedFile[]): string[] {
+  const texts = files.flatMap(({ resource }) =>
+    resource.kind === 'ConfigMap' ? Object.values(resource.data ?? {}) : [],
+  );
+  if (!texts.some((text) => (load(text, { schema: CORE_SCHEMA }) as ServiceConfig).descriptors.some(isFormer)))
+    return [];
+  return [
+    'rateLimitService: the ConfigMap keeps what earlier modules ask for, which count by plan, until --forget; with this module counts of mesh-wide quotas begin at zero once',
+  ];
 }
 
 /** A cluster of any other name does not say where its service reads the configuration. */

@@ -1,4 +1,4 @@
-import { dump } from 'js-yaml';
+import { CORE_SCHEMA, dump, load } from 'js-yaml';
 import { domainOf, MAX_MESH_LIMIT, type Policy } from '../policy/index.ts';
 
 /**
@@ -13,7 +13,7 @@ export interface ServiceConfig {
 }
 
 interface Descriptor {
-  readonly key: 'window' | 'quota' | 'consumer';
+  readonly key: string;
   readonly value?: string;
   readonly rate_limit?: { readonly unit: string; readonly requests_per_unit: number };
   readonly descriptors?: readonly Descriptor[];
@@ -28,6 +28,30 @@ export function serviceConfigOf(policy: Policy): ServiceConfig | null {
   const month = policy.rateLimitService?.calendarMonths ? 'month' : '30d';
   const windows = ['second', 'minute', 'hour', 'day', '7d', month, '365d'];
   return { domain: domainOf(policy), descriptors: windows.map(countersOf) };
+}
+
+/** Entries at the top that modules asked with when the service counted by plan. */
+const FORMER_KEYS = ['plan', 'observed', 'api'];
+
+/** What modules that count by plan ask for, as far as a former configuration holds it: they find their counters beside those of the config. */
+export function withFormer(config: ServiceConfig, text: string | undefined): ServiceConfig {
+  const { domain, descriptors } = readConfig(text);
+  if (domain !== config.domain || !Array.isArray(descriptors)) return config;
+  return { ...config, descriptors: [...config.descriptors, ...(descriptors as Descriptor[]).filter(isFormer)] };
+}
+
+/** Nothing where it is none. */
+function readConfig(text: string | undefined): { readonly domain?: unknown; readonly descriptors?: unknown } {
+  try {
+    return (load(text ?? '', { schema: CORE_SCHEMA }) as object | null) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** True for what only modules ask for that count by plan. */
+export function isFormer(descriptor: Descriptor): boolean {
+  return FORMER_KEYS.includes(descriptor?.key);
 }
 
 /** All strings are quoted, as in every resource of ours. */

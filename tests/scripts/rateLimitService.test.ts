@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
@@ -201,4 +201,52 @@ test('files of an earlier emit go when the mesh counts nothing any more', async 
     (await tollgate(args(without))).out,
     /^removed {3}.*configmap\.tollgate\.tollgate-shop-rate-limit-service\.yaml$/m,
   );
+});
+
+test('emit keeps what modules ask for that count by plan, until it is told to forget them', async () => {
+  const out = join(folder, 'by-plan');
+  const args = ['emit', fileURLToPath(SHOP), '--image', IMAGE, '-o', out];
+  assert.equal((await tollgate(args)).code, 0);
+  const file = join(out, '1-configmap.tollgate.tollgate-shop-rate-limit-service.yaml');
+  const now = readFileSync(file, 'utf8');
+  const earlier = {
+    domain: 'shop',
+    descriptors: [
+      { key: 'plan', value: 'no', descriptors: [{ key: 'quota', value: 'hourly', descriptors: [] }] },
+      { key: 'observed', value: 'gold', descriptors: [] },
+      { key: 'api', value: 'pets', descriptors: [] },
+    ],
+  };
+  const [header] = now.split('\n');
+  const resource = load(now) as { data: Record<string, string> };
+  writeFileSync(
+    file,
+    `${header}\n${JSON.stringify({ ...resource, data: { 'shop.yaml': JSON.stringify(earlier) } })}\n`,
+  );
+  const configOf = (): { descriptors: Level[] } =>
+    load((load(readFileSync(file, 'utf8')) as typeof resource).data['shop.yaml']!) as { descriptors: Level[] };
+  for (let again = 0; again < 2; again++) {
+    const { code, err } = await tollgate(args);
+    assert.equal(code, 0);
+    assert.match(err, /the ConfigMap keeps what earlier modules ask for, which count by plan, until --forget/);
+    assert.deepEqual(configOf().descriptors, [...serviceConfigOf(shop)!.descriptors, ...earlier.descriptors]);
+  }
+  const { err } = await tollgate([...args, '--forget']);
+  assert.doesNotMatch(err, /count by plan/);
+  assert.equal(readFileSync(file, 'utf8'), now);
+  // counters of another domain are not those of any module with this policy
+  const elsewhere = JSON.stringify({ ...earlier, domain: 'elsewhere' });
+  for (const text of [
+    elsewhere,
+    'null',
+    '[]',
+    '{"domain":"shop"}',
+    'domain: [',
+    '',
+    '{"domain":"shop","descriptors":[null,1]}',
+  ]) {
+    writeFileSync(file, `${header}\n${JSON.stringify({ ...resource, data: { 'shop.yaml': text } })}\n`);
+    assert.equal((await tollgate(args)).code, 0, text);
+    assert.equal(readFileSync(file, 'utf8'), now, text);
+  }
 });

@@ -1,11 +1,11 @@
-import type { FakeService, Fault as ServiceFault } from '../../harness/rateLimitService/fakeService.ts';
-import { WRONG_ANSWERS } from '../../harness/rateLimitService/wrongAnswers.ts';
-import type { Random } from '../../harness/random.ts';
-import { askHttp2, openHttp2 } from '../client.ts';
-import { hold, pause, type Attack, type Context } from '../form.ts';
-import { keyOf, planPolicy, rulesOf, type AttackedQuota } from '../policy.ts';
-import { serves } from '../serving.ts';
-import type { Target } from '../target.ts';
+import type { FakeService, Fault as ServiceFault } from '../../../harness/rateLimitService/fakeService.ts';
+import { WRONG_ANSWERS } from '../../../harness/rateLimitService/wrongAnswers.ts';
+import type { Random } from '../../../harness/random.ts';
+import { askHttp2, openHttp2 } from '../../client.ts';
+import { hold, pause, type Attack, type Context } from '../../form.ts';
+import { keyOf, planPolicy, rulesOf, type AttackedQuota } from '../../policy.ts';
+import { serves } from '../../serving.ts';
+import type { Target } from '../../target.ts';
 
 const WINDOW = 'day';
 const LIMITS = { free: 20, gold: 70 };

@@ -1,13 +1,13 @@
-import type { FakeService, Fault as ServiceFault } from '../../harness/rateLimitService/fakeService.ts';
-import { WRONG_ANSWERS } from '../../harness/rateLimitService/wrongAnswers.ts';
-import type { Random } from '../../harness/random.ts';
-import { Bystander } from '../bystander.ts';
-import { askHttp2, openHttp2 } from '../client.ts';
-import { hold, pause, type Attack, type Context } from '../form.ts';
-import { mutateBytes } from '../mutation.ts';
-import { attackedPolicy, keyOf, NEAR_KEY, rulesOf, type AttackedQuota } from '../policy.ts';
-import { serves } from '../serving.ts';
-import type { Target } from '../target.ts';
+import type { FakeService, Fault as ServiceFault } from '../../../harness/rateLimitService/fakeService.ts';
+import { WRONG_ANSWERS } from '../../../harness/rateLimitService/wrongAnswers.ts';
+import type { Random } from '../../../harness/random.ts';
+import { Bystander } from '../../bystander.ts';
+import { askHttp2, openHttp2 } from '../../client.ts';
+import { hold, pause, type Attack, type Context } from '../../form.ts';
+import { mutateBytes } from '../../mutation.ts';
+import { attackedPolicy, keyOf, NEAR_KEY, rulesOf, type AttackedQuota } from '../../policy.ts';
+import { serves } from '../../serving.ts';
+import type { Target } from '../../target.ts';
 
 const LIMIT = 200;
 const MESH: AttackedQuota = { limit: LIMIT, window: 'day', scope: 'mesh' };
