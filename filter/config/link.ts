@@ -8,6 +8,7 @@ import { Api, Offer, Operation } from "../tables/api";
 import { Consumer, Subscription, Terms } from "../tables/consumer";
 import { Tables, findOffer } from "../tables/tables";
 import { LogField } from "../tables/logField";
+import { HAS_QUERY } from "../tables/route";
 import { Mode, QuotaKind, QuotaList } from "../tables/quota";
 import { indexRoutes } from "../route/keyHeader";
 import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
@@ -74,7 +75,8 @@ function linkReferences(reader: Reader, tables: Tables, names: Names): void {
       const planRule = literal("apis[%d].routes[%d].plans[%d]: no plan named %q");
       resolve(reader, tables, names.plans, route.firstPlan, route.planCount, planRule, a, r);
       const consumerRule = literal("apis[%d].routes[%d].consumers[%d]: no consumer named %q");
-      resolve(reader, tables, names.consumers, route.firstConsumer, route.consumerCount, consumerRule, a, r);
+      const consumers = route.consumerCount & ~HAS_QUERY;
+      resolve(reader, tables, names.consumers, route.firstConsumer, consumers, consumerRule, a, r);
     }
   }
   for (let i = 0; i < tables.references.count; i++) tables.references.at(i).name = ABSENT;

@@ -1,5 +1,5 @@
 import { View, equals, literal } from "../bytes/view";
-import { ConditionKind } from "../tables/route";
+import { ConditionKind, HAS_QUERY } from "../tables/route";
 import { Tables } from "../tables/tables";
 import { decodeHeader, decodeLifecycle, isLifecycle } from "./lifecycle";
 import { Reader } from "./reader";
@@ -9,6 +9,7 @@ import {
   readHeaderName,
   readHeaderValue,
   readName,
+  readParameterName,
   readPrefix,
   readToken,
 } from "./rule";
@@ -27,7 +28,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
     } else if (reader.takes(Field.HEADERS, 1)) {
       route.firstCondition = tables.conditions.count;
       reader.beginArray();
-      for (let i = 0; reader.nextItem(i); i++) decodeCondition(reader, tables);
+      for (let i = 0; reader.nextItem(i); i++) decodeCondition(reader, tables, false);
       route.conditionCount = tables.conditions.count - route.firstCondition;
     } else if (reader.takes(Field.METHODS, 2)) {
       route.firstMethod = tables.values.count;
@@ -40,7 +41,7 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       route.planCount = decodeReferences(reader, tables);
     } else if (reader.takes(Field.CONSUMERS, 5)) {
       route.firstConsumer = tables.references.count;
-      route.consumerCount = decodeReferences(reader, tables);
+      route.consumerCount |= decodeReferences(reader, tables);
     } else if (reader.takes(Field.SET_HEADERS, 6)) {
       route.firstSet = tables.headers.count;
       reader.beginArray();
@@ -59,6 +60,15 @@ export function decodeRoute(reader: Reader, tables: Tables, firstOfApi: i32): vo
       route.removeCount = tables.values.count - route.firstRemove;
     } else if (reader.takes(Field.REWRITE_PREFIX, 8)) {
       route.rewritePrefix = tables.texts.keep(readPrefix(reader));
+    } else if (reader.takes(Field.QUERY, 9)) {
+      const first = tables.conditions.count;
+      reader.beginArray();
+      for (let i = 0; reader.nextItem(i); i++) decodeCondition(reader, tables, true);
+      if (tables.conditions.count > first) {
+        route.firstQuery = first;
+        route.consumerCount |= HAS_QUERY;
+        tables.conditions.at(tables.conditions.count - 1).isLast = true;
+      }
     } else if (isLifecycle(reader)) {
       route.lifecycle = decodeLifecycle(reader, tables, route.lifecycle);
     } else reader.unknownField();
@@ -91,14 +101,14 @@ export function decodeReferences(reader: Reader, tables: Tables): i32 {
   return count;
 }
 
-/** The header's name, and exactly one of exact, prefix, oneOf, present, absent. */
-function decodeCondition(reader: Reader, tables: Tables): void {
+/** The name of the header or parameter, and exactly one of exact, prefix, oneOf, present, absent. */
+function decodeCondition(reader: Reader, tables: Tables, isQuery: bool): void {
   const condition = tables.conditions.add();
   condition.firstValue = tables.values.count;
   reader.beginObject();
   while (reader.nextField()) {
     if (reader.takes(Field.NAME, 0)) {
-      condition.name = tables.texts.keep(readHeaderName(reader));
+      condition.name = tables.texts.keep(isQuery ? readParameterName(reader) : readHeaderName(reader));
       continue;
     }
     reader.once(1);

@@ -109,6 +109,24 @@ export function readToken(reader: Reader): View {
   return token;
 }
 
+/** A query parameter's name, decoded. */
+export function readParameterName(reader: Reader): View {
+  const name = reader.text(1, MAX_NAME_BYTES);
+  for (let i = 0, n = lengthOf(name); i < n; i++) {
+    if (!isParameterByte(byteAt(name, i))) {
+      reader.fail(literal("must be a name of letters, digits and -._~!$'()[]:@,/"));
+      break;
+    }
+  }
+  return name;
+}
+
+/** Without `*` and `%`: a name that contains one is meant as a pattern, or as an escape. */
+function isParameterByte(byte: u8): bool {
+  if (byte == 0x5b || byte == 0x5d || byte == 0x2c || byte == 0x2f) return true;
+  return isPathCharacter(byte) && byte != 0x2a && byte != 0x26 && byte != 0x2b && byte != 0x3d;
+}
+
 export function readHeaderValue(reader: Reader): View {
   return withoutControls(reader, reader.text(0, MAX_VALUE_BYTES));
 }

@@ -5,8 +5,9 @@ import { Cover, cover, coveredLength } from "../match/trie";
 import { COMMA, findSpelling, headerValue, member, nextMember } from "../request/headers";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
 import { Api } from "../tables/api";
-import { ConditionKind, HeaderCondition, Route } from "../tables/route";
+import { ConditionKind, HAS_QUERY, HeaderCondition, Route } from "../tables/route";
 import { Tables } from "../tables/tables";
+import { forgetParameters, queryHolds } from "./parameters";
 import * as Request from "../request/request";
 
 /** The most list members of one header that a condition looks at, because a caller may send a header full of commas. */
@@ -35,9 +36,10 @@ function take(tables: Tables, number: i32): i32 {
   return route.lifecycle;
 }
 
-/** The first route whose conditions all hold, of an API with an index of its routes. */
+/** The first route whose conditions all hold, of an API with an index of its routes, or with conditions on the query. */
 function findByIndex(tables: Tables, api: Api): i32 {
   let found = NONE;
+  forgetParameters();
   for (let at = findSpelling(api.keyHeader); at >= 0; at = findSpelling(api.keyHeader, at + 1)) {
     const value = headerValue(at);
     let from = 0;
@@ -46,7 +48,7 @@ function findByIndex(tables: Tables, api: Api): i32 {
       if (from >= 0) found = findByValue(tables, trim(member), found);
     }
   }
-  for (let i = api.firstOther; i < api.firstOther + api.otherCount; i++) {
+  for (let i = api.firstOther, end = i + api.otherCount; i < end; i++) {
     const number = tables.routeIndex.otherAt(i);
     if (found != NONE && number > found) break;
     if (holds(tables, tables.routes.at(number))) return number;
@@ -69,12 +71,19 @@ function holds(tables: Tables, route: Route): bool {
   if (route.path != ABSENT && !liesUnder(route.path)) return false;
   if (route.methodCount > 0 && !isMethod(tables, route)) return false;
   if (route.planCount > 0 && !refersTo(tables, route.firstPlan, route.planCount, decision.plan)) return false;
-  if (route.consumerCount > 0 && !refersTo(tables, route.firstConsumer, route.consumerCount, decision.consumer))
-    return false;
+  if (route.consumerCount > 0 && !callerAndQueryHold(tables, route)) return false;
   for (let i = route.firstCondition; i < route.firstCondition + route.conditionCount; i++) {
     if (!headerHolds(tables, tables.conditions.at(i))) return false;
   }
   return true;
+}
+
+function callerAndQueryHold(tables: Tables, route: Route): bool {
+  const count = route.consumerCount;
+  if (count < HAS_QUERY) return refersTo(tables, route.firstConsumer, count, decision.consumer);
+  const consumers = count - HAS_QUERY;
+  if (consumers > 0 && !refersTo(tables, route.firstConsumer, consumers, decision.consumer)) return false;
+  return queryHolds(tables, route.firstQuery);
 }
 
 /** Path parameters are ignored: by now it is certain that the path leads to the same API with and without them. */
@@ -84,14 +93,14 @@ function liesUnder(path: View): bool {
 }
 
 function isMethod(tables: Tables, route: Route): bool {
-  for (let i = route.firstMethod; i < route.firstMethod + route.methodCount; i++) {
+  for (let i = route.firstMethod; i < route.firstMethod + <i32>route.methodCount; i++) {
     if (equals(tables.values.at(i).value, Request.method)) return true;
   }
   return false;
 }
 
-function refersTo(tables: Tables, first: i32, count: i32, index: i32): bool {
-  for (let i = first; i < first + count; i++) {
+function refersTo(tables: Tables, first: i32, count: u32, index: i32): bool {
+  for (let i = first; i < first + <i32>count; i++) {
     if (tables.references.at(i).index == index) return true;
   }
   return false;

@@ -1,10 +1,12 @@
 import { Rows } from "../bytes/rows";
-import { ABSENT, View, equals, indexOf, lengthOf } from "../bytes/view";
+import { ABSENT, View, equals, indexOf, lengthOf, literal } from "../bytes/view";
 import { COMMA, isSpelling } from "../request/headers";
 import { Api } from "../tables/api";
-import { ConditionKind, HeaderCondition, Route } from "../tables/route";
+import { ConditionKind, HAS_QUERY, HeaderCondition, Route } from "../tables/route";
 import { Tables } from "../tables/tables";
 
+/** No header is called so. */
+const NO_HEADER = literal("");
 /** As many routes are looked through one by one. */
 const FEW_ROUTES = 16;
 
@@ -20,11 +22,19 @@ export function indexRoutes(tables: Tables): void {
   for (let a = 0; a < tables.apis.count; a++) {
     const api = tables.apis.at(a);
     api.scannedRoutes = api.routeCount;
-    if (api.routeCount <= FEW_ROUTES) continue;
-    api.keyHeader = keyHeaderOf(tables, api);
+    if (api.routeCount > FEW_ROUTES) api.keyHeader = keyHeaderOf(tables, api);
+    if (api.keyHeader == ABSENT && asksQuery(tables, api)) api.keyHeader = NO_HEADER;
     if (api.keyHeader != ABSENT) indexApi(tables, api, a);
   }
   tables.routeIndex.build();
+}
+
+/** Who looks at the query goes the longer way, so that the others need not ask whether somebody does. */
+function asksQuery(tables: Tables, api: Api): bool {
+  for (let r = api.firstRoute; r < api.firstRoute + api.routeCount; r++) {
+    if (tables.routes.at(r).consumerCount >= HAS_QUERY) return true;
+  }
+  return false;
 }
 
 function indexApi(tables: Tables, api: Api, number: i32): void {

@@ -163,6 +163,8 @@ export interface OperationConfig extends LifecycleConfig {
 export interface RouteConfig extends LifecycleConfig {
   name: string;
   headers?: HeaderConditionConfig[];
+  /** The same of parameters of the query, by their decoded names and values. */
+  query?: HeaderConditionConfig[];
   methods?: string[];
   path?: string;
   plans?: string[];

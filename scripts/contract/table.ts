@@ -284,6 +284,7 @@ export const OBJECTS = {
   route: {
     name: need(NAME),
     headers: may(list('headerCondition')),
+    query: may(list('headerCondition')),
     methods: may(list('string')),
     path: may(string(MAX_PATH_BYTES)),
     plans: may(list('string')),

@@ -106,22 +106,23 @@ export interface Condition {
   readonly route: Omit<RouteConfig, 'name'>;
 }
 
-export function conditionsOf({ path, methods, plans, consumers, headers = [] }: RouteConfig): Condition[] {
+export function conditionsOf({ path, methods, plans, consumers, headers = [], query = [] }: RouteConfig): Condition[] {
   return [
     ...(path === undefined ? [] : [{ words: `path is under ${path}`, route: { path } }]),
     ...(methods === undefined ? [] : [{ words: `method is ${oneOf(methods)}`, route: { methods } }]),
     ...(plans === undefined ? [] : [{ words: `plan is ${oneOf(plans)}`, route: { plans } }]),
     ...(consumers === undefined ? [] : [{ words: `consumer is ${oneOf(consumers)}`, route: { consumers } }]),
-    ...headers.map((header) => ({ words: headerWords(header), route: { headers: [header] } })),
+    ...headers.map((header) => ({ words: testWords('header', header), route: { headers: [header] } })),
+    ...query.map((parameter) => ({ words: testWords('query parameter', parameter), route: { query: [parameter] } })),
   ];
 }
 
-function headerWords(condition: HeaderConditionConfig): string {
-  const { name } = condition;
-  if ('exact' in condition) return `header ${name} is "${condition.exact}"`;
-  if ('prefix' in condition) return `header ${name} begins with "${condition.prefix}"`;
-  if ('oneOf' in condition) return `header ${name} is ${oneOf(condition.oneOf.map((value) => `"${value}"`))}`;
-  return `header ${name} is ${'present' in condition ? 'present' : 'absent'}`;
+function testWords(what: string, condition: HeaderConditionConfig): string {
+  const subject = `${what} ${condition.name}`;
+  if ('exact' in condition) return `${subject} is "${condition.exact}"`;
+  if ('prefix' in condition) return `${subject} begins with "${condition.prefix}"`;
+  if ('oneOf' in condition) return `${subject} is ${oneOf(condition.oneOf.map((value) => `"${value}"`))}`;
+  return `${subject} is ${'present' in condition ? 'present' : 'absent'}`;
 }
 
 function oneOf(words: readonly string[]): string {

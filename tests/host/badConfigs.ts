@@ -596,6 +596,36 @@ export const BAD_CONFIGS: BadConfig[] = [
     names: /apis\[0\]\.routes\[0\]\.headers\[0\]/,
   },
   {
+    what: 'a condition on a parameter without a test',
+    config: changed((c) => (routes(c)[0]!.query = [{ name: 'a' }])),
+    names: /apis\[0\]\.routes\[0\]\.query\[0\]: needs one of exact/,
+  },
+  {
+    what: 'a condition on a parameter with two tests',
+    config: changed((c) => (routes(c)[0]!.query = [{ name: 'a', exact: '1', prefix: '1' }])),
+    names: /apis\[0\]\.routes\[0\]\.query\[0\]/,
+  },
+  {
+    what: 'a condition on a parameter whose name is a pattern',
+    config: changed((c) => (routes(c)[0]!.query = [{ name: 'a*', present: true }])),
+    names: /apis\[0\]\.routes\[0\]\.query\[0\]\.name: must be a name of letters/,
+  },
+  {
+    what: 'a condition on a parameter whose name is escaped',
+    config: changed((c) => (routes(c)[0]!.query = [{ name: 'a%20b', present: true }])),
+    names: /apis\[0\]\.routes\[0\]\.query\[0\]\.name/,
+  },
+  {
+    what: 'a condition on a parameter with a control character',
+    config: changed((c) => (routes(c)[0]!.query = [{ name: 'a', exact: '1\n' }])),
+    names: /apis\[0\]\.routes\[0\]\.query\[0\]\.exact: must not hold control characters/,
+  },
+  {
+    what: 'conditions on the query that are no list',
+    config: changed((c) => (routes(c)[0]!.query = { a: '1' })),
+    names: /apis\[0\]\.routes\[0\]\.query/,
+  },
+  {
     what: 'a header name in upper case',
     config: changed((c) => (routes(c)[0]!.removeHeaders = ['X-Gone'])),
     names: /apis\[0\]\.routes\[0\]\.removeHeaders\[0\]/,

@@ -79,6 +79,10 @@ const LOG = { accessLog: { fields: [...LOG_FIELDS] } };
 const SITUATIONS: Record<string, Situation> = {
   'key in header': none,
   'key in header, route': { ...none, routes: ROUTES },
+  'key in header, route by query': {
+    ...none,
+    routes: [{ name: 'v2', query: [{ name: 'limit', exact: '10' }] }],
+  },
   'key in query': {
     ...none,
     headers: withPath(`/v1/pets?limit=10&api_key=${KEY}`),

@@ -31,7 +31,7 @@ export type ApiDraft = Draft<Api>;
 export type PolicyDraft = Draft<WrittenPolicy>;
 export type OperationDraft = Draft<EntryOf<UnderField<Api, 'operations'>>>;
 export type RouteDraft = Draft<ItemOf<UnderField<Api, 'routes'>>>;
-export type ConditionDraft = Draft<EntryOf<UnderField<ItemOf<UnderField<Api, 'routes'>>['when'], 'headers'>>>;
+export type ConditionDraft = Draft<EntryOf<UnderField<ItemOf<UnderField<Api, 'routes'>>['when'], 'headers' | 'query'>>>;
 /** A quota of an operation's own. */
 export type OwnQuotaDraft = Draft<EntryOf<UnderField<EntryOf<UnderField<Api, 'operations'>>, 'quotas'>>>;
 export type PlanDraft = Draft<Plan>;

@@ -77,11 +77,13 @@ function checkRoutePath(route: RouteDraft, paths: ReadonlyMap<string, Place>, na
 /** Headers in routes that cannot do what their author meant, and key sources given twice. */
 export function checkHeaders(root: PolicyDraft, report: Report): void {
   const keyHeaders = keyHeadersOf(root);
+  const keyParameters = new Set(root.get('keySources').items.map((source) => source.get('query').string));
   checkKeySources(root, report);
   for (const api of root.get('apis').entries) {
     checkCors(api, report);
     for (const route of api.get('routes').items) {
       for (const condition of route.get('when').get('headers').entries) checkCondition(condition, keyHeaders, report);
+      for (const condition of route.get('when').get('query').entries) checkParameter(condition, keyParameters, report);
       checkChanges(route, report);
     }
   }
@@ -160,10 +162,22 @@ function checkKeySources(root: PolicyDraft, report: Report): void {
 /** A condition on a key's text would put that key into the policy. */
 function checkCondition(condition: ConditionDraft, keyHeaders: ReadonlySet<string>, report: Report): void {
   if (condition.key === 'host') report.add(condition, 'must not be a condition; an API names its hosts', null);
-  const comparesText =
-    condition.string !== undefined || (['exact', 'prefix', 'oneOf'] as const).some((kind) => condition.get(kind).given);
-  if (comparesText && keyHeaders.has(spelling(condition.key)))
+  if (comparesText(condition) && keyHeaders.has(spelling(condition.key)))
     report.add(condition, 'must not compare a header that holds keys; there is the condition "consumers"', null);
+}
+
+function checkParameter(
+  condition: ConditionDraft,
+  keyParameters: ReadonlySet<string | undefined>,
+  report: Report,
+): void {
+  if (comparesText(condition) && keyParameters.has(condition.key))
+    report.add(condition, 'must not compare a parameter that holds keys; there is the condition "consumers"', null);
+}
+
+function comparesText(condition: ConditionDraft): boolean {
+  const kinds = ['exact', 'prefix', 'oneOf'] as const;
+  return condition.string !== undefined || kinds.some((kind) => condition.get(kind).given);
 }
 
 function checkChanges(route: RouteDraft, report: Report): void {
@@ -207,8 +221,9 @@ export function checkRoutes(root: PolicyDraft, report: Report): void {
   }
 }
 
+const TESTS = ['headers', 'query'] as const;
 const LISTS = ['methods', 'plans', 'consumers'] as const;
-const CONDITIONS = new Set<string>(['headers', 'path', ...LISTS]);
+const CONDITIONS = new Set<string>([...TESTS, 'path', ...LISTS]);
 
 /** Conditions of a route, in a form that is quickly compared with those of a thousand others. */
 interface Conditions {
@@ -217,7 +232,8 @@ interface Conditions {
   /** True for a path that all paths of the API lie under. */
   readonly coversApi: boolean;
   readonly lists: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly headers: ReadonlyMap<string, HeaderTest>;
+  /** Tests of headers and of query parameters. */
+  readonly tests: ReadonlyMap<string, HeaderTest>;
 }
 
 /** Values, a prefix, or neither: present or absent. */
@@ -238,7 +254,7 @@ function conditionsOf(route: RouteDraft, paths: readonly string[]): Conditions |
     path: path.string ?? null,
     coversApi: path.string === undefined || (paths.length > 0 && paths.every((inner) => covers(path.string!, inner))),
     lists: new Map(LISTS.filter((list) => when.get(list).given).map((list) => [list, new Set(when.get(list).strings)])),
-    headers: new Map(when.get('headers').entries.map((header) => [header.key, headerTest(header)])),
+    tests: new Map(TESTS.flatMap((of) => when.get(of).entries.map((one) => [`${of} ${one.key}`, headerTest(one)]))),
   };
 }
 
@@ -260,9 +276,9 @@ function headerTest(condition: ConditionDraft): HeaderTest {
 
 /** True when every request that meets `later` meets `earlier`: each condition of the earlier one follows from the later one. */
 function takesAll(earlier: Conditions, later: Conditions): boolean {
-  if (earlier.headers.size > later.headers.size || !pathFollows(earlier, later)) return false;
+  if (earlier.tests.size > later.tests.size || !pathFollows(earlier, later)) return false;
   for (const [list, allowed] of earlier.lists) if (!isWithin(later.lists.get(list), allowed)) return false;
-  for (const [name, test] of earlier.headers) if (!headerFollows(test, later.headers.get(name))) return false;
+  for (const [name, test] of earlier.tests) if (!headerFollows(test, later.tests.get(name))) return false;
   return true;
 }
 
@@ -288,9 +304,9 @@ function headerFollows(earlier: HeaderTest, later: HeaderTest | undefined): bool
   return earlier.values !== null && later.values !== null && isWithin(later.values, earlier.values);
 }
 
-/** Values of headers, which the module takes literally. */
+/** Values of headers and parameters, which the module takes literally. */
 export function warnOfPatterns(route: RouteDraft, report: Report): void {
-  for (const condition of route.get('when').get('headers').entries) {
+  for (const condition of TESTS.flatMap((of): ConditionDraft[] => route.get('when').get(of).entries)) {
     for (const value of [condition, condition.get('exact'), condition.get('prefix'), ...condition.get('oneOf').items]) {
       if (value.string !== undefined && looksLikePattern(value.string))
         report.add(

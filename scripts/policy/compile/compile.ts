@@ -157,10 +157,12 @@ function compileOperation(key: string, operation: Operation, apiMode: Mode): Ope
 
 function compileRoute({ name, when, setHeaders, removeHeaders, rewritePrefix, ...rest }: Route): RouteConfig {
   const headers = Object.entries(when.headers ?? {}).map(([header, condition]) => compileCondition(header, condition));
+  const query = Object.entries(when.query ?? {}).map(([name, condition]) => compileCondition(name, condition));
   const set = Object.entries(setHeaders ?? {}).map(([header, value]) => ({ name: header, value }));
   return {
     name,
     ...(headers.length > 0 && { headers }),
+    ...(query.length > 0 && { query }),
     ...(when.methods && { methods: when.methods }),
     ...(when.path !== undefined && { path: when.path }),
     ...(when.plans && { plans: when.plans }),

@@ -126,6 +126,21 @@ export function realm(description: string) {
   return z.string().regex(REALM, { error: REALM_RULE }).meta({ description });
 }
 
+const PARAMETER = new RegExp(`^[A-Za-z0-9\\-._~!$'()[\\]:@,/]{1,${MAX_NAME_BYTES}}$`);
+const PARAMETER_RULE = `must be the name of a query parameter, decoded: 1 to ${MAX_NAME_BYTES} letters, digits and -._~!$'()[]:@,/`;
+
+/** A query parameter whose values are compared. */
+export function parameterName() {
+  return z.string().regex(PARAMETER, { error: PARAMETER_RULE });
+}
+
+/** What a parameter is compared with. */
+export function parameterValue() {
+  return z.string().refine((value) => !/[\p{Cc}\p{Cs}]/u.test(value) && Buffer.byteLength(value) <= MAX_VALUE_BYTES, {
+    error: `must be the value of a parameter, decoded: no control characters, at most ${MAX_VALUE_BYTES} bytes`,
+  });
+}
+
 /** A name in a query or cookie, or a method, in any case. */
 export function token() {
   return z

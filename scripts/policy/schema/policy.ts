@@ -2,7 +2,17 @@ import { z } from 'zod';
 import { DIGEST_DIGITS, MAX_KEY_SOURCES, MAX_ROUTES, MAX_ROUTE_HEADERS, SCHEMES } from '../../contract/table.ts';
 import { addresses, clientAddress } from './address.ts';
 import { callingOrigins, cors } from './cors.ts';
-import { changeableHeader, headerName, headerValue, isFraming, isList, realm, token } from './header.ts';
+import {
+  changeableHeader,
+  headerName,
+  headerValue,
+  isFraming,
+  isList,
+  parameterName,
+  parameterValue,
+  realm,
+  token,
+} from './header.ts';
 import { accessLog, identityHeaders, rateLimitHeaders } from './disclosure.ts';
 import { credentials, workload, workloadProof } from './identity.ts';
 import { lifecycle } from './lifecycle.ts';
@@ -42,36 +52,52 @@ const keySource = z
 const HEADERS_RULE = `must hold at most ${MAX_ROUTE_HEADERS} headers`;
 const ONE_CONDITION_RULE = 'must hold exactly one of exact, prefix, oneOf, present, absent';
 
-const headerCondition = z
-  .strictObject({
-    exact: headerValue().meta({ description: 'The header has this value.' }).optional(),
-    prefix: headerValue()
-      .min(1, { error: 'must not be empty; for any value there is "present: true"' })
-      .meta({ description: "The header's value begins with this." })
-      .optional(),
-    oneOf: filled(headerValue(), 'must hold a value', 'The header has one of these values.').optional(),
-    present: z
-      .literal(true, { error: 'must be true; for its absence there is "absent: true"' })
-      .meta({ description: 'The header is there, with any value.' })
-      .optional(),
-    absent: z
-      .literal(true, { error: 'must be true; for its presence there is "present: true"' })
-      .meta({ description: 'The header is not there.' })
-      .optional(),
-  })
-  .refine((condition) => Object.values(condition).filter((value) => value !== undefined).length === 1, {
-    error: ONE_CONDITION_RULE,
-  })
-  .meta({ minProperties: 1, maxProperties: 1 });
+/** What a value must be, of a header or of a query parameter. */
+const condition = (what: string, value: () => z.ZodString) =>
+  z
+    .strictObject({
+      exact: value()
+        .meta({ description: `The ${what} has this value.` })
+        .optional(),
+      prefix: value()
+        .min(1, { error: 'must not be empty; for any value there is "present: true"' })
+        .meta({ description: `The ${what}'s value begins with this.` })
+        .optional(),
+      oneOf: filled(value(), 'must hold a value', `The ${what} has one of these values.`).optional(),
+      present: z
+        .literal(true, { error: 'must be true; for its absence there is "absent: true"' })
+        .meta({ description: `The ${what} is there, with any value.` })
+        .optional(),
+      absent: z
+        .literal(true, { error: 'must be true; for its presence there is "present: true"' })
+        .meta({ description: `The ${what} is not there.` })
+        .optional(),
+    })
+    .refine((condition) => Object.values(condition).filter((value) => value !== undefined).length === 1, {
+      error: ONE_CONDITION_RULE,
+    })
+    .meta({ minProperties: 1, maxProperties: 1 });
+
+/** A plain string is short for `{ exact: string }`. */
+const test = (what: string, value: () => z.ZodString) =>
+  z.union([value().transform((exact) => ({ exact })), condition(what, value)]);
 
 const when = z
   .strictObject({
     headers: z
-      .record(headerName(), z.union([headerValue().transform((exact) => ({ exact })), headerCondition]))
+      .record(headerName(), test('header', headerValue))
       .refine((headers) => Object.keys(headers).length > 0, { error: 'must name a header' })
       .meta({
         description:
           'Conditions on request headers; a plain string is short for { exact: string }. A header sent several times meets a condition when one of its values does.',
+      })
+      .optional(),
+    query: z
+      .record(parameterName(), test('parameter', parameterValue))
+      .refine((parameters) => Object.keys(parameters).length > 0, { error: 'must name a parameter' })
+      .meta({
+        description:
+          'Conditions on parameters of the query, by decoded name; values are compared decoded. A parameter sent several times meets a condition when one of its values does.',
       })
       .optional(),
     methods: filled(
