@@ -8,6 +8,7 @@ import { Tables } from "../tables/tables";
 /** The most parameters of a query that conditions look at, because a caller may send thousands. */
 const MAX_PARAMETERS = 64;
 
+
 @unmanaged
 class Parameter {
   name: View;

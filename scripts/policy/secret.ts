@@ -152,7 +152,13 @@ function mayHoldKey(value: unknown, path: Path): boolean {
   if (path[0] === 'consumers') return !(typeof field === 'string' && HARMLESS.has(field)) && path[4] !== 'limits';
   if (typeof value !== 'string') return false;
   // a URL may hold a user's password
-  return path.includes('headers') || path.includes('query') || path.includes('setHeaders') || field === 'url' || /\/\/[^/]*@/.test(value);
+  return (
+    path.includes('headers') ||
+    path.includes('query') ||
+    path.includes('setHeaders') ||
+    field === 'url' ||
+    /\/\/[^/]*@/.test(value)
+  );
 }
 
 /** The string in quotes, cut to a readable length, with its control characters escaped. */
