@@ -1,6 +1,7 @@
 import type { Attack } from '../form.ts';
 import { commands } from './commands.ts';
 import { configs } from './configs.ts';
+import { counting } from './counting.ts';
 import { doors } from './doors.ts';
 import { headers } from './headers.ts';
 import { lists } from './lists.ts';
@@ -32,6 +33,7 @@ export const allAttacks: readonly Attack[] = [
   services,
   plans,
   units,
+  counting,
   configs,
   streams,
   redirects,

@@ -1,5 +1,5 @@
 import { begin, end, writeByte, writeCount, writeView, writeViews } from "../bytes/arena";
-import { View, byteAt, lengthOf, literal } from "../bytes/view";
+import { ABSENT, View, byteAt, lengthOf, literal } from "../bytes/view";
 import { Reason, codeOf, titleOf } from "../decision/decision";
 
 /**
@@ -7,6 +7,7 @@ import { Reason, codeOf, titleOf } from "../decision/decision";
  * the policy may need escapes: all other strings are constants of the reason or names.
  */
 const TYPE_OPEN = literal('{"type":"urn:tollgate:reason:');
+const OWN_TYPE_OPEN = literal('{"type":"');
 const TITLE = literal('","title":"');
 const STATUS = literal('","status":');
 const DETAIL = literal(',"detail":"');
@@ -19,6 +20,17 @@ const CLOSE = literal('"}\n');
 export function beginProblem(reason: Reason, status: u32): void {
   begin(512);
   writeViews(TYPE_OPEN, codeOf(reason));
+  writeViews(TITLE, titleOf(reason));
+  writeCount(STATUS, status);
+  writeView(DETAIL);
+}
+
+/** The same with a type of the policy's, or the reason's own for ABSENT. */
+export function beginTypedProblem(type: View, reason: Reason, status: u32): void {
+  if (type == ABSENT) return beginProblem(reason, status);
+  begin(512);
+  writeView(OWN_TYPE_OPEN);
+  writeEscaped(type);
   writeViews(TITLE, titleOf(reason));
   writeCount(STATUS, status);
   writeView(DETAIL);

@@ -9,11 +9,12 @@ import { Plan, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { RateLimitHeaders } from "../tables/disclosure";
 import { X_RATELIMIT_HEADERS } from "../config/contract";
-import { Standing, UNKNOWN, isOwn, quotaAt, standings } from "../quota/attempt";
+import { Standing, UNKNOWN, standings } from "../quota/attempt";
 import { addCorsPairs, answersPreflight } from "./cors";
 import { RETRY_AFTER, addDeprecation, addLifecycle, lifecycleBody, lifecycleStatus } from "./lifecycle";
 import { addPair, beginPairs, endPairs } from "./pairs";
-import { beginProblem, endDetail, endProblem, writeQuota } from "./problem";
+import { beginProblem, endDetail, endProblem } from "./problem";
+import { quotaBody, quotaDetail, quotaStatus } from "./refusal";
 import { Tightest, findTightest, numberText } from "./tightest";
 
 const NO_BODY = literal("");
@@ -29,40 +30,36 @@ const CERTIFICATE_REALM = literal('Certificate realm="');
 const API_KEY_REALM = literal('ApiKey realm="');
 const QUOTE = literal('"');
 const ALLOW = literal("allow");
-const OWN_QUOTA = literal("A quota of the operation is used up.");
 /** Seconds until a retry when the time is not known. */
 const SOON = literal("1");
 export const RATELIMIT = literal("ratelimit");
 export const RATELIMIT_POLICY = literal("ratelimit-policy");
 
 /** The status of the reply to a request that goes no further. */
+// @ts-ignore: decorator
+@inline
 export function replyStatus(tables: Tables | null): u32 {
   const reason = decision.reason;
-  return tables != null && isOfLifecycle(reason) ? lifecycleStatus(tables) : statusOf(reason);
+  if (tables != null) {
+    if (isOfLifecycle(reason)) return lifecycleStatus(tables);
+    if (tables.hasRefusals && reason == Reason.QuotaExceeded) return quotaStatus(tables);
+  }
+  return statusOf(reason);
 }
 
 /** Its body: a problem, or for gRPC the detail, which the host puts into a header. */
+// @ts-ignore: decorator
+@inline
 export function replyBody(tables: Tables | null, grpc: bool): View {
   const reason = decision.reason;
   if (tables != null && isOfLifecycle(reason)) return lifecycleBody(tables, grpc);
-  if (grpc) return reason == Reason.QuotaExceeded ? quotaDetail() : detailOf(reason);
+  if (grpc) return reason == Reason.QuotaExceeded && tables != null ? quotaDetail(tables) : detailOf(reason);
   if (answersPreflight(reason)) return NO_BODY;
+  if (reason == Reason.QuotaExceeded && tables != null) return quotaBody(tables);
   beginProblem(reason, statusOf(reason));
-  if (decision.quota != NONE && tables != null) return endQuotaProblem(tables, reason);
   writeView(detailOf(reason));
   endDetail(reason);
   return endProblem();
-}
-
-function endQuotaProblem(tables: Tables, reason: Reason): View {
-  writeView(quotaDetail());
-  endDetail(reason);
-  writeQuota(quotaAt(tables, decision.quota).name);
-  return endProblem();
-}
-
-function quotaDetail(): View {
-  return isOwn(decision.quota) ? OWN_QUOTA : detailOf(Reason.QuotaExceeded);
 }
 
 /** Its headers, serialised for the host. With `grpc` the host sets the content type. */
@@ -81,15 +78,23 @@ export function replyPairs(tables: Tables | null, grpc: bool): View {
 
 function addPairsOf(tables: Tables, reason: Reason, grpc: bool): void {
   if (decision.deprecated != NONE) addDeprecation(tables);
+  if (reason == Reason.QuotaExceeded) {
+    begin(20);
+    writeNumber(decision.retryAfterSeconds);
+    addPair(RETRY_AFTER, end());
+    return addStandings(tables);
+  }
+  if (reason > Reason.QuotaExceeded) return addLaterPairs(tables, reason, grpc);
+  if (statusOf(reason) == 401) addPair(WWW_AUTHENTICATE, challenge(tables));
+}
+
+/** For the reasons that were added later, in no order. */
+function addLaterPairs(tables: Tables, reason: Reason, grpc: bool): void {
+  if (answersPreflight(reason)) return;
   switch (reason) {
     case Reason.QuotaUnavailable:
     case Reason.TooManyWaiting:
       return addPair(RETRY_AFTER, SOON);
-    case Reason.QuotaExceeded:
-      begin(20);
-      writeNumber(decision.retryAfterSeconds);
-      addPair(RETRY_AFTER, end());
-      return addStandings(tables);
     case Reason.MethodNotAllowed:
       return addPair(ALLOW, allowedMethods(tables));
     case Reason.Retired:

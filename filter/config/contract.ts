@@ -48,6 +48,7 @@ export const MAX_WINDOW_SECONDS = 31622400;
 export const MAX_WORKLOAD_BYTES = 255;
 export const MOCK_STATUS = 200;
 export const REDIRECT_STATUS = 308;
+export const REFUSAL_STATUS = 429;
 export const TIMEOUT_MILLISECONDS = 50;
 
 export const OWN_PREFIX = literal("x-tollgate-");

@@ -1,11 +1,12 @@
 import { ABSENT, literal } from "../bytes/view";
+import { Reason, statusOf } from "../decision/decision";
 import { PLAN_ID, counterId } from "../tables/counterId";
-import { Per, Plan, Quota, QuotaKind, QuotaList } from "../tables/quota";
+import { NO_REFUSAL, Per, Plan, Quota, QuotaKind, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { decodeQuota, finishQuota } from "./quota";
 import { Reader } from "./reader";
-import { readMode, readName } from "./rule";
+import { readDetail, readMode, readName } from "./rule";
 import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import * as Field from "./field";
 
@@ -21,6 +22,8 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
       decodeQuotas(reader, tables, plan);
     } else if (reader.takes(Field.MODE, 2)) {
       plan.mode = readMode(reader);
+    } else if (reader.takes(Field.REFUSAL, 3)) {
+      plan.refusal = decodeRefusal(reader, tables);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
@@ -46,6 +49,22 @@ function finishCounter(reader: Reader, tables: Tables, plan: Plan, quota: Quota,
     if (other.meter == quota.meter)
       reader.fail(literal("the quotas %q and %q must not have one counter"), other.name, quota.name);
   }
+}
+
+function decodeRefusal(reader: Reader, tables: Tables): i32 {
+  if (tables.refusals.count == NO_REFUSAL) tables.refusals.add();
+  tables.hasRefusals = true;
+  const number = tables.refusals.count;
+  const refusal = tables.refusals.add();
+  refusal.status = statusOf(Reason.QuotaExceeded);
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.takes(Field.STATUS, 0)) refusal.status = <u32>reader.integer(400, 499);
+    else if (reader.takes(Field.DETAIL, 1)) refusal.detail = tables.texts.keep(readDetail(reader));
+    else if (reader.takes(Field.TYPE, 2)) refusal.type = tables.texts.keep(readDetail(reader));
+    else reader.unknownField();
+  }
+  return number;
 }
 
 /** The quotas of a plan, or those of an operation. */

@@ -61,6 +61,20 @@ export class Plan extends QuotaList {
   /** True when an API that offers it observes, or only some of its quotas there. */
   isObserved: bool;
   mode: Mode;
+  /** What callers are told whom a quota of the plan refuses. */
+  refusal: i32;
+}
+
+/** The refusal of a plan that says nothing of it. */
+export const NO_REFUSAL: i32 = 0;
+
+/** A plan's own status and words for what its quotas refuse. */
+@unmanaged
+export class Refusal {
+  /** Of the problem, and its detail; each ABSENT for the reason's own. */
+  type: View;
+  detail: View;
+  status: u32;
 }
 
 

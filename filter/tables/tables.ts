@@ -6,7 +6,7 @@ import { OperationTree } from "../operation/tree";
 import { RouteIndex } from "../route/index";
 import { IdentityHeader, RateLimitHeaders } from "./disclosure";
 import { Lifecycles } from "./lifecycle";
-import { Mode, Plan, Quota } from "./quota";
+import { Mode, Plan, Quota, Refusal } from "./quota";
 import { Consumer, Grant, KeySource, LimitOverride, Membership, Subscription, Terms } from "./consumer";
 import { Api, Cors, Offer, Operation, Origin } from "./api";
 import { HeaderCondition, HeaderField, Route } from "./route";
@@ -31,6 +31,8 @@ export class Tables {
   forwardKey: bool = false;
   /** True: every listener verifies the certificates that it asks for; otherwise Envoy's RBAC filter must have seen each verified. */
   trustsListeners: bool = false;
+  /** True when a plan has a refusal of its own: others need not look for it. */
+  hasRefusals: bool = false;
   /** The realm of a 401, or ABSENT for the API's name. */
   realm: View = ABSENT;
   /** False: access logs get no line. */
@@ -67,6 +69,8 @@ export class Tables {
   readonly references: Rows<Reference> = new Rows<Reference>();
   readonly plans: Rows<Plan> = new Rows<Plan>();
   readonly quotas: Rows<Quota> = new Rows<Quota>();
+  /** The first is that of plans without one. */
+  readonly refusals: Rows<Refusal> = new Rows<Refusal>();
   readonly consumers: Rows<Consumer> = new Rows<Consumer>();
   /** The ids of workloads that are consumers. */
   readonly workloads: AliasIndex = new AliasIndex();
@@ -103,6 +107,7 @@ export class Tables {
     this.references.free();
     this.plans.free();
     this.quotas.free();
+    this.refusals.free();
     this.consumers.free();
     this.workloads.free();
     this.grants.free();

@@ -178,8 +178,18 @@ export type HeaderConditionConfig = { name: string } & (
   { exact: string } | { prefix: string } | { oneOf: string[] } | { present: true } | { absent: true }
 );
 
+/** What callers are told whom a quota of the plan refuses. */
+export interface RefusalConfig {
+  /** Left out: 429. */
+  status?: number;
+  detail?: string;
+  /** A URI. */
+  type?: string;
+}
+
 export interface PlanConfig {
   name: string;
+  refusal?: RefusalConfig;
   /** Left out: that of the API. */
   mode?: Mode;
   quotas?: QuotaConfig[];

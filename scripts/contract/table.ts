@@ -135,6 +135,9 @@ export const X_RATELIMIT_HEADERS = ['x-ratelimit-limit', 'x-ratelimit-remaining'
 /** Where none is given: permanent, and the method stays. */
 export const REDIRECT_STATUS = 308;
 export const REDIRECT_STATUSES = [301, 302, 307, 308] as const;
+/** That of what a quota refuses; a plan may say it is another of these. */
+export const REFUSAL_STATUS = 429;
+export const REFUSAL_STATUSES = [402, 403, 429] as const;
 export const MOCK_STATUS = 200;
 
 /** Headers that say where a message goes or where it ends; a route may not touch them. */
@@ -333,7 +336,13 @@ export const OBJECTS = {
   plan: {
     name: need(NAME),
     mode: may(MODE),
+    refusal: may(object('refusal')),
     quotas: may(list('quota', 0, MAX_QUOTAS)),
+  },
+  refusal: {
+    status: may(integer(400, 499)),
+    detail: may(DETAIL),
+    type: may(DETAIL),
   },
   quota: {
     name: need(NAME),

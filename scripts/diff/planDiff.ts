@@ -1,3 +1,4 @@
+import { REFUSAL_STATUS } from '../contract/table.ts';
 import {
   isPlansOwn,
   isSameInAnyOrder,
@@ -18,7 +19,8 @@ export function planDifferences(
   after: ConfigHoldings,
 ): Difference[] {
   return [
-    ...next.plans.flatMap(({ name, quotas = [] }): Difference[] => {
+    ...next.plans.flatMap((plan): Difference[] => {
+      const { name, quotas = [] } = plan;
       const former = before.plans.get(name);
       if (former === undefined)
         return [
@@ -29,12 +31,14 @@ export function planDifferences(
             consumers: after.holdersOf(name),
           },
         ];
-      return quotaChanges(former.quotas ?? [], quotas).map(({ text, effects, quota }) => ({
-        subject: `plan ${name}`,
-        text,
-        effects,
-        consumers: concerned(before, after, name, quota),
-      }));
+      return [...refusalChange(former, plan), ...quotaChanges(former.quotas ?? [], quotas)].map(
+        ({ text, effects, quota }) => ({
+          subject: `plan ${name}`,
+          text,
+          effects,
+          consumers: concerned(before, after, name, quota),
+        }),
+      );
     }),
     ...old.plans
       .filter(({ name }) => !after.plans.has(name))
@@ -46,6 +50,16 @@ export function planDifferences(
 function concerned(before: ConfigHoldings, after: ConfigHoldings, plan: string, quota: string | undefined): string[] {
   const former = new Set(before.holdersOf(plan));
   return (quota === undefined ? after.holdersOf(plan) : after.boundBy(plan, quota)).filter((name) => former.has(name));
+}
+
+function refusalChange({ refusal: old }: PlanConfig, { refusal: next }: PlanConfig): QuotaChange[] {
+  if (isSameInAnyOrder(old, next)) return [];
+  const [before, after] = [old, next].map((refusal) => refusal?.status ?? REFUSAL_STATUS);
+  const text =
+    before === after
+      ? 'says something else to those whom its quotas refuse'
+      : `answers ${before} → ${after} where its quotas refuse`;
+  return [{ text, effects: [] }];
 }
 
 /** True of plans only: an operation without quotas of its own still has the plan's. */

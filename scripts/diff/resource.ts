@@ -107,6 +107,7 @@ const quota = z.looseObject({
   window: z.string(),
   burst: z.number().optional(),
   localShare: z.number().optional(),
+  counter: z.string().optional(),
 });
 const plan = z.looseObject({ name: z.string(), quotas: items(quota).optional() });
 const limit = z.looseObject({ quota: z.string(), limit: z.number() });
@@ -121,6 +122,7 @@ const key = z.looseObject({ id: z.string(), digest: z.string(), from: seconds, u
 const consumer = z.looseObject({
   name: z.string(),
   plan: z.string().optional(),
+  group: z.string().optional(),
   subscriptions: items(subscription).optional(),
   keys: items(key).optional(),
   scopes: texts.optional(),
@@ -152,6 +154,7 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   scope: 'envoy',
   onUnavailable: 'deny',
   paused: false,
+  ownCounters: false,
   revoked: false,
 };
 const EMPTY_LISTS: ReadonlySet<string> = new Set([

@@ -786,6 +786,23 @@ function badCounters(): BadConfig[] {
     ...['operation', 'key', 'group'].map((per) =>
       bad(`per ${per} of the mesh`, { per, scope: 'mesh' }, /with the scope mesh, per must be consumer or api/),
     ),
+    ...(
+      [
+        ['no object', 402, /plans\[0\]\.refusal.*object/],
+        ['a success', { status: 200 }, /refusal\.status/],
+        ["a server's fault", { status: 503 }, /refusal\.status/],
+        ['a status as a string', { status: '402' }, /refusal\.status/],
+        ['an empty detail', { detail: '' }, /refusal\.detail: must have 1 to 255 bytes/],
+        ['a detail of 256 bytes', { detail: 'a'.repeat(256) }, /refusal\.detail: must have 1 to 255 bytes/],
+        ['a detail of two lines', { detail: 'a\nb' }, /refusal\.detail: must not hold control characters/],
+        ['an empty type', { type: '' }, /refusal\.type/],
+        ['an unknown field', { title: 'x' }, /refusal\.title/],
+      ] as const
+    ).map(([what, refusal, names]) => ({
+      what: `a refusal: ${what}`,
+      config: changed((c) => (c.plans[0]!.refusal = refusal)),
+      names,
+    })),
     bad('a counter with a slash', { counter: '/' }, /quotas\[0\]\.counter/),
     bad('a counter of the mesh', { counter: 'c', scope: 'mesh' }, /counter goes with the scope envoy/),
     {

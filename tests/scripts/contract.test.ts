@@ -45,6 +45,7 @@ type Types = {
   headerCondition: config.HeaderConditionConfig;
   setHeader: Item<config.RouteConfig['setHeaders']>;
   plan: config.PlanConfig;
+  refusal: config.RefusalConfig;
   quota: config.QuotaConfig;
   consumer: config.ConsumerConfig;
   subscription: config.SubscriptionConfig;
@@ -73,6 +74,7 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   headerCondition: true,
   setHeader: true,
   plan: true,
+  refusal: true,
   quota: true,
   consumer: true,
   subscription: true,

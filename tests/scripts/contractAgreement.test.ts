@@ -55,6 +55,7 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
   mock: { least: {}, within: (mock) => withRoute({ name: 'r', mock }) },
   headerCondition: { least: { name: 'x', present: true }, within: (one) => withRoute({ name: 'r', headers: [one] }) },
   setHeader: { least: { name: 'x', value: '' }, within: (one) => withRoute({ name: 'r', setHeaders: [one] }) },
+  refusal: { least: {}, within: (refusal) => ({ ...CONFIG, plans: [{ name: 'b', refusal }] }) },
   plan: { least: { name: 'b' }, within: (plan) => ({ ...CONFIG, plans: [plan] }) },
   quota: {
     least: { name: 'q', limit: 1, window: 'second' },

@@ -311,6 +311,11 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
       "consumer umbrella: pets: monthly counted for the plan alone (was: with the consumer's main plan) [counters start anew]",
     ],
   ],
+  [
+    'what a plan says',
+    [['plans.free.refusal', { status: 402 }]],
+    ['plan free: answers 429 → 402 where its quotas refuse for 4 consumers (acme, globex, initech, umbrella)'],
+  ],
   ['a group that nothing counts', [['consumers.initech.group', 'corp']], ['consumer initech: group none → corp']],
   [
     'a window',

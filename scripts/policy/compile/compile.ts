@@ -13,11 +13,19 @@ import type {
   PlanConfig,
   PluginConfig,
   QuotaConfig,
+  RefusalConfig,
   RouteConfig,
   SubscriptionConfig,
   Window,
 } from '../../contract/pluginConfig.ts';
-import { EXPOSED_HEADERS, fixedSeconds, nominalSeconds, WINDOW_UNITS, WINDOWS } from '../../contract/table.ts';
+import {
+  EXPOSED_HEADERS,
+  fixedSeconds,
+  nominalSeconds,
+  REFUSAL_STATUS,
+  WINDOW_UNITS,
+  WINDOWS,
+} from '../../contract/table.ts';
 import { compiledBlock, type Addresses } from '../schema/address.ts';
 import { ageSeconds, type Cors } from '../schema/cors.ts';
 import { compileDisclosure } from './disclosure.ts';
@@ -186,7 +194,16 @@ function compilePlan(name: string, plan: Plan, modes: Modes): PlanConfig {
   return {
     name,
     ...(!modes.isPlanRedundant(name) && { mode: plan.mode! }),
+    ...(plan.refusal && { refusal: compileRefusal(plan.refusal) }),
     ...(quotas.length > 0 && { quotas }),
+  };
+}
+
+function compileRefusal({ status, detail, type }: NonNullable<Plan['refusal']>): RefusalConfig {
+  return {
+    ...(status !== REFUSAL_STATUS && { status }),
+    ...(detail !== undefined && { detail }),
+    ...(type !== undefined && { type }),
   };
 }
 

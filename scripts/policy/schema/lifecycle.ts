@@ -35,7 +35,7 @@ function isUrl(text: string): boolean {
 
 const DETAIL_RULE = `must be 1 to ${MAX_DETAIL_BYTES} bytes without control characters`;
 
-const detail = z
+export const detail = z
   .string({ error: DETAIL_RULE })
   .refine((text) => /^[^\p{Cc}\p{Cs}]+$/u.test(text) && Buffer.byteLength(text) <= MAX_DETAIL_BYTES, {
     error: DETAIL_RULE,

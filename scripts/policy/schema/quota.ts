@@ -4,16 +4,20 @@ import {
   FAILURE_MODES,
   MAX_BURST,
   MAX_CLUSTER_BYTES,
+  MAX_DETAIL_BYTES,
   MAX_DOMAIN_BYTES,
   MAX_EXACT,
   MAX_QUOTAS,
   MAX_TIMEOUT_MILLISECONDS,
   MAX_WINDOW_SECONDS,
   PERS,
+  REFUSAL_STATUS,
+  REFUSAL_STATUSES,
   TIMEOUT_MILLISECONDS,
   WINDOWS,
   nominalSeconds,
 } from '../../contract/table.ts';
+import { detail } from './lifecycle.ts';
 import { durationMs } from './mesh.ts';
 import { mode, name, named, wholeFrom } from './value.ts';
 
@@ -109,7 +113,33 @@ export function localShareOf({ limit, localShare }: { limit: number; localShare?
   return localShare ?? Math.ceil(limit / 10);
 }
 
-type PlanFields = { mode?: Mode | undefined; quotas: Record<string, z.output<typeof quota>> };
+const STATUS_RULE = `must be ${REFUSAL_STATUSES.slice(0, -1).join(', ')} or ${REFUSAL_STATUSES.at(-1)}`;
+const TYPE_RULE = `must be a URI of https, http, urn or tag, at most ${MAX_DETAIL_BYTES} characters of ASCII without spaces, '"', "<", ">" and "\\"`;
+
+const refusal = z
+  .strictObject({
+    status: z
+      .literal(REFUSAL_STATUSES, { error: STATUS_RULE })
+      .default(REFUSAL_STATUS)
+      .meta({ description: 'The HTTP status.' }),
+    detail: detail.optional(),
+    type: z
+      .string({ error: TYPE_RULE })
+      .regex(/^(?:https?:\/\/|urn:|tag:)[!#-;=?-[\]-~]+$/, { error: TYPE_RULE })
+      .max(MAX_DETAIL_BYTES, { error: TYPE_RULE })
+      .meta({ description: 'What kind of problem it is (RFC 9457). Default: urn:tollgate:reason:quota_exceeded.' })
+      .optional(),
+  })
+  .refine((fields) => fields.status !== REFUSAL_STATUS || fields.detail !== undefined || fields.type !== undefined, {
+    error: `must say something else than a refusal says anyway: a status, a detail or a type`,
+  })
+  .meta({ description: 'What callers are told whom a quota of the plan refuses.' });
+
+type PlanFields = {
+  mode?: Mode | undefined;
+  refusal?: z.output<typeof refusal> | undefined;
+  quotas: Record<string, z.output<typeof quota>>;
+};
 
 /** Quotas by name; nothing after the plan's name means none. */
 export const plan = z
@@ -117,6 +147,7 @@ export const plan = z
     mode: mode(
       'observe: what a subscription to the plan or its quotas would refuse passes, and is counted. Default: the mode of the API.',
     ),
+    refusal: refusal.optional(),
     quotas: quotasByName(quota, 'Quotas by name; a request must fit into all of them.'),
   })
   .nullable()
