@@ -32,6 +32,8 @@ export class Account {
   readonly heartbeat: Heartbeat;
   /** Created once a policy of this name has a rate limit service. */
   rateLimitService: RateLimitService | null = null;
+  /** The gauge that tells of zones that a config no longer knows, or 0 as long as no policy of this name had zones. */
+  zonesEnded: u32 = 0;
   next: Account | null = null;
   constructor(readonly policy: View) {
     const pool = poolOf(policy);

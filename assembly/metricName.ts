@@ -5,6 +5,7 @@ export const REQUESTS_TOTAL = literal("tollgate_requests_total");
 export const OPERATION_REQUESTS_TOTAL = literal("tollgate_operation_requests_total");
 export const OBSERVED_TOTAL = literal("tollgate_observed_total");
 export const INFO = literal("tollgate_info");
+export const ZONES_ENDED = literal("tollgate_zones_ended");
 export const VMS = literal("tollgate_vms");
 export const VMS_LOST_TOTAL = literal("tollgate_vms_lost_total");
 export const RATE_LIMIT_SERVICE_CALLS_TOTAL = literal("tollgate_rate_limit_service_calls_total");

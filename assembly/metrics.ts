@@ -234,6 +234,12 @@ export function infoGauge(tables: Tables): u32 {
   return gauge(endName(Name.INFO));
 }
 
+/** The series `tollgate_zones_ended` of one policy. */
+export function zonesGauge(policy: View): u32 {
+  beginName(policy);
+  return gauge(endName(Name.ZONES_ENDED));
+}
+
 /** In the order of Count. */
 const NAMES: StaticArray<View> = [
   Name.RATE_LIMIT_SERVICE_CALLS_TOTAL,

@@ -1,6 +1,7 @@
 import {
   ABSENT,
   Keyring,
+  NANOSECONDS,
   Tables,
   View,
   begin,
@@ -40,6 +41,7 @@ import {
   setTickPeriod,
 } from "./host";
 import { HostEvidence } from "./evidence";
+import { zonesGauge } from "./metrics";
 import { RateLimitService } from "./rateLimitService";
 import { resumeWaiting } from "./waiting";
 
@@ -108,6 +110,14 @@ function install(root: Root, policy: Policy): void {
   vacate(root);
   root.policy = policy;
   setGauge(policy.info, 1);
+  if (policy.tables.calendars.zones.count > 0 && account.zonesEnded == 0)
+    account.zonesEnded = zonesGauge(account.policy);
+  if (account.zonesEnded != 0) tellZones(policy, currentTimeNanoseconds());
+}
+
+/** Tells how many zones the config no longer knows; of a policy that had zones once, that there are none. */
+function tellZones(policy: Policy, now: i64): void {
+  setGauge(policy.account.zonesEnded, policy.tables.calendars.endedBy(now / NANOSECONDS));
 }
 
 /** A root's periodic work: waiting requests first; then, once per normal period, heartbeat, idle leases and metrics. */
@@ -125,6 +135,7 @@ export function onTick(root: Root): void {
   setGauge(policy.info, 1);
   const counters = account.counters;
   const now = currentTimeNanoseconds();
+  if (account.zonesEnded != 0) tellZones(policy, now);
   resetArena();
   account.heartbeat.send(now);
   if (counters.balances.count > 0) sweep(counters, now);

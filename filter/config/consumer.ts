@@ -4,6 +4,7 @@ import { CONSUMER_ID, GROUP_ID, counterId } from "../tables/counterId";
 import { Keyring } from "../keyring/keyring";
 import { Tables } from "../tables/tables";
 import { decodeWorkloads } from "./identity";
+import { decodeCalendar } from "./calendar";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeScopes } from "./operation";
@@ -48,6 +49,8 @@ function decodeConsumer(reader: Reader, tables: Tables, keyring: Keyring, names:
       decodeCallingOrigins(reader, tables, restrictionOf(tables, index));
     } else if (reader.takes(Field.WORKLOADS, 20)) {
       decodeWorkloads(reader, tables, index);
+    } else if (reader.takes(Field.CALENDAR, 8)) {
+      decodeCalendar(reader, tables.calendars.ofConsumers.add(), index);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);

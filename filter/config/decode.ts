@@ -4,6 +4,7 @@ import { KeySourceKind } from "../tables/consumer";
 import { Tables } from "../tables/tables";
 import { decodeApi } from "./api";
 import { decodeAccessLog, decodeIdentityHeaders, readRateLimitHeaders } from "./disclosure";
+import { decodeZones } from "./calendar";
 import { decodeConsumers } from "./consumer";
 import { readWorkloadProof } from "./identity";
 import { link } from "./link";
@@ -95,6 +96,8 @@ function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Nam
       decodeIdentityHeaders(reader, tables);
     } else if (reader.takes(Field.RATE_LIMIT_HEADERS, 15)) {
       tables.rateLimitHeaders = readRateLimitHeaders(reader);
+    } else if (reader.takes(Field.ZONES, 16)) {
+      decodeZones(reader, tables, names);
     } else reader.unknownField();
   }
   reader.needs(0, Field.VERSION);

@@ -13,6 +13,7 @@ import { Mode, QuotaKind, QuotaList } from "../tables/quota";
 import { indexRoutes } from "../route/keyHeader";
 import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import { linkWorkloads } from "./identity";
+import { linkCalendars } from "./calendar";
 import { NameIndex, Names } from "./names";
 import { Reader } from "./reader";
 import { guardKeys } from "./restriction";
@@ -26,6 +27,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   linkReferences(reader, tables, names);
   linkConsumers(reader, tables, names);
   needRateLimitService(reader, tables);
+  linkCalendars(reader, tables, names);
   names.free();
   if (reader.failed) return;
   linkModes(tables);

@@ -6,11 +6,13 @@ export class Names {
   readonly apis: NameIndex = new NameIndex();
   readonly plans: NameIndex = new NameIndex();
   readonly consumers: NameIndex = new NameIndex();
+  readonly zones: NameIndex = new NameIndex();
 
   free(): void {
     this.apis.free();
     this.plans.free();
     this.consumers.free();
+    this.zones.free();
   }
 }
 

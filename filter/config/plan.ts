@@ -1,8 +1,10 @@
+import { NONE } from "../bytes/rows";
 import { ABSENT, literal } from "../bytes/view";
 import { Reason, statusOf } from "../decision/decision";
 import { PLAN_ID, counterId } from "../tables/counterId";
 import { NO_REFUSAL, Per, Plan, Quota, QuotaKind, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
+import { decodeCalendar } from "./calendar";
 import { Names } from "./names";
 import { decodeQuota, finishQuota } from "./quota";
 import { Reader } from "./reader";
@@ -12,6 +14,7 @@ import * as Field from "./field";
 
 export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
   const plan = tables.plans.add();
+  plan.anchors = NONE;
   reader.beginObject();
   while (reader.nextField()) {
     if (reader.takes(Field.NAME, 0)) {
@@ -24,6 +27,9 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
       plan.mode = readMode(reader);
     } else if (reader.takes(Field.REFUSAL, 3)) {
       plan.refusal = decodeRefusal(reader, tables);
+    } else if (reader.takes(Field.CALENDAR, 4)) {
+      plan.anchors = tables.calendars.ofPlans.count;
+      decodeCalendar(reader, tables.calendars.ofPlans.add(), NONE);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);

@@ -45,7 +45,7 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfList: i32): Q
     } else if (reader.takes(Field.LIMIT, 1)) {
       quota.limit = reader.integer(1, MAX_EXACT);
     } else if (reader.takes(Field.WINDOW, 2)) {
-      quota.window = readWindow(reader);
+      readWindow(reader, quota);
     } else if (reader.takes(Field.BURST, 3)) {
       quota.burst = reader.integer(1, MAX_BURST);
     } else if (reader.takes(Field.PER, 4)) {
@@ -129,19 +129,22 @@ function windowDetail(window: Window): u8 {
 }
 
 /** A word, or a whole number without leading zeros and its unit. */
-function readWindow(reader: Reader): Window {
+function readWindow(reader: Reader, quota: Quota): void {
   const text = reader.text(1, 16);
   const unitCount = UNIT_SECONDS.length;
   for (let i = 0; i < WINDOWS.length; i++) {
     // The words of the units come first, then those of the calendar.
-    if (equals(WINDOWS[i], text)) return i < unitCount ? UNIT_SECONDS[i] : unitCount - i - 1;
+    if (!equals(WINDOWS[i], text)) continue;
+    quota.window = i < unitCount ? UNIT_SECONDS[i] : unitCount - i - 1;
+    quota.isDay = quota.window == DAY;
+    return;
   }
   const seconds = secondsIn(text);
   if (seconds == 0)
     reader.fail(
       literal("must be second, minute, hour, day, week, month, year or a length from 1s to 366d, such as 15m"),
     );
-  return seconds;
+  quota.window = seconds;
 }
 
 /** The seconds of a length such as 15m; 0 for anything else, or more than a window may have. */

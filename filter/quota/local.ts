@@ -1,5 +1,5 @@
 import { Cell, MAX_ATTEMPTS, ShardStore, WriteResult, openCell, readCell, wasRead, writeCell } from "../shared/shard";
-import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilSeconds, windowEnd, windowStart } from "../time/window";
+import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilSeconds } from "../time/window";
 import {
   Attempt,
   Balance,
@@ -13,6 +13,7 @@ import {
   refuse,
   setEmpty,
 } from "./attempt";
+import { endOf, startOf } from "./calendar";
 
 /**
  * A quota that this Envoy counts per window, by itself. Its counter is a cell in the pool. The cell keeps the counts of two
@@ -67,16 +68,16 @@ function changeWindow(attempt: Attempt, nowSeconds: i64): void {
   const balance = asLocal(attempt.balance);
   // After a small step back of the clock, requests go on spending from the newer window (see openWindow).
   if (nowSeconds < balance.windowSeconds && balance.windowSeconds - nowSeconds <= CLOCK_STEP_SECONDS) return;
-  setWindow(attempt, windowStart(attempt.quota.window, nowSeconds));
+  const present = startOf(attempt.quota.window, nowSeconds);
+  setWindow(balance, present, endOf(attempt.quota.window, present));
   attempt.isKnown = false;
 }
 
 /** Moves the balance to another window; units left over from the old one are dropped. */
-function setWindow(attempt: Attempt, windowSeconds: i64): void {
-  const balance = asLocal(attempt.balance);
+function setWindow(balance: LocalBalance, windowSeconds: i64, windowEndSeconds: i64): void {
   forget(balance);
   balance.windowSeconds = windowSeconds;
-  balance.windowEndSeconds = windowEnd(attempt.quota.window, windowSeconds);
+  balance.windowEndSeconds = windowEndSeconds;
 }
 
 /** True when there are units left here and spending them stays within the limit: used by all, less what is unspent here. */
@@ -97,23 +98,26 @@ export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64
   const need = balance.left >= cost ? cost : cost - balance.left;
   const want = leaseSize(balance, cost, now);
   const nowSeconds = now / NANOSECONDS;
-  const present = windowStart(attempt.quota.window, nowSeconds);
+  const present = startOf(attempt.quota.window, nowSeconds);
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
     const found = openCell(pool, balance, nowSeconds);
     if (found == null) return Charge.Unavailable;
     const cell = changetype<WindowCell>(found);
     const window = openWindow(cell, present, nowSeconds);
+    if (cell.overAtSeconds == 0) cell.overAtSeconds = endOf(attempt.quota.window, window);
     const used = usedIn(cell, window);
     const left = limit - used;
     const units = left < need ? 0 : max(need, min(want, left / LARGEST_PART));
     if (units > 0) {
       addUnits(cell, window, units);
-      cell.overAtSeconds = windowEnd(attempt.quota.window, cell.windowSeconds);
       const result = writeCell(pool, nowSeconds);
       if (result == WriteResult.Conflict) continue;
       if (result == WriteResult.Failed) return Charge.Unavailable;
     }
-    if (window != balance.windowSeconds) setWindow(attempt, window);
+    if (window != balance.windowSeconds) {
+      const end = window == cell.windowSeconds ? cell.overAtSeconds : endOf(attempt.quota.window, window);
+      setWindow(balance, window, end);
+    }
     noteLease(balance, units, used + units, now);
     attempt.isKnown = true;
     if (maySpend(balance, limit, cost)) return Charge.Enough;
@@ -140,9 +144,7 @@ export function remaining(pool: ShardStore, attempt: Attempt, now: i64): i64 {
     const cell = readCell(pool, balance);
     if (!wasRead()) return UNKNOWN;
     balance.usedUnits =
-      cell == null
-        ? 0
-        : usedAt(changetype<WindowCell>(cell), windowStart(attempt.quota.window, nowSeconds), nowSeconds);
+      cell == null ? 0 : usedAt(changetype<WindowCell>(cell), startOf(attempt.quota.window, nowSeconds), nowSeconds);
     attempt.isKnown = true;
   }
   return attempt.limit - balance.usedUnits + balance.left;
@@ -174,16 +176,23 @@ export function giveBack(pool: ShardStore, balance: Balance, now: i64): void {
 
 /**
  * The window to charge when the clock says `window`: usually that one, but the cell's newest when the clock was set back by a
- * little, so that a closed window does not start again from zero. Prepares the cell for it.
+ * little, so that a closed window does not start again from zero, and until its end when an edit has moved the windows. Prepares
+ * the cell for it; the end of one that begins is 0 until the caller sets it.
  */
 export function openWindow(cell: WindowCell, window: i64, nowSeconds: i64): i64 {
   if (window == cell.windowSeconds || window == cell.olderWindowSeconds) return window;
-  if (window < cell.windowSeconds && cell.windowSeconds - nowSeconds <= CLOCK_STEP_SECONDS) return cell.windowSeconds;
+  if (
+    window < cell.windowSeconds
+      ? cell.windowSeconds - nowSeconds <= CLOCK_STEP_SECONDS
+      : nowSeconds < cell.overAtSeconds
+  )
+    return cell.windowSeconds;
   // Either a new window begins, or the clock is or was far off and may return to the window it left: keep that one's count.
   cell.olderWindowSeconds = cell.windowSeconds;
   cell.olderUsed = cell.used;
   cell.windowSeconds = window;
   cell.used = 0;
+  cell.overAtSeconds = 0;
   return window;
 }
 

@@ -1,6 +1,9 @@
 import { View } from "../bytes/view";
 
-/** A window: its length in seconds, which is counted from the epoch; or one of `Calendar`, none of which is positive. */
+/**
+ * A window: its length in seconds, which is counted from the epoch; or one of `Calendar`, none of which is positive; or, below those,
+ * the negative address of a `MovedWindow`.
+ */
 export type Window = i32;
 
 /** Windows that begin with a Monday, a first of the month, a first of January. */
@@ -56,6 +59,8 @@ export class QuotaList {
 @unmanaged
 export class Plan extends QuotaList {
   name: View;
+  /** Its anchors among `Tables.calendars`, or NONE. */
+  anchors: i32;
   /** The plan's last `ratelimit-policy` value, with room for the longest; valid for the quotas' `textLimit` and `textWindowSeconds`. */
   policyText: View;
   /** True when an API that offers it observes, or only some of its quotas there. */
@@ -98,6 +103,8 @@ export class Quota {
   window: Window;
   failureMode: FailureMode;
   per: Per;
+  /** True for the calendar's day, which is as long as `1d` but may begin elsewhere. */
+  isDay: bool;
   mode: Mode;
   /** The limit and window in the plan's `policyText`. */
   textWindowSeconds: u32;

@@ -4,6 +4,7 @@ import { AliasIndex } from "./alias";
 import { Mounts } from "../match/api";
 import { OperationTree } from "../operation/tree";
 import { RouteIndex } from "../route/index";
+import { Calendars } from "./calendar";
 import { IdentityHeader, RateLimitHeaders } from "./disclosure";
 import { Lifecycles } from "./lifecycle";
 import { Mode, Plan, Quota, Refusal } from "./quota";
@@ -84,6 +85,7 @@ export class Tables {
   trustedHops: i32 = 0;
   /** True when a decision may ask for the host's address of the client. */
   asksPeer: bool = false;
+  readonly calendars: Calendars = new Calendars();
 
   /** Frees the memory that the garbage collector does not manage. The tables must not be used afterwards. */
   free(): void {
@@ -116,6 +118,7 @@ export class Tables {
     this.terms.free();
     this.limits.free();
     this.restrictions.free();
+    this.calendars.free();
   }
 
   shrink(): void {

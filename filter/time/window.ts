@@ -28,7 +28,7 @@ export function ceilDivide(value: i64, by: i64): i64 {
  * of a fixed length begins at a multiple of it since 1970-01-01T00:00:00Z. Weeks start on Monday (ISO 8601), months on the first,
  * years on the first of January.
  */
-const DAY: i64 = 86400;
+export const DAY: i64 = 86400;
 /** 1970-01-01 was a Thursday: three days after a Monday. */
 const WEEK_SHIFT: i64 = 3 * DAY;
 
@@ -53,7 +53,8 @@ export function windowEnd(window: Window, start: i64): i64 {
   return windowStart(window, start + (window == Calendar.Month ? 31 : 366) * DAY + DAY / 2);
 }
 
-function floorDivide(a: i64, b: i64): i64 {
+/** Quotient of two numbers, rounded down. */
+export function floorDivide(a: i64, b: i64): i64 {
   const quotient = a / b;
   return a % b < 0 ? quotient - 1 : quotient;
 }

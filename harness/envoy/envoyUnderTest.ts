@@ -52,13 +52,13 @@ export class EnvoyUnderTest {
     return this.envoy.port;
   }
 
-  /** Compiles a policy text with the echoes as its upstreams. */
-  async snapshot(text: string): Promise<Snapshot> {
+  /** Compiles a policy text at a time, with the echoes as its upstreams. */
+  async snapshot(text: string, atMs: number = Date.now()): Promise<Snapshot> {
     const { policy } = validPolicy(text, 'case.policy.yaml');
     const overrides = new Map<string, string>();
     for (const name of Object.keys(policy.upstreams ?? {}))
       overrides.set(name, (await this.echo(this.options.upstreamPerName ? name : 'echo')).url);
-    return snapshotOf(policy, compilePolicy(policy), overrides);
+    return snapshotOf(policy, compilePolicy(policy, atMs / 1000), overrides);
   }
 
   private async echo(name: string): Promise<Echo> {

@@ -280,6 +280,15 @@ function policies(): Panel[] {
       ),
       width: 12,
     },
+    {
+      ...graph(
+        'Time zones past their end',
+        'Time zones of calendars that the plugin config no longer knows: days, weeks, months and years go by their last offset. Emit the policy anew.',
+        'none',
+        query(`max by (policy) (${series('tollgate_zones_ended')})`, '{{policy}}'),
+      ),
+      width: 24,
+    },
   ];
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { epochSeconds } from '../policy/schema/value.ts';
 
 /** What connects a command to the outside: printing, standard input, and the user's wish to stop. */
 export interface Io {
@@ -44,6 +45,25 @@ export function wholeNumber(option: string, text: string | undefined, least: num
     throw new UsageError(`${option} is a number from ${least} to ${most}; found "${text}"`);
   return value;
 }
+
+const EPOCH = 'SOURCE_DATE_EPOCH';
+
+/**
+ * The time for which time zones are compiled, in seconds since 1970: that of `--at`, or of SOURCE_DATE_EPOCH, by which builds are made
+ * reproducible; undefined for now.
+ */
+export function compileTime(at: string | undefined): number | undefined {
+  const seconds = at === undefined ? undefined : epochSeconds(at);
+  if (seconds !== undefined && (seconds === null || seconds < 0 || seconds > LATEST_SECONDS))
+    throw new UsageError('--at must be a time such as 2026-01-31T00:00:00Z, from 1970 to 2199');
+  const epoch = process.env[EPOCH];
+  if (seconds !== undefined || epoch === undefined || epoch === '') return seconds;
+  if (!/^\d{1,10}$/.test(epoch) || Number(epoch) > LATEST_SECONDS)
+    throw new UsageError(`${EPOCH} must be whole seconds since 1970, up to 2199; found "${epoch}"`);
+  return Number(epoch);
+}
+
+const LATEST_SECONDS = Date.UTC(2199, 11, 31) / 1000;
 
 /** The command cannot do it: exit code 1, the message printed as it is, no stack trace. For the command line only, too. */
 export class Refusal extends Error {

@@ -6,7 +6,7 @@ import { printDrift, type Drift } from '../diff/drift.ts';
 import { liveDrift } from '../diff/live.ts';
 import { rolledOut } from '../diff/resource.ts';
 import { isReadTwice, openPolicy } from '../file/openPolicy.ts';
-import { compilePolicy, type Policy } from '../policy/index.ts';
+import { compiledAt, compilePolicy, type Policy } from '../policy/index.ts';
 
 const usage = `tollgate diff: says what a change of a policy means, before it is committed
 
@@ -82,8 +82,10 @@ async function compare(resource: string | undefined, files: readonly string[], i
     if (files.length !== 1) throw new UsageError(`takes one policy beside --resource; found ${files.length}`);
     if (isReadTwice([resource, ...files]))
       throw new UsageError('standard input can be the resource or the policy, not both');
-    const next = compilePolicy(await valid(files[0]!, io));
-    return configDifferences(await rolledOut(resource, next.policy, io.stdin), next);
+    const policy = await valid(files[0]!, io);
+    const old = await rolledOut(resource, policy.policy, io.stdin);
+    // a year that has passed since is no difference
+    return configDifferences(old, compilePolicy(policy, compiledAt(old)));
   }
   if (files.length !== 2) throw new UsageError(`takes two policies, OLD and NEW; found ${files.length}`);
   if (isReadTwice(files)) throw new UsageError('standard input can be one of the two policies');

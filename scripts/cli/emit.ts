@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
-import { Refusal, UsageError, type Command, type Io, wholeNumber } from './command.ts';
+import { Refusal, UsageError, type Command, type Io, compileTime, wholeNumber } from './command.ts';
 import { filesIn, planOf, write, type PlannedFile } from '../istio/folder.ts';
 import { formerIn } from '../istio/former.ts';
 import { type EmitOptions, emitResources } from '../istio/index.ts';
@@ -45,12 +45,15 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
                         and Flux; once it is there, every emit keeps it true
   --forget              drops the routes and subsets that earlier tables in DIR had, and counters of earlier modules: once the new plugin is in force
                         everywhere, nothing needs them (at most 100 are kept)
+  --at TIME             for policies with calendars: time zones for the years around this time, such as 2026-01-31T00:00:00Z.
+                        Default: $SOURCE_DATE_EPOCH (seconds since 1970), else now
   --check               writes nothing; exit code 1 when DIR is not what would be written
   --json                prints what was done as JSON
 
 The files' names say the order in which "kubectl apply -f DIR" takes them: a routing table before the plugin that needs it. A
 table keeps the routes that the one in DIR had, because plugin and table reach the proxies at different moments; so write into
-the folder that was applied before. The same policy, options and folder give the same bytes. Files of an earlier emit of the same
+the folder that was applied before. The same policy, options and folder give the same bytes (with
+calendars: in one year). Files of an earlier emit of the same
 policy that are no longer needed are removed; files that tollgate did not write are never touched. For mesh-wide quotas there
 is a ConfigMap too, which the rate limit service reads (examples/ratelimit).
 Exit code: 0 done, 1 the policy has problems or --check found differences.
@@ -125,6 +128,7 @@ function parse(args: string[]): Options {
       routes: { type: 'string' },
       'pull-secret': { type: 'string' },
       priority: { type: 'string' },
+      at: { type: 'string' },
       only: { type: 'string', multiple: true },
       stage: { type: 'string' },
       label: { type: 'string', multiple: true, default: [] },
@@ -158,6 +162,7 @@ function parse(args: string[]): Options {
     json: values.json,
     pullSecret: secret,
     only: values.only,
+    atSeconds: compileTime(values.at),
     kind: oneOf('--kind', values.kind, KINDS),
     stage: oneOf('--stage', values.stage, STAGES),
     failStrategy: oneOf('--fail-strategy', values['fail-strategy'], FAIL_STRATEGIES),

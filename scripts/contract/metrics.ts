@@ -48,6 +48,11 @@ export const METRICS = {
     labels: ['policy', 'version', 'digest'],
     help: '1 while some VM has this policy in force, with the version of the module and the first 12 hex digits of the policy digest; 0 once none has',
   },
+  tollgate_zones_ended: {
+    kind: 'gauge',
+    labels: ['policy'],
+    help: 'time zones of calendars that the plugin config no longer knows: their last offset goes on until a new config comes; only for policies with `calendar`',
+  },
   tollgate_vms: {
     kind: 'gauge',
     labels: ['policy'],

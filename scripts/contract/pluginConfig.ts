@@ -44,6 +44,28 @@ export interface PluginConfig {
   apis: ApiConfig[];
   plans: PlanConfig[];
   consumers: ConsumerConfig[];
+  /** Those that calendars name. */
+  zones?: ZoneConfig[];
+}
+
+/** Where days, weeks, months and years begin; what is left out is as in UTC. */
+export interface CalendarConfig {
+  zone?: string;
+  dayBeginsMinutes?: number;
+  /** 1 is Monday, as in ISO 8601. */
+  weekBegins?: number;
+  monthBegins?: number;
+  yearBeginsMonth?: number;
+  yearBeginsDay?: number;
+}
+
+/** What is known of a time zone's clock until a second; after it the last offset goes on. */
+export interface ZoneConfig {
+  name: string;
+  /** Ahead of UTC, before the first change. */
+  offsetSeconds: number;
+  changes?: { at: number; offsetSeconds: number }[];
+  until: number;
 }
 
 /** Where the client's address stands. */
@@ -193,6 +215,7 @@ export interface PlanConfig {
   /** Left out: that of the API. */
   mode?: Mode;
   quotas?: QuotaConfig[];
+  calendar?: CalendarConfig;
 }
 
 export interface QuotaConfig {
@@ -221,6 +244,8 @@ export interface ConsumerConfig {
   subscriptions?: SubscriptionConfig[];
   keys?: KeyConfig[];
   scopes?: string[];
+  /** Instead of that of its plans. */
+  calendar?: CalendarConfig;
   addresses?: AddressesConfig;
   /** Pages from which it may call, by their origins; the host may begin with `*.`. */
   origins?: string[];

@@ -71,6 +71,14 @@ export const MAX_MOCK_HEADERS = 16;
 export const MAX_DETAIL_BYTES = 255;
 /** Of where a redirect leads, without the rest of the path. */
 export const MAX_LOCATION_BYTES = 1024;
+/** Time zones of a policy: more than there are. */
+export const MAX_ZONES = 1024;
+/** Of a zone's clock within the years that a config covers. */
+export const MAX_ZONE_CHANGES = 64;
+/** Between a zone's clock and UTC. */
+export const MAX_OFFSET_SECONDS = 86_400;
+/** When the day of a calendar begins, on its clock. */
+export const MAX_DAY_MINUTES = 1439;
 /** Proxies before this Envoy that write X-Forwarded-For. */
 export const MAX_TRUSTED_HOPS = 16;
 /** Of one list of a consumer or a key; a request is compared with each. */
@@ -189,6 +197,7 @@ const VALUE = string(MAX_VALUE_BYTES, 0);
 const ALLOW = word(['deny', 'allow']);
 const MODE = word(MODES);
 const SECONDS = integer(0, MAX_EXACT);
+const OFFSET = integer(-MAX_OFFSET_SECONDS, MAX_OFFSET_SECONDS);
 const LIMIT = integer(1, MAX_EXACT);
 const DETAIL = string(MAX_DETAIL_BYTES);
 const SHOWN = string(MAX_VALUE_BYTES);
@@ -225,6 +234,7 @@ export const OBJECTS = {
     apis: need(list('api')),
     plans: need(list('plan')),
     consumers: need(list('consumer')),
+    zones: may(list('zone', 0, MAX_ZONES)),
   },
   clientAddress: {
     trustedHops: need(integer(1, MAX_TRUSTED_HOPS)),
@@ -338,6 +348,7 @@ export const OBJECTS = {
     mode: may(MODE),
     refusal: may(object('refusal')),
     quotas: may(list('quota', 0, MAX_QUOTAS)),
+    calendar: may(object('calendar')),
   },
   refusal: {
     status: may(integer(400, 499)),
@@ -363,6 +374,7 @@ export const OBJECTS = {
     group: may(NAME),
     keys: may(list('key')),
     scopes: may(list('string', 0, MAX_SCOPES)),
+    calendar: may(object('calendar')),
     addresses: may(object('addresses')),
     origins: may(list('string', 1, MAX_ORIGINS)),
     workloads: may(list('string')),
@@ -391,6 +403,24 @@ export const OBJECTS = {
     until: may(SECONDS),
     revoked: may(BOOLEAN),
     addresses: may(object('addresses')),
+  },
+  calendar: {
+    zone: may(NAME),
+    dayBeginsMinutes: may(integer(0, MAX_DAY_MINUTES)),
+    weekBegins: may(integer(1, 7)),
+    monthBegins: may(integer(1, 31)),
+    yearBeginsMonth: may(integer(1, 12)),
+    yearBeginsDay: may(integer(1, 31)),
+  },
+  zone: {
+    name: need(NAME),
+    offsetSeconds: need(OFFSET),
+    changes: may(list('zoneChange', 0, MAX_ZONE_CHANGES)),
+    until: need(SECONDS),
+  },
+  zoneChange: {
+    at: need(SECONDS),
+    offsetSeconds: need(OFFSET),
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Field>>>>;
 

@@ -5,7 +5,8 @@ import type { Difference } from './difference.ts';
 import { meshDifferences } from './meshDiff.ts';
 import { modeDifferences } from './modeDiff.ts';
 import { planDifferences } from './planDiff.ts';
-import { calendarDifferences, policyDifferences, rateLimitServiceDifferences } from './policyDiff.ts';
+import { calendarDifferences } from './calendarDiff.ts';
+import { policyDifferences, rateLimitServiceDifferences, serviceMonthDifferences } from './policyDiff.ts';
 
 export { counted, printDifference, type Difference, type Effect } from './difference.ts';
 
@@ -18,6 +19,7 @@ export function configDifferences(old: PluginConfig, next: PluginConfig): Differ
     ...rateLimitServiceDifferences(old.rateLimitService, next.rateLimitService),
     ...apiDifferences(old, next),
     ...planDifferences(old, next, before, after),
+    ...calendarDifferences(old, next),
     ...consumerDifferences(old, next, before, after),
   ];
 }
@@ -27,7 +29,7 @@ export function policiesDifferences(written: Policy, rewritten: Policy): Differe
   const [old, next] = [orderedPolicy(written), orderedPolicy(rewritten)];
   return [
     ...configDifferences(compilePolicy(old), compilePolicy(next)),
-    ...calendarDifferences(old, next),
+    ...serviceMonthDifferences(old, next),
     ...meshDifferences(old, next),
   ];
 }

@@ -168,9 +168,13 @@ function change(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
       },
     ];
   }
-  if (counting(old) === counting(next)) return [];
+  if (counting(old) === counting(next)) {
+    if (old.window === next.window) return [];
+    const text = next.window === 'day' ? "counts the calendar's days" : 'counts 24 hours in UTC';
+    return [{ text: `${next.name} ${text}`, effects: [] }];
+  }
   const isBucket = (quota: QuotaConfig): boolean => quota.burst !== undefined;
-  if (old.window !== next.window || old.per !== next.per || isBucket(old) !== isBucket(next)) {
+  if (lengthOf(old) !== lengthOf(next) || old.per !== next.per || isBucket(old) !== isBucket(next)) {
     return [{ text: `${next.name} ${quotaText(old)} → ${quotaText(next)}`, effects: ['restarts'] }];
   }
   if (old.burst === next.burst)
@@ -198,8 +202,13 @@ function counterText({ counter }: QuotaConfig): string {
 }
 
 /** What is counted, without what happens when nobody can count. */
-function counting({ limit, window, burst, per }: QuotaConfig): string {
-  return JSON.stringify([limit, window, burst, per]);
+function counting({ limit, burst, per, ...rest }: QuotaConfig): string {
+  return JSON.stringify([limit, lengthOf(rest), burst, per]);
+}
+
+/** Part of what a counter is known by; `1d` stands for a day that no calendar moves, and has its counter. */
+function lengthOf({ window }: Pick<QuotaConfig, 'window'>): string {
+  return window === '1d' ? 'day' : window;
 }
 
 function scopeText(quota: QuotaConfig): string {

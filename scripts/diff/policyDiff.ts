@@ -138,7 +138,7 @@ export function rateLimitServiceDifferences(
 }
 
 /** Of two policies; quotas that are counted differently are differences of their own. */
-export function calendarDifferences(old: Policy, next: Policy): Difference[] {
+export function serviceMonthDifferences(old: Policy, next: Policy): Difference[] {
   const [before, after] = [old.rateLimitService?.calendarMonths, next.rateLimitService?.calendarMonths];
   if (before === undefined || after === undefined || before === after) return [];
   return [

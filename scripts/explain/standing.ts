@@ -11,6 +11,8 @@ export interface QuotaStanding {
   readonly used: number | null;
   readonly remaining: number | null;
   readonly resetSeconds: number | null;
+  /** What the clock of the calendar's zone shows then; not there without a zone. */
+  readonly resetsAt?: string;
 }
 
 /** `"per-second";q=10;w=1`, one item of the answer's fields. */

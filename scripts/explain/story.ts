@@ -4,6 +4,7 @@ import type { WasmModule } from '../host/abi.ts';
 import { decisionOf, logFieldsOf, type Exchange } from '../host/openRequest.ts';
 import { HeaderMap, type Pair } from '../host/stream.ts';
 import { compilePolicy, ConfigHoldings, type Policy } from '../policy/index.ts';
+import { shownIn } from '../policy/compile/calendar.ts';
 import { operationName } from '../policy/schema/operation.ts';
 import type { Api } from '../policy/schema/policy.ts';
 import { countedHere, enforced, Engine } from './engine.ts';
@@ -94,7 +95,7 @@ export function tellStory(
   atMs: number,
   engine?: Engine,
 ): Story {
-  const config = countedHere(compilePolicy(policy), LOG_FIELDS);
+  const config = countedHere(compilePolicy(policy, atMs / 1000), LOG_FIELDS);
   const pairs = pairsOf(request);
   const exchange = (engine ?? new Engine(module, config, atMs)).decide(pairs, atMs);
   const usual = toldUsual(config);
@@ -138,8 +139,11 @@ export function tellStory(
       compiled === undefined || end !== null ? null : { places: probe.keyPlaces(config.keySources), id: text('keyId') },
     consumer,
     plan: compiled === undefined || consumer === null ? null : planStory(config, compiled, consumer, text('plan')),
-    quotas:
+    quotas: inZone(
       engine === undefined ? allStandings(usual ?? config, module, pairs, atMs, told) : standingsOf(exchange.response),
+      zoneOf(config, consumer, text('plan')),
+      atMs,
+    ),
     route,
     headers: editsOf(pairs, exchange, routeOf(compiled, route), Object.values(config.identityHeaders ?? {})),
     upstream: upstreamOf(policy, exchange, compiled, route),
@@ -162,6 +166,19 @@ function allStandings(
   const names = new Set(inForce.map(({ name }) => name));
   const all = standingsOf(new Engine(module, strict, atMs).decide(pairs, atMs).response);
   return all.map((standing) => ({ ...standing, isObserved: !names.has(standing.name) }));
+}
+
+/** The zone in which windows of the consumer's quotas begin; undefined: they do so in UTC. */
+function zoneOf(config: PluginConfig, consumer: string | null, plan: string | null): string | undefined {
+  const own = config.consumers.find(({ name }) => name === consumer)?.calendar;
+  return (own ?? config.plans.find(({ name }) => name === plan)?.calendar)?.zone;
+}
+
+function inZone(standings: readonly QuotaStanding[], zone: string | undefined, atMs: number): QuotaStanding[] {
+  return standings.map((standing) => {
+    if (zone === undefined || standing.resetSeconds === null) return standing;
+    return { ...standing, resetsAt: `${shownIn(zone, Math.ceil(atMs / 1000) + standing.resetSeconds)} ${zone}` };
+  });
 }
 
 /** Everything that the module leaves for access logs. */

@@ -29,7 +29,7 @@ export interface EmittedFile {
 export function emitResources(written: Policy, options: EmitOptions, former: Former = []): EmittedFile[] {
   checkOwnMetadata(options);
   const policy = orderedPolicy(written);
-  const config = compilePolicy(policy);
+  const config = compilePolicy(policy, options.atSeconds);
   const table = routingTableOf(policy);
   const places = chosen(policy, options.only);
   const plugins = places.map((place) => pluginOf(config, place, options));

@@ -24,6 +24,8 @@ export interface EmitOptions extends OwnMetadata {
   readonly priority?: number | undefined;
   /** Only these targets (or `rate-limit-service`), by the last part of their resources' names; default: all. */
   readonly only?: readonly string[] | undefined;
+  /** For policies with calendars: which years of time zones the config covers, as `compilePolicy` says. Default: now. */
+  readonly atSeconds?: number | undefined;
 }
 
 const DEFAULT_PRIORITY = 10;

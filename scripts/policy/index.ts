@@ -33,6 +33,7 @@ export {
   orderedPolicy,
   sameWindow,
 } from './compile/compile.ts';
+export { compiledAt } from './compile/calendar.ts';
 export {
   ConfigHoldings,
   Holdings,

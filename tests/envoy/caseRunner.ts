@@ -35,7 +35,8 @@ export class EnvoyRunner implements Runner {
     clock?.set(startMs);
     const test = hasPeers ? await this.secured(policy) : await this.plain(policy);
     const vmId = `case-${++this.cases}`;
-    const edit = async (text: string): Promise<void> => test.envoy.apply({ ...(await test.snapshot(text)), vmId });
+    const edit = async (text: string): Promise<void> =>
+      test.envoy.apply({ ...(await test.snapshot(text, startMs ?? undefined)), vmId });
     await edit(policy);
     const send = async (request: WireRequest, atMs: number): Promise<Outcome> => {
       if (startMs !== null) clock?.set(startMs + atMs);

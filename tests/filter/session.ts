@@ -50,7 +50,7 @@ class FilterSession implements Session {
   async close(): Promise<void> {}
 
   private load(policy: string): void {
-    const problem = this.filter.configure(policyConfig(policy));
+    const problem = this.filter.configure(policyConfig(policy, this.startMs));
     if (problem !== null) throw new Error(`filter refused the plugin config: ${problem}`);
   }
 

@@ -17,6 +17,7 @@ export function fullConfig(): PluginConfig {
       { name: 'b', limit: 5, window: 'second', burst: 20 },
       { name: 'm', limit: 7, window: 'month', per: 'api' },
       { name: 'k', limit: 8, window: 'month', per: 'group', counter: 'calls' },
+      { name: 'd', limit: 9, window: 'day' },
     ]),
     unmatched: 'deny',
     forwardKey: false,
@@ -91,11 +92,31 @@ export function fullConfig(): PluginConfig {
         ],
       },
     ],
+    zones: [
+      {
+        name: 'Europe/Berlin',
+        offsetSeconds: 3600,
+        changes: [
+          { at: 1774746000, offsetSeconds: 7200 },
+          { at: 1792890000, offsetSeconds: 3600 },
+        ],
+        until: 1893456000,
+      },
+      { name: 'America/St_Johns', offsetSeconds: -12600, changes: [], until: 1893456000 },
+    ],
     consumers: [
       {
         name: 'acme',
         plan: 'free',
         group: 'corp',
+        calendar: {
+          zone: 'America/St_Johns',
+          dayBeginsMinutes: 90,
+          weekBegins: 7,
+          monthBegins: 31,
+          yearBeginsMonth: 4,
+          yearBeginsDay: 6,
+        },
         subscriptions: [
           {
             api: 'petstore',
@@ -126,6 +147,105 @@ export function fullConfig(): PluginConfig {
 }
 
 type Node = Record<string, unknown>;
+
+function badCalendars(): BadConfig[] {
+  const calendar = (of: Node): string => changed((c) => (c.consumers[0]!.calendar = of));
+  const zone = (of: Node): string =>
+    changed(
+      (c) =>
+        (c.zones = [
+          { name: 'Europe/Berlin', offsetSeconds: 0, until: 1, ...of },
+          { name: 'America/St_Johns', offsetSeconds: 0, until: 1 },
+        ]),
+    );
+  const change = (at: number, offsetSeconds = 0): Node => ({ at, offsetSeconds });
+  return [
+    {
+      what: 'a calendar of a zone that is none',
+      config: calendar({ zone: 'UTC' }),
+      names: /consumers\[0\]\.calendar: no zone named "UTC"/,
+    },
+    {
+      what: "a plan's calendar of a zone that is none",
+      config: changed((c) => (c.plans[0]!.calendar = { zone: 'Mars' })),
+      names: /plans\[0\]\.calendar: no zone named "Mars"/,
+    },
+    {
+      what: 'a calendar as a string',
+      config: changed((c) => (c.plans[0]!.calendar = 'UTC')),
+      names: /plans\[0\]\.calendar/,
+    },
+    { what: 'an unknown field of a calendar', config: calendar({ hour: 1 }), names: /calendar\.hour: unknown field/ },
+    {
+      what: 'a day that begins after it',
+      config: calendar({ dayBeginsMinutes: 1440 }),
+      names: /dayBeginsMinutes: must be a whole number from 0 to 1439/,
+    },
+    {
+      what: 'an eighth day of the week',
+      config: calendar({ weekBegins: 8 }),
+      names: /weekBegins: must be a whole number from 1 to 7/,
+    },
+    {
+      what: 'a day zero of the month',
+      config: calendar({ monthBegins: 0 }),
+      names: /monthBegins: must be a whole number from 1 to 31/,
+    },
+    { what: 'a month thirteen', config: calendar({ yearBeginsMonth: 13 }), names: /yearBeginsMonth/ },
+    { what: 'a day 32 of the year', config: calendar({ yearBeginsDay: 32 }), names: /yearBeginsDay/ },
+    {
+      what: 'a field of a calendar twice',
+      config: text.replace('"weekBegins":7', '"weekBegins":7,"weekBegins":7'),
+      names: /weekBegins: given twice/,
+    },
+    {
+      what: 'a calendar beside a mesh-wide day',
+      config: changed((c) => {
+        c.rateLimitService = { cluster: 'c', domain: 'd' };
+        c.plans[0]!.calendar = { monthBegins: 2 };
+        quotas(c).push({ name: 'w', limit: 1, window: 'day', scope: 'mesh' });
+      }),
+      names: /plans\[0\]\.calendar: the quotas of the scope mesh have windows of their own/,
+    },
+    {
+      what: 'a zone twice',
+      config: changed((c) => (c.zones as Node[]).push((c.zones as Node[])[0]!)),
+      names: /zones\[2\]\.name: a second zone named "Europe\/Berlin"/,
+    },
+    {
+      what: 'a zone without its end',
+      config: zone({ until: undefined }),
+      names: /zones\[0\]: needs the field "until"/,
+    },
+    {
+      what: 'a zone that is two days ahead',
+      config: zone({ offsetSeconds: 172_800 }),
+      names: /zones\[0\]\.offsetSeconds: must be a whole number from -86400 to 86400/,
+    },
+    {
+      what: 'changes of a zone that go back',
+      config: zone({ changes: [change(20), change(10)] }),
+      names: /zones\[0\]\.changes\[1\]: changes of a zone must come one after the other/,
+    },
+    {
+      what: 'a change without a time',
+      config: zone({ changes: [{ offsetSeconds: 1 }] }),
+      names: /changes\[0\]: needs the field "at"/,
+    },
+    {
+      what: 'sixty-five changes of a zone',
+      config: zone({ changes: Array.from({ length: 65 }, (_, i) => change(i)) }),
+      names: /at most 64 changes to a zone/,
+    },
+    {
+      what: 'more zones than there are',
+      config: changed(
+        (c) => (c.zones = Array.from({ length: 1025 }, (_, i) => ({ name: `z${i}`, offsetSeconds: 0, until: 1 }))),
+      ),
+      names: /at most 1024 zones/,
+    },
+  ];
+}
 
 /** The full config after a change, as JSON. */
 function changed(
@@ -215,6 +335,7 @@ export const BAD_CONFIGS: BadConfig[] = [
     names: /apis\[0\]\.unheardOf/,
   },
   ...badCors(),
+  ...badCalendars(),
   {
     what: 'an unknown field of a route',
     config: changed((c) => (routes(c)[0]!.redirect = '/')),

@@ -61,7 +61,7 @@ class HostSession implements Session {
   }
 
   private load(policy: string): void {
-    if (this.host.load(policyConfig(policy)) !== null) return;
+    if (this.host.load(policyConfig(policy, this.startMs)) !== null) return;
     throw new Error(`module refused the plugin config: ${this.host.logs().at(-1) ?? 'without a log line'}`);
   }
 

@@ -5,7 +5,7 @@ import { checkWalk, requestWalk } from '../../harness/walks.ts';
 /**
  * The number of files that a reader goes through to follow a policy, or a request. These numbers may only fall, but for a
  * new subject. A file of more than about 300 lines is two subjects: headers, quotas, plain copies and zod's issues in our
- * words have files of their own for that, as have modes, what APIs offer, what quotas count together, which operations and which quotas are never met;
+ * words have files of their own for that, as have modes, what APIs offer, what quotas count together, where their windows begin, which operations and which quotas are never met;
  * nobody who looks for one of them reads more than before. So have the changes to the headers and the path of a request that
  * passes, which were a third of the decision; and the records of a decoded policy, one file a subject. Addresses from which
  * consumers call are a new subject: what they are, and how they fit together; and so is who calls without a key,

@@ -29,7 +29,10 @@ plans:
   shared: { quotas: { daily: { limit: 100000, window: day, scope: mesh, onUnavailable: local-share, localShare: 1000 } } }
 consumers:
 ${['wide', 'small', 'open', 'shared']
-  .map((plan) => `  ${plan}: { plan: ${plan}, keys: [{ id: ${plan}, digest: "${digestOf(`${plan}-secret-key`)}" }] }`)
+  .map(
+    (plan) =>
+      `  ${plan}: { plan: ${plan}, ${plan === 'wide' ? 'calendar: { zone: Europe/Berlin }, ' : ''}keys: [{ id: ${plan}, digest: "${digestOf(`${plan}-secret-key`)}" }] }`,
+  )
   .join('\n')}
 `;
 export type Plan = 'wide' | 'small' | 'open' | 'shared';

@@ -53,6 +53,9 @@ type Types = {
   key: config.KeyConfig;
   clientAddress: config.ClientAddressConfig;
   addresses: config.AddressesConfig;
+  calendar: config.CalendarConfig;
+  zone: config.ZoneConfig;
+  zoneChange: Item<config.ZoneConfig['changes']>;
 };
 
 /** Compiles only while the types of the plugin config are the table's. */
@@ -82,4 +85,7 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   key: true,
   clientAddress: true,
   addresses: true,
+  calendar: true,
+  zone: true,
+  zoneChange: true,
 };

@@ -70,6 +70,18 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
   key: { least: { id: 'k', digest: DIGEST }, within: (key) => withConsumer({ name: 'c', keys: [key] }) },
   clientAddress: { least: { trustedHops: 1 }, within: (clientAddress) => ({ ...CONFIG, clientAddress }) },
   addresses: { least: {}, within: (addresses) => withConsumer({ name: 'c', addresses }) },
+  calendar: {
+    least: {},
+    within: (calendar) => ({
+      ...withConsumer({ name: 'c', calendar }),
+      zones: calendar['zone'] === undefined ? [] : [{ name: calendar['zone'], offsetSeconds: 0, until: 0 }],
+    }),
+  },
+  zone: { least: { name: 'z', offsetSeconds: 0, until: 0 }, within: (zone) => ({ ...CONFIG, zones: [zone] }) },
+  zoneChange: {
+    least: { at: 0, offsetSeconds: 0 },
+    within: (change) => ({ ...CONFIG, zones: [{ name: 'z', offsetSeconds: 0, until: 0, changes: [change] }] }),
+  },
 };
 
 /** What a field needs beside it before it means anything. */

@@ -207,7 +207,7 @@ function planWords({ name, through, offered, own, limits }: PlanStory, consumer:
 }
 
 function quotaWords(
-  { name, limit, used, remaining, resetSeconds, isObserved }: QuotaStanding,
+  { name, limit, used, remaining, resetSeconds, resetsAt, isObserved }: QuotaStanding,
   all: readonly QuotaStanding[],
   isRefused: boolean,
 ): string {
@@ -215,7 +215,7 @@ function quotaWords(
   const state =
     used === null
       ? `limit ${grouped(limit)}`
-      : `${grouped(used)} of ${grouped(limit)} used, ${grouped(remaining!)} left, resets in ${timeSpan(resetSeconds ?? 0)}`;
+      : `${grouped(used)} of ${grouped(limit)} used, ${grouped(remaining!)} left, resets in ${timeSpan(resetSeconds ?? 0)}${resetsAt === undefined ? '' : ` (${resetsAt})`}`;
   return `${name.padEnd(width)}  ${state}${isRefused ? '; refused by this one' : ''}${isObserved ? '; only observed' : ''}`;
 }
 

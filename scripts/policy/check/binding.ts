@@ -18,9 +18,11 @@ export interface CountedLimit {
   readonly limit: number;
   readonly window: string;
   readonly burst?: number | undefined;
+  /** What says where its days, weeks, months and years begin; undefined: they do so in UTC. */
+  readonly calendar?: string | undefined;
 }
 
-/** How long windows are, and of what all their beginnings are multiples: windows are in UTC, so every day has 86,400 seconds. */
+/** How long windows are, and of what all their beginnings are multiples. In UTC every day has 86,400 seconds. */
 interface Lengths {
   readonly least: number;
   readonly most: number;
@@ -34,17 +36,33 @@ const CALENDAR: Readonly<Record<string, Lengths>> = {
   year: { least: 365 * DAY, most: 366 * DAY, grid: DAY },
 };
 
-function lengthsOf(window: string): Lengths {
+/** By how much a zone's clock may be set forward or back within a window, and in what steps it differs from UTC. */
+const [MOST_CHANGED, ZONE_GRID] = [3 * WINDOW_UNITS.h, WINDOW_UNITS.m];
+
+function lengthsOf(window: string, calendar?: string): Lengths {
   const seconds = fixedSeconds(window) ?? 0;
-  return CALENDAR[window] ?? { least: seconds, most: seconds, grid: seconds };
+  const lengths = CALENDAR[window] ?? { least: seconds, most: seconds, grid: seconds };
+  if (calendar === undefined || !isOfCalendar(window)) return lengths;
+  return { least: lengths.least - MOST_CHANGED, most: lengths.most + MOST_CHANGED, grid: ZONE_GRID };
+}
+
+function isOfCalendar(window: string): boolean {
+  return window === 'day' || Object.hasOwn(CALENDAR, window);
 }
 
 /** How many windows of another length one window touches at most. */
-export function windowsWithin(window: string, other: string): number {
-  if (sameWindow(window) === sameWindow(other)) return 1;
-  if (window === 'year' && other === 'month') return 12;
-  if (window === 'month' && other === 'year') return 1;
-  const [outer, inner] = [lengthsOf(window), lengthsOf(other)];
+export function windowsWithin(window: string, other: string, calendar?: string, otherCalendar?: string): number {
+  const known = (one: string, of: string | undefined): string =>
+    of !== undefined && isOfCalendar(one) ? `${one} ${of}` : sameWindow(one);
+  if (known(window, calendar) === known(other, otherCalendar)) return 1;
+  const isPlain = calendar === undefined && otherCalendar === undefined;
+  if (isPlain && window === 'year' && other === 'month') return 12;
+  if (isPlain && window === 'month' && other === 'year') return 1;
+  // windows of one calendar consist of whole days of it
+  const together = calendar === otherCalendar && isOfCalendar(window) && isOfCalendar(other);
+  const [outer, inner] = together
+    ? [lengthsOf(window), lengthsOf(other)]
+    : [lengthsOf(window, calendar), lengthsOf(other, otherCalendar)];
   const grid = gcd(outer.grid, inner.grid);
   // beginnings of the other windows that lie inside: the first a step of the grid after the window's own
   const between = outer.most - 2 * grid;
@@ -58,10 +76,10 @@ function gcd(a: number, b: number): number {
 const NANOSECONDS = 1_000_000_000n;
 
 /** The most that `other` lets pass within one window, where it has `times` counters for one of this quota. */
-export function mostWithin(window: string, other: CountedLimit, times = 1): bigint {
+export function mostWithin(window: string, other: CountedLimit, times = 1, calendar?: string): bigint {
   if (other.burst === undefined)
-    return BigInt(times) * BigInt(other.limit) * BigInt(windowsWithin(window, other.window));
-  const last = BigInt(lengthsOf(window).most) * NANOSECONDS - 1n;
+    return BigInt(times) * BigInt(other.limit) * BigInt(windowsWithin(window, other.window, calendar, other.calendar));
+  const last = BigInt(lengthsOf(window, calendar).most) * NANOSECONDS - 1n;
   return BigInt(times) * (BigInt(other.burst) + last / intervalOf(other));
 }
 
@@ -73,12 +91,15 @@ function intervalOf({ limit, window }: CountedLimit): bigint {
 /** True when `other` refuses every request that this quota would refuse, however requests come. */
 export function neverBinds(quota: CountedLimit, other: CountedLimit, times = 1): boolean {
   const { burst } = quota;
-  if (burst === undefined) return mostWithin(quota.window, other, times) <= BigInt(quota.limit);
+  if (burst === undefined) return mostWithin(quota.window, other, times, quota.calendar) <= BigInt(quota.limit);
   if (other.burst !== undefined)
     return times * other.burst <= burst && BigInt(times) * intervalOf(quota) <= intervalOf(other);
   // the end of one window and the beginning of the next come at once; after that, a window's limit comes once a window
   if (2 * times * other.limit > burst) return false;
-  return BigInt(times * other.limit) * intervalOf(quota) <= BigInt(lengthsOf(other.window).least) * NANOSECONDS;
+  return (
+    BigInt(times * other.limit) * intervalOf(quota) <=
+    BigInt(lengthsOf(other.window, other.calendar).least) * NANOSECONDS
+  );
 }
 
 /** A quota with the lowest and the highest limit that any of its holders has. */
@@ -98,12 +119,14 @@ interface Counted {
 export function warnOfSlack(root: PolicyDraft, holdings: Holdings, shared: ReadonlySet<string>, report: Report): void {
   const overrides = overridesIn(root);
   const modes = modesIn(root);
+  const calendars = new Calendars(root);
   const ofPlan = (plan: PlanDraft): Counted[] =>
     plan.get('quotas').entries.map((quota) => {
       const id = quotaId(plan.key, quota.key);
+      const per = (quota.get('per').string ?? 'consumer') as Per;
       return {
-        ...countedAs(quota, overrides.get(id)),
-        per: (quota.get('per').string ?? 'consumer') as Per,
+        ...countedAs(quota, calendars.of(per, plan), overrides.get(id)),
+        per,
         isShared: shared.has(id),
         isEnforced: modes.observing(quota.key, plan.key).length === 0,
       };
@@ -112,7 +135,7 @@ export function warnOfSlack(root: PolicyDraft, holdings: Holdings, shared: Reado
   for (const api of root.get('apis').entries) {
     for (const operation of api.get('operations').entries) {
       const own = operation.get('quotas').entries.map((quota) => ({
-        ...countedAs(quota),
+        ...countedAs(quota, calendars.of('operation')),
         per: 'operation' as const,
         isShared: false,
         isEnforced: modes.ofOwnQuota({ mode: quota.get('mode').string as Mode | undefined }, api.key) === 'enforce',
@@ -124,9 +147,31 @@ export function warnOfSlack(root: PolicyDraft, holdings: Holdings, shared: Reado
   }
 }
 
-function countedAs(quota: OwnQuotaDraft, others: readonly number[] = []): Pick<Counted, 'quota' | 'low' | 'high'> {
+/** What says where the windows of quotas begin. */
+class Calendars {
+  readonly #hasOwn: boolean;
+
+  constructor(root: PolicyDraft) {
+    this.#hasOwn = root.get('consumers').entries.some((consumer) => consumer.get('calendar').given);
+  }
+
+  /** The same for quotas whose windows begin at the same times whoever sends a request; undefined: in UTC. */
+  of(per: Per, plan?: PlanDraft): string | undefined {
+    const ofPlan = plan?.get('calendar').value;
+    // what a group has in common follows the plan
+    const isConsumers = this.#hasOwn && per !== 'group';
+    if ((ofPlan === undefined || ofPlan === null) && !isConsumers) return undefined;
+    return JSON.stringify([ofPlan ?? null, isConsumers]);
+  }
+}
+
+function countedAs(
+  quota: OwnQuotaDraft,
+  calendar: string | undefined,
+  others: readonly number[] = [],
+): Pick<Counted, 'quota' | 'low' | 'high'> {
   const limits = [quota.get('limit').number!, ...others];
-  const rest = { window: quota.get('window').string!, burst: quota.get('burst').number };
+  const rest = { window: quota.get('window').string!, burst: quota.get('burst').number, calendar };
   return {
     quota,
     low: { ...rest, limit: Math.min(...limits) },
@@ -228,7 +273,7 @@ function tell(counted: Counted, other: Counted, name: string, apis: number, repo
   if (low.burst === undefined)
     report.add(
       quota.get('limit'),
-      `never binds: quota ${name} lets pass at most ${mostWithin(low.window, other.high, times)} ${spanOf(low.window)}${where}; lower the limit, or leave one of them out`,
+      `never binds: quota ${name} lets pass at most ${mostWithin(low.window, other.high, times, low.calendar)} ${spanOf(low.window)}${where}; lower the limit, or leave one of them out`,
     );
   else
     report.add(

@@ -4,6 +4,7 @@ import { censor, censorSegment } from '../secret.ts';
 import { checkAddresses, warnOfAddresses } from './addresses.ts';
 import { checkCounters, PlansApart, sharedQuotas, warnOfCounters } from './counters.ts';
 import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
+import { checkCalendars, warnOfCalendars } from './calendar.ts';
 import { warnOfSlack } from './binding.ts';
 import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
 import { checkDisclosure, warnOfDisclosure } from './disclosure.ts';
@@ -105,6 +106,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkQuotas,
     checkCounters,
     checkRateLimitService,
+    checkCalendars,
     checkHeaders,
     checkDisclosure,
     checkRoutes,
@@ -134,6 +136,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfOpenApis(root, report);
   warnOfUnusedRateLimitService(root, report);
   warnOfLongQuotas(root, report);
+  warnOfCalendars(root, holdings, report);
   warnOfCors(root, report);
   warnOfDisclosure(root, report);
   warnOfOperations(root, report);

@@ -36,6 +36,7 @@ export type ConditionDraft = Draft<EntryOf<UnderField<ItemOf<UnderField<Api, 'ro
 export type OwnQuotaDraft = Draft<EntryOf<UnderField<EntryOf<UnderField<Api, 'operations'>>, 'quotas'>>>;
 export type PlanDraft = Draft<Plan>;
 export type QuotaDraft = Draft<EntryOf<UnderField<Plan, 'quotas'>>>;
+export type CalendarDraft = Draft<UnderField<Plan, 'calendar'>>;
 export type ConsumerDraft = Draft<Consumer>;
 export type SubscriptionDraft = Draft<EntryOf<UnderField<Consumer, 'subscriptions'>>>;
 export type KeyDraft = Draft<ItemOf<UnderField<Consumer, 'keys'>>>;

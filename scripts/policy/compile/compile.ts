@@ -28,6 +28,7 @@ import {
 } from '../../contract/table.ts';
 import { compiledBlock, type Addresses } from '../schema/address.ts';
 import { ageSeconds, type Cors } from '../schema/cors.ts';
+import { compileCalendar, compileZones, hasCalendars, lengthBesideCalendars } from './calendar.ts';
 import { compileDisclosure } from './disclosure.ts';
 import { compileLifecycle } from './lifecycle.ts';
 import type {
@@ -48,10 +49,12 @@ import { isPlansOwn, mainPlan, Modes } from './holding.ts';
 
 /**
  * The plugin config of a valid policy. Policies that mean the same give the same bytes: defaults are left out, and what has
- * no order stands in that of its names.
+ * no order stands in that of its names. `atSeconds` (since 1970) says which years of time zones it covers, for policies that name some.
  */
-export function compilePolicy(policy: Policy): PluginConfig {
+export function compilePolicy(policy: Policy, atSeconds: number = Date.now() / 1000): PluginConfig {
   const modes = new Modes(policy);
+  const zones = compileZones(policy, atSeconds);
+  const window = hasCalendars(policy) ? lengthBesideCalendars : sameAlways;
   const config = orderedConfig({
     version: 1,
     policy: policy.policy,
@@ -64,9 +67,10 @@ export function compilePolicy(policy: Policy): PluginConfig {
     keySources: policy.keySources as KeySourceConfig[],
     ...(policy.workloadProof === 'listener' && { workloadProof: 'listener' }),
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
-    apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api, policy, modes)),
-    plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan, modes)),
+    apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api, policy, modes, window)),
+    plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan, modes, window)),
     consumers: Object.entries(policy.consumers).map(([name, consumer]) => compileConsumer(name, consumer, policy)),
+    ...(zones.length > 0 && { zones }),
   });
   const { version, policy: name, ...rest } = config;
   return { version, policy: name, digest: configDigest(config), ...rest };
@@ -96,7 +100,14 @@ function compileRateLimitService(policy: Policy): RateLimitServiceConfig {
   };
 }
 
-function compileApi(name: string, api: Api, policy: Policy, modes: Modes): ApiConfig {
+/** What to write of a window, given also in the one spelling for windows of its length. */
+type Spelling = (window: string, same: Window) => Window;
+
+function sameAlways(_window: string, same: Window): Window {
+  return same;
+}
+
+function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelling: Spelling): ApiConfig {
   return {
     name,
     ...(api.hosts && { hosts: api.hosts }),
@@ -109,7 +120,7 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes): ApiCo
     ...compileLifecycle(api),
     ...(api.operations && {
       operations: Object.entries(api.operations).map(([key, operation]) =>
-        compileOperation(key, operation, modes.ofApi(name)),
+        compileOperation(key, operation, modes.ofApi(name), spelling),
       ),
     }),
     ...(api.unlisted === 'allow' && { unlisted: 'allow' }),
@@ -141,11 +152,11 @@ function keyHeaders({ keySources }: Policy): string[] {
   );
 }
 
-function compileOperation(key: string, operation: Operation, apiMode: Mode): OperationConfig {
+function compileOperation(key: string, operation: Operation, apiMode: Mode, spelling: Spelling): OperationConfig {
   const { methods, ...pattern } = readPattern(key) as Pattern;
   const { plans, scopes, cost, quotas = {}, anonymous } = operation;
   const own = Object.entries(quotas).map(([name, { mode = apiMode, ...quota }]) => ({
-    ...compileQuota(name, { per: 'consumer', ...quota }),
+    ...compileQuota(name, { per: 'consumer', ...quota }, spelling),
     ...(mode !== apiMode && { mode }),
   }));
   // one that asks for a plan or a scope asks for a key
@@ -186,16 +197,18 @@ function compileCondition(name: string, condition: HeaderCondition): HeaderCondi
   return { name, ...condition } as HeaderConditionConfig;
 }
 
-function compilePlan(name: string, plan: Plan, modes: Modes): PlanConfig {
+function compilePlan(name: string, plan: Plan, modes: Modes, spelling: Spelling): PlanConfig {
+  const calendar = plan.calendar && compileCalendar(plan.calendar);
   const quotas = Object.entries(plan.quotas).map(([quota, fields]) => {
     const isRedundant = modes.isQuotaRedundant(quota, name);
-    return { ...compileQuota(quota, fields), ...(!isRedundant && { mode: fields.mode! }) };
+    return { ...compileQuota(quota, fields, spelling), ...(!isRedundant && { mode: fields.mode! }) };
   });
   return {
     name,
     ...(!modes.isPlanRedundant(name) && { mode: plan.mode! }),
     ...(plan.refusal && { refusal: compileRefusal(plan.refusal) }),
     ...(quotas.length > 0 && { quotas }),
+    ...(calendar && Object.keys(calendar).length > 0 && { calendar }),
   };
 }
 
@@ -207,12 +220,12 @@ function compileRefusal({ status, detail, type }: NonNullable<Plan['refusal']>):
   };
 }
 
-function compileQuota(name: string, quota: Quota): QuotaConfig {
+function compileQuota(name: string, quota: Quota, spelling: Spelling): QuotaConfig {
   const { limit, window, burst, per, counter, scope, onUnavailable } = quota;
   return {
     name,
     limit,
-    window: sameWindow(window),
+    window: spelling(window, sameWindow(window)),
     ...(burst !== undefined && { burst }),
     ...(per !== 'consumer' && { per }),
     ...(counter !== undefined && { counter }),
@@ -248,6 +261,7 @@ function compileConsumer(name: string, consumer: Consumer, { plans }: Policy): C
     ...(subscriptions.length > 0 && { subscriptions }),
     ...(consumer.keys.length > 0 && { keys: consumer.keys.map(compileKey) }),
     ...(consumer.scopes.length > 0 && { scopes: consumer.scopes }),
+    ...(consumer.calendar && { calendar: compileCalendar(consumer.calendar) }),
     ...(consumer.addresses && { addresses: compileAddresses(consumer.addresses) }),
     ...(consumer.origins && { origins: consumer.origins }),
     ...(consumer.workloads.length > 0 && { workloads: consumer.workloads }),
@@ -352,6 +366,8 @@ function set(items: readonly unknown[]): unknown[] {
 function identityOf(item: unknown): unknown {
   if (typeof item !== 'object' || item === null) return item;
   const fields = item as Record<string, unknown>;
+  // changes of a zone follow each other
+  if (typeof fields['at'] === 'number') return fields['at'];
   const field = IDENTITIES.find((name) => typeof fields[name] === 'string');
   if (field === undefined) return textOf(item);
   return rankOf(fields['window']) + (fields[field] as string);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DIGEST_DIGITS, MAX_KEY_SOURCES, MAX_ROUTES, MAX_ROUTE_HEADERS, SCHEMES } from '../../contract/table.ts';
 import { addresses, clientAddress } from './address.ts';
+import { calendar } from './calendar.ts';
 import { callingOrigins, cors } from './cors.ts';
 import {
   changeableHeader,
@@ -200,6 +201,9 @@ const consumerFields = z.strictObject({
   addresses: addresses.optional(),
   origins: callingOrigins.optional(),
   workloads: listed(workload, 'Workloads that are this consumer, by the ids in their certificates.'),
+  calendar: calendar(
+    'Where days, weeks, months and years of its quotas begin, of whatever plan. Default: as the plan says.',
+  ),
 });
 type ConsumerFields = z.output<typeof consumerFields>;
 const consumer = consumerFields

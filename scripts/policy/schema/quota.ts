@@ -17,6 +17,7 @@ import {
   WINDOWS,
   nominalSeconds,
 } from '../../contract/table.ts';
+import { calendar, type Calendar } from './calendar.ts';
 import { detail } from './lifecycle.ts';
 import { durationMs } from './mesh.ts';
 import { mode, name, named, wholeFrom } from './value.ts';
@@ -35,7 +36,7 @@ export const quota = z.strictObject({
     .refine((window) => nominalSeconds(window) !== null, { error: WINDOW_RULE })
     .meta({
       description:
-        'What the limit is counted over: second, minute, hour, day, week (from Monday), month or year of the calendar in UTC; or a length of 1s to 366d (s, m, h or d), which begins at multiples of itself since 1970-01-01T00:00:00Z.',
+        'What the limit is counted over: second, minute, hour, day, week (from Monday), month or year of the calendar in UTC, or of a "calendar" from day on; or a length of 1s to 366d (s, m, h or d), which begins at multiples of itself since 1970-01-01T00:00:00Z.',
       anyOf: [{ enum: WINDOWS }, { pattern: LENGTH_PATTERN }],
       examples: ['10s', '15m', '6h', '30d'],
     }),
@@ -139,6 +140,7 @@ type PlanFields = {
   mode?: Mode | undefined;
   refusal?: z.output<typeof refusal> | undefined;
   quotas: Record<string, z.output<typeof quota>>;
+  calendar?: Calendar | undefined;
 };
 
 /** Quotas by name; nothing after the plan's name means none. */
@@ -149,6 +151,7 @@ export const plan = z
     ),
     refusal: refusal.optional(),
     quotas: quotasByName(quota, 'Quotas by name; a request must fit into all of them.'),
+    calendar: calendar("Where days, weeks, months and years of the plan's quotas begin. Default: in UTC, on the 1st."),
   })
   .nullable()
   .transform((plan): PlanFields => plan ?? { quotas: {} });

@@ -61,6 +61,21 @@ describe("cells", () => {
     expect(usedIn(cell, YEAR)).toBe(600);
   });
 
+  it("goes on with the window that is open when the next one would begin within it, until its end", () => {
+    const cell = newCell();
+    addUnits(cell, openWindow(cell, 0, 10), 600);
+    cell.overAtSeconds = HOUR;
+    // An edit has moved the windows: one begins at half past, another at ten to.
+    expect(openWindow(cell, HOUR / 2, HOUR - 1)).toBe(0);
+    expect(usedIn(cell, 0)).toBe(600);
+    expect(openWindow(cell, HOUR / 2, HOUR)).toBe(HOUR / 2);
+    expect(usedIn(cell, HOUR / 2)).toBe(0);
+    cell.overAtSeconds = HOUR + HOUR / 2;
+    expect(openWindow(cell, HOUR - 600, HOUR + 1)).toBe(HOUR / 2);
+    expect(openWindow(cell, HOUR + 600, HOUR + HOUR / 2 - 1)).toBe(HOUR / 2);
+    expect(openWindow(cell, HOUR + 600, HOUR + HOUR / 2)).toBe(HOUR + 600);
+  });
+
   it("never counts below zero", () => {
     const cell = newCell();
     addUnits(cell, openWindow(cell, 0, 0), 3);
