@@ -11,7 +11,7 @@ import { checkWalk, requestWalk } from '../../harness/walks.ts';
  * consumers call are a new subject: what they are, and how they fit together; and so is who calls without a key,
  * and what upstreams, callers and logs get to see of a decision.
  */
-const MOST_OF_A_CHECK = 52;
+const MOST_OF_A_CHECK = 55;
 const MOST_OF_A_REQUEST = 37;
 
 test('one check of a policy loads no more files than it has to', async (t) => {
