@@ -18,6 +18,9 @@ export interface Setting {
   readonly servicePort?: number;
   /** Fields of the connection manager that differ from those of `tollgate run`. */
   readonly connectionManager?: object;
+  /** TLS of its listener, and filters in front of the module. */
+  readonly transportSocket?: object;
+  readonly filtersBefore?: readonly object[];
   /** Requests as the access log has them, when they are over. */
   readonly onAccess?: (entry: AccessEntry) => void;
 }
@@ -52,6 +55,8 @@ export class Target {
       port: 0,
       adminPort: 0,
       ...(setting.connectionManager === undefined ? {} : { connectionManager: setting.connectionManager }),
+      ...(setting.transportSocket && { transportSocket: setting.transportSocket }),
+      ...(setting.filtersBefore && { filtersBefore: setting.filtersBefore }),
       ...(setting.onAccess === undefined ? {} : { onAccess: setting.onAccess }),
     });
     return new Target(setting, envoy);

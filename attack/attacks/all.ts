@@ -4,6 +4,7 @@ import { configs } from './configs.ts';
 import { counting } from './counting.ts';
 import { doors } from './doors.ts';
 import { headers } from './headers.ts';
+import { identity } from './identity.ts';
 import { lists } from './lists.ts';
 import { modes } from './modes.ts';
 import { operations } from './operations.ts';
@@ -27,6 +28,7 @@ export const allAttacks: readonly Attack[] = [
   spellings,
   operations,
   headers,
+  identity,
   origins,
   lists,
   modes,
