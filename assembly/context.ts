@@ -17,7 +17,7 @@ import { Heartbeat } from "./heartbeat";
 import { setTickPeriod } from "./host";
 import { RequestMetrics, infoGauge } from "./metrics";
 import { RateLimitService } from "./rateLimitService";
-import { SharedShards, poolOf, stocksOf } from "./sharedShards";
+import { SharedShards, poolOf, stocksOf, visitorsOf } from "./sharedShards";
 
 /**
  * What this VM keeps for a policy by its name, whatever tables are in force: an edit makes a new root, which goes on with the same
@@ -34,6 +34,8 @@ export class Account {
   rateLimitService: RateLimitService | null = null;
   /** The gauge that tells of zones that a config no longer knows, or 0 as long as no policy of this name had zones. */
   zonesEnded: u32 = 0;
+  /** Created once a policy of this name has a plan for callers without a key. */
+  visitors: SharedShards | null = null;
   next: Account | null = null;
   constructor(readonly policy: View) {
     const pool = poolOf(policy);
@@ -43,6 +45,16 @@ export class Account {
     this.counters = new Counters(pool, stocks);
     this.metrics = new RequestMetrics(policy);
     this.heartbeat = new Heartbeat(policy);
+  }
+
+  /** Makes the counters of callers without a key; false when the host does not store them. */
+  openVisitors(): bool {
+    if (this.visitors != null) return true;
+    const shards = visitorsOf(this.policy);
+    if (!shards.create()) return false;
+    this.visitors = shards;
+    this.counters.visitors = new Counters(shards, this.stocks);
+    return true;
   }
 }
 

@@ -4,6 +4,7 @@ import { literal } from "../filter/index";
 export const REQUESTS_TOTAL = literal("tollgate_requests_total");
 export const OPERATION_REQUESTS_TOTAL = literal("tollgate_operation_requests_total");
 export const OBSERVED_TOTAL = literal("tollgate_observed_total");
+export const ANONYMOUS_CROWDED_TOTAL = literal("tollgate_anonymous_crowded_total");
 export const INFO = literal("tollgate_info");
 export const ZONES_ENDED = literal("tollgate_zones_ended");
 export const VMS = literal("tollgate_vms");

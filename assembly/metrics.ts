@@ -1,4 +1,5 @@
 import {
+  Counters,
   ABSENT,
   ALLOWED,
   CELL_COUNT,
@@ -105,6 +106,7 @@ export class RequestMetrics {
   /** By the number of the usage row. */
   private readonly rows: Rows<RowMetrics> = new Rows<RowMetrics>();
   private toDefine: i32 = 0;
+  private crowded: u32 = UNKNOWN;
   /** The name of the series that are being flushed. */
   private series: View = Name.REQUESTS_TOTAL;
 
@@ -118,6 +120,16 @@ export class RequestMetrics {
       const plan = tables.plans.at(offer.plan);
       this.idOf(tables, offer.usage, tables.apis.at(offer.api).name, ABSENT, plan.name, plan, ALLOWED);
     }
+  }
+
+  /** The same for visitors without a place; the series is there as soon as the policy may have visitors. */
+  flushCrowded(visitors: Counters): void {
+    if (this.crowded == UNKNOWN) {
+      beginName(this.policy);
+      this.crowded = counter(endName(Name.ANONYMOUS_CROWDED_TOTAL));
+    }
+    if (visitors.crowded > 0) incrementCounter(this.crowded, visitors.crowded);
+    visitors.crowded = 0;
   }
 
   /** Hands what was counted under these tables to the host; all of it at once if it `isLast`. */

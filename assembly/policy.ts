@@ -66,6 +66,7 @@ export function configure(rootId: u32, size: u32): bool {
   if (
     !account.heartbeat.create() ||
     !account.pool.create() ||
+    (tables.hasVisitors && !account.openVisitors()) ||
     (tables.rateLimitService.cluster != ABSENT && !account.stocks.create())
   ) {
     tables.free();
@@ -139,6 +140,11 @@ export function onTick(root: Root): void {
   resetArena();
   account.heartbeat.send(now);
   if (counters.balances.count > 0) sweep(counters, now);
+  const visitors = counters.visitors;
+  if (visitors != null) {
+    if (visitors.balances.count > 0) sweep(visitors, now);
+    account.metrics.flushCrowded(visitors);
+  }
   expireCalls(now);
   const rateLimitService = account.rateLimitService;
   if (rateLimitService != null) rateLimitService.onTick(account.stocks, now);

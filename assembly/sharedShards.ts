@@ -5,6 +5,8 @@ import {
   STOCK_BYTES,
   STOCK_SHARD_COUNT,
   ShardStore,
+  VISITOR_CELLS,
+  VISITOR_SHARD_COUNT,
   View,
   WriteResult,
   begin,
@@ -27,10 +29,11 @@ const READY = literal("ready");
 const POOL = literal("/");
 /** Earlier modules keep stocks of another layout, of other counters of the service, under `/stock/`. */
 const STOCKS = literal("/stocks/");
+const VISITORS = literal("/visitors/");
 
 /**
  * One policy's shards in the host's shared data: `tollgate/1/<policy>/<shard>` for its pool, `tollgate/1/<policy>/stocks/<shard>` for
- * its stocks. The set of keys is fixed, because the host cannot delete keys. They are created before any request, because when
+ * its stocks, `tollgate/1/<policy>/visitors/<shard>` for callers without a key that have a plan. The set of keys is fixed, because the host cannot delete keys. They are created before any request, because when
  * two threads create the same key, the host lets both succeed.
  */
 export class SharedShards extends ShardStore {
@@ -39,8 +42,9 @@ export class SharedShards extends ShardStore {
     private readonly place: View,
     shardCount: u32,
     cellBytes: i32,
+    mostCells: i32 = i32.MAX_VALUE,
   ) {
-    super(shardCount, cellBytes);
+    super(shardCount, cellBytes, mostCells);
   }
 
   read(shard: u32): View {
@@ -95,6 +99,10 @@ export class SharedShards extends ShardStore {
 
 export function poolOf(policy: View): SharedShards {
   return new SharedShards(policy, POOL, SHARD_COUNT, CELL_BYTES);
+}
+
+export function visitorsOf(policy: View): SharedShards {
+  return new SharedShards(policy, VISITORS, VISITOR_SHARD_COUNT, CELL_BYTES, VISITOR_CELLS);
 }
 
 export function stocksOf(policy: View): SharedShards {

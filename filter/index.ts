@@ -18,6 +18,7 @@ export { Patience, Standing, bill, standings } from "./quota/attempt";
 export { Counters } from "./quota/charge";
 export { sweep } from "./quota/sweep";
 export { CELL_BYTES, SHARD_COUNT } from "./quota/local";
+export { VISITOR_CELLS, VISITOR_SHARD_COUNT } from "./quota/visitors";
 export { noted } from "./quota/mesh";
 export { ShardStore, WriteResult, emptyShard, isShard } from "./shared/shard";
 export { STOCK_BYTES, STOCK_SHARD_COUNT, heldInShard } from "./rateLimitService/stock";

@@ -1,6 +1,6 @@
 import { NONE } from "../bytes/rows";
 import { begin, end, writeByte, writeView } from "../bytes/arena";
-import { ABSENT, View, byteAt, equals, lengthOf, literal, slice, startsWith } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, lengthOf, literal, nameInPlace, slice, startsWith } from "../bytes/view";
 import { name as hostName, readHost } from "../request/host";
 import { API_ID, counterId } from "../tables/counterId";
 import { Reason } from "../decision/decision";
@@ -28,7 +28,9 @@ import * as Field from "./field";
 
 export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   const index = tables.apis.count;
-  tables.apis.add();
+  const made = tables.apis.add();
+  made.visitorPlan = NONE;
+  made.visitorOffer = NONE;
   const hosts: View[] = [];
   const paths: View[] = [];
   let name: View = ABSENT;
@@ -51,6 +53,8 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
       decodeOffers(reader, tables, index);
     } else if (reader.takes(Field.ANONYMOUS, 4)) {
       tables.apis.at(index).anonymous = readAllow(reader);
+    } else if (reader.takes(Field.ANONYMOUS_PLAN, 16)) {
+      decodeVisitors(reader, tables, index);
     } else if (reader.takes(Field.PREFLIGHT, 5)) {
       if (readAllow(reader)) tables.apis.at(index).preflight = Preflight.Allow;
     } else if (reader.takes(Field.CORS, 7)) {
@@ -102,6 +106,19 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
     route.name = qualify(tables, name, route.name);
   }
   addMounts(reader, tables, index, hosts, paths);
+}
+
+/** `{"plan": "free", "header": "x-device"}`: the plan of callers without a key, and what tells them apart. */
+function decodeVisitors(reader: Reader, tables: Tables, index: i32): void {
+  const api = tables.apis.at(index);
+  api.anonymous = true;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.takes(Field.PLAN, 0)) api.visitorPlan = nameInPlace(readName(reader));
+    else if (reader.takes(Field.HEADER, 1)) api.visitorHeader = tables.texts.keep(readHeaderName(reader));
+    else reader.unknownField();
+  }
+  reader.needs(0, Field.PLAN);
 }
 
 function hasLife(tables: Tables, api: Api): bool {

@@ -9,7 +9,7 @@ import { Consumer, Subscription, Terms } from "../tables/consumer";
 import { Tables, findOffer } from "../tables/tables";
 import { LogField } from "../tables/logField";
 import { HAS_QUERY } from "../tables/route";
-import { Mode, QuotaKind, QuotaList } from "../tables/quota";
+import { Mode, Per, QuotaKind, QuotaList } from "../tables/quota";
 import { indexRoutes } from "../route/keyHeader";
 import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import { linkWorkloads } from "./identity";
@@ -28,6 +28,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   linkConsumers(reader, tables, names);
   needRateLimitService(reader, tables);
   linkCalendars(reader, tables, names);
+  linkVisitors(reader, tables, names);
   names.free();
   if (reader.failed) return;
   linkModes(tables);
@@ -59,6 +60,34 @@ function linkOffers(reader: Reader, tables: Tables, names: Names): void {
       return reader.fail(literal("apis[%d].plans[%d]: no plan named %q"), offer.api, index, offer.planName);
     }
     offer.planName = tables.plans.at(offer.plan).name;
+  }
+}
+
+/** Plans of callers without a key. There is no key to count by, and a service cannot hold a counter for every address. */
+function linkVisitors(reader: Reader, tables: Tables, names: Names): void {
+  for (let a = 0; a < tables.apis.count; a++) {
+    const api = tables.apis.at(a);
+    if (api.visitorPlan == NONE) continue;
+    const name = viewOf(api.visitorPlan);
+    api.visitorPlan = names.plans.find(name);
+    if (api.visitorPlan == NONE) return reader.fail(literal("apis[%d].anonymousPlan.plan: no plan named %q"), a, name);
+    api.visitorOffer = findOffer(tables, a, api.visitorPlan);
+    if (api.visitorOffer == NONE)
+      return reader.fail(literal("apis[%d].anonymousPlan.plan: the API does not offer the plan %q"), a, name);
+    tables.hasVisitors = true;
+    const plan = tables.plans.at(api.visitorPlan);
+    let mesh = plan.meshCount;
+    for (let o = api.firstOperation; o < api.firstOperation + api.operationCount; o++)
+      mesh += tables.operations.at(o).meshCount;
+    if (mesh > 0)
+      return reader.fail(
+        literal("apis[%d].anonymousPlan: neither plan nor operations may have quotas of the scope mesh"),
+        a,
+      );
+    for (let q = plan.firstQuota; q < plan.firstQuota + plan.quotaCount; q++) {
+      if (tables.quotas.at(q).per == Per.Key)
+        return reader.fail(literal("apis[%d].anonymousPlan.plan: the plan %q has a quota per key"), a, name);
+    }
   }
 }
 

@@ -10,14 +10,15 @@ import { Reader } from "./reader";
 import { MAX_ADDRESS_BLOCKS, MAX_BLOCK_BYTES, MAX_ORIGINS, MAX_ORIGIN_BYTES, MAX_TRUSTED_HOPS } from "./contract";
 import * as Field from "./field";
 
-/** `{"trustedHops": 1}` */
+/** `{"trustedHops": 1, "ipv4": 32, "ipv6": 64}` */
 export function decodeClientAddress(reader: Reader, tables: Tables): void {
   reader.beginObject();
   while (reader.nextField()) {
     if (reader.takes(Field.TRUSTED_HOPS, 0)) tables.trustedHops = <i32>reader.integer(1, MAX_TRUSTED_HOPS);
+    else if (reader.takes(Field.IPV4, 1)) tables.addressBits4 = <i32>reader.integer(1, 32);
+    else if (reader.takes(Field.IPV6, 2)) tables.addressBits6 = <i32>reader.integer(1, 128);
     else reader.unknownField();
   }
-  reader.needs(0, Field.TRUSTED_HOPS);
 }
 
 /** `{"allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16", "2001:db8::/32"]}` */
@@ -78,6 +79,14 @@ function decodeBlocks(reader: Reader, tables: Tables): i32 {
   return count;
 }
 
+function countsAddresses(tables: Tables): bool {
+  for (let i = 0; i < tables.apis.count; i++) {
+    const api = tables.apis.at(i);
+    if (api.visitorPlan != NONE && lengthOf(api.visitorHeader) == 0) return true;
+  }
+  return false;
+}
+
 const BLOCK_RULE = literal(
   "must be an address block such as 10.0.0.0/8 or 2001:db8::/32: an address in its usual form whose other bits are 0, and the number of its first bits",
 );
@@ -129,7 +138,7 @@ function bitsIn(text: View): i32 {
  */
 export function guardKeys(tables: Tables, keyring: Keyring): void {
   const restrictions = tables.restrictions;
-  tables.asksPeer = tables.trustedHops == 0 && restrictions.blocks.count > 0;
+  tables.asksPeer = tables.trustedHops == 0 && (restrictions.blocks.count > 0 || countsAddresses(tables));
   if (restrictions.ofConsumers.count + restrictions.ofKeys.count == 0) return;
   for (let i = 0; i < keyring.keys.count; i++) {
     const number = restrictions.find(keyring.keys.at(i).consumer);

@@ -8,7 +8,8 @@ import { KEY_DIGEST, Keyring } from "../keyring/keyring";
 import { beginLifecycles, enter, mockOr } from "../lifecycle/lifecycle";
 import { coveredBytes, isAmbiguous, matchApi } from "../match/api";
 import { Bill, Charge, Patience, bill, isOwn } from "../quota/attempt";
-import { Counters, charge, chargeObserving } from "../quota/charge";
+import { Counters, charge, chargeObserving, nameNobody } from "../quota/charge";
+import { crowdId, identifyVisitor, makeVisitorRoom, visitorId } from "../quota/visitors";
 import { clearEdits, editsOverflowed } from "../request/headers";
 import { chooseRoute } from "../route/choose";
 import { Credential, KEYS_ONLY, takes } from "../tables/alias";
@@ -236,13 +237,51 @@ function judgeCaller(
 
 /** Without a key there is no plan; an operation with quotas of its own counts all such callers together. */
 function judgeAnonymous(tables: Tables, api: Api, counters: Counters, now: i64): Reason {
-  if (decision.operation == NONE) return api.anonymous ? pass(tables, Reason.Anonymous, now) : api.unidentified;
+  let needsNone: bool = api.anonymous;
+  if (decision.operation != NONE) {
+    const anonymous = tables.operations.at(decision.operation).anonymous;
+    if (anonymous != Anonymous.AsApi) needsNone = anonymous == Anonymous.Allow;
+  }
+  return needsNone ? passAnonymous(tables, api, counters, now) : api.unidentified;
+}
+
+function passAnonymous(tables: Tables, api: Api, counters: Counters, now: i64): Reason {
+  if (api.visitorPlan != NONE) return judgeVisitor(tables, api, counters, now);
+  if (decision.operation == NONE) return pass(tables, Reason.Anonymous, now);
   const operation = tables.operations.at(decision.operation);
-  const needsNone = operation.anonymous == Anonymous.AsApi ? api.anonymous : operation.anonymous == Anonymous.Allow;
-  if (!needsNone) return api.unidentified;
   if (operation.quotaCount == 0) return pass(tables, Reason.Anonymous, now);
   bill.cost = operation.cost;
+  nameNobody(0, 0);
   return passCharged(tables, counters, NONE, Reason.Anonymous, now);
+}
+
+/** A caller without a key on an API that has a plan for such: counted by address or by a header, in counters of their own. */
+function judgeVisitor(tables: Tables, api: Api, counters: Counters, now: i64): Reason {
+  decision.plan = api.visitorPlan;
+  decision.offer = api.visitorOffer;
+  bill.cost = 1;
+  let quotas = tables.plans.at(decision.plan).quotaCount;
+  if (decision.operation != NONE) {
+    if (admit(tables) != Reason.Allowed) {
+      // A key may have what it asks for.
+      decision.plan = NONE;
+      decision.offer = NONE;
+      return api.unidentified;
+    }
+    const operation = tables.operations.at(decision.operation);
+    bill.cost = operation.cost;
+    quotas += operation.quotaCount;
+  }
+  const visitors = counters.visitors;
+  if (bill.cost == 0 || quotas == 0 || visitors == null) {
+    forgetNotes();
+    return pass(tables, Reason.Anonymous, now);
+  }
+  identifyVisitor(tables, api);
+  nameNobody(visitorId, crowdId);
+  // Each quota may need the visitor's balance and its crowd's.
+  makeVisitorRoom(visitors, 2 * quotas, now);
+  return passCharged(tables, visitors, NONE, Reason.Anonymous, now);
 }
 
 /** Allows a request to an operation that has quotas of its own, if they and those of the plan, if there is one, have enough. */

@@ -1,5 +1,5 @@
 import { ServiceState } from "../rateLimitService/service";
-import { ShardStore } from "../shared/shard";
+import { ShardStore, wasFull } from "../shared/shard";
 import {
   Attempt,
   Balance,
@@ -148,6 +148,10 @@ function isFree(balance: Balance): bool {
 export class Counters {
   readonly balances: Balances = new Balances();
   readonly service: ServiceState;
+  /** What is counted of callers without a key, where some have a plan; its balances and its pool are bounded (see visitors). */
+  visitors: Counters | null = null;
+  /** Requests of visitors for whom there was no place, since the last flush. */
+  crowded: i32 = 0;
   constructor(
     readonly pool: ShardStore,
     stocks: ShardStore,
@@ -159,6 +163,17 @@ export class Counters {
 /** What stands for the plan and the consumer of a request without a key: no quotas, and one id for all such callers. */
 const NO_PLAN: Plan = changetype<Plan>(memory.data(offsetof<Plan>(), 8));
 const NOBODY: Consumer = changetype<Consumer>(memory.data(offsetof<Consumer>(), 8));
+
+let crowd: u64 = 0;
+
+/**
+ * Says who the next request without a key comes from: a visitor with its crowd, or, with 0, anybody. Known to nobody else, as visitors are
+ * counted in counters of their own.
+ */
+export function nameNobody(visitorId: u64, crowdId: u64): void {
+  NOBODY.id = visitorId;
+  crowd = crowdId;
+}
 
 /**
  * Charges a request to all quotas of its plan, or to none. First it looks at every balance. If none is known to be empty, it
@@ -352,9 +367,13 @@ function acquireAll(kind: QuotaKind, counters: Counters, count: i32, bill: Bill,
   for (let i = 0; i < count; i++) {
     const attempt = attemptAt(i);
     if (attempt.kind != kind) continue;
-    const one = acquireOne(counters, attempt, bill, now);
+    let one = acquireOne(counters, attempt, bill, now);
     if (one == Charge.Wait) result = one;
     else if (one != Charge.Enough) {
+      if (one == Charge.Unavailable && wasFull()) {
+        one = joinCrowd(counters, attempt, bill, now);
+        if (one == Charge.Enough) continue;
+      }
       if (one == Charge.Unavailable) bill.exceeded = quotaNumberOf(attempt);
       if (kind == QuotaKind.Bucket) returnTokens(counters, i, bill.cost, now);
       return one;
@@ -368,6 +387,16 @@ function acquireOne(counters: Counters, attempt: Attempt, bill: Bill, now: i64):
   if (attempt.kind == QuotaKind.Bucket) return Bucket.acquire(counters.pool, attempt, bill, now);
   const result = Mesh.acquire(counters.service, attempt, bill, now);
   return result == Charge.Unavailable ? fallBack(counters, attempt, bill, now) : result;
+}
+
+/** There is no place for one more visitor: its crowd's counter counts it. */
+function joinCrowd(counters: Counters, attempt: Attempt, bill: Bill, now: i64): Charge {
+  if (!bill.isObserving) counters.crowded++;
+  attempt.balance = counters.balances.open(crowd, attempt.balance.meter, attempt.kind);
+  if (look(attempt, bill.cost, now)) return Charge.Enough;
+  if (!isKnownEmpty(attempt, bill.cost, now)) return acquireOne(counters, attempt, bill, now);
+  refuse(bill, attempt, refusedUntil(attempt), now);
+  return Charge.Exceeded;
 }
 
 /** Distinguishes the counter of a local share from the mesh-wide one. */

@@ -11,6 +11,9 @@ const SWEEP_RETURNS = 256;
 /** Sweeps without use after which an empty balance is forgotten. */
 const FORGET_SWEEPS = 240;
 
+/** Slots in which a balance is looked for that may go. */
+const EVICT_SLOTS = 64;
+
 /**
  * One step of the sweep: gives back leases that were not spent from since the last sweep, and removes idle balances. The work is
  * bounded. To be called on every tick, with nothing of value in the arena, which it resets.
@@ -45,4 +48,13 @@ function giveBack(counters: Counters, balance: Balance, now: i64): void {
   balance.usedUnits -= balance.left;
   balance.leaseUnits = max<i64>(1, balance.leaseUnits - balance.left);
   balance.left = 0;
+}
+
+/** Makes room for another balance: the next one of the round goes, and what it had leased goes back. False when there was none to be seen. */
+export function evict(counters: Counters, now: i64): bool {
+  const balance = counters.balances.next(EVICT_SLOTS);
+  if (balance == null) return false;
+  if (balance.left > 0) giveBack(counters, balance, now);
+  counters.balances.removeLast();
+  return true;
 }

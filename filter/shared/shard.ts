@@ -47,10 +47,11 @@ const STEADY_SECONDS: i64 = 60;
  * data, tests over plain memory. The number of shards and the size of a cell may never change: every counter would be lost.
  */
 export abstract class ShardStore {
-  /** `shardCount` is a power of two. */
+  /** `shardCount` is a power of two. Of a shard with `mostCells`, that many are for counters that anybody can make. */
   constructor(
     readonly shardCount: u32,
     readonly cellBytes: i32,
+    readonly mostCells: i32 = i32.MAX_VALUE,
   ) {}
 
   /** A copy of the shard that the caller may change, valid until the next callback; ABSENT when it cannot be read. */
@@ -86,8 +87,25 @@ export function readCell(shards: ShardStore, counter: Identity): Cell | null {
 export function openCell(shards: ShardStore, counter: Identity, nowSeconds: i64): Cell | null {
   const cell = readCell(shards, counter);
   if (cell != null || inHand == ABSENT) return cell;
-  inHand = addCell(inHand, shards.cellBytes, counter, nowSeconds);
+  const isFull = cellCount(inHand) >= shards.mostCells;
+  const shard = addCell(inHand, shards.cellBytes, counter, nowSeconds, isFull ? 0 : MAX_SILENCE_SECONDS);
+  if (isFull && cellCount(shard) > shards.mostCells && counter.consumerId > MOST_RESERVED_ID) {
+    foundNoPlace = true;
+    return null;
+  }
+  inHand = shard;
   return lastCell(inHand, shards.cellBytes);
+}
+
+/** Ids up to this one, which no digest has, always find a place. */
+const MOST_RESERVED_ID: u64 = 256;
+let foundNoPlace: bool = false;
+
+/** True when the last cell was not made because its shard is full of counters whose windows are not over. Tells it once. */
+export function wasFull(): bool {
+  const full = foundNoPlace;
+  foundNoPlace = false;
+  return full;
 }
 
 /** True when the last read found a shard. */
@@ -141,18 +159,24 @@ function hasJumped(header: ShardHeader, nowSeconds: i64): bool {
 }
 
 /**
- * Whether a cell may be removed. A clock that is wrong by less than MAX_SILENCE_SECONDS does not make a live cell look this old;
+ * Whether a cell may be removed; in a shard that is full, without grace. A clock that is wrong by less than MAX_SILENCE_SECONDS does not make a live cell look this old;
  * one that is wrong by more has jumped, and then nothing is removed until it has run steadily for a while.
  */
-function isOver(overAtSeconds: i64, nowSeconds: i64): bool {
-  return overAtSeconds + MAX_SILENCE_SECONDS + CLOCK_STEP_SECONDS < nowSeconds;
+function isOver(overAtSeconds: i64, nowSeconds: i64, graceSeconds: i64): bool {
+  return overAtSeconds + graceSeconds + CLOCK_STEP_SECONDS < nowSeconds;
 }
 
 /**
  * A copy of the shard with a new cell for the counter at its end and without expired cells, which is how their memory is
  * reclaimed.
  */
-export function addCell(shard: View, cellBytes: i32, counter: Identity, nowSeconds: i64): View {
+export function addCell(
+  shard: View,
+  cellBytes: i32,
+  counter: Identity,
+  nowSeconds: i64,
+  graceSeconds: i64 = MAX_SILENCE_SECONDS,
+): View {
   const from = pointerOf(shard);
   const pointer = allocate(lengthOf(shard) + cellBytes);
   memory.copy(pointer, from, HEADER_BYTES);
@@ -161,7 +185,7 @@ export function addCell(shard: View, cellBytes: i32, counter: Identity, nowSecon
   const clockIsSteady = !hasJumped(header, nowSeconds) && nowSeconds - header.steadySinceSeconds >= STEADY_SECONDS;
   const end = from + lengthOf(shard);
   for (let at = from + HEADER_BYTES; at < end; at += cellBytes) {
-    if (clockIsSteady && isOver(load<i64>(at + cellBytes - sizeof<i64>()), nowSeconds)) continue;
+    if (clockIsSteady && isOver(load<i64>(at + cellBytes - sizeof<i64>()), nowSeconds, graceSeconds)) continue;
     memory.copy(to, at, cellBytes);
     to += cellBytes;
   }

@@ -34,6 +34,11 @@ export class Api {
   /** The reason for refusing a request without any of them: that the key is missing, or whatever the API takes. */
   unidentified: Reason;
   anonymous: bool;
+  /** The plan of callers without a key, or NONE; and the offer of it here. Until everything is read, the plan's name in the document. */
+  visitorPlan: i32;
+  visitorOffer: i32;
+  /** The header by whose value they are counted; ABSENT for their address. */
+  visitorHeader: View;
   preflight: Preflight;
   /** Its cors, with `Preflight.Answer`. */
   cors: i32;

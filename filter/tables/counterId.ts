@@ -18,6 +18,8 @@ export const METER_ID: u8 = 0x4d;
 export const OFFER_ID: u8 = 0x4f;
 export const WINDOW_ID: u8 = 0x57;
 export const OPERATION_ID: u8 = 0x50;
+export const VISITOR_ID: u8 = 0x56;
+export const CROWD_ID: u8 = 0x4e;
 
 export function counterId(kind: u8, detail: u8, name: View): u64 {
   const length = min(lengthOf(name), 256);

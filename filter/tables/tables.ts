@@ -83,6 +83,11 @@ export class Tables {
   readonly restrictions: Restrictions = new Restrictions();
   /** Which entry of X-Forwarded-For is the client's address, from the right; 0 for what the host takes for it. */
   trustedHops: i32 = 0;
+  /** How many bits of an IPv4 and of an IPv6 address count as one caller. */
+  addressBits4: i32 = 32;
+  addressBits6: i32 = 64;
+  /** True when some API has a plan for callers without a key. */
+  hasVisitors: bool = false;
   /** True when a decision may ask for the host's address of the client. */
   asksPeer: bool = false;
   readonly calendars: Calendars = new Calendars();

@@ -43,6 +43,11 @@ export const METRICS = {
     labels: ['policy', 'api', 'plan', 'reason', 'quota'],
     help: 'requests that passed only because a `mode` is `observe`, by the reason for which they would have been refused',
   },
+  tollgate_anonymous_crowded_total: {
+    kind: 'counter',
+    labels: ['policy'],
+    help: 'units that callers without a key took from a counter that they share, because there was no place for one more of them; only where an API has a plan for such callers',
+  },
   tollgate_info: {
     kind: 'gauge',
     labels: ['policy', 'version', 'digest'],

@@ -71,7 +71,11 @@ export interface ZoneConfig {
 /** Where the client's address stands. */
 export interface ClientAddressConfig {
   /** Which entry of X-Forwarded-For it is, counted from the right. */
-  trustedHops: number;
+  trustedHops?: number;
+  /** Left out: 32. How many bits of an IPv4 address count as one caller. */
+  ipv4?: number;
+  /** Left out: 64. */
+  ipv6?: number;
 }
 
 /** What the module leaves for access logs: its one line, unless that is off, and fields. */
@@ -143,6 +147,8 @@ export interface ApiConfig extends LifecycleConfig {
   /** In order; left out: the key alone. */
   credentials?: CredentialKind[];
   anonymous?: 'allow';
+  /** The plan of callers without a key, who then may call. */
+  anonymousPlan?: AnonymousPlanConfig;
   preflight?: 'allow';
   /** Not beside `preflight`. */
   cors?: CorsConfig;
@@ -153,6 +159,12 @@ export interface ApiConfig extends LifecycleConfig {
   /** Left out: that of the policy. */
   mode?: Mode;
   routes?: RouteConfig[];
+}
+
+/** Counted by address, or by the value of a header. */
+export interface AnonymousPlanConfig {
+  plan: string;
+  header?: string;
 }
 
 /** What pages on other origins may do in a browser. Methods and headers that every page may use need no entry. */

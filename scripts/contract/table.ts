@@ -237,7 +237,9 @@ export const OBJECTS = {
     zones: may(list('zone', 0, MAX_ZONES)),
   },
   clientAddress: {
-    trustedHops: need(integer(1, MAX_TRUSTED_HOPS)),
+    trustedHops: may(integer(1, MAX_TRUSTED_HOPS)),
+    ipv4: may(integer(1, 32)),
+    ipv6: may(integer(1, 128)),
   },
   accessLog: {
     line: may(BOOLEAN),
@@ -267,6 +269,7 @@ export const OBJECTS = {
     plans: may(list('string')),
     credentials: may(words(CREDENTIALS)),
     anonymous: may(ALLOW),
+    anonymousPlan: may(object('anonymousPlan')),
     preflight: may(ALLOW),
     cors: may(object('cors')),
     unlisted: may(ALLOW),
@@ -274,6 +277,10 @@ export const OBJECTS = {
     ...LIFECYCLE,
     mode: may(MODE),
     routes: may(list('route', 0, MAX_ROUTES)),
+  },
+  anonymousPlan: {
+    plan: need(NAME),
+    header: may(NAME),
   },
   cors: {
     origins: need(list('string', 1, MAX_ORIGINS)),

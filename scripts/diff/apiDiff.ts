@@ -37,7 +37,9 @@ function placeText({ hosts, paths }: ApiConfig): string {
 }
 
 function added(api: ApiConfig, next: PluginConfig): Difference[] {
-  const open = (['anonymous', 'preflight'] as const).filter((field) => api[field] === 'allow');
+  const open = (['anonymous', 'preflight'] as const).filter(
+    (field) => api[field] === 'allow' || (field === 'anonymous' && api.anonymousPlan !== undefined),
+  );
   const effects: Effect[] = open.length > 0 ? ['widens'] : [taken(next)];
   return [
     {
@@ -46,6 +48,30 @@ function added(api: ApiConfig, next: PluginConfig): Difference[] {
       effects,
     },
   ];
+}
+
+/** What differs for callers without a key, where they have a plan or had one. */
+function visitorChanges(old: ApiConfig, next: ApiConfig): { text: string; effects: Effect[] }[] {
+  const [before, after] = [visitorText(old), visitorText(next)];
+  if (before === after || (!old.anonymousPlan && !next.anonymousPlan)) return [];
+  const [was, is] = [rankOf(old), rankOf(next)];
+  return [
+    {
+      text: `anonymous ${before} → ${after}`,
+      effects: is > was ? ['widens'] : is < was ? ['narrows'] : [],
+    },
+  ];
+}
+
+function visitorText({ anonymous, anonymousPlan }: ApiConfig): string {
+  if (anonymousPlan === undefined) return anonymous ?? 'deny';
+  const { plan, header } = anonymousPlan;
+  return `plan ${plan} by ${header === undefined ? 'address' : `header ${header}`}`;
+}
+
+/** Nobody without a key, some of their requests, or all. */
+function rankOf({ anonymous, anonymousPlan }: ApiConfig): number {
+  return anonymousPlan === undefined ? (anonymous === undefined ? 0 : 2) : 1;
 }
 
 function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Difference[] {
@@ -72,7 +98,8 @@ function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Differe
   for (const plan of plans.added) differences.push(say(`offers plan ${plan}`));
   for (const plan of plans.removed) differences.push(say(`no longer offers plan ${plan}`));
   for (const { text, effects } of credentialChanges(old, next)) differences.push(say(text, ...effects));
-  if (old.anonymous !== next.anonymous)
+  differences.push(...visitorChanges(old, next).map(({ text, effects }) => say(text, ...effects)));
+  if (old.anonymous !== next.anonymous && !old.anonymousPlan && !next.anonymousPlan)
     differences.push(
       next.anonymous
         ? say('anonymous deny → allow: requests without a key pass', 'widens')

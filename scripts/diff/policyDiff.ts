@@ -70,9 +70,19 @@ function clientAddressChange(old: PluginConfig, next: PluginConfig): Difference[
     string,
     string,
   ];
-  return before === after
-    ? []
-    : [{ subject: POLICY, text: `the client's address is ${after} (was: ${before})`, effects: [] }];
+  const [counted, counts] = [blockText(old.clientAddress), blockText(next.clientAddress)];
+  return [
+    ...(before === after
+      ? []
+      : [{ subject: POLICY, text: `the client's address is ${after} (was: ${before})`, effects: [] }]),
+    ...(counted === counts
+      ? []
+      : [{ subject: POLICY, text: `one caller is ${counts} (was: ${counted})`, effects: ['restarts' as const] }]),
+  ];
+}
+
+function blockText({ ipv4 = 32, ipv6 = 64 }: { ipv4?: number; ipv6?: number } = {}): string {
+  return `/${ipv4} of IPv4, /${ipv6} of IPv6`;
 }
 
 function addressText(trustedHops: number | undefined): string {

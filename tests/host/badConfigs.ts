@@ -27,7 +27,7 @@ export function fullConfig(): PluginConfig {
     accessLog: { line: false, fields: ['reason', 'host', 'mode'] },
     identityHeaders: { consumer: 'x-user', plan: 'x-user', route: 'x-tollgate-route', keyId: 'x-key-id' },
     rateLimitHeaders: 'x-ratelimit',
-    clientAddress: { trustedHops: 2 },
+    clientAddress: { trustedHops: 2, ipv4: 24, ipv6: 56 },
     keySources: [{ header: 'x-api-key' }, { authorization: 'Bearer' }, { query: 'api_key' }, { cookie: 'api_key' }],
     apis: [
       {
@@ -36,7 +36,7 @@ export function fullConfig(): PluginConfig {
         paths: ['/v1'],
         plans: ['free'],
         credentials: ['workload', 'key'],
-        anonymous: 'deny',
+        anonymousPlan: { plan: 'free', header: 'x-device' },
         cors: {
           origins: ['https://shop.test', 'https://*.example.com:8443', 'http://[::1]:3000'],
           methods: ['PUT'],
@@ -1028,6 +1028,43 @@ function badAddresses(): BadConfig[] {
       config: changed((c) => (c.consumers[0]!.origins = [])),
       names: /consumers\[0\]\.origins.*needs an origin/,
     },
+    ...Object.entries<[object, RegExp]>({
+      'no plan': [{}, /needs the field "plan"/],
+      'a plan that is none': [{ plan: 'none' }, /anonymousPlan\.plan: no plan named "none"/],
+      'a header in upper case': [{ plan: 'free', header: 'X-Device' }, /anonymousPlan\.header/],
+      'a header of its own': [{ plan: 'free', header: 'x-tollgate-plan' }, /anonymousPlan\.header/],
+      'another field': [{ plan: 'free', by: 'address' }, /anonymousPlan\.by/],
+    }).map(([what, [anonymousPlan, names]]) => ({
+      what: `a plan of callers without a key: ${what}`,
+      config: changed((c) => (c.apis[0]!.anonymousPlan = anonymousPlan)),
+      names,
+    })),
+    {
+      what: 'a plan of callers without a key: not offered',
+      config: changed((c) => {
+        c.plans.push({ name: 'other' });
+        c.apis[0]!.anonymousPlan = { plan: 'other' };
+      }),
+      names: /anonymousPlan\.plan: the API does not offer the plan "other"/,
+    },
+    {
+      what: 'a plan of callers without a key: a quota per key',
+      config: changed((c) => (c.plans[0]!.quotas = [{ ...QUOTA, name: 'm', per: 'key' }])),
+      names: /anonymousPlan\.plan: the plan "free" has a quota per key/,
+    },
+    {
+      what: 'a plan of callers without a key: a mesh-wide quota of an operation',
+      config: changed((c) => {
+        c.rateLimitService = { cluster: 'c', domain: 'd' };
+        c.apis[0]!.operations = [{ name: 'o', path: '/', quotas: [{ ...QUOTA, scope: 'mesh' }] }];
+      }),
+      names: /anonymousPlan: neither plan nor operations may have quotas of the scope mesh/,
+    },
+    ...[0, 33].map((ipv4) => ({
+      what: `${ipv4} bits of an IPv4 address`,
+      config: changed((c) => (c.clientAddress = { ipv4 })),
+      names: /clientAddress\.ipv4/,
+    })),
     {
       what: 'a client address of no hops',
       config: changed((c) => (c.clientAddress = { trustedHops: 0 })),

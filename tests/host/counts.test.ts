@@ -196,6 +196,12 @@ const SITUATIONS: Record<string, Situation> = {
       consumers: [{ ...pluginConfig([]).consumers[0]!, addresses: { allow: ['198.51.100.0/24'] } }],
     },
   },
+  'no key, a plan by address, 1 quota': {
+    quotas: QUOTAS.slice(0, 1),
+    headers: REQUEST,
+    reason: 'anonymous',
+    config: apiWith({ anonymousPlan: { plan: 'free' } }),
+  },
   'no API': { ...none, headers: withPath('/nowhere'), reason: 'no_api' },
   unmatched: { ...none, headers: withPath('/nowhere'), reason: 'unmatched', config: { unmatched: 'allow' } },
 };

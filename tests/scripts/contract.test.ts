@@ -52,6 +52,7 @@ type Types = {
   ownLimit: Item<config.SubscriptionConfig['limits']>;
   key: config.KeyConfig;
   clientAddress: config.ClientAddressConfig;
+  anonymousPlan: config.AnonymousPlanConfig;
   addresses: config.AddressesConfig;
   calendar: config.CalendarConfig;
   zone: config.ZoneConfig;
@@ -84,6 +85,7 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   ownLimit: true,
   key: true,
   clientAddress: true,
+  anonymousPlan: true,
   addresses: true,
   calendar: true,
   zone: true,

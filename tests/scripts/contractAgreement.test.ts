@@ -68,7 +68,11 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
     within: (limit) => withConsumer({ name: 'c', subscriptions: [{ api: 'a', plan: 'b', limits: [limit] }] }),
   },
   key: { least: { id: 'k', digest: DIGEST }, within: (key) => withConsumer({ name: 'c', keys: [key] }) },
-  clientAddress: { least: { trustedHops: 1 }, within: (clientAddress) => ({ ...CONFIG, clientAddress }) },
+  anonymousPlan: {
+    least: { plan: 'b' },
+    within: (anonymousPlan) => ({ ...CONFIG, plans: [PLAN], apis: [{ ...API, anonymousPlan }] }),
+  },
+  clientAddress: { least: {}, within: (clientAddress) => ({ ...CONFIG, clientAddress }) },
   addresses: { least: {}, within: (addresses) => withConsumer({ name: 'c', addresses }) },
   calendar: {
     least: {},
@@ -87,6 +91,7 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
 /** What a field needs beside it before it means anything. */
 const COMPANIONS: Readonly<Record<string, Value>> = {
   'cors.credentials': { origins: ['https://a.test'] },
+  'api.anonymousPlan': { plans: ['b'] },
   'api.unlisted': { operations: [{ name: 'o', path: '/' }] },
   'quota.burst': { limit: 1_000_000 },
   'quota.onUnavailable': { scope: 'mesh' },

@@ -192,6 +192,16 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     ],
   ],
   [
+    'a plan of callers without a key',
+    [['apis.pets.anonymous', { plan: 'free', by: { header: 'x-device' } }]],
+    ['API pets: anonymous deny → plan free by header x-device [widens access]'],
+  ],
+  [
+    'what counts as one caller',
+    [['clientAddress', { ipv6: 48 }]],
+    ['policy: one caller is /32 of IPv4, /48 of IPv6 (was: /32 of IPv4, /64 of IPv6) [counters start anew]'],
+  ],
+  [
     'origins',
     [['consumers.acme.origins', ['https://a.test', 'https://*.b.test']]],
     ['consumer acme: allowed from pages of https://*.b.test, https://a.test only [narrows access]'],

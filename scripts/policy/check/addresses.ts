@@ -1,4 +1,6 @@
 import { blockOf, holdsBlock, type Block } from '../schema/address.ts';
+import { nominalSeconds } from '../../contract/table.ts';
+import { offeredPlans } from './consumers.ts';
 import type { ConsumerDraft, Draft, KeyDraft, Place, PolicyDraft, Report } from './draft.ts';
 
 type AddressesDraft = ReturnType<typeof ofConsumer>;
@@ -66,4 +68,49 @@ function warnOfDenied(addresses: AddressesDraft, denied: Draft<unknown>, report:
 
 function blocksIn(list: Draft<unknown>): Block[] {
   return list.strings.flatMap((text) => blockOf(text) ?? []);
+}
+
+/** What callers without a key have: a plan that the API offers, and quotas that can be counted for everybody who comes. */
+export function checkVisitors(root: PolicyDraft, report: Report): void {
+  const offeredBy = offeredPlans(root);
+  for (const api of root.get('apis').entries) {
+    const plan = api.get('anonymous').get('plan');
+    const held = root.get('plans').named(plan.string ?? '');
+    if (plan.string === undefined || held.value === undefined) continue;
+    const offered = offeredBy(api.key);
+    if (!offered.has(plan.string)) report.add(plan, `must be a plan that the API offers${offered.hint}`);
+    const perKey = held.get('quotas').entries.find((quota) => quota.get('per').string === 'key');
+    if (perKey !== undefined)
+      report.add(plan, `must be a plan without quotas per key; ${perKey.key} is one, and these callers have none`);
+    const operations = api.get('operations').entries.flatMap((operation) => operation.get('quotas').entries);
+    const mesh = [
+      ...held.get('quotas').entries.filter((quota) => quota.get('scope').string === 'mesh'),
+      ...operations.filter((quota) => quota.get('scope').string === 'mesh'),
+    ][0];
+    if (mesh !== undefined)
+      report.add(
+        plan,
+        `must stand where no quota has "scope: mesh"; ${mesh.key} has, and a rate limit service would keep a counter for every address`,
+      );
+  }
+}
+
+const DAY_SECONDS = 86_400;
+
+/** A caller has its place until the window is over, so long windows fill the table with callers who have gone. */
+export function warnOfVisitors(root: PolicyDraft, report: Report): void {
+  for (const api of root.get('apis').entries) {
+    const plan = api.get('anonymous').get('plan');
+    const quotas = root
+      .get('plans')
+      .named(plan.string ?? '')
+      .get('quotas').entries;
+    const long = quotas.find((quota) => (nominalSeconds(quota.get('window').string ?? '') ?? 0) > DAY_SECONDS);
+    if (plan.string !== undefined && long !== undefined)
+      report.add(
+        plan,
+        `has the quota ${long.key}, whose window is longer than a day: each caller without a key keeps its place in a table of 131,072 until its window is over, and those who find none share a counter`,
+        null,
+      );
+  }
 }

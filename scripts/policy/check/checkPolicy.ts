@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { policySchema, type Policy } from '../schema/policy.ts';
 import { censor, censorSegment } from '../secret.ts';
-import { checkAddresses, warnOfAddresses } from './addresses.ts';
+import { checkAddresses, checkVisitors, warnOfAddresses, warnOfVisitors } from './addresses.ts';
 import { checkCounters, PlansApart, sharedQuotas, warnOfCounters } from './counters.ts';
 import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
 import { checkCalendars, warnOfCalendars } from './calendar.ts';
@@ -118,6 +118,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkConsumers,
     checkAddresses,
     checkIdentities,
+    checkVisitors,
   ])
     check(root, errors);
   const remarks = remarksOf(issues, value).concat(errors.remarks);
@@ -141,6 +142,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfDisclosure(root, report);
   warnOfOperations(root, report);
   warnOfModes(root, report);
+  warnOfVisitors(root, report);
   warnOfManyCounters(root, report);
   warnOfCounters(root, report);
   warnOfIdentities(root, report);

@@ -24,6 +24,7 @@ export function checkNames(root: PolicyDraft, report: Report): void {
   for (const api of root.get('apis').entries) {
     refer(api.get('plans').items, plans, 'plan', report);
     checkPlansOnce(api.get('plans').items, report);
+    refer([api.get('anonymous').get('plan')], plans, 'plan', report);
     refer([api.get('upstream')], upstreams, 'upstream', report);
     const mode = api.get('mode').string ?? root.get('mode').string;
     const isNeeded = api.isMapping && !needsNoUpstream(lifecycleOf(api), mode);

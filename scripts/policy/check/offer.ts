@@ -38,7 +38,8 @@ function isUsed(api: ApiDraft, { subscribed, own }: Named): boolean {
 
 /** True for an API that is not for consumers only: it lets others pass, or answers by itself. */
 function isOpen(api: ApiDraft): boolean {
-  if (api.get('anonymous').string === 'allow' || answersAll(lifecycleOf(api))) return true;
+  const { string: anonymous, isMapping } = api.get('anonymous');
+  if (anonymous === 'allow' || isMapping || answersAll(lifecycleOf(api))) return true;
   return api.get('plans').items.length === 0 && openingOf(api) !== undefined;
 }
 

@@ -117,7 +117,7 @@ export function warnOfCors(root: PolicyDraft, report: Report): void {
   const keyHeaders = keyHeadersOf(root);
   for (const api of root.get('apis').entries) {
     const headers = api.get('cors').get('headers');
-    const isOpen = api.get('anonymous').string === 'allow';
+    const isOpen = api.get('anonymous').string === 'allow' || api.get('anonymous').isMapping;
     if (!headers.given || isOpen || keyHeaders.has(IN_QUERY)) continue;
     const sent = new Set([
       ...headers.strings.map(spelling),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type {
   AddressesConfig,
+  AnonymousPlanConfig,
   ApiConfig,
   ConsumerConfig,
   CorsConfig,
@@ -63,7 +64,7 @@ export function compilePolicy(policy: Policy, atSeconds: number = Date.now() / 1
     ...(policy.forwardKey && { forwardKey: true }),
     ...(policy.realm !== undefined && { realm: policy.realm }),
     ...compileDisclosure(policy),
-    ...(policy.clientAddress && { clientAddress: policy.clientAddress }),
+    ...compileClientAddress(policy.clientAddress),
     keySources: policy.keySources as KeySourceConfig[],
     ...(policy.workloadProof === 'listener' && { workloadProof: 'listener' }),
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
@@ -115,18 +116,34 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelli
     plans: api.plans,
     ...(api.credentials && api.credentials.join() !== 'key' && { credentials: api.credentials }),
     ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
+    ...(typeof api.anonymous === 'object' && { anonymousPlan: compileVisitors(api.anonymous) }),
     ...(api.preflight === 'allow' && { preflight: 'allow' }),
     ...(api.cors && { cors: compileCors(api.cors, policy) }),
     ...compileLifecycle(api),
     ...(api.operations && {
       operations: Object.entries(api.operations).map(([key, operation]) =>
-        compileOperation(key, operation, modes.ofApi(name), spelling),
+        compileOperation(key, operation, modes.ofApi(name), spelling, typeof api.anonymous === 'object'),
       ),
     }),
     ...(api.unlisted === 'allow' && { unlisted: 'allow' }),
     ...(api.mode !== undefined && api.mode !== modes.policy && { mode: api.mode }),
     ...(api.routes.length > 0 && { routes: api.routes.map(compileRoute) }),
   };
+}
+
+function compileVisitors({ plan, by }: Exclude<Api['anonymous'], string>): AnonymousPlanConfig {
+  return { plan, ...(by !== 'address' && { header: by.header }) };
+}
+
+/** Without what says the default. */
+function compileClientAddress(address: Policy['clientAddress']): Pick<PluginConfig, 'clientAddress'> {
+  const { trustedHops, ipv4 = 32, ipv6 = 64 } = address ?? {};
+  const fields = {
+    ...(trustedHops !== undefined && { trustedHops }),
+    ...(ipv4 !== 32 && { ipv4 }),
+    ...(ipv6 !== 64 && { ipv6 }),
+  };
+  return Object.keys(fields).length > 0 ? { clientAddress: fields } : {};
 }
 
 function compileCors(
@@ -152,15 +169,21 @@ function keyHeaders({ keySources }: Policy): string[] {
   );
 }
 
-function compileOperation(key: string, operation: Operation, apiMode: Mode, spelling: Spelling): OperationConfig {
+function compileOperation(
+  key: string,
+  operation: Operation,
+  apiMode: Mode,
+  spelling: Spelling,
+  hasVisitors: boolean,
+): OperationConfig {
   const { methods, ...pattern } = readPattern(key) as Pattern;
   const { plans, scopes, cost, quotas = {}, anonymous } = operation;
   const own = Object.entries(quotas).map(([name, { mode = apiMode, ...quota }]) => ({
     ...compileQuota(name, { per: 'consumer', ...quota }, spelling),
     ...(mode !== apiMode && { mode }),
   }));
-  // one that asks for a plan or a scope asks for a key
-  const asks = plans !== undefined || scopes !== undefined;
+  // one that asks for a plan or a scope asks for a key, unless callers without one may have what it asks for
+  const asks = !hasVisitors && (plans !== undefined || scopes !== undefined);
   return {
     name: operationName(key, operation.name),
     ...(methods && { methods: [...methods] }),

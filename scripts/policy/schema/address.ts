@@ -2,7 +2,8 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { MAX_ADDRESS_BLOCKS, MAX_TRUSTED_HOPS } from '../../contract/table.ts';
 import { quote } from '../secret.ts';
-import { wholeFrom } from './value.ts';
+import { headerName } from './header.ts';
+import { name, wholeFrom } from './value.ts';
 
 const BLOCK_RULE =
   'must be an address such as 203.0.113.7, or a block of addresses such as 10.0.0.0/8 or 2001:db8::/32';
@@ -124,11 +125,58 @@ export const addresses = z
 
 export type Addresses = z.output<typeof addresses>;
 
-/** Where the client's address stands. */
-export const clientAddress = z.strictObject({
-  trustedHops: wholeFrom(
-    1,
-    MAX_TRUSTED_HOPS,
-    "The client's address is this entry of X-Forwarded-For, counted from the right: 1 is what the last proxy wrote.",
-  ),
-});
+const ANONYMOUS_RULE = 'must be deny, allow, or a mapping such as { plan: free, by: address }';
+const BY_RULE = 'must be address, or { header: NAME }';
+
+/** Callers without a key: whether they may call, or which plan they have and by what they are counted. */
+export const anonymous = z
+  .union(
+    [
+      z.enum(['deny', 'allow']),
+      z.strictObject({
+        plan: name('The plan of callers without a key; the API offers it.'),
+        by: z
+          .union(
+            [
+              z.literal('address'),
+              z.strictObject({
+                header: headerName().meta({ description: 'A request header; callers with the same value are one.' }),
+              }),
+            ],
+            { error: BY_RULE },
+          )
+          .default('address')
+          .meta({ description: 'What tells such callers apart: their address, or the value of a header.' }),
+      }),
+    ],
+    { error: ANONYMOUS_RULE },
+  )
+  .default('deny')
+  .meta({
+    description:
+      'allow: a request without any key passes, without identity and quotas. A mapping: it has a plan, counted by address or header.',
+  });
+
+/** Where the client's address stands, and how much of it counts as one caller. */
+export const clientAddress = z
+  .strictObject({
+    trustedHops: wholeFrom(
+      1,
+      MAX_TRUSTED_HOPS,
+      "The client's address is this entry of X-Forwarded-For, counted from the right: 1 is what the last proxy wrote. Default: what Envoy takes for it.",
+    ).optional(),
+    ipv4: wholeFrom(
+      1,
+      BITS_4,
+      'Callers whose IPv4 addresses begin with the same so many bits count as one. Default: 32.',
+    ).optional(),
+    ipv6: wholeFrom(
+      1,
+      BITS_6,
+      'Callers whose IPv6 addresses begin with the same so many bits count as one. Default: 64.',
+    ).optional(),
+  })
+  .refine((fields) => Object.values(fields).some((value) => value !== undefined), {
+    error: 'must hold trustedHops, ipv4 or ipv6',
+  })
+  .meta({ minProperties: 1 });

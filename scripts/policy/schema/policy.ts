@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DIGEST_DIGITS, MAX_KEY_SOURCES, MAX_ROUTES, MAX_ROUTE_HEADERS, SCHEMES } from '../../contract/table.ts';
-import { addresses, clientAddress } from './address.ts';
+import { addresses, anonymous, clientAddress } from './address.ts';
 import { calendar } from './calendar.ts';
 import { callingOrigins, cors } from './cors.ts';
 import {
@@ -148,7 +148,7 @@ const api = z.strictObject({
   ),
   plans: listed(name('A plan.'), 'Plans that the API offers.'),
   credentials: credentials.optional(),
-  anonymous: allowOrDeny('allow: a request without any key passes, without identity and quotas.'),
+  anonymous,
   preflight: allowOrDeny('allow: a CORS preflight passes to the upstream without a key.'),
   cors: cors.meta({ description: 'Which pages in browsers may call the API, and how.' }).optional(),
   ...lifecycle,

@@ -55,6 +55,8 @@ import {
   SHARD_COUNT,
   STOCK_BYTES,
   STOCK_SHARD_COUNT,
+  VISITOR_CELLS,
+  VISITOR_SHARD_COUNT,
   resetArena,
   setPeer,
   responseCodeDetailsOf,
@@ -87,6 +89,10 @@ const counters: Counters = new Counters(
 );
 
 useEvidence(new CallerEvidence());
+counters.visitors = new Counters(
+  new MemoryShards(VISITOR_SHARD_COUNT, CELL_BYTES, VISITOR_CELLS),
+  new MemoryShards(STOCK_SHARD_COUNT, STOCK_BYTES),
+);
 
 export function malloc(size: usize): usize {
   resetArena();
@@ -146,6 +152,8 @@ export function decide(pointer: usize, length: i32, peerLength: i32, nowNanoseco
 
 export function tick(nowNanoseconds: i64): void {
   sweep(counters, nowNanoseconds);
+  const visitors = counters.visitors;
+  if (visitors != null) sweep(visitors, nowNanoseconds);
 }
 
 export function resultPtr(): usize {

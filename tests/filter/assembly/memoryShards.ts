@@ -14,8 +14,8 @@ import {
 export class MemoryShards extends ShardStore {
   private readonly shards: StaticArray<View>;
 
-  constructor(shardCount: u32, cellBytes: i32) {
-    super(shardCount, cellBytes);
+  constructor(shardCount: u32, cellBytes: i32, mostCells: i32 = i32.MAX_VALUE) {
+    super(shardCount, cellBytes, mostCells);
     this.shards = new StaticArray<View>(<i32>shardCount);
   }
 
