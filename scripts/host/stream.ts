@@ -149,7 +149,10 @@ export const JOINED: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-/** The headers as Envoy gives them to a filter: joined where it joins, at the place of the first. */
+/**
+ * The headers as Envoy gives them to a filter: joined where it joins, at the place of the first, and without a `Referer` that has a fragment,
+ * which no browser sends (RFC 9110, 10.1.3) and Envoy removes.
+ */
 export function joinHeaders(pairs: readonly Pair[]): Pair[] {
   const joined: Pair[] = [];
   const places = new Map<string, Pair>();
@@ -162,7 +165,7 @@ export function joinHeaders(pairs: readonly Pair[]): Pair[] {
       if (JOINED.has(lower)) places.set(lower, pair);
     } else if (value !== '') first[1] = first[1] === '' ? value : `${first[1]},${value}`;
   }
-  return joined;
+  return joined.filter(([name, value]) => name !== 'referer' || !value.includes('#'));
 }
 
 /** True for a request that asks to leave HTTP, as Envoy sees it: by both headers together. */

@@ -59,7 +59,7 @@ async function cook(folder: string, parts: readonly Block[]): Promise<void> {
     await shell.run(typed(setup));
     await shell.run(`${typed(serve)} --port ${port} > run.log 2>&1 &`);
     await eventually(
-      async () => (SERVED.test(await shell.run('cat run.log')) ? true : null),
+      async () => (SERVED.test(await shell.run('cat run.log 2> /dev/null || true')) ? true : null),
       () => shell.output,
     );
     for (const { page, line, command, printed: shown } of parts.filter(({ mark }) => mark === 'run').flatMap(inPage)) {
