@@ -43,8 +43,8 @@ usage: tollgate emit POLICY --image oci://HOST/REPOSITORY@sha256:DIGEST -o DIR [
                         tables, N+2 for plugins; pruning goes in reverse. Without it, plugins are in wave 1, all else in 0
   --kustomization       a kustomization.yaml too, which lists all that was emitted to DIR, for "kubectl apply -k DIR", Argo CD
                         and Flux; once it is there, every emit keeps it true
-  --forget              drops the routes and subsets that earlier tables in DIR had, and counters of earlier modules: once the new plugin is in force
-                        everywhere, nothing needs them (at most 100 are kept)
+  --forget              drops the routes and subsets that earlier tables in DIR had, and counters of earlier modules: once the
+                        new plugin is in force everywhere, nothing needs them (at most 100 are kept)
   --at TIME             for policies with calendars: time zones for the years around this time, such as 2026-01-31T00:00:00Z.
                         Default: $SOURCE_DATE_EPOCH (seconds since 1970), else now
   --check               writes nothing; exit code 1 when DIR is not what would be written

@@ -154,7 +154,7 @@ function mayHoldKey(value: unknown, path: Path): boolean {
   // a URL may hold a user's password
   return (
     path.includes('headers') ||
-    path.includes('query') ||
+    path.slice(0, -1).includes('query') ||
     path.includes('setHeaders') ||
     field === 'url' ||
     /\/\/[^/]*@/.test(value)
