@@ -62,12 +62,9 @@ test('of very many problems, the first are reported and the rest counted', async
   assert.deepEqual([problems.length, more, isCounted], [100, 99_900, true]);
   const { err, code } = await tollgate(['check', '-'], { stdin: `policy: p\n${many(150, (i) => `a${i}: 1\n`, '')}` });
   assert.equal(code, 1);
-  assert.deepEqual(err.split('\n').slice(99), [
-    'standard input:101:1: must have no other fields than policy, mode, unmatched, keySources, clientAddress, forwardKey, realm, accessLog, identityHeaders, rateLimitHeaders, targets, rateLimitService, upstreams, apis, plans, consumers',
-    'standard input: and 50 more problems',
-    'standard input: 150 problems',
-    '',
-  ]);
+  const [last, ...rest] = err.split('\n').slice(99);
+  assert.match(last!, /^standard input:101:1: must have no other fields than policy, mode, .*, consumers$/);
+  assert.deepEqual(rest, ['standard input: and 50 more problems', 'standard input: 150 problems', '']);
   const warned = await tollgate(['check', '-'], {
     stdin: `policy: p\nconsumers:\n${many(101, (i) => `  a${i}:\n`, '')}`,
   });
