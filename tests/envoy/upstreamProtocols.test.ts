@@ -141,7 +141,8 @@ apis:
       assert.equal((await plain(port))?.status, 503);
       assert.equal((await call(port, 'a')).status, 14);
       assert.match((await tool!.says(/GET \/demo\.Greeter 503 .*/))[0], /CERTIFICATE_VERIFY_FAILED/);
-      assert.match(tool!.out, details);
+      // 1.36 does not say why
+      if (found.skip === false && !found.envoy.version.startsWith('1.36.')) assert.match(tool!.out, details);
     });
   }
 
