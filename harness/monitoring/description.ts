@@ -287,7 +287,16 @@ function policies(): Panel[] {
         'none',
         query(`max by (policy) (${series('tollgate_zones_ended')})`, '{{policy}}'),
       ),
-      width: 24,
+      width: 12,
+    },
+    {
+      ...graph(
+        'Crowded callers without a key',
+        'Units that callers without a key took from a counter that they share, because the table has no place for one more of them: a flood from many addresses.',
+        'none',
+        query(sum(`increase(${series('tollgate_anonymous_crowded_total')}[5m])`, 'policy'), '{{policy}}'),
+      ),
+      width: 12,
     },
   ];
 }
