@@ -8,6 +8,7 @@ import { decodeCalendar } from "./calendar";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeScopes } from "./operation";
+import { decodeOwnLimit } from "./ownLimit";
 import { decodeAddresses, decodeCallingOrigins, decodeKeyAddresses, restrictionOf } from "./restriction";
 import { readConsumerName, readName } from "./rule";
 import { DIGEST_DIGITS, MAX_EXACT, MAX_QUOTAS, MAX_SCOPES } from "./contract";
@@ -135,27 +136,13 @@ export function decodeSubscription(reader: Reader, tables: Tables): void {
       reader.beginArray();
       for (let i = 0; reader.nextItem(i); i++) {
         if (i == MAX_QUOTAS) reader.fail(literal("at most %d limits in a subscription"), MAX_QUOTAS);
-        decodeLimit(reader, tables);
+        decodeOwnLimit(reader, tables);
       }
     } else reader.unknownField();
   }
   reader.needs(0, Field.API);
   reader.needs(1, Field.PLAN);
   subscription.limitCount = <u16>(tables.limits.count - subscription.firstLimit);
-}
-
-function decodeLimit(reader: Reader, tables: Tables): void {
-  const replacement = tables.limits.add();
-  reader.beginObject();
-  while (reader.nextField()) {
-    if (reader.takes(Field.QUOTA, 0)) {
-      replacement.quota = nameInPlace(readName(reader));
-    } else if (reader.takes(Field.LIMIT, 1)) {
-      replacement.limit = reader.integer(1, MAX_EXACT);
-    } else reader.unknownField();
-  }
-  reader.needs(0, Field.QUOTA);
-  reader.needs(1, Field.LIMIT);
 }
 
 /** The least bytes of a consumer, key, subscription or limit in a document, which bound the room that a document can claim. */

@@ -2,7 +2,7 @@ import { NONE } from "../bytes/rows";
 import { keepCorsTexts } from "../answer/cors";
 import { keepPolicyTexts } from "../answer/reply";
 import { begin, end, writeFormat } from "../bytes/arena";
-import { ABSENT, View, equals, literal, viewOf } from "../bytes/view";
+import { ABSENT, View, literal, viewOf } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
 import { Api, Offer, Operation } from "../tables/api";
 import { Consumer, Subscription, Terms } from "../tables/consumer";
@@ -15,6 +15,7 @@ import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import { linkWorkloads } from "./identity";
 import { linkCalendars } from "./calendar";
 import { NameIndex, Names } from "./names";
+import { linkOwnLimit } from "./ownLimit";
 import { Reader } from "./reader";
 import { guardKeys } from "./restriction";
 
@@ -207,30 +208,11 @@ function linkSubscription(reader: Reader, tables: Tables, names: Names, consumer
   if (subscription.offer == NONE)
     return refuse(reader, consumer, index, literal("plan: the API does not offer the plan %q"), planName);
   for (let i = 0; i < <i32>subscription.limitCount; i++) {
-    const replacement = tables.limits.at(subscription.firstLimit + i);
-    const name = viewOf(replacement.quota);
-    replacement.quota = findQuota(tables, subscription.plan, name);
-    if (replacement.quota == NONE)
-      return refuse(reader, consumer, index, literal("limits: the plan has no quota named %q"), name);
-    if (tables.quotas.at(replacement.quota).kind == QuotaKind.Bucket) {
-      return refuse(
-        reader,
-        consumer,
-        index,
-        literal("limits: the quota %q is a bucket, which has no limit to replace"),
-        name,
-      );
-    }
+    const name = viewOf(tables.limits.at(subscription.firstLimit + i).quota);
+    const problem = linkOwnLimit(tables, subscription.firstLimit + i, subscription.plan);
+    if (problem != ABSENT) return refuse(reader, consumer, index, problem, name);
   }
   return true;
-}
-
-function findQuota(tables: Tables, planIndex: i32, name: View): i32 {
-  const plan = tables.plans.at(planIndex);
-  for (let i = plan.firstQuota; i < plan.firstQuota + plan.quotaCount; i++) {
-    if (equals(tables.quotas.at(i).name, name)) return i;
-  }
-  return NONE;
 }
 
 function refuse(reader: Reader, consumer: i32, index: i32, rule: View, name: View): bool {

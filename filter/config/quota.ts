@@ -70,28 +70,29 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfList: i32): Q
 }
 
 function checkQuota(reader: Reader, quota: Quota): void {
-  if (quota.burst > 0) setBucket(reader, quota);
-  if (quota.kind == QuotaKind.Mesh && quota.counter != ABSENT)
-    reader.fail(literal("counter goes with the scope envoy"));
-  if (quota.kind == QuotaKind.Mesh && quota.per > Per.Api)
-    reader.fail(literal("with the scope mesh, per must be consumer or api"));
+  if (quota.burst > 0) {
+    const problem = setBucket(quota);
+    if (problem != ABSENT) reader.fail(problem);
+    if (quota.kind == QuotaKind.Mesh) reader.fail(literal("a bucket cannot have the scope mesh"));
+    quota.kind = QuotaKind.Bucket;
+  }
   if (quota.kind != QuotaKind.Mesh && quota.failureMode != FailureMode.Deny)
     reader.fail(literal("onUnavailable goes with the scope mesh"));
   if ((quota.failureMode == FailureMode.LocalShare) != quota.localShare > 0)
     reader.fail(literal("localShare goes with onUnavailable local-share, and that with it"));
 }
 
-function setBucket(reader: Reader, quota: Quota): void {
+/** Sets how quickly a bucket fills. Returns what is wrong with its size, or ABSENT. */
+export function setBucket(quota: Quota): View {
   const seconds = nominalSeconds(quota.window);
-  if (seconds > DAY) return reader.fail(literal("burst goes with a window of at most a day"));
+  if (seconds > DAY) return literal("burst goes with a window of at most a day");
   if (quota.limit / seconds > MAX_BUCKET_RATE_PER_SECOND)
-    return reader.fail(literal("a bucket fills at most 1000000 times a second"));
+    return literal("a bucket fills at most 1000000 times a second");
   // Rounded up, so that a bucket never fills too fast.
   quota.intervalNanoseconds = ceilDivide(seconds * NANOSECONDS, quota.limit);
-  if (quota.burst > MAX_REFILL_NANOSECONDS / quota.intervalNanoseconds)
-    reader.fail(literal("a bucket must refill within 366 days"));
-  if (quota.kind == QuotaKind.Mesh) reader.fail(literal("a bucket cannot have the scope mesh"));
-  quota.kind = QuotaKind.Bucket;
+  return quota.burst > MAX_REFILL_NANOSECONDS / quota.intervalNanoseconds
+    ? literal("a bucket must refill within 366 days")
+    : ABSENT;
 }
 
 /** Sets the quota's meter. */

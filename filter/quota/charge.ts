@@ -324,7 +324,8 @@ function beginSubscribed(
     quota.per == Per.Consumer
       ? balances.open(consumer.id, meter, quota.kind)
       : openOther(tables, balances, quota, meter, consumer, bill);
-  attempt.limit = subscription.limitCount == 0 ? quota.limit : limitOf(tables, subscription, number, quota.limit);
+  attempt.limit = quota.limit;
+  if (subscription.limitCount > 0) replaceLimit(tables, subscription, number, attempt);
 }
 
 /** The balance of a quota that does not count per consumer. */
@@ -337,16 +338,18 @@ function openOther(
   bill: Bill,
 ): Balance {
   if (quota.per == Per.Group) return balances.open(groupOf(tables, bill.consumer, consumer.id), meter, quota.kind);
-  return balances.open(consumer.id, meter ^ narrowed(tables, quota.per, bill.api), quota.kind);
+  return balances.open(consumer.id, meter ^ narrowed(tables, quota, bill.api), quota.kind);
 }
 
-/** The subscription's override of the quota's limit, or else the plan's limit. */
-function limitOf(tables: Tables, subscription: Subscription, quotaIndex: i32, planLimit: i64): i64 {
+/** Sets the subscription's own limit where it has one for the quota; of a bucket its own size. */
+function replaceLimit(tables: Tables, subscription: Subscription, number: i32, attempt: Attempt): void {
   for (let i = subscription.firstLimit; i < subscription.firstLimit + <i32>subscription.limitCount; i++) {
     const replacement = tables.limits.at(i);
-    if (replacement.quota == quotaIndex) return replacement.limit;
+    if (replacement.quota != number) continue;
+    if (attempt.kind == QuotaKind.Bucket) attempt.quota = tables.quotas.at(<i32>replacement.limit);
+    else attempt.limit = replacement.limit;
+    return;
   }
-  return planLimit;
 }
 
 /**

@@ -3,6 +3,7 @@ import { Draw, draw, drawn, putBack } from "../rateLimitService/draw";
 import { Count, ServiceState, Tally } from "../rateLimitService/service";
 import { NONE } from "../bytes/rows";
 import { MAX_QUOTAS } from "../config/contract";
+import { decision } from "../decision/decision";
 import { FailureMode, QuotaKind } from "../tables/quota";
 import { LONGEST_WINDOW_NANOSECONDS, ceilSeconds, isAhead, nominalSeconds } from "../time/window";
 import {
@@ -120,6 +121,8 @@ function note(bill: Bill, attempt: Attempt, isDry: bool): void {
   counter.consumer = bill.consumer;
   counter.window = attempt.quota.window;
   counter.isObserved = bill.isObserving;
+  counter.requested = decision.operation;
+  counter.keyId = decision.keyId;
 }
 
 /** When a refused request may be tried again, in nanoseconds. */

@@ -1,3 +1,4 @@
+import { View } from "../bytes/view";
 import { Identity, MAX_ATTEMPTS, WriteResult, openCell, readCell, writeCell } from "../shared/shard";
 import { Window } from "../tables/quota";
 import { NANOSECONDS, nominalSeconds } from "../time/window";
@@ -5,7 +6,7 @@ import { ServiceState } from "./service";
 import { askSize, asStock, heldWithin, isAsked, isLow, isPaused, isRefused, isSpent, isUnknown } from "./stock";
 
 /**
- * A counter of the rate limit service, with the limit that applies. API, operation, plan and consumer are indexes into the tables of the
+ * A counter of the rate limit service, with the limit that applies. API, operations, plan and consumer are indexes into the tables of the
  * root that makes the call.
  */
 @unmanaged
@@ -16,6 +17,8 @@ export class Counter extends Identity {
   plan: i32;
   /** The operation whose own quota it is, or NONE. */
   operation: i32;
+  /** The operation that the request is for, or NONE. */
+  requested: i32;
   /** Index of the quota within its plan, or among those of its operation. */
   quota: i32;
   /** NONE for callers without a key, whom an operation counts together. */
@@ -23,6 +26,8 @@ export class Counter extends Identity {
   window: Window;
   /** The service counts what is only observed apart. */
   isObserved: bool;
+  /** The id of the request's key, among the strings that are freed with the tables; ABSENT without a key. */
+  keyId: View;
 }
 
 /** The most counters in one call. */

@@ -1,10 +1,10 @@
-import { NONE } from "../bytes/rows";
 import { ABSENT, View, byteAt, lengthOf, literal, lowerCase, view } from "../bytes/view";
 import { begin, end, writeByte, writeView } from "../bytes/arena";
 import { UNIT_SECONDS, WINDOWS } from "../config/contract";
 import { RateLimitServiceSettings, Tables } from "../tables/tables";
-import { Per, Quota, Window } from "../tables/quota";
+import { Window } from "../tables/quota";
 import { Call, Counter, counterOf } from "./call";
+import { consumerValue, quotaValueBytes, writeQuotaValue } from "./descriptor";
 
 /**
  * The request to the rate limit service, in protobuf:
@@ -14,17 +14,13 @@ import { Call, Counter, counterOf } from "./call";
  *   RateLimitDescriptor   1 entries { 1 key  2 value }  3 hits_addend { 1 value }
  *   GrpcService           1 envoy_grpc { 1 cluster_name  2 authority }
  *
- * A counter's descriptor is window, quota and consumer, and says nothing of plans: what a consumer has used counts on when its plan
- * changes. The quota's name stands behind what narrows its counter, `API/` or `API/OPERATION/`, and what is only observed behind
- * `observed:`; names hold neither of these characters. So one configuration of the service fits every policy.
+ * A counter's descriptor is window, quota and consumer (see `descriptor`), so one configuration of the service fits every policy.
  */
 const LENGTH_DELIMITED: u8 = 2;
 const VARINT: u8 = 0;
 const WINDOW = literal("window");
 const QUOTA = literal("quota");
 const CONSUMER = literal("consumer");
-const OBSERVED = literal("observed:");
-const SLASH: u8 = 0x2f;
 const DAY: i32 = 86400;
 /** Digits of the longest window, in seconds, and its letter. */
 const WINDOW_BYTES = 9;
@@ -47,8 +43,9 @@ export function messageOf(tables: Tables, call: Call): View {
 
 function writeDescriptor(tables: Tables, counter: Counter, isPeek: bool): void {
   const window = windowText(counter.window);
-  const consumer = counter.consumer == NONE ? ABSENT : tables.consumers.at(counter.consumer).name;
-  const quota = fieldBytes(quotaBytes(tables, counter));
+  const consumer = consumerValue(tables, counter);
+  const bytes = quotaValueBytes(tables, counter);
+  const quota = fieldBytes(bytes);
   writeTag(2, LENGTH_DELIMITED);
   writeVarint(
     entryBytes(WINDOW, window) +
@@ -60,7 +57,9 @@ function writeDescriptor(tables: Tables, counter: Counter, isPeek: bool): void {
   writeTag(1, LENGTH_DELIMITED);
   writeVarint(textBytes(QUOTA) + quota);
   writeText(1, QUOTA);
-  writeQuota(tables, counter);
+  writeTag(2, LENGTH_DELIMITED);
+  writeVarint(bytes);
+  writeQuotaValue(tables, counter);
   if (consumer != ABSENT) writeEntry(CONSUMER, consumer);
   if (isPeek) {
     writeTag(3, LENGTH_DELIMITED);
@@ -79,44 +78,6 @@ function windowText(window: Window): View {
   for (let rest = isDays ? window / DAY : window; rest > 0; rest /= 10)
     store<u8>(WINDOW_TEXT + --at, 0x30 + <u8>(rest % 10));
   return view(WINDOW_TEXT + at, WINDOW_BYTES - at);
-}
-
-/** Bytes of what `writeQuota` writes as the value. */
-function quotaBytes(tables: Tables, counter: Counter): i32 {
-  const quota = quotaOf(tables, counter);
-  return (
-    (counter.isObserved ? lengthOf(OBSERVED) : 0) +
-    (isOfApi(quota, counter) ? lengthOf(tables.apis.at(counter.api).name) + 1 : 0) +
-    (counter.operation == NONE ? 0 : lengthOf(tables.operations.at(counter.operation).name) + 1) +
-    lengthOf(quota.name)
-  );
-}
-
-function writeQuota(tables: Tables, counter: Counter): void {
-  const quota = quotaOf(tables, counter);
-  writeTag(2, LENGTH_DELIMITED);
-  writeVarint(quotaBytes(tables, counter));
-  if (counter.isObserved) writeView(OBSERVED);
-  if (isOfApi(quota, counter)) writePart(tables.apis.at(counter.api).name);
-  if (counter.operation != NONE) writePart(tables.operations.at(counter.operation).name);
-  writeView(quota.name);
-}
-
-function writePart(name: View): void {
-  writeView(name);
-  writeByte(SLASH);
-}
-
-function quotaOf(tables: Tables, counter: Counter): Quota {
-  const first =
-    counter.operation == NONE
-      ? tables.plans.at(counter.plan).firstQuota
-      : tables.operations.at(counter.operation).firstQuota;
-  return tables.quotas.at(first + counter.quota);
-}
-
-function isOfApi(quota: Quota, counter: Counter): bool {
-  return quota.per == Per.Api || counter.operation != NONE;
 }
 
 /** The GrpcService that names the cluster. A bare name would mostly do, but some names happen to parse as protobuf. */

@@ -101,7 +101,15 @@ export class Terms extends Rows<Term> {
 /** A limit override: replaces the plan's limit for one subscription. */
 @unmanaged
 export class LimitOverride {
+  /** Of a bucket, once everything is read: the index of a quota that has its limit and burst. */
   limit: i64;
   /** Index of the quota; until everything is read, its name in the document. */
   quota: i32;
+}
+
+/** The burst of a limit override of a bucket that has its own. In the order of the overrides. */
+@unmanaged
+export class BurstOverride {
+  burst: i64;
+  limit: i32;
 }

@@ -20,6 +20,7 @@ export const WINDOW_ID: u8 = 0x57;
 export const OPERATION_ID: u8 = 0x50;
 export const VISITOR_ID: u8 = 0x56;
 export const CROWD_ID: u8 = 0x4e;
+export const KEY_ID: u8 = 0x4b;
 
 export function counterId(kind: u8, detail: u8, name: View): u64 {
   const length = min(lengthOf(name), 256);

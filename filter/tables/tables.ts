@@ -8,7 +8,7 @@ import { Calendars } from "./calendar";
 import { IdentityHeader, RateLimitHeaders } from "./disclosure";
 import { Lifecycles } from "./lifecycle";
 import { Mode, Plan, Quota, Refusal } from "./quota";
-import { Consumer, Grant, KeySource, LimitOverride, Membership, Subscription, Terms } from "./consumer";
+import { BurstOverride, Consumer, Grant, KeySource, LimitOverride, Membership, Subscription, Terms } from "./consumer";
 import { Api, Cors, Offer, Operation, Origin } from "./api";
 import { HeaderCondition, HeaderField, Route } from "./route";
 import { Restrictions } from "./restriction";
@@ -69,6 +69,7 @@ export class Tables {
   readonly lifecycles: Lifecycles = new Lifecycles();
   readonly references: Rows<Reference> = new Rows<Reference>();
   readonly plans: Rows<Plan> = new Rows<Plan>();
+  /** Of the plans, of the operations, and buckets that subscriptions have in the place of those of their plans. */
   readonly quotas: Rows<Quota> = new Rows<Quota>();
   /** The first is that of plans without one. */
   readonly refusals: Rows<Refusal> = new Rows<Refusal>();
@@ -80,6 +81,7 @@ export class Tables {
   readonly subscriptions: Rows<Subscription> = new Rows<Subscription>();
   readonly terms: Terms = new Terms();
   readonly limits: Rows<LimitOverride> = new Rows<LimitOverride>();
+  readonly burstOverrides: Rows<BurstOverride> = new Rows<BurstOverride>();
   readonly restrictions: Restrictions = new Restrictions();
   /** Which entry of X-Forwarded-For is the client's address, from the right; 0 for what the host takes for it. */
   trustedHops: i32 = 0;
@@ -122,6 +124,7 @@ export class Tables {
     this.subscriptions.free();
     this.terms.free();
     this.limits.free();
+    this.burstOverrides.free();
     this.restrictions.free();
     this.calendars.free();
   }
@@ -135,6 +138,7 @@ export class Tables {
     this.subscriptions.shrink();
     this.terms.shrink();
     this.limits.shrink();
+    this.quotas.shrink();
   }
 }
 
@@ -145,6 +149,20 @@ export function findOffer(tables: Tables, api: i32, plan: i32): i32 {
     if (tables.offers.at(i).plan == plan) return i;
   }
   return NONE;
+}
+
+/** The membership of a consumer that has a group, or null. They stand in the order of the consumers. */
+export function findMembership(tables: Tables, consumer: i32): Membership | null {
+  let low = 0;
+  let high = tables.memberships.count;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (tables.memberships.at(middle).consumer < consumer) low = middle + 1;
+    else high = middle;
+  }
+  if (low == tables.memberships.count) return null;
+  const membership = tables.memberships.at(low);
+  return membership.consumer == consumer ? membership : null;
 }
 
 /** Where mesh-wide quotas are counted: a service that speaks Envoy's rate limit protocol. */

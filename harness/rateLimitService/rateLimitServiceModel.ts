@@ -5,8 +5,8 @@ export interface Rule {
   /** As the policy says it. */
   readonly window: Window;
   /**
-   * As the descriptor has it: a quota's name, behind `API/` or `API/OPERATION/` and `observed:` where it is counted apart. `*` stands
-   * for the name of any API.
+   * As the descriptor has it: a quota's name, behind `API/` or `API/OPERATION/` and `observed:` where it is counted apart. `*` and
+   * a slash stand for the name of any API, and `*` alone for any quota, as in the configuration that the tool writes.
    */
   readonly quota: string;
   /** Default: the most that the service can hold, so that only the module refuses. */
@@ -120,5 +120,6 @@ function isAbout({ window, quota }: Rule, entries: readonly Entry[]): boolean {
   // without a consumer: of callers without a key
   if (keys !== 'window,quota,consumer' && keys !== 'window,quota') return false;
   const [[, ofWindow], [, ofQuota]] = entries as [Entry, Entry];
+  if (quota === '*') return window === ofWindow;
   return window === ofWindow && (quota === ofQuota || quota === ofQuota.replace(/^((?:observed:)?)[^/]+\//, '$1*/'));
 }

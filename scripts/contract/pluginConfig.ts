@@ -280,7 +280,14 @@ export interface SubscriptionConfig {
   paused?: true;
   /** Quotas without a `counter` count in counters of this plan, apart from those of the consumer's other plans. */
   ownCounters?: true;
-  limits?: { quota: string; limit: number }[];
+  limits?: OwnLimitConfig[];
+}
+
+/** A limit in place of the plan's; of a bucket that refills at it, with the plan's burst or another. */
+export interface OwnLimitConfig {
+  quota: string;
+  limit: number;
+  burst?: number;
 }
 
 export interface KeyConfig {

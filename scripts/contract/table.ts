@@ -402,6 +402,7 @@ export const OBJECTS = {
   ownLimit: {
     quota: need(NAME),
     limit: need(LIMIT),
+    burst: may(integer(1, MAX_BURST)),
   },
   key: {
     id: need(NAME),

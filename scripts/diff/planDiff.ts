@@ -2,7 +2,7 @@ import { REFUSAL_STATUS } from '../contract/table.ts';
 import {
   isPlansOwn,
   isSameInAnyOrder,
-  limitOf,
+  sizeOf,
   type ConfigHoldings,
   type Held,
   type PlanConfig,
@@ -247,8 +247,12 @@ export function quotasOf(
     (then?.quotas ?? []).some((quota) => quota.name === name && isPlansOwn(quota));
   return (plan?.quotas ?? []).map((quota) => ({
     ...quota,
-    limit: limitOf({ limits }, quota.name, quota.limit),
+    ...sizeFields(sizeOf({ limits }, quota.name, quota)),
     // no name holds a slash
     ...(ownCounters && isOwn(quota.name) && { counter: `${plan!.name}/${quota.name}` }),
   }));
+}
+
+function sizeFields({ limit, burst }: ReturnType<typeof sizeOf>): Pick<QuotaConfig, 'limit' | 'burst'> {
+  return { limit, ...(burst !== undefined && { burst }) };
 }

@@ -7,6 +7,7 @@ import { compilePolicy, ConfigHoldings, type Policy } from '../policy/index.ts';
 import { shownIn } from '../policy/compile/calendar.ts';
 import { operationName } from '../policy/schema/operation.ts';
 import type { Api } from '../policy/schema/policy.ts';
+import type { OwnLimit } from '../policy/schema/quota.ts';
 import { countedHere, enforced, Engine } from './engine.ts';
 import { normalisedPath } from './path.ts';
 import { corsStory, type CorsStory } from './cors.ts';
@@ -63,7 +64,7 @@ export interface PlanStory {
   /** The consumer's own plan. */
   readonly own: string | null;
   /** Own limits of the subscription, by quota. */
-  readonly limits: Readonly<Record<string, number>>;
+  readonly limits: Readonly<Record<string, OwnLimit>>;
 }
 
 export interface RouteStory {

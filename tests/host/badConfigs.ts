@@ -565,6 +565,25 @@ export const BAD_CONFIGS: BadConfig[] = [
     config: changed((c) => (subscriptions(c)[0]!.limits = [{ quota: 'x', limit: 1 }])),
     names: /consumers\[0\]\.subscriptions\[0\].*"x"/,
   },
+  ...(
+    [
+      ['a burst of a window', { quota: 'm', limit: 1, burst: 1 }, /the quota "m" has no burst to replace/],
+      ['a burst of 0', { quota: 'm', limit: 1, burst: 0 }, /limits\[0\]\.burst: must be a whole number from 1 to/],
+      ['a burst alone', { quota: 'b', burst: 4 }, /limits\[0\].*limit/],
+      ['a bucket that fills too fast', { quota: 'b', limit: 1_000_001 }, /a bucket fills at most 1000000 times/],
+      ['a bucket that fills too slowly', { quota: 'b', limit: 1, burst: 40_000_000 }, /must refill within 366 days/],
+    ] as const
+  ).map(([what, limit, names]) => ({
+    what: `a limit of a subscription: ${what}`,
+    config: changed((c) => {
+      c.plans[0]!.quotas = [
+        { ...QUOTA, name: 'm' },
+        { name: 'b', limit: 5, window: 'second', burst: 10 },
+      ];
+      subscriptions(c)[0]!.limits = [limit];
+    }),
+    names,
+  })),
   {
     what: 'two subscriptions to one API',
     config: changed((c) => subscriptions(c).push(structuredClone(subscriptions(c)[0]!))),
@@ -904,9 +923,6 @@ function badCounters(): BadConfig[] {
   return [
     bad('per nothing', { per: '' }, /quotas\[0\]\.per: must have 1 to 16 bytes/),
     bad('per method', { per: 'method' }, /quotas\[0\]\.per: must be consumer, api, operation, key or group/),
-    ...['operation', 'key', 'group'].map((per) =>
-      bad(`per ${per} of the mesh`, { per, scope: 'mesh' }, /with the scope mesh, per must be consumer or api/),
-    ),
     ...(
       [
         ['no object', 402, /plans\[0\]\.refusal.*object/],
@@ -925,7 +941,6 @@ function badCounters(): BadConfig[] {
       names,
     })),
     bad('a counter with a slash', { counter: '/' }, /quotas\[0\]\.counter/),
-    bad('a counter of the mesh', { counter: 'c', scope: 'mesh' }, /counter goes with the scope envoy/),
     {
       what: 'a counter of two quotas',
       config: changed((c) => {

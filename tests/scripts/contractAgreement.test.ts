@@ -94,6 +94,7 @@ const COMPANIONS: Readonly<Record<string, Value>> = {
   'api.anonymousPlan': { plans: ['b'] },
   'api.unlisted': { operations: [{ name: 'o', path: '/' }] },
   'quota.burst': { limit: 1_000_000 },
+  'ownLimit.burst': { quota: 'other' },
   'quota.onUnavailable': { scope: 'mesh' },
   'quota.localShare': { scope: 'mesh', onUnavailable: 'local-share' },
 };

@@ -371,6 +371,18 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     ['consumer umbrella: pets: own limit: monthly 20,000 → 30,000 [widens access]'],
   ],
   [
+    "a consumer's own bucket",
+    [['consumers.umbrella.subscriptions.pets.limits.smooth', { limit: 4, burst: 40 }]],
+    [
+      'consumer umbrella: pets: own limit: smooth 5 a second with a burst of 20 → 4 a second with a burst of 40 [narrows access, widens access]',
+    ],
+  ],
+  [
+    "the rate of a consumer's own bucket",
+    [['consumers.umbrella.subscriptions.pets.limits.smooth', 6]],
+    ['consumer umbrella: pets: own limit: smooth 5 → 6 [widens access]'],
+  ],
+  [
     'a pause',
     [['consumers.umbrella.subscriptions.pets.paused', true]],
     ['consumer umbrella: pets: subscription paused [narrows access]'],

@@ -200,10 +200,17 @@ function planWords({ name, through, offered, own, limits }: PlanStory, consumer:
     return own === null
       ? `none: ${consumer} has no plan of its own and no subscription to ${api}, which offers ${offers}`
       : `none: ${consumer} has the plan ${own} and no subscription to ${api}, which offers ${offers}`;
-  const changed = Object.entries(limits).map(([quota, limit]) => `${quota} ${grouped(limit)}`);
+  const changed = Object.entries(limits).map(([quota, limit]) => `${quota} ${ownLimitWords(limit)}`);
   const replaced = changed.length === 0 ? '' : `, with limits of its own: ${changed.join(', ')}`;
   if (through === 'subscription') return `${name}, by the subscription to ${api}${replaced}`;
   return `${name}, the consumer's own plan, which ${api} offers`;
+}
+
+function ownLimitWords(own: PlanStory['limits'][string]): string {
+  const { limit, burst } = typeof own === 'number' ? { limit: own, burst: undefined } : own;
+  return [limit === undefined ? '' : grouped(limit), burst === undefined ? '' : `with a burst of ${grouped(burst)}`]
+    .filter((words) => words !== '')
+    .join(' ');
 }
 
 function quotaWords(

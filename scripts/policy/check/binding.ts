@@ -4,6 +4,7 @@ import { sameWindow } from '../compile/compile.ts';
 import type { Holdings } from '../compile/holding.ts';
 import { quote } from '../secret.ts';
 import type { ApiDraft, OperationDraft, OwnQuotaDraft, PlanDraft, PolicyDraft, Report } from './draft.ts';
+import { ownLimitOf } from './consumers.ts';
 import { modesIn } from './mode.ts';
 import { hasMeshScope } from './quotas.ts';
 
@@ -168,15 +169,18 @@ class Calendars {
 function countedAs(
   quota: OwnQuotaDraft,
   calendar: string | undefined,
-  others: readonly number[] = [],
+  others: Overrides = { limits: [], bursts: [] },
 ): Pick<Counted, 'quota' | 'low' | 'high'> {
-  const limits = [quota.get('limit').number!, ...others];
-  const rest = { window: quota.get('window').string!, burst: quota.get('burst').number, calendar };
-  return {
-    quota,
-    low: { ...rest, limit: Math.min(...limits) },
-    high: { ...rest, limit: Math.max(...limits) },
-  };
+  const limits = [quota.get('limit').number!, ...others.limits];
+  const burst = quota.get('burst').number;
+  const bursts = burst === undefined ? [] : [burst, ...others.bursts];
+  const rest = { window: quota.get('window').string!, calendar };
+  const sized = (pick: (...numbers: number[]) => number): CountedLimit => ({
+    ...rest,
+    limit: pick(...limits),
+    burst: burst && pick(...bursts),
+  });
+  return { quota, low: sized(Math.min), high: sized(Math.max) };
 }
 
 /** Tells of quotas of one list that never bind beside another one of it; true when there are some. */
@@ -220,19 +224,30 @@ export function quotaId(plan: string, quota: string): string {
   return JSON.stringify([plan, quota]);
 }
 
-/** The lowest and the highest limit that subscriptions have in place of a plan's. */
-function overridesIn(root: PolicyDraft): Map<string, [number, number]> {
-  const found = new Map<string, [number, number]>();
+/** The lowest and the highest limits and bursts that subscriptions have in place of a plan's. */
+interface Overrides {
+  readonly limits: readonly number[];
+  readonly bursts: readonly number[];
+}
+
+function overridesIn(root: PolicyDraft): Map<string, Overrides> {
+  const found = new Map<string, Overrides>();
   for (const consumer of root.get('consumers').entries) {
     for (const subscription of consumer.get('subscriptions').entries) {
-      for (const { key, number } of subscription.get('limits').entries) {
-        const id = quotaId(subscription.get('plan').string!, key);
-        const [low, high] = found.get(id) ?? [Infinity, 0];
-        found.set(id, [Math.min(low, number!), Math.max(high, number!)]);
+      for (const own of subscription.get('limits').entries) {
+        const id = quotaId(subscription.get('plan').string!, own.key);
+        const { limits = [], bursts = [] } = found.get(id) ?? {};
+        const { limit, burst } = ownLimitOf(own);
+        found.set(id, { limits: extremes(limits, limit), bursts: extremes(bursts, burst) });
       }
     }
   }
   return found;
+}
+
+function extremes(known: readonly number[], more: number | undefined): readonly number[] {
+  if (more === undefined) return known;
+  return [Math.min(...known, more), Math.max(...known, more)];
 }
 
 /**

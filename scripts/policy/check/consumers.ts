@@ -7,6 +7,7 @@ import {
   type ConsumerDraft,
   type Draft,
   type KeyDraft,
+  type OwnLimitDraft,
   type Place,
   type PolicyDraft,
   type Report,
@@ -144,8 +145,8 @@ function checkLimits(
     const quota = plan.get('quotas').named(limit.key);
     if (!quota.given)
       report.add(limit, `must be a quota of the plan "${plan.key}"${quotas.get(plan.key)!.hint}`, limit.key);
-    else if (quota.get('burst').given)
-      report.add(limit, 'must not be a quota with a burst, whose limit cannot be replaced', limit.key);
+    else if (limit.get('burst').given && !quota.get('burst').given)
+      report.add(limit.get('burst'), 'must go with a quota that has a burst');
   }
 }
 
@@ -277,10 +278,16 @@ export function granteeIn(consumer: ConsumerDraft): Grantee {
     plan: consumer.get('plan').string,
     subscriptions: Object.fromEntries(
       subscriptions.map((subscription) => {
-        const limits = subscription.get('limits').entries.map((limit) => [limit.key, limit.number ?? NaN] as const);
+        const limits = subscription.get('limits').entries.map((limit) => [limit.key, ownLimitOf(limit)] as const);
         const plan = subscription.get('plan').string ?? '';
         return [subscription.key, { plan, ...(limits.length > 0 && { limits: Object.fromEntries(limits) }) }] as const;
       }),
     ),
   };
+}
+
+/** What a subscription has in place of a quota's; a limit that is not a number is NaN. */
+export function ownLimitOf(limit: OwnLimitDraft): { limit?: number | undefined; burst?: number | undefined } {
+  if (!limit.isMapping) return { limit: limit.number ?? NaN };
+  return { limit: limit.get('limit').number, burst: limit.get('burst').number };
 }

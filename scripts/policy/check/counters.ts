@@ -11,7 +11,6 @@ export function checkCounters(root: PolicyDraft, report: Report): void {
   for (const plan of root.get('plans').entries) {
     const known = new Map<string, QuotaDraft>();
     for (const quota of plan.get('quotas').entries) {
-      if (hasMeshScope(quota)) checkMesh(quota, report);
       const counter = counterOf(quota);
       const other = known.get(counter);
       if (other === undefined) known.set(counter, quota);
@@ -23,20 +22,6 @@ export function checkCounters(root: PolicyDraft, report: Report): void {
         );
     }
   }
-}
-
-function checkMesh(quota: QuotaDraft, report: Report): void {
-  const per = quota.get('per');
-  if (['operation', 'key', 'group'].includes(per.string ?? ''))
-    report.add(
-      per,
-      'must be consumer or api with "scope: mesh": the rate limit service is asked about consumers and APIs; or use "scope: envoy"',
-    );
-  if (quota.get('counter').given)
-    report.add(
-      quota.get('counter'),
-      'must not go with "scope: mesh": the rate limit service knows counters by the names of quotas',
-    );
 }
 
 function nameOf(quota: QuotaDraft): string {
@@ -148,16 +133,17 @@ export class PlansApart {
       const whom = more.length === 0 ? `${first}, who holds` : `${first} and ${more.length} more, who hold`;
       const where = `quota ${quote(quota.key)} of plan ${quote(other)} for consumer ${whom} both plans`;
       const rule = isMeshs(quota)
-        ? `shares the counter of ${where}: the rate limit service counts by quota and consumer; rename one, or make it "per: api"`
+        ? `shares the counter of ${where}: the rate limit service counts by quota and consumer; rename one, make it "per: api", or say "counter: ${nameOf(quota)}" in both if that is meant`
         : `is counted apart from ${where}; "counter: ${quota.key}" in both lets them share one, and another "counter" in one of them says that this is meant`;
       report.add(quota, rule, null);
     }
   }
 }
 
-/** True for one that the rate limit service counts over all plans of a consumer. */
+/** True for one that the rate limit service counts over all plans of a consumer, though nothing says so. */
 function isMeshs(quota: QuotaDraft): boolean {
-  return hasMeshScope(quota) && quota.get('per').string !== 'api';
+  const per = quota.get('per').string ?? 'consumer';
+  return hasMeshScope(quota) && (per === 'consumer' || per === 'key') && !quota.get('counter').given;
 }
 
 function writtenAs(quota: QuotaDraft): {

@@ -39,6 +39,9 @@ export type QuotaDraft = Draft<EntryOf<UnderField<Plan, 'quotas'>>>;
 export type CalendarDraft = Draft<UnderField<Plan, 'calendar'>>;
 export type ConsumerDraft = Draft<Consumer>;
 export type SubscriptionDraft = Draft<EntryOf<UnderField<Consumer, 'subscriptions'>>>;
+export type OwnLimitDraft = Draft<
+  EntryOf<NonNullable<UnderField<EntryOf<UnderField<Consumer, 'subscriptions'>>, 'limits'>>>
+>;
 export type KeyDraft = Draft<ItemOf<UnderField<Consumer, 'keys'>>>;
 export type TargetDraft = Draft<ItemOf<WrittenPolicy['targets']>>;
 export type DestinationDraft = Draft<ItemOf<UnderField<EntryOf<WrittenPolicy['upstreams']>, 'services'>>>;

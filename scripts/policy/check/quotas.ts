@@ -7,7 +7,15 @@ import {
   nominalSeconds,
 } from '../../contract/table.ts';
 import { MAX_MESH_LIMIT } from '../schema/quota.ts';
-import type { ConsumerDraft, OwnQuotaDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';
+import type {
+  ConsumerDraft,
+  OwnQuotaDraft,
+  Place,
+  PolicyDraft,
+  QuotaDraft,
+  Report,
+  SubscriptionDraft,
+} from './draft.ts';
 
 const NANOSECONDS = 1_000_000_000n;
 const DAY = 86_400;
@@ -15,7 +23,33 @@ const DAY = 86_400;
 /** A bucket must fill neither too fast for its clock nor slower than anybody would wait. */
 export function checkQuotas(root: PolicyDraft, report: Report): void {
   for (const quota of allQuotas(root)) {
-    if (quota.get('burst').given) checkBucket(quota, report);
+    if (quota.get('burst').given)
+      checkBucket(quota.get('window').string, quota.get('limit'), quota.get('burst'), report);
+  }
+  for (const consumer of root.get('consumers').entries)
+    for (const subscription of consumer.get('subscriptions').entries) checkOwnBuckets(root, subscription, report);
+}
+
+/** Buckets whose size a subscription replaces, in part or as a whole. */
+function checkOwnBuckets(root: PolicyDraft, subscription: SubscriptionDraft, report: Report): void {
+  const limits = subscription.get('limits').entries;
+  if (limits.length === 0) return;
+  const quotas = root
+    .get('plans')
+    .named(subscription.get('plan').string ?? '')
+    .get('quotas');
+  for (const own of limits) {
+    const quota = quotas.named(own.key);
+    if (!quota.get('burst').given) continue;
+    const limit = own.isMapping ? own.get('limit') : own;
+    const burst = own.get('burst');
+    checkBucket(
+      quota.get('window').string,
+      limit.given ? limit : quota.get('limit'),
+      burst.given ? burst : quota.get('burst'),
+      report,
+      own,
+    );
   }
 }
 
@@ -32,28 +66,31 @@ function ownQuotas(root: PolicyDraft): OwnQuotaDraft[] {
   return operations.flatMap((operation) => operation.get('quotas').entries);
 }
 
-function checkBucket(quota: OwnQuotaDraft, report: Report): void {
-  const { string: window } = quota.get('window');
-  const { number: limit } = quota.get('limit');
-  const burst = quota.get('burst');
+/** `at`: where its size is replaced, if it is; what the plan says of it is judged there. */
+function checkBucket(window: string | undefined, limit: Place, burst: Place, report: Report, at?: Place): void {
   const seconds = nominalSeconds(window ?? '');
   if (seconds === null) return;
   if (seconds > DAY) {
-    report.add(burst, 'must go with a window of at most a day', window);
+    if (at === undefined) report.add(burst, 'must go with a window of at most a day', window);
     return;
   }
-  if (limit === undefined || limit < 1) return;
-  if (limit / seconds > MAX_BUCKET_RATE_PER_SECOND) {
+  const { number: size } = limit;
+  if (size === undefined || size < 1) return;
+  if (size / seconds > MAX_BUCKET_RATE_PER_SECOND) {
     report.add(
-      quota.get('limit'),
+      limit,
       `must be at most ${MAX_BUCKET_RATE_PER_SECOND * seconds} ${/^\d/.test(window!) ? 'in' : 'a'} ${window} beside a burst: a bucket fills at most ${MAX_BUCKET_RATE_PER_SECOND} times a second`,
     );
   } else if (
-    Number.isInteger(limit) &&
+    Number.isInteger(size) &&
     isBurst(burst.number) &&
-    refillNanoseconds(burst.number, limit, seconds) > BigInt(MAX_REFILL_DAYS * 86_400) * NANOSECONDS
+    refillNanoseconds(burst.number, size, seconds) > BigInt(MAX_REFILL_DAYS * 86_400) * NANOSECONDS
   ) {
-    report.add(burst, `must be refilled within ${MAX_REFILL_DAYS} days`);
+    report.add(
+      at ?? burst,
+      `must be refilled within ${MAX_REFILL_DAYS} days`,
+      at && `${size} a ${window}, burst ${burst.number}`,
+    );
   }
 }
 
@@ -155,7 +192,8 @@ function checkOwnLimits(root: PolicyDraft, consumer: ConsumerDraft, report: Repo
   for (const subscription of consumer.get('subscriptions').entries) {
     const plan = root.get('plans').named(subscription.get('plan').string ?? '');
     for (const limit of subscription.get('limits').entries)
-      if (hasMeshScope(plan.get('quotas').named(limit.key))) checkLimit(limit, report);
+      if (hasMeshScope(plan.get('quotas').named(limit.key)))
+        checkLimit(limit.isMapping ? limit.get('limit') : limit, report);
   }
 }
 

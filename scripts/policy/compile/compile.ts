@@ -46,7 +46,7 @@ import type {
 import { compiledTemplate, operationName, readPattern, type Operation, type Pattern } from '../schema/operation.ts';
 import { localShareOf, timeoutMilliseconds } from '../schema/quota.ts';
 import { encodedConsumer, epochSeconds } from '../schema/value.ts';
-import { isPlansOwn, mainPlan, Modes } from './holding.ts';
+import { isPlansOwn, mainPlan, Modes, sizeOf } from './holding.ts';
 
 /**
  * The plugin config of a valid policy. Policies that mean the same give the same bytes: defaults are left out, and what has
@@ -270,13 +270,15 @@ export function sameWindow(window: string): Window {
 
 function compileConsumer(name: string, consumer: Consumer, { plans }: Policy): ConsumerConfig {
   const main = mainPlan(consumer);
-  const subscriptions = Object.entries(consumer.subscriptions).map(([api, subscription]) =>
-    compileSubscription(
+  const subscriptions = Object.entries(consumer.subscriptions).map(([api, subscription]) => {
+    const { quotas } = plans[subscription.plan]!;
+    return compileSubscription(
       api,
       subscription,
-      subscription.plan !== main && Object.values(plans[subscription.plan]!.quotas).some(isPlansOwn),
-    ),
-  );
+      quotas,
+      subscription.plan !== main && Object.values(quotas).some(isPlansOwn),
+    );
+  });
   return {
     name: encodedConsumer(name),
     ...(consumer.plan !== undefined && { plan: consumer.plan }),
@@ -299,8 +301,17 @@ function compileAddresses({ allow, deny }: Addresses): AddressesConfig {
   };
 }
 
-function compileSubscription(api: string, subscription: Subscription, ownCounters: boolean): SubscriptionConfig {
-  const limits = Object.entries(subscription.limits ?? {}).map(([quota, limit]) => ({ quota, limit }));
+function compileSubscription(
+  api: string,
+  subscription: Subscription,
+  quotas: Plan['quotas'],
+  ownCounters: boolean,
+): SubscriptionConfig {
+  const limits = Object.keys(subscription.limits ?? {}).map((quota) => {
+    const { limit, burst } = sizeOf(subscription, quota, quotas[quota]!);
+    // the plan's own says nothing
+    return { quota, limit, ...(burst !== undefined && burst !== quotas[quota]!.burst && { burst }) };
+  });
   return {
     api,
     plan: subscription.plan,

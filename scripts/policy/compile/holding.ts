@@ -5,6 +5,7 @@ import type {
   PluginConfig,
   SubscriptionConfig,
 } from '../../contract/pluginConfig.ts';
+import type { OwnLimit } from '../schema/quota.ts';
 
 /** What decides who has which plan where. A Policy is one; so is what can be read of a draft or of a plugin config. */
 export interface Grants<S extends Subscribed = Subscribed> {
@@ -21,16 +22,22 @@ export interface Grantee<S extends Subscribed = Subscribed> {
 
 export interface Subscribed {
   readonly plan: string;
-  /** Limits in place of the plan's, by quota. */
-  readonly limits?: Readonly<Record<string, number>> | undefined;
+  /** What stands in place of the plan's, by quota: a limit, or what of a bucket is another. */
+  readonly limits?: Readonly<Record<string, OwnLimit>> | undefined;
 }
 
 /** What a consumer has on an API: its subscription, or the one that its own plan is short for, which is only a plan. */
 export type Holding<S extends Subscribed = Subscribed> = { readonly api: string; readonly plan: string } & Partial<S>;
 
-/** Requests per window that a holding has of a quota: the subscription's own limit, or the plan's. */
-export function limitOf({ limits }: Partial<Subscribed>, quota: string, ofPlan: number): number {
-  return limits !== undefined && Object.hasOwn(limits, quota) ? limits[quota]! : ofPlan;
+/** The size of a quota that a holding has: with the subscription's own limit and burst, or else the plan's. */
+export function sizeOf(
+  { limits }: Partial<Subscribed>,
+  quota: string,
+  ofPlan: { readonly limit: number; readonly burst?: number | undefined },
+): { limit: number; burst: number | undefined } {
+  const own = limits !== undefined && Object.hasOwn(limits, quota) ? limits[quota]! : {};
+  const { limit = ofPlan.limit, burst = ofPlan.burst } = typeof own === 'number' ? { limit: own } : own;
+  return { limit, burst };
 }
 
 /**
@@ -112,7 +119,7 @@ export function isPlansOwn({ per = 'consumer', scope, counter }: CountedQuota): 
 
 /** A subscription of a plugin config, with its own limits by quota. */
 export interface Held extends Omit<SubscriptionConfig, 'limits'> {
-  readonly limits?: Readonly<Record<string, number>>;
+  readonly limits?: Readonly<Record<string, OwnLimit>>;
 }
 
 /** Who holds which plan in a plugin config. */
@@ -160,7 +167,11 @@ function granteeOf({ plan, subscriptions = [] }: ConsumerConfig): Grantee<Held> 
     subscription.api,
     {
       ...subscription,
-      ...(limits && { limits: Object.fromEntries(limits.map(({ quota, limit }) => [quota, limit])) }),
+      ...(limits && {
+        limits: Object.fromEntries(
+          limits.map(({ quota, limit, burst }) => [quota, burst === undefined ? limit : { limit, burst }]),
+        ),
+      }),
     },
   ]);
   return { plan, subscriptions: Object.fromEntries(held) };

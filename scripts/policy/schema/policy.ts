@@ -19,7 +19,7 @@ import { credentials, workload, workloadProof } from './identity.ts';
 import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
 import { operations, scope } from './operation.ts';
-import { limit, plan, rateLimitService } from './quota.ts';
+import { ownLimit, plan, rateLimitService } from './quota.ts';
 import { consumerName, filled, host, label, listed, mode, name, named, newPrefix, pathPrefix, time } from './value.ts';
 
 export const DIGEST = new RegExp(`^sha256:[0-9a-f]{${DIGEST_DIGITS}}$`);
@@ -175,7 +175,7 @@ const subscription = z.strictObject({
   until: time('The subscription ends at this time.').optional(),
   paused: flag('true: requests are refused until it is false again.'),
   limits: z
-    .record(name('A quota of the plan.'), limit("The limit that replaces the plan's."))
+    .record(name('A quota of the plan.'), ownLimit)
     .meta({ description: 'Limits for this consumer, by quota.' })
     .optional(),
 });

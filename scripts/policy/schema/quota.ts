@@ -71,6 +71,25 @@ export const quota = z.strictObject({
   ),
 });
 
+const OWN_LIMIT_RULE = `must be a whole number from 1 to ${MAX_EXACT}, or a mapping such as { limit: 10, burst: 40 }`;
+
+/** What a consumer has of a quota in place of the plan's: a number is its limit. */
+export const ownLimit = z.union(
+  [
+    limit("The limit that replaces the plan's."),
+    z
+      .strictObject({
+        limit: limit("The limit that replaces the plan's. Default: the plan's.").optional(),
+        burst: wholeFrom(1, MAX_BURST, "The size of a token bucket. Default: the plan's.").optional(),
+      })
+      .refine(({ limit, burst }) => limit !== undefined || burst !== undefined, { error: 'must hold limit or burst' })
+      .meta({ minProperties: 1 }),
+  ],
+  { error: OWN_LIMIT_RULE },
+);
+
+export type OwnLimit = z.output<typeof ownLimit>;
+
 /** What the rate limit service keeps a limit in: 32 bits without sign. */
 export const MAX_MESH_LIMIT = 2 ** 32 - 1;
 
