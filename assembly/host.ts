@@ -42,6 +42,11 @@ declare function proxy_grpc_call(
   token: usize,
 ): u32;
 
+/** Of WASI: a host of proxy-wasm has it for a language's library. */
+// @ts-ignore: decorator
+@external("wasi_snapshot_preview1", "random_get")
+declare function random_get(pointer: usize, size: u32): u32;
+
 export const enum Status {
   Ok = 0,
   NotFound = 1,
@@ -76,6 +81,11 @@ const OUT_TOKEN: usize = memory.data(4, 8);
 
 export function log(level: LogLevel, text: View): void {
   proxy_log(level, pointerOf(text), lengthOf(text));
+}
+
+/** Fills memory with random bytes; false when the host has none. */
+export function fillRandom(pointer: usize, size: u32): bool {
+  return random_get(pointer, size) == 0;
 }
 
 /** Nanoseconds since the epoch. */

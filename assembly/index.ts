@@ -1,7 +1,7 @@
 import { allocate, bill, forgetWaiter, resetArena, waiting } from "../filter/index";
 import { onGrpcClose, onGrpcReceive } from "./callout";
 import { endStream, findRoot, openRoot, openStream } from "./context";
-import { closePolicy, configure, onTick } from "./policy";
+import { closePolicy, configure, drawSecret, onTick } from "./policy";
 import { Verdict, onRequestHeaders, onRequestTrailers, onResponseHeaders } from "./request";
 import { followUp, resumeAnswered } from "./waiting";
 
@@ -21,6 +21,7 @@ export function malloc(size: usize): usize {
 }
 
 export function proxy_on_vm_start(rootId: u32, size: u32): u32 {
+  drawSecret();
   return 1;
 }
 

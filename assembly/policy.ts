@@ -2,6 +2,7 @@ import {
   ABSENT,
   Keyring,
   NANOSECONDS,
+  SECRET_BYTES,
   Tables,
   View,
   begin,
@@ -16,6 +17,7 @@ import {
   resetArena,
   sweep,
   useEvidence,
+  useSecret,
   writeFormat,
 } from "../filter/index";
 import { expireCalls, releaseCalls } from "./callout";
@@ -34,6 +36,7 @@ import {
 import {
   LogLevel,
   currentTimeNanoseconds,
+  fillRandom,
   log,
   pluginConfiguration,
   setEffectiveContext,
@@ -49,6 +52,13 @@ useEvidence(new HostEvidence());
 
 const MAX_CONFIG_BYTES: u32 = 16 * 1024 * 1024;
 const TOO_LONG = literal("plugin config: must have at most 16777216 bytes");
+
+const SECRET: usize = memory.data(SECRET_BYTES, 8);
+
+/** Draws what keeps this VM's hashes from being aimed at. Without it every key's digest is computed for every request. */
+export function drawSecret(): void {
+  if (fillRandom(SECRET, SECRET_BYTES)) useSecret(SECRET);
+}
 
 /** Puts the root's plugin config in force; false when it is refused, and then the old one keeps serving. */
 export function configure(rootId: u32, size: u32): bool {

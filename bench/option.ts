@@ -8,7 +8,8 @@ export const USAGE = `npm run bench -- [options]
 
 Measures what a request costs in Envoy: with Tollgate, with what else could stand in its place, and with modules that do
 nothing, which show where the floor lies. Variants take turns, in another order each round; the first round is dropped.
-Prints a table, and writes the figures to bench/results/DATE.json.
+Prints a table, and writes the figures to bench/results/DATE.json; further runs of a
+day get a number.
 
   --rounds N     rounds that count; default 7
   --seconds S    length of each of the two loads in a turn; default 3
@@ -57,6 +58,8 @@ export function readOptions(args: readonly string[]): Asked {
   if (values.help) return 'help';
   if (values.list) return 'list';
   const { quick } = values;
+  if (values['write-docs'] && (quick || values.only !== undefined))
+    throw new UsageError('--write-docs: only with all variants, and not with --quick: the page shows a whole run');
   return {
     quick,
     rounds: wholeNumber('--rounds', values.rounds, 1, 1000) ?? (quick ? 2 : 7),

@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Refusal } from '../scripts/cli/command.ts';
 import { inPackage } from '../scripts/file/packageRoot.ts';
 import type { Figures } from './figure.ts';
@@ -27,13 +27,24 @@ export interface Result {
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** Stores a run; a quick one in another place, so that it is not taken for a full run. */
-export async function keep(result: Result): Promise<string> {
-  const path = result.quick
-    ? inPackage('build', 'bench', 'quick.json')
-    : inPackage('bench', 'results', `${result.date}.json`);
+/**
+ * Stores a run in `folder` under its day, and the further runs of a day under numbers: none takes another's place. A quick one goes elsewhere,
+ * so that it is not taken for a full run. Returns the path.
+ */
+export async function keep(result: Result, folder = inPackage('bench', 'results')): Promise<string> {
+  if (result.quick) return store(inPackage('build', 'bench', 'quick.json'), result, 'w');
+  for (let number = 1; ; number++) {
+    try {
+      return await store(join(folder, `${result.date}${number === 1 ? '' : `-${number}`}.json`), result, 'wx');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+async function store(path: string, result: Result, flag: 'w' | 'wx'): Promise<string> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, printResult(result));
+  await writeFile(path, printResult(result), { flag });
   return path;
 }
 

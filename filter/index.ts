@@ -9,6 +9,7 @@ export { QuotaList } from "./tables/quota";
 export { Tables } from "./tables/tables";
 export { holdUsage, releaseUsage } from "./tables/holders";
 export { NONE } from "./bytes/rows";
+export { SECRET_BYTES, useSecret } from "./bytes/sip";
 export { Keyring } from "./keyring/keyring";
 export { ALLOWED, CELL_COUNT, Usage, UsageRow, quotaOfCell, reasonOfCell } from "./usage/usage";
 export { digestOf } from "./tables/counterId";

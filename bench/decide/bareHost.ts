@@ -1,4 +1,4 @@
-import { serializePairs, type WasmMemory, type WasmModule, wasm } from '../../scripts/host/abi.ts';
+import { WASI, serializePairs, type WasmMemory, type WasmModule, wasm } from '../../scripts/host/abi.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 
 /** The exports that a request calls in a worker. */
@@ -6,6 +6,7 @@ interface Guest {
   readonly memory: WasmMemory;
   malloc(size: number): number;
   proxy_on_context_create(id: number, parent: number): void;
+  proxy_on_vm_start(root: number, size: number): number;
   proxy_on_configure(root: number, size: number): number;
   proxy_on_request_headers(id: number, count: number, endOfStream: number): number;
   proxy_on_response_headers(id: number, count: number, endOfStream: number): void;
@@ -46,8 +47,9 @@ export class BareHost {
         this.counting(known[name.replace('proxy_', '')] ?? (() => UNIMPLEMENTED)),
       ]),
     );
-    this.guest = new wasm.Instance(module, { env }).exports as unknown as Guest;
+    this.guest = new wasm.Instance(module, { env, [WASI]: { random_get: () => 0 } }).exports as unknown as Guest;
     this.guest.proxy_on_context_create(ROOT, 0);
+    this.guest.proxy_on_vm_start(ROOT, 0);
   }
 
   get memoryBytes(): number {

@@ -1,10 +1,9 @@
 import { NONE } from "../bytes/rows";
-import { sha256 } from "../bytes/sha256";
-import { ABSENT, lengthOf, pointerOf } from "../bytes/view";
+import { ABSENT } from "../bytes/view";
 import { judgeBrowser } from "../cors/preflight";
 import { findCredential, identifyWorkload } from "../credential/find";
 import { Finding, findKey, forgetKey, foundKey } from "../credential/key";
-import { KEY_DIGEST, Keyring } from "../keyring/keyring";
+import { Keyring } from "../keyring/keyring";
 import { beginLifecycles, enter, mockOr } from "../lifecycle/lifecycle";
 import { coveredBytes, isAmbiguous, matchApi } from "../match/api";
 import { Bill, Charge, Patience, bill } from "../quota/attempt";
@@ -279,8 +278,7 @@ function forgetNotes(): void {
 
 /** Key to consumer. */
 function identify(tables: Tables, keyring: Keyring, nowSeconds: i64): Reason {
-  sha256(pointerOf(foundKey), lengthOf(foundKey), KEY_DIGEST);
-  const number = keyring.find(KEY_DIGEST);
+  const number = keyring.identify(foundKey);
   if (number == NONE) return Reason.UnknownApiKey;
   const key = keyring.keys.at(number);
   decision.keyId = key.id;

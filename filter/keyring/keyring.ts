@@ -1,6 +1,8 @@
 import { NONE, Region, Rows, Slots } from "../bytes/rows";
-import { Name, View, viewOf } from "../bytes/view";
+import { sha256 } from "../bytes/sha256";
+import { Name, View, lengthOf, pointerOf, viewOf } from "../bytes/view";
 import { Terms } from "../tables/consumer";
+import { Remembered } from "./remembered";
 
 /** The digest of the current request's key; anything where it has none. */
 export const KEY_DIGEST: usize = memory.data(32, 8);
@@ -39,6 +41,7 @@ export class Keyring {
   readonly guards: Rows<Guard> = new Rows<Guard>();
   readonly names: Region = new Region();
   private readonly slots: Slots = new Slots();
+  private readonly remembered: Remembered = new Remembered();
   /** See `build`. */
   twin: i32 = NONE;
 
@@ -61,7 +64,21 @@ export class Keyring {
       if (this.twin != NONE) return i;
       this.slots.put(load<u32>(digest), i);
     }
+    this.remembered.reset(count);
     return NONE;
+  }
+
+  /** The number of the key that a request has, or NONE; its digest is in `KEY_DIGEST` then. */
+  identify(key: View): i32 {
+    let number = this.remembered.find(key);
+    if (number != NONE) {
+      memory.copy(KEY_DIGEST, changetype<usize>(this.keys.at(number)), 32);
+      return number;
+    }
+    sha256(pointerOf(key), lengthOf(key), KEY_DIGEST);
+    number = this.find(KEY_DIGEST);
+    if (number != NONE) this.remembered.keep(key, number);
+    return number;
   }
 
   /** The key whose whole digest equals the 32 bytes at `digest`, or NONE. */
@@ -100,6 +117,7 @@ export class Keyring {
     this.guards.free();
     this.names.free();
     this.slots.free();
+    this.remembered.free();
   }
 }
 

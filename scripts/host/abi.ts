@@ -107,8 +107,12 @@ export const PARAMETERS: Record<string, number | string> = {
   call_foreign_function: 6,
 };
 
+/** The module that the host's functions of WASI are imported from. */
+export const WASI = 'wasi_snapshot_preview1';
+
 /** The signature a real host expects of `env.NAME`, or undefined where it has no such function. */
 export function expectedSignature(importName: string): string | undefined {
+  if (importName === `${WASI}.random_get`) return '(i32,i32)->i32';
   const parameters = PARAMETERS[importName.replace(/^env\.proxy_/, '')];
   if (parameters === undefined || !importName.startsWith('env.proxy_')) return undefined;
   if (typeof parameters === 'string') return parameters;

@@ -9,6 +9,7 @@ import {
   parsePairs,
   Result,
   StreamType,
+  WASI,
   writePairs,
   type HostFunction,
   type HostFunctions,
@@ -38,7 +39,17 @@ export function linkImports(vm: Vm): WasmImports {
       return call(...args);
     };
   }
-  return { env };
+  return { env, [WASI]: { random_get: (pointer: number, size: number) => fillRandom(vm, pointer >>> 0, size >>> 0) } };
+}
+
+const WASI_EIO = 29;
+
+/** Not random: what a module does with it must be the same in each run. */
+function fillRandom(vm: Vm, pointer: number, size: number): number {
+  if (!vm.process.hasRandomBytes) return WASI_EIO;
+  const target = vm.memory.target(pointer, size, 'random_get');
+  for (let i = 0; i < size; i++) target[i] = i * 151 + 43;
+  return 0;
 }
 
 /** Functions on header maps. A map exists only in its phase; a call outside of it is a fault of the guest. */

@@ -27,6 +27,8 @@ export interface HostOptions {
   readonly mainThread?: boolean;
   /** Response headers of the upstream. */
   readonly upstream?: UpstreamAnswer;
+  /** False: no random bytes, as on a host whose source of them fails. */
+  readonly random?: boolean;
 }
 
 interface RequestOptions {
@@ -59,7 +61,8 @@ export class Host {
     private readonly module: WasmModule,
     options: HostOptions = {},
   ) {
-    this.process = new Process(options.timeline ?? options.startMs ?? Date.UTC(2026, 0, 15, 12), options.backend);
+    const start = options.timeline ?? options.startMs ?? Date.UTC(2026, 0, 15, 12);
+    this.process = new Process(start, options.backend, options.random ?? true);
     this.main = options.mainThread === false ? null : new Vm(module, this.process, 'main');
     this.workers = Array.from({ length: options.workers ?? 1 }, (_, i) => new Vm(module, this.process, `worker ${i}`));
     this.pluginName = options.pluginName ?? 'tollgate';

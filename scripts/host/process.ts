@@ -20,6 +20,7 @@ export class Process {
   constructor(
     time: number | Timeline,
     readonly backend: Backend = noBackend,
+    readonly hasRandomBytes = true,
   ) {
     this.timeline = typeof time === 'number' ? new Timeline(time) : time;
   }

@@ -76,3 +76,8 @@ describe('options of the benchmark', () => {
     assert.throws(() => read('--also', `x=${module}`, '--also', `x=${module}`), /there is a variant of that name/);
   });
 });
+
+it('writes the page of whole runs alone', () => {
+  for (const part of [['--quick'], ['--only', 'native']])
+    assert.throws(() => readOptions(['--write-docs', ...part]), /--write-docs: only with all variants/);
+});
