@@ -1,5 +1,5 @@
 /**
- * SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): a keyed hash that nobody can aim at without the secret, for short texts
+ * SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): a keyed hash that nobody can aim at without the secret, for short strings
  * several times cheaper than SHA-256.
  */
 export const SECRET_BYTES: i32 = 16;

@@ -83,6 +83,7 @@ test('the module imports and exports exactly these', async () => {
     'env.proxy_set_property',
     'env.proxy_set_shared_data',
     'env.proxy_set_tick_period_milliseconds',
+    'wasi_snapshot_preview1.random_get',
   ]);
   assert.deepEqual(exports, [
     'malloc',
