@@ -1,6 +1,7 @@
 import { begin, end, writeByte, writeNumber, writeView } from "../bytes/arena";
 import { ABSENT, View, byteAt, lengthOf, literal, slice } from "../bytes/view";
-import { findKey, strippedQuery } from "../credential/key";
+import { findKey } from "../credential/key";
+import { strippedQuery } from "../credential/strip";
 import { Reason, decision, detailOf, statusOf } from "../decision/decision";
 import { answering } from "../lifecycle/lifecycle";
 import { forwardedLength } from "../request/request";
@@ -83,8 +84,8 @@ const SLASH: u8 = 0x2f;
  */
 function location(tables: Tables, to: View): View {
   // The life of an API is looked at before any key.
-  findKey(tables);
-  const query = strippedQuery(tables);
+  findKey(tables.apis.at(decision.api));
+  const query = strippedQuery();
   const from = forwardedLength(decision.coveredBytes);
   const rest = slice(Request.forwardedPath, from, lengthOf(Request.forwardedPath));
   begin(lengthOf(to) + lengthOf(Request.target) + 16);

@@ -1,10 +1,10 @@
 import { NONE } from "../bytes/rows";
 import { begin, end, writeCount, writeNumber, writeView, writeViews } from "../bytes/arena";
-import { ABSENT, View, equalsLower, lengthOf, literal, pointerOf, view } from "../bytes/view";
+import { ABSENT, View, lengthOf, literal, pointerOf, view } from "../bytes/view";
 import { SHOWN, decision, isOfLifecycle } from "../decision/decision";
 import { Reason, codeOf, detailOf, statusOf } from "../decision/decision";
 import { allowedMethods } from "../operation/choose";
-import { KeySourceKind } from "../tables/consumer";
+import { KeySource, KeySourceList } from "../tables/keySource";
 import { Plan, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { RateLimitHeaders } from "../tables/disclosure";
@@ -24,10 +24,7 @@ const PROBLEM_JSON = literal("application/problem+json");
 const CACHE_CONTROL = literal("cache-control");
 const NO_STORE = literal("no-store");
 const WWW_AUTHENTICATE = literal("www-authenticate");
-const BEARER = literal("bearer");
-const BEARER_REALM = literal('Bearer realm="');
 const CERTIFICATE_REALM = literal('Certificate realm="');
-const API_KEY_REALM = literal('ApiKey realm="');
 const QUOTE = literal('"');
 const ALLOW = literal("allow");
 /** Seconds until a retry when the time is not known. */
@@ -133,12 +130,11 @@ function addTightest(tables: Tables): void {
   addPair(unchecked(X_RATELIMIT_HEADERS[2]), numberText(TIGHTEST.resetAtSeconds));
 }
 
-/** The challenge that RFC 9110 requires with a 401, for the policy's first key source. */
+/** The challenge that RFC 9110 requires with a 401, for the first key source. */
 function challenge(tables: Tables): View {
-  const first = tables.keySources.at(0);
-  const bearer = first.kind == KeySourceKind.Authorization && equalsLower(first.name, BEARER);
+  const list: KeySourceList = decision.api == NONE ? tables.keySourceList : tables.apis.at(decision.api);
   begin(128);
-  writeViews(bearer ? BEARER_REALM : API_KEY_REALM, realmOf(tables));
+  writeViews(changetype<KeySource>(list.firstSource).challenge, realmOf(tables));
   writeView(QUOTE);
   return end();
 }

@@ -106,6 +106,12 @@ export function equalsLower(v: View, lower: View): bool {
   return true;
 }
 
+/** True when the view begins with `lower`, which is in lower case, in whatever case of its ASCII letters. */
+export function startsLower(v: View, lower: View): bool {
+  const length = lengthOf(lower);
+  return lengthOf(v) >= length && equalsLower(slice(v, 0, length), lower);
+}
+
 /** The view without spaces and tabs at either end. */
 export function trim(v: View): View {
   let start = 0;

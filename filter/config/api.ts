@@ -10,6 +10,7 @@ import { Api, Preflight } from "../tables/api";
 import { Tables } from "../tables/tables";
 import { decodeCredentials } from "./identity";
 import { decodeLifecycle, isLifecycle } from "./lifecycle";
+import { decodeKeySources, readForwardKey } from "./keySource";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeOperation, plantOperations } from "./operation";
@@ -76,6 +77,10 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
       tables.apis.at(index).credentials = decodeCredentials(reader);
     } else if (reader.takes(Field.MODE, 15)) {
       tables.apis.at(index).mode = readMode(reader);
+    } else if (reader.takes(Field.KEY_SOURCES, 25)) {
+      decodeKeySources(reader, tables, tables.apis.at(index));
+    } else if (reader.takes(Field.FORWARD_KEY, 26)) {
+      tables.apis.at(index).forwardKey = readForwardKey(reader);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);

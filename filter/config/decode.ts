@@ -1,25 +1,19 @@
-import { ABSENT, View, equals, equalsLower, literal } from "../bytes/view";
+import { ABSENT, View, literal } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
-import { KeySourceKind } from "../tables/consumer";
 import { Tables } from "../tables/tables";
 import { decodeApi } from "./api";
 import { decodeAccessLog, decodeIdentityHeaders, readRateLimitHeaders } from "./disclosure";
 import { decodeZones } from "./calendar";
 import { decodeConsumers } from "./consumer";
 import { readWorkloadProof } from "./identity";
+import { decodeKeySources, readForwardKey } from "./keySource";
 import { link } from "./link";
 import { Names } from "./names";
 import { decodePlan } from "./plan";
 import { Reader } from "./reader";
 import { decodeClientAddress } from "./restriction";
-import { readAllow, readHeaderName, readMode, readName, readRealm, readShownDigest, readToken } from "./rule";
-import {
-  MAX_CLUSTER_BYTES,
-  MAX_DOMAIN_BYTES,
-  MAX_KEY_SOURCES,
-  MAX_TIMEOUT_MILLISECONDS,
-  TIMEOUT_MILLISECONDS,
-} from "./contract";
+import { readAllow, readMode, readName, readRealm, readShownDigest } from "./rule";
+import { MAX_CLUSTER_BYTES, MAX_DOMAIN_BYTES, MAX_TIMEOUT_MILLISECONDS, TIMEOUT_MILLISECONDS } from "./contract";
 import * as Field from "./field";
 
 /** The version of the plugin config that this module reads. */
@@ -73,11 +67,11 @@ function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Nam
     } else if (reader.takes(Field.CONSUMERS, 4)) {
       decodeConsumers(reader, tables, keyring, names);
     } else if (reader.takes(Field.KEY_SOURCES, 5)) {
-      decodeKeySources(reader, tables);
+      decodeKeySources(reader, tables, tables.keySourceList);
     } else if (reader.takes(Field.UNMATCHED, 6)) {
       tables.unmatchedAllowed = readAllow(reader);
     } else if (reader.takes(Field.FORWARD_KEY, 7)) {
-      tables.forwardKey = reader.boolean();
+      tables.keySourceList.forwardKey = readForwardKey(reader);
     } else if (reader.takes(Field.RATE_LIMIT_SERVICE, 8)) {
       decodeRateLimitService(reader, tables);
     } else if (reader.takes(Field.REALM, 9)) {
@@ -113,54 +107,6 @@ function decodeVersion(reader: Reader): void {
   if (version != CONFIG_VERSION) {
     reader.fail(literal("this module reads version %d, not %d"), CONFIG_VERSION, version);
   }
-}
-
-const BEARER = literal("bearer");
-const API_KEY = literal("apikey");
-const AUTHORIZATION_HEADER = literal("authorization");
-
-/** `[{"header": "x-api-key"}, {"authorization": "Bearer"}, {"query": "api_key"}, {"cookie": "api_key"}]` */
-export function decodeKeySources(reader: Reader, tables: Tables): void {
-  reader.beginArray();
-  for (let i = 0; reader.nextItem(i); i++) {
-    if (i == MAX_KEY_SOURCES) reader.fail(literal("at most %d key sources"), MAX_KEY_SOURCES);
-    decodeKeySource(reader, tables);
-  }
-  if (tables.keySources.count == 0) reader.fail(literal("needs a key source"));
-}
-
-function decodeKeySource(reader: Reader, tables: Tables): void {
-  let kinds = 0;
-  reader.beginObject();
-  while (reader.nextField()) {
-    if (kinds++ == 1) reader.fail(literal("one kind to a key source"));
-    if (reader.is(Field.HEADER)) {
-      const name = readHeaderName(reader);
-      if (equals(name, AUTHORIZATION_HEADER)) reader.fail(literal('must name a scheme: {"authorization": "Bearer"}'));
-      add(reader, tables, KeySourceKind.Header, name);
-    } else if (reader.is(Field.AUTHORIZATION)) {
-      const scheme = readToken(reader);
-      if (equalsLower(scheme, BEARER)) add(reader, tables, KeySourceKind.Authorization, BEARER);
-      else if (equalsLower(scheme, API_KEY)) add(reader, tables, KeySourceKind.Authorization, API_KEY);
-      else reader.fail(literal('must be "Bearer" or "ApiKey"'));
-    } else if (reader.is(Field.QUERY)) {
-      add(reader, tables, KeySourceKind.Query, readToken(reader));
-    } else if (reader.is(Field.COOKIE)) {
-      add(reader, tables, KeySourceKind.Cookie, readToken(reader));
-    } else reader.unknownField();
-  }
-  if (kinds == 0) reader.fail(literal("needs a kind"));
-}
-
-function add(reader: Reader, tables: Tables, kind: KeySourceKind, name: View): void {
-  if (reader.failed) return;
-  for (let i = 0; i < tables.keySources.count; i++) {
-    const other = tables.keySources.at(i);
-    if (other.kind == kind && equals(other.name, name)) reader.fail(literal("key source given twice"));
-  }
-  const source = tables.keySources.add();
-  source.kind = kind;
-  source.name = tables.texts.keep(name);
 }
 
 export function decodeRateLimitService(reader: Reader, tables: Tables): void {

@@ -14,6 +14,7 @@ import { indexRoutes } from "../route/keyHeader";
 import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import { linkWorkloads } from "./identity";
 import { linkCalendars } from "./calendar";
+import { linkKeySources } from "./keySource";
 import { NameIndex, Names } from "./names";
 import { linkOwnLimit } from "./ownLimit";
 import { Reader } from "./reader";
@@ -34,6 +35,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   if (reader.failed) return;
   linkModes(tables);
   tables.isTimeless = isTimeless(tables, keyring);
+  linkKeySources(tables);
   tables.mounts.build();
   indexRoutes(tables);
   keepPolicyTexts(tables);

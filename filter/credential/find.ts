@@ -18,7 +18,7 @@ let workload: View = ABSENT;
  * looked at; those of one that does are, whichever comes first, because a key must go no further.
  */
 export function findCredential(tables: Tables, api: Api): Finding {
-  const key = takes(api.credentials, Credential.Key) ? findKey(tables) : forgetKey();
+  const key = takes(api.credentials, Credential.Key) ? findKey(api) : forgetKey(api);
   for (let rest = api.credentials; rest != 0; rest >>= CREDENTIAL_BITS) {
     if ((rest & ((1 << CREDENTIAL_BITS) - 1)) == Credential.Key) {
       if (key != Finding.Missing) return key;

@@ -1,33 +1,19 @@
-import { ABSENT, ONES, View, byteAt, equals, isTokenByte, lengthOf, literal, pointerOf, trim } from "../bytes/view";
+import { ABSENT, ONES, View, equals, lengthOf, pointerOf, startsLower, slice, trim } from "../bytes/view";
 import { MAX_KEY_BYTES } from "../config/contract";
-import {
-  COMMA,
-  dropHeader,
-  findHeader,
-  findSpelling,
-  headerName,
-  headerValue,
-  member,
-  nextMember,
-  removeSpellings,
-  setHeader,
-} from "../request/headers";
-import { KeySource, KeySourceKind } from "../tables/consumer";
-import { Tables } from "../tables/tables";
+import { findHeader, findSpelling, headerName, headerValue, member, nextMember } from "../request/headers";
+import { KEY_SOURCE_BYTES, KeySource, KeySourceKind, KeySourceList } from "../tables/keySource";
 import {
   AUTHORIZATION,
   MAX_CREDENTIALS,
-  credentialsOf,
-  decodeComponent,
-  nextPair,
-  pair,
-  pairName,
-  pairValue,
-} from "./source";
+  basicPassword,
+  basicUser,
+  beginCredentials,
+  payload,
+  readBasic,
+  sourceOf,
+} from "./authorization";
+import { COOKIE, decodeComponent, nextPair, pairName, pairValue } from "./source";
 import * as Request from "../request/request";
-import { begin, end, writeByte, writeView } from "../bytes/arena";
-
-const COOKIE = literal("cookie");
 
 /** What was found of a key; or, by `findCredential`, of other credentials. */
 export const enum Finding {
@@ -43,95 +29,126 @@ export const enum Finding {
 
 /** The key that was found; meaningful only after `Finding.Found`. */
 export let foundKey: View = ABSENT;
-/** Bit `i` is set when key source `i` held a value, which must not reach the upstream. */
+/** Where it was looked for. */
+export let searched: KeySourceList = changetype<KeySourceList>(0);
+/** The bits of the key sources that held a value, which must not reach the upstream. */
 export let foundSources: u32 = 0;
-
-/** Bit `i` is set when key source `i` is a header that was also sent in another spelling. */
+/** The bits of those that are headers and were also sent in another spelling. */
 export let otherSpellings: u32 = 0;
-/** Number of credentials in `Authorization`, of whatever scheme; set only when a key source is an `Authorization` scheme. */
+/** Number of credentials in `Authorization`, whosever they are; set only when a key source looks there. */
 export let credentialCount: i32 = 0;
 
-let ambiguous: bool = false;
-let overlong: bool = false;
+/** What is wrong with what was found: two different keys, or, of more weight, credentials that cannot be read. */
+let fault: Finding = Finding.Found;
 
-/** Looks for a key in all sources of the policy. The same key in two places is one key; two different keys are an error. */
-export function findKey(tables: Tables): Finding {
+/** Looks for a key in all sources of a list. The same key in two places is one key; two different keys are an error. */
+export function findKey(list: KeySourceList): Finding {
   foundKey = ABSENT;
+  searched = list;
   foundSources = 0;
   otherSpellings = 0;
-  ambiguous = false;
-  overlong = false;
-  for (let i = 0; i < tables.keySources.count; i++) look(tables.keySources.at(i), i);
-  if (overlong) return Finding.Malformed;
+  fault = Finding.Found;
+  for (let at = list.firstSource, past = list.pastSource; at < past; at += KEY_SOURCE_BYTES)
+    look(changetype<KeySource>(at));
+  if (fault != Finding.Found) return fault;
   if (foundKey == ABSENT) return Finding.Missing;
-  if (ambiguous) return Finding.Ambiguous;
   return isWellFormed(foundKey) ? Finding.Found : Finding.Malformed;
 }
 
 /** The same for an API that takes no keys: nothing is found, and nothing stripped. */
-export function forgetKey(): Finding {
+export function forgetKey(list: KeySourceList): Finding {
+  searched = list;
   foundSources = 0;
   return Finding.Nothing;
 }
 
-function look(source: KeySource, index: i32): void {
+function look(source: KeySource): void {
   switch (source.kind) {
     case KeySourceKind.Header:
-      return lookInHeader(source.name, index);
-    case KeySourceKind.Authorization:
-      return lookInAuthorization(source.name, index);
+      return lookInHeader(source);
+    case KeySourceKind.PrefixedHeader:
+      return lookBehindPrefix(source);
     case KeySourceKind.Query:
-      return lookInQuery(source.name, index);
+      return lookInQuery(source);
+    case KeySourceKind.Cookie:
+      return lookInCookies(source);
     default:
-      return lookInCookies(source.name, index);
+      if (source.leads) lookInAuthorization();
   }
 }
 
-function lookInHeader(name: View, index: i32): void {
+function lookInHeader(source: KeySource): void {
+  const name = source.name;
   for (let i = findSpelling(name); i >= 0; i = findSpelling(name, i + 1)) {
-    if (!equals(headerName(i), name)) otherSpellings |= 1 << index;
-    note(trim(headerValue(i)), index);
+    if (!equals(headerName(i), name)) otherSpellings |= source.bit;
+    note(trim(headerValue(i)), source);
   }
 }
 
-function lookInAuthorization(scheme: View, index: i32): void {
-  credentialCount = 0;
-  for (let i = findHeader(AUTHORIZATION); i >= 0; i = findHeader(AUTHORIZATION, i + 1))
-    lookInCredentials(headerValue(i), scheme, index);
+/** A value without the prefix is no key: it is left alone. */
+function lookBehindPrefix(source: KeySource): void {
+  const prefix = source.prefix;
+  for (let i = findSpelling(source.name); i >= 0; i = findSpelling(source.name, i + 1)) {
+    const value = trim(headerValue(i));
+    if (startsLower(value, prefix)) note(trim(slice(value, lengthOf(prefix), lengthOf(value))), source);
+  }
 }
 
-function lookInCredentials(list: View, scheme: View, index: i32): void {
+function lookInAuthorization(): void {
+  credentialCount = 0;
+  beginCredentials();
+  for (let i = findHeader(AUTHORIZATION); i >= 0; i = findHeader(AUTHORIZATION, i + 1))
+    lookInCredentials(headerValue(i));
+}
+
+function lookInCredentials(list: View): void {
   for (let at = nextMember(list, 0); at >= 0; at = nextMember(list, at)) {
     if (++credentialCount > MAX_CREDENTIALS) {
-      overlong = true;
+      fault = Finding.Malformed;
       return;
     }
-    const key = credentialsOf(member, scheme);
-    if (key != ABSENT) note(key, index);
+    const source = sourceOf(searched, member);
+    if (source == null) continue;
+    if (source.kind < KeySourceKind.BasicUser) note(payload, source);
+    else lookInBasic(source);
   }
 }
 
-function lookInQuery(name: View, index: i32): void {
+/** A policy may take the user name, the password, or whichever of them is not empty. */
+function lookInBasic(source: KeySource): void {
+  foundSources |= source.bit;
+  if (!readBasic(payload)) {
+    fault = Finding.Malformed;
+    return;
+  }
+  for (let at = changetype<usize>(source); at < searched.pastSource; at += KEY_SOURCE_BYTES) {
+    const other = changetype<KeySource>(at);
+    if (other.kind == KeySourceKind.BasicUser) note(basicUser, other);
+    else if (other.kind == KeySourceKind.BasicPassword) note(basicPassword, other);
+  }
+}
+
+function lookInQuery(source: KeySource): void {
   const query = Request.query;
   for (let at = nextPair(query, 1, 0x26); at >= 0; at = nextPair(query, at, 0x26)) {
-    if (equals(decodeComponent(pairName), name)) note(decodeComponent(pairValue), index);
+    if (equals(decodeComponent(pairName), source.name)) note(decodeComponent(pairValue), source);
   }
 }
 
-function lookInCookies(name: View, index: i32): void {
+function lookInCookies(source: KeySource): void {
   for (let i = findHeader(COOKIE); i >= 0; i = findHeader(COOKIE, i + 1)) {
     const cookies = headerValue(i);
     for (let at = nextPair(cookies, 0, 0x3b); at >= 0; at = nextPair(cookies, at, 0x3b)) {
-      if (equals(trim(pairName), name)) note(trim(pairValue), index);
+      if (equals(trim(pairName), source.name)) note(trim(pairValue), source);
     }
   }
 }
 
-function note(value: View, index: i32): void {
-  foundSources |= 1 << index;
+function note(value: View, source: KeySource): void {
+  foundSources |= source.bit;
   if (lengthOf(value) == 0) return;
   if (foundKey == ABSENT) foundKey = value;
-  else if (!equals(foundKey, value)) ambiguous = true;
+  else if (!equals(foundKey, value) && fault == Finding.Found) fault = Finding.Ambiguous;
 }
 
 /** Printable ASCII without spaces. A longer key is refused without being hashed. */
@@ -149,111 +166,4 @@ function isWellFormed(key: View): bool {
     if (<u32>load<u8>(at) - 0x21 > 0x7e - 0x21) return false;
   }
   return true;
-}
-
-/** Adds edits that remove the key from every header and cookie that held one. The query is edited with the path. */
-export function stripHeaders(tables: Tables): void {
-  let cookies = false;
-  let authorization = false;
-  for (let i = 0; i < tables.keySources.count; i++) {
-    if (!((foundSources >> i) & 1)) continue;
-    const source = tables.keySources.at(i);
-    if (source.kind == KeySourceKind.Header) stripHeader(source.name, i);
-    else if (source.kind == KeySourceKind.Authorization) authorization = true;
-    else if (source.kind == KeySourceKind.Cookie) cookies = true;
-  }
-  if (authorization) {
-    if (credentialCount == 1) dropHeader(AUTHORIZATION);
-    else stripAuthorization(tables);
-  }
-  if (cookies) stripCookies(tables);
-}
-
-function stripHeader(name: View, index: i32): void {
-  if ((otherSpellings >> index) & 1) removeSpellings(name);
-  else dropHeader(name);
-}
-
-/** Removes the credentials of the policy's schemes from the header; others stay as they are. */
-function stripAuthorization(tables: Tables): void {
-  begin();
-  let some = false;
-  for (let i = findHeader(AUTHORIZATION); i >= 0; i = findHeader(AUTHORIZATION, i + 1)) {
-    const list = headerValue(i);
-    for (let at = nextMember(list, 0); at >= 0; at = nextMember(list, at)) {
-      if (isOfPolicy(tables, member)) continue;
-      if (some) writeByte(COMMA);
-      writeView(member);
-      some = true;
-    }
-  }
-  const rest = trim(end());
-  if (hasCredentials(rest)) setHeader(AUTHORIZATION, rest);
-  else dropHeader(AUTHORIZATION);
-}
-
-function isOfPolicy(tables: Tables, credentials: View): bool {
-  for (let i = 0; i < tables.keySources.count; i++) {
-    const source = tables.keySources.at(i);
-    if (source.kind == KeySourceKind.Authorization && credentialsOf(credentials, source.name) != ABSENT) return true;
-  }
-  return false;
-}
-
-/** False when the list has only commas and spaces. */
-function hasCredentials(list: View): bool {
-  for (let i = 0, n = lengthOf(list); i < n; i++) {
-    if (isTokenByte(byteAt(list, i))) return true;
-  }
-  return false;
-}
-
-/** Keeps the other cookies, in one header. */
-function stripCookies(tables: Tables): void {
-  begin();
-  let some = false;
-  for (let i = findHeader(COOKIE); i >= 0; i = findHeader(COOKIE, i + 1)) {
-    const cookies = headerValue(i);
-    for (let at = nextPair(cookies, 0, 0x3b); at >= 0; at = nextPair(cookies, at, 0x3b)) {
-      if (lengthOf(trim(pair)) == 0 || isSource(tables, KeySourceKind.Cookie, trim(pairName))) continue;
-      if (some) {
-        writeByte(0x3b);
-        writeByte(0x20);
-      }
-      writeView(trim(pair));
-      some = true;
-    }
-  }
-  if (some) setHeader(COOKIE, end());
-  else dropHeader(COOKIE);
-}
-
-/** The query without the parameters that hold keys; the others are unchanged byte for byte. */
-export function strippedQuery(tables: Tables): View {
-  const query = Request.query;
-  if (!hasQuerySource(tables)) return query;
-  begin(lengthOf(query));
-  let separator: u8 = 0x3f;
-  for (let at = nextPair(query, 1, 0x26); at >= 0; at = nextPair(query, at, 0x26)) {
-    if (isSource(tables, KeySourceKind.Query, decodeComponent(pairName))) continue;
-    writeByte(separator);
-    writeView(pair);
-    separator = 0x26;
-  }
-  return end();
-}
-
-function hasQuerySource(tables: Tables): bool {
-  for (let i = 0; i < tables.keySources.count; i++) {
-    if ((foundSources >> i) & 1 && tables.keySources.at(i).kind == KeySourceKind.Query) return true;
-  }
-  return false;
-}
-
-function isSource(tables: Tables, kind: KeySourceKind, name: View): bool {
-  for (let i = 0; i < tables.keySources.count; i++) {
-    const source = tables.keySources.at(i);
-    if (source.kind == kind && equals(source.name, name)) return true;
-  }
-  return false;
 }

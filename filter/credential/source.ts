@@ -1,39 +1,7 @@
 import { allocate } from "../bytes/arena";
-import {
-  ABSENT,
-  View,
-  byteAt,
-  equalsLower,
-  hexDigit,
-  indexOf,
-  isTokenByte,
-  lengthOf,
-  literal,
-  slice,
-  trim,
-  view,
-} from "../bytes/view";
+import { ABSENT, View, byteAt, hexDigit, indexOf, lengthOf, literal, slice, view } from "../bytes/view";
 
-/** `Authorization` may hold credentials of several schemes, on separate lines or joined with commas. */
-export const AUTHORIZATION = literal("authorization");
-
-/** More than clients send: the longest lists are the comma-separated parameters of one Digest or signature. */
-export const MAX_CREDENTIALS = 64;
-
-/**
- * Reads `Bearer KEY`: the scheme in any case, spaces, the key. Returns what follows the scheme's name, which may be empty; ABSENT
- * for credentials of another scheme. Some servers treat other characters as spaces, so any character that cannot be part of a
- * scheme's name ends it.
- */
-export function credentialsOf(credentials: View, scheme: View): View {
-  const total = lengthOf(credentials);
-  let start = 0;
-  while (start < total && !isTokenByte(byteAt(credentials, start))) start++;
-  const after = start + lengthOf(scheme);
-  if (after > total || !equalsLower(slice(credentials, start, after), scheme)) return ABSENT;
-  if (after < total && isTokenByte(byteAt(credentials, after))) return ABSENT;
-  return trim(slice(credentials, after, total));
-}
+export const COOKIE = literal("cookie");
 
 /** The `name=value` pair of a query (`&`) or cookie header (`;`) that `nextPair` read. */
 export let pairName: View = ABSENT;

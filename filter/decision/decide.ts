@@ -12,6 +12,7 @@ import { crowdId, identifyVisitor, makeVisitorRoom, visitorId } from "../quota/v
 import { clearEdits, editsOverflowed } from "../request/headers";
 import { chooseRoute } from "../route/choose";
 import { Credential, KEYS_ONLY, takes } from "../tables/alias";
+import { ALWAYS } from "../tables/consumer";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
 import { Anonymous, Api, Preflight } from "../tables/api";
 import { Tables, findOffer } from "../tables/tables";
@@ -111,11 +112,11 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   decision.coveredBytes = coveredBytes;
   const api = tables.apis.at(decision.api);
   let finding: Finding;
-  if (!api.isSpecial) finding = findKey(tables);
+  if (!api.isSpecial) finding = findKey(api);
   else {
     const reason = judgeStages(tables, api, now);
     if (reason != Reason.Allowed) return api.hasLife ? mockOr(reason) : reason;
-    finding = api.credentials == KEYS_ONLY ? findKey(tables) : findCredential(tables, api);
+    finding = api.credentials == KEYS_ONLY ? findKey(api) : findCredential(tables, api);
   }
   const reason = judgeCaller(tables, api, keyring, counters, now, finding);
   return api.hasLife ? mockOr(reason) : reason;
@@ -146,8 +147,8 @@ function enterApi(tables: Tables, api: Api, now: i64): Reason {
 function passPreflight(tables: Tables, api: Api, now: i64): Reason {
   const refused = enterApi(tables, api, now);
   if (refused != Reason.Allowed) return refused;
-  if (takes(api.credentials, Credential.Key)) findKey(tables);
-  else forgetKey();
+  if (takes(api.credentials, Credential.Key)) findKey(api);
+  else forgetKey(api);
   return pass(tables, Reason.Preflight, now);
 }
 
@@ -283,6 +284,7 @@ function identify(tables: Tables, keyring: Keyring, nowSeconds: i64): Reason {
   const key = keyring.keys.at(number);
   decision.keyId = key.id;
   decision.consumer = key.consumer;
+  if (key.term == ALWAYS) return Reason.Allowed;
   const term = keyring.terms.at(key.term);
   if (term.suspended) return Reason.RevokedApiKey;
   if (term.from > nowSeconds)

@@ -1,6 +1,7 @@
 import { NONE } from "../bytes/rows";
 import { View, byteAt, equals, literal, pointerOf } from "../bytes/view";
-import { findKey, stripHeaders } from "../credential/key";
+import { findKey } from "../credential/key";
+import { stripHeaders } from "../credential/strip";
 import { forgetNominations, isConnection } from "../request/connection";
 import {
   ENTRY_BYTES,
@@ -35,7 +36,7 @@ export function writeEdits(tables: Tables): void {
   // Those that another policy in this Envoy has left in its own names are not among them: nothing proves that they are its.
   if (tables.choosesIdentity) removeForged(tables);
   if (decision.reason == Reason.Unmatched) return writeUnmatchedPath();
-  if (!tables.forwardKey) stripHeaders(tables);
+  stripHeaders();
   const route: Route | null = decision.routeIndex == NONE ? null : tables.routes.at(decision.routeIndex);
   if (route != null) writeRouteHeaders(tables, route);
   writePath(tables, route);
@@ -57,9 +58,8 @@ export function writeUnknown(tables: Tables, hasPath: bool): void {
     foreignCount = editCount;
     if (tables.choosesIdentity) removeForged(tables);
   }
-  if (tables.forwardKey) return;
-  findKey(tables);
-  stripHeaders(tables);
+  findKey(tables.keySourceList);
+  stripHeaders();
   writeUnknownPath(tables, hasPath);
 }
 

@@ -1,7 +1,7 @@
 import { begin, end, writeView } from "../bytes/arena";
 import { NONE } from "../bytes/rows";
 import { ABSENT, View, byteAt, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
-import { strippedQuery } from "../credential/key";
+import { forwardedQuery } from "../credential/strip";
 import { coveredBytes, hostIsServed } from "../match/api";
 import { setHeader } from "../request/headers";
 import { isRespelt, portAt } from "../request/host";
@@ -21,7 +21,7 @@ const BRACE: u8 = 0x7b;
  * rest in the caller's spelling. The key is removed from the query.
  */
 export function writePath(tables: Tables, route: Route | null): void {
-  const query = tables.forwardKey ? Request.query : strippedQuery(tables);
+  const query = forwardedQuery();
   const rewrite: View = route == null ? ABSENT : route.rewritePrefix;
   const sameQuery = query == Request.query || equals(query, Request.query);
   // A plain path is its own normalised form.
@@ -91,7 +91,7 @@ export function writeUnmatchedPath(): void {
 
 /** Takes the key out of the query of a request that no API covers; `hasPath` says whether its path can be read in one way only. */
 export function writeUnknownPath(tables: Tables, hasPath: bool): void {
-  const query = strippedQuery(tables);
+  const query = forwardedQuery();
   if (query == Request.query || equals(query, Request.query)) return;
   begin(lengthOf(Request.target));
   writeView(hasPath && isPathForwarded() ? Request.forwardedPath : Request.rawPath);

@@ -1,6 +1,7 @@
 import { View } from "../bytes/view";
 import { Reason } from "../decision/decision";
 import { UsageRow } from "../usage/usage";
+import { KeySourceList } from "./keySource";
 import { Mode, QuotaList } from "./quota";
 
 /** What becomes of a CORS preflight. */
@@ -15,7 +16,7 @@ export const enum Preflight {
 
 
 @unmanaged
-export class Api {
+export class Api extends KeySourceList {
   name: View;
   /** First 64 bits of a digest of the name: part of the identity of counters kept per API. */
   id: u64;

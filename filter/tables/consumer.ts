@@ -4,20 +4,6 @@ import { Name, View, viewOf } from "../bytes/view";
 /** The term without dates. */
 export const ALWAYS: i32 = 0;
 
-export const enum KeySourceKind {
-  Header,
-  Authorization,
-  Query,
-  Cookie,
-}
-
-/** Where a key may be; `name` is a header, scheme, parameter or cookie name. */
-@unmanaged
-export class KeySource {
-  kind: KeySourceKind;
-  name: View;
-}
-
 /** 24 bytes. */
 @unmanaged
 export class Consumer {

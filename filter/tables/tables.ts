@@ -8,7 +8,8 @@ import { Calendars } from "./calendar";
 import { IdentityHeader, RateLimitHeaders } from "./disclosure";
 import { Lifecycles } from "./lifecycle";
 import { Mode, Plan, Quota, Refusal } from "./quota";
-import { BurstOverride, Consumer, Grant, KeySource, LimitOverride, Membership, Subscription, Terms } from "./consumer";
+import { BurstOverride, Consumer, Grant, LimitOverride, Membership, Subscription, Terms } from "./consumer";
+import { KeySource, KeySourceList } from "./keySource";
 import { Api, Cors, Offer, Operation, Origin } from "./api";
 import { HeaderCondition, HeaderField, Route } from "./route";
 import { Restrictions } from "./restriction";
@@ -29,11 +30,12 @@ export class Tables {
   observes: bool = false;
   /** True when a request passes whose host or path can be read in several ways: no API is in force that it could be for. */
   isAmbiguousObserved: bool = false;
-  forwardKey: bool = false;
   /** True: every listener verifies the certificates that it asks for; otherwise Envoy's RBAC filter must have seen each verified. */
   trustsListeners: bool = false;
   /** True when a plan has a refusal of its own: others need not look for it. */
   hasRefusals: bool = false;
+  /** Of APIs that have no key sources of their own, and of requests that no API covers. */
+  readonly keySourceList: KeySourceList = new KeySourceList();
   /** The realm of a 401, or ABSENT for the API's name. */
   realm: View = ABSENT;
   /** False: access logs get no line. */
@@ -99,6 +101,7 @@ export class Tables {
     this.texts.free();
     this.keySources.free();
     this.identityHeaders.free();
+    heap.free(changetype<usize>(this.keySourceList));
     this.apis.free();
     this.cors.free();
     this.origins.free();

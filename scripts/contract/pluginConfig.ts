@@ -1,4 +1,5 @@
 import type {
+  BASIC_PARTS,
   CREDENTIALS,
   IDENTITY_HEADERS,
   LOG_FIELDS,
@@ -87,7 +88,12 @@ export interface AccessLogConfig {
 export type IdentityHeadersConfig = { [F in Fact]?: string };
 
 export type KeySourceConfig =
-  { header: string } | { authorization: 'Bearer' | 'ApiKey' } | { query: string } | { cookie: string };
+  | { header: string; prefix?: string }
+  /** A scheme, or `none`. */
+  | { authorization: string }
+  | { basic: (typeof BASIC_PARTS)[number] }
+  | { query: string }
+  | { cookie: string };
 
 /** Where mesh-wide quotas are counted. */
 export interface RateLimitServiceConfig {
@@ -158,6 +164,9 @@ export interface ApiConfig extends LifecycleConfig {
   unlisted?: 'allow';
   /** Left out: that of the policy. */
   mode?: Mode;
+  /** Left out: those of the policy. */
+  keySources?: KeySourceConfig[];
+  forwardKey?: boolean;
   routes?: RouteConfig[];
 }
 

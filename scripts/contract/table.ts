@@ -122,7 +122,10 @@ export const RATE_LIMIT_HEADERS = ['standard', 'x-ratelimit', 'refusals', 'none'
 export const CREDENTIALS = ['key', 'workload'] as const;
 /** What says that a peer's certificate was verified: Envoy's RBAC filter, or that every listener verifies what it asks for. */
 export const WORKLOAD_PROOFS = ['rbac', 'listener'] as const;
+/** Schemes that documents of other systems have keys in; a policy may name any. */
 export const SCHEMES = ['Bearer', 'ApiKey'] as const;
+/** What of `Basic` may be the key. */
+export const BASIC_PARTS = ['user', 'password'] as const;
 /** Tollgate sets headers that begin so, and removes those that come from outside. */
 export const OWN_PREFIX = 'x-tollgate-';
 /** What an upstream may learn of a decision, and the header in which it does where a policy names no other; in the order of the module's Fact. */
@@ -253,7 +256,9 @@ export const OBJECTS = {
   },
   keySource: {
     header: may(NAME),
-    authorization: may(word(SCHEMES)),
+    prefix: may(NAME),
+    authorization: may(NAME),
+    basic: may(word(BASIC_PARTS)),
     query: may(NAME),
     cookie: may(NAME),
   },
@@ -276,6 +281,8 @@ export const OBJECTS = {
     operations: may(list('operation', 1, MAX_OPERATIONS)),
     ...LIFECYCLE,
     mode: may(MODE),
+    keySources: may(list('keySource', 1, MAX_KEY_SOURCES)),
+    forwardKey: may(BOOLEAN),
     routes: may(list('route', 0, MAX_ROUTES)),
   },
   anonymousPlan: {
@@ -436,7 +443,7 @@ export type ObjectName = keyof typeof OBJECTS;
 
 /** Fields of which an object has exactly one. */
 export const ONE_OF: Readonly<Partial<Record<ObjectName, readonly string[]>>> = {
-  keySource: ['header', 'authorization', 'query', 'cookie'],
+  keySource: ['header', 'authorization', 'basic', 'query', 'cookie'],
   headerCondition: ['exact', 'prefix', 'oneOf', 'present', 'absent'],
 };
 

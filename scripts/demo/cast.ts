@@ -1,5 +1,5 @@
 import { burstLine, curlLine, curlLines, hostOf } from '../envoy/curl.ts';
-import { ConfigHoldings, type PluginConfig } from '../policy/index.ts';
+import { ConfigHoldings, keySourcesOf, placedKey, type PluginConfig } from '../policy/index.ts';
 import type { Playground } from './playground.ts';
 import { graphUrl, type LocalPrometheus } from './prometheus.ts';
 
@@ -32,7 +32,7 @@ export function castOf(config: PluginConfig): Cast | null {
     .sort((a, b) => limitBySecond(a.quotas) - limitBySecond(b.quotas))[0];
   const gold = holders(config).find(({ plan, quotas }) => plan !== free?.plan && quotas.some(isLong));
   const route = api?.routes?.find(isByHeader);
-  const source = config.keySources.find((candidate) => 'header' in candidate || 'authorization' in candidate);
+  const source = keySourcesOf(config, api).find((candidate) => !('query' in candidate || 'cookie' in candidate));
   if (!api || !free || !gold || !route || !source) return null;
   const perSecond = free.quotas.find(isBySecond)!;
   return {
@@ -41,12 +41,7 @@ export function castOf(config: PluginConfig): Cast | null {
     free: { consumer: free.consumer, plan: free.plan, quota: perSecond.name, limit: perSecond.limit },
     gold: { consumer: gold.consumer, plan: gold.plan, quota: gold.quotas.find(isLong)!.name },
     route: { name: `${api.name}/${route.name}`, headers: Object.fromEntries((route.headers ?? []).map(headerOf)) },
-    keyHeader: (key) =>
-      'header' in source
-        ? { [source.header]: key }
-        : 'authorization' in source
-          ? { authorization: `${source.authorization} ${key}` }
-          : {},
+    keyHeader: (key) => Object.fromEntries(placedKey(source, key).headers),
   };
 }
 

@@ -2,6 +2,7 @@ import { isSameInAnyOrder, type ApiConfig, type PluginConfig, type RouteConfig }
 import { corsChanges } from './corsDiff.ts';
 import { credentialChanges } from './identityDiff.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
+import { apiKeyDifferences } from './keySourceDiff.ts';
 import { LIFECYCLE_FIELDS, lifecycleDifferences } from './lifecycleDiff.ts';
 import { operationDifferences } from './operationDiff.ts';
 
@@ -11,7 +12,7 @@ export function apiDifferences(old: PluginConfig, next: PluginConfig): Differenc
   const after = new Map(next.apis.map((api) => [api.name, api]));
   return [
     ...next.apis.flatMap((api) =>
-      before.has(api.name) ? changed(before.get(api.name)!, api, next) : added(api, next),
+      before.has(api.name) ? changed([before.get(api.name)!, old], [api, next]) : added(api, next),
     ),
     ...old.apis
       .filter(({ name }) => !after.has(name))
@@ -74,7 +75,10 @@ function rankOf({ anonymous, anonymousPlan }: ApiConfig): number {
   return anonymousPlan === undefined ? (anonymous === undefined ? 0 : 2) : 1;
 }
 
-function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Difference[] {
+function changed(
+  [old, before]: readonly [ApiConfig, PluginConfig],
+  [next, config]: readonly [ApiConfig, PluginConfig],
+): Difference[] {
   const subject = `API ${next.name}`;
   const say = (text: string, ...effects: Effect[]): Difference => ({ subject, text, effects });
   const differences: Difference[] = [];
@@ -114,6 +118,7 @@ function changed(old: ApiConfig, next: ApiConfig, config: PluginConfig): Differe
   for (const { text, effects } of corsChanges(old.cors, next.cors)) differences.push(say(text, ...effects));
   return [
     ...differences,
+    ...apiKeyDifferences(subject, [old, before], [next, config]),
     ...lifecycleDifferences(subject, old, next),
     ...operationDifferences(old, next),
     ...routeDifferences(next.name, old.routes ?? [], next.routes ?? []),

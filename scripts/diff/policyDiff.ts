@@ -1,12 +1,7 @@
-import {
-  isSameInAnyOrder,
-  type KeySourceConfig,
-  type PluginConfig,
-  type Policy,
-  type RateLimitServiceConfig,
-} from '../policy/index.ts';
+import { type PluginConfig, type Policy, type RateLimitServiceConfig } from '../policy/index.ts';
+import { keyDifferences } from './keySourceDiff.ts';
 import { workloadProofChange } from './identityDiff.ts';
-import { listChange, type Difference, type Effect } from './difference.ts';
+import { type Difference, type Effect } from './difference.ts';
 import { disclosureChange } from './disclosureDiff.ts';
 
 const POLICY = 'policy';
@@ -18,8 +13,7 @@ export function policyDifferences(old: PluginConfig, next: PluginConfig): Differ
     ...unmatchedChange(old, next),
     ...clientAddressChange(old, next),
     ...workloadProofChange(old, next),
-    ...keySourceChange(old, next),
-    ...forwardKeyChange(old, next),
+    ...keyDifferences(POLICY, old, next),
     ...realmChange(old, next),
     ...disclosureChange(old, next),
   ];
@@ -46,25 +40,6 @@ function unmatchedChange(old: PluginConfig, next: PluginConfig): Difference[] {
   ];
 }
 
-function keySourceChange(old: PluginConfig, next: PluginConfig): Difference[] {
-  const { added, removed } = listChange(old.keySources.map(sourceText), next.keySources.map(sourceText));
-  const differences: Difference[] = [
-    ...added.map((source): Difference => ({
-      subject: POLICY,
-      text: `keys are also taken from ${source}`,
-      effects: [],
-    })),
-    ...removed.map((source): Difference => ({
-      subject: POLICY,
-      text: `keys are no longer taken from ${source}`,
-      effects: ['narrows'],
-    })),
-  ];
-  return differences.length > 0 || isSameInAnyOrder({ keySources: old.keySources }, { keySources: next.keySources })
-    ? differences
-    : [{ subject: POLICY, text: 'key sources in another order', effects: [] }];
-}
-
 function clientAddressChange(old: PluginConfig, next: PluginConfig): Difference[] {
   const [before, after] = [old, next].map(({ clientAddress }) => addressText(clientAddress?.trustedHops)) as [
     string,
@@ -89,22 +64,6 @@ function addressText(trustedHops: number | undefined): string {
   return trustedHops === undefined
     ? 'what Envoy takes for it'
     : `entry ${trustedHops} of x-forwarded-for from the right`;
-}
-
-function sourceText(source: KeySourceConfig): string {
-  const [kind, name] = Object.entries(source)[0] as [string, string];
-  return `${kind} ${name}`;
-}
-
-function forwardKeyChange(old: PluginConfig, next: PluginConfig): Difference[] {
-  if (old.forwardKey === next.forwardKey) return [];
-  return [
-    {
-      subject: POLICY,
-      text: next.forwardKey ? 'upstreams now see the key' : 'upstreams no longer see the key',
-      effects: [],
-    },
-  ];
 }
 
 function realmChange(old: PluginConfig, next: PluginConfig): Difference[] {

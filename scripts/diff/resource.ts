@@ -99,6 +99,7 @@ const api = z.looseObject({
   plans: texts,
   cors: cors.optional(),
   operations: items(operation).optional(),
+  keySources: items(z.record(z.string(), z.string())).optional(),
   routes: items(route).optional(),
 });
 const quota = z.looseObject({
@@ -176,19 +177,20 @@ function pluginConfigIn(value: unknown): PluginConfig | null {
   return success ? (withoutDefaults(data) as PluginConfig) : null;
 }
 
-function withoutDefaults(value: unknown, isOperation = false): unknown {
-  if (Array.isArray(value)) return value.map((item) => withoutDefaults(item, isOperation));
+/** `list`: the field that holds the objects, such as apis. */
+function withoutDefaults(value: unknown, list = ''): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutDefaults(item, list));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([field, member]) => !isDefault(field, member, isOperation))
-      .map(([field, member]) => [field, withoutDefaults(member, field === 'operations')]),
+      .filter(([field, member]) => !isDefault(field, member, list))
+      .map(([field, member]) => [field, withoutDefaults(member, field)]),
   );
 }
 
-/** An operation's default is its API's. */
-function isDefault(field: string, value: unknown, isOperation: boolean): boolean {
-  if (isOperation && field === 'anonymous') return false;
+/** What an operation leaves out is as its API says, and what an API leaves out, of forwardKey, as the policy says. */
+function isDefault(field: string, value: unknown, list: string): boolean {
+  if ((list === 'operations' && field === 'anonymous') || (list === 'apis' && field === 'forwardKey')) return false;
   return (
     value === undefined ||
     (Object.hasOwn(DEFAULTS, field) && value === DEFAULTS[field]) ||

@@ -1,4 +1,4 @@
-import type { PluginConfig } from '../policy/index.ts';
+import { keySourcesOf, placedKey, type PluginConfig } from '../policy/index.ts';
 
 export interface Call {
   port: number;
@@ -38,7 +38,10 @@ export function curlLines(config: PluginConfig, port: number, key: string): stri
   const keyed = config.apis.find(({ plans }) => plans.length > 0);
   return keyed === undefined
     ? lines
-    : [...lines, curlLine(withKey(callOf(keyed, port), config.keySources[0] ?? { header: 'x-api-key' }, key))];
+    : [
+        ...lines,
+        curlLine(withKey(callOf(keyed, port), keySourcesOf(config, keyed)[0] ?? { header: 'x-api-key' }, key)),
+      ];
 }
 
 function callOf(api: PluginConfig['apis'][number], port: number): Call {
@@ -51,13 +54,8 @@ export function hostOf(hosts: readonly string[] | undefined): string | null {
 }
 
 function withKey(call: Call, source: PluginConfig['keySources'][number], key: string): Call {
-  if ('query' in source) return { ...call, path: `${call.path}?${source.query}=${key}` };
-  if ('header' in source) return { ...call, headers: { [source.header]: key } };
-  return {
-    ...call,
-    headers:
-      'cookie' in source ? { cookie: `${source.cookie}=${key}` } : { authorization: `${source.authorization} ${key}` },
-  };
+  const { headers, query } = placedKey(source, key);
+  return { ...call, path: query === null ? call.path : `${call.path}?${query}`, headers: Object.fromEntries(headers) };
 }
 
 function quotedUrl(url: string): string {

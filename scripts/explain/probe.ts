@@ -8,6 +8,7 @@ import type {
 import type { WasmModule } from '../host/abi.ts';
 import { decisionOf } from '../host/openRequest.ts';
 import type { Pair } from '../host/stream.ts';
+import { keySourcesOf, sourceWords } from '../policy/compile/keySource.ts';
 import { Engine } from './engine.ts';
 
 /** A header that no request has. */
@@ -31,11 +32,12 @@ export class Probe {
 
   /** True when a route would be taken if it had only this condition. `consumer`: whose request it is; null for nobody's. */
   holds(config: PluginConfig, api: string, consumer: string | null, condition: Condition): boolean {
-    const { name, hosts, paths, plans } = config.apis.find((one) => one.name === api)!;
+    const one = config.apis.find(({ name }) => name === api)!;
+    const { name, hosts, paths, plans } = one;
     const { consumers, version, policy } = config;
     // nobody's request passes as such, whatever key it holds beside a preflight
     const isNobodys = consumer === null;
-    const keySources: KeySourceConfig[] = isNobodys ? [{ header: NO_HEADER }] : config.keySources;
+    const keySources = isNobodys ? [{ header: NO_HEADER }] : [...keySourcesOf(config, one)];
     const only = { name, paths, plans, ...(hosts && { hosts }), ...(isNobodys && { anonymous: 'allow' as const }) };
     const named = condition.route.consumers ?? [];
     const isNeeded = ({ name }: { readonly name: string }): boolean => name === consumer || named.includes(name);
@@ -127,10 +129,4 @@ function testWords(what: string, condition: HeaderConditionConfig): string {
 
 function oneOf(words: readonly string[]): string {
   return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
-}
-
-function sourceWords(source: KeySourceConfig): string {
-  if ('header' in source) return `header ${source.header}`;
-  if ('authorization' in source) return `header authorization, scheme ${source.authorization}`;
-  return 'query' in source ? `query parameter ${source.query}` : `cookie ${source.cookie}`;
 }

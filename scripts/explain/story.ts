@@ -3,7 +3,7 @@ import { IDENTITY_HEADERS, LOG_FIELDS } from '../contract/table.ts';
 import type { WasmModule } from '../host/abi.ts';
 import { decisionOf, logFieldsOf, type Exchange } from '../host/openRequest.ts';
 import { HeaderMap, type Pair } from '../host/stream.ts';
-import { compilePolicy, ConfigHoldings, type Policy } from '../policy/index.ts';
+import { compilePolicy, ConfigHoldings, keySourcesOf, type Policy } from '../policy/index.ts';
 import { shownIn } from '../policy/compile/calendar.ts';
 import { operationName } from '../policy/schema/operation.ts';
 import type { Api } from '../policy/schema/policy.ts';
@@ -137,7 +137,9 @@ export function tellStory(
         ? null
         : operationStory(config, compiled, api, { reason, operation, consumer, method: request.method }, probe),
     key:
-      compiled === undefined || end !== null ? null : { places: probe.keyPlaces(config.keySources), id: text('keyId') },
+      compiled === undefined || end !== null
+        ? null
+        : { places: probe.keyPlaces(keySourcesOf(config, compiled)), id: text('keyId') },
     consumer,
     plan: compiled === undefined || consumer === null ? null : planStory(config, compiled, consumer, text('plan')),
     quotas: inZone(

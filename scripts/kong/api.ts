@@ -6,6 +6,7 @@ import { corsOf } from './cors.ts';
 import type { KongPlugin } from './document.ts';
 import { type Entity, NameGiver, nameMadeOf, type KongReading } from './entity.ts';
 import { type Claim, type Group, isConditional } from './mount.ts';
+import type { OwnPlaces } from './keySource.ts';
 import { routeKey, type Scopes } from './scope.ts';
 import type { Upstreams } from './upstream.ts';
 
@@ -29,7 +30,7 @@ export class ApiWriter {
     private readonly reading: KongReading,
   ) {}
 
-  written(draft: PlannedApi, plans: readonly string[]): Fields {
+  written(draft: PlannedApi, plans: readonly string[], keys: OwnPlaces): Fields {
     const { group, accesses } = draft;
     const { claims } = group;
     const hosts = group.hosts.includes(null) ? null : group.hosts;
@@ -44,6 +45,7 @@ export class ApiWriter {
       paths: group.paths,
       plans,
       ...(isAnonymous && { anonymous: 'allow' }),
+      ...keys,
       ...this.#browsersOf(draft),
       ...(mock !== null && { mock }),
       ...(upstream !== null && { upstream }),

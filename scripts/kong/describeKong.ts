@@ -71,8 +71,11 @@ class Describer {
     const { document, reading } = this;
     reportPlugins(document, reading);
     const drafts = this.#drafts();
-    const keyAuths = [...new Set([...this.#accesses.values()].flatMap(({ keyAuth }) => keyAuth ?? []))];
-    const places = keyPlacesOf(keyAuths, reading);
+    const keyed = drafts.map(({ name, accesses }) => ({
+      name,
+      plugins: [...new Set(accesses.flatMap(({ keyAuth }) => keyAuth ?? []))],
+    }));
+    const { usual, own: ownPlaces } = keyPlacesOf(keyed, reading);
     this.onStep(`reads ${document.consumers.length} consumers`);
     const keys = keysOf(document, reading);
     const digests = new Set([...keys.values()].flat().map(({ digest }) => digest));
@@ -100,12 +103,15 @@ class Describer {
       [...tiers.plans].map(([name, quotas]) => [name, Object.keys(quotas).length > 0 ? { quotas } : {}] as const),
     );
     const written = Object.fromEntries(
-      drafts.map((draft) => [draft.name, writer.written(draft, [...tiers.offered.get(draft.name)!])] as const),
+      drafts.map((draft) => {
+        const plans = [...tiers.offered.get(draft.name)!];
+        return [draft.name, writer.written(draft, plans, ownPlaces.get(draft.name) ?? {})] as const;
+      }),
     );
     const upstreams = this.#upstreams.written;
     this.onStep('checks routes');
     const apis = fittedApis(
-      { keySources: writtenKeySources(places), upstreams, plans, apis: written },
+      { keySources: writtenKeySources(usual), upstreams, plans, apis: written },
       (name) => pointers.get(name)!,
       reading,
     );
@@ -113,7 +119,7 @@ class Describer {
     return {
       file: reading.file,
       version: document.version,
-      ...places,
+      ...usual,
       upstreams,
       apis,
       plans,

@@ -25,7 +25,7 @@ export function kongPolicy(name: string, schema: string, source: string, describ
 # Counters and metrics carry this name.
 policy: ${name}
 
-# Where a caller may put the key, in this order, on every API.
+# Where a caller may put the key, in this order, unless an API says otherwise.
 keySources:
 ${writtenKeySources(described)
   .map((one) => `  - ${renderFlow({ item: rendered(one) }, false).replace(/^\{ (.*) \}$/, '$1')}`)

@@ -1,4 +1,5 @@
 import { MAX_KEY_SOURCES, MAX_OPERATION_SCOPES, SCHEMES } from '../contract/table.ts';
+import { NO_SCHEME } from '../policy/schema/keySource.ts';
 import { scope as scopeSchema } from '../policy/schema/operation.ts';
 import { parsePolicy } from '../policy/check/checkPolicy.ts';
 import type { Spot } from './documents.ts';
@@ -9,6 +10,7 @@ import { below, isPlainFields, items, lose, member, members, type Reading, strin
 export type KeySource =
   | { readonly header: string }
   | { readonly authorization: string }
+  | { readonly basic: 'user' | 'password' }
   | { readonly query: string }
   | { readonly cookie: string };
 
@@ -161,13 +163,7 @@ export class Schemes {
         return { cookie: name };
       case 'header': {
         const header = name.toLowerCase();
-        if (header !== 'authorization') return { header };
-        lose(
-          this.reading,
-          scheme,
-          `is the Authorization header, in which a policy wants a scheme before the key: ${SCHEMES.join(' or ')}`,
-        );
-        return { authorization: SCHEMES[0] };
+        return header === 'authorization' ? { authorization: NO_SCHEME } : { header };
       }
       default:
         lose(this.reading, scheme, `must be in header, query or cookie; found ${quoted(where)}`);
@@ -177,6 +173,14 @@ export class Schemes {
 
   #http(scheme: Spot, name: string | undefined): KeySource | null {
     const known = SCHEMES.find((one) => one.toLowerCase() === name?.toLowerCase());
+    if (name?.toLowerCase() === 'basic') {
+      lose(
+        this.reading,
+        scheme,
+        'is about user names and passwords, which are not checked: callers send a key as user name',
+      );
+      return { basic: 'user' };
+    }
     if (known === undefined) {
       lose(this.reading, scheme, `is not checked: callers need a key; found the HTTP scheme ${quoted(name)}`);
       return null;

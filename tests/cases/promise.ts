@@ -123,7 +123,7 @@ function refusalPromises(test: Case, outcome: Outcome): string[] {
   const problems = unreached(outcome);
   if (valuesOf(outcome.headers, 'cache-control').join() !== 'no-store') problems.push('promise: a refusal is no-store');
   const challenge = valuesOf(outcome.headers, 'www-authenticate');
-  if (outcome.status === 401 && !challenge.some((text) => /^(ApiKey|Bearer|Certificate) realm="[^"]+"/.test(text))) {
+  if (outcome.status === 401 && !challenge.some((text) => /^[A-Za-z][A-Za-z0-9-]* realm="[^"]+"/.test(text))) {
     problems.push(`promise: 401 carries a challenge with a realm, got ${JSON.stringify(challenge)}`);
   }
   if (outcome.reason === 'quota_exceeded') problems.push(...quotaPromises(test, outcome));

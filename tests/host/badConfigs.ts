@@ -53,6 +53,8 @@ export function fullConfig(): PluginConfig {
         retired: { from: 1798761600, link: '</v2>; rel="sunset"', detail: 'Gone.' },
         maintenance: { from: 1782864000, until: 1782871200, detail: 'Back soon.' },
         mode: 'enforce',
+        keySources: [{ header: 'x-pets', prefix: 'Key ' }, { authorization: 'none' }, { basic: 'user' }],
+        forwardKey: true,
         operations: [
           {
             name: 'showPet',
@@ -306,9 +308,95 @@ export const BAD_CONFIGS: BadConfig[] = [
     names: /keySources\[0\]/,
   },
   {
-    what: 'an unknown scheme',
+    what: 'Basic without the part that is the key',
     config: changed((c) => (c.keySources = [{ authorization: 'Basic' }])),
-    names: /keySources\[0\]/,
+    names: /keySources\[0\]\.authorization: must not be "Basic"; there is {"basic": "user"}/,
+  },
+  {
+    what: 'a scheme that is no token',
+    config: changed((c) => (c.keySources = [{ authorization: 'Bearer ' }])),
+    names: /keySources\[0\]\.authorization: must be a token/,
+  },
+  {
+    what: 'an unknown part of Basic',
+    config: changed((c) => (c.keySources = [{ basic: 'both' }])),
+    names: /keySources\[0\]\.basic: must be "user" or "password"/,
+  },
+  {
+    what: 'a prefix alone',
+    config: changed((c) => (c.keySources = [{ prefix: 'Key ' }])),
+    names: /keySources\[0\].*needs a kind/,
+  },
+  {
+    what: 'a prefix of a query parameter',
+    config: changed((c) => (c.keySources = [{ prefix: 'Key ', query: 'key' }])),
+    names: /keySources\[0\].*prefix goes with header/,
+  },
+  {
+    what: 'a prefix that begins with a space',
+    config: changed((c) => (c.keySources = [{ header: 'x-key', prefix: ' Key' }])),
+    names: /keySources\[0\]\.prefix: must be printable ASCII/,
+  },
+  {
+    what: 'a prefix of another character',
+    config: changed((c) => (c.keySources = [{ header: 'x-key', prefix: 'Schlüssel ' }])),
+    names: /keySources\[0\]\.prefix: must be printable ASCII/,
+  },
+  {
+    what: 'a prefix that is too long',
+    config: changed((c) => (c.keySources = [{ header: 'x-key', prefix: 'k'.repeat(128) }])),
+    names: /keySources\[0\]\.prefix/,
+  },
+  {
+    what: 'the same scheme twice',
+    config: changed((c) => (c.keySources = [{ authorization: 'Token' }, { authorization: 'token' }])),
+    names: /key source given twice/,
+  },
+  {
+    what: 'no scheme twice',
+    config: changed((c) => (c.keySources = [{ authorization: 'none' }, { authorization: 'None' }])),
+    names: /key source given twice/,
+  },
+  {
+    what: 'a header with and without a prefix',
+    config: changed((c) => (c.keySources = [{ header: 'x-key', prefix: 'Key ' }, { header: 'x_key' }])),
+    names: /key source given twice/,
+  },
+  {
+    what: 'a prefix that begins with another',
+    config: changed(
+      (c) =>
+        (c.keySources = [
+          { header: 'x-key', prefix: 'sk_live_' },
+          { header: 'x-key', prefix: 'SK_' },
+        ]),
+    ),
+    names: /key source given twice/,
+  },
+  {
+    what: 'empty key sources of an API',
+    config: changed((c) => (c.apis[0]!.keySources = [])),
+    names: /apis\[0\]\.keySources: needs a key source/,
+  },
+  {
+    what: 'nine key sources of an API',
+    config: changed((c) => (c.apis[0]!.keySources = Array.from({ length: 9 }, (_, i) => ({ header: `x-${i}` })))),
+    names: /apis\[0\]\.keySources.*at most 8 key sources/,
+  },
+  {
+    what: 'a key source of an API given twice',
+    config: changed((c) => (c.apis[0]!.keySources = [{ cookie: 'a' }, { cookie: 'a' }])),
+    names: /apis\[0\]\.keySources.*key source given twice/,
+  },
+  {
+    what: 'key sources of an API given twice',
+    config: text.replace('"paths"', '"keySources":[{"query":"a"}],"keySources":[{"query":"b"}],"paths"'),
+    names: /apis\[0\]\.keySources: given twice/,
+  },
+  {
+    what: 'forwardKey of an API as a string',
+    config: changed((c) => (c.apis[0]!.forwardKey = 'true')),
+    names: /apis\[0\]\.forwardKey/,
   },
   {
     what: 'an unknown mode',

@@ -152,6 +152,36 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
   ],
   ['forwardKey', [['forwardKey', true]], ['policy: upstreams now see the key']],
   [
+    'key sources of an API',
+    [['apis.pets.keySources', [{ header: 'x-pets', prefix: 'Key ' }, { basic: 'user' }, { authorization: 'none' }]]],
+    [
+      'API pets: keys are also taken from header x-pets behind "Key "',
+      'API pets: keys are also taken from basic user',
+      'API pets: keys are also taken from authorization none',
+      'API pets: keys are no longer taken from header x-api-key [narrows access]',
+    ],
+  ],
+  [
+    'key sources of a policy, of which an API keeps the old ones',
+    [
+      ['keySources', [{ query: 'key' }]],
+      ['apis.pets.keySources', [{ header: 'x-api-key' }]],
+    ],
+    [
+      'policy: keys are also taken from query key',
+      'policy: keys are no longer taken from header x-api-key [narrows access]',
+    ],
+  ],
+  ['forwardKey of an API', [['apis.pets.forwardKey', true]], ['API pets: its upstreams now see the key']],
+  [
+    'places of an API that are what they would be without',
+    [
+      ['apis.pets.keySources', [{ header: 'x-api-key' }]],
+      ['apis.pets.forwardKey', false],
+    ],
+    [],
+  ],
+  [
     'log fields',
     [['accessLog', { fields: ['plan', 'consumer'] }]],
     ['policy: access logs can show consumer', 'policy: access logs can show plan'],

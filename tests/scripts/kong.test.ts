@@ -261,18 +261,40 @@ const LOSSES: readonly (readonly [what: string, document: object, losses: readon
     ['#/routes/0/sources: the route is left out: a policy does not look at addresses'],
   ],
   [
-    'keys in bodies, and kept ones beside hidden ones',
+    'keys in bodies',
+    withRoute({
+      paths: ['/'],
+      strip_path: false,
+      plugins: [{ name: 'key-auth', config: { key_in_body: true, hide_credentials: true } }],
+    }),
+    ['#/services/0/routes/0/plugins/0/config/key_in_body: keys in bodies are not found: callers send them in a header'],
+  ],
+  [
+    'keys of routes that share paths, here in one header and there in another, kept and hidden',
     withRoute(
       {
         paths: ['/'],
+        methods: ['GET'],
         strip_path: false,
-        plugins: [{ name: 'key-auth', config: { key_in_body: true, hide_credentials: true } }],
+        plugins: [{ name: 'key-auth', config: { key_names: ['x-a'], hide_credentials: true } }],
       },
-      { routes: [{ name: 'b', service: 'orders', paths: ['/b'], strip_path: false, plugins: [{ name: 'key-auth' }] }] },
+      {
+        routes: [
+          {
+            name: 'b',
+            service: 'orders',
+            paths: ['/'],
+            methods: ['PUT'],
+            strip_path: false,
+            plugins: [{ name: 'key-auth', config: { key_names: ['x-b'] } }],
+          },
+        ],
+      },
     ),
     [
-      '#/services/0/routes/0/plugins/0/config/key_in_body: keys in bodies are not found: callers send them in a header',
-      '#/routes/0/plugins/0/config/hide_credentials: the key is taken off requests here too: a policy forwards keys everywhere or nowhere (forwardKey)',
+      '#/services/0/routes/0/plugins/0/config/key_names: routes that share paths look for keys in the places of all of them',
+      '#/routes/0/plugins/0/config/key_names: routes that share paths look for keys in the places of all of them',
+      '#/routes/0/plugins/0/config/hide_credentials: the key is taken off requests here too, as on the routes that share paths with this one',
     ],
   ],
   [
@@ -405,6 +427,39 @@ for (const [what, document, losses] of LOSSES) {
     assert.deepEqual(result.losses, losses);
   });
 }
+
+test('each API has the places of its keys: the policy those of most', async () => {
+  const service = (name: string, config: object): object => ({
+    name,
+    host: `${name}.internal`,
+    plugins: [{ name: 'key-auth', config }],
+    routes: [{ name, paths: [`/${name}`], strip_path: false }],
+  });
+  const { policy, losses } = await made({
+    services: [
+      service('old', { key_names: ['token'], key_in_header: false }),
+      service('pets', { key_names: ['X-Key'], key_in_query: false, hide_credentials: true }),
+      service('orders', { key_names: ['X-Key'], key_in_query: false, hide_credentials: true }),
+      service('bare', { key_names: ['authorization'], key_in_query: false, hide_credentials: true }),
+    ],
+  });
+  assert.deepEqual(losses, []);
+  const places = Object.entries(policy.apis).map(([name, { keySources, forwardKey }]) => ({
+    name,
+    keySources,
+    forwardKey,
+  }));
+  assert.deepEqual([policy.keySources, policy.forwardKey], [[{ header: 'x-key' }], false]);
+  assert.deepEqual(
+    places.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    [
+      { name: 'bare', keySources: [{ authorization: 'none' }], forwardKey: undefined },
+      { name: 'old', keySources: [{ query: 'token' }], forwardKey: true },
+      { name: 'orders', keySources: undefined, forwardKey: undefined },
+      { name: 'pets', keySources: undefined, forwardKey: undefined },
+    ],
+  );
+});
 
 test('an anonymous consumer that is turned away lets nobody in without a key', async () => {
   const { policy, losses } = await made(

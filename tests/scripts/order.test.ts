@@ -88,7 +88,7 @@ const SHOP = load(readFileSync(new URL('./order/shop.policy.yaml', import.meta.u
 }) as Fields & {
   keySources: unknown[];
   upstreams: Fields;
-  apis: { pets: { routes: unknown[] } };
+  apis: { pets: { routes: unknown[] }; admin: { keySources: unknown[] } };
 };
 
 test('where order has a meaning, the bytes differ and diff says why', () => {
@@ -97,6 +97,13 @@ test('where order has a meaning, the bytes differ and diff says why', () => {
     [
       { ...SHOP, apis: { ...SHOP.apis, pets: { ...SHOP.apis.pets, routes: [...SHOP.apis.pets.routes].reverse() } } },
       'API pets: routes in another order: z-first, a-second',
+    ],
+    [
+      {
+        ...SHOP,
+        apis: { ...SHOP.apis, admin: { ...SHOP.apis.admin, keySources: [...SHOP.apis.admin.keySources].reverse() } },
+      },
+      'API admin: key sources in another order',
     ],
     [
       { ...SHOP, upstreams: Object.fromEntries(Object.entries(SHOP.upstreams).reverse()) },

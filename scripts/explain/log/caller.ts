@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { KeySourceConfig, PluginConfig } from '../../contract/pluginConfig.ts';
+import type { ApiConfig, KeySourceConfig, PluginConfig } from '../../contract/pluginConfig.ts';
 import type { Pair } from '../../host/stream.ts';
+import { placedKey } from '../../policy/compile/keySource.ts';
 import type { LogEntry } from './entry.ts';
 
 /** How the log says who called. */
@@ -29,6 +30,8 @@ export class Callers {
   constructor(config: PluginConfig) {
     this.config = {
       ...config,
+      // a line does not say where the key was, so that all APIs look in the same places
+      apis: config.apis.map(withoutSources),
       consumers: config.consumers.map((consumer) => {
         const own = consumer.keys ?? [];
         const twins = own.map((key) => ({ ...key, digest: this.digestFor(consumer.name, key.id) }));
@@ -67,6 +70,11 @@ export class Callers {
   }
 }
 
+function withoutSources(api: ApiConfig): ApiConfig {
+  const { keySources, ...rest } = api;
+  return keySources === undefined ? api : rest;
+}
+
 /** Neither part holds a space. */
 function nameOf(consumer: string, id: string | null): string {
   return `${consumer} ${id ?? ''}`;
@@ -78,18 +86,10 @@ export function placeKeys(
   path: string,
   keys: readonly string[],
 ): { path: string; headers: Pair[] } {
-  if (keys.length === 0) return { path, headers: [] };
-  if ('query' in source) {
-    const pairs = keys.map((key) => `${encodeURIComponent(source.query)}=${key}`).join('&');
-    return { path: `${path}${path.includes('?') ? '&' : '?'}${pairs}`, headers: [] };
-  }
+  const all = keys.map((key) => placedKey(source, key));
+  const pairs = all.flatMap(({ query }) => query ?? []).join('&');
   return {
-    path,
-    headers: keys.map((key): Pair => {
-      if ('header' in source) return [source.header, key];
-      return 'cookie' in source
-        ? ['cookie', `${source.cookie}=${key}`]
-        : ['authorization', `${source.authorization} ${key}`];
-    }),
+    path: pairs === '' ? path : `${path}${path.includes('?') ? '&' : '?'}${pairs}`,
+    headers: all.flatMap(({ headers }) => headers),
   };
 }

@@ -18,7 +18,8 @@ import { checkOperations, warnOfOperations } from './operations.ts';
 import { checkOwnQuotas, warnOfManyCounters } from './ownQuotas.ts';
 import { plainCopy } from './plain.ts';
 import { checkQuotas, checkRateLimitService, warnOfLongQuotas, warnOfUnusedRateLimitService } from './quotas.ts';
-import { checkHeaders, checkPlaces, checkRoutes, warnOfCors, warnOfPatterns } from './routes.ts';
+import { checkKeySources, warnOfCors } from './keySources.ts';
+import { checkHeaders, checkPlaces, checkRoutes, warnOfPatterns } from './routes.ts';
 
 const MAX_RULE_CHARACTERS = 2000;
 const MAX_JUDGED = 10_000;
@@ -107,6 +108,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkCounters,
     checkRateLimitService,
     checkCalendars,
+    checkKeySources,
     checkHeaders,
     checkDisclosure,
     checkRoutes,

@@ -3,7 +3,7 @@ import { IDENTITY_HEADERS } from '../../contract/table.ts';
 import { FACTS, identityHeadersOf, tellsRoute, type IdentityHeaders } from '../schema/disclosure.ts';
 import { spelling } from '../schema/header.ts';
 import { Place, type PolicyDraft, type Report } from './draft.ts';
-import { keyHeadersOf } from './routes.ts';
+import { keyHeadersAnywhere } from './keySources.ts';
 
 /** What contradicts itself in the headers by which upstreams learn who calls. */
 export function checkDisclosure(root: PolicyDraft, report: Report): void {
@@ -37,7 +37,7 @@ function chosenIn(root: PolicyDraft): IdentityHeaders | null {
 
 /** A name that means something else too, and two spellings of one name, of which servers might read either. */
 function checkNames(root: PolicyDraft, report: Report): void {
-  const keyHeaders = keyHeadersOf(root);
+  const keyHeaders = keyHeadersAnywhere(root);
   const seen = new Map<string, Place>();
   for (const header of root.get('identityHeaders').entries as Place[]) {
     if (header.string === undefined) continue;

@@ -4,6 +4,7 @@ import { looksLikePattern, looksLikeTemplate, spelling } from '../schema/header.
 import { bare, covers } from '../schema/value.ts';
 import { printPath } from '../secret.ts';
 import { offeredPlans } from './consumers.ts';
+import { keyHeadersIn, parametersOf } from './keySources.ts';
 import {
   Names,
   type ApiDraft,
@@ -74,12 +75,14 @@ function checkRoutePath(route: RouteDraft, paths: ReadonlyMap<string, Place>, na
   report.add(path, `must lie under a path of the API${names.hint}`);
 }
 
-/** Headers in routes that cannot do what their author meant, and key sources given twice. */
+/** Headers in routes that cannot do what their author meant. */
 export function checkHeaders(root: PolicyDraft, report: Report): void {
-  const keyHeaders = keyHeadersOf(root);
-  const keyParameters = new Set(root.get('keySources').items.map((source) => source.get('query').string));
-  checkKeySources(root, report);
+  const keyHeadersOf = keyHeadersIn(root);
+  const usualParameters = parametersOf(root.get('keySources'));
   for (const api of root.get('apis').entries) {
+    const keyHeaders = keyHeadersOf(api);
+    const own = api.get('keySources');
+    const keyParameters = own.given ? parametersOf(own) : usualParameters;
     checkCors(api, report);
     for (const route of api.get('routes').items) {
       for (const condition of route.get('when').get('headers').entries) checkCondition(condition, keyHeaders, report);
@@ -110,53 +113,6 @@ function checkCors(api: ApiDraft, report: Report): void {
     );
   for (const list of ['origins', 'methods', 'headers', 'exposedHeaders'] as const)
     once(cors.get(list).items, (item) => item, report);
-}
-
-/** Pages that cannot send a key. */
-export function warnOfCors(root: PolicyDraft, report: Report): void {
-  const keyHeaders = keyHeadersOf(root);
-  for (const api of root.get('apis').entries) {
-    const headers = api.get('cors').get('headers');
-    const isOpen = api.get('anonymous').string === 'allow' || api.get('anonymous').isMapping;
-    if (!headers.given || isOpen || keyHeaders.has(IN_QUERY)) continue;
-    const sent = new Set([
-      ...headers.strings.map(spelling),
-      ...(api.get('cors').get('credentials').isTrue ? ['cookie'] : []),
-    ]);
-    if (![...keyHeaders].some((header) => sent.has(header)))
-      report.add(
-        headers,
-        `names no header that holds keys (${[...keyHeaders].join(', ')}), so pages cannot send one`,
-        null,
-      );
-  }
-}
-
-/** In place of a header: a key in the query needs none. */
-const IN_QUERY = '';
-
-/** Headers that hold keys, as they are spelled with hyphens. */
-export function keyHeadersOf(root: PolicyDraft): Set<string> {
-  const sources = root.get('keySources');
-  if (!sources.given) return new Set(['x-api-key']);
-  return new Set(
-    sources.items.map((source) => {
-      if (source.get('authorization').given) return 'authorization';
-      return source.get('cookie').given ? 'cookie' : spelling(source.get('header').string ?? IN_QUERY);
-    }),
-  );
-}
-
-function checkKeySources(root: PolicyDraft, report: Report): void {
-  const seen = new Map<string, Place>();
-  for (const source of root.get('keySources').items) {
-    const [kind] = source.entries;
-    if (kind?.string === undefined || source.entries.length > 1) continue;
-    const twin = JSON.stringify([kind.key, kind.string]);
-    const other = seen.get(twin);
-    if (other !== undefined) report.twice(kind, 'must be given once', other);
-    else seen.set(twin, kind);
-  }
 }
 
 /** A condition on a key's text would put that key into the policy. */

@@ -7,7 +7,6 @@ import type {
   CorsConfig,
   HeaderConditionConfig,
   KeyConfig,
-  KeySourceConfig,
   Mode,
   OperationConfig,
   RateLimitServiceConfig,
@@ -31,6 +30,7 @@ import { compiledBlock, type Addresses } from '../schema/address.ts';
 import { ageSeconds, type Cors } from '../schema/cors.ts';
 import { compileCalendar, compileZones, hasCalendars, lengthBesideCalendars } from './calendar.ts';
 import { compileDisclosure } from './disclosure.ts';
+import { compileKeyFields, compileKeySources, keyHeaders } from './keySource.ts';
 import { compileLifecycle } from './lifecycle.ts';
 import type {
   Api,
@@ -65,7 +65,7 @@ export function compilePolicy(policy: Policy, atSeconds: number = Date.now() / 1
     ...(policy.realm !== undefined && { realm: policy.realm }),
     ...compileDisclosure(policy),
     ...compileClientAddress(policy.clientAddress),
-    keySources: policy.keySources as KeySourceConfig[],
+    keySources: compileKeySources(policy),
     ...(policy.workloadProof === 'listener' && { workloadProof: 'listener' }),
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
     apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api, policy, modes, window)),
@@ -118,7 +118,7 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelli
     ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
     ...(typeof api.anonymous === 'object' && { anonymousPlan: compileVisitors(api.anonymous) }),
     ...(api.preflight === 'allow' && { preflight: 'allow' }),
-    ...(api.cors && { cors: compileCors(api.cors, policy) }),
+    ...(api.cors && { cors: compileCors(api.cors, keyHeaders(api, policy)) }),
     ...compileLifecycle(api),
     ...(api.operations && {
       operations: Object.entries(api.operations).map(([key, operation]) =>
@@ -127,6 +127,7 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelli
     }),
     ...(api.unlisted === 'allow' && { unlisted: 'allow' }),
     ...(api.mode !== undefined && api.mode !== modes.policy && { mode: api.mode }),
+    ...compileKeyFields(api, policy),
     ...(api.routes.length > 0 && { routes: api.routes.map(compileRoute) }),
   };
 }
@@ -148,9 +149,9 @@ function compileClientAddress(address: Policy['clientAddress']): Pick<PluginConf
 
 function compileCors(
   { origins, methods = [], headers, exposedHeaders = [], credentials, maxAge }: Cors,
-  policy: Policy,
+  keyHeaders: readonly string[],
 ): CorsConfig {
-  const allowed = headers ?? ['content-type', ...keyHeaders(policy)];
+  const allowed = headers ?? ['content-type', ...keyHeaders];
   const exposed = exposedHeaders.filter((header) => !(EXPOSED_HEADERS as readonly string[]).includes(header));
   return {
     origins,
@@ -160,13 +161,6 @@ function compileCors(
     ...(credentials && { credentials }),
     ...(maxAge !== undefined && { maxAgeSeconds: ageSeconds(maxAge)! }),
   };
-}
-
-/** Headers in which a page can send a key. */
-function keyHeaders({ keySources }: Policy): string[] {
-  return keySources.flatMap(({ header, authorization }) =>
-    authorization === undefined ? (header ?? []) : 'authorization',
-  );
 }
 
 function compileOperation(

@@ -1,21 +1,12 @@
 import { z } from 'zod';
-import { DIGEST_DIGITS, MAX_KEY_SOURCES, MAX_ROUTES, MAX_ROUTE_HEADERS, SCHEMES } from '../../contract/table.ts';
+import { DIGEST_DIGITS, MAX_ROUTES, MAX_ROUTE_HEADERS } from '../../contract/table.ts';
 import { addresses, anonymous, clientAddress } from './address.ts';
 import { calendar } from './calendar.ts';
 import { callingOrigins, cors } from './cors.ts';
-import {
-  changeableHeader,
-  headerName,
-  headerValue,
-  isFraming,
-  isList,
-  parameterName,
-  parameterValue,
-  realm,
-  token,
-} from './header.ts';
+import { changeableHeader, headerName, headerValue, parameterName, parameterValue, realm, token } from './header.ts';
 import { accessLog, identityHeaders, rateLimitHeaders } from './disclosure.ts';
 import { credentials, workload, workloadProof } from './identity.ts';
+import { keySources } from './keySource.ts';
 import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
 import { operations, scope } from './operation.ts';
@@ -28,27 +19,6 @@ export const DIGEST_RULE = `must be "sha256:" and the ${DIGEST_DIGITS} lower-cas
 const allowOrDeny = (description: string) => z.enum(['deny', 'allow']).default('deny').meta({ description });
 const flag = (description: string) =>
   z.boolean({ error: 'must be true or false' }).default(false).meta({ description });
-
-const keyHeader = headerName()
-  .refine((header) => header !== 'authorization', { error: 'must name a scheme: { authorization: Bearer }' })
-  .refine((header) => header !== 'cookie', { error: 'must name a cookie: { cookie: api_key }' })
-  .refine((header) => !isFraming(header), { error: 'must not be a header that frames the message' })
-  .refine((header) => !isList(header), {
-    error:
-      'must not be a header that holds lists or belongs to Envoy; a key needs a header of its own, a query parameter or a cookie',
-  });
-
-const keySource = z
-  .strictObject({
-    header: keyHeader.meta({ description: 'A request header.' }).optional(),
-    authorization: z.enum(SCHEMES).meta({ description: 'The scheme of the Authorization header.' }).optional(),
-    query: token().meta({ description: 'A query parameter.' }).optional(),
-    cookie: token().meta({ description: 'A cookie.' }).optional(),
-  })
-  .refine((source) => Object.values(source).filter((value) => value !== undefined).length === 1, {
-    error: 'must hold exactly one of header, authorization, query, cookie',
-  })
-  .meta({ minProperties: 1, maxProperties: 1 });
 
 const HEADERS_RULE = `must hold at most ${MAX_ROUTE_HEADERS} headers`;
 const ONE_CONDITION_RULE = 'must hold exactly one of exact, prefix, oneOf, present, absent';
@@ -160,6 +130,13 @@ const api = z.strictObject({
   mode: mode(
     'observe: what would be refused on this API passes, and is counted. enforce: it is refused. Default: the mode of the policy.',
   ),
+  keySources: keySources(
+    "Where a key may be on this API, in order, instead of the policy's places: those are neither read nor touched.",
+  ).optional(),
+  forwardKey: z
+    .boolean({ error: 'must be true or false' })
+    .meta({ description: "true: the API's upstreams see the key. Default: forwardKey of the policy." })
+    .optional(),
   upstream: name('Where requests go if no route takes them: the route "default".').optional(),
   routes: z
     .array(route)
@@ -220,12 +197,7 @@ export const policySchema = z
     unmatched: allowOrDeny(
       'What happens to requests that match no API. deny: 404 no_api. allow: they pass, unchecked.',
     ),
-    keySources: z
-      .array(keySource)
-      .min(1, { error: 'must hold a key source' })
-      .max(MAX_KEY_SOURCES, { error: `must hold at most ${MAX_KEY_SOURCES} key sources` })
-      .default([{ header: 'x-api-key' }])
-      .meta({ description: 'Where a key may be, in order.' }),
+    keySources: keySources('Where a key may be, in order.').default([{ header: 'x-api-key' }]),
     clientAddress: clientAddress
       .meta({ description: "Where the client's address stands. Default: the address that Envoy takes for it." })
       .optional(),
