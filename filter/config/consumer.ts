@@ -9,7 +9,14 @@ import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeScopes } from "./operation";
 import { decodeOwnLimit } from "./ownLimit";
-import { decodeAddresses, decodeCallingOrigins, decodeKeyAddresses, restrictionOf } from "./restriction";
+import {
+  decodeAddresses,
+  decodeCallingOrigins,
+  decodeKeyApis,
+  decodeKeyScopes,
+  restrictionOf,
+  restrictionOfKey,
+} from "./restriction";
 import { readConsumerName, readName } from "./rule";
 import { DIGEST_DIGITS, MAX_EXACT, MAX_QUOTAS, MAX_SCOPES } from "./contract";
 import * as Field from "./field";
@@ -92,7 +99,11 @@ function decodeKey(reader: Reader, tables: Tables, keyring: Keyring, consumer: i
       key.term = keyring.terms.own(key.term);
       keyring.terms.at(key.term).suspended = reader.boolean();
     } else if (reader.takes(Field.ADDRESSES, 5)) {
-      decodeKeyAddresses(reader, tables, keyring, index);
+      decodeAddresses(reader, tables, restrictionOfKey(tables, keyring, index));
+    } else if (reader.takes(Field.APIS, 6)) {
+      decodeKeyApis(reader, tables, restrictionOfKey(tables, keyring, index));
+    } else if (reader.takes(Field.SCOPES, 7)) {
+      decodeKeyScopes(reader, tables, restrictionOfKey(tables, keyring, index));
     } else reader.unknownField();
   }
   reader.needs(0, Field.ID);

@@ -18,6 +18,7 @@ export const MAX_DETAIL_BYTES = 255;
 export const MAX_DOMAIN_BYTES = 127;
 export const MAX_EXACT: i64 = 9007199254740992;
 export const MAX_HOST_BYTES = 253;
+export const MAX_KEY_APIS = 128;
 export const MAX_KEY_BYTES = 4096;
 export const MAX_KEY_SOURCES = 8;
 export const MAX_LOCATION_BYTES = 1024;

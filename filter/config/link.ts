@@ -15,10 +15,10 @@ import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import { linkWorkloads } from "./identity";
 import { linkCalendars } from "./calendar";
 import { linkKeySources } from "./keySource";
-import { NameIndex, Names } from "./names";
+import { Names, resolve } from "./names";
 import { linkOwnLimit } from "./ownLimit";
 import { Reader } from "./reader";
-import { guardKeys } from "./restriction";
+import { guardKeys, linkKeyApis } from "./restriction";
 
 /**
  * Resolves names to indexes once everything is read, because Istio prints fields in any order. Afterwards no record points into the
@@ -26,6 +26,7 @@ import { guardKeys } from "./restriction";
  */
 export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Names): void {
   linkOffers(reader, tables, names);
+  linkKeyApis(reader, tables, keyring, names);
   linkReferences(reader, tables, names);
   linkConsumers(reader, tables, names);
   needRateLimitService(reader, tables);
@@ -114,24 +115,6 @@ function linkReferences(reader: Reader, tables: Tables, names: Names): void {
     }
   }
   for (let i = 0; i < tables.references.count; i++) tables.references.at(i).name = ABSENT;
-}
-
-/** Sets the indexes of references; fails by `rule` with the first that names nothing. */
-function resolve(
-  reader: Reader,
-  tables: Tables,
-  index: NameIndex,
-  first: i32,
-  count: i32,
-  rule: View,
-  api: i32,
-  owner: i32,
-): void {
-  for (let i = 0; i < count; i++) {
-    const reference = tables.references.at(first + i);
-    reference.index = index.find(reference.name);
-    if (reference.index == NONE) return reader.fail(rule, api, owner, i, reference.name);
-  }
 }
 
 /** A request is charged to the quotas of its plan and its operation together. */

@@ -1,5 +1,7 @@
 import { NONE, Rows, Slots } from "../bytes/rows";
 import { Name, View, equals, lengthOf, nameInPlace, pointerOf, spread, viewOf } from "../bytes/view";
+import { Tables } from "../tables/tables";
+import { Reader } from "./reader";
 
 /** Names that a config has defined so far, for finding duplicates and resolving references. */
 export class Names {
@@ -66,4 +68,22 @@ function hash(name: View): u32 {
   let mixed: u32 = 0x811c9dc5;
   for (let i = 0, n = lengthOf(name); i < n; i++) mixed = (mixed ^ load<u8>(pointerOf(name) + i)) * 0x01000193;
   return spread(mixed);
+}
+
+/** Sets the indexes of references; fails by `rule` with the first that names nothing. */
+export function resolve(
+  reader: Reader,
+  tables: Tables,
+  index: NameIndex,
+  first: i32,
+  count: i32,
+  rule: View,
+  api: i32,
+  owner: i32,
+): void {
+  for (let i = 0; i < count; i++) {
+    const reference = tables.references.at(first + i);
+    reference.index = index.find(reference.name);
+    if (reference.index == NONE) return reader.fail(rule, api, owner, i, reference.name);
+  }
 }

@@ -1,13 +1,25 @@
 import { NONE } from "../bytes/rows";
-import { View, byteAt, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, indexOf, lengthOf, literal, slice, startsWith } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
+import { narrowScopes } from "../operation/choose";
 import { maskOf } from "../request/address";
 import { isRespelt, name as hostName, portAt, readHost } from "../request/host";
 import { ipHigh, ipLow, isMapped, printIp6, readIp } from "../request/ip";
-import { Restriction } from "../tables/restriction";
+import { KeyRestriction, Restriction } from "../tables/restriction";
 import { Tables } from "../tables/tables";
 import { Reader } from "./reader";
-import { MAX_ADDRESS_BLOCKS, MAX_BLOCK_BYTES, MAX_ORIGINS, MAX_ORIGIN_BYTES, MAX_TRUSTED_HOPS } from "./contract";
+import {
+  MAX_ADDRESS_BLOCKS,
+  MAX_BLOCK_BYTES,
+  MAX_KEY_APIS,
+  MAX_ORIGINS,
+  MAX_ORIGIN_BYTES,
+  MAX_SCOPES,
+  MAX_TRUSTED_HOPS,
+} from "./contract";
+import { Names, resolve } from "./names";
+import { decodeScopes } from "./operation";
+import { readName } from "./rule";
 import * as Field from "./field";
 
 /** `{"trustedHops": 1, "ipv4": 32, "ipv6": 64}` */
@@ -59,12 +71,59 @@ export function restrictionOf(tables: Tables, consumer: i32): Restriction {
 }
 
 /** The same for a key, by its own term. */
-export function decodeKeyAddresses(reader: Reader, tables: Tables, keyring: Keyring, key: i32): void {
-  const restrictions = tables.restrictions;
-  keyring.guard(key).own = restrictions.ofKeys.count;
-  const restriction = restrictions.ofKeys.add();
+export function restrictionOfKey(tables: Tables, keyring: Keyring, key: i32): KeyRestriction {
+  const rows = tables.restrictions.ofKeys;
+  const guard = keyring.guard(key);
+  if (guard.own != NONE) return rows.at(guard.own);
+  guard.own = rows.count;
+  const restriction = rows.add();
   restriction.consumer = NONE;
-  decodeAddresses(reader, tables, restriction);
+  restriction.scopes = u64.MAX_VALUE;
+  return restriction;
+}
+
+/** `["orders", "pets"]`: the only APIs on which a key may be used. */
+export function decodeKeyApis(reader: Reader, tables: Tables, key: KeyRestriction): void {
+  const references = tables.references;
+  const first = references.count;
+  reader.beginArray();
+  for (let i = 0; reader.nextItem(i); i++) {
+    if (i == MAX_KEY_APIS) reader.fail(literal("at most %d APIs of a key"), MAX_KEY_APIS);
+    const name = readName(reader);
+    for (let k = first; k < references.count; k++) {
+      if (equals(references.at(k).name, name)) reader.fail(literal("API given twice"));
+    }
+    references.add().name = name;
+  }
+  if (references.count == first) reader.fail(literal("needs an API; leave the field out for any"));
+  key.firstApi = first;
+  key.apiCount = references.count - first;
+}
+
+/** `["read:pets"]`: what a key may do of what its consumer may. */
+export function decodeKeyScopes(reader: Reader, tables: Tables, key: KeyRestriction): void {
+  const scopes = decodeScopes(reader, tables, MAX_SCOPES);
+  if (scopes == 0) reader.fail(literal("needs a scope; leave the field out for those of the consumer"));
+  key.scopes = scopes;
+  tables.narrowsScopes = true;
+}
+
+/** Finds the APIs that keys name. */
+export function linkKeyApis(reader: Reader, tables: Tables, keyring: Keyring, names: Names): void {
+  const restrictions = tables.restrictions.ofKeys;
+  if (restrictions.count == 0) return;
+  const rule = literal("consumers[%d].keys[%d].apis[%d]: no API named %q");
+  let consumer = NONE;
+  let number = 0;
+  for (let i = 0; i < keyring.keys.count; i++) {
+    const key = keyring.keys.at(i);
+    number = key.consumer == consumer ? number + 1 : 0;
+    consumer = key.consumer;
+    const index = keyring.terms.at(key.term).guard;
+    if (index == 0) continue;
+    const own = restrictions.at(keyring.guards.at(index - 1).own);
+    resolve(reader, tables, names.apis, own.firstApi, own.apiCount, rule, consumer, number);
+  }
 }
 
 function decodeBlocks(reader: Reader, tables: Tables): i32 {
@@ -139,6 +198,7 @@ function bitsIn(text: View): i32 {
 export function guardKeys(tables: Tables, keyring: Keyring): void {
   const restrictions = tables.restrictions;
   tables.asksPeer = tables.trustedHops == 0 && (restrictions.blocks.count > 0 || countsAddresses(tables));
+  narrowScopes(ABSENT, u64.MAX_VALUE);
   if (restrictions.ofConsumers.count + restrictions.ofKeys.count == 0) return;
   for (let i = 0; i < keyring.keys.count; i++) {
     const number = restrictions.find(keyring.keys.at(i).consumer);

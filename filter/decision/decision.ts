@@ -118,9 +118,10 @@ export const enum Reason {
   OriginNotAllowed,
   MissingCredential,
   UnknownWorkload,
+  ApiNotAllowed,
 }
 
-export const REASON_COUNT: i32 = 37;
+export const REASON_COUNT: i32 = 38;
 
 /**
  * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
@@ -350,6 +351,12 @@ const ROWS: StaticArray<u64> = [
   literal("Workload unknown"),
   literal("The certificate names a workload that is not known."),
   literal("tollgate_unknown_workload"),
+  literal("api_not_allowed"),
+  403,
+  7,
+  literal("API not allowed"),
+  literal("This key may not be used on this API."),
+  literal("tollgate_api_not_allowed"),
 ];
 
 // @ts-ignore: decorator

@@ -1,9 +1,10 @@
 import { NONE } from "../bytes/rows";
 import { isCalledFrom } from "../cors/origin";
 import { Keyring } from "../keyring/keyring";
+import { narrowScopes } from "../operation/choose";
 import { readClientAddress } from "../request/address";
 import { Term } from "../tables/consumer";
-import { Restriction } from "../tables/restriction";
+import { KeyRestriction, Restriction } from "../tables/restriction";
 import { Tables } from "../tables/tables";
 import { Reason, decision } from "./decision";
 
@@ -16,11 +17,21 @@ export function judgeGuarded(tables: Tables, keyring: Keyring, term: Term, nowSe
   if (guard.from > nowSeconds) return Reason.InactiveApiKey;
   if (term.until <= nowSeconds) return Reason.ExpiredApiKey;
   if (guard.own != NONE) {
-    const refused = judgeRestriction(tables, tables.restrictions.ofKeys.at(guard.own));
+    const own = tables.restrictions.ofKeys.at(guard.own);
+    if (own.apiCount > 0 && !isForApi(tables, own)) return Reason.ApiNotAllowed;
+    narrowScopes(decision.keyId, own.scopes);
+    const refused = judgeRestriction(tables, own);
     if (refused != Reason.Allowed) return refused;
   }
   if (guard.ofConsumer == NONE) return Reason.Allowed;
   return judgeRestriction(tables, tables.restrictions.ofConsumers.at(guard.ofConsumer));
+}
+
+function isForApi(tables: Tables, key: KeyRestriction): bool {
+  for (let i = key.firstApi, past = i + key.apiCount; i < past; i++) {
+    if (tables.references.at(i).index == decision.api) return true;
+  }
+  return false;
 }
 
 /** The same for a caller without a key: from where its consumer may call. */

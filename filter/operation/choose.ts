@@ -1,6 +1,6 @@
 import { begin, end, writeView } from "../bytes/arena";
 import { NONE } from "../bytes/rows";
-import { View, byteAt, equals, lengthOf, literal } from "../bytes/view";
+import { ABSENT, View, byteAt, equals, lengthOf, literal } from "../bytes/view";
 import { Reason, decision } from "../decision/decision";
 import { Api, Operation } from "../tables/api";
 import { Tables } from "../tables/tables";
@@ -78,7 +78,20 @@ export function admit(tables: Tables): Reason {
   const operation = tables.operations.at(decision.operation);
   if (operation.planCount > 0 && !isAmongPlans(tables, operation)) return Reason.OperationNotInPlan;
   const asked = operation.scopes;
-  return asked == 0 || (asked & ~scopesOf(tables, decision.consumer)) == 0 ? Reason.Allowed : Reason.MissingScope;
+  if (asked == 0) return Reason.Allowed;
+  let held = scopesOf(tables, decision.consumer);
+  if (tables.narrowsScopes && decision.keyId == narrowedKey) held &= narrowedScopes;
+  return (asked & ~held) == 0 ? Reason.Allowed : Reason.MissingScope;
+}
+
+/** The key whose scopes were read last, and a bit for each that it has if its consumer has it. */
+let narrowedKey: View = ABSENT;
+let narrowedScopes: u64 = u64.MAX_VALUE;
+
+/** Notes that a request comes with a key that may have fewer scopes than its consumer; ABSENT when a policy comes, whose keys may lie where others lay. */
+export function narrowScopes(key: View, scopes: u64): void {
+  narrowedKey = key;
+  narrowedScopes = scopes;
 }
 
 function isAmongPlans(tables: Tables, operation: Operation): bool {

@@ -14,6 +14,16 @@ export class Restriction {
   originCount: i32;
 }
 
+/** The same of a key, and what it is for. */
+@unmanaged
+export class KeyRestriction extends Restriction {
+  /** The APIs on which it may be used, among `Tables.references`; none: on any. */
+  firstApi: i32;
+  apiCount: i32;
+  /** A bit for each scope that it has if its consumer has it. */
+  scopes: u64;
+}
+
 /** A block of addresses that begin with the same bits; an IPv4 address in its IPv4-mapped form. */
 @unmanaged
 export class AddressBlock {
@@ -28,7 +38,7 @@ export class AddressBlock {
 export class Restrictions {
   /** Those of consumers, in the consumers' order, and those of keys. */
   readonly ofConsumers: Rows<Restriction> = new Rows<Restriction>();
-  readonly ofKeys: Rows<Restriction> = new Rows<Restriction>();
+  readonly ofKeys: Rows<KeyRestriction> = new Rows<KeyRestriction>();
   readonly blocks: Rows<AddressBlock> = new Rows<AddressBlock>();
 
   /** The index of a consumer's, or NONE. */

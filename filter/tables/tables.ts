@@ -63,6 +63,8 @@ export class Tables {
   /** How many quotas of their own the operations have together. */
   ownQuotas: i32 = 0;
   readonly scopes: Rows<Text> = new Rows<Text>();
+  /** True when a key has fewer scopes than its consumer: others need not look for it. */
+  narrowsScopes: bool = false;
   readonly routes: Rows<Route> = new Rows<Route>();
   readonly routeIndex: RouteIndex = new RouteIndex();
   readonly conditions: Rows<HeaderCondition> = new Rows<HeaderCondition>();

@@ -307,4 +307,8 @@ export interface KeyConfig {
   until?: number;
   revoked?: true;
   addresses?: AddressesConfig;
+  /** Left out: any. */
+  apis?: string[];
+  /** Of its consumer's, those that it has. Left out: all. */
+  scopes?: string[];
 }

@@ -85,6 +85,8 @@ export const MAX_TRUSTED_HOPS = 16;
 export const MAX_ADDRESS_BLOCKS = 128;
 /** Of an IPv6 address, a slash and a length. */
 export const MAX_BLOCK_BYTES = 43;
+/** APIs to which a key is limited; a request is compared with each. */
+export const MAX_KEY_APIS = 128;
 /** Of the id that a certificate gives a workload. */
 export const MAX_WORKLOAD_BYTES = 255;
 /** A SHA-256 in hex. */
@@ -418,6 +420,8 @@ export const OBJECTS = {
     until: may(SECONDS),
     revoked: may(BOOLEAN),
     addresses: may(object('addresses')),
+    apis: may(list('string', 1, MAX_KEY_APIS)),
+    scopes: may(list('string', 1, MAX_SCOPES)),
   },
   calendar: {
     zone: may(NAME),

@@ -2,6 +2,7 @@ import type { ConfigHoldings, ConsumerConfig, Held, Holding, KeyConfig, PluginCo
 import { groupDifferences } from './counterDiff.ts';
 import { addressChanges, originChanges } from './addressDiff.ts';
 import { counted, listChange, type Difference, type Effect } from './difference.ts';
+import { keyLimitChanges, keyLimitText } from './keyLimitDiff.ts';
 import { workloadDifferences } from './identityDiff.ts';
 import { quotaChanges, quotasOf } from './planDiff.ts';
 
@@ -245,7 +246,13 @@ function keyDifferences(consumer: string, old: readonly KeyConfig[], next: reado
     ...next.flatMap((key) => {
       const former = before.get(key.digest);
       if (former === undefined)
-        return [say(key.id, `added${periodText(key)}${key.revoked ? ', revoked' : ''}`, key.revoked ? [] : ['widens'])];
+        return [
+          say(
+            key.id,
+            `added${periodText(key)}${keyLimitText(key)}${key.revoked ? ', revoked' : ''}`,
+            key.revoked ? [] : ['widens'],
+          ),
+        ];
       return keyChanges(former, key).map(({ text, effects }) => say(key.id, text, effects));
     }),
     ...old
@@ -265,6 +272,7 @@ function keyChanges(old: KeyConfig, next: KeyConfig): { text: string; effects: r
             : { text: 'no longer revoked', effects: ['widens'] as const },
         ]),
     ...periodChanges(old, next),
+    ...keyLimitChanges(old, next),
     ...addressChanges(old.addresses, next.addresses),
   ];
 }

@@ -1,4 +1,4 @@
-import type { ApiConfig, OperationConfig, PluginConfig } from '../contract/pluginConfig.ts';
+import type { ApiConfig, KeyConfig, OperationConfig, PluginConfig } from '../contract/pluginConfig.ts';
 import { operationName } from '../policy/schema/operation.ts';
 import type { Api } from '../policy/schema/policy.ts';
 import type { Probe } from './probe.ts';
@@ -19,7 +19,7 @@ export interface OperationStory {
   readonly plans: readonly string[];
   /** All of these are needed. */
   readonly scopes: readonly string[];
-  /** Those of them that the consumer does not have; null where no consumer is known. */
+  /** Those of them that the consumer does not have, or its key; null where no consumer is known. */
   readonly missingScopes: readonly string[] | null;
   /** Units that the request takes from each quota. */
   readonly cost: number;
@@ -30,6 +30,8 @@ interface Decided {
   readonly reason: string;
   readonly operation: string | null;
   readonly consumer: string | null;
+  /** What the key in use is limited to; null: it is not known. */
+  readonly key: Pick<KeyConfig, 'scopes'> | null;
   readonly method: string;
 }
 
@@ -41,7 +43,7 @@ export function operationStory(
   config: PluginConfig,
   compiled: ApiConfig,
   api: Api,
-  { reason, operation, consumer, method }: Decided,
+  { reason, operation, consumer, key, method }: Decided,
   probe: Probe,
 ): OperationStory {
   const listed = compiled.operations!;
@@ -70,7 +72,8 @@ export function operationStory(
     passedOver: listed.filter((one) => others.includes(one.path) && takes(one)).map(patternOf),
     plans: own?.plans ?? [],
     scopes,
-    missingScopes: held === null ? null : scopes.filter((scope) => !held.has(scope)),
+    missingScopes:
+      held === null ? null : scopes.filter((scope) => !held.has(scope) || key?.scopes?.includes(scope) === false),
     cost: own?.cost ?? 1,
   };
 }

@@ -1,6 +1,7 @@
 import type {
   ApiConfig,
   HeaderConditionConfig,
+  KeyConfig,
   KeySourceConfig,
   PluginConfig,
   RouteConfig,
@@ -50,7 +51,7 @@ export class Probe {
       consumers: consumers.filter(isNeeded).map(({ name, plan, subscriptions, keys }) => ({
         name,
         ...(plan !== undefined && { plan }),
-        ...(keys && { keys }),
+        ...(keys && { keys: keys.map(withoutApis) }),
         ...(subscriptions && {
           subscriptions: subscriptions.filter((one) => one.api === api).map((one) => ({ ...one, limits: [] })),
         }),
@@ -117,6 +118,12 @@ export function conditionsOf({ path, methods, plans, consumers, headers = [], qu
     ...headers.map((header) => ({ words: testWords('header', header), route: { headers: [header] } })),
     ...query.map((parameter) => ({ words: testWords('query parameter', parameter), route: { query: [parameter] } })),
   ];
+}
+
+/** It was used on this API, and others are not there. */
+function withoutApis(key: KeyConfig): KeyConfig {
+  const { apis, ...rest } = key;
+  return apis === undefined ? key : rest;
 }
 
 function testWords(what: string, condition: HeaderConditionConfig): string {

@@ -1,4 +1,4 @@
-import type { ApiConfig, PluginConfig, RouteConfig } from '../contract/pluginConfig.ts';
+import type { ApiConfig, KeyConfig, PluginConfig, RouteConfig } from '../contract/pluginConfig.ts';
 import { IDENTITY_HEADERS, LOG_FIELDS } from '../contract/table.ts';
 import type { WasmModule } from '../host/abi.ts';
 import { decisionOf, logFieldsOf, type Exchange } from '../host/openRequest.ts';
@@ -36,7 +36,7 @@ export interface Story {
   /** Null: the API lists none, or the decision ended before. */
   readonly operation: OperationStory | null;
   /** Null: the decision ended before a key was looked for. */
-  readonly key: { readonly places: readonly string[]; readonly id: string | null } | null;
+  readonly key: KeyStory | null;
   readonly consumer: string | null;
   readonly plan: PlanStory | null;
   readonly quotas: readonly QuotaStanding[];
@@ -53,6 +53,14 @@ export interface Story {
   readonly reply: { readonly status: number | null; readonly headers: readonly Pair[]; readonly body: string };
   /** Everything that the decision's line and fields for access logs say. */
   readonly decision: Readonly<Record<string, string | number>>;
+}
+
+export interface KeyStory {
+  readonly places: readonly string[];
+  readonly id: string | null;
+  /** What it is limited to; null: to nothing. */
+  readonly apis: readonly string[] | null;
+  readonly scopes: readonly string[] | null;
 }
 
 export interface PlanStory {
@@ -106,6 +114,7 @@ export function tellStory(
   const probe = new Probe(module, pairs, atMs);
   const text = (name: string): string | null => (decision[name] === undefined ? null : String(decision[name]));
   const [reason, consumer, operation] = [text('reason') ?? exchange.details, text('consumer'), text('operation')];
+  const key = keyOf(config, consumer, text('keyId'));
   const compiled = config.apis.find(({ name }) => name === text('api'));
   const api = compiled === undefined ? undefined : policy.apis[compiled.name];
   // who it goes on as: one that is only observed may do so as nobody
@@ -135,11 +144,16 @@ export function tellStory(
     operation:
       api === undefined || compiled?.operations === undefined || end === 'browser' || end === 'API'
         ? null
-        : operationStory(config, compiled, api, { reason, operation, consumer, method: request.method }, probe),
+        : operationStory(config, compiled, api, { reason, operation, consumer, key, method: request.method }, probe),
     key:
       compiled === undefined || end !== null
         ? null
-        : { places: probe.keyPlaces(keySourcesOf(config, compiled)), id: text('keyId') },
+        : {
+            places: probe.keyPlaces(keySourcesOf(config, compiled)),
+            id: text('keyId'),
+            apis: key?.apis ?? null,
+            scopes: key?.scopes ?? null,
+          },
     consumer,
     plan: compiled === undefined || consumer === null ? null : planStory(config, compiled, consumer, text('plan')),
     quotas: inZone(
@@ -169,6 +183,11 @@ function allStandings(
   const names = new Set(inForce.map(({ name }) => name));
   const all = standingsOf(new Engine(module, strict, atMs).decide(pairs, atMs).response);
   return all.map((standing) => ({ ...standing, isObserved: !names.has(standing.name) }));
+}
+
+function keyOf(config: PluginConfig, consumer: string | null, id: string | null): KeyConfig | null {
+  const { keys = [] } = config.consumers.find(({ name }) => name === consumer) ?? {};
+  return keys.find((key) => key.id === id) ?? null;
 }
 
 /** The zone in which windows of the consumer's quotas begin; undefined: they do so in UTC. */

@@ -1,15 +1,16 @@
-import type { Policy } from '../policy/index.ts';
+import type { Key, Policy } from '../policy/index.ts';
 import { entryOf, type Mapping } from '../policy/yaml/document.ts';
 import type { PolicyFile } from './open.ts';
-import type { Member, RenderedField } from './render.ts';
+import { type Member, rendered, type RenderedField } from './render.ts';
 import { append, appendToFilled, type Edit, type Layout, layoutOf } from './splice.ts';
 
+/** When and where a key may be used, and what for. */
+export type KeyLimits = Partial<Pick<Key, 'from' | 'until' | 'apis' | 'scopes' | 'addresses'>>;
+
 /** What a policy holds of a new key. */
-export interface StoredKey {
+export interface StoredKey extends KeyLimits {
   readonly id: string;
   readonly digest: string;
-  readonly from?: string;
-  readonly until?: string;
 }
 
 /** New keys of one consumer, which is created with this plan if it does not exist. */
@@ -41,7 +42,7 @@ function editsOfOne(text: string, consumers: Mapping, { consumer, keys }: Additi
   const entry = entryOf(consumers, consumer)!;
   const keysEntry = entryOf(entry.value, 'keys');
   if (keysEntry === undefined) return append(text, { owner: consumers, entry }, [{ field: keysField(keys) }], layout);
-  const members = keys.map((key): Member => ({ item: { fields: Object.entries(key) } }));
+  const members = keys.map((key): Member => ({ item: { fields: fieldsOf(key) } }));
   return append(text, { owner: entry.value as Mapping, entry: keysEntry }, members, layout);
 }
 
@@ -51,7 +52,11 @@ function newConsumer({ consumer, plan, keys }: Addition): RenderedField {
 }
 
 function keysField(keys: readonly StoredKey[]): RenderedField {
-  return ['keys', { items: keys.map((key) => ({ fields: Object.entries(key) })) }];
+  return ['keys', { items: keys.map((key) => ({ fields: fieldsOf(key) })) }];
+}
+
+function fieldsOf(key: StoredKey): RenderedField[] {
+  return Object.entries(key).map(([field, value]) => [field, rendered(value)]);
 }
 
 /** The policy with these keys added. */
@@ -68,15 +73,15 @@ export function withKeys(policy: Policy, additions: readonly Addition[]): Policy
 }
 
 /** A stored key, without empty fields. */
-export function storedKey(
-  id: string,
-  digest: string,
-  times: { readonly from?: string | undefined; readonly until?: string | undefined },
-): StoredKey {
+export function storedKey(id: string, digest: string, limits: KeyLimits): StoredKey {
+  const { from, until, apis, scopes, addresses } = limits;
   return {
     id,
     digest,
-    ...(times.from !== undefined && { from: times.from }),
-    ...(times.until !== undefined && { until: times.until }),
+    ...(from !== undefined && { from }),
+    ...(until !== undefined && { until }),
+    ...(apis !== undefined && { apis }),
+    ...(scopes !== undefined && { scopes }),
+    ...(addresses !== undefined && { addresses }),
   };
 }

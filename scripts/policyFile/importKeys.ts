@@ -1,6 +1,9 @@
 import { digestKey, idInKey, inspectKey, unusableRule } from '../key/key.ts';
 import { EMPTY_DIGEST } from '../policy/check/consumers.ts';
 import { consumerNameRule, epochSeconds, type Key, LABEL, LABEL_RULE, type Policy } from '../policy/index.ts';
+import { MAX_KEY_APIS } from '../contract/table.ts';
+import { Names } from '../policy/check/draft.ts';
+import { SCOPE, SCOPE_RULE } from '../policy/schema/operation.ts';
 import { DIGEST, DIGEST_RULE } from '../policy/schema/policy.ts';
 import { censor, leaksIn } from '../policy/secret.ts';
 import { type Addition, editsToAdd, storedKey, type StoredKey, withKeys } from './addKeys.ts';
@@ -78,13 +81,16 @@ interface Candidate {
   readonly id: string | undefined;
   readonly from: string | undefined;
   readonly until: string | undefined;
+  readonly apis: string[] | undefined;
+  readonly scopes: string[] | undefined;
 }
 
 type Judged = Omit<Imported, 'policy'> & { readonly additions: readonly Addition[] };
 
 function judgeRows(policy: Policy, { source, rows, plan }: ImportRequest, nowSeconds: number): Judged {
   const findings = new RowFindings(source);
-  const candidates = rows.flatMap((row) => candidateOf(row, findings) ?? []);
+  const apis = new Names(Object.keys(policy.apis));
+  const candidates = rows.flatMap((row) => candidateOf(row, apis, findings) ?? []);
   const known = new KnownKeys(policy);
   refuseTwins(candidates, findings);
   refuseClearText(candidates, known, findings);
@@ -106,8 +112,8 @@ function judgeRows(policy: Policy, { source, rows, plan }: ImportRequest, nowSec
   };
 }
 
-/** Validates a row without looking at the policy; null when something is wrong. */
-function candidateOf(row: Row, findings: RowFindings): Candidate | null {
+/** Validates a row by itself, and the APIs that it names; null when something is wrong. */
+function candidateOf(row: Row, known: Names, findings: RowFindings): Candidate | null {
   const { line, cells } = row;
   const before = findings.count;
   const must = (column: Column, rule: string | null): void => {
@@ -123,8 +129,17 @@ function candidateOf(row: Row, findings: RowFindings): Candidate | null {
   });
   if (from !== undefined && until !== undefined && epochSeconds(until)! <= epochSeconds(from)!)
     must('until', 'must be after "from"');
+  const [apis, scopes] = [wordsOf(cells.apis), wordsOf(cells.scopes)];
+  if (apis?.some((api) => !known.has(api))) must('apis', `must be APIs of the policy${known.hint}`);
+  must('apis', (apis?.length ?? 0) > MAX_KEY_APIS ? `must be at most ${MAX_KEY_APIS} APIs` : null);
+  must('scopes', scopes?.every((scope) => SCOPE.test(scope)) === false ? SCOPE_RULE : null);
   if (findings.count > before) return null;
-  return { row, consumer: cells.consumer!, digest: digest!, id: cells.id, from, until };
+  return { row, consumer: cells.consumer!, digest: digest!, id: cells.id, from, until, apis, scopes };
+}
+
+/** Each once. */
+function wordsOf(cell: string | undefined): string[] | undefined {
+  return cell === undefined ? undefined : [...new Set(cell.split(/\s+/))];
 }
 
 type Must = (column: Column, rule: string | null) => void;
@@ -259,7 +274,7 @@ function plansOf(
 
 /** True when the policy already has the row's key; reports where the row contradicts the policy. */
 function isThere(
-  { row, consumer, digest, id, from, until }: Candidate,
+  { row, consumer, digest, id, from, until, apis, scopes }: Candidate,
   known: KnownKeys,
   findings: RowFindings,
 ): boolean {
@@ -285,7 +300,21 @@ function isThere(
         column,
         'must be the time that the key has in the policy; import does not change existing keys',
       );
+  for (const [column, words] of [
+    ['apis', apis],
+    ['scopes', scopes],
+  ] as const)
+    if (words !== undefined && !isSameSet(words, key[column] ?? []))
+      findings.add(
+        row.line,
+        column,
+        `must be the ${column === 'apis' ? 'APIs' : column} that the key has in the policy; import does not change existing keys`,
+      );
   return true;
+}
+
+function isSameSet(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((word) => other.includes(word));
 }
 
 /** New keys by consumer, in the order of the rows. */
@@ -293,12 +322,12 @@ function additionsOf(policy: Policy, fresh: readonly Candidate[], plans: Readonl
   const taken = idsOf(policy);
   for (const { id } of fresh) if (id !== undefined) taken.add(id);
   const keys = new Map<string, StoredKey[]>();
-  for (const { row, consumer, digest, id, from, until } of fresh) {
+  for (const { row, consumer, digest, id, from, until, apis, scopes } of fresh) {
     const list = keys.get(consumer) ?? [];
     if (list.length === 0) keys.set(consumer, list);
     const given = id ?? newIdFor(row.cells.key, taken);
     taken.add(given);
-    list.push(storedKey(given, digest, { from, until }));
+    list.push(storedKey(given, digest, { from, until, apis, scopes }));
   }
   return [...keys].map(([consumer, list]) => ({ consumer, plan: plans.get(consumer), keys: list }));
 }

@@ -1,7 +1,7 @@
 import { FileError } from '../file/replaceFile.ts';
 import { issueKey, newId } from '../key/key.ts';
 import { PolicyProblems, type Policy } from '../policy/index.ts';
-import { type Addition, editsToAdd, storedKey, withKeys } from './addKeys.ts';
+import { type Addition, editsToAdd, type KeyLimits, storedKey, type StoredKey, withKeys } from './addKeys.ts';
 import { type Change, editPolicy, type FileEdits, type Guidance } from './change.ts';
 import { PolicyFileError } from './error.ts';
 import { fileForNew, fileOf, type OpenedPolicy, refuseOther } from './open.ts';
@@ -11,20 +11,19 @@ export interface IssueRequest {
   readonly id?: string | undefined;
   readonly from?: string | undefined;
   readonly until?: string | undefined;
+  /** APIs of the policy, and scopes of the consumer, to which the key is limited. */
+  readonly apis?: string[] | undefined;
+  readonly scopes?: string[] | undefined;
   /** The plan of a consumer that does not exist yet. */
   readonly plan?: string | undefined;
   /** The file of a folder to which a new consumer goes. Default: the only one that has consumers. */
   readonly file?: string | undefined;
 }
 
-export interface Issued {
+export interface Issued extends StoredKey {
   readonly consumer: string;
-  readonly id: string;
   /** The only place where the key exists; the file has its digest. */
   readonly key: string;
-  readonly digest: string;
-  readonly from?: string;
-  readonly until?: string;
 }
 
 /** An issued key, and the file that holds its digest. */
@@ -111,12 +110,15 @@ export function storedOf(issued: Issued) {
 }
 
 /** A new key, with an id that is unique in the policy unless one was chosen. */
-export function newlyIssued(policy: Policy, { consumer, id: wanted, from, until }: IssueRequest): Issued {
+export function newlyIssued(
+  policy: Policy,
+  { consumer, id: wanted, ...limits }: Pick<IssueRequest, 'consumer' | 'id'> & KeyLimits,
+): Issued {
   const { key, ...rest } = issueKey(wanted ?? freshId(idsOf(policy)));
-  return { consumer, key, ...storedKey(rest.id, rest.digest, { from, until }) };
+  return { consumer, key, ...storedKey(rest.id, rest.digest, limits) };
 }
 
-function refuse(policy: Policy, { consumer: name, id, plan }: IssueRequest): void {
+function refuse(policy: Policy, { consumer: name, id, plan, apis = [], scopes = [] }: IssueRequest): void {
   const consumer = Object.hasOwn(policy.consumers, name) ? policy.consumers[name] : undefined;
   if (consumer === undefined && plan === undefined) {
     const names = Object.keys(policy.consumers);
@@ -133,6 +135,18 @@ function refuse(policy: Policy, { consumer: name, id, plan }: IssueRequest): voi
   }
   if (consumer?.keys.some((key) => key.id === id))
     throw new PolicyFileError(`consumer "${name}" has a key "${id}" already`);
+  for (const api of apis)
+    if (!Object.hasOwn(policy.apis, api))
+      throw new PolicyFileError(`no API named "${api}"${listOf('there are', Object.keys(policy.apis))}`);
+  for (const scope of scopes)
+    if (!consumer?.scopes.includes(scope))
+      throw new PolicyFileError(
+        `consumer "${name}" does not have the scope "${scope}"${listOf('it has', consumer?.scopes ?? [])}`,
+      );
+}
+
+function listOf(words: string, names: readonly string[]): string {
+  return names.length > 20 ? '' : `; ${words} ${names.join(', ') || 'none'}`;
 }
 
 /** Ids of all keys of the policy. */

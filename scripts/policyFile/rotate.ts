@@ -1,6 +1,6 @@
 import { epochSeconds, type Key, type Policy } from '../policy/index.ts';
 import { entryOf, type Mapping } from '../policy/yaml/document.ts';
-import { editsToAdd, withKeys } from './addKeys.ts';
+import { editsToAdd, type KeyLimits, withKeys } from './addKeys.ts';
 import type { Guidance } from './change.ts';
 import { PolicyFileError } from './error.ts';
 import { type Issued, issueOnce, newlyIssued, type Stored, storedOf } from './issue.ts';
@@ -33,7 +33,8 @@ export function rotate(
   return issueOnce<Rotated>(file, guidance, show, (open, shown) => {
     const old = keyToReplace(open.policy, request, nowSeconds);
     const until = endOf(old, nowSeconds + request.overlapSeconds);
-    const fresh = shown ?? newlyIssued(open.policy, { consumer: request.consumer, until: request.until });
+    const fresh =
+      shown ?? newlyIssued(open.policy, { ...limitsOf(old), consumer: request.consumer, until: request.until });
     const additions = [{ consumer: request.consumer, keys: [storedOf(fresh)] }];
     const file = fileOf(open, 'consumers', request.consumer)!;
     // The old key's expiry comes first: it and the new key may be inserted at the same offset.
@@ -44,6 +45,15 @@ export function rotate(
       expected: withKeys(withEnd(open.policy, request.consumer, old, until), additions),
     };
   });
+}
+
+/** What the new key may not do either. */
+function limitsOf({ apis, scopes, addresses }: Key): KeyLimits {
+  return {
+    ...(apis !== undefined && { apis }),
+    ...(scopes !== undefined && { scopes }),
+    ...(addresses !== undefined && { addresses }),
+  };
 }
 
 function keyToReplace(policy: Policy, { consumer: name, id }: RotateRequest, nowSeconds: number): Key {

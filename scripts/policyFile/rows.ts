@@ -4,8 +4,10 @@ import { isSafeName } from '../policy/secret.ts';
 import { RowProblems } from './error.ts';
 
 /** The columns that rows may have. */
-export const COLUMNS = ['consumer', 'key', 'digest', 'id', 'plan', 'from', 'until'] as const;
+export const COLUMNS = ['consumer', 'key', 'digest', 'id', 'plan', 'from', 'until', 'apis', 'scopes'] as const;
 export type Column = (typeof COLUMNS)[number];
+/** Columns of several words, with spaces between them; in JSON they may be lists. */
+const LISTS: ReadonlySet<Column> = new Set(['apis', 'scopes']);
 
 /** One key to import, not validated yet. Empty columns are absent. */
 export interface Row {
@@ -109,10 +111,16 @@ function cellsOfJson(text: string, line: number, findings: RowFindings): Row['ce
   for (const [name, cell] of Object.entries(value) as [string, unknown][]) {
     const column = COLUMNS.find((known) => known === name);
     if (column === undefined) findings.add(line, null, `must have no other fields than ${COLUMNS.join(', ')}`);
-    else if (typeof cell !== 'string' && cell !== null) findings.add(line, column, 'must be a string');
+    else if (LISTS.has(column) && isListOfWords(cell)) cells[column] = cell.join(' ');
+    else if (typeof cell !== 'string' && cell !== null)
+      findings.add(line, column, LISTS.has(column) ? 'must be a string, or a list of strings' : 'must be a string');
     else if (cell !== null && cell.trim() !== '') cells[column] = cell.trim();
   }
   return findings.count === before ? cells : null;
+}
+
+function isListOfWords(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string' && item !== '');
 }
 
 const DELIMITERS = [',', ';', '\t'];

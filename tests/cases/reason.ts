@@ -37,6 +37,7 @@ export const REASONS = {
   origin_not_allowed: { status: 403, grpcStatus: 7 },
   missing_credential: { status: 401, grpcStatus: 16 },
   unknown_workload: { status: 403, grpcStatus: 7 },
+  api_not_allowed: { status: 403, grpcStatus: 7 },
 } as const;
 
 export type Reason = keyof typeof REASONS;

@@ -1107,6 +1107,46 @@ function badAddresses(): BadConfig[] {
       names: /consumers\[0\]\.keys\[0\]\.addresses\.deny\[0\].*block/,
     },
     {
+      what: 'APIs of a key: none',
+      config: changed((c) => (keys(c)[0]!.apis = [])),
+      names: /consumers\[0\]\.keys\[0\]\.apis: needs an API/,
+    },
+    {
+      what: 'APIs of a key: one that is not there',
+      config: changed((c) => (keys(c)[0]!.apis = ['petstore', 'pets'])),
+      names: /consumers\[0\]\.keys\[0\]\.apis\[1\]: no API named "pets"/,
+    },
+    {
+      what: 'APIs of a key: one twice',
+      config: changed((c) => (keys(c)[0]!.apis = ['petstore', 'petstore'])),
+      names: /consumers\[0\]\.keys\[0\]\.apis\[1\]: API given twice/,
+    },
+    {
+      what: 'APIs of a key: too many',
+      config: changed((c) => (keys(c)[0]!.apis = Array.from({ length: 129 }, (_, i) => `p${i}`))),
+      names: /consumers\[0\]\.keys\[0\]\.apis.*at most 128 APIs of a key/,
+    },
+    {
+      what: 'APIs of a key: a string',
+      config: changed((c) => (keys(c)[0]!.apis = 'petstore')),
+      names: /consumers\[0\]\.keys\[0\]\.apis/,
+    },
+    {
+      what: 'scopes of a key: none',
+      config: changed((c) => (keys(c)[0]!.scopes = [])),
+      names: /consumers\[0\]\.keys\[0\]\.scopes: needs a scope/,
+    },
+    {
+      what: 'scopes of a key: one twice',
+      config: changed((c) => (keys(c)[0]!.scopes = ['read', 'read'])),
+      names: /consumers\[0\]\.keys\[0\]\.scopes\[1\]: scope given twice/,
+    },
+    {
+      what: 'scopes of a key: with a space',
+      config: changed((c) => (keys(c)[0]!.scopes = ['read write'])),
+      names: /consumers\[0\]\.keys\[0\]\.scopes\[0\]/,
+    },
+    {
       what: 'addresses that are a list',
       config: changed((c) => (c.consumers[0]!.addresses = ['10.0.0.0/8'])),
       names: /consumers\[0\]\.addresses.*object/,

@@ -74,6 +74,8 @@ const CALLER: CallerFacts = {
 const LEAN = { accessLog: { line: false }, rateLimitHeaders: 'none', identityHeaders: {} };
 const LEAN_ROUTE = { ...LEAN, identityHeaders: { route: 'x-tollgate-route' } };
 
+const keysOf = (): object[] => (pluginConfig([]).consumers[0] as { keys: object[] }).keys;
+
 const LOG = { accessLog: { fields: [...LOG_FIELDS] } };
 
 const SITUATIONS: Record<string, Situation> = {
@@ -97,6 +99,36 @@ const SITUATIONS: Record<string, Situation> = {
     ...none,
     headers: [...REQUEST, ['authorization', `Bearer ${KEY}`]],
     config: { keySources: [{ authorization: 'Bearer' }] },
+  },
+  'key behind any scheme': {
+    ...none,
+    headers: [...REQUEST, ['authorization', `Token ${KEY}`]],
+    config: { keySources: [{ authorization: 'Token' }] },
+  },
+  'key without a scheme': {
+    ...none,
+    headers: [...REQUEST, ['authorization', KEY]],
+    config: { keySources: [{ authorization: 'none' }] },
+  },
+  'key as user of Basic': {
+    ...none,
+    headers: [...REQUEST, ['authorization', `Basic ${Buffer.from(`${KEY}:`).toString('base64')}`]],
+    config: { keySources: [{ basic: 'user' }] },
+  },
+  'key as password of Basic': {
+    ...none,
+    headers: [...REQUEST, ['authorization', `Basic ${Buffer.from(`api:${KEY}`).toString('base64')}`]],
+    config: { keySources: [{ basic: 'password' }] },
+  },
+  'key behind a prefix': {
+    ...none,
+    headers: [...REQUEST, ['x-auth', `Key ${KEY}`]],
+    config: { keySources: [{ header: 'x-auth', prefix: 'Key ' }] },
+  },
+  'key in a place of the API, another place of the policy in use': {
+    ...none,
+    headers: [...withKey('of-the-backend'), ['x-gateway-key', KEY]],
+    config: apiWith({ keySources: [{ header: 'x-gateway-key' }] }),
   },
   'key in header, 1 quota, route': { ...none, quotas: QUOTAS.slice(0, 1), routes: ROUTES },
   'key in header, 1 mesh-wide quota, route': {
@@ -186,6 +218,19 @@ const SITUATIONS: Record<string, Situation> = {
     ...none,
     config: {
       consumers: [{ ...pluginConfig([]).consumers[0]!, addresses: { allow: ['127.0.0.0/8', '2001:db8::/32'] } }],
+    },
+  },
+  'key in header, for some APIs and with some scopes': {
+    ...none,
+    config: {
+      ...operationWith({ scopes: ['read'] }),
+      consumers: [
+        {
+          ...pluginConfig([]).consumers[0]!,
+          scopes: ['read', 'write'],
+          keys: keysOf().map((key) => ({ ...key, apis: ['petstore'], scopes: ['read'] })),
+        },
+      ],
     },
   },
   'key in header, addresses, 2 trusted hops': {

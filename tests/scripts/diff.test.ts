@@ -250,6 +250,24 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     ['consumer acme: key a1 allowed from 10.0.0.0/8 only [narrows access]'],
   ],
   [
+    'APIs and scopes of a key',
+    [
+      [
+        'consumers.acme.keys',
+        [
+          { ...KEY, apis: ['pets'], scopes: ['read', 'write'] },
+          { id: 'a2', digest: digest('b'), until: '2027-01-01T00:00:00Z' },
+          { id: 'a3', digest: digest('d'), apis: ['pets'], scopes: ['read'] },
+        ],
+      ],
+    ],
+    [
+      'consumer acme: key a1 for pets only [narrows access]',
+      'consumer acme: key a1 with the scopes read, write only [narrows access]',
+      'consumer acme: key a3 added, for pets only, with the scope read only [widens access]',
+    ],
+  ],
+  [
     "the client's address",
     [['clientAddress', { trustedHops: 2 }]],
     ["policy: the client's address is entry 2 of x-forwarded-for from the right (was: what Envoy takes for it)"],

@@ -179,7 +179,7 @@ describe('the key', () => {
   for (const [place, [query, headers]] of Object.entries(places)) {
     it(`is found in its place and printed nowhere: ${place}`, async () => {
       const url = `https://api.example.com/v1/pets${query}`;
-      assert.deepEqual((await story(url, headers)).key, { places: [place], id: 'acme-1' });
+      assert.deepEqual((await story(url, headers)).key, { places: [place], id: 'acme-1', apis: null, scopes: null });
       for (const extra of [[], ['--json']]) {
         for (const path of [url, url.replace('/v1', '/v9')]) {
           const args = ['explain', policy, '--request', path, ...headers.flatMap((one) => ['--header', one]), ...extra];
@@ -192,7 +192,10 @@ describe('the key', () => {
 
   it('stays unsaid where two differ', async () => {
     const told = await story(`https://api.example.com/v1?api_key=${OTHER}`, [`x-api-key: ${KEY}`]);
-    assert.deepEqual(told.key, { places: ['header x-api-key', 'query parameter api_key'], id: null });
+    assert.deepEqual(told.key, {
+      places: ['header x-api-key', 'query parameter api_key'],
+      ...{ id: null, apis: null, scopes: null },
+    });
     assert.equal(told.reason, 'ambiguous_api_key');
     assert.ok(!JSON.stringify(told).includes('secret'));
   });

@@ -46,12 +46,18 @@ apis:
     routes:
       - { name: beta, when: { path: /v1/files/beta }, upstream: v1, mock: { body: beta } }
   loose: { hosts: [api.example.com], paths: [/loose], plans: [free], upstream: v1, unlisted: allow, operations: { GET /a: } }
+  other: { hosts: [api.example.com], paths: [/other], plans: [free], upstream: v1 }
   past: { hosts: [api.example.com], paths: [/past], plans: [free], upstream: v1, retired: {}, operations: { GET /a: } }
 plans:
   free: { quotas: { minute: { limit: 3, window: minute } } }
   gold: {}
 consumers:
-  acme: { plan: free, scopes: ['read:pets'], keys: [{ id: a1, digest: '${digest(KEY)}' }] }
+  acme:
+    plan: free
+    scopes: ['read:pets']
+    keys:
+      - { id: a1, digest: '${digest(KEY)}' }
+      - { id: narrow, digest: '${digest('narrow-secret-key')}', apis: [pets, loose], scopes: ['none'] }
 `;
 
 let folder = '';
@@ -160,6 +166,20 @@ describe('the operation', () => {
     const put = await tell('PUT /v1/pets');
     assert.deepEqual(put.lines['quotas'], ['minute  2 of 3 used, 1 left, resets in 1 min']);
     assert.deepEqual(put.story.quotas[0]?.used, 2);
+  });
+
+  it('is for keys that have its scopes, on the APIs that they are for', async () => {
+    const key = ['--header', 'x-api-key: narrow-secret-key', '--at', AT];
+    const ask = (path: string) => tollgate(['explain', policy, '--request', `https://api.example.com${path}`, ...key]);
+    const scope = await ask('/v1/pets/mine');
+    assert.match(
+      scope.out,
+      /^ {2}key +found in header x-api-key; its id is narrow, for loose and pets only, with the scope none only$/m,
+    );
+    assert.match(scope.out, /^ {2}needs +the scope read:pets; missing: read:pets$/m);
+    assert.match(scope.out, /^refused: missing_scope$/m);
+    assert.match((await ask('/loose/a')).out, /^allowed$/m);
+    assert.match((await ask('/other/a')).out, /^refused: api_not_allowed$/m);
   });
 
   it('may cost nothing', async () => {
@@ -326,7 +346,7 @@ describe('what is only observed', () => {
     assert.deepEqual([story.outcome, story.isObserved, story.reason, code], ['allowed', true, 'method_not_allowed', 0]);
     assert.match(text, /^allowed: would be refused, if that were not only observed: method_not_allowed$/m);
     assert.equal(story.operation?.atPath.length, 2);
-    assert.deepEqual(story.key, { places: ['header x-api-key'], id: 'a1' });
+    assert.deepEqual(story.key, { places: ['header x-api-key'], id: 'a1', apis: null, scopes: null });
   });
 
   it('has its quotas, which no answer names', async () => {

@@ -149,6 +149,35 @@ test('reads a file with --from, and takes digests in place of keys', async () =>
   assert.match(time.err, /--from is the file with the rows; times of keys stand in its columns; see/);
 });
 
+test('takes APIs and scopes of keys, as words or as lists', async () => {
+  const csv = await imported(
+    'consumer,key,id,apis,scopes\nacme,old-key-1,two,pets pets,write  read\nacme,old-key-2,three,,\n',
+  );
+  assert.equal(csv.code, 0, csv.err);
+  const [, two, three] = keysIn(csv.text)['acme']!;
+  assert.deepEqual([two!.apis, two!.scopes], [['pets'], ['write', 'read']]);
+  assert.deepEqual([three!.apis, three!.scopes], [undefined, undefined]);
+  const row = { consumer: 'acme', key: 'old-key-1', id: 'two', apis: ['pets'], scopes: ['read', 'write'] };
+  const json = await imported(JSON.stringify(row));
+  assert.deepEqual(keysIn(json.text)['acme']![1]!.scopes, ['read', 'write']);
+  const again = await imported(JSON.stringify(row), [], csv.text);
+  assert.deepEqual([again.code, again.text], [0, csv.text]);
+  for (const [change, message] of [
+    [{ apis: 'pets toys' }, /apis: must be APIs of the policy \(pets\)$/m],
+    [{ apis: [7] }, /apis: must be a string, or a list of strings$/m],
+    [{ scopes: 'a"b' }, /scopes: must be a scope: /],
+    [
+      { scopes: ['read'] },
+      /scopes: must be the scopes that the key has in the policy; import does not change existing/,
+    ],
+    [{ until: ['2030-01-01'] }, /until: must be a string$/m],
+  ] as const) {
+    const refused = await imported(JSON.stringify({ ...row, ...change }), [], csv.text);
+    assert.deepEqual([refused.code, refused.text], [1, csv.text]);
+    assert.match(refused.err, message);
+  }
+});
+
 test('names with commas, quotes and other scripts need no more than CSV does', async () => {
   const { code, err, text } = await imported(
     'consumer,key,plan\n"Smith, Jones & ""Co""",k1,free\nМаша,k2,free\n"auth0|5f7c1a2b",k3,free\n2026,k4,free\n',
@@ -253,13 +282,15 @@ const refusals: { name: string; rows: string | Buffer; says: string[]; options?:
   {
     name: 'rows without a header',
     rows: 'acme,swordfish\n',
-    says: ['1: must be a header with column names: consumer, key or digest, and optionally id, plan, from, until'],
+    says: [
+      '1: must be a header with column names: consumer, key or digest, and optionally id, plan, from, until, apis, scopes',
+    ],
   },
   {
     name: 'columns that are unknown, missing or there twice',
     rows: 'Name,key,key,id\n',
     says: [
-      '1: column 1 of the header must be one of consumer, key, digest, id, plan, from, until; found "Name"',
+      '1: column 1 of the header must be one of consumer, key, digest, id, plan, from, until, apis, scopes; found "Name"',
       '1: key: must be named only once',
       '1: the header must name the column "consumer"',
     ],
@@ -321,10 +352,10 @@ const refusals: { name: string; rows: string | Buffer; says: string[]; options?:
     rows: '{"consumer":"acme","key":"k1"}\n{"consumer":"acme","key":5}\n{"consumer":"acme","token":"k2"}\n{"consumer":\n"acme"\n{"__proto__":{}}\n',
     says: [
       '2: key: must be a string',
-      '3: must have no other fields than consumer, key, digest, id, plan, from, until',
+      '3: must have no other fields than consumer, key, digest, id, plan, from, until, apis, scopes',
       '4: must be a JSON object',
       '5: must be a JSON object',
-      '6: must have no other fields than consumer, key, digest, id, plan, from, until',
+      '6: must have no other fields than consumer, key, digest, id, plan, from, until, apis, scopes',
     ],
   },
   {

@@ -182,6 +182,19 @@ test('--json prints consumer, id, key, digest and times', async () => {
   });
 });
 
+test('--api and --scope limit the key, and --json prints them', async () => {
+  const file = scratchFile(folder, `${API}consumers:\n  acme: { scopes: [read, write] }\n`);
+  const options = ['--consumer', 'acme', '--api', 'pets', '--scope', 'write', '--scope', 'read', '--scope', 'write'];
+  const { code, out, err } = await tollgate(['keys', 'issue', '--json', ...options, file]);
+  assert.equal(code, 0, err);
+  const { id, digest, apis, scopes } = JSON.parse(out) as Record<string, unknown>;
+  assert.deepEqual([apis, scopes], [['pets'], ['write', 'read']]);
+  assert.equal(
+    readFileSync(file, 'utf8'),
+    `${API}consumers:\n  acme: { scopes: [read, write], keys: [{ id: ${String(id)}, digest: ${String(digest)}, apis: [pets], scopes: [write, read] }] }\n`,
+  );
+});
+
 test('quotes ids that YAML would read as something else', async () => {
   for (const id of ['12', '1e5', '0x1f', 'true', 'null', 'yes', '12.30', '2026-01-01']) {
     const file = scratchFile(folder, `${API}consumers:\n  acme:\n`);
@@ -220,6 +233,24 @@ const refusals: { name: string; before: string; options?: string[]; message: Reg
     before: `${API}consumers:\n  acme: { keys: [{ id: new, digest: "${ONE}" }] }\n`,
     message: /^consumer "acme" has a key "new" already$/m,
   },
+  {
+    name: 'an API that does not exist',
+    before: `${API}consumers:\n  acme:\n`,
+    options: ['--api', 'pets', '--api', 'toys'],
+    message: /^no API named "toys"; there are pets$/m,
+  },
+  {
+    name: 'a scope that the consumer does not have',
+    before: `${API}consumers:\n  acme: { scopes: [read] }\n`,
+    options: ['--scope', 'write'],
+    message: /^consumer "acme" does not have the scope "write"; it has read$/m,
+  },
+  {
+    name: 'a scope for a new consumer',
+    before: API,
+    options: ['--plan', 'free', '--scope', 'write'],
+    message: /^consumer "acme" does not have the scope "write"; it has none$/m,
+  },
 ];
 
 for (const { name, before, options, message } of refusals) {
@@ -242,6 +273,8 @@ test('refuses wrong options with exit code 2, and repeats none of them', async (
     ['--consumer', 'acme', '--plan', 'Free', file],
     ['--consumer', 'acme', '--until', '2026-01-01T00:00:00Z', file],
     ['--consumer', 'acme', '--from', 'tomorrow', file],
+    ['--consumer', 'acme', '--api', 'Pets', file],
+    ['--consumer', 'acme', '--scope', 'read write', file],
     ['--consumer', 'acme', '--from', '2027-01-01T00:00:00Z', '--until', '2026-01-01T00:00:00Z', file],
     ['--consumer', 'acme', file, 'tg_secret'],
     ['--consumer', 'acme', '--key', 'tg_secret', file],

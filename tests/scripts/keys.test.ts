@@ -107,6 +107,32 @@ acme      gone   revoked  -                     2026-01-01T00:00:00Z
   assert.deepEqual(await tollgate(['keys', 'list', empty, '--json']), { code: 0, out: '[]\n', err: '' });
 });
 
+test('lists what keys are limited to, where some are', async () => {
+  const limited = `${HEAD}apis: { pets: { paths: [/v1] }, toys: { paths: [/v2] } }
+consumers:
+  beta:
+    scopes: [read]
+    keys:
+      - { id: all, digest: "${ONE}" }
+      - { id: few, digest: "${TWO}", apis: [pets, toys], scopes: [read], addresses: { allow: [10.0.0.0/8], deny: [10.1.0.0/16] } }
+`;
+  const file = scratchFile(folder, limited);
+  const { out, err } = await tollgate(['keys', 'list', file]);
+  assert.equal(err, '');
+  assert.equal(
+    out,
+    `CONSUMER  ID   STATE   FROM  UNTIL  APIS       SCOPES  ADDRESSES
+beta      all  active  -     -      -          -       -
+beta      few  active  -     -      pets toys  read    10.0.0.0/8 !10.1.0.0/16
+`,
+  );
+  const json = JSON.parse((await tollgate(['keys', 'list', file, '--json'])).out) as unknown[];
+  assert.deepEqual(json[1], {
+    ...{ consumer: 'beta', id: 'few', state: 'active', apis: ['pets', 'toys'], scopes: ['read'] },
+    addresses: { allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] },
+  });
+});
+
 test('digests a key from standard input, without its line break', async () => {
   for (const stdin of ['old-key', 'old-key\n', 'old-key\r\n']) {
     assert.deepEqual(await tollgate(['keys', 'digest'], { stdin }), {

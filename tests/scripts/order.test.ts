@@ -129,6 +129,7 @@ test('every list of a policy is known: a new one must say whether its order deci
   walk(JSON.parse(jsonSchemaText()));
   const sets = [
     'allow',
+    'apis',
     'consumers',
     'deny',
     'exposedHeaders',

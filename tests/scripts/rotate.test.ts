@@ -57,6 +57,47 @@ const layouts: Layout[] = [
   },
 ];
 
+const LIMITED = `policy: shop
+apis: { pets: { paths: [/pets], plans: [free] }, toys: { paths: [/toys], plans: [free] } }
+plans: { free: }
+consumers:
+  acme:
+    plan: free
+    scopes: [read, write]
+`;
+
+layouts.push({
+  name: 'that is limited, and the new one is as it',
+  before: `${LIMITED}    keys:
+      - id: one
+        digest: ${ONE}
+        scopes: [read]
+        apis: [toys, pets]
+        addresses: { deny: [10.0.0.1], allow: ["2001:db8::/32", 10.0.0.0/8] }
+`,
+  after: `${LIMITED}    keys:
+      - id: one
+        digest: ${ONE}
+        scopes: [read]
+        apis: [toys, pets]
+        addresses: { deny: [10.0.0.1], allow: ["2001:db8::/32", 10.0.0.0/8] }
+        until: END
+      - id: ID
+        digest: DIGEST
+        apis:
+          - toys
+          - pets
+        scopes:
+          - read
+        addresses:
+          allow:
+            - "2001:db8::/32"
+            - "10.0.0.0/8"
+          deny:
+            - "10.0.0.1"
+`,
+});
+
 for (const { name, before, after, options = [] } of layouts) {
   test(`rotates a key ${name}`, async () => {
     const file = scratchFile(folder, before);

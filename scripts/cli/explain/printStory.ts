@@ -4,7 +4,7 @@ import type { CorsStory } from '../../explain/cors.ts';
 import type { LifecycleStory } from '../../explain/lifecycle.ts';
 import type { OperationStory } from '../../explain/operation.ts';
 import type { QuotaStanding } from '../../explain/standing.ts';
-import type { PlanStory, RouteStory, Story } from '../../explain/story.ts';
+import type { KeyStory, PlanStory, RouteStory, Story } from '../../explain/story.ts';
 import { timeSpan, visible, visibleJson } from './visible.ts';
 
 /** Fields of the decision that have a line of their own. */
@@ -187,11 +187,16 @@ function quotaLines({ quotas, reason, decision }: Story): string[] {
   return quotas.map((quota) => quotaWords(quota, quotas, isByQuota && decision['quota'] === quota.name));
 }
 
-function keyWords({ places, id }: NonNullable<Story['key']>, reason: string): string {
+function keyWords({ places, id, apis, scopes }: KeyStory, reason: string): string {
   if (places.length === 0) return 'none found in any key source';
   const where = `found in ${places.join(' and in ')}`;
   const more = reason === 'ambiguous_api_key' ? '; they differ' : '';
-  return id === null ? `${where}${more}` : `${where}; its id is ${id}`;
+  if (id === null) return `${where}${more}`;
+  const limits = [
+    ...(apis === null ? [] : [`for ${listOf(apis, 'and')} only`]),
+    ...(scopes === null ? [] : [`with the ${counted(scopes, 'scope')} only`]),
+  ];
+  return [`${where}; its id is ${id}`, ...limits].join(', ');
 }
 
 function planWords({ name, through, offered, own, limits }: PlanStory, consumer: string, api: string): string {

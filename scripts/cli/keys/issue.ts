@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { LABEL, LABEL_RULE, NAME, NAME_RULE } from '../../policy/index.ts';
+import { SCOPE, SCOPE_RULE } from '../../policy/schema/operation.ts';
 import { issue, type Issued } from '../../policyFile/issue.ts';
 import { rotate } from '../../policyFile/rotate.ts';
 import { type Io, Refusal } from '../command.ts';
@@ -15,20 +16,25 @@ export async function runIssue(args: string[], io: Io): Promise<number> {
       id: { type: 'string' },
       from: { type: 'string' },
       until: { type: 'string' },
+      api: { type: 'string', multiple: true },
+      scope: { type: 'string', multiple: true },
       plan: { type: 'string' },
       file: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
   const { id, from, until, plan, json } = values;
+  const [apis, scopes] = [onceEach(values.api), onceEach(values.scope)];
   const file = changeableFile(positionals);
   const consumer = needed('--consumer NAME', values.consumer);
   checkConsumer(consumer);
   must(id === undefined || LABEL.test(id), `--id ${LABEL_RULE}`);
   must(plan === undefined || NAME.test(plan), `--plan ${NAME_RULE}`);
+  must(apis === undefined || apis.every((api) => NAME.test(api)), `--api ${NAME_RULE}`);
+  must(scopes === undefined || scopes.every((scope) => SCOPE.test(scope)), `--scope ${SCOPE_RULE}`);
   checkTimes(from, until);
   const line = new StepLine(io);
-  const request = { consumer, id, from, until, plan, file: values.file };
+  const request = { consumer, id, from, until, apis, scopes, plan, file: values.file };
   const issued = await issue(file, request, shower(file, json, io, line), line.guidance(file)).finally(() =>
     line.end(),
   );
@@ -36,6 +42,11 @@ export async function runIssue(args: string[], io: Io): Promise<number> {
     `key ${issued.id} of consumer ${consumer}: this is the only time it is shown; its digest is in ${issued.file}\n`,
   );
   return 0;
+}
+
+/** What an option names, however often. */
+function onceEach(words: string[] | undefined): string[] | undefined {
+  return words === undefined ? undefined : [...new Set(words)];
 }
 
 /** Prints an issued key. A failure to print keeps it from being stored. */

@@ -19,9 +19,11 @@ usage:
       --id ID            public id of the key (default: 8 random letters and digits)
       --from TIME        the key works from this time on, e.g. 2026-01-31T00:00:00Z
       --until TIME       the key works until this time, which must be in the future
+      --api NAME         limits the key to this API; given several times, to these
+      --scope NAME       limits the key to this scope of its consumer; given several times, to these
       --plan PLAN        makes the consumer, with this plan, if there is none of that name
       --file FILE        POLICY is a folder: the file to which a new consumer goes (default: the only one that has consumers)
-      --json             prints consumer, id, key and digest as JSON
+      --json             prints consumer, id, key, digest, times and limits as JSON
     The key goes to standard output, everything else to standard error. It is printed before its digest is written: a key
     that cannot be printed is not stored. Several commands at once wait for each other.
 
@@ -32,13 +34,13 @@ usage:
       --overlap TIME     how long the old key still works: 30m, 12h, 7d, or 0 (default: 7d)
       --until TIME       the new key works until this time
       --json             prints consumer, id, key, digest, and id and "until" of the old key as JSON
-    If the old key expires earlier anyway, its "until" is not changed.
+    If the old key expires earlier anyway, its "until" is not changed. The new one is for the same APIs, scopes and addresses.
 
   tollgate keys revoke --id ID [--consumer NAME] POLICY
     Sets "revoked: true". Delete the entry later, when nobody asks about the key any more.
 
   tollgate keys list POLICY [--json]
-    Consumer, id, state (active, inactive, expired, revoked) and times of every key. - reads the policy from standard input.
+    Consumer, id, state (active, inactive, expired, revoked), times and limits of every key. - reads the policy from standard input.
 
   tollgate keys import [OPTION…] POLICY
     Adds keys from another system: all rows or none. 100,000 rows take seconds.
@@ -49,6 +51,7 @@ ${IMPORT_OPTIONS}
       id                 (default: the id inside a key that Tollgate issued, otherwise 8 random letters and digits)
       plan               of a new consumer; an existing consumer must already have it
       from, until        times, or dates such as 2026-01-31 (midnight UTC)
+      apis, scopes       what the key is limited to, with spaces between the names
     Rows whose key is already in the policy change nothing, so an import can be repeated. Bad rows are reported by line and
     rule, never with their values.
 
@@ -62,6 +65,7 @@ examples:
   tollgate keys issue --consumer acme petstore.policy.yaml
   tollgate keys issue --consumer initech --plan free --until 2027-01-01T00:00:00Z petstore.policy.yaml > initech.key
   tollgate keys issue --consumer hooli --plan free --file partners.yaml policies/
+  tollgate keys issue --consumer acme --api petstore --scope read:pets petstore.policy.yaml
   tollgate keys rotate petstore.policy.yaml acme --overlap 14d
   tollgate keys revoke --id 4f9k2mXa petstore.policy.yaml
   tollgate keys import petstore.policy.yaml --plan free --dry-run < keys.csv

@@ -49,6 +49,9 @@ interface ListedKey {
   readonly state: KeyState;
   readonly from?: string;
   readonly until?: string;
+  readonly apis?: readonly string[];
+  readonly scopes?: readonly string[];
+  readonly addresses?: Key['addresses'];
 }
 
 /** All keys of a policy in its order, with their state at a time. */
@@ -60,6 +63,9 @@ export function listKeys(policy: Policy, nowSeconds: number): ListedKey[] {
       state: stateOf(key, nowSeconds),
       ...(key.from !== undefined && { from: key.from }),
       ...(key.until !== undefined && { until: key.until }),
+      ...(key.apis !== undefined && { apis: key.apis }),
+      ...(key.scopes !== undefined && { scopes: key.scopes }),
+      ...(key.addresses !== undefined && { addresses: key.addresses }),
     })),
   );
 }
@@ -73,14 +79,17 @@ function stateOf(key: Key, nowSeconds: number): KeyState {
 }
 
 const COLUMNS = ['consumer', 'id', 'state', 'from', 'until'] as const;
+/** Shown where a key has some. */
+const LIMITS = ['apis', 'scopes', 'addresses'] as const;
 
 /** A table with aligned columns. */
 function printKeys(keys: readonly ListedKey[]): string {
+  const columns = [...COLUMNS, ...LIMITS.filter((limit) => keys.some((key) => key[limit] !== undefined))];
   const rows = [
-    COLUMNS.map((column) => column.toUpperCase()),
-    ...keys.map((key) => COLUMNS.map((column) => key[column] ?? '-')),
+    columns.map((column) => column.toUpperCase()),
+    ...keys.map((key) => columns.map((column) => cellOf(key, column))),
   ];
-  const widths = COLUMNS.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)));
+  const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)));
   return rows
     .map((row) =>
       row
@@ -89,4 +98,11 @@ function printKeys(keys: readonly ListedKey[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+function cellOf(key: ListedKey, column: (typeof COLUMNS)[number] | (typeof LIMITS)[number]): string {
+  if (column === 'apis' || column === 'scopes') return key[column]?.join(' ') ?? '-';
+  if (column !== 'addresses') return key[column] ?? '-';
+  const { allow = [], deny = [] } = key.addresses ?? {};
+  return [...allow, ...deny.map((block) => `!${block}`)].join(' ') || '-';
 }

@@ -18,6 +18,7 @@ import { checkOperations, warnOfOperations } from './operations.ts';
 import { checkOwnQuotas, warnOfManyCounters } from './ownQuotas.ts';
 import { plainCopy } from './plain.ts';
 import { checkQuotas, checkRateLimitService, warnOfLongQuotas, warnOfUnusedRateLimitService } from './quotas.ts';
+import { checkKeyLimits, warnOfKeyLimits } from './keyLimits.ts';
 import { checkKeySources, warnOfCors } from './keySources.ts';
 import { checkHeaders, checkPlaces, checkRoutes, warnOfPatterns } from './routes.ts';
 
@@ -118,6 +119,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkTargets,
     checkRouting,
     checkConsumers,
+    checkKeyLimits,
     checkAddresses,
     checkIdentities,
     checkVisitors,
@@ -163,6 +165,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
       report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
     terms.add(consumer, report);
     warnOfPlan(holdings, consumer, report);
+    warnOfKeyLimits(holdings, consumer, report);
     warnOfAddresses(consumer, report);
     apart.add(consumer);
   }

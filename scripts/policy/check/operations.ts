@@ -61,7 +61,10 @@ export function checkOperations(root: PolicyDraft, report: Report): void {
         tried,
       );
   }
-  for (const consumer of root.get('consumers').entries) checkScopes(consumer.get('scopes').items, scopes, report);
+  for (const consumer of root.get('consumers').entries) {
+    checkScopes(consumer.get('scopes').items, scopes, report);
+    for (const key of consumer.get('keys').items) checkScopes(key.get('scopes').items, scopes, report);
+  }
 }
 
 /** Two operations must not claim the same method at the same template. */

@@ -323,6 +323,8 @@ function compileKey(key: Key): KeyConfig {
     ...compileTimes(key),
     ...(key.revoked && { revoked: true }),
     ...(key.addresses && { addresses: compileAddresses(key.addresses) }),
+    ...(key.apis && { apis: key.apis }),
+    ...(key.scopes && { scopes: key.scopes }),
   };
 }
 

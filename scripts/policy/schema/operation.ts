@@ -113,8 +113,8 @@ export function operationName(key: string, given: string | undefined): string {
   return given ?? key.replace(' ', '').replace(/(.)\/$/, '$1');
 }
 
-const SCOPE = new RegExp(`^[!#-[\\]-~]{1,${MAX_NAME_BYTES}}$`);
-const SCOPE_RULE = `must be a scope: 1 to ${MAX_NAME_BYTES} characters of printable ASCII without spaces, '"' and "\\"`;
+export const SCOPE = new RegExp(`^[!#-[\\]-~]{1,${MAX_NAME_BYTES}}$`);
+export const SCOPE_RULE = `must be a scope: 1 to ${MAX_NAME_BYTES} characters of printable ASCII without spaces, '"' and "\\"`;
 
 export function scope(description: string) {
   return z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DIGEST_DIGITS, MAX_ROUTES, MAX_ROUTE_HEADERS } from '../../contract/table.ts';
+import { DIGEST_DIGITS, MAX_KEY_APIS, MAX_ROUTES, MAX_ROUTE_HEADERS } from '../../contract/table.ts';
 import { addresses, anonymous, clientAddress } from './address.ts';
 import { calendar } from './calendar.ts';
 import { callingOrigins, cors } from './cors.ts';
@@ -166,6 +166,18 @@ const key = z.strictObject({
   from: time('The key works from this time on.').optional(),
   until: time('The key works until this time.').optional(),
   revoked: flag('true: the key no longer works.'),
+  apis: filled(
+    name('An API.'),
+    'must hold an API; leave the field out for any',
+    'APIs on which the key may be used. Default: all that its consumer may call.',
+  )
+    .max(MAX_KEY_APIS, { error: `must hold at most ${MAX_KEY_APIS} APIs` })
+    .optional(),
+  scopes: filled(
+    scope('A scope of the consumer.'),
+    'must hold a scope; leave the field out for those of the consumer',
+    "What the key may do of what its consumer may. Default: all of the consumer's scopes.",
+  ).optional(),
   addresses: addresses.optional(),
 });
 
