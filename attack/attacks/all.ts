@@ -1,4 +1,5 @@
 import type { Attack } from '../form.ts';
+import { addresses } from './addresses.ts';
 import { commands } from './commands.ts';
 import { configs } from './configs.ts';
 import { counting } from './counting.ts';
@@ -29,6 +30,7 @@ export const allAttacks: readonly Attack[] = [
   operations,
   headers,
   identity,
+  addresses,
   origins,
   lists,
   modes,
