@@ -3,6 +3,8 @@ import {
   CELL_BYTES,
   Counters,
   DEPRECATION,
+  dateText,
+  keyUntil,
   EditKind,
   Keyring,
   LINK,
@@ -202,6 +204,8 @@ function describe(present: Tables, allowed: bool): void {
   const body = allowed ? ABSENT : replyBody(present, grpc);
   const pairs = allowed ? ABSENT : replyPairs(present, grpc);
   const deprecated = allowed && decision.deprecated != NONE;
+  const ends = allowed && decision.keyEnds && !isObserved;
+  const keyEnd = ends ? dateText(keyUntil) : ABSENT;
   const counted = allowed && decision.standings == SHOWN;
   const shown = counted && present.rateLimitHeaders == RateLimitHeaders.Standard;
   const tight = counted && present.rateLimitHeaders == RateLimitHeaders.XRatelimit && findTightest(present, TIGHTEST);
@@ -241,7 +245,11 @@ function describe(present: Tables, allowed: bool): void {
     if (shown || tight) text(",");
     writeDeprecation(present.lifecycles.at(decision.deprecated));
   }
-  if ((shown || tight || deprecated) && load<u32>(pointerOf(cors)) > 0) text(",");
+  if (ends) {
+    if (shown || tight || deprecated) text(",");
+    pair(present.keyEndHeader, keyEnd);
+  }
+  if ((shown || tight || deprecated || ends) && load<u32>(pointerOf(cors)) > 0) text(",");
   writePairs(cors);
   text('],"reply":');
   if (allowed) text("null");
