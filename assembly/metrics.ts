@@ -6,6 +6,7 @@ import {
   COUNT_COUNT,
   Count,
   MAX_COUNTED,
+  MAX_WARNINGS,
   NONE,
   QuotaList,
   Rows,
@@ -15,11 +16,13 @@ import {
   Usage,
   UsageRow,
   View,
+  WARNING,
   begin,
   codeOf,
   digestOf,
   end,
   literal,
+  numberText,
   quotaOfCell,
   reasonOfCell,
   writeView,
@@ -149,6 +152,46 @@ export class RequestMetrics {
       this.flushRow(tables, offer.usage, tables.apis.at(offer.api).name, ABSENT, plan.name, plan);
     }
     if (tables.observes) this.flushObserved(tables, usage);
+    if ((tables.rateLimitHeaders & WARNING) != 0) this.flushWarnings(tables, usage);
+  }
+
+  private flushWarnings(tables: Tables, usage: Usage): void {
+    this.flushReached(usage.restOfWarnings, ANY, ANY, 0);
+    for (let i = 0; i < tables.plans.count; i++) {
+      const plan = tables.plans.at(i);
+      if (!plan.warns) continue;
+      for (let q = plan.firstQuota; q < plan.firstQuota + plan.quotaCount; q++) {
+        const quota = tables.quotas.at(q);
+        if (quota.isWarningCounted) this.flushReached(quota.warnings, plan.name, quota.name, quota.warnAt);
+      }
+    }
+  }
+
+  /** What a quota has counted of each of its percentages. */
+  private flushReached(row: UsageRow, plan: View, quota: View, warnAt: u32): void {
+    if (!row.isPending) return;
+    row.isPending = false;
+    for (let k = 0; k < MAX_WARNINGS; k++) {
+      const count = row.countAt(k);
+      if (count == 0) continue;
+      const at = this.placeOf(row, k);
+      if (load<u32>(at) == UNKNOWN && this.toDefine > 0) {
+        this.toDefine--;
+        const percent = (warnAt >> (8 * k)) & 0xff;
+        const text = percent == 0 ? ANY : numberText(percent);
+        beginName(this.policy);
+        label(Name.PLAN, plan);
+        label(Name.QUOTA, quota);
+        label(Name.PERCENT, text);
+        store<u32>(at, counter(endName(Name.QUOTA_WARNINGS_TOTAL)));
+      }
+      if (load<u32>(at) == UNKNOWN) {
+        row.isPending = true;
+        continue;
+      }
+      incrementCounter(load<u32>(at), count);
+      row.clear(k);
+    }
   }
 
   private flushObserved(tables: Tables, usage: Usage): void {
@@ -212,18 +255,23 @@ export class RequestMetrics {
     list: QuotaList | null,
     cell: i32,
   ): u32 {
+    const at = this.placeOf(row, cell);
+    if (load<u32>(at) == UNKNOWN && this.toDefine > 0) {
+      this.toDefine--;
+      store<u32>(at, counter(this.nameOf(tables, api, operation, plan, list, cell)));
+    }
+    return load<u32>(at);
+  }
+
+  /** Where the id of a cell's series stands. */
+  private placeOf(row: UsageRow, cell: i32): usize {
     while (this.rows.count <= row.number) this.rows.add();
     const metrics = this.rows.at(row.number);
     const isNew = metrics.ids == 0;
     if (isNew) metrics.ids = heap.alloc((<usize>CELL_COUNT) << 2);
     if (isNew || metrics.rowId != row.id) memory.fill(metrics.ids, 0xff, (<usize>CELL_COUNT) << 2);
     metrics.rowId = row.id;
-    const at = metrics.ids + ((<usize>cell) << 2);
-    if (load<u32>(at) == UNKNOWN && this.toDefine > 0) {
-      this.toDefine--;
-      store<u32>(at, counter(this.nameOf(tables, api, operation, plan, list, cell)));
-    }
-    return load<u32>(at);
+    return metrics.ids + ((<usize>cell) << 2);
   }
 
   private nameOf(tables: Tables, api: View, operation: View, plan: View, list: QuotaList | null, cell: i32): View {

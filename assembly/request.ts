@@ -12,6 +12,7 @@ import {
   Patience,
   RATELIMIT,
   RATELIMIT_POLICY,
+  RATELIMIT_WARNING,
   RateLimitHeaders,
   Reason,
   SHOWN,
@@ -20,10 +21,11 @@ import {
   Tables,
   Tightest,
   View,
+  WARNING,
   X_RATELIMIT_HEADERS,
   countDecision,
   countObserved,
-  dateText,
+  countWarnings,
   decide,
   decision,
   editAt,
@@ -34,7 +36,6 @@ import {
   headerName,
   isGrpc,
   isOwnHeader,
-  keyUntil,
   lengthOf,
   literal,
   logField,
@@ -44,6 +45,7 @@ import {
   observedText,
   rateLimit,
   rateLimitPolicy,
+  rateLimitWarning,
   readHeaders,
   readRequest,
   refuseToWait,
@@ -53,8 +55,6 @@ import {
   responseCodeDetailsOf,
   setPeer,
   standings,
-  tellsKeyEnd,
-  turnKeyEnd,
 } from "../filter/index";
 import {
   Policy,
@@ -126,11 +126,9 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
   if (tables.asksPeer) setPeer(sourceAddress());
   const now = tables.isTimeless ? 0 : currentTimeNanoseconds();
   const passes = decide(tables, policy.keyring, account.counters, now, patience);
-  while (decision.isUnusual) {
-    if (decision.isRare) {
-      if (decision.waits) return wait(stream, tables);
-      keepKeyEnd(stream, passes);
-    } else return carryObserved(stream, policy, passes);
+  if (decision.isUnusual) {
+    if (decision.waits) return wait(stream, tables);
+    return carryObserved(stream, policy, passes);
   }
   countDecision(tables, account.usage);
   if (!passes) return refuse(stream, tables, decision.reason);
@@ -182,11 +180,13 @@ function pass(stream: Stream | null): Verdict {
 }
 
 /** Keeps for the response what its headers will show: the current standings, a deprecation, and the origin that may read it. */
+// @ts-ignore: decorator
+@inline
 function keep(stream: Stream, tables: Tables): void {
   if (decision.showsMore) keepMore(stream, tables);
   else if (decision.standings != SHOWN) return keepNone(stream);
   if (decision.standings != SHOWN) return;
-  if (tables.rateLimitHeaders != RateLimitHeaders.Standard) return keepTightest(stream, tables);
+  if (tables.rateLimitHeaders != RateLimitHeaders.Standard) return keepOther(stream, tables);
   // Plan and operation at once.
   store<i64>(
     changetype<usize>(stream),
@@ -196,11 +196,30 @@ function keep(stream: Stream, tables: Tables): void {
   memory.copy(standingsOf(stream), standings(), MAX_QUOTAS * offsetof<Standing>());
 }
 
-/** Of all quotas the response shows the tightest, or none. */
+/** Of all quotas the response shows the tightest, or none; or all with what some of them warn of. */
+function keepOther(stream: Stream, tables: Tables): void {
+  if ((tables.rateLimitHeaders & (RateLimitHeaders.XRatelimit | WARNING)) == 0) return;
+  if ((tables.rateLimitHeaders & WARNING) != 0) return keepWarned(stream, tables);
+  keepTightest(stream, tables);
+}
+
+// @ts-ignore: decorator
+@inline
 function keepTightest(stream: Stream, tables: Tables): void {
-  if (tables.rateLimitHeaders != RateLimitHeaders.XRatelimit) return;
   // The place of the plan's number tells that there is something.
   if (findTightest(tables, changetype<Tightest>(standingsOf(stream)))) stream.plan = 0;
+}
+
+/** Counts what some quotas warn of, and keeps what callers are told. */
+function keepWarned(stream: Stream, tables: Tables): void {
+  const policy = policyOf(stream.rootId);
+  if (policy != null) countWarnings(tables, policy.account.counters);
+  const told = tables.rateLimitHeaders & ~WARNING;
+  if (told == RateLimitHeaders.XRatelimit) return keepTightest(stream, tables);
+  if (told != RateLimitHeaders.Standard) return;
+  stream.plan = decision.plan;
+  stream.charged = decision.charged;
+  memory.copy(standingsOf(stream), standings(), MAX_QUOTAS * offsetof<Standing>());
 }
 
 /** Without anything to show, the stream is still needed where quotas were counted: for what is asked of the rate limit service next. */
@@ -216,14 +235,6 @@ function keepMore(stream: Stream, tables: Tables): void {
     offsetof<Stream>("lifecycle"),
   );
   if (decision.origin != NONE) keepOrigin(tables);
-}
-
-/** Of a request that is allowed as its key's; to be called before anything else is kept, which goes along. */
-function keepKeyEnd(stream: Stream | null, passes: bool): void {
-  decision.keyEnds = false;
-  if (stream == null || !passes || decision.observed != <u8>Reason.Allowed) return;
-  stream.keyUntil = keyUntil;
-  decision.deprecated = turnKeyEnd(decision.deprecated);
 }
 
 /** For failures that should never happen: the request is refused, so that none lets it through. */
@@ -305,23 +316,16 @@ export function onResponseHeaders(streamId: u32): void {
   if (policy == null) return closeStream(stream);
   const tables = policy.tables;
   if (stream.origin != NONE) writeCors(tables, stream.origin);
-  if (stream.lifecycle != NONE) showLife(tables, stream);
+  if (stream.lifecycle != NONE) showDeprecation(tables.lifecycles.at(stream.lifecycle));
   if (showsStandings(stream)) {
     if (tables.rateLimitHeaders == RateLimitHeaders.Standard) showQuotas(tables, stream);
-    else showTightest(changetype<Tightest>(standingsOf(stream)));
+    else showOther(tables, stream);
   }
   closeStream(stream);
 }
 
-function showLife(tables: Tables, stream: Stream): void {
-  let lifecycle = stream.lifecycle;
-  if (tellsKeyEnd(lifecycle)) {
-    replaceHeader(HeaderMap.Response, tables.keyEndHeader, dateText(stream.keyUntil));
-    lifecycle = turnKeyEnd(lifecycle);
-  }
-  if (lifecycle != NONE) showDeprecation(tables.lifecycles.at(lifecycle));
-}
-
+// @ts-ignore: decorator
+@inline
 function showQuotas(tables: Tables, stream: Stream): void {
   const limits = rateLimitPolicy(tables, stream.plan, stream.charged, standingsOf(stream));
   replaceHeader(HeaderMap.Response, RATELIMIT_POLICY, limits);
@@ -329,6 +333,22 @@ function showQuotas(tables: Tables, stream: Stream): void {
   if (lengthOf(state) > 0) replaceHeader(HeaderMap.Response, RATELIMIT, state);
 }
 
+/** The tightest of them, or all with what they warn of. */
+function showOther(tables: Tables, stream: Stream): void {
+  if (tables.rateLimitHeaders == WARNING) showWarned(tables, stream, standingsOf(stream));
+  else showTightest(changetype<Tightest>(standingsOf(stream)));
+}
+
+function showWarned(tables: Tables, stream: Stream, kept: usize): void {
+  replaceHeader(HeaderMap.Response, RATELIMIT_POLICY, rateLimitPolicy(tables, stream.plan, stream.charged, kept));
+  const state = rateLimit(tables, stream.plan, stream.charged, kept);
+  if (lengthOf(state) > 0) replaceHeader(HeaderMap.Response, RATELIMIT, state);
+  const warning = rateLimitWarning(tables, stream.plan, kept);
+  if (lengthOf(warning) > 0) replaceHeader(HeaderMap.Response, RATELIMIT_WARNING, warning);
+}
+
+// @ts-ignore: decorator
+@inline
 function showTightest(quota: Tightest): void {
   replaceHeader(HeaderMap.Response, unchecked(X_RATELIMIT_HEADERS[0]), numberText(quota.limit));
   replaceHeader(HeaderMap.Response, unchecked(X_RATELIMIT_HEADERS[1]), numberText(quota.remaining));

@@ -13,7 +13,7 @@ export { SECRET_BYTES, useSecret } from "./bytes/sip";
 export { Keyring } from "./keyring/keyring";
 export { ALLOWED, CELL_COUNT, Usage, UsageRow, quotaOfCell, reasonOfCell } from "./usage/usage";
 export { digestOf } from "./tables/counterId";
-export { LOG_STATES, MAX_COUNTED, MAX_QUOTAS, X_RATELIMIT_HEADERS } from "./config/contract";
+export { LOG_STATES, MAX_COUNTED, MAX_QUOTAS, MAX_WARNINGS, X_RATELIMIT_HEADERS } from "./config/contract";
 export { NANOSECONDS } from "./time/window";
 export { Patience, Standing, bill, standings } from "./quota/attempt";
 export { Counters } from "./quota/charge";
@@ -78,8 +78,6 @@ export {
   titleOf,
 } from "./decision/decision";
 export { DEPRECATION, LINK, SUNSET } from "./answer/lifecycle";
-export { dateText, tellsKeyEnd, turnKeyEnd } from "./answer/keyEnd";
-export { keyUntil } from "./decision/guard";
 export { Lifecycle } from "./tables/lifecycle";
 export {
   replyBody,
@@ -94,7 +92,9 @@ export {
 } from "./answer/reply";
 export { logField } from "./answer/accessLog";
 export { Tightest, findTightest, numberText } from "./answer/tightest";
-export { RateLimitHeaders } from "./tables/disclosure";
+export { RATELIMIT_WARNING, rateLimitWarning } from "./answer/warning";
+export { countWarnings } from "./quota/warning";
+export { RateLimitHeaders, WARNING } from "./tables/disclosure";
 export {
   ALLOW_CREDENTIALS,
   ALLOW_ORIGIN,

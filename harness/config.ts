@@ -19,6 +19,7 @@ export interface Quota {
   per?: string;
   counter?: string;
   scope?: string;
+  warnAt?: number[];
 }
 
 export const KEY = 'acme-secret-key';

@@ -1,6 +1,8 @@
 import { begin, end, writeNumber, writeView } from "../bytes/arena";
 import { NONE } from "../bytes/rows";
 import { ABSENT, View, literal } from "../bytes/view";
+import { WARNING } from "../tables/disclosure";
+import { RATELIMIT_WARNING } from "./warning";
 import { EXPOSED_HEADERS, X_RATELIMIT_HEADERS } from "../config/contract";
 import { FOREIGN, corsOf, sentOrigin } from "../cors/origin";
 import { Reason, decision } from "../decision/decision";
@@ -89,7 +91,11 @@ export function keepCorsTexts(tables: Tables): void {
 
 /** The headers of the module's own answers: the first two are of quotas, and stand where callers are told in that way. */
 function writeOwn(tables: Tables): void {
-  const told = tables.rateLimitHeaders;
+  const told = tables.rateLimitHeaders & ~WARNING;
+  if (told == RateLimitHeaders.Standard && tables.rateLimitHeaders != told) {
+    writeView(RATELIMIT_WARNING);
+    writeView(SEPARATOR);
+  }
   const isStandard = told == RateLimitHeaders.Standard || told == RateLimitHeaders.Refusals;
   if (told == RateLimitHeaders.XRatelimit)
     for (let k = 0; k < X_RATELIMIT_HEADERS.length; k++) {
@@ -101,9 +107,6 @@ function writeOwn(tables: Tables): void {
     if (k > first) writeView(SEPARATOR);
     writeView(EXPOSED_HEADERS[k]);
   }
-  if (tables.keyEndHeader == ABSENT) return;
-  writeView(SEPARATOR);
-  writeView(tables.keyEndHeader);
 }
 
 function writeNames(tables: Tables, first: i32, count: i32): void {

@@ -7,7 +7,7 @@ import { allowedMethods } from "../operation/choose";
 import { KeySource, KeySourceList } from "../tables/keySource";
 import { Plan, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
-import { RateLimitHeaders } from "../tables/disclosure";
+import { RateLimitHeaders, WARNING } from "../tables/disclosure";
 import { X_RATELIMIT_HEADERS } from "../config/contract";
 import { Standing, UNKNOWN, standings } from "../quota/attempt";
 import { addCorsPairs, answersPreflight } from "./cors";
@@ -16,6 +16,7 @@ import { addPair, beginPairs, endPairs } from "./pairs";
 import { beginProblem, endDetail, endProblem } from "./problem";
 import { quotaBody, quotaDetail, quotaStatus } from "./refusal";
 import { Tightest, findTightest, numberText } from "./tightest";
+import { RATELIMIT_WARNING, rateLimitWarning } from "./warning";
 
 const NO_BODY = literal("");
 
@@ -113,6 +114,22 @@ function addStandings(tables: Tables): void {
   // A mock's answer, which shows them too, is no refusal.
   const isTold = tables.rateLimitHeaders == RateLimitHeaders.Refusals && decision.reason == Reason.QuotaExceeded;
   if (isTold) addAll(tables);
+  else if ((tables.rateLimitHeaders & WARNING) != 0) addWarning(tables);
+}
+
+/** The same where quotas warn. */
+function addWarning(tables: Tables): void {
+  switch (tables.rateLimitHeaders & ~WARNING) {
+    case RateLimitHeaders.XRatelimit:
+      return addTightest(tables);
+    case RateLimitHeaders.Refusals:
+      if (decision.reason == Reason.QuotaExceeded) addAll(tables);
+      return;
+    case RateLimitHeaders.Standard:
+      addAll(tables);
+      const warning = rateLimitWarning(tables, decision.plan, standings());
+      if (lengthOf(warning) > 0) addPair(RATELIMIT_WARNING, warning);
+  }
 }
 
 function addAll(tables: Tables): void {

@@ -1,7 +1,7 @@
-import { NONE } from "../bytes/rows";
-import { View, literal, nameInPlace, viewOf } from "../bytes/view";
+import { NONE, Slots } from "../bytes/rows";
+import { ABSENT, View, literal, nameInPlace, viewOf } from "../bytes/view";
 import { Anchors, MovedWindow } from "../tables/calendar";
-import { Per, Quota, QuotaKind, QuotaList } from "../tables/quota";
+import { Calendar, Per, Quota, QuotaKind, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { Names } from "./names";
 import { Reader } from "./reader";
@@ -110,6 +110,55 @@ export function linkCalendars(reader: Reader, tables: Tables, names: Names): voi
       return reader.fail(literal("plans[%d].calendar: the quotas of the scope mesh have windows of their own"), i);
   }
   for (let i = 0; i < tables.operations.count; i++) moveAll(tables, tables.operations.at(i), NONE);
+  checkSharedWindows(reader, tables);
+}
+
+/** A counter that quotas of several plans share, because they say so or count for groups, cannot begin at two times. */
+function checkSharedWindows(reader: Reader, tables: Tables): void {
+  const count = tables.quotas.count;
+  const shared = new Slots();
+  shared.reset(count);
+  for (let i = 0; i < count; i++) {
+    const quota = tables.quotas.at(i);
+    if (isShared(quota) && findShared(tables, shared, quota) == NONE) shared.put(<u32>quota.meter, i);
+  }
+  for (let i = 0; i < count; i++) {
+    const quota = tables.quotas.at(i);
+    const number = quota.kind == QuotaKind.Local ? findShared(tables, shared, quota) : NONE;
+    if (number == NONE || hasWindowsOf(tables, quota, tables.quotas.at(number))) continue;
+    reader.fail(
+      literal("the quotas %q and %q share a counter, and their plans must have one calendar"),
+      tables.quotas.at(number).name,
+      quota.name,
+    );
+  }
+  shared.free();
+}
+
+function isShared(quota: Quota): bool {
+  return quota.kind == QuotaKind.Local && (quota.counter != ABSENT || quota.per == Per.Group);
+}
+
+/** A quota that has the same counter and says that it shares it, or NONE. */
+function findShared(tables: Tables, shared: Slots, quota: Quota): i32 {
+  for (let i = shared.first(<u32>quota.meter); i != NONE; i = shared.next()) {
+    if (tables.quotas.at(i).meter == quota.meter && tables.quotas.at(i).per == quota.per) return i;
+  }
+  return NONE;
+}
+
+function hasWindowsOf(tables: Tables, one: Quota, other: Quota): bool {
+  const a = planAnchorsOf(one);
+  const b = planAnchorsOf(other);
+  if (a == b) return true;
+  const ofPlans = tables.calendars.ofPlans;
+  if (a == NONE || b == NONE) return false;
+  return memory.compare(changetype<usize>(ofPlans.at(a)), changetype<usize>(ofPlans.at(b)), offsetof<Anchors>()) == 0;
+}
+
+/** The anchors of the quota's plan, or NONE where there are none or they do not concern it. */
+function planAnchorsOf(quota: Quota): i32 {
+  return quota.window >= Calendar.Year ? NONE : changetype<MovedWindow>(<usize>-quota.window).anchors;
 }
 
 function linkZone(reader: Reader, anchors: Anchors, names: Names, rule: View, owner: i32): void {

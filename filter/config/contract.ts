@@ -47,6 +47,7 @@ export const MAX_TIMEOUT_MILLISECONDS: i64 = 1000;
 export const MAX_TRIED = 128;
 export const MAX_TRUSTED_HOPS = 16;
 export const MAX_VALUE_BYTES = 4096;
+export const MAX_WARNINGS = 4;
 export const MAX_WINDOW_SECONDS = 31622400;
 export const MAX_WORKLOAD_BYTES = 255;
 export const MAX_ZONES = 1024;

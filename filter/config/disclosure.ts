@@ -1,9 +1,9 @@
 import { View, equals, literal } from "../bytes/view";
 import { Fact, IdentityHeader, RateLimitHeaders } from "../tables/disclosure";
 import { Tables } from "../tables/tables";
-import { IDENTITY_HEADERS, LOG_FIELDS, MAX_NAME_BYTES, MAX_WINDOW_SECONDS, RATE_LIMIT_HEADERS } from "./contract";
+import { IDENTITY_HEADERS, LOG_FIELDS, MAX_NAME_BYTES, RATE_LIMIT_HEADERS } from "./contract";
 import { Reader } from "./reader";
-import { readHeaderName, readIdentityHeader } from "./rule";
+import { readIdentityHeader } from "./rule";
 import * as Field from "./field";
 import { isOwnHeader } from "../request/request";
 
@@ -40,23 +40,12 @@ function headerOf(tables: Tables, name: View): IdentityHeader {
 /** One of the words that say how callers learn of their quotas. */
 export function readRateLimitHeaders(reader: Reader): RateLimitHeaders {
   const word = reader.text(1, MAX_NAME_BYTES);
-  for (let i = 0; i < RATE_LIMIT_HEADERS.length; i++) {
-    if (equals(word, RATE_LIMIT_HEADERS[i])) return <RateLimitHeaders>i;
+  const LAST = RATE_LIMIT_HEADERS.length - 1;
+  for (let i = 0; i <= LAST; i++) {
+    if (equals(word, RATE_LIMIT_HEADERS[i])) return i == LAST ? RateLimitHeaders.None : <RateLimitHeaders>i;
   }
   reader.fail(literal('must be "standard", "x-ratelimit", "refusals" or "none"'));
   return RateLimitHeaders.Standard;
-}
-
-/** `{"header": "x-key-expires", "beforeSeconds": 1209600}` */
-export function decodeKeyExpiryWarning(reader: Reader, tables: Tables): void {
-  reader.beginObject();
-  while (reader.nextField()) {
-    if (reader.takes(Field.HEADER, 0)) tables.keyEndHeader = tables.texts.keep(readHeaderName(reader));
-    else if (reader.takes(Field.BEFORE_SECONDS, 1)) tables.keyEndSeconds = reader.integer(1, MAX_WINDOW_SECONDS);
-    else reader.unknownField();
-  }
-  reader.needs(0, Field.HEADER);
-  reader.needs(1, Field.BEFORE_SECONDS);
 }
 
 /** `{"line": false, "fields": ["consumer", "plan"]}` */

@@ -7,6 +7,7 @@ import { Keyring } from "../keyring/keyring";
 import { Api, Offer, Operation } from "../tables/api";
 import { Consumer, Subscription, Terms } from "../tables/consumer";
 import { Tables, findOffer } from "../tables/tables";
+import { WARNING } from "../tables/disclosure";
 import { LogField } from "../tables/logField";
 import { HAS_QUERY } from "../tables/route";
 import { Mode, Per, QuotaKind, QuotaList } from "../tables/quota";
@@ -35,6 +36,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   names.free();
   if (reader.failed) return;
   linkModes(tables);
+  linkWarnings(tables);
   tables.isTimeless = isTimeless(tables, keyring);
   linkKeySources(tables);
   tables.mounts.build();
@@ -44,6 +46,19 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   buildKeyring(reader, tables, keyring);
   guardKeys(tables, keyring);
   linkWorkloads(reader, tables);
+}
+
+/** Finds the plans that warn. */
+function linkWarnings(tables: Tables): void {
+  let isAny: bool = false;
+  for (let i = 0; i < tables.plans.count; i++) {
+    const plan = tables.plans.at(i);
+    for (let q = plan.firstQuota; q < plan.firstQuota + plan.quotaCount; q++) {
+      if (tables.quotas.at(q).warnAt != 0) plan.warns = true;
+    }
+    if (plan.warns) isAny = true;
+  }
+  if (isAny) tables.rateLimitHeaders |= WARNING;
 }
 
 /** Refuses mesh-wide quotas without a rate limit service. */

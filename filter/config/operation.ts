@@ -200,6 +200,7 @@ function finishQuotas(reader: Reader, tables: Tables, operation: Operation): voi
       reader.fail(literal("per goes with a plan's quota; an operation's is counted for itself"));
     finishQuota(quota);
     if (quota.counter != ABSENT) reader.fail(literal("counter goes with a plan's quota"));
+    if (quota.warnAt != 0) reader.fail(literal("warnAt goes with a plan's quota"));
     quota.meter ^= operation.id;
     quota.ownMeter = quota.meter;
   }

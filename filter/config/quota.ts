@@ -11,6 +11,7 @@ import {
   MAX_BURST,
   MAX_EXACT,
   MAX_REFILL_DAYS,
+  MAX_WARNINGS,
   MAX_WINDOW_SECONDS,
   PERS,
   UNIT_LETTERS,
@@ -58,6 +59,8 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfList: i32): Q
       quota.localShare = reader.integer(1, MAX_EXACT);
     } else if (reader.takes(Field.COUNTER, 9)) {
       quota.counter = tables.texts.keep(readName(reader));
+    } else if (reader.takes(Field.WARN_AT, 10)) {
+      quota.warnAt = readWarnAt(reader);
     } else if (reader.takes(Field.MODE, 8)) {
       quota.mode = readMode(reader);
     } else reader.unknownField();
@@ -74,6 +77,7 @@ function checkQuota(reader: Reader, quota: Quota): void {
     const problem = setBucket(quota);
     if (problem != ABSENT) reader.fail(problem);
     if (quota.kind == QuotaKind.Mesh) reader.fail(literal("a bucket cannot have the scope mesh"));
+    if (quota.warnAt != 0) reader.fail(literal("a bucket cannot warn"));
     quota.kind = QuotaKind.Bucket;
   }
   if (quota.kind != QuotaKind.Mesh && quota.failureMode != FailureMode.Deny)
@@ -127,6 +131,22 @@ function windowDetail(window: Window): u8 {
     default:
       return OTHER_LENGTH;
   }
+}
+
+/** Percentages in their order. */
+function readWarnAt(reader: Reader): u32 {
+  let packed: u32 = 0;
+  let last: i64 = 0;
+  reader.beginArray();
+  for (let i = 0; reader.nextItem(i); i++) {
+    if (i == MAX_WARNINGS) reader.fail(literal("at most %d percentages"), MAX_WARNINGS);
+    const percent = reader.integer(1, 100);
+    if (percent <= last) reader.fail(literal("must be above the one before"));
+    last = percent;
+    packed |= (<u32>percent) << (8 * (i & 3));
+  }
+  if (packed == 0) reader.fail(literal("needs a percentage"));
+  return packed;
 }
 
 /** A word, or a whole number without leading zeros and its unit. */

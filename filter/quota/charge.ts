@@ -328,6 +328,17 @@ function beginSubscribed(
   if (subscription.limitCount > 0) replaceLimit(tables, subscription, number, attempt);
 }
 
+/** The balance of the counter that the last charge has charged for one of the plan's quotas; valid as `Balances.open` says. */
+export function balanceOf(tables: Tables, counters: Counters, quota: Quota, bill: Bill): Balance {
+  const consumer = bill.consumer == NONE ? NOBODY : tables.consumers.at(bill.consumer);
+  const isOwn: bool = bill.subscription != NONE && tables.subscriptions.at(bill.subscription).ownCounters;
+  const meter = isOwn ? quota.ownMeter : quota.meter;
+  counters.balances.reserve(1);
+  return quota.per == Per.Consumer
+    ? counters.balances.open(consumer.id, meter, quota.kind)
+    : openOther(tables, counters.balances, quota, meter, consumer, bill);
+}
+
 /** The balance of a quota that does not count per consumer. */
 function openOther(
   tables: Tables,

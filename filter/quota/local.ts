@@ -128,6 +128,11 @@ export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64
   return Charge.Unavailable;
 }
 
+/** The first second after the window of the balance. */
+export function endsAtSeconds(balance: Balance): i64 {
+  return asLocal(balance).windowEndSeconds;
+}
+
 /** When a refused request may be tried again, in nanoseconds. */
 export function refusedUntil(attempt: Attempt): i64 {
   return asLocal(attempt.balance).windowEndSeconds * NANOSECONDS;

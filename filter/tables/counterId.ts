@@ -21,6 +21,7 @@ export const OPERATION_ID: u8 = 0x50;
 export const VISITOR_ID: u8 = 0x56;
 export const CROWD_ID: u8 = 0x4e;
 export const KEY_ID: u8 = 0x4b;
+export const WARNING_ID: u8 = 0x51;
 
 export function counterId(kind: u8, detail: u8, name: View): u64 {
   const length = min(lengthOf(name), 256);

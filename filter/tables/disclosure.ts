@@ -2,11 +2,14 @@ import { View } from "../bytes/view";
 
 /** Which headers tell callers of their quotas, in the order of the contract's RATE_LIMIT_HEADERS. */
 export const enum RateLimitHeaders {
-  Standard,
-  XRatelimit,
-  Refusals,
-  None,
+  Standard = 0,
+  XRatelimit = 1,
+  Refusals = 2,
+  None = 8,
 }
+
+/** A bit more where some quota warns: it is looked for only where not all quotas are told as usual, so that most pay nothing for it. */
+export const WARNING: i32 = 4;
 
 /** What an upstream may learn of a decision, in the order of the contract's IDENTITY_HEADERS. */
 export const enum Fact {

@@ -1,7 +1,8 @@
 import { MAX_COUNTED } from "../config/contract";
 import { Usage } from "../usage/usage";
 import { ABSENT } from "../bytes/view";
-import { METER_ID, OFFER_ID, counterId, pairId } from "./counterId";
+import { METER_ID, OFFER_ID, WARNING_ID, counterId, pairId } from "./counterId";
+import { WARNING } from "./disclosure";
 import { Tables } from "./tables";
 import { QuotaList } from "./quota";
 import { Offer } from "./api";
@@ -25,6 +26,28 @@ export function holdUsage(tables: Tables, usage: Usage): void {
     offer.usage = i < MAX_COUNTED ? usage.hold(offerId(tables, offer)) : usage.rest;
   }
   if (tables.observes) holdObserved(tables, usage);
+  if ((tables.rateLimitHeaders & WARNING) != 0) holdWarnings(tables, usage);
+}
+
+function holdWarnings(tables: Tables, usage: Usage): void {
+  let count = 0;
+  for (let i = 0; i < tables.plans.count; i++) {
+    const plan = tables.plans.at(i);
+    for (let q = plan.firstQuota; q < plan.firstQuota + plan.quotaCount; q++) {
+      const quota = tables.quotas.at(q);
+      if (quota.warnAt == 0) continue;
+      const id = pairId(WARNING_ID, 0, plan.name, quota.name) ^ (<u64>quota.warnAt);
+      quota.isWarningCounted = count++ < MAX_COUNTED;
+      quota.warnings = quota.isWarningCounted ? usage.hold(id) : usage.restOfWarnings;
+    }
+  }
+}
+
+function releaseWarnings(tables: Tables): void {
+  for (let i = 0; i < tables.quotas.count; i++) {
+    const quota = tables.quotas.at(i);
+    if (quota.isWarningCounted) quota.warnings.holders--;
+  }
 }
 
 /** Distinguishes a row of what was observed from that of the same names. */
@@ -46,6 +69,7 @@ export function releaseUsage(tables: Tables): void {
   for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) tables.apis.at(i).usage.holders--;
   for (let i = 0; i < min(tables.operations.count, MAX_COUNTED); i++) tables.operations.at(i).usage.holders--;
   for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) tables.offers.at(i).usage.holders--;
+  if ((tables.rateLimitHeaders & WARNING) != 0) releaseWarnings(tables);
   if (!tables.observes) return;
   for (let i = 0; i < min(tables.apis.count, MAX_COUNTED); i++) tables.apis.at(i).observed.holders--;
   for (let i = 0; i < min(tables.offers.count, MAX_COUNTED); i++) tables.offers.at(i).observed.holders--;

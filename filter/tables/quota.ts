@@ -1,4 +1,5 @@
 import { View } from "../bytes/view";
+import { UsageRow } from "../usage/usage";
 
 /**
  * A window: its length in seconds, which is counted from the epoch; or one of `Calendar`, none of which is positive; or, below those,
@@ -65,6 +66,8 @@ export class Plan extends QuotaList {
   policyText: View;
   /** True when an API that offers it observes, or only some of its quotas there. */
   isObserved: bool;
+  /** True when some of its quotas warn. */
+  warns: bool;
   mode: Mode;
   /** What callers are told whom a quota of the plan refuses. */
   refusal: i32;
@@ -109,4 +112,10 @@ export class Quota {
   /** The limit and window in the plan's `policyText`. */
   textWindowSeconds: u32;
   textLimit: i64;
+  /** Percentages of the limit at which it warns, a byte each from the lowest byte on, in their order; 0: it does not. */
+  warnAt: u32;
+  /** Where it is counted how often each of them was reached. */
+  warnings: UsageRow;
+  /** True for one that is counted by itself. */
+  isWarningCounted: bool;
 }

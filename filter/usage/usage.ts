@@ -72,7 +72,11 @@ export class Usage {
   /** Requests of all operations that have no row of their own; they are in `rest` or in the rows of their APIs too. */
   readonly restOfOperations: UsageRow = this.add();
 
+  /** Percentages that quotas have reached which have no row of their own. */
+  readonly restOfWarnings: UsageRow = this.add();
+
   constructor() {
+    this.restOfWarnings.holders = 1;
     this.restOfOperations.holders = 1;
     this.none.holders = 1;
     this.rest.holders = 1;

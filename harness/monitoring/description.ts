@@ -144,6 +144,15 @@ function refusals(): Panel[] {
       ),
       width: 12,
     },
+    graph(
+      'Counters near their limits',
+      'Callers that reached a percentage of a quota which warns, in an hour: whom to offer a larger plan.',
+      'none',
+      query(
+        sum(`increase(${series('tollgate_quota_warnings_total')}[1h])`, 'plan', 'quota', 'percent'),
+        '{{plan}}: {{quota}}, {{percent}} %',
+      ),
+    ),
     {
       ...stack(
         'Would have been refused',

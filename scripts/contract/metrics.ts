@@ -12,7 +12,18 @@ export const LABEL_END = ';.;';
 /** Before the names of all metrics of modules, in Envoy's own statistics; Prometheus does not show it. */
 export const STAT_PREFIX = 'wasmcustom.';
 
-export const LABELS = ['policy', 'api', 'operation', 'plan', 'reason', 'quota', 'mode', 'version', 'digest'] as const;
+export const LABELS = [
+  'policy',
+  'api',
+  'operation',
+  'plan',
+  'reason',
+  'quota',
+  'mode',
+  'percent',
+  'version',
+  'digest',
+] as const;
 export type Label = (typeof LABELS)[number];
 
 /** Hex digits of the policy's digest in the label. */
@@ -42,6 +53,11 @@ export const METRICS = {
     kind: 'counter',
     labels: ['policy', 'api', 'plan', 'reason', 'quota'],
     help: 'requests that passed only because a `mode` is `observe`, by the reason for which they would have been refused',
+  },
+  tollgate_quota_warnings_total: {
+    kind: 'counter',
+    labels: ['policy', 'plan', 'quota', 'percent'],
+    help: 'counters of a quota that have reached a percentage of its `warnAt`, each once in a window; only for policies with `warnAt`',
   },
   tollgate_anonymous_crowded_total: {
     kind: 'counter',

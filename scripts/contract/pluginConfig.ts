@@ -38,8 +38,6 @@ export interface PluginConfig {
   identityHeaders?: IdentityHeadersConfig;
   /** Left out: standard. */
   rateLimitHeaders?: RateLimitHeaders;
-  /** Left out: nobody is told that a key ends. */
-  keyExpiryWarning?: { header: string; beforeSeconds: number };
   keySources: KeySourceConfig[];
   /** Left out: rbac. */
   workloadProof?: 'listener';
@@ -255,6 +253,8 @@ export interface QuotaConfig {
   onUnavailable?: 'allow' | 'local-share';
   /** With local-share only, and then always. */
   localShare?: number;
+  /** Percentages of the limit, in their order, at which callers are warned. */
+  warnAt?: number[];
   /** Left out: that of the plan. */
   mode?: Mode;
 }

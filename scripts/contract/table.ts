@@ -6,6 +6,8 @@
 
 /** Largest whole number up to which every double is exact; Istio prints all numbers from doubles. */
 export const MAX_EXACT = 2 ** 53;
+/** Percentages of its limit at which a quota warns. */
+export const MAX_WARNINGS = 4;
 /** Of a name that the policy defines, an id, a header's name, a token or a realm. */
 export const MAX_NAME_BYTES = 127;
 export const MAX_HOST_BYTES = 253;
@@ -172,6 +174,8 @@ export const FRAMING_HEADERS = [
 export type Kind =
   | { readonly type: 'string'; readonly least: number; readonly most: number }
   | { readonly type: 'word'; readonly words: readonly string[] }
+  /** A list of 1 to `most` whole numbers, each above the one before. */
+  | { readonly type: 'rising'; readonly least: number; readonly last: number; readonly most: number }
   /** A list of some of them, each at most once. */
   | { readonly type: 'words'; readonly words: readonly string[] }
   | { readonly type: 'integer'; readonly least: number; readonly most: number }
@@ -233,7 +237,6 @@ export const OBJECTS = {
     clientAddress: may(object('clientAddress')),
     identityHeaders: may(object('identityHeaders')),
     rateLimitHeaders: may(word(RATE_LIMIT_HEADERS)),
-    keyExpiryWarning: may(object('keyExpiryWarning')),
     keySources: need(list('keySource', 1, MAX_KEY_SOURCES)),
     workloadProof: may(word(WORKLOAD_PROOFS)),
     rateLimitService: may(object('rateLimitService')),
@@ -250,10 +253,6 @@ export const OBJECTS = {
   accessLog: {
     line: may(BOOLEAN),
     fields: may(words(LOG_FIELDS)),
-  },
-  keyExpiryWarning: {
-    header: need(NAME),
-    beforeSeconds: need(integer(1, MAX_WINDOW_SECONDS)),
   },
   identityHeaders: {
     consumer: may(NAME),
@@ -386,6 +385,7 @@ export const OBJECTS = {
     scope: may(word(['envoy', 'mesh'])),
     onUnavailable: may(word(FAILURE_MODES)),
     localShare: may(LIMIT),
+    warnAt: may({ type: 'rising', least: 1, last: 100, most: MAX_WARNINGS }),
     mode: may(MODE),
   },
   consumer: {

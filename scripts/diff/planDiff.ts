@@ -123,10 +123,11 @@ export function quotaChanges(old: readonly QuotaConfig[], next: readonly QuotaCo
     ...next
       .filter(({ name }) => !added.includes(name))
       .flatMap((quota) =>
-        [...change(get(old, quota.name), quota), ...failureModeChange(get(old, quota.name), quota)].map((changed) => ({
-          ...changed,
-          quota: quota.name,
-        })),
+        [
+          ...change(get(old, quota.name), quota),
+          ...failureModeChange(get(old, quota.name), quota),
+          ...warningChange(get(old, quota.name), quota),
+        ].map((changed) => ({ ...changed, quota: quota.name })),
       ),
     ...[...renamed].map(([from, to]): QuotaChange => ({
       text: `quota ${from} is now called ${to}`,
@@ -228,6 +229,13 @@ function failureModeChange(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
       effects: [rank(old) < rank(next) ? 'widens' : 'narrows'],
     },
   ];
+}
+
+function warningChange(old: QuotaConfig, next: QuotaConfig): QuotaChange[] {
+  const [before, after] = [old, next].map(({ warnAt = [] }) => warnAt.map((percent) => `${percent} %`).join(', '));
+  if (before === after) return [];
+  const text = after === '' ? 'no longer warns' : `warns at ${after}`;
+  return [{ text: `${next.name} ${text}${before === '' ? '' : ` (was: at ${before})`}`, effects: [] }];
 }
 
 function failureText({ onUnavailable, localShare }: QuotaConfig): string {

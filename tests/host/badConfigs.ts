@@ -27,7 +27,6 @@ export function fullConfig(): PluginConfig {
     accessLog: { line: false, fields: ['reason', 'host', 'mode'] },
     identityHeaders: { consumer: 'x-user', plan: 'x-user', route: 'x-tollgate-route', keyId: 'x-key-id' },
     rateLimitHeaders: 'x-ratelimit',
-    keyExpiryWarning: { header: 'x-key-expires', beforeSeconds: 1_209_600 },
     clientAddress: { trustedHops: 2, ipv4: 24, ipv6: 56 },
     keySources: [{ header: 'x-api-key' }, { authorization: 'Bearer' }, { query: 'api_key' }, { cookie: 'api_key' }],
     apis: [
@@ -1029,6 +1028,27 @@ function badCounters(): BadConfig[] {
       config: changed((c) => (c.plans[0]!.refusal = refusal)),
       names,
     })),
+    ...(
+      [
+        ['a percentage alone', 80, /quotas\[0\]\.warnAt.*list/],
+        ['no percentage', [], /quotas\[0\]\.warnAt: needs a percentage/],
+        ['zero', [0], /warnAt\[0\]: must be a whole number from 1 to 100/],
+        ['more than all', [101], /warnAt\[0\]: must be a whole number from 1 to 100/],
+        ['a part of one', [79.5], /warnAt\[0\]: must be a whole number from 1 to 100/],
+        ['a falling one', [95, 80], /warnAt\[1\]: must be above the one before/],
+        ['one twice', [80, 80], /warnAt\[1\]: must be above the one before/],
+        ['five', [1, 2, 3, 4, 5], /at most 4 percentages/],
+        ['a million', Array.from({ length: 100_000 }, () => 1), /must be above the one before/],
+      ] as const
+    ).map(([what, warnAt, names]) => bad(`warnings at ${what}`, { warnAt }, names)),
+    bad('a bucket that warns', { burst: 1, warnAt: [80] }, /a bucket cannot warn/),
+    {
+      what: "warnings of an operation's own quota",
+      config: changed(
+        (c) => (c.apis[0]!.operations = [{ name: 'o', path: '/', quotas: [{ ...QUOTA, warnAt: [80] }] }]),
+      ),
+      names: /warnAt goes with a plan's quota/,
+    },
     bad('a counter with a slash', { counter: '/' }, /quotas\[0\]\.counter/),
     {
       what: 'a counter of two quotas',
@@ -1046,6 +1066,22 @@ function badCounters(): BadConfig[] {
       ),
       names: /counter goes with a plan's quota/,
     },
+    ...(
+      [
+        ['other months', { window: 'month', counter: 'all' }, { monthBegins: 15 }, { monthBegins: 16 }],
+        ['months in UTC', { window: 'month', counter: 'all' }, { monthBegins: 15 }, undefined],
+        ["a group's other months", { window: 'month', per: 'group' }, { monthBegins: 15 }, undefined],
+      ] as const
+    ).map(([what, quota, calendar, other]) => ({
+      what: `a counter of two calendars: ${what}`,
+      config: changed((c) => {
+        c.plans.push(
+          { name: 'one', quotas: [{ name: 'a', limit: 1, ...quota }], calendar },
+          { name: 'two', quotas: [{ name: 'a', limit: 2, ...quota }], ...(other && { calendar: other }) },
+        );
+      }),
+      names: /the quotas "a" and "a" share a counter, and their plans must have one calendar/,
+    })),
     {
       what: 'counters of a plan that are no boolean',
       config: changed((c) => (subscriptions(c)[0]!.ownCounters = 1)),
@@ -1106,21 +1142,6 @@ function badAddresses(): BadConfig[] {
       what: 'addresses of a key: a name',
       config: changed((c) => (keys(c)[0]!.addresses = { deny: ['localhost'] })),
       names: /consumers\[0\]\.keys\[0\]\.addresses\.deny\[0\].*block/,
-    },
-    {
-      what: 'a warning of keys without a header',
-      config: changed((c) => ((c as Node).keyExpiryWarning = { beforeSeconds: 60 })),
-      names: /keyExpiryWarning: needs the field "header"/,
-    },
-    {
-      what: 'a warning of keys long before',
-      config: changed((c) => ((c as Node).keyExpiryWarning = { header: 'x-ends', beforeSeconds: 366 * 86_400 + 1 })),
-      names: /keyExpiryWarning\.beforeSeconds/,
-    },
-    {
-      what: 'a warning of keys in a header with upper case',
-      config: changed((c) => ((c as Node).keyExpiryWarning = { header: 'X-Ends', beforeSeconds: 60 })),
-      names: /keyExpiryWarning\.header/,
     },
     {
       what: 'APIs of a key: none',

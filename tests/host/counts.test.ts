@@ -56,6 +56,13 @@ const PREFLIGHT: Pair[] = [
   ['access-control-request-headers', 'x-api-key'],
 ];
 
+const BUCKET: Quota = { name: 'smooth', limit: 1_000_000, window: 'second', burst: 1_000_000 };
+const consumerWith = (fields: object): Partial<PluginConfig> => ({
+  consumers: [{ ...pluginConfig([]).consumers[0]!, ...fields }],
+});
+const subscribed = (fields: object): Partial<PluginConfig> =>
+  consumerWith({ subscriptions: [{ api: 'petstore', plan: 'free', ...fields }] });
+
 const operationWith = (fields: object): Partial<PluginConfig> =>
   apiWith({ operations: [{ name: 'listPets', methods: ['GET'], path: '/pets', ...fields }] });
 const OWN_QUOTAS = { quotas: [{ name: 'reads', limit: 1_000_000_000, window: 'hour' }] };
@@ -75,9 +82,6 @@ const LEAN = { accessLog: { line: false }, rateLimitHeaders: 'none', identityHea
 const LEAN_ROUTE = { ...LEAN, identityHeaders: { route: 'x-tollgate-route' } };
 
 const keysOf = (): object[] => (pluginConfig([]).consumers[0] as { keys: object[] }).keys;
-
-/** Of a key: half a year after the requests. */
-const END_SECONDS = Date.UTC(2026, 6, 15) / 1000;
 
 const LOG = { accessLog: { fields: [...LOG_FIELDS] } };
 
@@ -208,6 +212,55 @@ const SITUATIONS: Record<string, Situation> = {
     quotas: QUOTAS.slice(1),
     config: operationWith(OWN_QUOTAS),
   },
+  ...Object.fromEntries(
+    (['key', 'operation', 'group'] as const).map((per) => [
+      `key in header, 1 quota per ${per}`,
+      {
+        ...none,
+        quotas: [{ ...QUOTAS[0]!, per }],
+        config: { ...operationWith({}), ...consumerWith({ group: 'corp' }) },
+      },
+    ]),
+  ),
+  'key in header, 1 quota in a counter': { ...none, quotas: [{ ...QUOTAS[0]!, counter: 'calls' }] },
+  'key in header, 1 quota in the counter of its plan alone': {
+    ...none,
+    quotas: QUOTAS.slice(0, 1),
+    config: subscribed({ ownCounters: true }),
+  },
+  'key in header, 1 quota with a limit of its own': {
+    ...none,
+    quotas: QUOTAS.slice(0, 1),
+    config: subscribed({ limits: [{ quota: 'hourly', limit: 500_000_000 }] }),
+  },
+  'key in header, 1 bucket': { ...none, quotas: [BUCKET] },
+  'key in header, 1 bucket of its own size': {
+    ...none,
+    quotas: [BUCKET],
+    config: subscribed({ limits: [{ quota: 'smooth', limit: 500_000, burst: 2_000_000 }] }),
+  },
+  'key in header, 3 quotas that warn, none of them yet': {
+    ...none,
+    quotas: QUOTAS.map((quota) => ({ ...quota, warnAt: [80, 95] })),
+  },
+  'key in header, 1 quota, beyond a percentage at which it warns': {
+    ...none,
+    quotas: [{ name: 'hourly', limit: 100_000, window: 'hour', warnAt: [1, 95] }],
+  },
+  "quota exceeded, in the plan's words": {
+    ...none,
+    quotas: [{ name: 'hourly', limit: 3, window: 'hour' }],
+    reason: 'quota_exceeded',
+    config: {
+      plans: [
+        {
+          name: 'free',
+          refusal: { status: 402, detail: 'Used up.' },
+          quotas: [{ name: 'hourly', limit: 3, window: 'hour' }],
+        },
+      ],
+    } as never,
+  },
   workload: { ...none, headers: REQUEST, config: workloadWith({ workloadProof: 'listener' }), caller: CALLER },
   'workload, proven by RBAC': { ...none, headers: REQUEST, config: workloadWith({}), caller: CALLER },
   'key missing, observed': { ...none, headers: REQUEST, reason: 'missing_api_key', config: { mode: 'observe' } },
@@ -221,20 +274,6 @@ const SITUATIONS: Record<string, Situation> = {
     ...none,
     config: {
       consumers: [{ ...pluginConfig([]).consumers[0]!, addresses: { allow: ['127.0.0.0/8', '2001:db8::/32'] } }],
-    },
-  },
-  'key in header, whose end is told': {
-    ...none,
-    config: {
-      keyExpiryWarning: { header: 'x-key-expires', beforeSeconds: 366 * 86_400 },
-      consumers: [{ ...pluginConfig([]).consumers[0]!, keys: keysOf().map((key) => ({ ...key, until: END_SECONDS })) }],
-    },
-  },
-  'key in header, whose end would be told later': {
-    ...none,
-    config: {
-      keyExpiryWarning: { header: 'x-key-expires', beforeSeconds: 60 },
-      consumers: [{ ...pluginConfig([]).consumers[0]!, keys: keysOf().map((key) => ({ ...key, until: END_SECONDS })) }],
     },
   },
   'key in header, for some APIs and with some scopes': {

@@ -25,7 +25,7 @@ apis:
   guests: { paths: [/guests], plans: [guest], upstream: orders, anonymous: { plan: guest, by: address } }
 plans:
   wide: { quotas: { per-minute: { limit: 100000, window: minute, scope: mesh } } }
-  small: { quotas: { daily: { limit: 3, window: day, scope: mesh } } }
+  small: { quotas: { daily: { limit: 3, window: day, scope: mesh, warnAt: [50] } } }
   open: { quotas: { daily: { limit: 100000, window: day, scope: mesh, onUnavailable: allow } } }
   shared: { quotas: { daily: { limit: 100000, window: day, scope: mesh, onUnavailable: local-share, localShare: 1000 } } }
   guest: { quotas: { daily: { limit: 100000, window: day } } }

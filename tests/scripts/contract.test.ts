@@ -31,7 +31,6 @@ type Types = {
   config: config.PluginConfig;
   accessLog: config.AccessLogConfig;
   identityHeaders: config.IdentityHeadersConfig;
-  keyExpiryWarning: NonNullable<config.PluginConfig['keyExpiryWarning']>;
   keySource: config.KeySourceConfig;
   rateLimitService: config.RateLimitServiceConfig;
   api: config.ApiConfig;
@@ -65,7 +64,6 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   config: true,
   accessLog: true,
   identityHeaders: true,
-  keyExpiryWarning: true,
   keySource: true,
   rateLimitService: true,
   api: true,

@@ -41,10 +41,6 @@ const withConsumer = (consumer: Value): Value => ({ ...CONFIG, plans: [PLAN], ap
 const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value) => Value }>> = {
   config: { least: CONFIG, within: (config) => config },
   accessLog: { least: {}, within: (accessLog) => ({ ...CONFIG, accessLog }) },
-  keyExpiryWarning: {
-    least: { header: 'x-ends', beforeSeconds: 60 },
-    within: (keyExpiryWarning) => ({ ...CONFIG, keyExpiryWarning }),
-  },
   identityHeaders: { least: {}, within: (identityHeaders) => ({ ...CONFIG, identityHeaders }) },
   keySource: { least: { header: 'x-key' }, within: (source) => ({ ...CONFIG, keySources: [source] }) },
   rateLimitService: { least: SERVICE, within: (rateLimitService) => ({ ...CONFIG, rateLimitService }) },
@@ -205,6 +201,20 @@ function edgesOf(field: string, kind: Kind): { good: unknown[]; bad: unknown[] }
         good: [[...kind.words], ...kind.words.map((word) => [word])],
         bad: [[], ['none'], [kind.words[0]!.toUpperCase()], [kind.words[0]!, kind.words[0]!]],
       };
+    case 'rising': {
+      const { least, last, most } = kind;
+      return {
+        good: [[least], [last], [least, last], Array.from({ length: most }, (_, index) => least + index)],
+        bad: [
+          [],
+          [last, least],
+          [least, least],
+          [least - 1],
+          [last + 1],
+          Array.from({ length: most + 1 }, (_, i) => least + i),
+        ],
+      };
+    }
     case 'integer':
       return {
         good: [kind.least, kind.most],
@@ -248,6 +258,7 @@ const JSON_OF: Readonly<Record<Kind['type'], string>> = {
   word: 'string',
   window: 'string',
   words: 'list',
+  rising: 'list',
   integer: 'number',
   boolean: 'boolean',
   list: 'list',

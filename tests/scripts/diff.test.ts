@@ -203,11 +203,6 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     [['rateLimitHeaders', 'x-ratelimit']],
     ['policy: callers learn of their quotas by rateLimitHeaders standard → x-ratelimit'],
   ],
-  [
-    'the warning of keys that end',
-    [['keyExpiryWarning', { header: 'x-key-expires', before: '36h' }]],
-    ['policy: holders of keys are told of their end 36 h before, in x-key-expires (was: never)'],
-  ],
   ['realm', [['realm', 'Shop']], ['policy: a 401 now names the realm "Shop"']],
   [
     'operations, the first',
@@ -422,6 +417,11 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     "a consumer's own limit",
     [['consumers.umbrella.subscriptions.pets.limits.monthly', 30000]],
     ['consumer umbrella: pets: own limit: monthly 20,000 → 30,000 [widens access]'],
+  ],
+  [
+    'percentages at which a quota warns',
+    [['plans.free.quotas.monthly.warnAt', [95, 80]]],
+    ['plan free: monthly warns at 80 %, 95 % for 3 consumers (acme, globex, initech)'],
   ],
   [
     "a consumer's own bucket",

@@ -149,6 +149,7 @@ test('every list of a policy is known: a new one must say whether its order deci
     'scopes',
     'services',
     'targets',
+    'warnAt',
     'workloads',
   ];
   assert.deepEqual([...lists].sort(), [...sets, ...ORDERED_LISTS].sort());

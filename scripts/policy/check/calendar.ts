@@ -1,5 +1,6 @@
 import { sameWindow } from '../compile/compile.ts';
 import type { Holdings } from '../compile/holding.ts';
+import { counterOf } from './counters.ts';
 import { quote } from '../secret.ts';
 import { granteeIn, holdingsIn } from './consumers.ts';
 import type { CalendarDraft, ConsumerDraft, OwnQuotaDraft, PlanDraft, PolicyDraft, Report } from './draft.ts';
@@ -40,6 +41,41 @@ export function checkCalendars(root: PolicyDraft, report: Report): void {
       );
     }
   }
+}
+
+/**
+ * A counter that quotas of several plans share cannot reset at two times. Quotas that say nothing of a counter share one only along a change
+ * of plan, where the open window goes on to its end.
+ */
+export function checkSharedWindows(root: PolicyDraft, report: Report): void {
+  const plans = root.get('plans').entries;
+  if (!plans.some((plan) => plan.get('calendar').given)) return;
+  const counted = plans.flatMap((plan) =>
+    plan.get('quotas').entries.map((quota) => ({
+      plan,
+      quota,
+      counter: `${counterOf(quota)} ${quota.get('per').string ?? 'consumer'}`,
+      isShared: quota.get('counter').given || quota.get('per').string === 'group',
+      calendar: movedWindow(quota) === undefined ? '' : calendarText(plan),
+    })),
+  );
+  const known = new Map<string, (typeof counted)[number]>();
+  for (const one of counted) if (one.isShared && !known.has(one.counter)) known.set(one.counter, one);
+  for (const one of counted) {
+    const other = known.get(one.counter);
+    if (other === undefined || other.plan.key === one.plan.key || other.calendar === one.calendar) continue;
+    report.add(
+      one.quota.get('counter').given ? one.quota.get('counter') : one.quota.get('window'),
+      `must follow the calendar of quota ${quote(other.quota.key)} of plan ${quote(other.plan.key)}, with which it shares a counter: that cannot begin at two times; give both plans one "calendar", or the quotas other counters`,
+      null,
+    );
+  }
+}
+
+/** The same for calendars that say the same. */
+function calendarText(plan: PlanDraft): string {
+  const fields = plan.get('calendar').entries.map(({ key, value }) => [key, value]);
+  return fields.length === 0 ? '' : JSON.stringify(fields.sort());
 }
 
 /** Weeks and years are refused for another reason. */

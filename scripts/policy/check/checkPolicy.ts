@@ -4,10 +4,10 @@ import { censor, censorSegment } from '../secret.ts';
 import { checkAddresses, checkVisitors, warnOfAddresses, warnOfVisitors } from './addresses.ts';
 import { checkCounters, PlansApart, sharedQuotas, warnOfCounters } from './counters.ts';
 import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
-import { checkCalendars, warnOfCalendars } from './calendar.ts';
+import { checkCalendars, checkSharedWindows, warnOfCalendars } from './calendar.ts';
 import { warnOfSlack } from './binding.ts';
 import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
-import { checkDisclosure, warnOfDisclosure, warnOfKeyExpiry } from './disclosure.ts';
+import { checkDisclosure, warnOfDisclosure } from './disclosure.ts';
 import { checkIdentities, warnOfIdentities } from './identity.ts';
 import { defaultRule, remarksOf } from './issue.ts';
 import { checkLifecycles, lifecycleOf, warnOfLifecycle } from './lifecycle.ts';
@@ -109,6 +109,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkCounters,
     checkRateLimitService,
     checkCalendars,
+    checkSharedWindows,
     checkKeySources,
     checkHeaders,
     checkDisclosure,
@@ -144,7 +145,6 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfCalendars(root, holdings, report);
   warnOfCors(root, report);
   warnOfDisclosure(root, report);
-  warnOfKeyExpiry(root, report);
   warnOfOperations(root, report);
   warnOfModes(root, report);
   warnOfVisitors(root, report);

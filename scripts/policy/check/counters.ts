@@ -29,7 +29,7 @@ function nameOf(quota: QuotaDraft): string {
 }
 
 /** What quotas must have in common to count in one counter: its name, the window, and whether they are buckets. */
-function counterOf(quota: QuotaDraft): string {
+export function counterOf(quota: QuotaDraft): string {
   return JSON.stringify([
     nameOf(quota),
     sameWindow(quota.get('window').string ?? ''),

@@ -26,6 +26,14 @@ export function checkQuotas(root: PolicyDraft, report: Report): void {
     if (quota.get('burst').given)
       checkBucket(quota.get('window').string, quota.get('limit'), quota.get('burst'), report);
   }
+  for (const plan of root.get('plans').entries)
+    for (const quota of plan.get('quotas').entries)
+      if (quota.get('warnAt').given && quota.get('burst').given)
+        report.add(
+          quota.get('warnAt'),
+          'must not go with a burst: a bucket is refilled all the time, and nothing of it is used up',
+          null,
+        );
   for (const consumer of root.get('consumers').entries)
     for (const subscription of consumer.get('subscriptions').entries) checkOwnBuckets(root, subscription, report);
 }

@@ -118,7 +118,7 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelli
     ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
     ...(typeof api.anonymous === 'object' && { anonymousPlan: compileVisitors(api.anonymous) }),
     ...(api.preflight === 'allow' && { preflight: 'allow' }),
-    ...(api.cors && { cors: compileCors(api.cors, keyHeaders(api, policy), policy.keyExpiryWarning?.header) }),
+    ...(api.cors && { cors: compileCors(api.cors, keyHeaders(api, policy)) }),
     ...compileLifecycle(api),
     ...(api.operations && {
       operations: Object.entries(api.operations).map(([key, operation]) =>
@@ -150,12 +150,9 @@ function compileClientAddress(address: Policy['clientAddress']): Pick<PluginConf
 function compileCors(
   { origins, methods = [], headers, exposedHeaders = [], credentials, maxAge }: Cors,
   keyHeaders: readonly string[],
-  warning: string | undefined,
 ): CorsConfig {
   const allowed = headers ?? ['content-type', ...keyHeaders];
-  const exposed = exposedHeaders.filter(
-    (header) => header !== warning && !(EXPOSED_HEADERS as readonly string[]).includes(header),
-  );
+  const exposed = exposedHeaders.filter((header) => !(EXPOSED_HEADERS as readonly string[]).includes(header));
   return {
     origins,
     ...(methods.length > 0 && { methods }),
@@ -241,7 +238,7 @@ function compileRefusal({ status, detail, type }: NonNullable<Plan['refusal']>):
 }
 
 function compileQuota(name: string, quota: Quota, spelling: Spelling): QuotaConfig {
-  const { limit, window, burst, per, counter, scope, onUnavailable } = quota;
+  const { limit, window, burst, per, counter, scope, onUnavailable, warnAt } = quota;
   return {
     name,
     limit,
@@ -252,6 +249,7 @@ function compileQuota(name: string, quota: Quota, spelling: Spelling): QuotaConf
     ...(scope === 'mesh' && { scope }),
     ...(onUnavailable !== undefined && onUnavailable !== 'deny' && { onUnavailable }),
     ...(onUnavailable === 'local-share' && { localShare: localShareOf(quota) }),
+    ...(warnAt && { warnAt: [...warnAt].sort((a, b) => a - b) }),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   MAX_EXACT,
   MAX_QUOTAS,
   MAX_TIMEOUT_MILLISECONDS,
+  MAX_WARNINGS,
   MAX_WINDOW_SECONDS,
   PERS,
   REFUSAL_STATUS,
@@ -27,6 +28,19 @@ const ROUGHLY_A_WINDOW = new RegExp(`^(?:${WINDOWS.join('|')})$|${LENGTH_PATTERN
 const WINDOW_RULE = `must be ${WINDOWS.slice(0, -1).join(', ')} or ${WINDOWS.at(-1)}, or a length from 1s to ${MAX_WINDOW_SECONDS / 86_400}d such as 10s, 15m or 6h`;
 
 export const limit = (description: string) => wholeFrom(1, MAX_EXACT, description);
+
+const WARN_RULE = `must be a list of 1 to ${MAX_WARNINGS} percentages`;
+
+const warnAt = z
+  .array(wholeFrom(1, 100, 'A percentage of the limit.'), { error: WARN_RULE })
+  .min(1, { error: WARN_RULE })
+  .max(MAX_WARNINGS, { error: WARN_RULE })
+  .refine((percents) => new Set(percents).size === percents.length, { error: 'must hold each percentage once' })
+  .meta({
+    description: 'Percentages of the limit at which callers are warned in "ratelimit-warning", and a metric counts.',
+    uniqueItems: true,
+    examples: [[80, 95]],
+  });
 
 export const quota = z.strictObject({
   limit: limit('Requests per window, 1 to 2^53.'),
@@ -66,6 +80,7 @@ export const quota = z.strictObject({
   localShare: limit(
     'Requests per window and Envoy while the rate limit service does not answer. Default: a tenth of the limit.',
   ).optional(),
+  warnAt: warnAt.optional(),
   mode: mode(
     'observe: what the quota would refuse passes, and is counted. enforce: it is refused. Default: the mode of the plan.',
   ),
@@ -175,9 +190,9 @@ export const plan = z
   .nullable()
   .transform((plan): PlanFields => plan ?? { quotas: {} });
 
-/** An operation's own: counted for it alone, so there is no "per". */
+/** An operation's own: counted for it alone, so there is no "per"; nor do they warn. */
 export const ownQuotas = quotasByName(
-  quota.omit({ per: true, counter: true }),
+  quota.omit({ per: true, counter: true, warnAt: true }),
   "Quotas of its own beside those of the caller's plan, counted per consumer and operation; for callers without a key together.",
 );
 

@@ -3,8 +3,6 @@ import {
   CELL_BYTES,
   Counters,
   DEPRECATION,
-  dateText,
-  keyUntil,
   EditKind,
   Keyring,
   LINK,
@@ -13,7 +11,9 @@ import {
   Patience,
   RATELIMIT,
   RATELIMIT_POLICY,
+  RATELIMIT_WARNING,
   RateLimitHeaders,
+  WARNING,
   Reason,
   SHOWN,
   SUNSET,
@@ -46,6 +46,7 @@ import {
   pointerOf,
   rateLimit,
   rateLimitPolicy,
+  rateLimitWarning,
   readHeaders,
   readRequest,
   releaseUsage,
@@ -204,11 +205,11 @@ function describe(present: Tables, allowed: bool): void {
   const body = allowed ? ABSENT : replyBody(present, grpc);
   const pairs = allowed ? ABSENT : replyPairs(present, grpc);
   const deprecated = allowed && decision.deprecated != NONE;
-  const ends = allowed && decision.keyEnds && !isObserved;
-  const keyEnd = ends ? dateText(keyUntil) : ABSENT;
   const counted = allowed && decision.standings == SHOWN;
-  const shown = counted && present.rateLimitHeaders == RateLimitHeaders.Standard;
-  const tight = counted && present.rateLimitHeaders == RateLimitHeaders.XRatelimit && findTightest(present, TIGHTEST);
+  const told = present.rateLimitHeaders & ~WARNING;
+  const shown = counted && told == RateLimitHeaders.Standard;
+  const tight = counted && told == RateLimitHeaders.XRatelimit && findTightest(present, TIGHTEST);
+  const warning = shown ? rateLimitWarning(present, decision.plan, standings()) : ABSENT;
   const policy = shown ? rateLimitPolicy(present, decision.plan, decision.charged, standings()) : ABSENT;
   const state = shown ? rateLimit(present, decision.plan, decision.charged, standings()) : ABSENT;
   beginPairs();
@@ -233,6 +234,10 @@ function describe(present: Tables, allowed: bool): void {
       text(",");
       pair(RATELIMIT, state);
     }
+    if (lengthOf(warning) > 0) {
+      text(",");
+      pair(RATELIMIT_WARNING, warning);
+    }
   }
   if (tight) {
     writeNumbered(X_RATELIMIT_HEADERS[0], TIGHTEST.limit);
@@ -245,11 +250,7 @@ function describe(present: Tables, allowed: bool): void {
     if (shown || tight) text(",");
     writeDeprecation(present.lifecycles.at(decision.deprecated));
   }
-  if (ends) {
-    if (shown || tight || deprecated) text(",");
-    pair(present.keyEndHeader, keyEnd);
-  }
-  if ((shown || tight || deprecated || ends) && load<u32>(pointerOf(cors)) > 0) text(",");
+  if ((shown || tight || deprecated) && load<u32>(pointerOf(cors)) > 0) text(",");
   writePairs(cors);
   text('],"reply":');
   if (allowed) text("null");
