@@ -207,9 +207,11 @@ export class Stream {
   /** The lifecycle whose deprecation the response shows, or NONE; and what its decision says of the origin. In the decision's order. */
   lifecycle: i32;
   origin: i32;
+  /** When the key ends; meaningful where the number of the lifecycle tells that it does. */
+  keyUntil: i64;
 }
 
-const HEADER_BYTES: usize = 24;
+const HEADER_BYTES: usize = 32;
 const STREAM_BYTES: usize = HEADER_BYTES + MAX_QUOTAS * offsetof<Standing>();
 const FIRST_CAPACITY: u32 = 64;
 const MAX_CAPACITY: u32 = 4096;

@@ -26,6 +26,7 @@ import {
   countDecision,
   countObserved,
   countWarnings,
+  dateText,
   decide,
   decision,
   editAt,
@@ -36,6 +37,7 @@ import {
   headerName,
   isGrpc,
   isOwnHeader,
+  keyUntil,
   lengthOf,
   literal,
   logField,
@@ -55,6 +57,8 @@ import {
   responseCodeDetailsOf,
   setPeer,
   standings,
+  tellsKeyEnd,
+  turnKeyEnd,
 } from "../filter/index";
 import {
   Policy,
@@ -126,9 +130,11 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
   if (tables.asksPeer) setPeer(sourceAddress());
   const now = tables.isTimeless ? 0 : currentTimeNanoseconds();
   const passes = decide(tables, policy.keyring, account.counters, now, patience);
-  if (decision.isUnusual) {
-    if (decision.waits) return wait(stream, tables);
-    return carryObserved(stream, policy, passes);
+  while (decision.isUnusual) {
+    if (decision.isRare) {
+      if (decision.waits) return wait(stream, tables);
+      keepKeyEnd(stream, passes);
+    } else return carryObserved(stream, policy, passes);
   }
   countDecision(tables, account.usage);
   if (!passes) return refuse(stream, tables, decision.reason);
@@ -237,6 +243,14 @@ function keepMore(stream: Stream, tables: Tables): void {
   if (decision.origin != NONE) keepOrigin(tables);
 }
 
+/** Of a request that is allowed as its key's; to be called before anything else is kept, which goes along. */
+function keepKeyEnd(stream: Stream | null, passes: bool): void {
+  decision.keyEnds = false;
+  if (stream == null || !passes || decision.observed != <u8>Reason.Allowed) return;
+  stream.keyUntil = keyUntil;
+  decision.deprecated = turnKeyEnd(decision.deprecated);
+}
+
 /** For failures that should never happen: the request is refused, so that none lets it through. */
 function fail(stream: Stream | null, policy: Policy, what: View): Verdict {
   log(LogLevel.Error, what);
@@ -316,12 +330,21 @@ export function onResponseHeaders(streamId: u32): void {
   if (policy == null) return closeStream(stream);
   const tables = policy.tables;
   if (stream.origin != NONE) writeCors(tables, stream.origin);
-  if (stream.lifecycle != NONE) showDeprecation(tables.lifecycles.at(stream.lifecycle));
+  if (stream.lifecycle != NONE) showLife(tables, stream);
   if (showsStandings(stream)) {
     if (tables.rateLimitHeaders == RateLimitHeaders.Standard) showQuotas(tables, stream);
     else showOther(tables, stream);
   }
   closeStream(stream);
+}
+
+function showLife(tables: Tables, stream: Stream): void {
+  let lifecycle = stream.lifecycle;
+  if (tellsKeyEnd(lifecycle)) {
+    replaceHeader(HeaderMap.Response, tables.keyEndHeader, dateText(stream.keyUntil));
+    lifecycle = turnKeyEnd(lifecycle);
+  }
+  if (lifecycle != NONE) showDeprecation(tables.lifecycles.at(lifecycle));
 }
 
 // @ts-ignore: decorator

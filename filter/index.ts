@@ -78,6 +78,8 @@ export {
   titleOf,
 } from "./decision/decision";
 export { DEPRECATION, LINK, SUNSET } from "./answer/lifecycle";
+export { dateText, tellsKeyEnd, turnKeyEnd } from "./answer/keyEnd";
+export { keyUntil } from "./decision/guard";
 export { Lifecycle } from "./tables/lifecycle";
 export {
   replyBody,

@@ -107,6 +107,9 @@ function writeOwn(tables: Tables): void {
     if (k > first) writeView(SEPARATOR);
     writeView(EXPOSED_HEADERS[k]);
   }
+  if (tables.keyEndHeader == ABSENT) return;
+  writeView(SEPARATOR);
+  writeView(tables.keyEndHeader);
 }
 
 function writeNames(tables: Tables, first: i32, count: i32): void {

@@ -2,7 +2,7 @@ import { ABSENT, View, literal } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
 import { Tables } from "../tables/tables";
 import { decodeApi } from "./api";
-import { decodeAccessLog, decodeIdentityHeaders, readRateLimitHeaders } from "./disclosure";
+import { decodeAccessLog, decodeIdentityHeaders, decodeKeyExpiryWarning, readRateLimitHeaders } from "./disclosure";
 import { decodeZones } from "./calendar";
 import { decodeConsumers } from "./consumer";
 import { readWorkloadProof } from "./identity";
@@ -88,6 +88,8 @@ function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Nam
       decodeClientAddress(reader, tables);
     } else if (reader.takes(Field.IDENTITY_HEADERS, 14)) {
       decodeIdentityHeaders(reader, tables);
+    } else if (reader.takes(Field.KEY_EXPIRY_WARNING, 25)) {
+      decodeKeyExpiryWarning(reader, tables);
     } else if (reader.takes(Field.RATE_LIMIT_HEADERS, 15)) {
       tables.rateLimitHeaders = readRateLimitHeaders(reader);
     } else if (reader.takes(Field.ZONES, 16)) {

@@ -1,9 +1,9 @@
 import { View, equals, literal } from "../bytes/view";
 import { Fact, IdentityHeader, RateLimitHeaders } from "../tables/disclosure";
 import { Tables } from "../tables/tables";
-import { IDENTITY_HEADERS, LOG_FIELDS, MAX_NAME_BYTES, RATE_LIMIT_HEADERS } from "./contract";
+import { IDENTITY_HEADERS, LOG_FIELDS, MAX_NAME_BYTES, MAX_WINDOW_SECONDS, RATE_LIMIT_HEADERS } from "./contract";
 import { Reader } from "./reader";
-import { readIdentityHeader } from "./rule";
+import { readHeaderName, readIdentityHeader } from "./rule";
 import * as Field from "./field";
 import { isOwnHeader } from "../request/request";
 
@@ -46,6 +46,18 @@ export function readRateLimitHeaders(reader: Reader): RateLimitHeaders {
   }
   reader.fail(literal('must be "standard", "x-ratelimit", "refusals" or "none"'));
   return RateLimitHeaders.Standard;
+}
+
+/** `{"header": "x-key-expires", "beforeSeconds": 1209600}` */
+export function decodeKeyExpiryWarning(reader: Reader, tables: Tables): void {
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.takes(Field.HEADER, 0)) tables.keyEndHeader = tables.texts.keep(readHeaderName(reader));
+    else if (reader.takes(Field.BEFORE_SECONDS, 1)) tables.keyEndSeconds = reader.integer(1, MAX_WINDOW_SECONDS);
+    else reader.unknownField();
+  }
+  reader.needs(0, Field.HEADER);
+  reader.needs(1, Field.BEFORE_SECONDS);
 }
 
 /** `{"line": false, "fields": ["consumer", "plan"]}` */

@@ -79,6 +79,7 @@ export function restrictionOfKey(tables: Tables, keyring: Keyring, key: i32): Ke
   const restriction = rows.add();
   restriction.consumer = NONE;
   restriction.scopes = u64.MAX_VALUE;
+  restriction.warnFrom = i64.MAX_VALUE;
   return restriction;
 }
 
@@ -199,6 +200,7 @@ export function guardKeys(tables: Tables, keyring: Keyring): void {
   const restrictions = tables.restrictions;
   tables.asksPeer = tables.trustedHops == 0 && (restrictions.blocks.count > 0 || countsAddresses(tables));
   narrowScopes(ABSENT, u64.MAX_VALUE);
+  if (tables.keyEndHeader != ABSENT) warnOfEnds(tables, keyring);
   if (restrictions.ofConsumers.count + restrictions.ofKeys.count == 0) return;
   for (let i = 0; i < keyring.keys.count; i++) {
     const number = restrictions.find(keyring.keys.at(i).consumer);
@@ -207,6 +209,14 @@ export function guardKeys(tables: Tables, keyring: Keyring): void {
     if (term.guard == 0) continue;
     keyring.guards.at(term.guard - 1).from = term.from;
     term.from = i64.MAX_VALUE;
+  }
+}
+
+/** Holders of keys without an end have nothing to be told. */
+function warnOfEnds(tables: Tables, keyring: Keyring): void {
+  for (let i = 0; i < keyring.keys.count; i++) {
+    const until = keyring.terms.at(keyring.keys.at(i).term).until;
+    if (until != i64.MAX_VALUE) restrictionOfKey(tables, keyring, i).warnFrom = until - tables.keyEndSeconds;
   }
 }
 

@@ -109,7 +109,7 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
     decision.api = NONE;
     return Reason.InvalidPath;
   }
-  decision.coveredBytes = coveredBytes;
+  decision.coveredBytes = <u16>coveredBytes;
   const api = tables.apis.at(decision.api);
   let finding: Finding;
   if (!api.isSpecial) finding = findKey(api);
@@ -159,7 +159,7 @@ function judgeOperation(tables: Tables, api: Api, now: i64): Reason {
   const operation = tables.operations.at(decision.operation);
   if (operation.lifecycle == NO_LIFECYCLE) return Reason.Allowed;
   const reason = enter(tables, operation.lifecycle, now / NANOSECONDS);
-  if (reason == Reason.Redirected) decision.coveredBytes += literalBytes(operation.path);
+  if (reason == Reason.Redirected) decision.coveredBytes += <u16>literalBytes(operation.path);
   return reason;
 }
 

@@ -32,7 +32,7 @@ export class Decision {
   /** Of a request that a quota or maintenance refused; otherwise anything. */
   retryAfterSeconds: i64;
   /** Bytes of the normalised path that the matched prefix covers. */
-  coveredBytes: i32;
+  coveredBytes: u16;
   /** What can be shown of the quotas that were looked at. */
   standings: Standings;
   /** True where only observing let it pass, as nobody's, whoever's key it holds. */
@@ -41,6 +41,8 @@ export class Decision {
   observed: u8;
   /** True when the request must wait for the rate limit service; `reason` is not final then. */
   waits: bool;
+  /** True when the key will end so soon that the policy wants its holder told. */
+  keyEnds: bool;
   reason: Reason;
 
   /** True when the response shows a deprecation, or what a page on another origin may read. */
@@ -48,9 +50,14 @@ export class Decision {
     return load<i64>(changetype<usize>(this), offsetof<Decision>("deprecated")) != -1;
   }
 
-  /** True when it waits, or passed only because something observes. */
+  /** True when it waits, passed only because something observes, or comes with a key that ends soon. */
   get isUnusual(): bool {
-    return load<u16>(changetype<usize>(this), offsetof<Decision>("observed")) != 0;
+    return load<u32>(changetype<usize>(this), offsetof<Decision>("observed")) != 0;
+  }
+
+  /** True when it waits, or comes with a key that ends soon. */
+  get isRare(): bool {
+    return load<u16>(changetype<usize>(this), offsetof<Decision>("waits")) != 0;
   }
 
   reset(): void {
@@ -62,7 +69,7 @@ export class Decision {
     store<i64>(start, -1, offsetof<Decision>("deprecated"));
     this.keyId = ABSENT;
     this.route = ABSENT;
-    // The standings, what was observed and whether it waits are in the same eight bytes.
+    // The standings, what was observed, whether it waits and whether the key ends are in the same eight bytes.
     store<i64>(start, 0, offsetof<Decision>("coveredBytes"));
   }
 }

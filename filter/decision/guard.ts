@@ -8,6 +8,9 @@ import { KeyRestriction, Restriction } from "../tables/restriction";
 import { Tables } from "../tables/tables";
 import { Reason, decision } from "./decision";
 
+/** When the key ends; meaningful only where the decision says that it ends soon. */
+export let keyUntil: i64 = 0;
+
 /**
  * What is looked at of a key beside its dates. Such keys are few, so the decision comes here only by a term that seems not to have begun
  * (see `guardKeys`): keys without anything of this kind pay nothing.
@@ -20,6 +23,10 @@ export function judgeGuarded(tables: Tables, keyring: Keyring, term: Term, nowSe
     const own = tables.restrictions.ofKeys.at(guard.own);
     if (own.apiCount > 0 && !isForApi(tables, own)) return Reason.ApiNotAllowed;
     narrowScopes(decision.keyId, own.scopes);
+    if (own.warnFrom <= nowSeconds) {
+      decision.keyEnds = true;
+      keyUntil = term.until;
+    }
     const refused = judgeRestriction(tables, own);
     if (refused != Reason.Allowed) return refused;
   }

@@ -32,7 +32,7 @@ function take(tables: Tables, number: i32): i32 {
   const route = tables.routes.at(number);
   decision.route = route.name;
   decision.routeIndex = number;
-  if (route.path != ABSENT && liesUnder(route.path)) decision.coveredBytes = coveredLength;
+  if (route.path != ABSENT && liesUnder(route.path)) decision.coveredBytes = <u16>coveredLength;
   return route.lifecycle;
 }
 

@@ -22,6 +22,8 @@ export class KeyRestriction extends Restriction {
   apiCount: i32;
   /** A bit for each scope that it has if its consumer has it. */
   scopes: u64;
+  /** The first second in which its holder is told that it ends soon; never reached where the policy does not want that. */
+  warnFrom: i64;
 }
 
 /** A block of addresses that begin with the same bits; an IPv4 address in its IPv4-mapped form. */

@@ -43,6 +43,9 @@ export class Tables {
   /** True where no decision depends on the time: neither keys nor subscriptions have dates, nothing has a life, nothing is counted. */
   isTimeless: bool = false;
   rateLimitHeaders: RateLimitHeaders = RateLimitHeaders.Standard;
+  /** The response header that tells when a key ends, or ABSENT, and how long before that it does. */
+  keyEndHeader: View = ABSENT;
+  keyEndSeconds: i64 = 0;
   /** True where the policy says itself what upstreams learn: then those headers stand in `identityHeaders`. */
   choosesIdentity: bool = false;
   readonly identityHeaders: Rows<IdentityHeader> = new Rows<IdentityHeader>();

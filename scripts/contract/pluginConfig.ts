@@ -38,6 +38,8 @@ export interface PluginConfig {
   identityHeaders?: IdentityHeadersConfig;
   /** Left out: standard. */
   rateLimitHeaders?: RateLimitHeaders;
+  /** Left out: nobody is told that a key ends. */
+  keyExpiryWarning?: { header: string; beforeSeconds: number };
   keySources: KeySourceConfig[];
   /** Left out: rbac. */
   workloadProof?: 'listener';

@@ -237,6 +237,7 @@ export const OBJECTS = {
     clientAddress: may(object('clientAddress')),
     identityHeaders: may(object('identityHeaders')),
     rateLimitHeaders: may(word(RATE_LIMIT_HEADERS)),
+    keyExpiryWarning: may(object('keyExpiryWarning')),
     keySources: need(list('keySource', 1, MAX_KEY_SOURCES)),
     workloadProof: may(word(WORKLOAD_PROOFS)),
     rateLimitService: may(object('rateLimitService')),
@@ -253,6 +254,10 @@ export const OBJECTS = {
   accessLog: {
     line: may(BOOLEAN),
     fields: may(words(LOG_FIELDS)),
+  },
+  keyExpiryWarning: {
+    header: need(NAME),
+    beforeSeconds: need(integer(1, MAX_WINDOW_SECONDS)),
   },
   identityHeaders: {
     consumer: may(NAME),

@@ -5,7 +5,26 @@ const say = (text: string): Difference => ({ subject: 'policy', text, effects: [
 
 /** What differs in what logs, upstreams and callers get to see of a decision. */
 export function disclosureChange(old: PluginConfig, next: PluginConfig): Difference[] {
-  return [...accessLogChange(old, next), ...identityChange(old, next), ...rateLimitHeadersChange(old, next)];
+  return [
+    ...accessLogChange(old, next),
+    ...identityChange(old, next),
+    ...rateLimitHeadersChange(old, next),
+    ...keyExpiryChange(old, next),
+  ];
+}
+
+function keyExpiryChange(old: PluginConfig, next: PluginConfig): Difference[] {
+  const [was, is] = [expiryText(old), expiryText(next)];
+  return was === is ? [] : [say(`holders of keys are told of their end ${is} (was: ${was})`)];
+}
+
+function expiryText({ keyExpiryWarning: warning }: PluginConfig): string {
+  return warning === undefined ? 'never' : `${lengthText(warning.beforeSeconds)} before, in ${warning.header}`;
+}
+
+function lengthText(seconds: number): string {
+  if (seconds % 86_400 === 0) return `${seconds / 86_400} d`;
+  return seconds % 3600 === 0 ? `${seconds / 3600} h` : `${seconds / 60} min`;
 }
 
 function accessLogChange({ accessLog: old = {} }: PluginConfig, { accessLog: next = {} }: PluginConfig): Difference[] {

@@ -27,6 +27,7 @@ export function fullConfig(): PluginConfig {
     accessLog: { line: false, fields: ['reason', 'host', 'mode'] },
     identityHeaders: { consumer: 'x-user', plan: 'x-user', route: 'x-tollgate-route', keyId: 'x-key-id' },
     rateLimitHeaders: 'x-ratelimit',
+    keyExpiryWarning: { header: 'x-key-expires', beforeSeconds: 1_209_600 },
     clientAddress: { trustedHops: 2, ipv4: 24, ipv6: 56 },
     keySources: [{ header: 'x-api-key' }, { authorization: 'Bearer' }, { query: 'api_key' }, { cookie: 'api_key' }],
     apis: [
@@ -1142,6 +1143,21 @@ function badAddresses(): BadConfig[] {
       what: 'addresses of a key: a name',
       config: changed((c) => (keys(c)[0]!.addresses = { deny: ['localhost'] })),
       names: /consumers\[0\]\.keys\[0\]\.addresses\.deny\[0\].*block/,
+    },
+    {
+      what: 'a warning of keys without a header',
+      config: changed((c) => ((c as Node).keyExpiryWarning = { beforeSeconds: 60 })),
+      names: /keyExpiryWarning: needs the field "header"/,
+    },
+    {
+      what: 'a warning of keys long before',
+      config: changed((c) => ((c as Node).keyExpiryWarning = { header: 'x-ends', beforeSeconds: 366 * 86_400 + 1 })),
+      names: /keyExpiryWarning\.beforeSeconds/,
+    },
+    {
+      what: 'a warning of keys in a header with upper case',
+      config: changed((c) => ((c as Node).keyExpiryWarning = { header: 'X-Ends', beforeSeconds: 60 })),
+      names: /keyExpiryWarning\.header/,
     },
     {
       what: 'APIs of a key: none',

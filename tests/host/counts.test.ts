@@ -83,6 +83,9 @@ const LEAN_ROUTE = { ...LEAN, identityHeaders: { route: 'x-tollgate-route' } };
 
 const keysOf = (): object[] => (pluginConfig([]).consumers[0] as { keys: object[] }).keys;
 
+/** Of a key: half a year after the requests. */
+const END_SECONDS = Date.UTC(2026, 6, 15) / 1000;
+
 const LOG = { accessLog: { fields: [...LOG_FIELDS] } };
 
 const SITUATIONS: Record<string, Situation> = {
@@ -274,6 +277,20 @@ const SITUATIONS: Record<string, Situation> = {
     ...none,
     config: {
       consumers: [{ ...pluginConfig([]).consumers[0]!, addresses: { allow: ['127.0.0.0/8', '2001:db8::/32'] } }],
+    },
+  },
+  'key in header, whose end is told': {
+    ...none,
+    config: {
+      keyExpiryWarning: { header: 'x-key-expires', beforeSeconds: 366 * 86_400 },
+      consumers: [{ ...pluginConfig([]).consumers[0]!, keys: keysOf().map((key) => ({ ...key, until: END_SECONDS })) }],
+    },
+  },
+  'key in header, whose end would be told later': {
+    ...none,
+    config: {
+      keyExpiryWarning: { header: 'x-key-expires', beforeSeconds: 60 },
+      consumers: [{ ...pluginConfig([]).consumers[0]!, keys: keysOf().map((key) => ({ ...key, until: END_SECONDS })) }],
     },
   },
   'key in header, for some APIs and with some scopes': {

@@ -31,6 +31,7 @@ type Types = {
   config: config.PluginConfig;
   accessLog: config.AccessLogConfig;
   identityHeaders: config.IdentityHeadersConfig;
+  keyExpiryWarning: NonNullable<config.PluginConfig['keyExpiryWarning']>;
   keySource: config.KeySourceConfig;
   rateLimitService: config.RateLimitServiceConfig;
   api: config.ApiConfig;
@@ -64,6 +65,7 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   config: true,
   accessLog: true,
   identityHeaders: true,
+  keyExpiryWarning: true,
   keySource: true,
   rateLimitService: true,
   api: true,

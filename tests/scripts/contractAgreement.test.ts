@@ -41,6 +41,10 @@ const withConsumer = (consumer: Value): Value => ({ ...CONFIG, plans: [PLAN], ap
 const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value) => Value }>> = {
   config: { least: CONFIG, within: (config) => config },
   accessLog: { least: {}, within: (accessLog) => ({ ...CONFIG, accessLog }) },
+  keyExpiryWarning: {
+    least: { header: 'x-ends', beforeSeconds: 60 },
+    within: (keyExpiryWarning) => ({ ...CONFIG, keyExpiryWarning }),
+  },
   identityHeaders: { least: {}, within: (identityHeaders) => ({ ...CONFIG, identityHeaders }) },
   keySource: { least: { header: 'x-key' }, within: (source) => ({ ...CONFIG, keySources: [source] }) },
   rateLimitService: { least: SERVICE, within: (rateLimitService) => ({ ...CONFIG, rateLimitService }) },

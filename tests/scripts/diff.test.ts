@@ -203,6 +203,11 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     [['rateLimitHeaders', 'x-ratelimit']],
     ['policy: callers learn of their quotas by rateLimitHeaders standard → x-ratelimit'],
   ],
+  [
+    'the warning of keys that end',
+    [['keyExpiryWarning', { header: 'x-key-expires', before: '36h' }]],
+    ['policy: holders of keys are told of their end 36 h before, in x-key-expires (was: never)'],
+  ],
   ['realm', [['realm', 'Shop']], ['policy: a 401 now names the realm "Shop"']],
   [
     'operations, the first',

@@ -7,7 +7,7 @@ import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } fr
 import { checkCalendars, checkSharedWindows, warnOfCalendars } from './calendar.ts';
 import { warnOfSlack } from './binding.ts';
 import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
-import { checkDisclosure, warnOfDisclosure } from './disclosure.ts';
+import { checkDisclosure, warnOfDisclosure, warnOfKeyExpiry } from './disclosure.ts';
 import { checkIdentities, warnOfIdentities } from './identity.ts';
 import { defaultRule, remarksOf } from './issue.ts';
 import { checkLifecycles, lifecycleOf, warnOfLifecycle } from './lifecycle.ts';
@@ -145,6 +145,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfCalendars(root, holdings, report);
   warnOfCors(root, report);
   warnOfDisclosure(root, report);
+  warnOfKeyExpiry(root, report);
   warnOfOperations(root, report);
   warnOfModes(root, report);
   warnOfVisitors(root, report);

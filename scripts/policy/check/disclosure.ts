@@ -100,5 +100,14 @@ export function warnOfDisclosure(root: PolicyDraft, report: Report): void {
       report.add(route, 'changes nothing that anybody but the log sees: "identityHeaders" leaves the route out', null);
 }
 
+/** A warning that nobody can get. */
+export function warnOfKeyExpiry(root: PolicyDraft, report: Report): void {
+  const warning = root.get('keyExpiryWarning');
+  if (!warning.given) return;
+  const keys = root.get('consumers').entries.flatMap((consumer) => consumer.get('keys').items);
+  if (!keys.some((key) => key.get('until').given))
+    report.add(warning, 'is for keys that end, and none has "until"', null);
+}
+
 /** Fields of a route that only choose it, and where it leads. */
 const ROUTING: ReadonlySet<string> = new Set(['name', 'when', 'upstream']);

@@ -118,7 +118,7 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelli
     ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
     ...(typeof api.anonymous === 'object' && { anonymousPlan: compileVisitors(api.anonymous) }),
     ...(api.preflight === 'allow' && { preflight: 'allow' }),
-    ...(api.cors && { cors: compileCors(api.cors, keyHeaders(api, policy)) }),
+    ...(api.cors && { cors: compileCors(api.cors, keyHeaders(api, policy), policy.keyExpiryWarning?.header) }),
     ...compileLifecycle(api),
     ...(api.operations && {
       operations: Object.entries(api.operations).map(([key, operation]) =>
@@ -150,9 +150,12 @@ function compileClientAddress(address: Policy['clientAddress']): Pick<PluginConf
 function compileCors(
   { origins, methods = [], headers, exposedHeaders = [], credentials, maxAge }: Cors,
   keyHeaders: readonly string[],
+  warning: string | undefined,
 ): CorsConfig {
   const allowed = headers ?? ['content-type', ...keyHeaders];
-  const exposed = exposedHeaders.filter((header) => !(EXPOSED_HEADERS as readonly string[]).includes(header));
+  const exposed = exposedHeaders.filter(
+    (header) => header !== warning && !(EXPOSED_HEADERS as readonly string[]).includes(header),
+  );
   return {
     origins,
     ...(methods.length > 0 && { methods }),

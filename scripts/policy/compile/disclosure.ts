@@ -1,17 +1,18 @@
 import type { AccessLogConfig, IdentityHeadersConfig, PluginConfig } from '../../contract/pluginConfig.ts';
-import { FACTS, identityHeadersOf } from '../schema/disclosure.ts';
+import { beforeSeconds, FACTS, identityHeadersOf } from '../schema/disclosure.ts';
 import type { Policy } from '../schema/policy.ts';
 
 /** What others get to see of a decision, as far as it is not what they always do. */
 export function compileDisclosure(
   policy: Policy,
-): Pick<PluginConfig, 'accessLog' | 'identityHeaders' | 'rateLimitHeaders'> {
-  const { rateLimitHeaders } = policy;
+): Pick<PluginConfig, 'accessLog' | 'identityHeaders' | 'rateLimitHeaders' | 'keyExpiryWarning'> {
+  const { rateLimitHeaders, keyExpiryWarning: warning } = policy;
   const [accessLog, identityHeaders] = [compileAccessLog(policy), compileIdentity(policy)];
   return {
     ...(accessLog && { accessLog }),
     ...(identityHeaders && { identityHeaders }),
     ...(rateLimitHeaders !== 'standard' && { rateLimitHeaders }),
+    ...(warning && { keyExpiryWarning: { header: warning.header, beforeSeconds: beforeSeconds(warning.before)! } }),
   };
 }
 

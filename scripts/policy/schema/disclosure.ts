@@ -1,7 +1,15 @@
 import { z } from 'zod';
 import type { Fact } from '../../contract/pluginConfig.ts';
-import { IDENTITY_HEADERS, LOG_FIELDS, RATE_LIMIT_HEADERS } from '../../contract/table.ts';
-import { tellingHeader } from './header.ts';
+import {
+  EXPOSED_HEADERS,
+  IDENTITY_HEADERS,
+  LOG_FIELDS,
+  MAX_WINDOW_SECONDS,
+  RATE_LIMIT_HEADERS,
+  WINDOW_UNITS,
+  X_RATELIMIT_HEADERS,
+} from '../../contract/table.ts';
+import { changeableHeader, tellingHeader } from './header.ts';
 
 /** What others get to see of a decision: upstreams, callers and access logs. */
 
@@ -73,6 +81,39 @@ export const identityHeaders = z.union(
 );
 
 export const rateLimitHeaders = z.enum(RATE_LIMIT_HEADERS);
+
+const BEFORE_RULE = 'must be a length from 1m to 366d, such as 14d';
+/** Headers of answers that mean something already, to Tollgate or to HTTP. */
+const TAKEN = new Set<string>([
+  ...EXPOSED_HEADERS,
+  ...X_RATELIMIT_HEADERS,
+  ...['deprecation', 'sunset', 'link', 'location', 'allow', 'vary', 'expires', 'date', 'cache-control', 'set-cookie'],
+  ...['content-type', 'content-encoding', 'etag', 'age'],
+]);
+
+/** The response header that tells the holder of a key that it ends soon. */
+export const keyExpiryWarning = z.strictObject({
+  header: changeableHeader()
+    .refine((name) => !TAKEN.has(name) && !name.startsWith('access-control-'), {
+      error: 'must be a header that means nothing else in an answer, such as x-key-expires',
+    })
+    .meta({ description: 'The response header that has the end of the key, as @ and seconds since 1970.' }),
+  before: z
+    .string({ error: BEFORE_RULE })
+    .refine((text) => beforeSeconds(text) !== null, { error: BEFORE_RULE })
+    .meta({
+      description: 'How long before the end of a key its holder is told: 1m to 366d.',
+      pattern: '^[1-9][0-9]{0,5}[mhd]$',
+      examples: ['14d'],
+    }),
+});
+
+/** Seconds of a length in minutes, hours or days; null for anything else. */
+export function beforeSeconds(text: string): number | null {
+  const [, number, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(text) ?? [];
+  const seconds = Number(number) * (WINDOW_UNITS[unit as keyof typeof WINDOW_UNITS] ?? NaN);
+  return seconds <= MAX_WINDOW_SECONDS ? seconds : null;
+}
 
 /** The headers in which upstreams learn of a decision; those that a policy has without saying so are written out. */
 export function identityHeadersOf({

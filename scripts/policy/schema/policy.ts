@@ -4,7 +4,7 @@ import { addresses, anonymous, clientAddress } from './address.ts';
 import { calendar } from './calendar.ts';
 import { callingOrigins, cors } from './cors.ts';
 import { changeableHeader, headerName, headerValue, parameterName, parameterValue, realm, token } from './header.ts';
-import { accessLog, identityHeaders, rateLimitHeaders } from './disclosure.ts';
+import { accessLog, identityHeaders, keyExpiryWarning, rateLimitHeaders } from './disclosure.ts';
 import { credentials, workload, workloadProof } from './identity.ts';
 import { keySources } from './keySource.ts';
 import { lifecycle } from './lifecycle.ts';
@@ -226,6 +226,9 @@ export const policySchema = z
       description:
         'What callers learn of their quotas. standard: RateLimit and RateLimit-Policy. x-ratelimit: X-RateLimit-Limit, -Remaining and -Reset of the tightest quota. refusals: standard, only with a 429. none: nothing.',
     }),
+    keyExpiryWarning: keyExpiryWarning
+      .meta({ description: 'A response header that tells callers that their key ends soon. Default: none.' })
+      .optional(),
     targets,
     rateLimitService: rateLimitService
       .meta({ description: 'The rate limit service that counts quotas with "scope: mesh".' })

@@ -3,6 +3,8 @@ import {
   CELL_BYTES,
   Counters,
   DEPRECATION,
+  dateText,
+  keyUntil,
   EditKind,
   Keyring,
   LINK,
@@ -205,6 +207,8 @@ function describe(present: Tables, allowed: bool): void {
   const body = allowed ? ABSENT : replyBody(present, grpc);
   const pairs = allowed ? ABSENT : replyPairs(present, grpc);
   const deprecated = allowed && decision.deprecated != NONE;
+  const ends = allowed && decision.keyEnds && !isObserved;
+  const keyEnd = ends ? dateText(keyUntil) : ABSENT;
   const counted = allowed && decision.standings == SHOWN;
   const told = present.rateLimitHeaders & ~WARNING;
   const shown = counted && told == RateLimitHeaders.Standard;
@@ -250,7 +254,11 @@ function describe(present: Tables, allowed: bool): void {
     if (shown || tight) text(",");
     writeDeprecation(present.lifecycles.at(decision.deprecated));
   }
-  if ((shown || tight || deprecated) && load<u32>(pointerOf(cors)) > 0) text(",");
+  if (ends) {
+    if (shown || tight || deprecated) text(",");
+    pair(present.keyEndHeader, keyEnd);
+  }
+  if ((shown || tight || deprecated || ends) && load<u32>(pointerOf(cors)) > 0) text(",");
   writePairs(cors);
   text('],"reply":');
   if (allowed) text("null");
