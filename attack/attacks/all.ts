@@ -3,6 +3,7 @@ import { addresses } from './addresses.ts';
 import { commands } from './commands.ts';
 import { configs } from './configs.ts';
 import { counting } from './counting.ts';
+import { credentials } from './key/credentials.ts';
 import { doors } from './doors.ts';
 import { headers } from './headers.ts';
 import { identity } from './identity.ts';
@@ -29,6 +30,7 @@ export const allAttacks: readonly Attack[] = [
   spellings,
   operations,
   headers,
+  credentials,
   identity,
   addresses,
   origins,
