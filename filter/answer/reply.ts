@@ -4,6 +4,7 @@ import { ABSENT, View, lengthOf, literal, pointerOf, view } from "../bytes/view"
 import { SHOWN, decision, isOfLifecycle } from "../decision/decision";
 import { Reason, codeOf, detailOf, statusOf } from "../decision/decision";
 import { allowedMethods } from "../operation/choose";
+import { Credential, takes } from "../tables/alias";
 import { KeySource, KeySourceList } from "../tables/keySource";
 import { Plan, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
@@ -26,6 +27,7 @@ const CACHE_CONTROL = literal("cache-control");
 const NO_STORE = literal("no-store");
 const WWW_AUTHENTICATE = literal("www-authenticate");
 const CERTIFICATE_REALM = literal('Certificate realm="');
+const BEARER_REALM = literal('Bearer realm="');
 const QUOTE = literal('"');
 const ALLOW = literal("allow");
 /** Seconds until a retry when the time is not known. */
@@ -158,8 +160,9 @@ function challenge(tables: Tables): View {
 
 /** The same where the API takes no keys. */
 function otherChallenge(tables: Tables): View {
+  const isToken = takes(tables.apis.at(decision.api).credentials, Credential.Token);
   begin(128);
-  writeViews(CERTIFICATE_REALM, realmOf(tables));
+  writeViews(isToken ? BEARER_REALM : CERTIFICATE_REALM, realmOf(tables));
   writeView(QUOTE);
   return end();
 }

@@ -102,6 +102,7 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   api.firstRoute = firstRoute;
   api.routeCount = tables.routes.count - firstRoute;
   api.hasLife = hasLife(tables, api);
+  api.isFollowed = api.hasLife || takes(api.credentials, Credential.Token);
   api.unidentified = takes(api.credentials, Credential.Key) ? Reason.MissingApiKey : Reason.MissingCredential;
   api.isSpecial =
     api.preflight != Preflight.Deny || api.operationCount > 0 || api.hasLife || api.credentials != KEYS_ONLY;

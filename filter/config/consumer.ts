@@ -18,6 +18,7 @@ import {
   restrictionOfKey,
 } from "./restriction";
 import { readConsumerName, readName } from "./rule";
+import { decodeSubjects } from "./token";
 import { DIGEST_DIGITS, MAX_EXACT, MAX_QUOTAS, MAX_SCOPES } from "./contract";
 import * as Field from "./field";
 
@@ -57,11 +58,15 @@ function decodeConsumer(reader: Reader, tables: Tables, keyring: Keyring, names:
       decodeCallingOrigins(reader, tables, restrictionOf(tables, index));
     } else if (reader.takes(Field.WORKLOADS, 20)) {
       decodeWorkloads(reader, tables, index);
+    } else if (reader.takes(Field.TOKENS, 21)) {
+      decodeSubjects(reader, tables, index);
     } else if (reader.takes(Field.CALENDAR, 8)) {
       decodeCalendar(reader, tables.calendars.ofConsumers.add(), index);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
+  // A token's scopes stand in the place of the consumer's while its request is decided.
+  if (reader.has(21)) ensureGrant(tables, index);
   consumer.subscriptionCount = tables.subscriptions.count - consumer.firstSubscription;
 }
 
@@ -70,6 +75,12 @@ function addGrant(tables: Tables, consumer: i32, scopes: u64): void {
   const grant = tables.grants.add();
   grant.consumer = consumer;
   grant.scopes = scopes;
+}
+
+/** The record of the consumer that was read last, also where it has no scopes. */
+function ensureGrant(tables: Tables, consumer: i32): void {
+  const count = tables.grants.count;
+  if (count == 0 || tables.grants.at(count - 1).consumer != consumer) tables.grants.add().consumer = consumer;
 }
 
 function addMembership(tables: Tables, consumer: i32, group: View): void {

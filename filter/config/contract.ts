@@ -5,6 +5,7 @@ import * as Field from "./field";
 export const SHOWN_DIGEST_DIGITS = 12;
 export const DIGEST_DIGITS = 64;
 export const MAX_ADDRESS_BLOCKS = 128;
+export const MAX_AUDIENCES = 16;
 export const MAX_BLOCK_BYTES = 43;
 export const MAX_BUCKET_RATE_PER_SECOND: i64 = 1000000;
 export const MAX_BURST: i64 = 1000000000;
@@ -18,9 +19,12 @@ export const MAX_DETAIL_BYTES = 255;
 export const MAX_DOMAIN_BYTES = 127;
 export const MAX_EXACT: i64 = 9007199254740992;
 export const MAX_HOST_BYTES = 253;
+export const MAX_ISSUERS = 16;
+export const MAX_ISSUER_BYTES = 255;
 export const MAX_KEY_APIS = 128;
 export const MAX_KEY_BYTES = 4096;
 export const MAX_KEY_SOURCES = 8;
+export const MAX_LIST_CLAIM_BYTES = 4096;
 export const MAX_LOCATION_BYTES = 1024;
 export const MAX_MESH_QUOTAS = 3;
 export const MAX_METHODS = 16;
@@ -43,6 +47,7 @@ export const MAX_ROUTE_HEADERS = 64;
 export const MAX_SAME_TEMPLATE = 32;
 export const MAX_SCOPES = 64;
 export const MAX_SEGMENTS = 32;
+export const MAX_SUBJECT_BYTES = 255;
 export const MAX_TIMEOUT_MILLISECONDS: i64 = 1000;
 export const MAX_TRIED = 128;
 export const MAX_TRUSTED_HOPS = 16;
@@ -59,6 +64,7 @@ export const TIMEOUT_MILLISECONDS = 50;
 
 export const OWN_PREFIX = literal("x-tollgate-");
 export const DEFAULT_ROUTE = literal("default");
+export const CONSUMER_CLAIM = literal("sub");
 export const WINDOWS: StaticArray<View> = [
   literal("second"),
   literal("minute"),
@@ -85,7 +91,7 @@ export const LOG_FIELDS: StaticArray<View> = [
   literal("host"),
   Field.MODE,
 ];
-export const CREDENTIALS: StaticArray<View> = [literal("key"), literal("workload")];
+export const CREDENTIALS: StaticArray<View> = [literal("key"), literal("workload"), literal("token")];
 export const LOG_STATES: StaticArray<View> = [
   literal("tollgate.reason"),
   literal("tollgate.api"),

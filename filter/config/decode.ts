@@ -13,6 +13,7 @@ import { decodePlan } from "./plan";
 import { Reader } from "./reader";
 import { decodeClientAddress } from "./restriction";
 import { readAllow, readMode, readName, readRealm, readShownDigest } from "./rule";
+import { decodeTokens } from "./token";
 import { MAX_CLUSTER_BYTES, MAX_DOMAIN_BYTES, MAX_TIMEOUT_MILLISECONDS, TIMEOUT_MILLISECONDS } from "./contract";
 import * as Field from "./field";
 
@@ -82,6 +83,8 @@ function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Nam
       decodeAccessLog(reader, tables);
     } else if (reader.takes(Field.WORKLOAD_PROOF, 20)) {
       tables.trustsListeners = readWorkloadProof(reader);
+    } else if (reader.takes(Field.TOKENS, 21)) {
+      decodeTokens(reader, tables);
     } else if (reader.takes(Field.MODE, 12)) {
       tables.mode = readMode(reader);
     } else if (reader.takes(Field.CLIENT_ADDRESS, 13)) {

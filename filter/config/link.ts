@@ -20,6 +20,7 @@ import { Names, resolve } from "./names";
 import { linkOwnLimit } from "./ownLimit";
 import { Reader } from "./reader";
 import { guardKeys, linkKeyApis } from "./restriction";
+import { linkSubjects } from "./token";
 
 /**
  * Resolves names to indexes once everything is read, because Istio prints fields in any order. Afterwards no record points into the
@@ -33,6 +34,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   needRateLimitService(reader, tables);
   linkCalendars(reader, tables, names);
   linkVisitors(reader, tables, names);
+  linkSubjects(reader, tables);
   names.free();
   if (reader.failed) return;
   linkModes(tables);

@@ -10,6 +10,12 @@ export abstract class Evidence {
 
   /** True when Envoy's RBAC filter has found that the peer's certificate was verified. */
   abstract isVerified(): bool;
+
+  /**
+   * A claim of the token that Envoy has verified, as its bytes: of a string its UTF-8, of a list what `filter/credential/claim.ts` draws, of a
+   * number eight. ABSENT without such a token, without the claim, and where it holds null.
+   */
+  abstract claim(name: View): View;
 }
 
 let known: Evidence | null = null;
@@ -25,4 +31,10 @@ export function verifiedWorkload(isProofNeeded: bool): View {
   if (evidence == null) return ABSENT;
   const id = evidence.workload();
   return id == ABSENT || (isProofNeeded && !evidence.isVerified()) ? ABSENT : id;
+}
+
+/** A claim of the verified token, or ABSENT. */
+export function verifiedClaim(name: View): View {
+  const evidence = known;
+  return evidence == null ? ABSENT : evidence.claim(name);
 }

@@ -9,9 +9,10 @@ import { Api } from "../tables/api";
 import { Tables } from "../tables/tables";
 import { verifiedWorkload } from "./evidence";
 import { Finding, findKey, forgetKey } from "./key";
+import { findToken, identifyToken } from "./token";
 
-/** The id of the workload that calls; meaningful only after `Finding.Workload`. */
-let workload: View = ABSENT;
+/** `Allowed` where the owner of the credential is a consumer; meaningful only after `Finding.Other`. */
+export let owner: Reason = Reason.Allowed;
 
 /**
  * The first of the API's credentials that the request has, whatever it is worth. The key sources of an API that takes no keys are not
@@ -20,24 +21,31 @@ let workload: View = ABSENT;
 export function findCredential(tables: Tables, api: Api): Finding {
   const key = takes(api.credentials, Credential.Key) ? findKey(api) : forgetKey(api);
   for (let rest = api.credentials; rest != 0; rest >>= CREDENTIAL_BITS) {
-    if ((rest & ((1 << CREDENTIAL_BITS) - 1)) == Credential.Key) {
+    const credential = rest & ((1 << CREDENTIAL_BITS) - 1);
+    if (credential == Credential.Workload) {
+      const id = verifiedWorkload(!tables.trustsListeners);
+      if (id == ABSENT) continue;
+      owner = identifyWorkload(tables, id);
+      return Finding.Other;
+    }
+    if (credential == Credential.Key) {
       if (key != Finding.Missing) return key;
-    } else {
-      workload = verifiedWorkload(!tables.trustsListeners);
-      if (workload != ABSENT) return Finding.Workload;
+    } else if (findToken(tables)) {
+      owner = identifyToken(tables, api);
+      return Finding.Other;
     }
   }
   return key;
 }
 
 /** Workload to consumer. Of an id that is nobody's, nothing is logged. */
-export function identifyWorkload(tables: Tables): Reason {
-  if (lengthOf(workload) > MAX_WORKLOAD_BYTES) return Reason.UnknownWorkload;
-  const number = tables.workloads.find(workload);
+function identifyWorkload(tables: Tables, id: View): Reason {
+  if (lengthOf(id) > MAX_WORKLOAD_BYTES) return Reason.UnknownWorkload;
+  const number = tables.workloads.find(id);
   if (number == NONE) return Reason.UnknownWorkload;
   const alias = tables.workloads.rows.at(number);
   // what a quota per key counts by
-  sha256(pointerOf(workload), lengthOf(workload), KEY_DIGEST);
+  sha256(pointerOf(id), lengthOf(id), KEY_DIGEST);
   decision.keyId = alias.name;
   decision.consumer = alias.consumer;
   return Reason.Allowed;

@@ -1,6 +1,6 @@
 import { ABSENT, ONES, View, equals, lengthOf, pointerOf, startsLower, slice, trim } from "../bytes/view";
 import { MAX_KEY_BYTES } from "../config/contract";
-import { findHeader, findSpelling, headerName, headerValue, member, nextMember } from "../request/headers";
+import { dropHeader, findHeader, findSpelling, headerName, headerValue, member, nextMember } from "../request/headers";
 import { KEY_SOURCE_BYTES, KeySource, KeySourceKind, KeySourceList } from "../tables/keySource";
 import {
   AUTHORIZATION,
@@ -21,8 +21,8 @@ export const enum Finding {
   Malformed,
   Missing,
   Ambiguous,
-  /** A workload's certificate. */
-  Workload,
+  /** A workload's certificate or a token, verified. */
+  Other,
   /** No credential, where the API takes no keys. */
   Nothing,
 }
@@ -60,6 +60,12 @@ export function forgetKey(list: KeySourceList): Finding {
   searched = list;
   foundSources = 0;
   return Finding.Nothing;
+}
+
+/** Takes the whole Authorization header away, in which the token came: whatever else it holds goes with it. */
+export function stripToken(): void {
+  credentialCount = 1;
+  dropHeader(AUTHORIZATION);
 }
 
 function look(source: KeySource): void {

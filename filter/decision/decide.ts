@@ -1,8 +1,9 @@
 import { NONE } from "../bytes/rows";
 import { ABSENT } from "../bytes/view";
 import { judgeBrowser } from "../cors/preflight";
-import { findCredential, identifyWorkload } from "../credential/find";
+import { findCredential } from "../credential/find";
 import { Finding, findKey, forgetKey, foundKey } from "../credential/key";
+import { giveBack } from "../credential/token";
 import { Keyring } from "../keyring/keyring";
 import { beginLifecycles, enter, mockOr } from "../lifecycle/lifecycle";
 import { coveredBytes, isAmbiguous, matchApi } from "../match/api";
@@ -20,7 +21,7 @@ import { admit, chooseOperation, literalBytes } from "../operation/choose";
 import { NANOSECONDS } from "../time/window";
 import { Decision, LOGGED, NO_STANDINGS, Reason, SHOWN, decision, isAllowed, isAnswer } from "./decision";
 import { writeEdits, writeUnknown } from "./edits";
-import { judgeConsumer, judgeGuarded } from "./guard";
+import { judgeGuarded, judgeOther } from "./guard";
 import { isObserved, note, overlooks } from "./observe";
 import * as Request from "../request/request";
 
@@ -115,10 +116,16 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   if (!api.isSpecial) finding = findKey(api);
   else {
     const reason = judgeStages(tables, api, now);
-    if (reason != Reason.Allowed) return api.hasLife ? mockOr(reason) : reason;
+    if (reason != Reason.Allowed) return api.isFollowed ? follow(api, reason) : reason;
     finding = api.credentials == KEYS_ONLY ? findKey(api) : findCredential(tables, api);
   }
   const reason = judgeCaller(tables, api, keyring, counters, now, finding);
+  return api.isFollowed ? follow(api, reason) : reason;
+}
+
+/** What is left to do for some APIs once it is known what becomes of the request. */
+function follow(api: Api, reason: Reason): Reason {
+  giveBack();
   return api.hasLife ? mockOr(reason) : reason;
 }
 
@@ -177,9 +184,8 @@ function judgeCaller(
     case Finding.Found:
       refused = identify(tables, keyring, now / NANOSECONDS);
       break;
-    case Finding.Workload:
-      refused = identifyWorkload(tables);
-      if (refused == Reason.Allowed) refused = judgeConsumer(tables);
+    case Finding.Other:
+      refused = judgeOther(tables);
       break;
     case Finding.Ambiguous:
       return Reason.AmbiguousApiKey;

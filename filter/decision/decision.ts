@@ -126,9 +126,10 @@ export const enum Reason {
   MissingCredential,
   UnknownWorkload,
   ApiNotAllowed,
+  UnknownSubject,
 }
 
-export const REASON_COUNT: i32 = 38;
+export const REASON_COUNT: i32 = 39;
 
 /**
  * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
@@ -364,6 +365,12 @@ const ROWS: StaticArray<u64> = [
   literal("API not allowed"),
   literal("This key may not be used on this API."),
   literal("tollgate_api_not_allowed"),
+  literal("unknown_subject"),
+  403,
+  7,
+  literal("Subject unknown"),
+  literal("The token belongs to nobody that is known."),
+  literal("tollgate_unknown_subject"),
 ];
 
 // @ts-ignore: decorator

@@ -1,4 +1,5 @@
 import { NONE } from "../bytes/rows";
+import { owner } from "../credential/find";
 import { isCalledFrom } from "../cors/origin";
 import { Keyring } from "../keyring/keyring";
 import { narrowScopes } from "../operation/choose";
@@ -41,8 +42,9 @@ function isForApi(tables: Tables, key: KeyRestriction): bool {
   return false;
 }
 
-/** The same for a caller without a key: from where its consumer may call. */
-export function judgeConsumer(tables: Tables): Reason {
+/** The same of a credential that is no key: whether its owner is known, and from where that consumer may call. */
+export function judgeOther(tables: Tables): Reason {
+  if (owner != Reason.Allowed) return owner;
   const number = tables.restrictions.find(decision.consumer);
   return number == NONE ? Reason.Allowed : judgeRestriction(tables, tables.restrictions.ofConsumers.at(number));
 }

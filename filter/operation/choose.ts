@@ -101,8 +101,16 @@ function isAmongPlans(tables: Tables, operation: Operation): bool {
   return false;
 }
 
-/** A bit for each scope that the consumer has; those who have some stand in order. */
+/** A bit for each scope that the consumer has. */
 function scopesOf(tables: Tables, consumer: i32): u64 {
+  const number = findGrant(tables, consumer);
+  return number == NONE ? 0 : tables.grants.at(number).scopes;
+}
+
+/** The index of the consumer's grant, or NONE; those who have one stand in order. */
+// @ts-ignore: decorator
+@inline
+export function findGrant(tables: Tables, consumer: i32): i32 {
   let low = 0;
   let high = tables.grants.count;
   while (low < high) {
@@ -110,5 +118,5 @@ function scopesOf(tables: Tables, consumer: i32): u64 {
     if (tables.grants.at(middle).consumer < consumer) low = middle + 1;
     else high = middle;
   }
-  return low < tables.grants.count && tables.grants.at(low).consumer == consumer ? tables.grants.at(low).scopes : 0;
+  return low < tables.grants.count && tables.grants.at(low).consumer == consumer ? low : NONE;
 }

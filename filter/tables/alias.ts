@@ -6,6 +6,7 @@ export const enum Credential {
   None,
   Key,
   Workload,
+  Token,
 }
 
 export const CREDENTIAL_BITS: u32 = 4;
@@ -49,7 +50,7 @@ export class AliasIndex {
       const name = this.rows.at(i).name;
       this.twin = this.find(name);
       if (this.twin != NONE) return i;
-      this.slots.put(hash(name), i);
+      this.slots.put(hashName(name), i);
     }
     return NONE;
   }
@@ -57,7 +58,7 @@ export class AliasIndex {
   /** The alias with this name, of at most 255 bytes, or NONE. */
   find(name: View): i32 {
     const slots = this.slots;
-    for (let number = slots.first(hash(name)); number != NONE; number = slots.next()) {
+    for (let number = slots.first(hashName(name)); number != NONE; number = slots.next()) {
       if (equals(this.rows.at(number).name, name)) return number;
     }
     return NONE;
@@ -70,7 +71,7 @@ export class AliasIndex {
 }
 
 /** FNV-1a, mixed once more. Names come from the policy's author, so collisions only cost time. */
-function hash(name: View): u32 {
+export function hashName(name: View): u32 {
   let mixed: u32 = 0x811c9dc5;
   for (let i = 0, n = lengthOf(name); i < n; i++) mixed = (mixed ^ load<u8>(pointerOf(name) + i)) * 0x01000193;
   return spread(mixed);

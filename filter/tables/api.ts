@@ -49,6 +49,8 @@ export class Api extends KeySourceList {
   isSpecial: bool;
   /** True when it, an operation or a route of it has a lifecycle. */
   hasLife: bool;
+  /** True when there is something left to do once a request is decided. */
+  isFollowed: bool;
   lifecycle: i32;
   firstOperation: i32;
   operationCount: i32;

@@ -14,6 +14,7 @@ import { Api, Cors, Offer, Operation, Origin } from "./api";
 import { HeaderCondition, HeaderField, Route } from "./route";
 import { Restrictions } from "./restriction";
 import { Reference, Text } from "./text";
+import { Tokens } from "./token";
 
 /**
  * A decoded plugin config: records that refer to each other by index, and strings in a region. Built completely, then only read, then
@@ -83,6 +84,7 @@ export class Tables {
   readonly consumers: Rows<Consumer> = new Rows<Consumer>();
   /** The ids of workloads that are consumers. */
   readonly workloads: AliasIndex = new AliasIndex();
+  readonly tokens: Tokens = new Tokens();
   readonly grants: Rows<Grant> = new Rows<Grant>();
   readonly memberships: Rows<Membership> = new Rows<Membership>();
   readonly subscriptions: Rows<Subscription> = new Rows<Subscription>();
@@ -127,6 +129,7 @@ export class Tables {
     this.refusals.free();
     this.consumers.free();
     this.workloads.free();
+    this.tokens.free();
     this.grants.free();
     this.memberships.free();
     this.subscriptions.free();

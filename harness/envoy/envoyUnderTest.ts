@@ -6,7 +6,7 @@ import { startEcho, type Echo, type Seen } from '../../scripts/upstream/echo.ts'
 import type { Available } from './available.ts';
 
 export interface TestOptions extends Partial<
-  Pick<LocalEnvoyOptions, 'concurrency' | 'connectionManager' | 'transportSocket' | 'filtersBefore'>
+  Pick<LocalEnvoyOptions, 'concurrency' | 'connectionManager' | 'transportSocket' | 'filtersBefore' | 'verifiesTokens'>
 > {
   /** One upstream for all names of the policy (default), or one for each. */
   upstreamPerName?: boolean;
@@ -40,6 +40,7 @@ export class EnvoyUnderTest {
       ...(options.connectionManager && { connectionManager: options.connectionManager }),
       ...(options.transportSocket && { transportSocket: options.transportSocket }),
       ...(options.filtersBefore && { filtersBefore: options.filtersBefore }),
+      ...(options.verifiesTokens !== undefined && { verifiesTokens: options.verifiesTokens }),
       onAccess: (entry) => {
         test.entries.push(entry);
         test.waiting?.();

@@ -46,6 +46,7 @@ ${bounds.map(([name, value]) => `export const ${name}${WIDE.has(name) ? ': i64' 
 
 export const OWN_PREFIX = literal("${table.OWN_PREFIX}");
 export const DEFAULT_ROUTE = literal("${table.DEFAULT_ROUTE}");
+export const CONSUMER_CLAIM = literal("${table.CONSUMER_CLAIM}");
 ${listOf('WINDOWS', table.WINDOWS)}
 export const UNIT_LETTERS = literal("${Object.keys(table.WINDOW_UNITS).join('')}");
 export const UNIT_SECONDS: StaticArray<i32> = [${Object.values(table.WINDOW_UNITS).join(', ')}];

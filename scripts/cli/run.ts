@@ -60,7 +60,7 @@ examples:
     const { policy } = valid;
     checkOverrides(policy, options.overrides);
     const { overrides, rateLimitService } = options;
-    const trust = await readTrust(policy.upstreams, overrides, folderOf(options.file, source));
+    const trust = await readTrust(policy, overrides, folderOf(options.file, source));
     const snapshot = snapshotOf(policy, compilePolicy(policy), overrides, rateLimitService, trust);
     if (options.bootstrap !== null) {
       for (const warning of [

@@ -36,6 +36,7 @@ export const KINDS = {
   gateway: kind('networking.istio.io/v1', 'Gateway'),
   virtualService: kind('networking.istio.io/v1', 'VirtualService'),
   destinationRule: kind('networking.istio.io/v1', 'DestinationRule'),
+  requestAuthentication: kind('security.istio.io/v1', 'RequestAuthentication'),
   envoyFilter: kind('networking.istio.io/v1alpha3', 'EnvoyFilter'),
   wasmPlugin: kind('extensions.istio.io/v1alpha1', 'WasmPlugin'),
   trafficExtension: kind('extensions.istio.io/v1alpha1', 'TrafficExtension'),

@@ -43,6 +43,8 @@ export interface PluginConfig {
   keySources: KeySourceConfig[];
   /** Left out: rbac. */
   workloadProof?: 'listener';
+  /** Issuers whose tokens Envoy verifies. */
+  tokens?: TokenConfig[];
   rateLimitService?: RateLimitServiceConfig;
   apis: ApiConfig[];
   plans: PlanConfig[];
@@ -276,6 +278,31 @@ export interface ConsumerConfig {
   origins?: string[];
   /** SPIFFE ids of certificates. */
   workloads?: string[];
+  /** Owners of tokens, by issuer. */
+  tokens?: SubjectsConfig[];
+}
+
+/** Tokens of one issuer, and what their claims mean. */
+export interface TokenConfig {
+  name: string;
+  /** The claim `iss`. */
+  issuer: string;
+  /** The claim `aud` must hold one of them; left out: any token of the issuer. */
+  audiences?: string[];
+  /** The claim that names who owns the token; left out: sub. */
+  consumer?: string;
+  /** The claim that names the plan. */
+  plan?: string;
+  /** The claim that holds the scopes. */
+  scopes?: string;
+  /** Left out: the upstream does not see the token. */
+  forward?: true;
+}
+
+export interface SubjectsConfig {
+  /** The name of one of the config's tokens. */
+  issuer: string;
+  subjects: string[];
 }
 
 /** Address blocks from which a consumer may call, or a key may be used, such as 10.0.0.0/8; those that are denied go before. */

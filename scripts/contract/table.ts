@@ -91,6 +91,15 @@ export const MAX_BLOCK_BYTES = 43;
 export const MAX_KEY_APIS = 128;
 /** Of the id that a certificate gives a workload. */
 export const MAX_WORKLOAD_BYTES = 255;
+/** Issuers of tokens that a policy names: that of a token is compared with each. */
+export const MAX_ISSUERS = 16;
+export const MAX_ISSUER_BYTES = 255;
+/** Of one issuer: the audience of a token is compared with each. */
+export const MAX_AUDIENCES = 16;
+/** Of the claim that names a token's owner. */
+export const MAX_SUBJECT_BYTES = 255;
+/** Of a claim that holds a list, such as scopes: a longer one counts as empty. */
+export const MAX_LIST_CLAIM_BYTES = 4096;
 /** A SHA-256 in hex. */
 export const DIGEST_DIGITS = 64;
 
@@ -123,7 +132,9 @@ export const LOG_FIELDS = [
 /** Which headers tell callers of their quotas; in the order of the module's RateLimitHeaders. */
 export const RATE_LIMIT_HEADERS = ['standard', 'x-ratelimit', 'refusals', 'none'] as const;
 /** How callers may say who they are; in the order of the module's Credential. */
-export const CREDENTIALS = ['key', 'workload'] as const;
+export const CREDENTIALS = ['key', 'workload', 'token'] as const;
+/** The claim that names a token's owner where a policy names no other. */
+export const CONSUMER_CLAIM = 'sub';
 /** What says that a peer's certificate was verified: Envoy's RBAC filter, or that every listener verifies what it asks for. */
 export const WORKLOAD_PROOFS = ['rbac', 'listener'] as const;
 /** Schemes that documents of other systems have keys in; a policy may name any. */
@@ -240,6 +251,7 @@ export const OBJECTS = {
     keyExpiryWarning: may(object('keyExpiryWarning')),
     keySources: need(list('keySource', 1, MAX_KEY_SOURCES)),
     workloadProof: may(word(WORKLOAD_PROOFS)),
+    tokens: may(list('token', 0, MAX_ISSUERS)),
     rateLimitService: may(object('rateLimitService')),
     apis: need(list('api')),
     plans: need(list('plan')),
@@ -404,6 +416,20 @@ export const OBJECTS = {
     addresses: may(object('addresses')),
     origins: may(list('string', 1, MAX_ORIGINS)),
     workloads: may(list('string')),
+    tokens: may(list('subjects', 0, MAX_ISSUERS)),
+  },
+  token: {
+    name: need(NAME),
+    issuer: need(string(MAX_ISSUER_BYTES)),
+    audiences: may(list('string', 1, MAX_AUDIENCES)),
+    consumer: may(NAME),
+    plan: may(NAME),
+    scopes: may(NAME),
+    forward: may(BOOLEAN),
+  },
+  subjects: {
+    issuer: need(NAME),
+    subjects: need(list('string', 1)),
   },
   addresses: {
     allow: may(list('string', 1, MAX_ADDRESS_BLOCKS)),

@@ -3,7 +3,7 @@ import { groupDifferences } from './counterDiff.ts';
 import { addressChanges, originChanges } from './addressDiff.ts';
 import { counted, listChange, type Difference, type Effect } from './difference.ts';
 import { keyLimitChanges, keyLimitText } from './keyLimitDiff.ts';
-import { workloadDifferences } from './identityDiff.ts';
+import { subjectDifferences, workloadDifferences } from './identityDiff.ts';
 import { quotaChanges, quotasOf } from './planDiff.ts';
 
 /** What differs for each consumer: what it holds on which API, and its keys. */
@@ -36,6 +36,7 @@ export function consumerDifferences(
       ...groupDifferences(after, former, consumer),
       ...scopeDifferences(consumer.name, former.scopes ?? [], consumer.scopes ?? []),
       ...workloadDifferences(consumer.name, former.workloads ?? [], consumer.workloads ?? []),
+      ...subjectDifferences(consumer.name, former.tokens, consumer.tokens),
       ...[
         ...addressChanges(former.addresses, consumer.addresses),
         ...originChanges(former.origins, consumer.origins),
@@ -90,16 +91,21 @@ function take(
 function added(after: ConfigHoldings, consumer: ConsumerConfig): Difference {
   const holdings = after.all(after.grantee(consumer.name)).map(({ api, plan }) => `plan ${plan} on ${api}`);
   const keys = consumer.keys ?? [];
-  const text = `added with ${[...(holdings.length === 0 ? ['no plan'] : holdings), counted(keys.length, 'key'), ...workloadText(consumer)].join(', ')}`;
+  const text = `added with ${[...(holdings.length === 0 ? ['no plan'] : holdings), counted(keys.length, 'key'), ...otherText(consumer)].join(', ')}`;
   return {
     subject: `consumer ${consumer.name}`,
     text,
-    effects: holdings.length > 0 && (keys.length > 0 || consumer.workloads !== undefined) ? ['widens'] : [],
+    effects: holdings.length > 0 && (keys.length > 0 || otherText(consumer).length > 0) ? ['widens'] : [],
   };
 }
 
-function workloadText({ workloads = [] }: ConsumerConfig): string[] {
-  return workloads.length === 0 ? [] : [counted(workloads.length, 'workload')];
+/** Its credentials beside keys. */
+function otherText({ workloads = [], tokens = [] }: ConsumerConfig): string[] {
+  const subjects = tokens.flatMap((token) => token.subjects);
+  return [
+    ...(workloads.length === 0 ? [] : [counted(workloads.length, 'workload')]),
+    ...(subjects.length === 0 ? [] : [counted(subjects.length, 'token subject')]),
+  ];
 }
 
 /** APIs that offer a plan now and did not, or the other way round. */

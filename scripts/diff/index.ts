@@ -6,6 +6,7 @@ import { meshDifferences } from './meshDiff.ts';
 import { modeDifferences } from './modeDiff.ts';
 import { planDifferences } from './planDiff.ts';
 import { calendarDifferences } from './calendarDiff.ts';
+import { keySetDifferences, tokenDifferences } from './identityDiff.ts';
 import { policyDifferences, rateLimitServiceDifferences, serviceMonthDifferences } from './policyDiff.ts';
 
 export { counted, printDifference, type Difference, type Effect } from './difference.ts';
@@ -16,6 +17,7 @@ export function configDifferences(old: PluginConfig, next: PluginConfig): Differ
   return [
     ...modeDifferences(old, next),
     ...policyDifferences(old, next),
+    ...tokenDifferences(old, next),
     ...rateLimitServiceDifferences(old.rateLimitService, next.rateLimitService),
     ...apiDifferences(old, next),
     ...planDifferences(old, next, before, after),
@@ -29,6 +31,7 @@ export function policiesDifferences(written: Policy, rewritten: Policy): Differe
   const [old, next] = [orderedPolicy(written), orderedPolicy(rewritten)];
   return [
     ...configDifferences(compilePolicy(old), compilePolicy(next)),
+    ...keySetDifferences(old, next),
     ...serviceMonthDifferences(old, next),
     ...meshDifferences(old, next),
   ];

@@ -3,6 +3,7 @@ import { statsTags } from '../contract/metrics.ts';
 import { accessLogOf } from './accessLog.ts';
 import { clustersOf, extensionOf, NOWHERE_REPLY, PLUGIN, ROUTE_TABLE, routeTableOf, WASM_FILTER } from './resource.ts';
 import type { Snapshot } from './snapshot.ts';
+import { JWT_FILTER, jwtFilterOf, TOKEN_FILTER } from './tokens.ts';
 
 export interface BootstrapOptions {
   /** Folder of the discovery files. */
@@ -21,10 +22,17 @@ export interface BootstrapOptions {
   /** TLS of the listener, and filters in front of the module: for the tests of who calls. */
   transportSocket?: object;
   filtersBefore?: readonly object[];
+  /** Envoy's JWT filter is in front of the module. */
+  verifiesTokens?: boolean;
 }
 
 /** Names of the files that Envoy watches, each holding one kind of resource. */
-export const FILES = { clusters: 'clusters.json', routes: 'routes.json', extension: 'extension.json' } as const;
+export const FILES = {
+  clusters: 'clusters.json',
+  routes: 'routes.json',
+  tokens: 'tokens.json',
+  extension: 'extension.json',
+} as const;
 export const STAT_PREFIX = 'tollgate';
 /** Labels for the module's metrics, as Istio's proxies have them for what is named in `extraStatTags`. */
 export const STATS_CONFIG = { stats_tags: statsTags() };
@@ -63,12 +71,17 @@ interface Changing {
   readonly routes: object;
   /** The filter's fields beside its name. */
   readonly plugin: object;
+  /** The same of the JWT filter in front of it; absent where no API takes tokens. */
+  readonly tokens?: object;
 }
 
 function discovered(options: BootstrapOptions): Changing {
   return {
     routes: { rds: { route_config_name: ROUTE_TABLE, config_source: watched(options, FILES.routes) } },
     plugin: { config_discovery: { config_source: watched(options, FILES.extension), type_urls: [WASM_FILTER] } },
+    ...(options.verifiesTokens === true && {
+      tokens: { config_discovery: { config_source: watched(options, FILES.tokens), type_urls: [JWT_FILTER] } },
+    }),
   };
 }
 
@@ -99,7 +112,7 @@ export function listener(address: object, changing: Changing, options: ManagerOp
  * off): a user's own Envoy most likely does the same, and the filter must be safe on what it really sees there. Nothing
  * below matches on the path, so there is no second reading of it that could differ from the filter's.
  */
-function connectionManager({ routes, plugin }: Changing, options: ManagerOptions): object {
+function connectionManager({ routes, plugin, tokens }: Changing, options: ManagerOptions): object {
   return {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     stat_prefix: STAT_PREFIX,
@@ -115,6 +128,7 @@ function connectionManager({ routes, plugin }: Changing, options: ManagerOptions
     local_reply_config: NOWHERE_REPLY,
     http_filters: [
       ...(options.filtersBefore ?? []),
+      ...(tokens === undefined ? [] : [{ name: TOKEN_FILTER, ...tokens }]),
       { name: PLUGIN, ...plugin },
       {
         name: 'envoy.filters.http.router',
@@ -151,7 +165,11 @@ export interface StaticOptions {
 /** A bootstrap that needs no other file than the module: for an Envoy that somebody else starts. It does not follow edits. */
 export function staticBootstrap(snapshot: Snapshot, { listen, port, adminPort, module }: StaticOptions): object {
   const { typed_config: wasm } = extensionOf(snapshot.pluginConfig, module, snapshot.vmId) as { typed_config: object };
-  const changing = { routes: { route_config: plain(routeTableOf(snapshot)) }, plugin: { typed_config: wasm } };
+  const changing = {
+    routes: { route_config: plain(routeTableOf(snapshot)) },
+    plugin: { typed_config: wasm },
+    ...(snapshot.issuers && { tokens: { typed_config: jwtFilterOf(snapshot.issuers) } }),
+  };
   return {
     node: { id: 'tollgate', cluster: 'tollgate' },
     admin: { address: socketAddress('127.0.0.1', adminPort) },

@@ -5,6 +5,7 @@ import type { Container } from './process.ts';
 import { FILES, STAT_PREFIX } from './bootstrap.ts';
 import { clustersOf, extensionOf, PLUGIN, ROUTE_TABLE, routeTableOf } from './resource.ts';
 import type { Snapshot, LocalUpstream } from './snapshot.ts';
+import { TOKEN_FILTER, tokenExtensionOf } from './tokens.ts';
 
 /** Envoy's admin interface on loopback, as far as it is needed. */
 export class Admin {
@@ -54,6 +55,7 @@ export type ResourceKind = keyof typeof FILES;
 const STATS: Record<ResourceKind, string> = {
   clusters: 'cluster_manager.cds',
   routes: `http.${STAT_PREFIX}.rds.${ROUTE_TABLE}`,
+  tokens: `extension_config_discovery.http_filter.${TOKEN_FILTER}`,
   extension: `extension_config_discovery.http_filter.${PLUGIN}`,
 };
 const POLL_MS = 5;
@@ -87,14 +89,19 @@ export class Discovery {
   private resources(kind: ResourceKind, snapshot: Snapshot): object[] {
     if (kind === 'clusters') return clustersOf(this.reached(snapshot));
     if (kind === 'routes') return [routeTableOf(snapshot)];
+    if (kind === 'tokens') return [tokenExtensionOf(snapshot.issuers ?? [])];
     return [extensionOf(snapshot.pluginConfig, this.module, snapshot.vmId)];
   }
 
-  private reached({ upstreams, rateLimitServices }: Snapshot): Pick<Snapshot, 'upstreams' | 'rateLimitServices'> {
+  private reached({ upstreams, rateLimitServices, keySets = [] }: Snapshot): Parameters<typeof clustersOf>[0] {
     const { container } = this;
     const reached = (of: readonly LocalUpstream[]): LocalUpstream[] =>
       of.map((upstream) => ({ ...upstream, host: container?.reached(upstream.host) ?? upstream.host }));
-    return { upstreams: reached(upstreams), rateLimitServices: reached(rateLimitServices) };
+    return {
+      upstreams: reached(upstreams),
+      rateLimitServices: reached(rateLimitServices),
+      keySets: reached(keySets),
+    };
   }
 
   /** How often Envoy refused a file of that kind; to be read before writing. */

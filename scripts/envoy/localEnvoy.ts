@@ -25,6 +25,10 @@ const POLL_MS = 10;
 const GRACE_MS = 200;
 const TIMEOUT_MS = 20_000;
 
+/** A filter is there from the start, or never: to add one would end all connections. */
+const NO_FILTER =
+  'no API took tokens when this Envoy was started, so nothing in it verifies them; stop it and start it again';
+
 /** A running Envoy with the module inside, serving one snapshot at a time. */
 export class LocalEnvoy {
   private constructor(
@@ -33,6 +37,7 @@ export class LocalEnvoy {
     private readonly folder: string,
     private readonly log: string[],
     private current: Snapshot,
+    private readonly verifiesTokens: boolean,
     readonly admin: Admin,
     readonly port: number,
   ) {}
@@ -47,11 +52,12 @@ export class LocalEnvoy {
     const container = (await options.envoy.container?.(folder, options)) ?? null;
     const discovery = new Discovery(folder, module, timeoutMs, container);
     const versions = new Map<ResourceKind, string | null>();
-    for (const kind of ['clusters', 'routes', 'extension'] as const)
+    const verifiesTokens = options.verifiesTokens ?? snapshot.issuers !== undefined;
+    for (const kind of ['clusters', 'routes', ...(verifiesTokens ? (['tokens'] as const) : []), 'extension'] as const)
       versions.set(kind, await discovery.write(kind, snapshot));
     await writeFile(
       join(folder, 'bootstrap.json'),
-      JSON.stringify(bootstrap({ ...options, ...container?.inside, folder })),
+      JSON.stringify(bootstrap({ ...options, verifiesTokens, ...container?.inside, folder })),
     );
     const child = new EnvoyProcess({
       ...options,
@@ -71,6 +77,7 @@ export class LocalEnvoy {
         folder,
         log,
         snapshot,
+        verifiesTokens,
         admin,
         await servingPort(admin, container, Date.now() + timeoutMs),
       );
@@ -90,15 +97,19 @@ export class LocalEnvoy {
    */
   async apply(next: Snapshot): Promise<void> {
     const old = this.current;
+    if (next.issuers !== undefined && !this.verifiesTokens) throw new EnvoyError(NO_FILTER);
     try {
       await this.put('clusters', union(old, next));
       await this.put('routes', union(old, next));
+      if (this.verifiesTokens) await this.put('tokens', union(old, next));
       await this.put('extension', next);
     } catch (error) {
-      for (const kind of ['extension', 'routes', 'clusters'] as const) await this.discovery.write(kind, old);
+      const kinds = ['extension', ...(this.verifiesTokens ? (['tokens'] as const) : []), 'routes', 'clusters'] as const;
+      for (const kind of kinds) await this.discovery.write(kind, old);
       throw error;
     }
     this.current = next;
+    if (this.verifiesTokens) await this.put('tokens', next);
     await this.put('routes', next);
     await this.put('clusters', next);
   }

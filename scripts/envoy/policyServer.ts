@@ -112,7 +112,7 @@ async function load(source: PolicySource, options: PolicyServerOptions): Promise
   const compiled = compilePolicy(withLogFields(policy));
   const config = options.amend?.(compiled) ?? compiled;
   const { overrides = new Map(), rateLimitService = null } = options;
-  const trust = await readTrust(policy.upstreams, overrides, folderOf(options.file, source));
+  const trust = await readTrust(policy, overrides, folderOf(options.file, source));
   return {
     policy,
     warnings: options.warn === false ? [] : printWarnings(valid),
@@ -122,8 +122,8 @@ async function load(source: PolicySource, options: PolicyServerOptions): Promise
   };
 }
 
-function whole({ config, snapshot: { upstreams, routes } }: Loaded): Record<string, unknown> {
-  return { ...config, upstreams, routes };
+function whole({ config, snapshot: { upstreams, routes, issuers = [] } }: Loaded): Record<string, unknown> {
+  return { ...config, upstreams, routes, 'key sets': issuers };
 }
 
 /** Resolves when the user stops the command; throws when Envoy ends by itself. */

@@ -5,8 +5,9 @@ import { isServerName, type LocalUpstream, type Snapshot, type UpstreamTls } fro
 export function clustersOf({
   upstreams,
   rateLimitServices,
-}: Pick<Snapshot, 'upstreams' | 'rateLimitServices'>): object[] {
-  return [...upstreams.map(clusterOf), ...rateLimitServices.map(rateLimitServiceClusterOf)];
+  keySets = [],
+}: Pick<Snapshot, 'upstreams' | 'rateLimitServices' | 'keySets'>): object[] {
+  return [...[...upstreams, ...keySets].map(clusterOf), ...rateLimitServices.map(rateLimitServiceClusterOf)];
 }
 
 /** Nobody waits long for a lease: a connection that takes more than this comes too late for all. */

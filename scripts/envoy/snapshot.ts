@@ -10,10 +10,11 @@ import {
   type Protocol,
   type Tls,
 } from '../policy/index.ts';
+import { verificationOf, type Verification, type VerifiedPolicy } from './tokens.ts';
 import { NO_TRUST, type Overrides, type RoutedUpstreams, type Trust } from './trust.ts';
 
 /** What one Envoy serves at a time: everything that is generated from a policy, in our words. */
-export interface Snapshot {
+export interface Snapshot extends Partial<Verification> {
   readonly upstreams: readonly LocalUpstream[];
   /** Services that count for the whole mesh, as the policy names them: one at most, except for a moment during an edit. */
   readonly rateLimitServices: readonly LocalUpstream[];
@@ -62,8 +63,17 @@ export function union(old: Snapshot, next: Snapshot): Snapshot {
     upstreams: [...next.upstreams, ...missing(old.upstreams, next.upstreams)],
     rateLimitServices: [...next.rateLimitServices, ...missing(old.rateLimitServices, next.rateLimitServices)],
     routes: [...next.routes, ...missing(old.routes, next.routes)],
+    ...both(old, next, 'keySets'),
+    ...both(old, next, 'issuers'),
     ungated: next.ungated ?? old.ungated,
   };
+}
+
+/** A list of both, where one of them has it. */
+function both(old: Snapshot, next: Snapshot, list: keyof Verification): Partial<Verification> {
+  if (old[list] === undefined && next[list] === undefined) return {};
+  const [before, after] = [old[list] ?? [], next[list] ?? []] as readonly (readonly { name: string }[])[];
+  return { [list]: [...after!, ...missing(before!, after!)] };
 }
 
 function missing<T extends { name: string }>(from: readonly T[], known: readonly T[]): T[] {
@@ -72,7 +82,7 @@ function missing<T extends { name: string }>(from: readonly T[], known: readonly
 }
 
 /** As much of a policy as Envoy's clusters and routes are made from. */
-export interface RoutedPolicy {
+export interface RoutedPolicy extends Pick<VerifiedPolicy, 'tokens'> {
   readonly unmatched?: 'deny' | 'allow' | undefined;
   readonly mode?: Mode | undefined;
   readonly identityHeaders?: IdentityHeaders | undefined;
@@ -83,6 +93,7 @@ export interface RoutedPolicy {
       string,
       {
         readonly upstream?: string | undefined;
+        readonly credentials?: readonly string[] | undefined;
         readonly routes?: readonly { readonly name: string; readonly upstream?: string | undefined }[] | undefined;
       }
     >
@@ -110,6 +121,7 @@ export function snapshotOf(
     upstreams,
     rateLimitServices: rateLimitServicesOf(policy, rateLimitService),
     routes: isTold ? routes : [],
+    ...verificationOf(policy, trust),
     // where no request tells its route, all of them lead to one upstream
     ungated: passesUnmatched(policy) ? (upstreams[0]?.name ?? null) : isTold ? null : (routes[0]?.upstream ?? null),
     pluginConfig: JSON.stringify(pluginConfig),

@@ -45,9 +45,21 @@ const SYSTEM_FILES = [
 ];
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
+/** Whom a policy connects to: upstreams, and servers of key sets. */
+interface TrustingPolicy {
+  readonly upstreams: RoutedUpstreams;
+  readonly tokens?: Readonly<Record<string, { readonly jwks: unknown }>> | undefined;
+}
+
 /** Reads what the upstreams of a policy need, whose own files lie in `folder`. Throws EnvoyError for one that holds no certificates. */
-export async function readTrust(upstreams: RoutedUpstreams, overrides: Overrides, folder: string): Promise<Trust> {
+export async function readTrust(
+  { upstreams, tokens = {} }: TrustingPolicy,
+  overrides: Overrides,
+  folder: string,
+): Promise<Trust> {
   const read = new Map<string | undefined, string>();
+  if (Object.values(tokens).some(({ jwks }) => typeof jwks === 'string' && jwks.startsWith('https:')))
+    read.set(undefined, await systemAuthorities());
   for (const [name, { url, tls }] of Object.entries(upstreams)) {
     const isSecure = parseUpstream(overrides.get(name) ?? url ?? '')?.protocol === 'https';
     if (!isSecure || tls?.insecure === true || read.has(tls?.ca)) continue;

@@ -7,6 +7,7 @@ import { httpRoutesOf } from './httpRoute.ts';
 import { type MeshPlace, placesOf } from './place.ts';
 import { checkOwnMetadata, type RolloutStep, withOwnMetadata } from './ownMetadata.ts';
 import { type EmitOptions, pluginOf } from './plugin.ts';
+import { requestAuthenticationOf } from './requestAuthentication.ts';
 import { checkSize, metadata, type Resource, storedBytes, yamlOf } from './resource.ts';
 import { routeKindOf, type RoutingTable, routingTableOf } from './routing.ts';
 import { destinationRulesOf, kubernetesService, virtualServicesOf } from './virtualService.ts';
@@ -37,10 +38,15 @@ export function emitResources(written: Policy, options: EmitOptions, former: For
     options.failStrategy === 'FAIL_OPEN'
       ? places.filter(isEdge).map((place) => guardOf(policy.policy, place, foreignHeadersOf(policy)))
       : [];
+  const authentications = places.flatMap((place) => requestAuthenticationOf(policy, config, place) ?? []);
   const routes = table === null ? [] : places.flatMap((place) => routesOf(policy, table, place, options, former));
-  const files = once([...rateLimitServiceOf(policy, options, former), ...guards, ...routes, ...plugins]).map(
-    (resource) => fileOf(withOwnMetadata(resource, STAGE[resource.kind]!, options), policy.policy),
-  );
+  const files = once([
+    ...rateLimitServiceOf(policy, options, former),
+    ...guards,
+    ...authentications,
+    ...routes,
+    ...plugins,
+  ]).map((resource) => fileOf(withOwnMetadata(resource, STAGE[resource.kind]!, options), policy.policy));
   return files.sort((a, b) => STAGE[a.resource.kind]! - STAGE[b.resource.kind]!);
 }
 
@@ -52,6 +58,7 @@ const PLUGIN_STAGE: RolloutStep = 3;
 const STAGE: Readonly<Record<string, RolloutStep>> = {
   ConfigMap: 1,
   EnvoyFilter: 1,
+  RequestAuthentication: 1,
   DestinationRule: 1,
   VirtualService: 2,
   HTTPRoute: 2,

@@ -1,5 +1,5 @@
 import { EmitError } from './error.ts';
-import type { PluginConfig } from '../policy/index.ts';
+import { takesTokens, type PluginConfig } from '../policy/index.ts';
 import type { MeshPlace } from './place.ts';
 import type { OwnMetadata } from './ownMetadata.ts';
 import { metadata, type Resource } from './resource.ts';
@@ -48,8 +48,9 @@ export function pluginOf(config: PluginConfig, place: MeshPlace, options: EmitOp
   const scope = {
     ...(selector && { selector }),
     ...(targetRefs && { targetRefs }),
-    // before Istio's own authentication: what it checks and logs is what the module lets through
-    phase: 'AUTHN',
+    // before Istio's own authentication, so that what it checks and logs is what the module lets through; after it where the module goes by
+    // tokens that Istio has verified
+    phase: takesTokens(config) ? 'AUTHZ' : 'AUTHN',
     priority: options.priority ?? DEFAULT_PRIORITY,
     match,
   };

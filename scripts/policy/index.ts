@@ -35,6 +35,7 @@ export {
 } from './compile/compile.ts';
 export { compiledAt } from './compile/calendar.ts';
 export { keySourcesOf, placedKey, sourceWords } from './compile/keySource.ts';
+export { takesTokens } from './compile/token.ts';
 export {
   ConfigHoldings,
   Holdings,
@@ -76,6 +77,7 @@ export {
   type Subscription,
 } from './schema/policy.ts';
 export { operationName } from './schema/operation.ts';
+export { parseKeySetUrl, type TokenIssuer } from './schema/token.ts';
 export { parseUpstream, URL_FORM, type Protocol } from './schema/value.ts';
 export { MAX_MESH_LIMIT } from './schema/quota.ts';
 export { consumerNameRule, encodedConsumer, epochSeconds, LABEL, LABEL_RULE, NAME, NAME_RULE } from './schema/value.ts';

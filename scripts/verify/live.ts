@@ -3,7 +3,7 @@ import { Unseen } from '../cluster/error.ts';
 import { KINDS, nameOf, type ObjectKind, type KubeObject } from '../cluster/object.ts';
 
 export const PLUGINS: readonly ObjectKind[] = [KINDS.wasmPlugin, KINDS.trafficExtension];
-/** What `tollgate emit` may have made. ConfigMaps are asked for by name: nobody needs the right to list all of a cluster. */
+/** What `tollgate emit` may have made, and is listed. */
 const LISTED: readonly ObjectKind[] = [
   ...PLUGINS,
   KINDS.virtualService,
@@ -11,6 +11,9 @@ const LISTED: readonly ObjectKind[] = [
   KINDS.destinationRule,
   KINDS.envoyFilter,
 ];
+
+/** The rest is asked for by name: nobody needs the right to list all ConfigMaps of a cluster, or any right for what a policy does not use. */
+const NAMED: readonly ObjectKind[] = [KINDS.configMap, KINDS.requestAuthentication];
 
 const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'tollgate' } as const;
 const INSTANCE = 'app.kubernetes.io/instance';
@@ -58,7 +61,7 @@ export class Live {
   async find(kind: string, namespace: string, name: string): Promise<KubeObject | null> {
     const known = this.objects.get(nameOf({ kind, metadata: { namespace, name } }));
     if (known !== undefined) return known;
-    const type = [...LISTED, KINDS.configMap].find((one) => one.kind === kind);
+    const type = [...LISTED, ...NAMED].find((one) => one.kind === kind);
     if (type === undefined) return null;
     const found = await this.cluster.get(type, namespace, name);
     return found === null ? null : { ...found, kind };

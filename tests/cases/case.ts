@@ -27,6 +27,20 @@ const request = z.strictObject({
   key: z.string().optional(),
   /** Over TLS, from a peer whose certificate has these URIs, or that shows none. */
   peer: z.strictObject({ uris: z.array(z.string()).nullable(), verified: z.boolean().default(true) }).optional(),
+  /**
+   * A token with these claims, or with a payload that is text, as `authorization: Bearer …`: signed with the key of `by`, and then perhaps
+   * altered.
+   */
+  token: z
+    .strictObject({
+      claims: z.union([z.string(), mapping]),
+      by: z.string().default('corp'),
+      alg: z.enum(['ES256', 'HS256', 'none']).default('ES256'),
+      altered: z.enum(['payload', 'signature']).optional(),
+      /** What stands before it. */
+      scheme: z.string().default('Bearer '),
+    })
+    .optional(),
 });
 
 const upstream = z.strictObject({

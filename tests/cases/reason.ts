@@ -38,6 +38,7 @@ export const REASONS = {
   missing_credential: { status: 401, grpcStatus: 16 },
   unknown_workload: { status: 403, grpcStatus: 7 },
   api_not_allowed: { status: 403, grpcStatus: 7 },
+  unknown_subject: { status: 403, grpcStatus: 7 },
 } as const;
 
 export type Reason = keyof typeof REASONS;

@@ -1,3 +1,4 @@
+import { signedToken } from '../../harness/envoy/token.ts';
 import type { RequestText } from './case.ts';
 
 /** A request as bytes: every string is a byte string (latin1: one character is one byte). */
@@ -23,6 +24,7 @@ export interface WirePeer {
 export function wireRequest(text: RequestText): WireRequest {
   const headers = text.headers.map(([name, value]): [string, string] => [wireText(name), wireText(value)]);
   if (text.key !== undefined) headers.push(['x-api-key', wireText(text.key)]);
+  if (text.token !== undefined) headers.push(['authorization', `${text.token.scheme}${tokenText(text.token)}`]);
   return {
     method: text.method,
     path: text.path === null ? null : wireText(text.path),
@@ -33,13 +35,27 @@ export function wireRequest(text: RequestText): WireRequest {
   };
 }
 
+function tokenText({ claims, by, alg, altered }: NonNullable<RequestText['token']>): string {
+  const token = signedToken(spread(typeof claims === 'string' ? claims : JSON.stringify(claims)), { by, alg });
+  const [header = '', payload = '', signature = ''] = token.split('.');
+  if (altered === 'signature') return `${header}.${payload}.${swapped(signature)}`;
+  return altered === 'payload' ? `${header}.${swapped(payload)}.${signature}` : token;
+}
+
+/** With another character in the middle. */
+function swapped(part: string): string {
+  const middle = part.length >> 1;
+  return `${part.slice(0, middle)}${part[middle] === 'A' ? 'B' : 'A'}${part.slice(middle + 1)}`;
+}
+
 /** `hex:00ff` → those bytes; `repeat(ab, 3)` → ababab; otherwise the text's UTF-8. */
 export function wireText(text: string): string {
   if (text.startsWith('hex:')) return Buffer.from(text.slice(4), 'hex').toString('latin1');
-  const spread = text.replace(/repeat\((.+?), (\d+)\)/g, (_, part: string, count: string) =>
-    part.repeat(Number(count)),
-  );
-  return Buffer.from(spread, 'utf8').toString('latin1');
+  return Buffer.from(spread(text), 'utf8').toString('latin1');
+}
+
+function spread(text: string): string {
+  return text.replace(/repeat\((.+?), (\d+)\)/g, (_, part: string, count: string) => part.repeat(Number(count)));
 }
 
 /** The same for every string inside a value. */

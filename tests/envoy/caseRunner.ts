@@ -46,13 +46,13 @@ export class EnvoyRunner implements Runner {
   }
 
   private async plain(policy: string): Promise<EnvoyUnderTest> {
-    return (this.test ??= await EnvoyUnderTest.start(policy, this.wound(), { concurrency: 1 }));
+    return (this.test ??= await EnvoyUnderTest.start(policy, this.wound(), { concurrency: 1, verifiesTokens: true }));
   }
 
   private async secured(policy: string): Promise<EnvoyUnderTest> {
     this.peers ??= await Peers.make();
     const { transportSocket } = this.peers;
-    const options = { concurrency: 1, transportSocket, filtersBefore: [PROOF] };
+    const options = { concurrency: 1, transportSocket, filtersBefore: [PROOF], verifiesTokens: true };
     return (this.secure ??= await EnvoyUnderTest.start(policy, this.wound(), options));
   }
 

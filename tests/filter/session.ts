@@ -3,7 +3,7 @@ import type { WireRequest } from '../cases/wire.ts';
 import { HeaderMap } from '../../scripts/host/stream.ts';
 import { logFieldsOf } from '../../scripts/host/openRequest.ts';
 import { isGrpc, localReply } from '../../scripts/host/openRequest.ts';
-import { callerOf, requestPairs, sourceOf } from '../host/requests.ts';
+import { callerOf, issuersOf, requestPairs, sourceOf } from '../host/requests.ts';
 import { policyConfig } from '../host/policyConfig.ts';
 import { upstreamOf, upstreamStatus } from '../host/session.ts';
 import { FilterModule, loadFilter, type Decision } from './filterModule.ts';
@@ -26,6 +26,7 @@ export function filterRunner(): Runner {
 
 class FilterSession implements Session {
   private nowMs: number;
+  private issuers: ReturnType<typeof issuersOf> = [];
 
   constructor(
     private readonly filter: FilterModule,
@@ -39,7 +40,8 @@ class FilterSession implements Session {
   async send(request: WireRequest, atMs: number, jump = false): Promise<Outcome> {
     this.reach(this.startMs + atMs, jump);
     const headers = new HeaderMap(requestPairs(request));
-    const decision = this.filter.decide(headers.pairs, this.nowMs, sourceOf(request), callerOf(request));
+    const caller = callerOf(request, this.issuers, this.nowMs);
+    const decision = this.filter.decide(headers.pairs, this.nowMs, sourceOf(request), caller);
     return decision.reply === null ? passed(headers, decision) : refused(headers, decision, decision.reply);
   }
 
@@ -50,6 +52,7 @@ class FilterSession implements Session {
   async close(): Promise<void> {}
 
   private load(policy: string): void {
+    this.issuers = issuersOf(policy);
     const problem = this.filter.configure(policyConfig(policy, this.startMs));
     if (problem !== null) throw new Error(`filter refused the plugin config: ${problem}`);
   }

@@ -23,6 +23,10 @@ export function fullConfig(): PluginConfig {
     forwardKey: false,
     realm: 'The shop',
     workloadProof: 'listener',
+    tokens: [
+      { name: 'corp', issuer: 'https://corp.example', audiences: ['shop'], plan: 'plan', scopes: 'scope' },
+      { name: 'partner', issuer: 'https://partner.example', consumer: 'client_id', forward: true },
+    ],
     mode: 'observe',
     accessLog: { line: false, fields: ['reason', 'host', 'mode'] },
     identityHeaders: { consumer: 'x-user', plan: 'x-user', route: 'x-tollgate-route', keyId: 'x-key-id' },
@@ -36,7 +40,7 @@ export function fullConfig(): PluginConfig {
         hosts: ['api.example.com', '*.example.com'],
         paths: ['/v1'],
         plans: ['free'],
-        credentials: ['workload', 'key'],
+        credentials: ['workload', 'token', 'key'],
         anonymousPlan: { plan: 'free', header: 'x-device' },
         cors: {
           origins: ['https://shop.test', 'https://*.example.com:8443', 'http://[::1]:3000'],
@@ -144,6 +148,7 @@ export function fullConfig(): PluginConfig {
         origins: ['https://app.example.com', 'https://*.partner.example'],
         addresses: { allow: ['10.0.0.0/8', '2001:db8::/32', '0.0.0.0/0', '::/0'], deny: ['10.1.2.3/32', '::1/128'] },
         workloads: ['spiffe://cluster.local/ns/shop/sa/acme', 'spiffe://mesh_1.example/A.b-c_2'],
+        tokens: [{ issuer: 'corp', subjects: ['acme-1', 'auth0|5f7c8ec7'] }],
       },
     ],
   };
@@ -728,6 +733,7 @@ export const BAD_CONFIGS: BadConfig[] = [
   ...badAddresses(),
   ...badOperationQuotas(),
   ...badIdentities(),
+  ...badTokens(),
   { what: 'an API without a path', config: changed((c) => (c.apis[0]!.paths = [])), names: /apis\[0\].*path/ },
   {
     what: 'a path without a slash',
@@ -1291,7 +1297,7 @@ function badIdentities(): BadConfig[] {
   });
   return [
     api('none', [], /apis\[0\]\.credentials.*needs a credential/),
-    api('an unknown one', ['token'], /credentials\[0\].*must be a credential/),
+    api('an unknown one', ['password'], /credentials\[0\].*must be a credential/),
     api('the same twice', ['key', 'workload', 'key'], /credentials\[2\].*given twice/),
     api('a string', 'key', /credentials.*must be a list/),
     {
@@ -1325,6 +1331,73 @@ function badIdentities(): BadConfig[] {
         c.consumers.push({ name: 'other', workloads: ['spiffe://cluster.local/ns/shop/sa/acme'] }),
       ),
       names: /of consumer "other" is one of consumer "acme" already/,
+    },
+  ];
+}
+
+function badTokens(): BadConfig[] {
+  const token = (what: string, fields: object, names: RegExp): BadConfig => ({
+    what: `tokens: ${what}`,
+    config: changed((c) => Object.assign((c as Node as { tokens: Node[] }).tokens[0]!, fields)),
+    names,
+  });
+  const subjects = (what: string, list: unknown, names: RegExp): BadConfig => ({
+    what: `subjects: ${what}`,
+    config: changed((c) => (c.consumers[0]!.tokens = list)),
+    names,
+  });
+  const visible = /must hold only visible ASCII characters without quotation marks and backslashes/;
+  return [
+    { what: 'tokens: a mapping', config: changed((c) => (c.tokens = {})), names: /tokens.*must be a list/ },
+    {
+      what: 'tokens: too many',
+      config: changed((c) => (c.tokens = Array.from({ length: 17 }, (_, i) => ({ name: `t${i}`, issuer: `i${i}` })))),
+      names: /tokens\[16\].*at most 16 issuers of tokens/,
+    },
+    {
+      what: 'tokens: without an issuer',
+      config: changed((c) => (c.tokens = [{ name: 'corp' }])),
+      names: /tokens\[0\].*needs the field "issuer"/,
+    },
+    {
+      what: 'tokens: without a name',
+      config: changed((c) => (c.tokens = [{ issuer: 'i' }])),
+      names: /tokens\[0\].*needs the field "name"/,
+    },
+    token('an unknown field', { jwks: 'https://corp.example/keys' }, /tokens\[0\]\.jwks.*unknown field/),
+    token('a name that is none', { name: 'c o' }, /tokens\[0\]\.name/),
+    token('a name twice', { name: 'partner' }, /tokens\[1\]\.name.*a second token named "partner"/),
+    token('an issuer twice', { issuer: 'https://partner.example' }, /tokens\[1\]\.issuer.*a second token of issuer/),
+    token('an issuer of 256 bytes', { issuer: 'i'.repeat(256) }, /tokens\[0\]\.issuer.*1 to 255 bytes/),
+    token('an issuer with a quotation mark', { issuer: 'a"b' }, visible),
+    token('no audience', { audiences: [] }, /tokens\[0\]\.audiences.*needs an audience/),
+    token('17 audiences', { audiences: Array.from({ length: 17 }, (_, i) => `a${i}`) }, /audiences\[16\].*at most 16/),
+    token('an audience with a space', { audiences: ['a b'] }, visible),
+    token('a claim with a NUL', { plan: 'a\u0000b' }, visible),
+    token('a claim beyond ASCII', { scopes: 'ü' }, visible),
+    token('an empty claim', { consumer: '' }, /tokens\[0\]\.consumer.*1 to 127 bytes/),
+    token('a claim that is a list', { scopes: ['a', 'b'] }, /tokens\[0\]\.scopes.*must be a string/),
+    token('a word for forward', { forward: 'yes' }, /tokens\[0\]\.forward.*must be true or false/),
+    subjects('a mapping', { corp: ['a'] }, /consumers\[0\]\.tokens.*must be a list/),
+    subjects('none', [{ issuer: 'corp', subjects: [] }], /tokens\[0\]\.subjects.*needs a subject/),
+    subjects('without an issuer', [{ subjects: ['a'] }], /tokens\[0\].*needs the field "issuer"/),
+    subjects(
+      'of another issuer',
+      [{ issuer: 'other', subjects: ['a'] }],
+      /consumer "acme": tokens: no token named "other"/,
+    ),
+    subjects('256 bytes', [{ issuer: 'corp', subjects: ['a'.repeat(256)] }], /subjects\[0\].*1 to 255 bytes/),
+    subjects('a backslash', [{ issuer: 'corp', subjects: ['a\\b'] }], visible),
+    subjects('a line break', [{ issuer: 'corp', subjects: ['a\nb'] }], visible),
+    subjects(
+      'one twice',
+      [{ issuer: 'corp', subjects: ['a', 'a'] }],
+      /subject "a" of consumer "acme" is one of consumer "acme" already/,
+    ),
+    {
+      what: 'subjects: one of two consumers',
+      config: changed((c) => c.consumers.push({ name: 'other', tokens: [{ issuer: 'corp', subjects: ['acme-1'] }] })),
+      names: /subject "acme-1" of consumer "other" is one of consumer "acme" already/,
     },
   ];
 }

@@ -78,6 +78,25 @@ const CALLER: CallerFacts = {
   metadata: { 'envoy.filters.http.rbac': { tollgate_shadow_engine_result: 'allowed' } },
 };
 
+const tokenWith = (fields: object, api: object = {}): Partial<PluginConfig> => ({
+  ...apiWith({ credentials: ['token'], ...api }),
+  tokens: [{ name: 'corp', issuer: 'https://idp.example.com', ...fields }],
+  consumers: [{ name: 'acme', plan: 'free', tokens: [{ issuer: 'corp', subjects: ['8d7f3a52'] }] }],
+});
+const TOKEN: CallerFacts = {
+  metadata: {
+    'envoy.filters.http.jwt_authn': {
+      payload: {
+        iss: 'https://idp.example.com',
+        sub: '8d7f3a52',
+        aud: ['shop'],
+        plan: 'free',
+        scope: ['read', 'write'],
+      },
+    },
+  },
+};
+
 const LEAN = { accessLog: { line: false }, rateLimitHeaders: 'none', identityHeaders: {} };
 const LEAN_ROUTE = { ...LEAN, identityHeaders: { route: 'x-tollgate-route' } };
 
@@ -265,6 +284,16 @@ const SITUATIONS: Record<string, Situation> = {
     } as never,
   },
   workload: { ...none, headers: REQUEST, config: workloadWith({ workloadProof: 'listener' }), caller: CALLER },
+  token: { ...none, headers: REQUEST, config: tokenWith({}), caller: TOKEN },
+  'token, audience, plan and scopes': {
+    ...none,
+    headers: REQUEST,
+    config: tokenWith(
+      { audiences: ['shop'], plan: 'plan', scopes: 'scope' },
+      { operations: [{ name: 'listPets', methods: ['GET'], path: '/pets', scopes: ['write'] }] },
+    ),
+    caller: TOKEN,
+  },
   'workload, proven by RBAC': { ...none, headers: REQUEST, config: workloadWith({}), caller: CALLER },
   'key missing, observed': { ...none, headers: REQUEST, reason: 'missing_api_key', config: { mode: 'observe' } },
   'quota exceeded, observed': {

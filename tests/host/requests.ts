@@ -1,4 +1,8 @@
 import type { WireRequest } from '../cases/wire.ts';
+import { verificationOf, type LocalIssuer } from '../../scripts/envoy/tokens.ts';
+import { NO_TRUST } from '../../scripts/envoy/trust.ts';
+import { validPolicy } from '../../scripts/policy/index.ts';
+import { verifiedClaims } from './jwtModel.ts';
 import { joinHeaders, withoutNominated, type CallerFacts, type Pair } from '../../scripts/host/stream.ts';
 
 /** The client of a request that names none, as Envoy gives its address. */
@@ -20,12 +24,20 @@ export function requestPairs(request: WireRequest): Pair[] {
   return joinHeaders(withoutNominated(joinHeaders(pairs)));
 }
 
+/** The issuers whose tokens an Envoy in front of the module verifies. */
+export function issuersOf(policy: string): readonly LocalIssuer[] {
+  return verificationOf(validPolicy(policy, 'case.policy.yaml').policy, NO_TRUST).issuers ?? [];
+}
+
 /** What Envoy knows of who sends it; the RBAC filter of docs/identity.md stands on the listener with TLS. */
-export function callerOf({ peer }: WireRequest): CallerFacts {
-  if (peer === null) return {};
+export function callerOf(request: WireRequest, issuers: readonly LocalIssuer[] = [], nowMs = Date.now()): CallerFacts {
+  const claims = verifiedClaims(issuers, requestPairs(request), nowMs / 1000);
+  const ofToken = claims && { 'envoy.filters.http.jwt_authn': { payload: claims } };
+  const { peer } = request;
+  if (peer === null) return { metadata: ofToken };
   const result = peer.verified && peer.uris !== null ? 'allowed' : 'denied';
   return {
     uriSans: peer.uris ?? undefined,
-    metadata: { 'envoy.filters.http.rbac': { tollgate_shadow_engine_result: result } },
+    metadata: { ...ofToken, 'envoy.filters.http.rbac': { tollgate_shadow_engine_result: result } },
   };
 }

@@ -6,7 +6,7 @@ import { decisionOf, logFieldsOf, type Exchange } from '../../scripts/host/openR
 import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { policyConfig } from './policyConfig.ts';
-import { callerOf, requestPairs, sourceOf } from './requests.ts';
+import { callerOf, issuersOf, requestPairs, sourceOf } from './requests.ts';
 
 /** Longer gaps between two steps are skipped without a tick for every second. */
 const TICKED_MS = 30_000;
@@ -30,6 +30,7 @@ export function hostRunner(workers: number): Runner {
 class HostSession implements Session {
   private readonly startMs: number;
   private turn = 0;
+  private issuers: ReturnType<typeof issuersOf> = [];
 
   constructor(
     private readonly host: Host,
@@ -44,7 +45,7 @@ class HostSession implements Session {
     const exchange = this.host.request(requestPairs(request), {
       worker: this.turn++ % this.host.workers.length,
       source: sourceOf(request),
-      caller: callerOf(request),
+      caller: callerOf(request, this.issuers, this.startMs + atMs),
     });
     return outcomeOf(exchange);
   }
@@ -61,6 +62,7 @@ class HostSession implements Session {
   }
 
   private load(policy: string): void {
+    this.issuers = issuersOf(policy);
     if (this.host.load(policyConfig(policy, this.startMs)) !== null) return;
     throw new Error(`module refused the plugin config: ${this.host.logs().at(-1) ?? 'without a log line'}`);
   }

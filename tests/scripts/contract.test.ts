@@ -58,6 +58,8 @@ type Types = {
   calendar: config.CalendarConfig;
   zone: config.ZoneConfig;
   zoneChange: Item<config.ZoneConfig['changes']>;
+  token: config.TokenConfig;
+  subjects: config.SubjectsConfig;
 };
 
 /** Compiles only while the types of the plugin config are the table's. */
@@ -92,4 +94,6 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   calendar: true,
   zone: true,
   zoneChange: true,
+  token: true,
+  subjects: true,
 };

@@ -85,6 +85,17 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
       zones: calendar['zone'] === undefined ? [] : [{ name: calendar['zone'], offsetSeconds: 0, until: 0 }],
     }),
   },
+  token: {
+    least: { name: 't', issuer: 'i' },
+    within: (token) => ({ ...CONFIG, tokens: [token] }),
+  },
+  subjects: {
+    least: { issuer: 't', subjects: ['s'] },
+    within: (subjects) => ({
+      ...withConsumer({ name: 'c', tokens: [subjects] }),
+      tokens: [{ name: 't', issuer: 'i' }],
+    }),
+  },
   zone: { least: { name: 'z', offsetSeconds: 0, until: 0 }, within: (zone) => ({ ...CONFIG, zones: [zone] }) },
   zoneChange: {
     least: { at: 0, offsetSeconds: 0 },
@@ -118,7 +129,7 @@ function answer(name: ObjectName, fields: Value): string | null {
 function isTaken(name: ObjectName, field: string, value: unknown): boolean {
   const share = value === 'local-share' ? { localShare: 1 } : {};
   const refusal = answer(name, { ...COMPANIONS[`${name}.${field}`], ...share, [field]: value });
-  return refusal === null || /no (?:plan|API|consumer|quota) named/.test(refusal);
+  return refusal === null || /no (?:plan|API|consumer|quota|token) named/.test(refusal);
 }
 
 /** Strings of a length that follow the field's own form. */
@@ -137,6 +148,8 @@ function itemsOf(field: string, of: string, count: number): unknown[] {
     if (of === 'keySource') return { header: name };
     if (of === 'key') return { id: name, digest: String(index).padStart(64, '0') };
     if (of === 'operation') return { name, path: `/${name}` };
+    if (of === 'token') return { name, issuer: name };
+    if (of === 'subjects') return { issuer: 't', subjects: [name] };
     const { least } = PLACES[of as ObjectName];
     return 'name' in least ? { ...least, name } : least;
   });

@@ -45,6 +45,13 @@ function edited(...edits: Edit[]): Policy {
 }
 
 const KEY = { id: 'a1', digest: digest('a') };
+const CORP = { issuer: 'https://corp.example', jwks: 'https://corp.example/keys', audiences: ['shop'] };
+/** With tokens already. */
+const withTokens = (fields: object = {}, subjects: object = { corp: ['a1'] }): Edit[] => [
+  ['tokens', { corp: { ...CORP, ...fields } }],
+  ['apis.pets.credentials', ['token']],
+  ['consumers.acme.tokens', subjects],
+];
 
 const table: [what: string, edits: Edit[], expected: string[]][] = [
   ['nothing', [], []],
@@ -290,6 +297,22 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
       'API pets: credentials key → workload, key [widens access]',
       'consumer acme: is the workload spiffe://cluster.local/ns/shop/sa/acme [widens access]',
       'consumer cart: added with plan free on pets, 0 keys, 1 workload [widens access]',
+    ],
+  ],
+  [
+    'tokens',
+    [
+      ['tokens', { corp: CORP }],
+      ['apis.pets.credentials', ['token', 'key']],
+      ['consumers.acme.tokens', { corp: ['a1', 'a2'] }],
+      ['consumers.cart', { plan: 'free', tokens: { corp: ['c1'] } }],
+    ],
+    [
+      'token corp: added: https://corp.example, for shop [widens access]',
+      'API pets: credentials key → token, key [widens access]',
+      'consumer acme: owns the tokens of a1 by corp [widens access]',
+      'consumer acme: owns the tokens of a2 by corp [widens access]',
+      'consumer cart: added with plan free on pets, 0 keys, 1 token subject [widens access]',
     ],
   ],
   [
@@ -993,3 +1016,50 @@ for (const [what, old, next, expected] of counterTable) {
     assert.deepEqual(policiesDifferences(old, next).map(printDifference), expected);
   });
 }
+
+test('diff of tokens says what changes of an issuer let in', () => {
+  const changes: [next: Edit[], expected: string[]][] = [
+    [withTokens(), []],
+    [
+      withTokens({ issuer: 'https://other.example' }),
+      ['token corp: issuer https://corp.example → https://other.example [widens access, narrows access]'],
+    ],
+    [withTokens({ audiences: ['shop', 'till'] }), ['token corp: audience till added [widens access]']],
+    [withTokens({ audiences: undefined }), ['token corp: audiences shop → any audience [widens access]']],
+    [
+      withTokens({ consumer: 'client_id' }),
+      ['token corp: the owner is in the claim client_id (was: in the claim sub) [widens access, narrows access]'],
+    ],
+    [
+      withTokens({ plan: 'tier', scopes: 'scp' }),
+      [
+        "token corp: the plan is in the claim tier (was: the consumer's) [widens access, narrows access]",
+        "token corp: scopes are in the claim scp (was: the consumer's) [widens access, narrows access]",
+      ],
+    ],
+    [withTokens({ forward: true }), ['token corp: upstreams now see the token']],
+    [
+      withTokens({ jwks: { keys: [{ kty: 'RSA', e: 'AQAB', n: 'a' }] } }),
+      [
+        'token corp: is verified by 1 key in the policy (was: https://corp.example/keys) [widens access, narrows access]',
+      ],
+    ],
+    [
+      withTokens({}, { corp: ['a2'] }),
+      [
+        'consumer acme: owns the tokens of a2 by corp [widens access]',
+        'consumer acme: no longer owns the tokens of a1 by corp [narrows access]',
+      ],
+    ],
+    [
+      [],
+      [
+        'token corp: removed: was https://corp.example [narrows access]',
+        'API pets: credentials token → key [widens access, narrows access]',
+        'consumer acme: no longer owns the tokens of a1 by corp [narrows access]',
+      ],
+    ],
+  ];
+  for (const [next, expected] of changes)
+    assert.deepEqual(policiesDifferences(edited(...withTokens()), edited(...next)).map(printDifference), expected);
+});

@@ -608,3 +608,63 @@ test('emit distinguishes wrong usage from an invalid policy', async () => {
     `${bare}: targets: must hold a target: where on Istio is the policy to be enforced`,
   ]);
 });
+
+const TOKENS = `tokens:
+  corp: { issuer: "https://idp.example.com", jwks: "https://idp.example.com/keys.json", audiences: [shop] }
+  partner: { issuer: "https://partner.example", jwks: { keys: [{ kty: RSA, n: a, e: AQAB }] }, forward: true }`;
+const TOKEN_API = 'credentials: [token, key]';
+
+test('where an API takes tokens, Istio verifies them before the plugin', () => {
+  const all = emitResources(policyOf({ more: TOKENS, api: TOKEN_API }), { image: IMAGE });
+  const { kind, apiVersion, spec } = all[0]!.resource;
+  assert.deepEqual([kind, apiVersion, all[0]!.stage], ['RequestAuthentication', 'security.istio.io/v1', 'tables']);
+  const place = { fromHeaders: [{ name: 'Authorization', prefix: 'Bearer ' }], forwardOriginalToken: true };
+  assert.deepEqual(spec, {
+    selector: { matchLabels: { istio: 'ingressgateway' } },
+    jwtRules: [
+      {
+        issuer: 'https://idp.example.com',
+        audiences: ['shop'],
+        jwksUri: 'https://idp.example.com/keys.json',
+        ...place,
+      },
+      { issuer: 'https://partner.example', jwks: '{"keys":[{"e":"AQAB","kty":"RSA","n":"a"}]}', ...place },
+    ],
+  });
+  assert.equal(
+    only(
+      'WasmPlugin',
+      all.map(({ resource }) => resource),
+    )['phase'],
+    'AUTHZ',
+  );
+  assert.ok(
+    !JSON.stringify(
+      only(
+        'WasmPlugin',
+        all.map(({ resource }) => resource),
+      ),
+    ).includes('keys.json'),
+  );
+});
+
+test('nothing is verified where no API takes tokens, nor for what a workload sends', () => {
+  const unused = resources({ more: TOKENS });
+  assert.deepEqual(
+    unused.filter(({ kind }) => kind === 'RequestAuthentication'),
+    [],
+  );
+  assert.equal(only('WasmPlugin', unused)['phase'], 'AUTHN');
+  const targets = [
+    'workload: { namespace: shop, selector: { app: pets }, mode: CLIENT }',
+    'namespace: shop',
+    'gatewayApi: { namespace: shop, kind: Service, name: pets }',
+  ];
+  const specs = resources({ more: TOKENS, api: TOKEN_API, targets })
+    .filter(({ kind }) => kind === 'RequestAuthentication')
+    .map(({ spec }) => {
+      const { selector, targetRefs } = spec as { selector?: object; targetRefs?: object };
+      return JSON.parse(JSON.stringify({ selector, targetRefs })) as object;
+    });
+  assert.deepEqual(specs, [{ targetRefs: [{ group: '', kind: 'Service', name: 'pets' }] }, {}]);
+});

@@ -130,6 +130,7 @@ test('every list of a policy is known: a new one must say whether its order deci
   const sets = [
     'allow',
     'apis',
+    'audiences',
     'consumers',
     'deny',
     'exposedHeaders',

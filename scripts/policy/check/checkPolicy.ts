@@ -8,7 +8,7 @@ import { checkCalendars, checkSharedWindows, warnOfCalendars } from './calendar.
 import { warnOfSlack } from './binding.ts';
 import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
 import { checkDisclosure, warnOfDisclosure, warnOfKeyExpiry } from './disclosure.ts';
-import { checkIdentities, warnOfIdentities } from './identity.ts';
+import { checkIdentities, checkTokens, warnOfIdentities, warnOfTokens } from './identity.ts';
 import { defaultRule, remarksOf } from './issue.ts';
 import { checkLifecycles, lifecycleOf, warnOfLifecycle } from './lifecycle.ts';
 import { checkRouting, checkTargets } from './mesh.ts';
@@ -123,6 +123,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkKeyLimits,
     checkAddresses,
     checkIdentities,
+    checkTokens,
     checkVisitors,
   ])
     check(root, errors);
@@ -152,6 +153,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfManyCounters(root, report);
   warnOfCounters(root, report);
   warnOfIdentities(root, report);
+  warnOfTokens(root, report);
   for (const api of root.get('apis').entries) {
     warnOfLifecycle(lifecycleOf(api), nowSeconds, report);
     for (const operation of api.get('operations').entries) warnOfLifecycle(lifecycleOf(operation), nowSeconds, report);
@@ -163,7 +165,8 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   const terms = new Terms(nowSeconds);
   const apart = new PlansApart(root, holdings);
   for (const consumer of root.get('consumers').entries) {
-    if (consumer.get('keys').items.length === 0 && consumer.get('workloads').items.length === 0)
+    const others = [...consumer.get('workloads').items, ...consumer.get('tokens').entries];
+    if (consumer.get('keys').items.length === 0 && others.length === 0)
       report.add(consumer, 'has no key; "tollgate keys issue" makes one', null);
     terms.add(consumer, report);
     warnOfPlan(holdings, consumer, report);

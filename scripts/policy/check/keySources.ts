@@ -48,6 +48,7 @@ export function warnOfCors(root: PolicyDraft, report: Report): void {
       ...headers.strings.map(spelling),
       ...(api.get('cors').get('credentials').isTrue ? ['cookie'] : []),
     ]);
+    if (api.get('credentials').strings.includes('token') && sent.has('authorization')) continue;
     if (![...keyHeaders].some((header) => sent.has(header)))
       report.add(
         headers,

@@ -67,11 +67,19 @@ export function warnOfUnheldPlans(root: PolicyDraft, report: Report): void {
       if (isUsed(api, named) || isOpen(api)) used.add(plan);
     }
   }
+  const claimed = claimedPlans(root);
   for (const plan of root.get('plans').entries) {
-    if (named.plans.has(plan.key) || (offered.has(plan.key) && !used.has(plan.key))) continue;
+    if (named.plans.has(plan.key) || claimed.has(plan.key) || (offered.has(plan.key) && !used.has(plan.key))) continue;
     const rule = offered.has(plan.key) ? 'is held by no consumer' : 'is offered by no API, and held by no consumer';
     report.add(plan, rule, null);
   }
+}
+
+/** Plans that tokens may name. */
+function claimedPlans(root: PolicyDraft): ReadonlySet<string> {
+  if (!root.get('tokens').entries.some((issuer) => issuer.get('plan').given)) return new Set();
+  const apis = root.get('apis').entries.filter((api) => api.get('credentials').strings.includes('token'));
+  return new Set(apis.flatMap((api) => api.get('plans').strings));
 }
 
 /** An open API that lets everybody pass but those who have a key. */

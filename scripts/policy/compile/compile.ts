@@ -47,6 +47,7 @@ import { compiledTemplate, operationName, readPattern, type Operation, type Patt
 import { localShareOf, timeoutMilliseconds } from '../schema/quota.ts';
 import { encodedConsumer, epochSeconds } from '../schema/value.ts';
 import { isPlansOwn, mainPlan, Modes, sizeOf } from './holding.ts';
+import { compileSubjects, compileTokens, tokenHeaders } from './token.ts';
 
 /**
  * The plugin config of a valid policy. Policies that mean the same give the same bytes: defaults are left out, and what has
@@ -67,6 +68,7 @@ export function compilePolicy(policy: Policy, atSeconds: number = Date.now() / 1
     ...compileClientAddress(policy.clientAddress),
     keySources: compileKeySources(policy),
     ...(policy.workloadProof === 'listener' && { workloadProof: 'listener' }),
+    ...compileTokens(policy),
     ...(policy.rateLimitService && { rateLimitService: compileRateLimitService(policy) }),
     apis: Object.entries(policy.apis).map(([name, api]) => compileApi(name, api, policy, modes, window)),
     plans: Object.entries(policy.plans).map(([name, plan]) => compilePlan(name, plan, modes, window)),
@@ -118,7 +120,13 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelli
     ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
     ...(typeof api.anonymous === 'object' && { anonymousPlan: compileVisitors(api.anonymous) }),
     ...(api.preflight === 'allow' && { preflight: 'allow' }),
-    ...(api.cors && { cors: compileCors(api.cors, keyHeaders(api, policy), policy.keyExpiryWarning?.header) }),
+    ...(api.cors && {
+      cors: compileCors(
+        api.cors,
+        [...new Set([...keyHeaders(api, policy), ...tokenHeaders(api)])],
+        policy.keyExpiryWarning?.header,
+      ),
+    }),
     ...compileLifecycle(api),
     ...(api.operations && {
       operations: Object.entries(api.operations).map(([key, operation]) =>
@@ -288,6 +296,7 @@ function compileConsumer(name: string, consumer: Consumer, { plans }: Policy): C
     ...(consumer.addresses && { addresses: compileAddresses(consumer.addresses) }),
     ...(consumer.origins && { origins: consumer.origins }),
     ...(consumer.workloads.length > 0 && { workloads: consumer.workloads }),
+    ...compileSubjects(consumer),
   };
 }
 
@@ -347,6 +356,8 @@ function compileTimes({ from, until }: { from?: string | undefined; until?: stri
  * conditions hold. All others are sets.
  */
 export const ORDERED_LISTS: ReadonlySet<string> = new Set(['keySources', 'credentials', 'routes']);
+/** The chain of certificates of a JSON Web Key: of its fields the schema knows little. */
+const CHAIN = 'x5c';
 
 /** What an item of a set is known by; items without any of these by all that they hold. */
 const IDENTITIES = ['name', 'api', 'quota', 'id'] as const;
@@ -378,7 +389,7 @@ function textOf(value: unknown): string | undefined {
 function ordered(value: unknown, field: string, sortsFields: boolean): unknown {
   if (Array.isArray(value)) {
     const items = value.map((item) => ordered(item, '', sortsFields));
-    return ORDERED_LISTS.has(field) ? items : set(items);
+    return ORDERED_LISTS.has(field) || field === CHAIN ? items : set(items);
   }
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).map(([name, member]): [string, unknown] => [

@@ -14,7 +14,7 @@ export const credentials = z
   .refine((list) => new Set(list).size === list.length, { error: 'must name each credential once' })
   .meta({
     description:
-      'How callers say who they are; the first that a request has counts. key: an API key. workload: the certificate of the peer (mutual TLS). Default: [key].',
+      'How callers say who they are; the first that a request has counts. key: an API key. workload: the certificate of the peer (mutual TLS). token: a JWT that Envoy has verified. Default: [key].',
     uniqueItems: true,
   });
 

@@ -11,6 +11,7 @@ import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
 import { operations, scope } from './operation.ts';
 import { ownLimit, plan, rateLimitService } from './quota.ts';
+import { subjects, tokens } from './token.ts';
 import { consumerName, filled, host, label, listed, mode, name, named, newPrefix, pathPrefix, time } from './value.ts';
 
 export const DIGEST = new RegExp(`^sha256:[0-9a-f]{${DIGEST_DIGITS}}$`);
@@ -190,6 +191,7 @@ const consumerFields = z.strictObject({
   addresses: addresses.optional(),
   origins: callingOrigins.optional(),
   workloads: listed(workload, 'Workloads that are this consumer, by the ids in their certificates.'),
+  tokens: subjects.optional(),
   calendar: calendar(
     'Where days, weeks, months and years of its quotas begin, of whatever plan. Default: as the plan says.',
   ),
@@ -216,6 +218,7 @@ export const policySchema = z
     forwardKey: flag('true: the upstream sees the key.'),
     realm: realm('The realm in the www-authenticate header of a 401. Default: the name of the API.').optional(),
     workloadProof: workloadProof.optional(),
+    tokens: tokens.optional(),
     accessLog: accessLog.meta({ description: 'What the module leaves for access logs. Default: its line.' }).optional(),
     identityHeaders: identityHeaders
       .meta({

@@ -1,4 +1,4 @@
-import { ABSENT, Evidence, View, allocate, equals, literal, view } from "../../../filter/index";
+import { ABSENT, Evidence, View, allocate, begin, end, equals, literal, view, writeView } from "../../../filter/index";
 
 /** A property of whoever calls, as the test has it: its length, or -1; the bytes are then at `to`, if there is room for them. */
 // @ts-ignore: decorator
@@ -8,6 +8,7 @@ declare function property(path: usize, pathLength: i32, to: usize, room: i32): i
 const ROOM = 64 * 1024;
 const URI_SAN = literal("connection\0uri_san_peer_certificate");
 const RESULT = literal("metadata\0filter_metadata\0envoy.filters.http.rbac\0tollgate_shadow_engine_result");
+const CLAIMS = literal("metadata\0filter_metadata\0envoy.filters.http.jwt_authn\0payload\0");
 
 /** What the binding reads of the host, read of the test's model of it. */
 export class CallerEvidence extends Evidence {
@@ -17,6 +18,13 @@ export class CallerEvidence extends Evidence {
 
   isVerified(): bool {
     return equals(read(RESULT), literal("allowed"));
+  }
+
+  claim(name: View): View {
+    begin();
+    writeView(CLAIMS);
+    writeView(name);
+    return read(end());
   }
 }
 
