@@ -82,6 +82,37 @@ async function story(request: string, headers: readonly string[] = [], at = AT):
   return told;
 }
 
+it('a bucket of the subscription is told with its rate and size', async () => {
+  const file = join(folder, 'bucket.policy.yaml');
+  await writeFile(
+    file,
+    `policy: shop
+apis: { pets: { paths: [/v1], plans: [free], mock: { status: 200 } } }
+plans: { free: { quotas: { smooth: { limit: 5, window: second, burst: 10 }, hourly: { limit: 9, window: hour, warnAt: [10] } } } }
+consumers:
+  acme:
+    subscriptions: { pets: { plan: free, limits: { smooth: { limit: 2, burst: 3 }, hourly: 4 } } }
+    keys: [{ id: k, digest: "${digest(KEY)}" }]
+`,
+  );
+  const args = ['explain', file, '--request', 'https://a.test/v1', '--header', `x-api-key: ${KEY}`, '--at', AT];
+  const { out } = await tollgate(args);
+  assert.match(
+    out,
+    /free, by the subscription to pets, with limits of its own: hourly 4, smooth 2 with a burst of 3\n/,
+  );
+  assert.match(out, /ratelimit-warning: "hourly";p=10/);
+  const { plan, quotas } = JSON.parse((await tollgate([...args, '--json'])).out) as Story;
+  assert.deepEqual(plan?.limits, { hourly: 4, smooth: { limit: 2, burst: 3 } });
+  assert.deepEqual(
+    quotas.map(({ name, limit }) => [name, limit]),
+    [
+      ['smooth', 3],
+      ['hourly', 4],
+    ],
+  );
+});
+
 describe('an allowed request', () => {
   it('is told from its path to the answer', async () => {
     const { code, out, err } = await explained('GET https://API.example.com./v1//pets/%37?q=1', [`x-api-key: ${KEY}`]);
