@@ -1,5 +1,6 @@
 import {
   Counters,
+  Flights,
   Keyring,
   MAX_QUOTAS,
   NONE,
@@ -15,9 +16,9 @@ import {
 } from "../filter/index";
 import { Heartbeat } from "./heartbeat";
 import { setTickPeriod } from "./host";
-import { RequestMetrics, infoGauge } from "./metrics";
+import { RequestMetrics, flightsGauge, infoGauge } from "./metrics";
 import { RateLimitService } from "./rateLimitService";
-import { SharedShards, poolOf, stocksOf, visitorsOf } from "./sharedShards";
+import { SharedShards, flightsOf, poolOf, stocksOf, visitorsOf } from "./sharedShards";
 
 /**
  * What this VM keeps for a policy by its name, whatever tables are in force: an edit makes a new root, which goes on with the same
@@ -36,6 +37,9 @@ export class Account {
   zonesEnded: u32 = 0;
   /** Created once a policy of this name has a plan for callers without a key. */
   visitors: SharedShards | null = null;
+  /** Created once a policy of this name limits the requests in flight, with the gauge that tells how many there are. */
+  flights: SharedShards | null = null;
+  inFlight: u32 = 0;
   next: Account | null = null;
   constructor(readonly policy: View) {
     const pool = poolOf(policy);
@@ -53,7 +57,23 @@ export class Account {
     const shards = visitorsOf(this.policy);
     if (!shards.create()) return false;
     this.visitors = shards;
-    this.counters.visitors = new Counters(shards, this.stocks);
+    const visitors = new Counters(shards, this.stocks);
+    visitors.flights = this.counters.flights;
+    this.counters.visitors = visitors;
+    return true;
+  }
+
+  /** Makes what counts requests in flight; false when the host does not store it. */
+  openFlights(): bool {
+    if (this.flights != null) return true;
+    const shards = flightsOf(this.policy);
+    if (!shards.create()) return false;
+    this.flights = shards;
+    this.inFlight = flightsGauge(this.policy);
+    const flights = new Flights(shards, this.heartbeat);
+    this.counters.flights = flights;
+    const visitors = this.counters.visitors;
+    if (visitors != null) visitors.flights = flights;
     return true;
   }
 }

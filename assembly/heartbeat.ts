@@ -1,5 +1,6 @@
 import {
   ABSENT,
+  Census,
   NANOSECONDS,
   View,
   allocate,
@@ -33,14 +34,21 @@ const SILENT_SECONDS: i64 = 5;
 const MAX_PAUSE_SECONDS: i64 = 3;
 
 /** The heartbeat of one policy in this VM, which also maintains the series `tollgate_vms` and `tollgate_vms_lost_total`. */
-export class Heartbeat {
+export class Heartbeat extends Census {
   private readonly alive: u32;
   private readonly lost: u32;
   /** This VM's number among those that serve the policy; 0 before its first heartbeat. */
   private vm: u64 = 0;
   private lastSentSeconds: i64 = 0;
+  /** VMs that were alive at this one's last heartbeat, in order; numbers from `unseen` on have been given since. */
+  private readonly seen: usize = heap.alloc(MAX_VMS * sizeof<u64>());
+  private seenCount: i32 = 0;
+  private unseen: u64 = 0;
+  /** Others took this VM for dead, and have not counted since what it has in flight. */
+  wasMissing: bool = false;
 
   constructor(private readonly policy: View) {
+    super();
     beginName(policy);
     this.alive = gauge(endName(Name.VMS));
     beginName(policy);
@@ -65,10 +73,58 @@ export class Heartbeat {
     const isSteady = this.lastSentSeconds != 0 && pause > 0 && pause <= MAX_PAUSE_SECONDS;
     const value = this.renewed(second, isSteady, false);
     if (value == ABSENT || setSharedData(this.key(), value, lastCas()) != Status.Ok) return;
+    this.sent(value, second);
+    incrementCounter(this.lost, silent);
+  }
+
+  /** What is to be remembered of a value that is stored. */
+  private sent(value: View, second: i64): void {
+    if (this.vm != 0 && !found) this.wasMissing = true;
     this.lastSentSeconds = second;
     this.vm = number;
     setGauge(this.alive, (lengthOf(value) - HEADER_BYTES) / ENTRY_BYTES);
-    incrementCounter(this.lost, silent);
+    this.unseen = load<u32>(pointerOf(value), 4);
+    this.seenCount = 0;
+    const last = pointerOf(value) + lengthOf(value);
+    for (let at = pointerOf(value) + HEADER_BYTES; at < last; at += ENTRY_BYTES) this.insert(load<u64>(at));
+  }
+
+  private insert(vm: u64): void {
+    let to = this.seenCount++;
+    for (; to > 0 && this.seenAt(to - 1) > vm; to--) store<u64>(this.seen + ((<usize>to) << 3), this.seenAt(to - 1));
+    store<u64>(this.seen + ((<usize>to) << 3), vm);
+  }
+
+  private seenAt(index: i32): u64 {
+    return load<u64>(this.seen + ((<usize>index) << 3));
+  }
+
+  own(): u64 {
+    return this.vm;
+  }
+
+  /** Before the first tick a heartbeat must go ahead: what this VM counts is counted only with a number. */
+  enlist(now: i64): u64 {
+    for (let attempt = 0; attempt < MAX_VMS && this.vm == 0; attempt++) {
+      const value = this.renewed(now / NANOSECONDS, false, false);
+      if (value == ABSENT) break;
+      const status = setSharedData(this.key(), value, lastCas());
+      if (status == Status.Ok) this.sent(value, now / NANOSECONDS);
+      else if (status != Status.CasMismatch) break;
+    }
+    return this.vm;
+  }
+
+  isAlive(vm: u64): bool {
+    if (vm >= this.unseen || vm == this.vm) return true;
+    let low = 0;
+    let high = this.seenCount;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.seenAt(middle) < vm) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.seenCount && this.seenAt(low) == vm;
   }
 
   /** Removes this VM, which no longer serves the policy, so that it does not count as lost. */
@@ -90,6 +146,7 @@ export class Heartbeat {
   /** The shared value with this VM's heartbeat, or without this VM if it leaves; without silent VMs if `judges`. */
   private renewed(second: i64, judges: bool, leaves: bool): View {
     silent = 0;
+    found = false;
     const old = sharedData(this.key());
     const known = old != ABSENT && lengthOf(old) >= HEADER_BYTES && load<u32>(pointerOf(old)) == MAGIC;
     const last = known ? pointerOf(old) + lengthOf(old) : 0;
@@ -97,7 +154,10 @@ export class Heartbeat {
     let next: u32 = known ? load<u32>(pointerOf(old), 4) : 1;
     let to = start + HEADER_BYTES;
     for (let at = pointerOf(old) + HEADER_BYTES; at < last; at += ENTRY_BYTES) {
-      if (load<u64>(at) == this.vm) continue;
+      if (load<u64>(at) == this.vm) {
+        found = true;
+        continue;
+      }
       if (judges && second - load<i64>(at, 8) > SILENT_SECONDS) {
         silent++;
         continue;
@@ -123,9 +183,10 @@ export class Heartbeat {
   }
 }
 
-/** VMs that `renewed` left out last, and the number that it gave to this one. */
+/** VMs that `renewed` left out last, the number that it gave to this one, and whether this one was among the others. */
 let silent: u64 = 0;
 let number: u64 = 0;
+let found: bool = false;
 
 function nameOf(pattern: View, policy: View): View {
   begin(64);

@@ -1,4 +1,4 @@
-import { allocate, bill, forgetWaiter, resetArena, waiting } from "../filter/index";
+import { allocate, bill, expected, forgetWaiter, land, resetArena, waiting } from "../filter/index";
 import { onGrpcClose, onGrpcReceive } from "./callout";
 import { endStream, findRoot, openRoot, openStream } from "./context";
 import { closePolicy, configure, drawSecret, onTick } from "./policy";
@@ -80,7 +80,11 @@ export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream
 
 /** The end of a stream or root. The host keeps its context for a while, but no call about it is allowed any more. */
 export function proxy_on_delete(id: u32): void {
-  if (waiting > 0) forgetWaiter(id);
+  if (expected > 0) {
+    resetArena();
+    if (waiting > 0) forgetWaiter(id);
+    land(id);
+  }
   if (endStream(id) || findRoot(id) == null) return;
   closePolicy(id);
   // As in proxy_on_configure: every object in use is reachable from globals.

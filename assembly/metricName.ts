@@ -6,6 +6,7 @@ export const OPERATION_REQUESTS_TOTAL = literal("tollgate_operation_requests_tot
 export const OBSERVED_TOTAL = literal("tollgate_observed_total");
 export const QUOTA_WARNINGS_TOTAL = literal("tollgate_quota_warnings_total");
 export const ANONYMOUS_CROWDED_TOTAL = literal("tollgate_anonymous_crowded_total");
+export const REQUESTS_IN_FLIGHT = literal("tollgate_requests_in_flight");
 export const INFO = literal("tollgate_info");
 export const ZONES_ENDED = literal("tollgate_zones_ended");
 export const VMS = literal("tollgate_vms");

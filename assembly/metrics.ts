@@ -300,6 +300,12 @@ export function zonesGauge(policy: View): u32 {
   return gauge(endName(Name.ZONES_ENDED));
 }
 
+/** The series `tollgate_requests_in_flight` of one policy. */
+export function flightsGauge(policy: View): u32 {
+  beginName(policy);
+  return gauge(endName(Name.REQUESTS_IN_FLIGHT));
+}
+
 /** In the order of Count. */
 const NAMES: StaticArray<View> = [
   Name.RATE_LIMIT_SERVICE_CALLS_TOTAL,

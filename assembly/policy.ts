@@ -22,6 +22,7 @@ import {
 } from "../filter/index";
 import { expireCalls, releaseCalls } from "./callout";
 import {
+  Account,
   Policy,
   Root,
   TICK_MILLISECONDS,
@@ -46,6 +47,7 @@ import {
 import { HostEvidence } from "./evidence";
 import { zonesGauge } from "./metrics";
 import { RateLimitService } from "./rateLimitService";
+import { scanFlights } from "./sharedShards";
 import { resumeWaiting } from "./waiting";
 
 useEvidence(new HostEvidence());
@@ -77,6 +79,7 @@ export function configure(rootId: u32, size: u32): bool {
     !account.heartbeat.create() ||
     !account.pool.create() ||
     (tables.hasVisitors && !account.openVisitors()) ||
+    (tables.countsFlights && !account.openFlights()) ||
     (tables.rateLimitService.cluster != ABSENT && !account.stocks.create())
   ) {
     tables.free();
@@ -155,9 +158,23 @@ export function onTick(root: Root): void {
     if (visitors.balances.count > 0) sweep(visitors, now);
     account.metrics.flushCrowded(visitors);
   }
+  tickFlights(account, now);
   expireCalls(now);
   const rateLimitService = account.rateLimitService;
   if (rateLimitService != null) rateLimitService.onTick(account.stocks, now);
+}
+
+/** Writes what of the requests in flight is not written, and tells how many there are. */
+function tickFlights(account: Account, now: i64): void {
+  const shards = account.flights;
+  const flights = account.counters.flights;
+  if (shards == null || flights == null) return;
+  if (account.heartbeat.wasMissing) {
+    account.heartbeat.wasMissing = false;
+    flights.forgetWritten();
+  }
+  flights.settle();
+  scanFlights(shards, flights, account.inFlight, now);
 }
 
 /** Frees a root that the host has deleted; false when there is none with this id. */

@@ -9,6 +9,8 @@ import {
   Lifecycle,
   MAX_QUOTAS,
   NONE,
+  FLIES,
+  NO_SEQUEL,
   Patience,
   RATELIMIT,
   RATELIMIT_POLICY,
@@ -61,6 +63,7 @@ import {
   turnKeyEnd,
 } from "../filter/index";
 import {
+  Account,
   Policy,
   Stream,
   closeStream,
@@ -103,8 +106,12 @@ export function onRequestHeaders(streamId: u32): Verdict {
   return judge(stream, stream == null ? null : policyOf(stream.rootId), Patience.Wait);
 }
 
+/** The stream that is decided again: what is kept of it may have been overwritten. */
+let resumedId: u32 = 0;
+
 /** Decides a request that has waited; the host's current context must be its stream. */
 export function decideAgain(streamId: u32, rootId: u32, patience: Patience): Verdict {
+  resumedId = streamId;
   return judge(findStream(streamId), policyOf(rootId), patience);
 }
 
@@ -133,7 +140,8 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
   while (decision.isUnusual) {
     if (decision.isRare) {
       if (decision.waits) return wait(stream, tables);
-      keepKeyEnd(stream, passes);
+      if (decision.sequel == FLIES) hold(stream, account);
+      else keepKeyEnd(stream, passes);
     } else return carryObserved(stream, policy, passes);
   }
   countDecision(tables, account.usage);
@@ -142,6 +150,13 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
   if (tables.logFields != 0) leaveFields(tables);
   if (tables.logLine) setFilterState(STATE_NAME, logText(tables));
   return allow(stream, policy);
+}
+
+/** The request is in flight from now on, until its stream ends. */
+function hold(stream: Stream | null, account: Account): void {
+  const flights = account.counters.flights;
+  if (flights != null) flights.hold(stream == null ? resumedId : stream.id);
+  decision.sequel = NO_SEQUEL;
 }
 
 /** Envoy itself may answer meanwhile. */

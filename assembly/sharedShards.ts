@@ -1,6 +1,9 @@
 import {
   ABSENT,
   CELL_BYTES,
+  FLIGHT_CELL_BYTES,
+  FLIGHT_SHARD_COUNT,
+  Flights,
   SHARD_COUNT,
   STOCK_BYTES,
   STOCK_SHARD_COUNT,
@@ -30,10 +33,12 @@ const POOL = literal("/");
 /** Earlier modules keep stocks of another layout, of other counters of the service, under `/stock/`. */
 const STOCKS = literal("/stocks/");
 const VISITORS = literal("/visitors/");
+const FLIGHTS = literal("/flights/");
 
 /**
  * One policy's shards in the host's shared data: `tollgate/1/<policy>/<shard>` for its pool, `tollgate/1/<policy>/stocks/<shard>` for
- * its stocks, `tollgate/1/<policy>/visitors/<shard>` for callers without a key that have a plan. The set of keys is fixed, because the host cannot delete keys. They are created before any request, because when
+ * its stocks, `tollgate/1/<policy>/visitors/<shard>` for callers without a key that have a plan, `tollgate/1/<policy>/flights/<shard>` for requests in
+ * flight. The set of keys is fixed, because the host cannot delete keys. They are created before any request, because when
  * two threads create the same key, the host lets both succeed.
  */
 export class SharedShards extends ShardStore {
@@ -105,42 +110,56 @@ export function visitorsOf(policy: View): SharedShards {
   return new SharedShards(policy, VISITORS, VISITOR_SHARD_COUNT, CELL_BYTES, VISITOR_CELLS);
 }
 
+export function flightsOf(policy: View): SharedShards {
+  return new SharedShards(policy, FLIGHTS, FLIGHT_SHARD_COUNT, FLIGHT_CELL_BYTES);
+}
+
 export function stocksOf(policy: View): SharedShards {
   return new SharedShards(policy, STOCKS, STOCK_SHARD_COUNT, STOCK_BYTES);
 }
 
 /**
- * Keeps the gauge of units that this Envoy holds from the rate limit service: the sum over all stocks, a few shards per tick, by
- * whichever VM ticks first. The state of the scan is kept under the stocks' "ready" key, so that the VMs share one scan:
+ * Keeps a gauge of what lies in all shards: a few of them per tick, by whichever VM ticks first. The state of the scan is kept under their
+ * "ready" key, so that the VMs share one scan:
  *
- *   0  last step  i64 ns     8  next shard  u32     16  held so far  i64
+ *   0  last step  i64 ns     8  next shard  u32     16  found so far  i64
  */
 const STATE_BYTES = 24;
 const SHARDS_AT_ONCE: u32 = 16;
 const PAUSE_NANOSECONDS: i64 = 200_000_000;
 const STATE: usize = memory.data(STATE_BYTES, 8);
 
+/** The units that this Envoy holds from the rate limit service. */
 export function scanStocks(stocks: SharedShards, gauge: u32, now: i64): void {
-  const kept = sharedData(stocks.readyKey());
+  scan(stocks, null, gauge, now);
+}
+
+/** The requests that this Envoy has in flight, of those that are counted. */
+export function scanFlights(shards: SharedShards, flights: Flights, gauge: u32, now: i64): void {
+  scan(shards, flights, gauge, now);
+}
+
+function scan(shards: SharedShards, flights: Flights | null, gauge: u32, now: i64): void {
+  const kept = sharedData(shards.readyKey());
   if (kept == ABSENT) return;
   const cas = lastCas();
   readState(kept);
   const pause = now - load<i64>(STATE);
   if (pause >= 0 && pause < PAUSE_NANOSECONDS) return;
   const first = load<u32>(STATE, 8);
-  let held = load<i64>(STATE, 16);
+  let found = load<i64>(STATE, 16);
   for (let i = first; i < first + SHARDS_AT_ONCE; i++) {
     resetArena();
-    const shard = stocks.read(i);
-    if (shard != ABSENT) held += heldInShard(shard, now);
+    const shard = shards.read(i);
+    if (shard != ABSENT) found += flights == null ? heldInShard(shard, now) : flights.inShard(shard);
   }
-  const next = (first + SHARDS_AT_ONCE) & (stocks.shardCount - 1);
+  const next = (first + SHARDS_AT_ONCE) & (shards.shardCount - 1);
   store<i64>(STATE, now);
   store<u32>(STATE, next, 8);
-  store<i64>(STATE, next == 0 ? 0 : held, 16);
+  store<i64>(STATE, next == 0 ? 0 : found, 16);
   resetArena();
-  const stored = setSharedData(stocks.readyKey(), view(STATE, STATE_BYTES), cas) == Status.Ok;
-  if (stored && next == 0) setGauge(gauge, held);
+  const stored = setSharedData(shards.readyKey(), view(STATE, STATE_BYTES), cas) == Status.Ok;
+  if (stored && next == 0) setGauge(gauge, found);
 }
 
 /** Zeros for a new key, which holds a string instead of a state: the scan begins at the first shard. */

@@ -3,6 +3,10 @@ export { allocate, resetArena } from "./bytes/arena";
 export { ABSENT, View, view, pointerOf, lengthOf, literal, equals } from "./bytes/view";
 export { writeFormat } from "./bytes/arena";
 export { begin, end, writeByte, writeNumber, writeView } from "./bytes/arena";
+export { Census } from "./inFlight/census";
+export { expected } from "./inFlight/expected";
+export { Flights, land } from "./inFlight/flights";
+export { FLIGHT_CELL_BYTES, FLIGHT_SHARD_COUNT } from "./inFlight/shard";
 export { decodeConfig, Decoded } from "./config/decode";
 export { Rows, Slots } from "./bytes/rows";
 export { QuotaList } from "./tables/quota";
@@ -64,7 +68,7 @@ export { decide, refuseToWait } from "./decision/decide";
 export { mayBeDecidedAlready } from "./decision/edits";
 export { isForgeable } from "./decision/identity";
 export { decision, Decision } from "./decision/decision";
-export { LOGGED, NO_STANDINGS, SHOWN } from "./decision/decision";
+export { FLIES, LOGGED, NO_SEQUEL, NO_STANDINGS, SHOWN } from "./decision/decision";
 export { EditKind, editAt, editCount } from "./request/headers";
 export {
   Reason,

@@ -5,6 +5,7 @@ import { configs } from './configs.ts';
 import { counting } from './counting.ts';
 import { credentials } from './key/credentials.ts';
 import { doors } from './doors.ts';
+import { flights } from './flights.ts';
 import { headers } from './headers.ts';
 import { identity } from './identity.ts';
 import { lists } from './lists.ts';
@@ -40,6 +41,7 @@ export const allAttacks: readonly Attack[] = [
   plans,
   units,
   counting,
+  flights,
   configs,
   streams,
   redirects,

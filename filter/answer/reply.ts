@@ -95,6 +95,10 @@ function addLaterPairs(tables: Tables, reason: Reason, grpc: bool): void {
     case Reason.QuotaUnavailable:
     case Reason.TooManyWaiting:
       return addPair(RETRY_AFTER, SOON);
+    case Reason.ConcurrencyExceeded:
+      addPair(RETRY_AFTER, SOON);
+      if (decision.standings == SHOWN) addStandings(tables);
+      return;
     case Reason.MethodNotAllowed:
       return addPair(ALLOW, allowedMethods(tables));
     case Reason.Retired:

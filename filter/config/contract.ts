@@ -10,6 +10,7 @@ export const MAX_BLOCK_BYTES = 43;
 export const MAX_BUCKET_RATE_PER_SECOND: i64 = 1000000;
 export const MAX_BURST: i64 = 1000000000;
 export const MAX_CLUSTER_BYTES = 255;
+export const MAX_CONCURRENCY = 1000000;
 export const MAX_CORS_AGE_SECONDS = 86400;
 export const MAX_CORS_NAMES = 64;
 export const MAX_COST = 1000000;
@@ -78,6 +79,13 @@ export const UNIT_LETTERS = literal("smhd");
 export const UNIT_SECONDS: StaticArray<i32> = [1, 60, 3600, 86400];
 export const FAILURE_MODES: StaticArray<View> = [Field.DENY, Field.ALLOW, literal("local-share")];
 export const PERS: StaticArray<View> = [Field.CONSUMER, Field.API, literal("operation"), literal("key"), Field.GROUP];
+export const CONCURRENCY_PERS: StaticArray<View> = [
+  Field.CONSUMER,
+  Field.API,
+  literal("operation"),
+  literal("key"),
+  Field.GROUP,
+];
 export const LOG_FIELDS: StaticArray<View> = [
   literal("reason"),
   Field.API,

@@ -10,7 +10,7 @@ import { Tables, findOffer } from "../tables/tables";
 import { WARNING } from "../tables/disclosure";
 import { LogField } from "../tables/logField";
 import { HAS_QUERY } from "../tables/route";
-import { Mode, Per, QuotaKind, QuotaList } from "../tables/quota";
+import { FLIGHT_BIT, Mode, Per, QuotaKind, QuotaList } from "../tables/quota";
 import { indexRoutes } from "../route/keyHeader";
 import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import { linkWorkloads } from "./identity";
@@ -109,6 +109,8 @@ function linkVisitors(reader: Reader, tables: Tables, names: Names): void {
       if (tables.quotas.at(q).per == Per.Key)
         return reader.fail(literal("apis[%d].anonymousPlan.plan: the plan %q has a quota per key"), a, name);
     }
+    if (plan.flightLimit > 0 && plan.flightPer == Per.Key)
+      return reader.fail(literal("apis[%d].anonymousPlan.plan: the plan %q has a concurrency per key"), a, name);
   }
 }
 
@@ -255,7 +257,7 @@ function linkModes(tables: Tables): void {
 
 /** True where nothing begins, ends or is counted: then no request has to read the clock. */
 function isTimeless(tables: Tables, keyring: Keyring): bool {
-  if (tables.quotas.count > 0 || tables.lifecycles.count > 1) return false;
+  if (tables.quotas.count > 0 || tables.countsFlights || tables.lifecycles.count > 1) return false;
   return !hasDates(keyring.terms) && !hasDates(tables.terms);
 }
 
@@ -272,7 +274,8 @@ function linkOffer(tables: Tables, offer: Offer): bool {
   const mode = within(tables.apis.at(offer.api).mode, plan.mode);
   offer.observes = mode == Mode.Observe;
   offer.observedQuotas = observedIn(tables, plan, mode);
-  if (tables.apis.at(offer.api).mode == Mode.Observe || offer.observedQuotas != 0) plan.isObserved = true;
+  if (within(mode, plan.flightMode) == Mode.Observe && plan.flightLimit > 0) offer.observedQuotas |= FLIGHT_BIT;
+  if (tables.apis.at(offer.api).mode == Mode.Observe || offer.observedQuotas != 0) plan.isUnusual = true;
   return offer.observes || offer.observedQuotas != 0;
 }
 

@@ -1,15 +1,15 @@
 import { NONE } from "../bytes/rows";
 import { ABSENT, literal } from "../bytes/view";
 import { Reason, statusOf } from "../decision/decision";
-import { PLAN_ID, counterId } from "../tables/counterId";
+import { FLIGHT_ID, PLAN_ID, counterId, numberId } from "../tables/counterId";
 import { NO_REFUSAL, Per, Plan, Quota, QuotaKind, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { decodeCalendar } from "./calendar";
 import { Names } from "./names";
-import { decodeQuota, finishQuota } from "./quota";
+import { decodeQuota, finishQuota, readWord } from "./quota";
 import { Reader } from "./reader";
 import { readDetail, readMode, readName } from "./rule";
-import { MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
+import { CONCURRENCY_PERS, MAX_CONCURRENCY, MAX_MESH_QUOTAS, MAX_QUOTAS } from "./contract";
 import * as Field from "./field";
 
 export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
@@ -27,12 +27,15 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
       plan.mode = readMode(reader);
     } else if (reader.takes(Field.REFUSAL, 3)) {
       plan.refusal = decodeRefusal(reader, tables);
+    } else if (reader.takes(Field.CONCURRENCY, 5)) {
+      decodeConcurrency(reader, tables, plan);
     } else if (reader.takes(Field.CALENDAR, 4)) {
       plan.anchors = tables.calendars.ofPlans.count;
       decodeCalendar(reader, tables.calendars.ofPlans.add(), NONE);
     } else reader.unknownField();
   }
   reader.needs(0, Field.NAME);
+  finishConcurrency(plan);
   // What needs the plan's name, which may come after its quotas in the document.
   for (let i = 0; i < plan.quotaCount && !reader.failed; i++) {
     const quota = tables.quotas.at(plan.firstQuota + i);
@@ -71,6 +74,34 @@ function decodeRefusal(reader: Reader, tables: Tables): i32 {
     else reader.unknownField();
   }
   return number;
+}
+
+/** How many requests may be in flight at once. */
+function decodeConcurrency(reader: Reader, tables: Tables, plan: Plan): void {
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.takes(Field.LIMIT, 0)) plan.flightLimit = reader.integer(1, MAX_CONCURRENCY);
+    else if (reader.takes(Field.PER, 1))
+      plan.flightPer = <Per>(
+        readWord(reader, CONCURRENCY_PERS, literal("must be consumer, api, operation, key or group"))
+      );
+    else if (reader.takes(Field.MODE, 2)) plan.flightMode = readMode(reader);
+    else reader.unknownField();
+  }
+  reader.needs(0, Field.LIMIT);
+  tables.countsFlights = true;
+}
+
+/**
+ * To be called when the plan's name is known. Each plan counts for itself, as requests end with the plan under which they came; but those of
+ * a group are counted together, whatever plans its consumers have.
+ */
+function finishConcurrency(plan: Plan): void {
+  plan.counterCount = plan.quotaCount;
+  if (plan.flightLimit == 0) return;
+  plan.counterCount++;
+  plan.isUnusual = true;
+  plan.flightMeter = plan.flightPer == Per.Group ? numberId(FLIGHT_ID, 0) : counterId(FLIGHT_ID, 1, plan.name);
 }
 
 /** The quotas of a plan, or those of an operation. */

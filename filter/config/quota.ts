@@ -187,7 +187,7 @@ function secondsIn(text: View): i32 {
 }
 
 /** The index of the word that the document has here. */
-function readWord(reader: Reader, words: StaticArray<View>, rule: View): i32 {
+export function readWord(reader: Reader, words: StaticArray<View>, rule: View): i32 {
   const word = reader.text(1, 16);
   for (let i = 0; i < words.length; i++) {
     if (equals(words[i], word)) return i;

@@ -16,10 +16,23 @@ import { Credential, KEYS_ONLY, takes } from "../tables/alias";
 import { ALWAYS } from "../tables/consumer";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
 import { Anonymous, Api, Preflight } from "../tables/api";
+import { FLIGHT_BIT } from "../tables/quota";
 import { Tables, findOffer } from "../tables/tables";
 import { admit, chooseOperation, literalBytes } from "../operation/choose";
 import { NANOSECONDS } from "../time/window";
-import { Decision, LOGGED, NO_STANDINGS, Reason, SHOWN, decision, isAllowed, isAnswer } from "./decision";
+import {
+  Decision,
+  LOGGED,
+  NO_SEQUEL,
+  NO_STANDINGS,
+  Reason,
+  SHOWN,
+  Standings,
+  WAITS,
+  decision,
+  isAllowed,
+  isAnswer,
+} from "./decision";
 import { writeEdits, writeUnknown } from "./edits";
 import { judgeGuarded, judgeOther } from "./guard";
 import { isObserved, note, overlooks } from "./observe";
@@ -94,7 +107,7 @@ function passUnknown(tables: Tables): bool {
 /** Refuses the request just decided, which would have to wait while no place is free. Nothing was spent on it. */
 export function refuseToWait(): void {
   decision.reason = Reason.TooManyWaiting;
-  decision.waits = false;
+  decision.sequel = NO_SEQUEL;
   decision.standings = NO_STANDINGS;
 }
 
@@ -222,7 +235,7 @@ function judgeVisitor(tables: Tables, api: Api, counters: Counters, now: i64): R
   decision.plan = api.visitorPlan;
   decision.offer = api.visitorOffer;
   bill.cost = 1;
-  let quotas = tables.plans.at(decision.plan).quotaCount;
+  let counted = tables.plans.at(decision.plan).counterCount;
   if (decision.operation != NONE) {
     if (admit(tables) != Reason.Allowed) {
       // A key may have what it asks for.
@@ -232,17 +245,17 @@ function judgeVisitor(tables: Tables, api: Api, counters: Counters, now: i64): R
     }
     const operation = tables.operations.at(decision.operation);
     bill.cost = operation.cost;
-    quotas += operation.quotaCount;
+    counted += operation.quotaCount;
   }
   const visitors = counters.visitors;
-  if (bill.cost == 0 || quotas == 0 || visitors == null) {
+  if (bill.cost == 0 || counted == 0 || visitors == null) {
     forgetNotes();
     return pass(tables, Reason.Anonymous, now);
   }
   identifyVisitor(tables, api);
   nameNobody(visitorId, crowdId);
   // Each quota may need the visitor's balance and its crowd's.
-  makeVisitorRoom(visitors, 2 * quotas, now);
+  makeVisitorRoom(visitors, 2 * counted, now);
   return passCharged(tables, visitors, NONE, Reason.Anonymous, now);
 }
 
@@ -364,17 +377,20 @@ function spend(tables: Tables, counters: Counters, subscription: i32, now: i64):
   fillBill(subscription);
   bill.nowNanoseconds = now;
   const plan = tables.plans.at(decision.plan);
-  if (plan.quotaCount == 0) {
+  if (plan.counterCount == 0) {
     forgetNotes();
     return Reason.Allowed;
   }
-  if (plan.isObserved) return spendObserving(tables, counters, now);
+  if (plan.isUnusual) return spendObserving(tables, counters, now);
   const result = charge(tables, counters, plan, bill, now);
   if (result != Charge.Unavailable) decision.standings = SHOWN;
   return result == Charge.Enough ? Reason.Allowed : refusalOf(result);
 }
 
-/** The same where the operation has quotas of its own, an API that offers the plan observes, or some of its quotas do. What only observing has let come here takes no units. */
+/**
+ * The same where the operation has quotas of its own, an API that offers the plan observes, or some of its quotas do, or the plan limits the
+ * requests in flight. What only observing has let come here takes no units.
+ */
 function spendObserving(tables: Tables, counters: Counters, now: i64): Reason {
   if (decision.observed != Reason.Allowed) {
     forgetNotes();
@@ -386,15 +402,24 @@ function spendObserving(tables: Tables, counters: Counters, now: i64): Reason {
     observed |= tables.operations.at(decision.charged).observedQuotas << before;
   }
   const result = chargeObserving(tables, counters, observed, bill, now);
-  if (result != Charge.Unavailable) decision.standings = observed + 1 == 1 << bill.quotaCount ? LOGGED : SHOWN;
+  if (result != Charge.Unavailable) decision.standings = standingsOf(observed & ~FLIGHT_BIT, bill.quotaCount);
   if (result != Charge.Enough) return refusalOf(result);
   if (bill.observed != Charge.Enough) note(refusalOf(bill.observed));
   return Reason.Allowed;
 }
 
+// @ts-ignore: decorator
+@inline
+function standingsOf(observed: u32, quotaCount: i32): Standings {
+  if (observed + 1 != 1 << quotaCount) return SHOWN;
+  return quotaCount == 0 ? NO_STANDINGS : LOGGED;
+}
+
 function refusalOf(result: Charge): Reason {
-  decision.waits = result == Charge.Wait;
-  if (result != Charge.Exceeded) return Reason.QuotaUnavailable;
+  if (result != Charge.Exceeded) {
+    if (result == Charge.Wait) decision.sequel = WAITS;
+    return result == Charge.Busy ? Reason.ConcurrencyExceeded : Reason.QuotaUnavailable;
+  }
   decision.quota = bill.exceeded;
   decision.retryAfterSeconds = bill.retryAfterSeconds;
   return Reason.QuotaExceeded;

@@ -39,25 +39,30 @@ export class Decision {
   isNobodys: bool;
   /** The reason for which a request would have been refused that only observing let pass; `reason` is what became of it. Otherwise 0. */
   observed: u8;
-  /** True when the request must wait for the rate limit service; `reason` is not final then. */
-  waits: bool;
+  /** What the binding has to see to beside the decision. */
+  sequel: Sequel;
   /** True when the key will end so soon that the policy wants its holder told. */
   keyEnds: bool;
   reason: Reason;
+
+  /** True when the request must wait for the rate limit service; `reason` is not final then. */
+  get waits(): bool {
+    return this.sequel == WAITS;
+  }
 
   /** True when the response shows a deprecation, or what a page on another origin may read. */
   get showsMore(): bool {
     return load<i64>(changetype<usize>(this), offsetof<Decision>("deprecated")) != -1;
   }
 
-  /** True when it waits, passed only because something observes, or comes with a key that ends soon. */
+  /** True when there is a sequel, it passed only because something observes, or it comes with a key that ends soon. */
   get isUnusual(): bool {
     return load<u32>(changetype<usize>(this), offsetof<Decision>("observed")) != 0;
   }
 
-  /** True when it waits, or comes with a key that ends soon. */
+  /** True when there is a sequel, or it comes with a key that ends soon. */
   get isRare(): bool {
-    return load<u16>(changetype<usize>(this), offsetof<Decision>("waits")) != 0;
+    return load<u16>(changetype<usize>(this), offsetof<Decision>("sequel")) != 0;
   }
 
   reset(): void {
@@ -69,7 +74,7 @@ export class Decision {
     store<i64>(start, -1, offsetof<Decision>("deprecated"));
     this.keyId = ABSENT;
     this.route = ABSENT;
-    // The standings, what was observed, whether it waits and whether the key ends are in the same eight bytes.
+    // The standings, what was observed, the sequel and whether the key ends are in the same eight bytes.
     store<i64>(start, 0, offsetof<Decision>("coveredBytes"));
   }
 }
@@ -77,6 +82,17 @@ export class Decision {
 // @ts-ignore: decorator
 @lazy
 export const decision: Decision = changetype<Decision>(memory.data(offsetof<Decision>(), 8));
+
+/** What follows from a decision that is no part of the request's outcome. */
+export type Sequel = u8;
+export const NO_SEQUEL: Sequel = 0;
+export const WAITS: Sequel = 1;
+/** The request is counted as in flight until its stream ends, whatever becomes of it. */
+export const FLIES: Sequel = 2;
+
+export function holdFlight(): void {
+  decision.sequel = FLIES;
+}
 
 /** What can be shown of the quotas of a decision. */
 export type Standings = u8;
@@ -127,9 +143,10 @@ export const enum Reason {
   UnknownWorkload,
   ApiNotAllowed,
   UnknownSubject,
+  ConcurrencyExceeded,
 }
 
-export const REASON_COUNT: i32 = 39;
+export const REASON_COUNT: i32 = 40;
 
 /**
  * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
@@ -371,6 +388,12 @@ const ROWS: StaticArray<u64> = [
   literal("Subject unknown"),
   literal("The token belongs to nobody that is known."),
   literal("tollgate_unknown_subject"),
+  literal("concurrency_exceeded"),
+  429,
+  8,
+  literal("Too many requests at once"),
+  literal("As many requests are in flight as the plan allows at once."),
+  literal("tollgate_concurrency_exceeded"),
 ];
 
 // @ts-ignore: decorator

@@ -31,6 +31,7 @@ export function isObserved(tables: Tables): bool {
   switch (decision.reason) {
     case Reason.QuotaExceeded:
     case Reason.QuotaUnavailable:
+    case Reason.ConcurrencyExceeded:
       return false;
     case Reason.SubscriptionPaused:
     case Reason.SubscriptionInactive:

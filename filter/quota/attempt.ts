@@ -169,6 +169,8 @@ export const enum Charge {
   Unavailable,
   /** Nothing has been spent: the rate limit service must be asked first, and the request decided again. */
   Wait,
+  /** As many requests are in flight as may be. */
+  Busy,
 }
 
 /** What a request does about a mesh quota for which this Envoy holds too few units. */

@@ -17,10 +17,12 @@ import * as Local from "./local";
 import * as Mesh from "./mesh";
 import { NONE } from "../bytes/rows";
 import { Consumer, Subscription } from "../tables/consumer";
-import { FailureMode, Per, Plan, Quota, QuotaKind, QuotaList } from "../tables/quota";
+import { FLIGHT_BIT, FailureMode, Per, Plan, Quota, QuotaKind, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import * as Bucket from "./bucket";
 import { groupOf, narrowed } from "./counter";
+import { Flights } from "../inFlight/flights";
+import { holdFlight } from "../decision/decision";
 
 /** Each kind of quota adds at most two numbers of its own to the record. */
 const BALANCE_BYTES: usize = offsetof<Balance>() + 2 * sizeof<i64>();
@@ -152,6 +154,8 @@ export class Counters {
   visitors: Counters | null = null;
   /** Requests of visitors for whom there was no place, since the last flush. */
   crowded: i32 = 0;
+  /** Requests in flight, where plans limit them; visitors' are counted with the others. */
+  flights: Flights | null = null;
   constructor(
     readonly pool: ShardStore,
     stocks: ShardStore,
@@ -189,13 +193,15 @@ export function charge(tables: Tables, counters: Counters, plan: Plan, bill: Bil
     begin(tables, counters, plan.firstQuota + i, consumer, bill, attempt, i, 0);
     if (!tryFirst(attempt, bill, now)) enough = false;
   }
-  return settle(counters, plan.meshCount > 0, count, enough, bill, now);
+  const result = acquireLacking(counters, plan.meshCount > 0, count, enough, bill, now);
+  return conclude(counters, count, result, bill, now);
 }
 
 /**
  * Charges the quotas of plan and operation that are in force, and then those that are only observed, as `observed` says with a bit for each. The
  * first refuse and spend as if there were no others. The others count only what has passed those, all or none, in counters of their own,
- * and never make a request wait; what they come to is in `bill.observed`.
+ * and never make a request wait; what they come to is in `bill.observed`. Requests in flight are counted last, as a quota that ends with the
+ * request.
  */
 export function chargeObserving(tables: Tables, counters: Counters, observed: u32, bill: Bill, now: i64): Charge {
   const plan = bill.plan == NONE ? NO_PLAN : tables.plans.at(bill.plan);
@@ -212,16 +218,15 @@ export function chargeObserving(tables: Tables, counters: Counters, observed: u3
     bill.observed = chargeSome(tables, counters, plan, own, observed, OBSERVED_METER, bill, now);
     bill.isObserving = false;
   }
-  for (let i = 0; i < count; i++) {
-    if ((observed >> i) & 1) hide(standingAt(i), result == Charge.Enough);
-  }
+  for (let rest = observed & ~FLIGHT_BIT; rest != 0; rest &= rest - 1)
+    hide(standingAt(<i32>ctz(rest)), result == Charge.Enough);
   return result;
 }
 
 function chargeSome(
   tables: Tables,
   counters: Counters,
-  plan: QuotaList,
+  plan: Plan,
   own: QuotaList,
   which: u32,
   otherMeter: u64,
@@ -239,7 +244,32 @@ function chargeSome(
     begin(tables, counters, number, consumer, bill, attempt, i, otherMeter);
     if (!tryFirst(attempt, bill, now)) enough = false;
   }
-  return settle(counters, plan.meshCount + own.meshCount > 0, count, enough, bill, now);
+  let result = acquireLacking(counters, plan.meshCount + own.meshCount > 0, count, enough, bill, now);
+  if (plan.flightLimit > 0 && result == Charge.Enough && (which & FLIGHT_BIT) != 0) {
+    result = takeFlight(tables, counters, plan, consumer.id, bill, otherMeter, now);
+    if (result != Charge.Enough) returnTokens(counters, count, bill.cost, now);
+  }
+  return conclude(counters, count, result, bill, now);
+}
+
+/** Counts one more request of the caller in flight, if there may be one. */
+function takeFlight(
+  tables: Tables,
+  counters: Counters,
+  plan: Plan,
+  consumerId: u64,
+  bill: Bill,
+  otherMeter: u64,
+  now: i64,
+): Charge {
+  const flights = counters.flights;
+  if (flights == null) return Charge.Unavailable;
+  let meter = plan.flightMeter ^ otherMeter;
+  if (plan.flightPer == Per.Group) consumerId = groupOf(tables, bill.consumer, consumerId);
+  else if (plan.flightPer != Per.Consumer) meter ^= narrowed(tables, plan.flightPer, QuotaKind.Local, bill.api);
+  const result = flights.take(consumerId, meter, plan.flightLimit, now);
+  if (result == Charge.Enough) holdFlight();
+  return result;
 }
 
 function open(counters: Counters, quotaCount: i32, bill: Bill): void {
@@ -260,12 +290,18 @@ function tryFirst(attempt: Attempt, bill: Bill, now: i64): bool {
   return false;
 }
 
-/** Acquires what the first `count` attempts lack, and spends from all of them or from none. */
+/** Acquires what the first `count` attempts lack. */
 // @ts-ignore: decorator
 @inline
-function settle(counters: Counters, hasMesh: bool, count: i32, enough: bool, bill: Bill, now: i64): Charge {
-  let result = Charge.Enough;
-  if (!enough) result = bill.exceeded == NONE ? acquire(counters, hasMesh, count, bill, now) : Charge.Exceeded;
+function acquireLacking(counters: Counters, hasMesh: bool, count: i32, enough: bool, bill: Bill, now: i64): Charge {
+  if (enough) return Charge.Enough;
+  return bill.exceeded == NONE ? acquire(counters, hasMesh, count, bill, now) : Charge.Exceeded;
+}
+
+/** Spends from all of the first `count` attempts or from none. */
+// @ts-ignore: decorator
+@inline
+function conclude(counters: Counters, count: i32, result: Charge, bill: Bill, now: i64): Charge {
   if (result == Charge.Exceeded) lookAtOthers(counters, count, bill, now);
   for (let i = 0; i < count; i++) {
     const attempt = attemptAt(i);
@@ -349,7 +385,7 @@ function openOther(
   bill: Bill,
 ): Balance {
   if (quota.per == Per.Group) return balances.open(groupOf(tables, bill.consumer, consumer.id), meter, quota.kind);
-  return balances.open(consumer.id, meter ^ narrowed(tables, quota, bill.api), quota.kind);
+  return balances.open(consumer.id, meter ^ narrowed(tables, quota.per, quota.kind, bill.api), quota.kind);
 }
 
 /** Sets the subscription's own limit where it has one for the quota; of a bucket its own size. */

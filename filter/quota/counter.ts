@@ -3,7 +3,7 @@ import { ABSENT } from "../bytes/view";
 import { decision } from "../decision/decision";
 import { KEY_DIGEST } from "../keyring/keyring";
 import { KEY_ID, counterId } from "../tables/counterId";
-import { Per, Quota, QuotaKind } from "../tables/quota";
+import { Per, QuotaKind } from "../tables/quota";
 import { Tables, findMembership } from "../tables/tables";
 
 /*
@@ -12,9 +12,8 @@ import { Tables, findMembership } from "../tables/tables";
  */
 
 /** What tells the counters of one consumer apart: the id of the request's API or operation, or what its key is known by. */
-export function narrowed(tables: Tables, quota: Quota, api: i32): u64 {
-  const per = quota.per;
-  if (per == Per.Key) return keyPart(quota.kind);
+export function narrowed(tables: Tables, per: Per, kind: QuotaKind, api: i32): u64 {
+  if (per == Per.Key) return keyPart(kind);
   const id = tables.apis.at(api).id;
   // What an API does not list is counted together. Quotas that an operation has of its own are known by its id alone.
   if (per == Per.Operation && decision.operation != NONE) return id ^ tables.operations.at(decision.operation).id;

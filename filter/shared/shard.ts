@@ -207,6 +207,11 @@ export function cellCount(shard: View): i32 {
   return <i32>headerOf(shard).count;
 }
 
+/** Sets the number of cells of a shard that is being put together at `start`. */
+export function setCellCount(start: usize, count: i32): void {
+  changetype<ShardHeader>(start).count = <u32>count;
+}
+
 /** Where the shard's cell `index` lies. */
 // @ts-ignore: decorator
 @inline

@@ -22,6 +22,7 @@ export const VISITOR_ID: u8 = 0x56;
 export const CROWD_ID: u8 = 0x4e;
 export const KEY_ID: u8 = 0x4b;
 export const WARNING_ID: u8 = 0x51;
+export const FLIGHT_ID: u8 = 0x46;
 
 export function counterId(kind: u8, detail: u8, name: View): u64 {
   const length = min(lengthOf(name), 256);

@@ -33,6 +33,9 @@ export const enum Per {
   Group,
 }
 
+/** Among the bits of observed quotas: the plan's limit of requests in flight. */
+export const FLIGHT_BIT: u32 = 1 << 31;
+
 /** Whether a refusal is in force, or only counted. */
 export const enum Mode {
   /** As what is around it. */
@@ -64,11 +67,18 @@ export class Plan extends QuotaList {
   anchors: i32;
   /** The plan's last `ratelimit-policy` value, with room for the longest; valid for the quotas' `textLimit` and `textWindowSeconds`. */
   policyText: View;
-  /** True when an API that offers it observes, or only some of its quotas there. */
-  isObserved: bool;
+  /** True when an API that offers it observes, or only some of its quotas there, or when it limits the requests in flight. */
+  isUnusual: bool;
   /** True when some of its quotas warn. */
   warns: bool;
   mode: Mode;
+  /** How many requests of what `flightPer` says may be in flight at once; 0: any number. */
+  flightLimit: i64;
+  flightMeter: u64;
+  flightPer: Per;
+  flightMode: Mode;
+  /** How many counters a request may need: one for each quota, and one for those in flight. */
+  counterCount: i32;
   /** What callers are told whom a quota of the plan refuses. */
   refusal: i32;
 }

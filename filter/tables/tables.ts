@@ -101,6 +101,8 @@ export class Tables {
   hasVisitors: bool = false;
   /** True when a decision may ask for the host's address of the client. */
   asksPeer: bool = false;
+  /** True when a plan limits the requests in flight. */
+  countsFlights: bool = false;
   readonly calendars: Calendars = new Calendars();
 
   /** Frees the memory that the garbage collector does not manage. The tables must not be used afterwards. */

@@ -2,6 +2,7 @@ import { Patience } from "../quota/attempt";
 import { Counter } from "../rateLimitService/call";
 import { isAnswered } from "../rateLimitService/draw";
 import { ServiceState } from "../rateLimitService/service";
+import { expectEnd, forgetEnd } from "../inFlight/expected";
 import { NONE } from "../bytes/rows";
 import { CHAIN_BYTES, Chain, Pool, insertAfter, nextIn, previousIn, remove } from "./chain";
 import {
@@ -163,6 +164,7 @@ export function join(streamId: u32, rootId: u32, counter: Counter, now: i64, tim
   insertAfter(bucket, bucket.last, changetype<usize>(waiter), BUCKET_LINK);
   insertByDeadline(waiter);
   waiting++;
+  expectEnd();
 }
 
 /** The request goes on waiting, perhaps for another counter than before; its deadline stays. */
@@ -183,6 +185,7 @@ export function leave(waiter: Waiter): void {
   remove(bucketOf(waiter.streamId), changetype<usize>(waiter), BUCKET_LINK);
   pool.giveBack(changetype<usize>(waiter));
   waiting--;
+  forgetEnd();
 }
 
 /** Removes a stream that has ended or been answered, if it waits. To be called only while some request waits. */

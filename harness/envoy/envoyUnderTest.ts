@@ -18,6 +18,8 @@ export class EnvoyUnderTest {
   readonly accessLines: string[] = [];
   readonly seen: Seen[] = [];
   readonly replies: string[] = [];
+  /** What an answer of an upstream waits for, where it is told to wait. */
+  holds: ((seen: Seen) => Promise<void> | undefined) | null = null;
   private readonly echoes = new Map<string, Echo>();
   private waiting: (() => void) | null = null;
   envoy!: LocalEnvoy;
@@ -65,7 +67,10 @@ export class EnvoyUnderTest {
   private async echo(name: string): Promise<Echo> {
     const known = this.echoes.get(name);
     if (known) return known;
-    const echo = await startEcho(name, (seen) => this.seen.push(seen));
+    const echo = await startEcho(name, (seen) => {
+      this.seen.push(seen);
+      return this.holds?.(seen);
+    });
     this.echoes.set(name, echo);
     return echo;
   }

@@ -12,13 +12,14 @@ export interface WireReply {
 
 const TIMEOUT_MS = 5000;
 
-/** Sends raw bytes over a new connection, from an address of this machine, with TLS where `tls` is given; null when the peer closes it without a reply. */
+/** Sends raw bytes over a new connection, from an address of this machine, with TLS where `tls` is given; null when the peer closes it without a reply, or `signal` does. */
 export function sendRaw(
   port: number,
   bytes: string,
   method = 'GET',
   from?: string,
   tls: ConnectionOptions | null = null,
+  signal?: AbortSignal,
 ): Promise<WireReply | null> {
   return new Promise((resolve, reject) => {
     let received = '';
@@ -29,6 +30,7 @@ export function sendRaw(
       resolve(reply);
       socket.destroy();
     };
+    signal?.addEventListener('abort', () => socket.destroy());
     socket.setEncoding('latin1').setTimeout(TIMEOUT_MS, () => {
       reject(new Error(`no whole reply within ${TIMEOUT_MS} ms; received ${JSON.stringify(received.slice(0, 200))}`));
       socket.destroy();

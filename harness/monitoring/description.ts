@@ -307,6 +307,15 @@ function policies(): Panel[] {
       ),
       width: 12,
     },
+    {
+      ...graph(
+        'Requests in flight',
+        'Of plans with a concurrency: what each proxy has in flight at once. Refusals stand under Refusals, by their reason concurrency_exceeded.',
+        'none',
+        query(sum(series('tollgate_requests_in_flight'), 'policy'), '{{policy}}'),
+      ),
+      width: 24,
+    },
   ];
 }
 

@@ -52,6 +52,7 @@ export const UNIT_LETTERS = literal("${Object.keys(table.WINDOW_UNITS).join('')}
 export const UNIT_SECONDS: StaticArray<i32> = [${Object.values(table.WINDOW_UNITS).join(', ')}];
 ${listOf('FAILURE_MODES', table.FAILURE_MODES)}
 ${listOf('PERS', table.PERS)}
+${listOf('CONCURRENCY_PERS', table.CONCURRENCY_PERS)}
 ${listOf('LOG_FIELDS', table.LOG_FIELDS)}
 ${listOf('CREDENTIALS', table.CREDENTIALS)}
 ${listOf(

@@ -64,6 +64,11 @@ export const METRICS = {
     labels: ['policy'],
     help: 'units that callers without a key took from a counter that they share, because there was no place for one more of them; only where an API has a plan for such callers',
   },
+  tollgate_requests_in_flight: {
+    kind: 'gauge',
+    labels: ['policy'],
+    help: 'requests in flight on this Envoy, of those that a `concurrency` counts, looked at every four seconds; only for policies with `concurrency`',
+  },
   tollgate_info: {
     kind: 'gauge',
     labels: ['policy', 'version', 'digest'],

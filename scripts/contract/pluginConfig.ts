@@ -1,5 +1,6 @@
 import type {
   BASIC_PARTS,
+  CONCURRENCY_PERS,
   CREDENTIALS,
   IDENTITY_HEADERS,
   LOG_FIELDS,
@@ -14,6 +15,7 @@ import type {
 export type Window = (typeof WINDOWS)[number] | `${number}${keyof typeof WINDOW_UNITS}`;
 export type Mode = (typeof MODES)[number];
 export type Per = (typeof PERS)[number];
+export type ConcurrencyPer = (typeof CONCURRENCY_PERS)[number];
 export type CredentialKind = (typeof CREDENTIALS)[number];
 export type LogField = (typeof LOG_FIELDS)[number];
 export type RateLimitHeaders = (typeof RATE_LIMIT_HEADERS)[number];
@@ -234,9 +236,19 @@ export interface RefusalConfig {
   type?: string;
 }
 
+/** How many requests may be in flight at once, on one Envoy. */
+export interface ConcurrencyConfig {
+  limit: number;
+  /** Left out: consumer. */
+  per?: Exclude<ConcurrencyPer, 'consumer'>;
+  /** Left out: that of the plan. */
+  mode?: Mode;
+}
+
 export interface PlanConfig {
   name: string;
   refusal?: RefusalConfig;
+  concurrency?: ConcurrencyConfig;
   /** Left out: that of the API. */
   mode?: Mode;
   quotas?: QuotaConfig[];

@@ -51,6 +51,8 @@ export const MAX_MESH_QUOTAS = 3;
 /** APIs, pairs of API and plan, and operations of one policy that are counted apart; all others are `api="*"`. */
 export const MAX_COUNTED = 512;
 export const MAX_BURST = 1_000_000_000;
+/** Requests in flight at once that a plan may allow: more than an Envoy has. */
+export const MAX_CONCURRENCY = 1_000_000;
 /** A bucket's clock counts nanoseconds; faster than this its interval would round too coarsely. */
 export const MAX_BUCKET_RATE_PER_SECOND = 1_000_000;
 export const MAX_REFILL_DAYS = 366;
@@ -113,6 +115,8 @@ export const MAX_WINDOW_SECONDS = 366 * 86_400;
 export const FAILURE_MODES = ['deny', 'allow', 'local-share'] as const;
 /** What a quota counts together, in the order of the module's Per. */
 export const PERS = ['consumer', 'api', 'operation', 'key', 'group'] as const;
+/** What a plan's concurrency counts together; in the order of the module's Per too. */
+export const CONCURRENCY_PERS = ['consumer', 'api', 'operation', 'key', 'group'] as const;
 /** Whether what is refused is refused, or only counted: of a policy, an API, a plan or a quota. In the order of the module's Mode. */
 export const MODES = ['enforce', 'observe'] as const;
 /** What an access log may show of a decision, each as a field of its own; in the order of the module's LogField. */
@@ -384,8 +388,14 @@ export const OBJECTS = {
     name: need(NAME),
     mode: may(MODE),
     refusal: may(object('refusal')),
+    concurrency: may(object('concurrency')),
     quotas: may(list('quota', 0, MAX_QUOTAS)),
     calendar: may(object('calendar')),
+  },
+  concurrency: {
+    limit: need(integer(1, MAX_CONCURRENCY)),
+    per: may(word(CONCURRENCY_PERS)),
+    mode: may(MODE),
   },
   refusal: {
     status: may(integer(400, 499)),

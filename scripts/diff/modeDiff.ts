@@ -21,9 +21,9 @@ function modesOf({ mode, apis, plans }: PluginConfig): Modes {
     mode,
     apis: Object.fromEntries(apis.map(({ name, mode, plans }) => [name, { mode, plans }])),
     plans: Object.fromEntries(
-      plans.map(({ name, mode, quotas = [] }) => [
+      plans.map(({ name, mode, quotas = [], concurrency }) => [
         name,
-        { mode, quotas: Object.fromEntries(quotas.map((quota) => [quota.name, quota])) },
+        { mode, concurrency, quotas: Object.fromEntries(quotas.map((quota) => [quota.name, quota])) },
       ]),
     ),
   });

@@ -3,6 +3,7 @@ import {
   isPlansOwn,
   isSameInAnyOrder,
   sizeOf,
+  type ConcurrencyConfig,
   type ConfigHoldings,
   type Held,
   type PlanConfig,
@@ -31,14 +32,16 @@ export function planDifferences(
             consumers: after.holdersOf(name),
           },
         ];
-      return [...refusalChange(former, plan), ...quotaChanges(former.quotas ?? [], quotas)].map(
-        ({ text, effects, quota }) => ({
-          subject: `plan ${name}`,
-          text,
-          effects,
-          consumers: concerned(before, after, name, quota),
-        }),
-      );
+      return [
+        ...refusalChange(former, plan),
+        ...concurrencyChange(former, plan),
+        ...quotaChanges(former.quotas ?? [], quotas),
+      ].map(({ text, effects, quota }) => ({
+        subject: `plan ${name}`,
+        text,
+        effects,
+        consumers: concerned(before, after, name, quota),
+      }));
     }),
     ...old.plans
       .filter(({ name }) => !after.plans.has(name))
@@ -60,6 +63,31 @@ function refusalChange({ refusal: old }: PlanConfig, { refusal: next }: PlanConf
       ? 'says something else to those whom its quotas refuse'
       : `answers ${before} → ${after} where its quotas refuse`;
   return [{ text, effects: [] }];
+}
+
+/** What differs in how many requests may be in flight; what is only observed refuses nobody. */
+function concurrencyChange({ concurrency: old }: PlanConfig, { concurrency: next }: PlanConfig): QuotaChange[] {
+  if (isSameInAnyOrder(old, next)) return [];
+  const text = `requests in flight ${concurrencyText(old)} → ${concurrencyText(next)}`;
+  if (flightPer(old) !== flightPer(next) && old !== undefined && next !== undefined)
+    return [{ text, effects: ['restarts'] }];
+  const [before, after] = [mostFlights(old), mostFlights(next)];
+  return [{ text, effects: before === after ? [] : [before < after ? 'widens' : 'narrows'] }];
+}
+
+function flightPer(concurrency: ConcurrencyConfig | undefined): string {
+  return concurrency?.per ?? 'consumer';
+}
+
+function mostFlights(concurrency: ConcurrencyConfig | undefined): number {
+  return concurrency === undefined || concurrency.mode === 'observe' ? Infinity : concurrency.limit;
+}
+
+/** `10 for each key`, `10, only observed`, `unlimited` */
+function concurrencyText(concurrency: ConcurrencyConfig | undefined): string {
+  if (concurrency === undefined) return 'unlimited';
+  const observed = concurrency.mode === 'observe' ? ', only observed' : '';
+  return `${grouped(concurrency.limit)} for each ${flightPer(concurrency)}${observed}`;
 }
 
 /** True of plans only: an operation without quotas of its own still has the plan's. */

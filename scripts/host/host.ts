@@ -39,6 +39,8 @@ interface RequestOptions {
   readonly source?: string;
   /** Default: a connection without TLS, and no filter in front. */
   readonly caller?: CallerFacts;
+  /** True: the upstream answers when the request's `answer` is called. */
+  readonly lasts?: boolean;
 }
 
 const UPSTREAM_ANSWER: Pair[] = [
@@ -131,7 +133,16 @@ export class Host {
     const generation = options.generation ?? this.generations.findLast((candidate) => candidate.roots.has(vm));
     const root = generation?.roots.get(vm);
     if (root === undefined) throw new Error('no configuration loaded');
-    return new OpenRequest(vm, root, headers, this.upstream, options.onEnd, options.source, options.caller);
+    return new OpenRequest(
+      vm,
+      root,
+      headers,
+      this.upstream,
+      options.onEnd,
+      options.source,
+      options.caller,
+      options.lasts,
+    );
   }
 
   /** Lets time pass, here and in every Envoy on the same timeline, with what falls due in it. */

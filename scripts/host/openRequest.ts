@@ -86,6 +86,8 @@ export class OpenRequest {
   private readonly stream: Stream;
   private readonly context: Context;
   private gone = false;
+  /** What the upstream got of a request that goes on and is not answered yet. */
+  private received: HeaderMap | null = null;
 
   constructor(
     private readonly vm: Vm,
@@ -95,6 +97,7 @@ export class OpenRequest {
     private readonly onEnd: (request: OpenRequest) => void = () => {},
     source?: string,
     caller: CallerFacts = {},
+    private readonly lasts = false,
   ) {
     this.startedMs = vm.process.clock.elapsed;
     this.stream = new Stream(headers, source, caller);
@@ -120,6 +123,18 @@ export class OpenRequest {
 
   get waitedMs(): number {
     return this.endedMs - this.startedMs;
+  }
+
+  /** The upstream has the request, and has not answered. */
+  get isUnderWay(): boolean {
+    return this.paused && this.received !== null;
+  }
+
+  /** The upstream answers a request that lasts. */
+  answer(): Exchange {
+    if (!this.isUnderWay) throw new Error('the request is not under way');
+    this.answered(this.received!);
+    return this.exchange!;
   }
 
   /** The client hangs up: the stream's context is gone from now on. */
@@ -160,7 +175,11 @@ export class OpenRequest {
 
   private proceed(): void {
     this.stream.requestVisible = false;
-    const upstream = new HeaderMap(this.stream.request.pairs);
+    this.received = new HeaderMap(this.stream.request.pairs);
+    if (!this.lasts) this.answered(this.received);
+  }
+
+  private answered(upstream: HeaderMap): void {
     const response = new HeaderMap(this.upstream(this.stream.request));
     this.respond(response, 0);
     this.end({ response, body: '', upstream, details: 'via_upstream', filterState: this.stream.filterState });

@@ -21,13 +21,17 @@ export interface Echo {
 const MAX_HEADER_BYTES = 1 << 20;
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-/** A small upstream that answers every request with what it received, and echoes what comes over an upgraded connection. */
-export function startEcho(name: string, onRequest?: (seen: Seen) => void): Promise<Echo> {
+/**
+ * A small upstream that answers every request with what it received, and echoes what comes over an upgraded connection. An answer waits for the
+ * promise that `onRequest` returns, if it does.
+ */
+export function startEcho(name: string, onRequest?: (seen: Seen) => unknown): Promise<Echo> {
   const sockets = new Set<Socket>();
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
     const seen = seenOf(name, request);
-    onRequest?.(seen);
-    answer(request, response, seen);
+    const held = onRequest?.(seen);
+    if (held instanceof Promise) void held.then(() => answer(request, response, seen));
+    else answer(request, response, seen);
   });
   server.on('connection', (socket) => {
     sockets.add(socket);

@@ -82,9 +82,26 @@ const step = z
     patch: mapping.optional(),
     times: z.number().int().min(1).default(1),
     request: request.optional(),
+    /** The request is under way from here on, under this name: its upstream answers with a later step, or its client goes. */
+    opens: z.string().optional(),
+    /** The upstream answers now; `expect` is about the whole. */
+    ends: z.string().optional(),
+    resets: z.string().optional(),
     expect: expectation.optional(),
   })
-  .refine((value) => (value.request === undefined) === (value.expect === undefined), 'request and expect go together');
+  .refine(
+    ({ opens, ends, resets }) => [opens, ends, resets].filter((name) => name !== undefined).length <= 1,
+    'one of opens, ends and resets',
+  )
+  .refine(
+    ({ request, opens, ends, resets, expect }) =>
+      (request !== undefined && opens === undefined) || ends !== undefined
+        ? expect !== undefined && (ends === undefined || request === undefined)
+        : expect === undefined &&
+          (opens === undefined) === (request === undefined) &&
+          (resets === undefined || request === undefined),
+    'request and expect go together, but for one that opens and is ended or reset later',
+  );
 
 export const caseSchema = z.strictObject({
   name: z.string().min(1),

@@ -12,7 +12,14 @@ export interface Step {
   readonly policy: string | null;
   readonly times: number;
   readonly exchange: { readonly request: WireRequest; readonly expect: Expectation } | null;
+  /** A request that is under way between two steps. */
+  readonly lasting: Lasting | null;
 }
+
+export type Lasting =
+  | { readonly opens: string; readonly request: WireRequest }
+  | { readonly ends: string; readonly expect: Expectation }
+  | { readonly resets: string };
 
 export interface Case {
   readonly name: string;
@@ -70,6 +77,7 @@ function resolveCase(text: CaseText, file: string): Case {
       jump: step.jump,
       policy: changed ? policyText(policy) : null,
       times: step.times,
+      lasting: lastingOf(step),
       exchange:
         step.request && step.expect
           ? { request: wireRequest(step.request), expect: wireExpectation(step.expect) }
@@ -87,6 +95,12 @@ function resolveCase(text: CaseText, file: string): Case {
     keys: [...keys],
     steps,
   };
+}
+
+function lastingOf({ request, expect, opens, ends, resets }: CaseText['steps'][number]): Lasting | null {
+  if (opens !== undefined) return { opens, request: wireRequest(request!) };
+  if (ends !== undefined) return { ends, expect: wireExpectation(expect!) };
+  return resets === undefined ? null : { resets };
 }
 
 /** Expected strings use the notation of requests. */

@@ -68,7 +68,7 @@ function answeredPromises({ body, reason }: Outcome): string[] {
  */
 function passedAs(outcome: Outcome): string[] {
   if (!isObserved(outcome)) return [outcome.reason];
-  if (/^quota_/.test(outcome.reason)) return ['allowed'];
+  if (/^(quota|concurrency)_/.test(outcome.reason)) return ['allowed'];
   if (!/ api=/.test(outcome.log!)) return ['unmatched'];
   if (/^(operation_not_in_plan|missing_scope)$/.test(outcome.reason)) return ['allowed'];
   if (/^(retired|maintenance|no_operation|method_not_allowed|invalid_path)$/.test(outcome.reason))

@@ -39,6 +39,7 @@ export const REASONS = {
   unknown_workload: { status: 403, grpcStatus: 7 },
   api_not_allowed: { status: 403, grpcStatus: 7 },
   unknown_subject: { status: 403, grpcStatus: 7 },
+  concurrency_exceeded: { status: 429, grpcStatus: 8 },
 } as const;
 
 export type Reason = keyof typeof REASONS;

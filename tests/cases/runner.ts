@@ -1,4 +1,4 @@
-import type { Case, Step } from './load.ts';
+import type { Case, Lasting, Step } from './load.ts';
 import { compare } from './compare.ts';
 import { brokenPromises } from './promise.ts';
 import type { WireRequest } from './wire.ts';
@@ -21,10 +21,20 @@ export interface Outcome {
   readonly fields: Readonly<Record<string, string | number>>;
 }
 
+/** A request that its upstream has and has not answered yet. */
+export interface UnderWay {
+  /** The upstream answers when the clock reads `atMs`. */
+  end(atMs: number): Promise<Outcome>;
+  /** The client goes; returns once its end has been noticed. */
+  reset(atMs: number): Promise<void>;
+}
+
 /** One policy in force somewhere, from open to close. */
 export interface Session {
   /** Sends one request when the clock reads `atMs` after the start; `jump`: the clock is set, no time passes. */
   send(request: WireRequest, atMs: number, jump?: boolean): Promise<Outcome>;
+  /** Sends one that its upstream answers later; returns once the upstream has it. */
+  begin(request: WireRequest, atMs: number): Promise<UnderWay>;
   /** Puts another policy file in force; counters stay. */
   edit(policy: string): Promise<void>;
   close(): Promise<void>;
@@ -52,24 +62,65 @@ export function skipReason(test: Case, runner: Runner): string | null {
 }
 
 function hasPeers(test: Case): boolean {
-  return test.steps.some(({ exchange }) => exchange !== null && exchange.request.peer !== null);
+  return test.steps.some(({ exchange, lasting }) => {
+    const request = exchange?.request ?? (lasting !== null && 'request' in lasting ? lasting.request : null);
+    return request !== null && request.peer !== null;
+  });
 }
 
 /** Runs the steps; returns a line for every difference, none when all is as expected. */
 export async function runCase(test: Case, runner: Runner): Promise<string[]> {
   const session = await runner.open(test.policy, test.startMs, hasPeers(test));
   const problems: string[] = [];
+  const underWay = new Map<string, Begun>();
   try {
     let atMs = 0;
     for (const [index, step] of test.steps.entries()) {
       atMs = step.atMs ?? atMs;
       if (step.policy !== null) await session.edit(step.policy);
+      if (step.lasting !== null)
+        problems.push(...(await runLasting(test, step.lasting, index, atMs, session, runner, underWay)));
       problems.push(...(await runStep(test, step, index, atMs, session, runner)));
     }
+    for (const { stream } of underWay.values()) await stream.reset(atMs);
   } finally {
     await session.close();
   }
   return problems;
+}
+
+interface Begun {
+  readonly request: WireRequest;
+  readonly stream: UnderWay;
+}
+
+async function runLasting(
+  test: Case,
+  lasting: Lasting,
+  index: number,
+  atMs: number,
+  session: Session,
+  runner: Runner,
+  underWay: Map<string, Begun>,
+): Promise<string[]> {
+  if ('opens' in lasting) {
+    const { opens, request } = lasting;
+    underWay.set(opens, { request, stream: await session.begin(request, atMs) });
+    return [];
+  }
+  const name = 'ends' in lasting ? lasting.ends : lasting.resets;
+  const begun = underWay.get(name);
+  if (begun === undefined) throw new Error(`step ${index + 1}: no request "${name}" is under way`);
+  underWay.delete(name);
+  if (!('ends' in lasting)) {
+    await begun.stream.reset(atMs);
+    return [];
+  }
+  const outcome = await begun.stream.end(atMs);
+  return [
+    ...compare(lasting.expect, begun.request, outcome, { exactRemaining: runner.workers === 1 }),
+    ...brokenPromises(test, begun.request, outcome),
+  ].map((problem) => `step ${index + 1}: ${problem}`);
 }
 
 async function runStep(

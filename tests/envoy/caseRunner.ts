@@ -1,11 +1,11 @@
 import type { ConnectionOptions } from 'node:tls';
-import type { Outcome, Runner, Session } from '../cases/runner.ts';
+import type { Outcome, Runner, Session, UnderWay } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
 import type { Available } from '../../harness/envoy/available.ts';
 import type { SettableClock } from '../../harness/envoy/settableClock.ts';
 import { EnvoyUnderTest } from '../../harness/envoy/envoyUnderTest.ts';
 import { Peers, PROOF } from '../../harness/envoy/peer.ts';
-import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
+import { requestBytes, sendRaw, type WireReply } from '../../harness/envoy/wireClient.ts';
 
 /**
  * Runs cases on one Envoy with one worker, all in turn. Every case gets a vm_id of its own, and so VMs and counters of its
@@ -42,7 +42,13 @@ export class EnvoyRunner implements Runner {
       if (startMs !== null) clock?.set(startMs + atMs);
       return exchange(test, request, hasPeers ? await this.connectionOf(request) : null);
     };
-    return { edit, send, close: () => Promise.resolve() };
+    const begin = async (request: WireRequest, atMs: number): Promise<UnderWay> => {
+      if (startMs !== null) clock?.set(startMs + atMs);
+      return underWay(test, request, hasPeers ? await this.connectionOf(request) : null, (endMs) => {
+        if (startMs !== null) clock?.set(startMs + endMs);
+      });
+    };
+    return { edit, send, begin, close: () => Promise.resolve() };
   }
 
   private async plain(policy: string): Promise<EnvoyUnderTest> {
@@ -79,6 +85,54 @@ async function exchange(test: EnvoyUnderTest, request: WireRequest, tls: Connect
   const logged = test.entries.length;
   const reached = test.seen.length;
   const reply = await sendRaw(test.port, requestBytes(request), request.method, request.from, tls);
+  return outcomeOf(test, reply, logged, reached);
+}
+
+/** Begins a request and waits until the upstream has it, which answers when it is told to. */
+async function underWay(
+  test: EnvoyUnderTest,
+  request: WireRequest,
+  tls: ConnectionOptions | null,
+  reach: (atMs: number) => void,
+): Promise<UnderWay> {
+  const reached = test.seen.length;
+  const client = new AbortController();
+  let answer = (): void => {};
+  const arrived = new Promise<void>((resolve) => {
+    test.holds = () => {
+      test.holds = null;
+      resolve();
+      return new Promise<void>((done) => (answer = done));
+    };
+  });
+  const reply = sendRaw(test.port, requestBytes(request), request.method, request.from, tls, client.signal);
+  const refused = reply.then((early) => {
+    throw new Error(`not under way: ${early === null ? 'no reply' : early.status}`);
+  });
+  await Promise.race([arrived, refused]);
+  refused.catch(() => {});
+  return {
+    end: async (atMs) => {
+      reach(atMs);
+      const logged = test.entries.length;
+      answer();
+      return outcomeOf(test, await reply, logged, reached);
+    },
+    reset: async (atMs) => {
+      reach(atMs);
+      const logged = test.entries.length;
+      client.abort();
+      await test.entry(logged);
+    },
+  };
+}
+
+async function outcomeOf(
+  test: EnvoyUnderTest,
+  reply: WireReply | null,
+  logged: number,
+  reached: number,
+): Promise<Outcome> {
   if (reply === null) throw new Error('Envoy hung up without a reply');
   const entry = await test.entry(logged);
   const seen = test.seen[reached];

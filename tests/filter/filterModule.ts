@@ -24,7 +24,8 @@ interface FilterExports {
   configure(pointer: number, length: number): number;
   problemPtr(): number;
   problemLen(): number;
-  decide(pointer: number, length: number, peerLength: number, nowNanoseconds: bigint): number;
+  decide(pointer: number, length: number, peerLength: number, nowNanoseconds: bigint, streamId: number): number;
+  endStream(streamId: number): void;
   resultPtr(): number;
   resultLen(): number;
   tick(nowNanoseconds: bigint): void;
@@ -35,6 +36,7 @@ export class FilterModule {
   private readonly guest: FilterExports;
   /** Who sends the request that is decided. */
   private caller: CallerFacts = {};
+  private streams = 0;
 
   constructor(module: WasmModule = loadFilter()) {
     const env = {
@@ -53,12 +55,26 @@ export class FilterModule {
     return taken === 1 ? null : this.text(this.guest.problemPtr(), this.guest.problemLen());
   }
 
-  /** `source`: the client's address, as a host gives it. */
+  /** `source`: the client's address, as a host gives it. The stream ends at once, or with what `open` has to do. */
   decide(headers: readonly Pair[], nowMs: number, source = '127.0.0.1:50000', caller: CallerFacts = {}): Decision {
+    const { decision, end } = this.open(headers, nowMs, source, caller);
+    end();
+    return decision;
+  }
+
+  /** The same of a stream that goes on until `end` is called. */
+  open(
+    headers: readonly Pair[],
+    nowMs: number,
+    source = '127.0.0.1:50000',
+    caller: CallerFacts = {},
+  ): { decision: Decision; end: () => void } {
     this.caller = caller;
+    const streamId = ++this.streams;
     const bytes = Buffer.concat([serializePairs(headers), Buffer.from(source)]);
-    this.guest.decide(this.copyIn(bytes), bytes.length - source.length, source.length, nanoseconds(nowMs));
-    return JSON.parse(this.text(this.guest.resultPtr(), this.guest.resultLen())) as Decision;
+    this.guest.decide(this.copyIn(bytes), bytes.length - source.length, source.length, nanoseconds(nowMs), streamId);
+    const decision = JSON.parse(this.text(this.guest.resultPtr(), this.guest.resultLen())) as Decision;
+    return { decision, end: () => this.guest.endStream(streamId) };
   }
 
   tick(nowMs: number): void {

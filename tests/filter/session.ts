@@ -1,4 +1,4 @@
-import type { Outcome, Runner, Session } from '../cases/runner.ts';
+import type { Outcome, Runner, Session, UnderWay } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
 import { HeaderMap } from '../../scripts/host/stream.ts';
 import { logFieldsOf } from '../../scripts/host/openRequest.ts';
@@ -43,6 +43,20 @@ class FilterSession implements Session {
     const caller = callerOf(request, this.issuers, this.nowMs);
     const decision = this.filter.decide(headers.pairs, this.nowMs, sourceOf(request), caller);
     return decision.reply === null ? passed(headers, decision) : refused(headers, decision, decision.reply);
+  }
+
+  async begin(request: WireRequest, atMs: number): Promise<UnderWay> {
+    this.reach(this.startMs + atMs, false);
+    const headers = new HeaderMap(requestPairs(request));
+    const { decision, end } = this.filter.open(headers.pairs, this.nowMs, sourceOf(request), callerOf(request));
+    if (decision.reply !== null) throw new Error(`refused: ${decision.reason}`);
+    return {
+      end: async () => {
+        end();
+        return passed(headers, decision);
+      },
+      reset: async () => end(),
+    };
   }
 
   async edit(policy: string): Promise<void> {

@@ -1056,6 +1056,22 @@ function badCounters(): BadConfig[] {
       ),
       names: /warnAt goes with a plan's quota/,
     },
+    ...(
+      [
+        ['no object', 10, /plans\[0\]\.concurrency: must be an object/],
+        ['without a limit', {}, /concurrency: needs the field "limit"/],
+        ['of none', { limit: 0 }, /concurrency\.limit: must be a whole number from 1 to 1000000/],
+        ['of too many', { limit: 1_000_001 }, /concurrency\.limit: must be a whole number from 1 to 1000000/],
+        ['a limit as a string', { limit: '10' }, /concurrency\.limit/],
+        ['per method', { limit: 1, per: 'method' }, /per: must be consumer, api, operation, key or group/],
+        ['of another mode', { limit: 1, mode: 'off' }, /concurrency\.mode/],
+        ['an unknown field', { limit: 1, window: 'hour' }, /concurrency\.window: unknown field/],
+      ] as const
+    ).map(([what, concurrency, names]) => ({
+      what: `requests in flight: ${what}`,
+      config: changed((c) => (c.plans[0]!.concurrency = concurrency)),
+      names,
+    })),
     bad('a counter with a slash', { counter: '/' }, /quotas\[0\]\.counter/),
     {
       what: 'a counter of two quotas',
@@ -1253,6 +1269,13 @@ function badAddresses(): BadConfig[] {
       what: 'a plan of callers without a key: a quota per key',
       config: changed((c) => (c.plans[0]!.quotas = [{ ...QUOTA, name: 'm', per: 'key' }])),
       names: /anonymousPlan\.plan: the plan "free" has a quota per key/,
+    },
+    {
+      what: 'a plan of callers without a key: a concurrency per key',
+      config: changed((c) => {
+        c.plans[0]!.concurrency = { limit: 1, per: 'key' };
+      }),
+      names: /anonymousPlan\.plan: the plan "free" has a concurrency per key/,
     },
     {
       what: 'a plan of callers without a key: a mesh-wide quota of an operation',

@@ -39,6 +39,8 @@ interface Situation {
   readonly routes?: object[];
   readonly config?: Partial<PluginConfig>;
   readonly caller?: CallerFacts;
+  /** Of the plan. */
+  readonly plan?: object;
 }
 
 const withKey = (key: string): Pair[] => [...REQUEST, ['x-api-key', key]];
@@ -349,6 +351,12 @@ const SITUATIONS: Record<string, Situation> = {
     reason: 'anonymous',
     config: apiWith({ anonymousPlan: { plan: 'free' } }),
   },
+  'key in header, requests in flight limited': { ...none, plan: { concurrency: { limit: 100 } } },
+  'key in header, requests in flight limited, 1 quota': {
+    ...none,
+    quotas: QUOTAS.slice(0, 1),
+    plan: { concurrency: { limit: 100 } },
+  },
   'no API': { ...none, headers: withPath('/nowhere'), reason: 'no_api' },
   unmatched: { ...none, headers: withPath('/nowhere'), reason: 'unmatched', config: { unmatched: 'allow' } },
 };
@@ -364,10 +372,12 @@ function serviceOf(timeline: Timeline): Backend {
   });
 }
 
-function steadyCost({ quotas, headers, reason, routes = [], config, caller = {} }: Situation): Cost {
+function steadyCost({ quotas, headers, reason, routes = [], config, caller = {}, plan }: Situation): Cost {
   const timeline = new Timeline(Date.UTC(2026, 0, 15, 12));
   const host = new Host(module, config?.rateLimitService ? { timeline, backend: serviceOf(timeline) } : {});
-  assert.ok(host.load(JSON.stringify({ ...pluginConfig(quotas, { routes }), ...config })), host.logs().join('\n'));
+  const made = { ...pluginConfig(quotas, { routes }), ...config };
+  made.plans = made.plans.map((own) => ({ ...own, ...plan }));
+  assert.ok(host.load(JSON.stringify(made)), host.logs().join('\n'));
   for (let i = 0; i < WARM_UP; i++) {
     host.pass(0.1);
     // The first one of a mesh-wide quota waits.

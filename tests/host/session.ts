@@ -1,4 +1,4 @@
-import type { Outcome, Runner, Session } from '../cases/runner.ts';
+import type { Outcome, Runner, Session, UnderWay } from '../cases/runner.ts';
 import type { WireRequest } from '../cases/wire.ts';
 import { type HeaderMap, isUpgrade, type Pair } from '../../scripts/host/stream.ts';
 import { Host } from '../../scripts/host/host.ts';
@@ -48,6 +48,27 @@ class HostSession implements Session {
       caller: callerOf(request, this.issuers, this.startMs + atMs),
     });
     return outcomeOf(exchange);
+  }
+
+  async begin(request: WireRequest, atMs: number): Promise<UnderWay> {
+    this.reach(this.startMs + atMs, false);
+    const open = this.host.open(requestPairs(request), {
+      worker: this.turn++ % this.host.workers.length,
+      source: sourceOf(request),
+      caller: callerOf(request),
+      lasts: true,
+    });
+    if (!open.isUnderWay) throw new Error(`refused: ${outcomeOf(open.exchange!).reason}`);
+    return {
+      end: async (endMs) => {
+        this.reach(this.startMs + endMs, false);
+        return outcomeOf(open.answer());
+      },
+      reset: async (endMs) => {
+        this.reach(this.startMs + endMs, false);
+        open.reset();
+      },
+    };
   }
 
   async edit(policy: string): Promise<void> {

@@ -28,7 +28,7 @@ plans:
   small: { quotas: { daily: { limit: 3, window: day, scope: mesh, warnAt: [50] } } }
   open: { quotas: { daily: { limit: 100000, window: day, scope: mesh, onUnavailable: allow } } }
   shared: { quotas: { daily: { limit: 100000, window: day, scope: mesh, onUnavailable: local-share, localShare: 1000 } } }
-  guest: { quotas: { daily: { limit: 100000, window: day } } }
+  guest: { concurrency: 100, quotas: { daily: { limit: 100000, window: day } } }
 consumers:
 ${['wide', 'small', 'open', 'shared']
   .map(

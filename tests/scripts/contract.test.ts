@@ -46,6 +46,7 @@ type Types = {
   headerCondition: config.HeaderConditionConfig;
   setHeader: Item<config.RouteConfig['setHeaders']>;
   plan: config.PlanConfig;
+  concurrency: config.ConcurrencyConfig;
   refusal: config.RefusalConfig;
   quota: config.QuotaConfig;
   consumer: config.ConsumerConfig;
@@ -82,6 +83,7 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   headerCondition: true,
   setHeader: true,
   plan: true,
+  concurrency: true,
   refusal: true,
   quota: true,
   consumer: true,

@@ -59,6 +59,10 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
   mock: { least: {}, within: (mock) => withRoute({ name: 'r', mock }) },
   headerCondition: { least: { name: 'x', present: true }, within: (one) => withRoute({ name: 'r', headers: [one] }) },
   setHeader: { least: { name: 'x', value: '' }, within: (one) => withRoute({ name: 'r', setHeaders: [one] }) },
+  concurrency: {
+    least: { limit: 1 },
+    within: (concurrency) => ({ ...CONFIG, plans: [{ name: 'b', concurrency }] }),
+  },
   refusal: { least: {}, within: (refusal) => ({ ...CONFIG, plans: [{ name: 'b', refusal }] }) },
   plan: { least: { name: 'b' }, within: (plan) => ({ ...CONFIG, plans: [plan] }) },
   quota: {

@@ -402,6 +402,13 @@ const table: [what: string, edits: Edit[], expected: string[]][] = [
     [['plans.free.refusal', { status: 402 }]],
     ['plan free: answers 429 → 402 where its quotas refuse for 4 consumers (acme, globex, initech, umbrella)'],
   ],
+  [
+    'requests in flight that are limited now',
+    [['plans.free.concurrency', 10]],
+    [
+      'plan free: requests in flight unlimited → 10 for each consumer for 4 consumers (acme, globex, initech, umbrella) [narrows access]',
+    ],
+  ],
   ['a group that nothing counts', [['consumers.initech.group', 'corp']], ['consumer initech: group none → corp']],
   [
     'a window',

@@ -82,6 +82,8 @@ export function checkVisitors(root: PolicyDraft, report: Report): void {
     const perKey = held.get('quotas').entries.find((quota) => quota.get('per').string === 'key');
     if (perKey !== undefined)
       report.add(plan, `must be a plan without quotas per key; ${perKey.key} is one, and these callers have none`);
+    if (held.get('concurrency').get('per').string === 'key')
+      report.add(plan, 'must be a plan whose concurrency is not per key: these callers have none');
     const operations = api.get('operations').entries.flatMap((operation) => operation.get('quotas').entries);
     const mesh = [
       ...held.get('quotas').entries.filter((quota) => quota.get('scope').string === 'mesh'),

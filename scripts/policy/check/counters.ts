@@ -64,18 +64,20 @@ export function warnOfCounters(root: PolicyDraft, report: Report): void {
   const buckets = new Map<string, QuotaDraft>();
   let isPerGroup = false;
   for (const plan of root.get('plans').entries) {
-    for (const quota of plan.get('quotas').entries) {
+    for (const quota of [...plan.get('quotas').entries, plan.get('concurrency')]) {
       const per = quota.get('per');
       if (per.string === 'group') isPerGroup = true;
       if (per.string === 'group' && !isGrouped)
         report.add(per, 'counts each consumer for itself: no consumer has a "group"', null);
       if (per.string === 'operation' && !withOperations.has(plan.key))
         report.add(per, 'counts as "per: api" does: no API that offers the plan lists operations', null);
-      if (quota.get('counter').given && quota.get('burst').given) warnOfBucket(quota, buckets, report);
     }
+    for (const quota of plan.get('quotas').entries)
+      if (quota.get('counter').given && quota.get('burst').given) warnOfBucket(quota, buckets, report);
   }
   const first = groups.find(({ given }) => given);
-  if (first !== undefined && !isPerGroup) report.add(first, 'counts nothing: no quota is "per: group"');
+  if (first !== undefined && !isPerGroup)
+    report.add(first, 'counts nothing: no quota and no concurrency is "per: group"');
 }
 
 function warnOfBucket(quota: QuotaDraft, buckets: Map<string, QuotaDraft>, report: Report): void {

@@ -13,6 +13,7 @@ export function modesIn(root: PolicyDraft): Modes {
     apis: byName(root.get('apis').entries, (api) => ({ ...own(api.get('mode')), plans: api.get('plans').strings })),
     plans: byName(root.get('plans').entries, (plan) => ({
       ...own(plan.get('mode')),
+      concurrency: own(plan.get('concurrency').get('mode')),
       quotas: byName(plan.get('quotas').entries, (quota) => own(quota.get('mode'))),
     })),
   });
@@ -44,14 +45,18 @@ export function warnOfModes(root: PolicyDraft, report: Report): void {
   for (const plan of root.get('plans').entries) {
     const quotas = plan.get('quotas').entries;
     const mode = plan.get('mode');
-    if (mode.given && !dated.has(plan.key) && quotas.every((quota) => quota.get('mode').given))
+    const concurrency = plan.get('concurrency');
+    const limits = [
+      ...quotas.map((quota) => quota.get('mode')),
+      ...(concurrency.given ? [concurrency.get('mode')] : []),
+    ];
+    if (mode.given && !dated.has(plan.key) && limits.every(({ given }) => given))
       report.add(
         mode,
-        `decides nothing: ${quotas.length === 0 ? 'the plan has no quotas' : 'every quota has a mode of its own'}, and no subscription to the plan begins, ends or is paused`,
+        `decides nothing: ${limits.length === 0 ? 'the plan has no quotas' : 'every quota has a mode of its own'}, and no subscription to the plan begins, ends or is paused`,
         null,
       );
-    for (const place of [mode, ...quotas.map((quota) => quota.get('mode'))])
-      warnOfWayAround(modes, plan.key, place, report);
+    for (const place of [mode, ...limits]) warnOfWayAround(modes, plan.key, place, report);
   }
 }
 

@@ -3,6 +3,7 @@ import type {
   AddressesConfig,
   AnonymousPlanConfig,
   ApiConfig,
+  ConcurrencyConfig,
   ConsumerConfig,
   CorsConfig,
   HeaderConditionConfig,
@@ -44,7 +45,7 @@ import type {
   Subscription,
 } from '../schema/policy.ts';
 import { compiledTemplate, operationName, readPattern, type Operation, type Pattern } from '../schema/operation.ts';
-import { localShareOf, timeoutMilliseconds } from '../schema/quota.ts';
+import { localShareOf, timeoutMilliseconds, type Concurrency } from '../schema/quota.ts';
 import { encodedConsumer, epochSeconds } from '../schema/value.ts';
 import { isPlansOwn, mainPlan, Modes, sizeOf } from './holding.ts';
 import { compileSubjects, compileTokens, tokenHeaders } from './token.ts';
@@ -235,6 +236,7 @@ function compilePlan(name: string, plan: Plan, modes: Modes, spelling: Spelling)
     name,
     ...(!modes.isPlanRedundant(name) && { mode: plan.mode! }),
     ...(plan.refusal && { refusal: compileRefusal(plan.refusal) }),
+    ...(plan.concurrency && { concurrency: compileConcurrency(plan.concurrency, modes.isFlightRedundant(name)) }),
     ...(quotas.length > 0 && { quotas }),
     ...(calendar && Object.keys(calendar).length > 0 && { calendar }),
   };
@@ -246,6 +248,10 @@ function compileRefusal({ status, detail, type }: NonNullable<Plan['refusal']>):
     ...(detail !== undefined && { detail }),
     ...(type !== undefined && { type }),
   };
+}
+
+function compileConcurrency({ limit, per, mode }: Concurrency, isRedundant: boolean): ConcurrencyConfig {
+  return { limit, ...(per !== 'consumer' && { per }), ...(!isRedundant && { mode: mode! }) };
 }
 
 function compileQuota(name: string, quota: Quota, spelling: Spelling): QuotaConfig {

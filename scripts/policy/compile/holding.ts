@@ -186,7 +186,12 @@ export interface Moded extends HasMode {
   readonly apis: Readonly<
     Record<string, HasMode & { readonly plans: readonly string[]; readonly operations?: OwnQuotas | undefined }>
   >;
-  readonly plans: Readonly<Record<string, HasMode & { readonly quotas: Readonly<Record<string, HasMode>> }>>;
+  readonly plans: Readonly<
+    Record<
+      string,
+      HasMode & { readonly quotas: Readonly<Record<string, HasMode>>; readonly concurrency?: HasMode | undefined }
+    >
+  >;
 }
 
 /** Quotas that an API's operations have of their own. */
@@ -243,6 +248,16 @@ export class Modes {
     return own === undefined || this.offering(plan).every((api) => this.ofApi(api) === own);
   }
 
+  /** Of a plan's concurrency. */
+  ofFlight(plan: string, api: string): Mode {
+    return member(this.moded.plans, plan)?.concurrency?.mode ?? this.ofPlan(plan, api);
+  }
+
+  isFlightRedundant(plan: string): boolean {
+    const own = member(this.moded.plans, plan)?.concurrency?.mode;
+    return own === undefined || this.offering(plan).every((api) => this.ofPlan(plan, api) === own);
+  }
+
   isQuotaRedundant(quota: string, plan: string): boolean {
     const own = this.#quota(quota, plan)?.mode;
     return own === undefined || this.offering(plan).every((api) => this.ofPlan(plan, api) === own);
@@ -264,11 +279,15 @@ export function observedText(moded: Moded): string | null {
   const modes = new Modes(moded);
   const [apis, plans] = [Object.keys(moded.apis), Object.entries(moded.plans)];
   const observing = apis.filter((api) => modes.ofApi(api) === 'observe');
-  const parts = plans.flatMap(([plan, { mode, quotas }]) => {
+  const parts = plans.flatMap(([plan, { mode, quotas, concurrency }]) => {
     if (mode === 'observe' && !modes.isPlanRedundant(plan)) return [`plan ${plan}`];
-    return Object.keys(quotas)
-      .filter((quota) => !modes.observing(quota, plan).every((api) => observing.includes(api)))
-      .map((quota) => `quota ${plan}/${quota}`);
+    const isOwn = concurrency?.mode === 'observe' && !modes.isFlightRedundant(plan);
+    return [
+      ...(isOwn ? [`concurrency of ${plan}`] : []),
+      ...Object.keys(quotas)
+        .filter((quota) => !modes.observing(quota, plan).every((api) => observing.includes(api)))
+        .map((quota) => `quota ${plan}/${quota}`),
+    ];
   });
   const own = Object.entries(moded.apis).flatMap(([api, { operations = {} }]) =>
     Object.entries(operations).flatMap(([operation, { quotas = {} }]) =>
@@ -281,8 +300,8 @@ export function observedText(moded: Moded): string | null {
     modes.policy === 'observe' &&
     own.every(({ mode }) => mode === 'observe') &&
     observing.length === apis.length &&
-    plans.every(([, { mode, quotas }]) =>
-      [mode, ...Object.values(quotas).map((quota) => quota.mode)].every((own) => own !== 'enforce'),
+    plans.every(([, { mode, quotas, concurrency }]) =>
+      [mode, concurrency?.mode, ...Object.values(quotas).map((quota) => quota.mode)].every((own) => own !== 'enforce'),
     );
   const wide = [
     ...(modes.policy === 'observe' ? ['what belongs to no API'] : []),

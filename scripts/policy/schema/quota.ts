@@ -1,9 +1,11 @@
 import { z } from 'zod';
-import type { Mode } from '../../contract/pluginConfig.ts';
+import type { ConcurrencyPer, Mode } from '../../contract/pluginConfig.ts';
 import {
+  CONCURRENCY_PERS,
   FAILURE_MODES,
   MAX_BURST,
   MAX_CLUSTER_BYTES,
+  MAX_CONCURRENCY,
   MAX_DETAIL_BYTES,
   MAX_DOMAIN_BYTES,
   MAX_EXACT,
@@ -170,9 +172,41 @@ const refusal = z
   })
   .meta({ description: 'What callers are told whom a quota of the plan refuses.' });
 
+const CONCURRENCY_RULE = `must be a whole number from 1 to ${MAX_CONCURRENCY}, or a mapping such as { limit: 10, per: key }`;
+
+/** How many requests may be in flight at once; a number alone is short for its limit. */
+const concurrency = z
+  .union(
+    [
+      wholeFrom(1, MAX_CONCURRENCY, 'Requests in flight at once.').transform((limit) => ({
+        limit,
+        per: 'consumer' as ConcurrencyPer,
+        mode: undefined as Mode | undefined,
+      })),
+      z.strictObject({
+        limit: wholeFrom(1, MAX_CONCURRENCY, 'Requests in flight at once.'),
+        per: z.enum(CONCURRENCY_PERS).default('consumer').meta({
+          description:
+            'What is counted apart. consumer: each consumer. api, operation, key: each consumer and API, operation, key. group: all consumers of a group together.',
+        }),
+        mode: mode(
+          'observe: a request that is one too many passes, and is counted. enforce: it is refused. Default: the mode of the plan.',
+        ),
+      }),
+    ],
+    { error: CONCURRENCY_RULE },
+  )
+  .meta({
+    description:
+      'How many requests may be in flight at once on one Envoy; one more is refused with 429 concurrency_exceeded. A number is short for { limit: number }.',
+  });
+
+export type Concurrency = z.output<typeof concurrency>;
+
 type PlanFields = {
   mode?: Mode | undefined;
   refusal?: z.output<typeof refusal> | undefined;
+  concurrency?: Concurrency | undefined;
   quotas: Record<string, z.output<typeof quota>>;
   calendar?: Calendar | undefined;
 };
@@ -184,6 +218,7 @@ export const plan = z
       'observe: what a subscription to the plan or its quotas would refuse passes, and is counted. Default: the mode of the API.',
     ),
     refusal: refusal.optional(),
+    concurrency: concurrency.optional(),
     quotas: quotasByName(quota, 'Quotas by name; a request must fit into all of them.'),
     calendar: calendar("Where days, weeks, months and years of the plan's quotas begin. Default: in UTC, on the 1st."),
   })

@@ -1,11 +1,16 @@
 import {
   ABSENT,
   CELL_BYTES,
+  Census,
   Counters,
   DEPRECATION,
   dateText,
   keyUntil,
   EditKind,
+  FLIES,
+  FLIGHT_CELL_BYTES,
+  FLIGHT_SHARD_COUNT,
+  Flights,
   Keyring,
   LINK,
   Lifecycle,
@@ -41,6 +46,7 @@ import {
   holdUsage,
   isAllowed,
   isGrpc,
+  land,
   lengthOf,
   logField,
   logText,
@@ -99,6 +105,25 @@ counters.visitors = new Counters(
   new MemoryShards(STOCK_SHARD_COUNT, STOCK_BYTES),
 );
 
+/** There is one VM here. */
+class Alone extends Census {
+  own(): u64 {
+    return 1;
+  }
+
+  enlist(now: i64): u64 {
+    return 1;
+  }
+
+  isAlive(vm: u64): bool {
+    return vm == 1;
+  }
+}
+
+const flights = new Flights(new MemoryShards(FLIGHT_SHARD_COUNT, FLIGHT_CELL_BYTES), new Alone());
+counters.flights = flights;
+counters.visitors!.flights = flights;
+
 export function malloc(size: usize): usize {
   resetArena();
   return allocate(size);
@@ -141,7 +166,7 @@ export function problemLen(): i32 {
 }
 
 /** Headers, and behind them the client's address. */
-export function decide(pointer: usize, length: i32, peerLength: i32, nowNanoseconds: i64): i32 {
+export function decide(pointer: usize, length: i32, peerLength: i32, nowNanoseconds: i64, streamId: u32): i32 {
   setPeer(view(pointer + length, peerLength));
   readHeaders(view(pointer, length));
   readRequest();
@@ -149,10 +174,17 @@ export function decide(pointer: usize, length: i32, peerLength: i32, nowNanoseco
   const keys = keyring;
   if (present == null || keys == null) return 0;
   const passes = decideFilter(present, keys, counters, nowNanoseconds, Patience.Unanswered);
+  if (decision.sequel == FLIES) flights.hold(streamId);
   if (decision.observed == Reason.Allowed) countDecision(present, usage);
   else countObserved(present, usage);
   describe(present, passes);
   return 1;
+}
+
+/** The stream of a request that was decided has ended. */
+export function endStream(streamId: u32): void {
+  resetArena();
+  land(streamId);
 }
 
 export function tick(nowNanoseconds: i64): void {

@@ -1,0 +1,13 @@
+/**
+ * Streams of this VM whose end matters to somebody: requests that wait, and requests in flight that are counted. One number for both, so
+ * that the end of any other stream costs one look.
+ */
+export let expected: i32 = 0;
+
+export function expectEnd(): void {
+  expected++;
+}
+
+export function forgetEnd(): void {
+  expected--;
+}
