@@ -5,7 +5,7 @@ import { ABSENT, View, equals, lengthOf, literal, pointerOf } from "../bytes/vie
 import { MAX_ISSUER_BYTES, MAX_NAME_BYTES, MAX_SUBJECT_BYTES } from "../config/contract";
 import { Reason, decision } from "../decision/decision";
 import { KEY_DIGEST } from "../keyring/keyring";
-import { findGrant } from "../operation/choose";
+import { placeOfGrant } from "../operation/choose";
 import { Api } from "../tables/api";
 import { Consumer, Grant } from "../tables/consumer";
 import { Tables } from "../tables/tables";
@@ -86,7 +86,7 @@ function digest(issuerName: View, subject: View): void {
 
 function lend(tables: Tables, api: Api, record: Issuer): void {
   const consumer = tables.consumers.at(decision.consumer);
-  const grant = tables.grants.at(findGrant(tables, decision.consumer));
+  const grant = tables.grants.at(placeOfGrant(tables, decision.consumer));
   lentConsumer = changetype<usize>(consumer);
   lentGrant = changetype<usize>(grant);
   ownPlan = consumer.plan;

@@ -103,14 +103,16 @@ function isAmongPlans(tables: Tables, operation: Operation): bool {
 
 /** A bit for each scope that the consumer has. */
 function scopesOf(tables: Tables, consumer: i32): u64 {
-  const number = findGrant(tables, consumer);
-  return number == NONE ? 0 : tables.grants.at(number).scopes;
+  const place = placeOfGrant(tables, consumer);
+  return place < tables.grants.count && tables.grants.at(place).consumer == consumer
+    ? tables.grants.at(place).scopes
+    : 0;
 }
 
-/** The index of the consumer's grant, or NONE; those who have one stand in order. */
+/** The index of the consumer's grant, if it has one; those who have some stand in order. */
 // @ts-ignore: decorator
 @inline
-export function findGrant(tables: Tables, consumer: i32): i32 {
+export function placeOfGrant(tables: Tables, consumer: i32): i32 {
   let low = 0;
   let high = tables.grants.count;
   while (low < high) {
@@ -118,5 +120,5 @@ export function findGrant(tables: Tables, consumer: i32): i32 {
     if (tables.grants.at(middle).consumer < consumer) low = middle + 1;
     else high = middle;
   }
-  return low < tables.grants.count && tables.grants.at(low).consumer == consumer ? low : NONE;
+  return low;
 }
