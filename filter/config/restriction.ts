@@ -214,6 +214,11 @@ export function guardKeys(tables: Tables, keyring: Keyring): void {
 
 /** Holders of keys without an end have nothing to be told. */
 function warnOfEnds(tables: Tables, keyring: Keyring): void {
+  let ending = 0;
+  for (let i = 0; i < keyring.terms.count; i++) if (keyring.terms.at(i).until != i64.MAX_VALUE) ending++;
+  // Tables that grow by doubling would leave holes as large as themselves.
+  tables.restrictions.ofKeys.reserve(tables.restrictions.ofKeys.count + ending);
+  keyring.guards.reserve(keyring.guards.count + ending);
   for (let i = 0; i < keyring.keys.count; i++) {
     const until = keyring.terms.at(keyring.keys.at(i).term).until;
     if (until != i64.MAX_VALUE) restrictionOfKey(tables, keyring, i).warnFrom = until - tables.keyEndSeconds;
