@@ -261,7 +261,7 @@ function keepMore(stream: Stream, tables: Tables): void {
 /** Of a request that is allowed as its key's; to be called before anything else is kept, which goes along. */
 function keepKeyEnd(stream: Stream | null, passes: bool): void {
   decision.keyEnds = false;
-  if (stream == null || !passes || decision.observed != <u8>Reason.Allowed) return;
+  if (stream == null || !passes || decision.observed != 0) return;
   stream.keyUntil = keyUntil;
   decision.deprecated = turnKeyEnd(decision.deprecated);
 }
