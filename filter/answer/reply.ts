@@ -13,6 +13,7 @@ import { X_RATELIMIT_HEADERS } from "../config/contract";
 import { Standing, UNKNOWN, standings } from "../quota/attempt";
 import { addCorsPairs, answersPreflight } from "./cors";
 import { RETRY_AFTER, addDeprecation, addLifecycle, lifecycleBody, lifecycleStatus } from "./lifecycle";
+import { meBody } from "./me";
 import { addPair, beginPairs, endPairs } from "./pairs";
 import { beginProblem, endDetail, endProblem } from "./problem";
 import { quotaBody, quotaDetail, quotaStatus } from "./refusal";
@@ -23,6 +24,7 @@ const NO_BODY = literal("");
 
 const CONTENT_TYPE = literal("content-type");
 const PROBLEM_JSON = literal("application/problem+json");
+const JSON = literal("application/json");
 const CACHE_CONTROL = literal("cache-control");
 const NO_STORE = literal("no-store");
 const WWW_AUTHENTICATE = literal("www-authenticate");
@@ -52,7 +54,10 @@ export function replyStatus(tables: Tables | null): u32 {
 @inline
 export function replyBody(tables: Tables | null, grpc: bool): View {
   const reason = decision.reason;
-  if (tables != null && isOfLifecycle(reason)) return lifecycleBody(tables, grpc);
+  if (tables != null && reason >= Reason.Retired) {
+    if (isOfLifecycle(reason)) return lifecycleBody(tables, grpc);
+    if (reason == Reason.MeAnswered && !grpc) return meBody(tables);
+  }
   if (grpc) return reason == Reason.QuotaExceeded && tables != null ? quotaDetail(tables) : detailOf(reason);
   if (answersPreflight(reason)) return NO_BODY;
   if (reason == Reason.QuotaExceeded && tables != null) return quotaBody(tables);
@@ -65,8 +70,11 @@ export function replyBody(tables: Tables | null, grpc: bool): View {
 /** Its headers, serialised for the host. With `grpc` the host sets the content type. */
 export function replyPairs(tables: Tables | null, grpc: bool): View {
   beginPairs();
-  if (decision.reason != Reason.Mocked || grpc) {
+  if (decision.reason < Reason.Mocked || grpc) {
     if (!grpc) addPair(CONTENT_TYPE, PROBLEM_JSON);
+    addPair(CACHE_CONTROL, NO_STORE);
+  } else if (decision.reason != Reason.Mocked) {
+    addPair(CONTENT_TYPE, decision.reason == Reason.MeAnswered ? JSON : PROBLEM_JSON);
     addPair(CACHE_CONTROL, NO_STORE);
   }
   if (tables != null) {
@@ -79,13 +87,19 @@ export function replyPairs(tables: Tables | null, grpc: bool): View {
 function addPairsOf(tables: Tables, reason: Reason, grpc: bool): void {
   if (decision.deprecated != NONE) addDeprecation(tables);
   if (reason == Reason.QuotaExceeded) {
-    begin(20);
-    writeNumber(decision.retryAfterSeconds);
-    addPair(RETRY_AFTER, end());
+    addRetryAfter();
     return addStandings(tables);
   }
   if (reason > Reason.QuotaExceeded) return addLaterPairs(tables, reason, grpc);
   if (statusOf(reason) == 401) addPair(WWW_AUTHENTICATE, challenge(tables));
+}
+
+// @ts-ignore: decorator
+@inline
+function addRetryAfter(): void {
+  begin(20);
+  writeNumber(decision.retryAfterSeconds);
+  addPair(RETRY_AFTER, end());
 }
 
 /** For the reasons that were added later, in no order. */
@@ -108,6 +122,8 @@ function addLaterPairs(tables: Tables, reason: Reason, grpc: bool): void {
       addLifecycle(tables, grpc);
       if (decision.standings == SHOWN) addStandings(tables);
       return;
+    case Reason.MeExceeded:
+      return addRetryAfter();
     default:
       if (statusOf(reason) == 401)
         addPair(WWW_AUTHENTICATE, reason == Reason.MissingCredential ? otherChallenge(tables) : challenge(tables));

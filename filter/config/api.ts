@@ -11,9 +11,11 @@ import { Tables } from "../tables/tables";
 import { decodeCredentials } from "./identity";
 import { decodeLifecycle, isLifecycle } from "./lifecycle";
 import { decodeKeySources, readForwardKey } from "./keySource";
+import { addMe, decodeMe } from "./me";
 import { Names } from "./names";
 import { Reader } from "./reader";
 import { decodeOperation, plantOperations } from "./operation";
+import { checkPathData, decodePathData } from "./pathData";
 import { WILDCARD, decodeOrigin } from "./restriction";
 import { decodeRoute } from "./route";
 import { readAllow, readHeaderName, readMode, readName, readPrefix, readToken } from "./rule";
@@ -73,6 +75,10 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
     } else if (isLifecycle(reader)) {
       const api = tables.apis.at(index);
       api.lifecycle = decodeLifecycle(reader, tables, api.lifecycle);
+    } else if (reader.takes(Field.PATH_DATA, 22)) {
+      tables.apis.at(index).pathData = decodePathData(reader, tables);
+    } else if (reader.takes(Field.ME, 23)) {
+      decodeMe(reader, tables, tables.apis.at(index));
     } else if (reader.takes(Field.CREDENTIALS, 20)) {
       tables.apis.at(index).credentials = decodeCredentials(reader);
     } else if (reader.takes(Field.MODE, 15)) {
@@ -97,15 +103,22 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   api.id = counterId(API_ID, 0, name);
   api.firstOperation = firstOperation;
   api.operationCount = tables.operations.count - firstOperation;
+  if (api.operationCount == 0 && reader.has(9)) reader.fail(literal("unlisted goes with operations"));
+  addMe(reader, tables, api);
   if (api.operationCount > 0) plantOperations(reader, tables, api);
-  else if (reader.has(9)) reader.fail(literal("unlisted goes with operations"));
   api.firstRoute = firstRoute;
   api.routeCount = tables.routes.count - firstRoute;
+  checkPathData(reader, tables, api);
   api.hasLife = hasLife(tables, api);
-  api.isFollowed = api.hasLife || takes(api.credentials, Credential.Token);
+  api.isEntered = api.hasLife || api.pathData != 0;
+  api.isFollowed = api.hasLife || api.mePath != ABSENT || takes(api.credentials, Credential.Token);
   api.unidentified = takes(api.credentials, Credential.Key) ? Reason.MissingApiKey : Reason.MissingCredential;
   api.isSpecial =
-    api.preflight != Preflight.Deny || api.operationCount > 0 || api.hasLife || api.credentials != KEYS_ONLY;
+    api.preflight != Preflight.Deny ||
+    api.operationCount > 0 ||
+    api.hasLife ||
+    api.pathData != 0 ||
+    api.credentials != KEYS_ONLY;
   api.defaultRoute = qualify(tables, name, DEFAULT_ROUTE);
   for (let i = firstRoute; i < tables.routes.count; i++) {
     const route = tables.routes.at(i);

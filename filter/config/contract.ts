@@ -29,6 +29,8 @@ export const MAX_LIST_CLAIM_BYTES = 4096;
 export const MAX_LOCATION_BYTES = 1024;
 export const MAX_MESH_QUOTAS = 3;
 export const MAX_METHODS = 16;
+export const MAX_ME_PATH_BYTES = 124;
+export const MAX_ME_PER_MINUTE = 6000;
 export const MAX_MOCK_BYTES = 4096;
 export const MAX_MOCK_HEADERS = 16;
 export const MAX_MOUNTS = 16384;
@@ -58,6 +60,7 @@ export const MAX_WINDOW_SECONDS = 31622400;
 export const MAX_WORKLOAD_BYTES = 255;
 export const MAX_ZONES = 1024;
 export const MAX_ZONE_CHANGES = 64;
+export const ME_PER_MINUTE = 60;
 export const MOCK_STATUS = 200;
 export const REDIRECT_STATUS = 308;
 export const REFUSAL_STATUS = 429;
@@ -100,6 +103,7 @@ export const LOG_FIELDS: StaticArray<View> = [
   Field.MODE,
 ];
 export const CREDENTIALS: StaticArray<View> = [literal("key"), literal("workload"), literal("token")];
+export const PATH_DATA: StaticArray<View> = [literal("escaped-slashes"), literal("empty-segments")];
 export const LOG_STATES: StaticArray<View> = [
   literal("tollgate.reason"),
   literal("tollgate.api"),

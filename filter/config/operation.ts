@@ -175,7 +175,7 @@ export function plantOperations(reader: Reader, tables: Tables, api: Api): void 
     let twins = 0;
     let last = NONE;
     for (let k = tree.at(node).operation; k != NONE; k = tables.operations.at(k).next) {
-      if (overlap(tables, operation, tables.operations.at(k)))
+      if (operation.mePerMinute > 0 || overlap(tables, operation, tables.operations.at(k)))
         return reader.fail(literal("API %q has two operations for one method and %q"), api.name, operation.path);
       if (++twins == MAX_SAME_TEMPLATE)
         return reader.fail(literal("API %q has more than %d operations at one path"), api.name, MAX_SAME_TEMPLATE);

@@ -11,6 +11,7 @@ import { Bill, Charge, Patience, bill } from "../quota/attempt";
 import { Counters, charge, chargeObserving, nameNobody } from "../quota/charge";
 import { crowdId, identifyVisitor, makeVisitorRoom, visitorId } from "../quota/visitors";
 import { clearEdits, editsOverflowed } from "../request/headers";
+import { EMPTY_SEGMENTS } from "../request/pathData";
 import { chooseRoute } from "../route/choose";
 import { Credential, KEYS_ONLY, takes } from "../tables/alias";
 import { ALWAYS } from "../tables/consumer";
@@ -35,7 +36,10 @@ import {
 } from "./decision";
 import { writeEdits, writeUnknown } from "./edits";
 import { judgeGuarded, judgeOther } from "./guard";
+import { answerMe, askMe } from "./me";
 import { isObserved, note, overlooks } from "./observe";
+import { readEmptySegments, readEscapedSlashes } from "./pathData";
+import { findSubscription } from "./subscription";
 import * as Request from "../request/request";
 
 /**
@@ -113,7 +117,9 @@ export function refuseToWait(): void {
 
 function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): Reason {
   if (!Request.hasGoodHost) return Reason.InvalidHost;
-  if (Request.path == ABSENT) return judgeWithoutPath(tables);
+  if (Request.path == ABSENT) {
+    if (!tables.hasEscapedSlashes || !readEscapedSlashes(tables)) return judgeWithoutPath(tables);
+  }
   decision.api = matchApi(tables.mounts, Request.host, Request.path);
   if (decision.api == NONE) {
     if (!tables.unmatchedAllowed) return Reason.NoApi;
@@ -129,16 +135,17 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   if (!api.isSpecial) finding = findKey(api);
   else {
     const reason = judgeStages(tables, api, now);
-    if (reason != Reason.Allowed) return api.isFollowed ? follow(api, reason) : reason;
+    if (reason != Reason.Allowed) return api.isFollowed ? follow(tables, api, keyring, counters, now, reason) : reason;
     finding = api.credentials == KEYS_ONLY ? findKey(api) : findCredential(tables, api);
   }
   const reason = judgeCaller(tables, api, keyring, counters, now, finding);
-  return api.isFollowed ? follow(api, reason) : reason;
+  return api.isFollowed ? follow(tables, api, keyring, counters, now, reason) : reason;
 }
 
 /** What is left to do for some APIs once it is known what becomes of the request. */
-function follow(api: Api, reason: Reason): Reason {
+function follow(tables: Tables, api: Api, keyring: Keyring, counters: Counters, now: i64, reason: Reason): Reason {
   giveBack();
+  if (reason == Reason.MeAnswered) return answerMe(tables, keyring, counters, now);
   return api.hasLife ? mockOr(reason) : reason;
 }
 
@@ -151,7 +158,7 @@ function judgeStages(tables: Tables, api: Api, now: i64): Reason {
     const reason = judgeBrowser(tables, api);
     if (reason != Reason.Allowed) return reason == Reason.Preflight ? passPreflight(tables, api, now) : reason;
   }
-  if (api.hasLife) {
+  if (api.isEntered) {
     const refused = enterApi(tables, api, now);
     if (refused != Reason.Allowed) return refused;
   }
@@ -159,6 +166,10 @@ function judgeStages(tables: Tables, api: Api, now: i64): Reason {
 }
 
 function enterApi(tables: Tables, api: Api, now: i64): Reason {
+  if ((api.pathData & EMPTY_SEGMENTS) != 0) {
+    const refused = readEmptySegments(tables);
+    if (refused != Reason.Allowed) return refused;
+  }
   beginLifecycles();
   return enter(tables, api.lifecycle, now / NANOSECONDS);
 }
@@ -337,7 +348,7 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
     const operation = tables.operations.at(decision.operation);
     bill.cost = operation.cost;
     if (operation.quotaCount > 0) return passCharged(tables, counters, number, Reason.Allowed, now);
-    if (bill.cost == 0) return passUncounted(tables, now);
+    if (bill.cost == 0) return operation.mePerMinute > 0 ? askMe(number) : passUncounted(tables, now);
   }
   const lifecycle = chooseRoute(tables);
   if (lifecycle != NO_LIFECYCLE) {
@@ -345,21 +356,6 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
     if (refused != Reason.Allowed) return refused;
   }
   return spend(tables, counters, number, now);
-}
-
-/** The subscription that names the API; without one, the consumer's own plan applies. */
-function findSubscription(tables: Tables): i32 {
-  const consumer = tables.consumers.at(decision.consumer);
-  const count = consumer.subscriptionCount;
-  if (count == 0) return NONE;
-  // They stand in the order of their APIs.
-  let low = consumer.firstSubscription;
-  for (let rest = count; rest > 1;) {
-    const half = rest >> 1;
-    if (tables.subscriptions.at(low + half).api <= decision.api) low += half;
-    rest -= half;
-  }
-  return tables.subscriptions.at(low).api == decision.api ? low : NONE;
 }
 
 // @ts-ignore: decorator

@@ -144,9 +144,11 @@ export const enum Reason {
   ApiNotAllowed,
   UnknownSubject,
   ConcurrencyExceeded,
+  MeAnswered,
+  MeExceeded,
 }
 
-export const REASON_COUNT: i32 = 40;
+export const REASON_COUNT: i32 = 42;
 
 /**
  * One row per reason, in the order of the enum: code, HTTP status, gRPC status, title, detail, and the value of Envoy's
@@ -394,6 +396,18 @@ const ROWS: StaticArray<u64> = [
   literal("Too many requests at once"),
   literal("As many requests are in flight as the plan allows at once."),
   literal("tollgate_concurrency_exceeded"),
+  literal("me_answered"),
+  200,
+  12,
+  literal("Answered"),
+  literal("The module tells the caller what is left of its quotas, without gRPC messages."),
+  literal("tollgate_me_answered"),
+  literal("me_exceeded"),
+  429,
+  8,
+  literal("Asked too often"),
+  literal("The caller asks too often what is left of its quotas."),
+  literal("tollgate_me_exceeded"),
 ];
 
 // @ts-ignore: decorator
@@ -440,8 +454,15 @@ export function isOfLifecycle(reason: Reason): bool {
   return reason >= Reason.Retired && reason <= Reason.Mocked;
 }
 
-/** True for the answers that a policy gives in the place of an upstream, which are no refusals. */
+/** True for what is answered in the place of an upstream, in any mode: by the policy, which refuses nothing so, and by the operation `me`. */
 export function isAnswer(reason: Reason): bool {
-  // Answered and refused preflights follow each other, as do redirects and mocks.
-  return <u32>(reason - Reason.PreflightAnswered) <= 1 || <u32>(reason - Reason.Redirected) <= 1;
+  return ((ANSWERS >> (<u64>reason)) & 1) != 0;
 }
+
+const ANSWERS: u64 =
+  (1 << (<u64>Reason.PreflightAnswered)) |
+  (1 << (<u64>Reason.PreflightRefused)) |
+  (1 << (<u64>Reason.Redirected)) |
+  (1 << (<u64>Reason.Mocked)) |
+  (1 << (<u64>Reason.MeAnswered)) |
+  (1 << (<u64>Reason.MeExceeded));

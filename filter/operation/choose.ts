@@ -28,8 +28,13 @@ export function chooseOperation(tables: Tables, api: Api): Reason {
   decision.operation = find(tables, Request.method);
   // Servers answer HEAD with what they have for GET.
   if (decision.operation == NONE && equals(Request.method, HEAD)) decision.operation = find(tables, GET);
-  if (decision.operation != NONE || api.unlistedAllowed) return Reason.Allowed;
+  if (decision.operation != NONE || (api.unlistedAllowed && !isMe(tables, api))) return Reason.Allowed;
   return Reason.MethodNotAllowed;
+}
+
+/** True at the path at which the API tells callers of their quotas: that is listed wherever it is given. */
+function isMe(tables: Tables, api: Api): bool {
+  return api.mePath != ABSENT && tables.operations.at(tables.operationTree.at(matched).operation).mePerMinute > 0;
 }
 
 /** The operation that names the method, or else the one that takes any; NONE if there is neither. */

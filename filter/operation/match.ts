@@ -34,6 +34,8 @@ export let isAmbiguous: bool = false;
  * segment; a slash at the end makes no difference. Takes as many steps as the path has bytes, and tries as many nodes as
  * `OperationTree.measure` says, at most twice.
  */
+// @ts-ignore: decorator
+@inline
 export function matchTemplate(tree: OperationTree, root: i32, normalised: View, covered: i32): i32 {
   split(normalised, covered);
   isAmbiguous = false;
@@ -54,6 +56,8 @@ function cut(): void {
   partCount = last.end == last.start ? barePartCount - 1 : barePartCount;
 }
 
+// @ts-ignore: decorator
+@inline
 function split(normalised: View, covered: i32): void {
   path = normalised;
   partCount = 0;

@@ -47,6 +47,8 @@ export function setEmpty(balance: Balance, emptyFor: i64, cost: i64, now: i64, u
 }
 
 /** True while the counter is known to be empty for such a request and need not be read again. */
+// @ts-ignore: decorator
+@inline
 export function isEmpty(balance: Balance, emptyFor: i64, cost: i64, now: i64): bool {
   if (balance.emptyFor != emptyFor || balance.emptyCost != <i32>cost) return false;
   // A `now` before the reading means that the clock was set back, so nothing is known.

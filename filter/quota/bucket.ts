@@ -1,4 +1,4 @@
-import { Cell, MAX_ATTEMPTS, ShardStore, WriteResult, openCell, readCell, writeCell } from "../shared/shard";
+import { Cell, MAX_ATTEMPTS, ShardStore, WriteResult, openCell, readCell, wasRead, writeCell } from "../shared/shard";
 import { Quota } from "../tables/quota";
 import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilDivide, ceilSeconds, nominalSeconds } from "../time/window";
 import { Attempt, Balance, Bill, Charge, UNKNOWN, refuse, setEmpty } from "./attempt";
@@ -76,6 +76,8 @@ export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64
  * The bucket's current arrival time, in intervals of the quota that asks: tokens that were used under another limit still
  * count. A time too far ahead to come from a correct clock is replaced by the one before it.
  */
+// @ts-ignore: decorator
+@inline
 function arrivalTime(cell: BucketCell, interval: i64, now: i64): i64 {
   const latest = now + cell.depthNanoseconds + CLOCK_STEP_SECONDS * NANOSECONDS;
   const present = cell.arrivalNanoseconds;
@@ -107,6 +109,8 @@ export function refusedUntil(attempt: Attempt): i64 {
 }
 
 /** A bucket reports its size as the limit, and the time until it is full as the reset. */
+// @ts-ignore: decorator
+@inline
 export function report(attempt: Attempt, now: i64): void {
   const fullAt = asBucket(attempt.balance).fullAtNanoseconds;
   const quota = attempt.quota;
@@ -117,6 +121,15 @@ export function report(attempt: Attempt, now: i64): void {
   standing.windowSeconds = <u32>ceilDivide(quota.burst * nominalSeconds(quota.window), quota.limit);
   // The interval was rounded up by less than a nanosecond per token, which must not add a second.
   standing.resetSeconds = <u32>ceilSeconds(max<i64>(0, wait - quota.burst));
+}
+
+/** Reads the bucket and takes nothing from it. */
+export function read(pool: ShardStore, attempt: Attempt, now: i64): void {
+  const balance = asBucket(attempt.balance);
+  const cell = readCell(pool, balance);
+  if (cell != null)
+    balance.fullAtNanoseconds = arrivalTime(changetype<BucketCell>(cell), attempt.quota.intervalNanoseconds, now);
+  else if (wasRead()) balance.fullAtNanoseconds = now;
 }
 
 /** Puts a request's tokens back because a later bucket has refused. */

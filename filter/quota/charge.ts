@@ -190,7 +190,7 @@ export function charge(tables: Tables, counters: Counters, plan: Plan, bill: Bil
   let enough = true;
   for (let i = 0; i < count; i++) {
     const attempt = attemptAt(i);
-    begin(tables, counters, plan.firstQuota + i, consumer, bill, attempt, i, 0);
+    beginAttempt(tables, counters, plan.firstQuota + i, consumer, bill, attempt, i, 0);
     if (!tryFirst(attempt, bill, now)) enough = false;
   }
   const result = acquireLacking(counters, plan.meshCount > 0, count, enough, bill, now);
@@ -241,7 +241,7 @@ function chargeSome(
     if (((which >> i) & 1) == 0) continue;
     const attempt = attemptAt(count++);
     const number = i < planCount ? plan.firstQuota + i : own.firstQuota + i - planCount;
-    begin(tables, counters, number, consumer, bill, attempt, i, otherMeter);
+    beginAttempt(tables, counters, number, consumer, bill, attempt, i, otherMeter);
     if (!tryFirst(attempt, bill, now)) enough = false;
   }
   let result = acquireLacking(counters, plan.meshCount + own.meshCount > 0, count, enough, bill, now);
@@ -272,7 +272,7 @@ function takeFlight(
   return result;
 }
 
-function open(counters: Counters, quotaCount: i32, bill: Bill): void {
+export function open(counters: Counters, quotaCount: i32, bill: Bill): void {
   bill.exceeded = NONE;
   bill.retryAfterSeconds = 0;
   bill.notedCount = 0;
@@ -320,7 +320,7 @@ const OBSERVED_METER: u64 = 0x6f62736572766564;
 /** Finds the balance and the limit of a quota, which is the request's at `index`. */
 // @ts-ignore: decorator
 @inline
-function begin(
+export function beginAttempt(
   tables: Tables,
   counters: Counters,
   number: i32,

@@ -55,6 +55,11 @@ function asLocal(balance: Balance): LocalBalance {
   return changetype<LocalBalance>(balance);
 }
 
+/** Units that this VM has leased in the window and not spent. */
+export function leasedIn(balance: Balance, windowSeconds: i64): i64 {
+  return asLocal(balance).windowSeconds == windowSeconds ? balance.left : 0;
+}
+
 /** Drops a lease whose window is over; true when what is left is enough. */
 export function look(attempt: Attempt, cost: i64, now: i64): bool {
   const balance = asLocal(attempt.balance);

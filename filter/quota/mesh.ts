@@ -49,6 +49,11 @@ export function noted(index: i32): Counter {
   return changetype<Counter>(NOTED + <usize>index * offsetof<Counter>());
 }
 
+/** Units that this VM holds of the window that ends then. */
+export function leasedUntil(balance: Balance, endsAtNanoseconds: i64): i64 {
+  return asMesh(balance).endsAtNanoseconds == endsAtNanoseconds ? balance.left : 0;
+}
+
 /** Drops a lease whose window is over; true when what is left is enough. */
 export function look(attempt: Attempt, cost: i64, now: i64): bool {
   const balance = asMesh(attempt.balance);

@@ -226,7 +226,8 @@ function decode(from: usize, end: usize, to: usize): usize {
       const low = high < 0 ? -1 : hexDigit(load<u8>(at, 2));
       if (low < 0) return 0;
       byte = <u8>((high << 4) | low);
-      if (byte < 0x20 || byte == SLASH || byte == 0x5c || byte == 0x7f || isOverlong(previous, byte)) return 0;
+      if (byte < 0x20 || (byte == SLASH && !slashIsData) || byte == 0x5c || byte == 0x7f || isOverlong(previous, byte))
+        return 0;
       at += 2;
       if (isPathCharacter(byte) || byte == SEMICOLON) store<u8>(to++, byte);
       else {
@@ -239,6 +240,23 @@ function decode(from: usize, end: usize, to: usize): usize {
     previous = byte;
   }
   return to;
+}
+
+/** True while `%2F` is data, which stays as it is. */
+let slashIsData: bool = false;
+
+/** The same where `%2F` is data, or not. */
+export function decodeData(from: usize, end: usize, to: usize, keepsSlashes: bool): usize {
+  slashIsData = keepsSlashes;
+  const written = decode(from, end, to);
+  slashIsData = false;
+  return written;
+}
+
+/** Puts another reading of the path in the place of the usual one. */
+export function readPathAs(normalised: View, forwarded: View): void {
+  path = normalised;
+  forwardedPath = forwarded;
 }
 
 /** True for the first two bytes of an overlong UTF-8 sequence, with which `/` and `.` can be smuggled past lenient decoders. */
@@ -257,7 +275,7 @@ function parentOf(start: usize, end: usize): usize {
  * The number of dots when the segment is only dots, or dots and what some servers cut off: a path parameter (`..;x`), or an escaped
  * `?` or `#` and all behind it (`..%23x`). Otherwise 0.
  */
-function leadingDots(segment: usize, end: usize): i32 {
+export function leadingDots(segment: usize, end: usize): i32 {
   let at = segment;
   while (at < end && load<u8>(at) == DOT) at++;
   if (at == segment) return 0;

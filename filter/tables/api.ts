@@ -51,6 +51,13 @@ export class Api extends KeySourceList {
   hasLife: bool;
   /** True when there is something left to do once a request is decided. */
   isFollowed: bool;
+  /** True when it has a lifecycle, or paths that are read again. */
+  isEntered: bool;
+  /** What is data in its paths: a bit for each (see request/pathData). */
+  pathData: u32;
+  /** The path, below its own, at which callers are told of their quotas, or ABSENT; and how often a minute a consumer may ask. */
+  mePath: View;
+  mePerMinute: i32;
   lifecycle: i32;
   firstOperation: i32;
   operationCount: i32;
@@ -125,6 +132,8 @@ export class Operation extends QuotaList {
   planCount: i32;
   anonymous: Anonymous;
   next: i32;
+  /** Of the one that tells callers of their quotas: how often a minute a consumer may ask; 0 of what the API lists. */
+  mePerMinute: i32;
   /** Where its requests are counted. */
   usage: UsageRow;
   lifecycle: i32;

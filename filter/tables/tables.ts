@@ -97,6 +97,8 @@ export class Tables {
   /** How many bits of an IPv4 and of an IPv6 address count as one caller. */
   addressBits4: i32 = 32;
   addressBits6: i32 = 64;
+  /** True when escaped slashes are data in the paths of some API. */
+  hasEscapedSlashes: bool = false;
   /** True when some API has a plan for callers without a key. */
   hasVisitors: bool = false;
   /** True when a decision may ask for the host's address of the client. */

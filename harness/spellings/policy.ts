@@ -5,6 +5,7 @@ export const KEY = 'acme-secret-key';
 interface Api {
   readonly hosts?: readonly string[];
   readonly paths: readonly string[];
+  readonly pathData?: readonly string[];
 }
 
 /** Adjacent and nested APIs on names, addresses and wildcards; `rest` covers everything else on any host. */
@@ -16,10 +17,16 @@ const APIS: Record<string, Api> = {
 };
 const REST: Api = { paths: ['/'] };
 
-/** The policies under which spellings are tried: unmatched requests pass, or match an API for the rest. */
+const DATA = { pathData: ['escaped-slashes', 'empty-segments'] };
+
+/**
+ * The policies under which spellings are tried: unmatched requests pass, or match an API for the rest, in whose paths slashes may be data
+ * as in those of an open one.
+ */
 export const POLICIES: Record<string, Record<string, Api>> = {
   'unmatched: allow': APIS,
   'an API for the rest': { ...APIS, rest: REST },
+  'data in paths': { ...APIS, open: { ...APIS['open']!, ...DATA }, rest: { ...REST, ...DATA } },
 };
 
 export function policyOf(apis: Record<string, Api>, digest: string): string {

@@ -55,6 +55,7 @@ ${listOf('PERS', table.PERS)}
 ${listOf('CONCURRENCY_PERS', table.CONCURRENCY_PERS)}
 ${listOf('LOG_FIELDS', table.LOG_FIELDS)}
 ${listOf('CREDENTIALS', table.CREDENTIALS)}
+${listOf('PATH_DATA', table.PATH_DATA)}
 ${listOf(
   'LOG_STATES',
   table.LOG_FIELDS.map((name) => `tollgate.${name}`),

@@ -5,6 +5,7 @@ import type {
   IDENTITY_HEADERS,
   LOG_FIELDS,
   MODES,
+  PATH_DATA,
   PERS,
   RATE_LIMIT_HEADERS,
   WINDOW_UNITS,
@@ -17,6 +18,7 @@ export type Mode = (typeof MODES)[number];
 export type Per = (typeof PERS)[number];
 export type ConcurrencyPer = (typeof CONCURRENCY_PERS)[number];
 export type CredentialKind = (typeof CREDENTIALS)[number];
+export type PathData = (typeof PATH_DATA)[number];
 export type LogField = (typeof LOG_FIELDS)[number];
 export type RateLimitHeaders = (typeof RATE_LIMIT_HEADERS)[number];
 /** What an upstream may learn of a decision. */
@@ -155,6 +157,8 @@ export interface ApiConfig extends LifecycleConfig {
   name: string;
   hosts?: string[];
   paths: string[];
+  /** Left out: escaped slashes are refused, and slashes merged. */
+  pathData?: PathData[];
   plans: string[];
   /** In order; left out: the key alone. */
   credentials?: CredentialKind[];
@@ -168,12 +172,21 @@ export interface ApiConfig extends LifecycleConfig {
   operations?: OperationConfig[];
   /** With operations only. */
   unlisted?: 'allow';
+  /** Where callers are told of their quotas; left out: nowhere. */
+  me?: MeConfig;
   /** Left out: that of the policy. */
   mode?: Mode;
   /** Left out: those of the policy. */
   keySources?: KeySourceConfig[];
   forwardKey?: boolean;
   routes?: RouteConfig[];
+}
+
+/** A path below those of the API. */
+export interface MeConfig {
+  path: string;
+  /** Left out: 60. How often a minute a consumer may ask. */
+  perMinute?: number;
 }
 
 /** Counted by address, or by the value of a header. */

@@ -102,6 +102,11 @@ export const MAX_AUDIENCES = 16;
 export const MAX_SUBJECT_BYTES = 255;
 /** Of a claim that holds a list, such as scopes: a longer one counts as empty. */
 export const MAX_LIST_CLAIM_BYTES = 4096;
+/** Of where callers are told of their quotas: with GET before it, it is the name of an operation. */
+export const MAX_ME_PATH_BYTES = 124;
+/** How often a minute a consumer may ask. */
+export const ME_PER_MINUTE = 60;
+export const MAX_ME_PER_MINUTE = 6000;
 /** A SHA-256 in hex. */
 export const DIGEST_DIGITS = 64;
 
@@ -141,6 +146,8 @@ export const CREDENTIALS = ['key', 'workload', 'token'] as const;
 export const CONSUMER_CLAIM = 'sub';
 /** What says that a peer's certificate was verified: Envoy's RBAC filter, or that every listener verifies what it asks for. */
 export const WORKLOAD_PROOFS = ['rbac', 'listener'] as const;
+/** What may be data in a path; in the order of the module's bits. */
+export const PATH_DATA = ['escaped-slashes', 'empty-segments'] as const;
 /** Schemes that documents of other systems have keys in; a policy may name any. */
 export const SCHEMES = ['Bearer', 'ApiKey'] as const;
 /** What of `Basic` may be the key. */
@@ -298,6 +305,7 @@ export const OBJECTS = {
     name: need(NAME),
     hosts: may(list('string', 1)),
     paths: need(list('string', 1)),
+    pathData: may(words(PATH_DATA)),
     plans: may(list('string')),
     credentials: may(words(CREDENTIALS)),
     anonymous: may(ALLOW),
@@ -306,11 +314,16 @@ export const OBJECTS = {
     cors: may(object('cors')),
     unlisted: may(ALLOW),
     operations: may(list('operation', 1, MAX_OPERATIONS)),
+    me: may(object('me')),
     ...LIFECYCLE,
     mode: may(MODE),
     keySources: may(list('keySource', 1, MAX_KEY_SOURCES)),
     forwardKey: may(BOOLEAN),
     routes: may(list('route', 0, MAX_ROUTES)),
+  },
+  me: {
+    path: need(string(MAX_ME_PATH_BYTES, 2)),
+    perMinute: may(integer(1, MAX_ME_PER_MINUTE)),
   },
   anonymousPlan: {
     plan: need(NAME),

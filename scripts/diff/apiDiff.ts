@@ -1,4 +1,5 @@
 import { isSameInAnyOrder, type ApiConfig, type PluginConfig, type RouteConfig } from '../policy/index.ts';
+import { ME_PER_MINUTE } from '../contract/table.ts';
 import { corsChanges } from './corsDiff.ts';
 import { credentialChanges } from './identityDiff.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
@@ -48,6 +49,46 @@ function added(api: ApiConfig, next: PluginConfig): Difference[] {
       text: `added on ${placeText(api)}${open.length > 0 ? `, ${open.join(' and ')} allowed` : ''}`,
       effects,
     },
+  ];
+}
+
+/** What differs in how paths below those of the API are read. */
+function pathDataChanges(old: ApiConfig, next: ApiConfig): { text: string; effects: Effect[] }[] {
+  const { added, removed } = listChange(old.pathData ?? [], next.pathData ?? []);
+  return [
+    ...added.map((data) =>
+      data === 'escaped-slashes'
+        ? { text: 'escaped slashes (%2F) are data in paths, and no longer refused', effects: ['widens' as const] }
+        : { text: 'empty segments (//) are data in paths, and no longer merged', effects: ['narrows' as const] },
+    ),
+    ...removed.map((data) =>
+      data === 'escaped-slashes'
+        ? { text: 'paths with escaped slashes (%2F) are refused', effects: ['narrows' as const] }
+        : { text: 'empty segments (//) in paths are merged', effects: ['widens' as const] },
+    ),
+  ];
+}
+
+/** What differs in where callers are told of their quotas. */
+function meChanges({ me: old }: ApiConfig, { me: next }: ApiConfig): { text: string; effects: Effect[] }[] {
+  if (old === undefined || next === undefined) {
+    if (old === next) return [];
+    const text = next === undefined ? `callers are no longer told of their quotas at ${old!.path}` : '';
+    return [{ text: text || `callers are told of their quotas at ${next!.path}`, effects: [] }];
+  }
+  const [was, is] = [old.perMinute ?? ME_PER_MINUTE, next.perMinute ?? ME_PER_MINUTE];
+  return [
+    ...(old.path === next.path
+      ? []
+      : [{ text: `callers are told of their quotas at ${next.path} (was: ${old.path})`, effects: [] }]),
+    ...(was === is
+      ? []
+      : [
+          {
+            text: `a consumer may ask for its quotas ${is} times a minute (was: ${was})`,
+            effects: [is < was ? ('narrows' as const) : ('widens' as const)],
+          },
+        ]),
   ];
 }
 
@@ -102,6 +143,8 @@ function changed(
   for (const plan of plans.added) differences.push(say(`offers plan ${plan}`));
   for (const plan of plans.removed) differences.push(say(`no longer offers plan ${plan}`));
   for (const { text, effects } of credentialChanges(old, next)) differences.push(say(text, ...effects));
+  for (const { text, effects } of [...pathDataChanges(old, next), ...meChanges(old, next)])
+    differences.push(say(text, ...effects));
   differences.push(...visitorChanges(old, next).map(({ text, effects }) => say(text, ...effects)));
   if (old.anonymous !== next.anonymous && !old.anonymousPlan && !next.anonymousPlan)
     differences.push(

@@ -1,5 +1,5 @@
 import type { ApiConfig, KeyConfig, OperationConfig, PluginConfig } from '../contract/pluginConfig.ts';
-import { operationName } from '../policy/schema/operation.ts';
+import { meName, operationName } from '../policy/schema/operation.ts';
 import type { Api } from '../policy/schema/policy.ts';
 import type { Probe } from './probe.ts';
 
@@ -46,14 +46,16 @@ export function operationStory(
   { reason, operation, consumer, key, method }: Decided,
   probe: Probe,
 ): OperationStory {
-  const listed = compiled.operations!;
+  const listed = listedOf(compiled);
   const patterns = new Map(
     Object.entries(api.operations ?? {}).map(([key, { name }]) => [operationName(key, name), key]),
   );
-  const patternOf = ({ name }: OperationConfig): string => patterns.get(name) ?? name;
+  const patternOf = ({ name, path }: OperationConfig): string =>
+    patterns.get(name) ?? (name === meName(path) ? `GET ${path}` : name);
   const own = listed.find(({ name }) => name === operation);
   // a path that servers read in different ways is no operation's
-  const [first, ...others] = reason === 'invalid_path' ? [] : probe.templates(compiled, 1 + MOST_PASSED_OVER);
+  const [first, ...others] =
+    reason === 'invalid_path' ? [] : probe.templates({ ...compiled, operations: listed }, 1 + MOST_PASSED_OVER);
   const takes = ({ methods }: OperationConfig): boolean =>
     methods === undefined || methods.includes(method) || (method === 'HEAD' && methods.includes('GET'));
   const scopes = own?.scopes ?? [];
@@ -61,7 +63,7 @@ export function operationStory(
   return {
     name: operation,
     pattern: own === undefined ? null : patternOf(own),
-    unlisted: compiled.unlisted ?? 'deny',
+    unlisted: compiled.operations === undefined ? 'allow' : (compiled.unlisted ?? 'deny'),
     atPath:
       own === undefined
         ? listed
@@ -76,4 +78,10 @@ export function operationStory(
       held === null ? null : scopes.filter((scope) => !held.has(scope) || key?.scopes?.includes(scope) === false),
     cost: own?.cost ?? 1,
   };
+}
+
+/** What the API lists, and the operation that the module itself answers. */
+function listedOf({ operations = [], me }: ApiConfig): OperationConfig[] {
+  const own = { methods: ['GET', 'HEAD'], cost: 0 };
+  return me === undefined ? operations : [...operations, { name: meName(me.path), path: me.path, ...own }];
 }

@@ -1,10 +1,14 @@
+import type { PathData } from '../contract/pluginConfig.ts';
+
 /**
  * The form in which the module compares paths: dot segments resolved, empty ones removed, characters that need no escape decoded.
  * The module does not show it for a refused request, so it is read here again; a test holds this reading against the module's
  * (filter/request/request.ts). Null for a path that the module refuses.
  */
-export function normalisedPath(raw: string): string | null {
+export function normalisedPath(raw: string, data: readonly PathData[] = []): string | null {
   if (!raw.startsWith('/')) return null;
+  const [escaped, empty] = [data.includes('escaped-slashes'), data.includes('empty-segments')];
+  if ((escaped && /%2f/i.test(raw)) || (empty && raw.includes('//'))) return pathWithData(raw, escaped, empty);
   const names: string[] = [];
   const parts = raw.slice(1).split('/');
   let emptyAt = -1;
@@ -31,6 +35,18 @@ export function normalisedPath(raw: string): string | null {
   }
   const path = names.map((name) => `/${name}`).join('');
   return endsOpen ? `${path}/` : path;
+}
+
+/** Of an API in whose paths escaped slashes or empty segments are data (filter/request/pathData.ts). */
+function pathWithData(raw: string, escaped: boolean, empty: boolean): string | null {
+  const parts = raw.slice(1).split('/');
+  if (/^\/(?:\/|%2f)/i.test(raw)) return null;
+  const kept = parts.filter((part, at) => part !== '' || empty || at === parts.length - 1);
+  const segments = kept.map((part) => {
+    const inner = (escaped ? part.split(/%2f/i) : [part]).map(decoded);
+    return inner.some((one) => one === null || /^(?:;|\.{1,2}(?:$|;|%3F|%23))/.test(one)) ? null : inner.join('%2F');
+  });
+  return segments.includes(null) ? null : `/${segments.join('/')}`;
 }
 
 const PATH_CHARACTER = /[A-Za-z0-9!$&'()*+,\-.:=@_~;]/;

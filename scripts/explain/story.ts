@@ -131,7 +131,7 @@ export function tellStory(
     isObserved,
     at: new Date(atMs).toISOString(),
     request: { method: request.method, host: request.host, path: withoutQuery(request.path) },
-    normalisedPath: normalisedPath(withoutQuery(request.path)),
+    normalisedPath: normalisedPath(withoutQuery(request.path), compiled?.pathData),
     api:
       compiled === undefined
         ? null
@@ -142,7 +142,11 @@ export function tellStory(
         ? []
         : lifecycleStories(livesOf(compiled!.name, api, operation, route), atMs),
     operation:
-      api === undefined || compiled?.operations === undefined || end === 'browser' || end === 'API'
+      api === undefined ||
+      compiled === undefined ||
+      !comesToOperations(compiled, reason, operation) ||
+      end === 'browser' ||
+      end === 'API'
         ? null
         : operationStory(config, compiled, api, { reason, operation, consumer, key, method: request.method }, probe),
     key:
@@ -167,6 +171,11 @@ export function tellStory(
     reply: replyOf(exchange),
     decision: decision as Record<string, string | number>,
   };
+}
+
+/** True where the API lists operations, or the request is the one that the module itself answers. */
+function comesToOperations({ operations, me }: ApiConfig, reason: string, operation: string | null): boolean {
+  return operations !== undefined || (me !== undefined && (operation !== null || reason === 'method_not_allowed'));
 }
 
 /** Answers name only quotas in force; of those that are only observed, the same policy tells that enforces all. */

@@ -23,6 +23,7 @@ export function noticesOf(policy: Policy, options: EmitOptions, files: readonly 
     ...foreignRateLimitService(policy),
     ...countersByPlan(files),
     ...logFormat(policy),
+    ...pathNormalization(policy),
     ...serverSide(files),
   ];
 }
@@ -142,6 +143,15 @@ function logFormat({ accessLog }: Policy): string[] {
   if (accessLog?.fields === undefined) return [];
   return [
     "accessLog: the fields show where the mesh's access log names them, as %FILTER_STATE(wasm.tollgate.consumer:PLAIN)% in meshConfig.accessLogFormat (docs/access-log.md)",
+  ];
+}
+
+/** What every Envoy of the mesh does to a path before any filter sees it. */
+function pathNormalization({ apis }: Policy): string[] {
+  const named = Object.entries(apis).filter(([, { pathData }]) => pathData !== undefined);
+  if (named.length === 0) return [];
+  return [
+    `pathData: API ${named.map(([name]) => name).join(', ')}: meshConfig.pathNormalization must be NONE or BASE, Istio's default; MERGE_SLASHES merges slashes and DECODE_AND_MERGE_SLASHES decodes %2F too, before the module sees the path`,
   ];
 }
 

@@ -23,6 +23,8 @@ export function brokenPromises(test: Case, request: WireRequest, outcome: Outcom
   // a mock answers in the policy's own words
   if (outcome.reason === 'mocked' && !isGrpcRequest(request))
     return [...unreached(outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
+  if (outcome.reason === 'me_answered' && !isGrpcRequest(request))
+    return [...mePromises(request, outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
   const answer = isGrpcRequest(request) ? grpcPromises(outcome) : problemPromises(request, outcome);
   return [...answer, ...refusalPromises(test, outcome), ...corsPromises(request, outcome), ...leaks(secrets, outcome)];
 }
@@ -55,6 +57,21 @@ function preflightPromises(outcome: Outcome): string[] {
   if (varies !== 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
     problems.push(`promise: the answer to a preflight varies by its question, got "${varies}"`);
   return problems;
+}
+
+/** What callers are told of their quotas is theirs alone, never kept, and what is known of a quota adds up. */
+function mePromises(request: WireRequest, outcome: Outcome): string[] {
+  const problems = unreached(outcome);
+  const told = ['content-type', 'cache-control'].map((name) => valuesOf(outcome.headers, name).join());
+  if (told.join() !== 'application/json,no-store')
+    problems.push(`promise: told as JSON and not kept, got "${told.join()}"`);
+  if (request.method === 'HEAD') return outcome.body === '' ? problems : [...problems, 'promise: HEAD has no body'];
+  const { quotas } = JSON.parse(outcome.body) as { quotas: { limit: number; used: number; remaining: number }[] };
+  const isWrong = ({ limit, used, remaining }: (typeof quotas)[number]): boolean =>
+    used !== null && (used + remaining !== limit || used < 0 || remaining < 0);
+  return quotas.some(isWrong)
+    ? [...problems, `promise: used and remaining make the limit, got ${outcome.body}`]
+    : problems;
 }
 
 /** What would have been refused may still be answered by a mock or a redirect: never with what was only observed. */

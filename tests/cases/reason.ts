@@ -40,6 +40,8 @@ export const REASONS = {
   api_not_allowed: { status: 403, grpcStatus: 7 },
   unknown_subject: { status: 403, grpcStatus: 7 },
   concurrency_exceeded: { status: 429, grpcStatus: 8 },
+  me_answered: { status: 200, grpcStatus: 12 },
+  me_exceeded: { status: 429, grpcStatus: 8 },
 } as const;
 
 export type Reason = keyof typeof REASONS;
@@ -47,5 +49,5 @@ export const REASON_NAMES = Object.keys(REASONS) as [Reason, ...Reason[]];
 
 /** True for the reasons with which a request goes on to the upstream. */
 export function passes(reason: string): boolean {
-  return REASONS[reason as Reason]?.status === 200 && reason !== 'mocked';
+  return REASONS[reason as Reason]?.status === 200 && reason !== 'mocked' && reason !== 'me_answered';
 }

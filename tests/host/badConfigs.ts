@@ -39,7 +39,9 @@ export function fullConfig(): PluginConfig {
         name: 'petstore',
         hosts: ['api.example.com', '*.example.com'],
         paths: ['/v1'],
+        pathData: ['escaped-slashes', 'empty-segments'],
         plans: ['free'],
+        me: { path: '/.tollgate/me', perMinute: 30 },
         credentials: ['workload', 'token', 'key'],
         anonymousPlan: { plan: 'free', header: 'x-device' },
         cors: {
@@ -1257,6 +1259,46 @@ function badAddresses(): BadConfig[] {
       config: changed((c) => (c.apis[0]!.anonymousPlan = anonymousPlan)),
       names,
     })),
+    ...Object.entries<[object, RegExp]>({
+      'no path': [{}, /needs the field "path"/],
+      'the path of the API': [{ path: '/' }, /me\.path: must be a path of a segment or more/],
+      'a slash at its end': [{ path: '/me/' }, /me\.path: must be a path of a segment or more/],
+      'a template': [{ path: '/{}' }, /me\.path: must be a path/],
+      'a long path': [{ path: `/${'m'.repeat(124)}` }, /me\.path: must be a path .* at most 124 bytes/],
+      'too many segments': [{ path: '/m'.repeat(33) }, /me\.path: must be a path/],
+      never: [{ path: '/me', perMinute: 0 }, /me\.perMinute/],
+      'too often': [{ path: '/me', perMinute: 6001 }, /me\.perMinute/],
+      'another field': [{ path: '/me', limit: 1 }, /me\.limit: unknown field/],
+    }).map(([what, [me, names]]) => ({
+      what: `where callers are told of their quotas: ${what}`,
+      config: changed((c) => (c.apis[0]!.me = me)),
+      names,
+    })),
+    {
+      what: 'where callers are told of their quotas: the path of an operation',
+      config: changed((c) => (c.apis[0]!.operations = [{ name: 'o', methods: ['POST'], path: '/.tollgate/me' }])),
+      names: /API "petstore" has two operations for one method and "\/\.tollgate\/me"/,
+    },
+    ...Object.entries<[unknown, RegExp]>({
+      nothing: [[], /apis\[0\]\.pathData: must say what is data/],
+      'a word that is none': [['slashes'], /pathData\[0\]: must be "escaped-slashes" or "empty-segments"/],
+      'one twice': [['empty-segments', 'empty-segments'], /pathData\[1\]: given twice/],
+      'no list': ['empty-segments', /pathData: must be a list/],
+    }).map(([what, [pathData, names]]) => ({
+      what: `data in paths: ${what}`,
+      config: changed((c) => (c.apis[0]!.pathData = pathData)),
+      names,
+    })),
+    {
+      what: 'data in paths: empty segments behind a new prefix that is nothing',
+      config: changed((c) => (c.apis[0]!.routes = [{ name: 'r', rewritePrefix: '/' }])),
+      names: /rewritePrefix must not be '\/' where empty segments are data/,
+    },
+    {
+      what: 'data in paths: empty segments behind a redirect to the root',
+      config: changed((c) => (c.apis[0]!.redirect = { to: '/' })),
+      names: /a redirect must not lead to '\/' where empty segments are data/,
+    },
     {
       what: 'a plan of callers without a key: not offered',
       config: changed((c) => {

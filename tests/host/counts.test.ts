@@ -41,6 +41,8 @@ interface Situation {
   readonly caller?: CallerFacts;
   /** Of the plan. */
   readonly plan?: object;
+  /** Time without requests before the one that is counted. */
+  readonly restMs?: number;
 }
 
 const withKey = (key: string): Pair[] => [...REQUEST, ['x-api-key', key]];
@@ -103,6 +105,7 @@ const LEAN = { accessLog: { line: false }, rateLimitHeaders: 'none', identityHea
 const LEAN_ROUTE = { ...LEAN, identityHeaders: { route: 'x-tollgate-route' } };
 
 const keysOf = (): object[] => (pluginConfig([]).consumers[0] as { keys: object[] }).keys;
+const PATH_DATA = ['escaped-slashes', 'empty-segments'];
 
 /** Of a key: half a year after the requests. */
 const END_SECONDS = Date.UTC(2026, 6, 15) / 1000;
@@ -357,6 +360,26 @@ const SITUATIONS: Record<string, Situation> = {
     quotas: QUOTAS.slice(0, 1),
     plan: { concurrency: { limit: 100 } },
   },
+  'key in header, an API that tells of quotas': { ...none, config: apiWith({ me: { path: '/.tollgate/me' } }) },
+  'told of 3 quotas': {
+    quotas: QUOTAS,
+    headers: [...withPath('/v1/.tollgate/me'), ['x-api-key', KEY]],
+    reason: 'me_answered',
+    config: apiWith({ me: { path: '/.tollgate/me' } }),
+    restMs: 10_000,
+  },
+  'asking for quotas too often': {
+    quotas: QUOTAS,
+    headers: [...withPath('/v1/.tollgate/me'), ['x-api-key', KEY]],
+    reason: 'me_exceeded',
+    config: apiWith({ me: { path: '/.tollgate/me' } }),
+  },
+  'key in header, an API with data in paths': { ...none, config: apiWith({ pathData: PATH_DATA }) },
+  'key in header, escaped slashes and empty segments': {
+    ...none,
+    headers: [...withPath('/v1/group%2Fproject//issues'), ['x-api-key', KEY]],
+    config: apiWith({ pathData: PATH_DATA }),
+  },
   'no API': { ...none, headers: withPath('/nowhere'), reason: 'no_api' },
   unmatched: { ...none, headers: withPath('/nowhere'), reason: 'unmatched', config: { unmatched: 'allow' } },
 };
@@ -372,7 +395,7 @@ function serviceOf(timeline: Timeline): Backend {
   });
 }
 
-function steadyCost({ quotas, headers, reason, routes = [], config, caller = {}, plan }: Situation): Cost {
+function steadyCost({ quotas, headers, reason, routes = [], config, caller = {}, plan, restMs = 0 }: Situation): Cost {
   const timeline = new Timeline(Date.UTC(2026, 0, 15, 12));
   const host = new Host(module, config?.rateLimitService ? { timeline, backend: serviceOf(timeline) } : {});
   const made = { ...pluginConfig(quotas, { routes }), ...config };
@@ -383,6 +406,7 @@ function steadyCost({ quotas, headers, reason, routes = [], config, caller = {},
     // The first one of a mesh-wide quota waits.
     host.open(headers, { caller });
   }
+  host.pass(restMs);
   let exchange: Exchange | undefined;
   const cost = costOf(host, () => (exchange = host.request(headers, { caller })));
   const { filterState, details } = exchange!;

@@ -54,6 +54,7 @@ type Types = {
   ownLimit: Item<config.SubscriptionConfig['limits']>;
   key: config.KeyConfig;
   clientAddress: config.ClientAddressConfig;
+  me: config.MeConfig;
   anonymousPlan: config.AnonymousPlanConfig;
   addresses: config.AddressesConfig;
   calendar: config.CalendarConfig;
@@ -91,6 +92,7 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   ownLimit: true,
   key: true,
   clientAddress: true,
+  me: true,
   anonymousPlan: true,
   addresses: true,
   calendar: true,

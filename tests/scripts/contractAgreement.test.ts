@@ -76,6 +76,7 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
     within: (limit) => withConsumer({ name: 'c', subscriptions: [{ api: 'a', plan: 'b', limits: [limit] }] }),
   },
   key: { least: { id: 'k', digest: DIGEST }, within: (key) => withConsumer({ name: 'c', keys: [key] }) },
+  me: { least: { path: '/me' }, within: (me) => ({ ...CONFIG, plans: [PLAN], apis: [{ ...API, me }] }) },
   anonymousPlan: {
     least: { plan: 'b' },
     within: (anonymousPlan) => ({ ...CONFIG, plans: [PLAN], apis: [{ ...API, anonymousPlan }] }),

@@ -143,6 +143,7 @@ test('every list of a policy is known: a new one must say whether its order deci
     'methods',
     'oneOf',
     'origins',
+    'pathData',
     'paths',
     'plans',
     'ports',

@@ -148,6 +148,7 @@ const PASSING = new Set([
   'preflight_answered',
   'redirected',
   'mocked',
+  'me_answered',
 ]);
 const OWN_DETAILS = 'tollgate_';
 

@@ -20,7 +20,7 @@ import { plainCopy } from './plain.ts';
 import { checkQuotas, checkRateLimitService, warnOfLongQuotas, warnOfUnusedRateLimitService } from './quotas.ts';
 import { checkKeyLimits, warnOfKeyLimits } from './keyLimits.ts';
 import { checkKeySources, warnOfCors } from './keySources.ts';
-import { checkHeaders, checkPlaces, checkRoutes, warnOfPatterns } from './routes.ts';
+import { checkHeaders, checkPathData, checkPlaces, checkRoutes, warnOfPatterns } from './routes.ts';
 
 const MAX_RULE_CHARACTERS = 2000;
 const MAX_JUDGED = 10_000;
@@ -105,6 +105,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
   for (const check of [
     checkNames,
     checkPlaces,
+    checkPathData,
     checkQuotas,
     checkCounters,
     checkRateLimitService,

@@ -6,7 +6,7 @@ import {
   MAX_SCOPES,
   MAX_TRIED,
 } from '../../contract/table.ts';
-import { compiledTemplate, operationName, readPattern } from '../schema/operation.ts';
+import { compiledTemplate, ME_PATH, meName, operationName, readPattern } from '../schema/operation.ts';
 import { offeredPlans } from './consumers.ts';
 import type { ApiDraft, Place, PolicyDraft, Report } from './draft.ts';
 import { ApiMounts, triedBy, warnOfUnreachable, type Listed } from './reach.ts';
@@ -39,6 +39,7 @@ export function checkOperations(root: PolicyDraft, report: Report): void {
     if (count > MAX_OPERATIONS) continue;
     checkPatterns(listed, report);
     checkNames(listed, report);
+    checkMe(api, listed, report);
     const offered = offeredBy(api.key);
     for (const { operation } of listed) {
       for (const plan of operation.get('plans').items) {
@@ -114,6 +115,26 @@ function checkNames(listed: readonly Listed[], report: Report): void {
   }
 }
 
+/** The path of the module's own operation; undefined where the API has none, or a malformed one. */
+function mePathOf(api: ApiDraft): string | undefined {
+  const me = api.get('me');
+  if (!me.given) return undefined;
+  return me.string ?? (me.isTrue || (me.isMapping && !me.get('path').given) ? ME_PATH : me.get('path').string);
+}
+
+/** Where callers are told of their quotas, nothing else may be. */
+function checkMe(api: ApiDraft, listed: readonly Listed[], report: Report): void {
+  const path = mePathOf(api);
+  if (path === undefined) return;
+  const at = api.get('me').get('path').given ? api.get('me').get('path') : api.get('me');
+  for (const { operation, pattern } of listed) {
+    if (compiledTemplate(pattern) === path)
+      report.twice(at, 'must not be the path of an operation of the API', operation, path);
+    else if (operation.get('name').string === meName(path))
+      report.add(operation.get('name'), `must not be the name of the operation that "me" adds`);
+  }
+}
+
 function checkScopes(items: readonly Place[], scopes: Set<string>, report: Report): void {
   checkOnce(items, report);
   for (const item of items) {
@@ -148,6 +169,9 @@ export function warnOfOperations(root: PolicyDraft, report: Report): void {
       }
     }
     warnOfUnreachable(api, listedIn(api), mounts, report);
+    const path = mePathOf(api);
+    const taker = path === undefined ? null : mounts.takerOf(api, path.slice(1).split('/'));
+    if (taker !== null) report.add(api.get('me'), taker, null);
   }
   for (const consumer of root.get('consumers').entries) {
     for (const scope of consumer.get('scopes').items) {

@@ -5,6 +5,7 @@ import { bare, covers } from '../schema/value.ts';
 import { printPath } from '../secret.ts';
 import { offeredPlans } from './consumers.ts';
 import { keyHeadersIn, parametersOf } from './keySources.ts';
+import { lifecycleOf } from './lifecycle.ts';
 import {
   Names,
   type ApiDraft,
@@ -16,6 +17,25 @@ import {
 } from './draft.ts';
 
 const ANY_HOST = 'any host';
+
+/** A path, or where a redirect leads, must not begin with two slashes: what follows those is read as a host. */
+export function checkPathData(root: PolicyDraft, report: Report): void {
+  for (const api of root.get('apis').entries) {
+    if (!api.get('pathData').strings.includes('empty-segments')) continue;
+    const lives = [api, ...api.get('operations').entries, ...api.get('routes').items];
+    const ends = [
+      ...lives.map((life) => lifecycleOf(life).get('redirect').get('to')),
+      ...api.get('routes').items.map((route) => route.get('rewritePrefix')),
+    ];
+    for (const end of ends)
+      if (end.string === '/')
+        report.add(
+          end,
+          'must be more than "/" where empty segments are data ("pathData"): what follows could be read as a host',
+          null,
+        );
+  }
+}
 
 /** No two APIs may claim the same host and path, and routes must lie where their API does. */
 export function checkPlaces(root: PolicyDraft, report: Report): void {

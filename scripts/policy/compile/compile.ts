@@ -8,6 +8,7 @@ import type {
   CorsConfig,
   HeaderConditionConfig,
   KeyConfig,
+  MeConfig,
   Mode,
   OperationConfig,
   RateLimitServiceConfig,
@@ -22,6 +23,7 @@ import type {
 import {
   EXPOSED_HEADERS,
   fixedSeconds,
+  ME_PER_MINUTE,
   nominalSeconds,
   REFUSAL_STATUS,
   WINDOW_UNITS,
@@ -116,6 +118,7 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelli
     name,
     ...(api.hosts && { hosts: api.hosts }),
     paths: api.paths,
+    ...(api.pathData && { pathData: api.pathData }),
     plans: api.plans,
     ...(api.credentials && api.credentials.join() !== 'key' && { credentials: api.credentials }),
     ...(api.anonymous === 'allow' && { anonymous: 'allow' }),
@@ -135,10 +138,15 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelli
       ),
     }),
     ...(api.unlisted === 'allow' && { unlisted: 'allow' }),
+    ...(api.me && { me: compileMe(api.me) }),
     ...(api.mode !== undefined && api.mode !== modes.policy && { mode: api.mode }),
     ...compileKeyFields(api, policy),
     ...(api.routes.length > 0 && { routes: api.routes.map(compileRoute) }),
   };
+}
+
+function compileMe({ path, perMinute }: NonNullable<Api['me']>): MeConfig {
+  return { path, ...(perMinute !== ME_PER_MINUTE && { perMinute }) };
 }
 
 function compileVisitors({ plan, by }: Exclude<Api['anonymous'], string>): AnonymousPlanConfig {

@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import {
   MAX_COST,
+  MAX_ME_PATH_BYTES,
+  MAX_ME_PER_MINUTE,
   MAX_METHODS,
   MAX_NAME_BYTES,
   MAX_OPERATION_PLANS,
   MAX_OPERATION_SCOPES,
   MAX_PATH_BYTES,
   MAX_SEGMENTS,
+  ME_PER_MINUTE,
 } from '../../contract/table.ts';
 import { quote } from '../secret.ts';
 import { lifecycle } from './lifecycle.ts';
@@ -181,3 +184,34 @@ export const operations = z
       'What the API offers, by methods and path template: "GET /pets/{id}". Literal segments go before variables. Requests that match none are refused, unless unlisted is allow.',
     examples: [{ 'GET /pets': null, 'POST /pets': { cost: 5 }, 'GET /pets/{id}': { name: 'showPet' } }],
   });
+
+/** Where callers are told of their quotas, if nothing else is said. */
+export const ME_PATH = '/.tollgate/me';
+const ME = new RegExp(
+  `^(?=.{2,${MAX_ME_PATH_BYTES}}$)(?:/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._-]+){1,${MAX_SEGMENTS}}(?<=[A-Za-z0-9_])$`,
+);
+const ME_PATH_RULE = `must be a path: "/" first, then at most ${MAX_ME_PATH_BYTES - 1} letters, digits, ".", "_", "-" and "/", the last one a letter, digit or "_", such as ${ME_PATH}`;
+const ME_RULE = `must be true, a path such as ${ME_PATH}, or a mapping such as { path: ${ME_PATH}, perMinute: ${ME_PER_MINUTE} }`;
+const mePath = z.string().regex(ME, { error: ME_PATH_RULE });
+
+/** The operation at which the module itself tells callers of their plan and quotas. */
+export const me = z
+  .union(
+    [
+      mePath.transform((path) => ({ path, perMinute: ME_PER_MINUTE })),
+      z.strictObject({
+        path: mePath.default(ME_PATH).meta({ description: `Below the paths of the API. Default: ${ME_PATH}.` }),
+        perMinute: wholeFrom(1, MAX_ME_PER_MINUTE, 'How often a minute a consumer may ask.').default(ME_PER_MINUTE),
+      }),
+      z.literal(true, { error: ME_RULE }).transform(() => ({ path: ME_PATH, perMinute: ME_PER_MINUTE })),
+    ],
+    { error: ME_RULE },
+  )
+  .meta({
+    description: `Where callers with a valid key are told of their plan and what is left of its quotas, below the paths of the API; true: at ${ME_PATH}. Default: nowhere.`,
+  });
+
+/** What logs and metrics call it. */
+export function meName(path: string): string {
+  return `GET${path}`;
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DIGEST_DIGITS, MAX_KEY_APIS, MAX_ROUTES, MAX_ROUTE_HEADERS } from '../../contract/table.ts';
+import { DIGEST_DIGITS, MAX_KEY_APIS, MAX_ROUTES, MAX_ROUTE_HEADERS, PATH_DATA } from '../../contract/table.ts';
 import { addresses, anonymous, clientAddress } from './address.ts';
 import { calendar } from './calendar.ts';
 import { callingOrigins, cors } from './cors.ts';
@@ -9,7 +9,7 @@ import { credentials, workload, workloadProof } from './identity.ts';
 import { keySources } from './keySource.ts';
 import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
-import { operations, scope } from './operation.ts';
+import { me, operations, scope } from './operation.ts';
 import { ownLimit, plan, rateLimitService } from './quota.ts';
 import { subjects, tokens } from './token.ts';
 import { consumerName, filled, host, label, listed, mode, name, named, newPrefix, pathPrefix, time } from './value.ts';
@@ -106,6 +106,18 @@ const route = z.strictObject({
   ...lifecycle,
 });
 
+const PATH_DATA_RULE = `must be a list of ${PATH_DATA.join(' and ')}, or of one of them`;
+
+const pathData = z
+  .array(z.enum(PATH_DATA), { error: PATH_DATA_RULE })
+  .min(1, { error: PATH_DATA_RULE })
+  .refine((list) => new Set(list).size === list.length, { error: 'must name each once' })
+  .meta({
+    description:
+      'What is data in paths of the API, because its upstreams take it for that. escaped-slashes: %2F, which is refused otherwise. empty-segments: //, which is read as / otherwise.',
+    uniqueItems: true,
+  });
+
 const api = z.strictObject({
   hosts: filled(
     host('A host in lower case without port, or "*." and a domain for every host below it.'),
@@ -117,6 +129,7 @@ const api = z.strictObject({
     'must hold a path; "/" is everything',
     'Paths under which the API lies.',
   ),
+  pathData: pathData.optional(),
   plans: listed(name('A plan.'), 'Plans that the API offers.'),
   credentials: credentials.optional(),
   anonymous,
@@ -128,6 +141,7 @@ const api = z.strictObject({
     .enum(['deny', 'allow'])
     .meta({ description: 'What happens to requests that match none of the operations. Default: deny.' })
     .optional(),
+  me: me.optional(),
   mode: mode(
     'observe: what would be refused on this API passes, and is counted. enforce: it is refused. Default: the mode of the policy.',
   ),
