@@ -29,7 +29,7 @@ export function readEmptySegments(tables: Tables): Reason {
   // One with escaped slashes has been read so already.
   if (!hasEmptySegment(Request.rawPath) || hasEmptySegment(Request.path)) return Reason.Allowed;
   if (readPathData(Request.rawPath, EMPTY_SEGMENTS) && leadsTo(tables, decision.api)) {
-    decision.coveredBytes = coveredBytes;
+    decision.coveredBytes = <u16>coveredBytes;
     return Reason.Allowed;
   }
   decision.api = NONE;
