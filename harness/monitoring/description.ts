@@ -5,7 +5,7 @@ export const ADMITTED = ['allowed', 'anonymous', 'preflight', 'unmatched'] as co
 /** Reasons of requests that the module answers as was asked. */
 export const ANSWERED = ['preflight_answered'] as const;
 /** Reasons of requests that get what the policy has for them. */
-const SERVED = ['mocked', 'redirected'];
+const SERVED = ['mocked', 'redirected', 'me_answered'];
 
 const REFUSED = `reason!~"${[...ADMITTED, ...ANSWERED, ...SERVED].join('|')}"`;
 /** Refusals for which the caller can do nothing. */
