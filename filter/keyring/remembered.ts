@@ -15,7 +15,7 @@ class Slot {
   number: i32;
 }
 
-const MOST_SLOTS: u32 = 16384;
+const MOST_SLOTS: u32 = 4096;
 /** A slot in use is taken over by every fourth key that finds it so: what many keys at random cost one another stays small. */
 const PATIENCE: u32 = 4;
 
