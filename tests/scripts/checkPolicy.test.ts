@@ -184,8 +184,8 @@ function entries(count: number, value: unknown): [string, unknown][] {
   return Array.from({ length: count }, (_, index) => [`c${index}`, value]);
 }
 
-/** Generous, because a test machine may be busy. */
-const MOST_MILLISECONDS = 30_000;
+/** Ten times what the slowest takes on a busy machine: only what grows faster than the value is caught. */
+const MOST_MILLISECONDS = 300_000;
 
 for (const [what, make] of Object.entries(HOSTILE)) {
   test(`never throws and comes to an end: ${what}`, () => {
