@@ -204,6 +204,6 @@ async function judge(args: readonly string[], log: Readable | null): Promise<voi
   hold([0, 1, 2].includes(code), `exit code ${code}: ${asked}`);
   hold(!/internal error|\n {4}at /.test(printed), `${printed.slice(0, 2000)}: ${asked}`);
   hold(!printed.includes(KEY), `the key is printed: ${asked}`);
-  hold(/^[\n\x20-\x7e]*$/.test(printed), `what is printed may steer a terminal: ${asked}`);
+  hold(!/[^\P{C}\n]|[\p{Zl}\p{Zp}]/u.test(printed), `what is printed may steer a terminal: ${asked}`);
   hold(printed.length < MOST_PRINTED, `${printed.length} characters are printed: ${asked}`);
 }

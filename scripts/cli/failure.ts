@@ -52,15 +52,23 @@ export interface Explanation {
  */
 export function explainFailure(error: unknown, name: string, usage = ''): Explanation {
   // no cluster, no answer: for a script that is another thing than a no
-  if (error instanceof ClusterError) return { text: `${error.message}\n`, code: 2 };
+  if (error instanceof ClusterError) return { text: `${visible(error.message)}\n`, code: 2 };
   switch (exitCodeOf(error)) {
     case 1:
-      return { text: `${(error as Error).message}\n`, code: 1 };
+      return { text: `${visible((error as Error).message)}\n`, code: 1 };
     case 2:
-      return { text: `tollgate ${name}: ${misused(error as Error, usage)}; see tollgate ${name} --help\n`, code: 2 };
+      return {
+        text: `tollgate ${name}: ${visible(misused(error as Error, usage))}; see tollgate ${name} --help\n`,
+        code: 2,
+      };
     case null:
-      return { text: `tollgate ${name}: ${unforeseen(error)}\n`, code: 1 };
+      return { text: `tollgate ${name}: ${visible(unforeseen(error))}\n`, code: 1 };
   }
+}
+
+/** Names of files stand in messages as they were given: what a terminal would obey or hide in them is escaped. */
+function visible(text: string): string {
+  return text.replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, (hidden) => `\\u{${hidden.codePointAt(0)!.toString(16)}}`);
 }
 
 /** Node's message about an unknown option advises how to pass it as an argument, which is not what anybody wants. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { exitCodeOf, explainFailure } from '../../scripts/cli/failure.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
+import { FileError } from '../../scripts/file/replaceFile.ts';
 import { tollgate } from './fakeIo.ts';
 
 /** Classes that never reach the command line, because their callers handle them. */
@@ -110,4 +111,12 @@ test('an --upstream that the policy does not have is wrong usage', async () => {
     err,
     /^tollgate run: --upstream v3: the policy has no such upstream; it has .+; see tollgate run --help\n$/,
   );
+});
+
+test('a message obeys no file name: what a terminal obeys or hides is escaped', () => {
+  const { text } = explainFailure(
+    new FileError('a\u001b[31m\u202e\ufeff\u2028é\t.yaml: no such file\nand more'),
+    'check',
+  );
+  assert.equal(text, 'a\\u{1b}[31m\\u{202e}\\u{feff}\\u{2028}é\\u{9}.yaml: no such file\nand more\n');
 });
