@@ -1,4 +1,4 @@
-import { Balances } from "../../../filter/quota/charge";
+import { Balances } from "../../../filter/quota/balances";
 import { QuotaKind } from "../../../filter/tables/quota";
 
 /** A small generator of its own, so that a failure can be repeated (SplitMix64). */
