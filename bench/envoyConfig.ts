@@ -72,6 +72,7 @@ function httpManager({ variant, module }: Placed): object {
     http_filters: [
       ...(variant.filters?.() ?? []),
       ...(module === null ? [] : [wasmFilter(variant, module)]),
+      ...(variant.routing?.() ?? []),
       { name: FAULT, typed_config: answer(PASSED) },
       {
         name: 'envoy.filters.http.router',

@@ -26,6 +26,8 @@ export interface Variant {
   readonly configuration?: () => string;
   /** HTTP filters before the router; a wasm filter comes last among them. */
   readonly filters?: () => readonly object[];
+  /** HTTP filters that stand for what the routing table does to a request: they come behind the wasm filter, as the router would. */
+  readonly routing?: () => readonly object[];
   /** Rate limit actions of the virtual host. */
   readonly rateLimits?: readonly object[];
   /** What an access log shows of each request, by name, as Envoy's formats say it; without it nothing is logged. */

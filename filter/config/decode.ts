@@ -1,12 +1,13 @@
 import { ABSENT, View, literal } from "../bytes/view";
 import { Keyring } from "../keyring/keyring";
+import { ForwardKey } from "../tables/keySource";
 import { Tables } from "../tables/tables";
 import { decodeApi } from "./api";
 import { decodeAccessLog, decodeIdentityHeaders, decodeKeyExpiryWarning, readRateLimitHeaders } from "./disclosure";
 import { decodeZones } from "./calendar";
 import { decodeConsumers } from "./consumer";
 import { readWorkloadProof } from "./identity";
-import { decodeKeySources, readForwardKey } from "./keySource";
+import { decodeKeySources, readForwardKey, readKeyRemoval } from "./keySource";
 import { link } from "./link";
 import { Names } from "./names";
 import { decodePlan } from "./plan";
@@ -72,7 +73,9 @@ function decodeRoot(reader: Reader, tables: Tables, keyring: Keyring, names: Nam
     } else if (reader.takes(Field.UNMATCHED, 6)) {
       tables.unmatchedAllowed = readAllow(reader);
     } else if (reader.takes(Field.FORWARD_KEY, 7)) {
-      tables.keySourceList.forwardKey = readForwardKey(reader);
+      if (readForwardKey(reader) == ForwardKey.Yes) tables.keySourceList.forwardKey = ForwardKey.Yes;
+    } else if (reader.takes(Field.KEY_REMOVAL, 17)) {
+      if (readKeyRemoval(reader)) tables.keySourceList.forwardKey = ForwardKey.Yes;
     } else if (reader.takes(Field.RATE_LIMIT_SERVICE, 8)) {
       decodeRateLimitService(reader, tables);
     } else if (reader.takes(Field.REALM, 9)) {

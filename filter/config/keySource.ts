@@ -21,6 +21,8 @@ import * as Field from "./field";
 
 const AUTHORIZATION_HEADER = literal("authorization");
 const NO_SCHEME = literal("none");
+const MODULE = literal("module");
+const ROUTES = literal("routes");
 
 /** `[{"header": "x-api-key"}, {"authorization": "Bearer"}, {"basic": "user"}, {"query": "api_key"}, {"cookie": "api_key"}]` */
 export function decodeKeySources(reader: Reader, tables: Tables, list: KeySourceList): void {
@@ -37,6 +39,14 @@ export function decodeKeySources(reader: Reader, tables: Tables, list: KeySource
 
 export function readForwardKey(reader: Reader): ForwardKey {
   return reader.boolean() ? ForwardKey.Yes : ForwardKey.No;
+}
+
+/** True for `routes`: keys stay where they are, for the routing table. */
+export function readKeyRemoval(reader: Reader): bool {
+  const word = reader.text(1, MAX_NAME_BYTES);
+  if (equals(word, ROUTES)) return true;
+  if (!equals(word, MODULE)) reader.fail(literal('must be "module" or "routes"'));
+  return false;
 }
 
 /** Gives the APIs that have none of their own what the policy has; to be called once everything is read. */

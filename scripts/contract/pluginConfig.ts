@@ -34,6 +34,8 @@ export interface PluginConfig {
   mode?: 'observe';
   unmatched?: 'allow';
   forwardKey?: true;
+  /** Left out: module. */
+  keyRemoval?: 'routes';
   realm?: string;
   accessLog?: AccessLogConfig;
   /** Left out: the address that Envoy takes for the client's. */

@@ -146,6 +146,8 @@ export const CREDENTIALS = ['key', 'workload', 'token'] as const;
 export const CONSUMER_CLAIM = 'sub';
 /** What says that a peer's certificate was verified: Envoy's RBAC filter, or that every listener verifies what it asks for. */
 export const WORKLOAD_PROOFS = ['rbac', 'listener'] as const;
+/** Who takes the key off a request that goes on: the module, or the routes of the policy's own routing tables. */
+export const KEY_REMOVERS = ['module', 'routes'] as const;
 /** What may be data in a path; in the order of the module's bits. */
 export const PATH_DATA = ['escaped-slashes', 'empty-segments'] as const;
 /** Schemes that documents of other systems have keys in; a policy may name any. */
@@ -254,6 +256,7 @@ export const OBJECTS = {
     mode: may(MODE),
     unmatched: may(ALLOW),
     forwardKey: may(BOOLEAN),
+    keyRemoval: may(word(KEY_REMOVERS)),
     realm: may(NAME),
     accessLog: may(object('accessLog')),
     clientAddress: may(object('clientAddress')),

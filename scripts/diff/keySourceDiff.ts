@@ -28,6 +28,15 @@ export function keyDifferences(subject: string, old: KeyFields, next: KeyFields)
   ];
 }
 
+/** Who takes keys off requests. */
+export function keyRemovalChange(old: PluginConfig, next: PluginConfig): Difference[] {
+  const [before = 'module', after = 'module'] = [old.keyRemoval, next.keyRemoval];
+  if (before === after) return [];
+  const how =
+    after === 'routes' ? 'leaves keys in requests, and routing tables take them off' : 'takes keys off requests itself';
+  return [{ subject: 'policy', text: `keyRemoval ${before} → ${after}: the module ${how}`, effects: [] }];
+}
+
 /**
  * The same of an API that has places of its own, or had: what it comes to. One that has the policy's before and after changes with those,
  * which is said once.

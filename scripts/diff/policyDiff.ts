@@ -1,5 +1,5 @@
 import { type PluginConfig, type Policy, type RateLimitServiceConfig } from '../policy/index.ts';
-import { keyDifferences } from './keySourceDiff.ts';
+import { keyDifferences, keyRemovalChange } from './keySourceDiff.ts';
 import { workloadProofChange } from './identityDiff.ts';
 import { type Difference, type Effect } from './difference.ts';
 import { disclosureChange } from './disclosureDiff.ts';
@@ -14,6 +14,7 @@ export function policyDifferences(old: PluginConfig, next: PluginConfig): Differ
     ...clientAddressChange(old, next),
     ...workloadProofChange(old, next),
     ...keyDifferences(POLICY, old, next),
+    ...keyRemovalChange(old, next),
     ...realmChange(old, next),
     ...disclosureChange(old, next),
   ];

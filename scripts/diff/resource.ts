@@ -146,6 +146,7 @@ const shape = z.looseObject({
 const DEFAULTS: Readonly<Record<string, unknown>> = {
   unmatched: 'deny',
   forwardKey: false,
+  keyRemoval: 'module',
   anonymous: 'deny',
   preflight: 'deny',
   credentials: false,

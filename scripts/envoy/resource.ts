@@ -117,6 +117,7 @@ export function routeTableOf(snapshot: Snapshot): object {
     '@type': 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
     name: ROUTE_TABLE,
     validate_clusters: false,
+    ...(snapshot.removedHeaders && { request_headers_to_remove: snapshot.removedHeaders }),
     virtual_hosts: [{ name: 'all', domains: ['*'], routes }],
   };
 }

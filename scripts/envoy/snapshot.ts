@@ -1,12 +1,14 @@
 import { EnvoyError } from './error.ts';
 import { isIP } from 'node:net';
 import {
+  headersRoutesRemove,
   parseUpstream,
   passesUnmatched,
   tellsRoute,
   URL_FORM,
   type IdentityHeaders,
   type Mode,
+  type Policy,
   type Protocol,
   type Tls,
 } from '../policy/index.ts';
@@ -21,6 +23,8 @@ export interface Snapshot extends Partial<Verification> {
   readonly routes: readonly Route[];
   /** Upstream of requests that name no route; null: they are refused. */
   readonly ungated: string | null;
+  /** Headers that routes take off every request: keys that the module leaves there. Absent: none. */
+  readonly removedHeaders?: readonly string[];
   /** The compiled plugin config, JSON text. */
   readonly pluginConfig: string;
   /** Separates shared data (so: counters) and VMs of tests that share one Envoy; absent in real use, as in Istio. */
@@ -66,7 +70,13 @@ export function union(old: Snapshot, next: Snapshot): Snapshot {
     ...both(old, next, 'keySets'),
     ...both(old, next, 'issuers'),
     ungated: next.ungated ?? old.ungated,
+    ...removal([...new Set([...(old.removedHeaders ?? []), ...(next.removedHeaders ?? [])])]),
   };
+}
+
+/** Nothing where there is nothing to remove: then tables are as they were. */
+function removal(headers: readonly string[]): Pick<Snapshot, 'removedHeaders'> {
+  return headers.length === 0 ? {} : { removedHeaders: headers };
 }
 
 /** A list of both, where one of them has it. */
@@ -86,6 +96,8 @@ export interface RoutedPolicy extends Pick<VerifiedPolicy, 'tokens'> {
   readonly unmatched?: 'deny' | 'allow' | undefined;
   readonly mode?: Mode | undefined;
   readonly identityHeaders?: IdentityHeaders | undefined;
+  readonly keyRemoval?: Policy['keyRemoval'];
+  readonly keySources?: Policy['keySources'] | undefined;
   readonly upstreams?: RoutedUpstreams | undefined;
   readonly rateLimitService?: { readonly cluster: string } | undefined;
   readonly apis: Readonly<
@@ -124,6 +136,7 @@ export function snapshotOf(
     ...verificationOf(policy, trust),
     // where no request tells its route, all of them lead to one upstream
     ungated: passesUnmatched(policy) ? (upstreams[0]?.name ?? null) : isTold ? null : (routes[0]?.upstream ?? null),
+    ...removal(headersRoutesRemove(policy)),
     pluginConfig: JSON.stringify(pluginConfig),
   };
 }

@@ -1,6 +1,6 @@
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { emittedFrom, type Resource } from './resource.ts';
-import { ROUTE_HEADER } from './routing.ts';
+import { ROUTE_HEADER, type RoutingTable } from './routing.ts';
 
 /**
  * What an earlier emit left in the folder. Proxies receive a plugin and its routing table at different moments, and with
@@ -88,6 +88,33 @@ export function hadRest(
     [...list(rule, 'match'), ...list(rule, 'matches')].every((match) => at(match, 'headers') === undefined);
   return rules.some(isRest) && !rules.some((rule) => at(rule, 'directResponse') !== undefined);
 }
+
+/**
+ * Headers that the routes of a place take off: those of the new table, and those of the table before, because the plugin of before may still
+ * leave keys where they are; the new one takes them off itself.
+ */
+export function removedBeside(
+  former: Former,
+  kind: 'VirtualService' | 'HTTPRoute',
+  name: string,
+  namespace: string,
+  { removed, showsKeys }: Pick<RoutingTable, 'removed' | 'showsKeys'>,
+): readonly string[] {
+  if (showsKeys) return removed;
+  const rules = of(former, kind, name, namespace).flatMap(({ spec }) => [
+    ...list(spec, 'http'),
+    ...list(spec, 'rules'),
+  ]);
+  const before = rules.flatMap((rule) => [
+    ...list(at(at(rule, 'headers'), 'request'), 'remove'),
+    ...list(rule, 'filters').flatMap((filter) => list(at(filter, 'requestHeaderModifier'), 'remove')),
+  ]);
+  const names = new Set([...removed, ...before.filter((header) => typeof header === 'string')]);
+  return [...names].slice(0, MOST_REMOVED).sort();
+}
+
+/** Gateway API: what one filter takes at most. */
+const MOST_REMOVED = 16;
 
 /** DestinationRules of the folder with the subsets that the new ones no longer have. */
 export function formerSubsets(former: Former, known: (host: string, subset: string) => boolean): Resource[] {

@@ -2,7 +2,7 @@ import { RETRY_STATUSES } from '../policy/schema/mesh.ts';
 import { destinationsOf, meshHostOf, type Destination, type Upstream } from '../policy/index.ts';
 import { kubernetesService } from './virtualService.ts';
 import type { OpenRule } from './failOpen.ts';
-import { formerHttpRoutes, hadRest, type Former } from './former.ts';
+import { formerHttpRoutes, hadRest, removedBeside, type Former } from './former.ts';
 import type { MeshPlace } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
 import { ROUTE_HEADER, type RoutingTable } from './routing.ts';
@@ -22,12 +22,14 @@ export function httpRoutesOf(
 ): Resource[] {
   const isGateway = place.target.gatewayApi!.kind === 'Gateway';
   const { name } = metadata(policy, place.suffix, place.namespace);
+  const removed = removedBeside(former, 'HTTPRoute', name, place.namespace, table);
+  const restTo = (upstream: Upstream): object => restOf(upstream, place.namespace, removed);
   // an HTTPRoute replaces a Service's own routing, also for callers that no waypoint handles
   const rest =
     table.hasUngated || !isGateway || (open.length === 0 && hadRest(former, 'HTTPRoute', name, place.namespace))
-      ? [restOf(table.first, place.namespace)]
-      : openRest(open).map((upstream) => restOf(upstream, place.namespace));
-  const rules = [...rulesOf(table, place.namespace), ...formerRules(policy, table, place, former), ...rest];
+      ? [restTo(table.first)]
+      : openRest(open).map(restTo);
+  const rules = [...rulesOf(table, place.namespace, removed), ...formerRules(policy, table, place, former), ...rest];
   const hostnames = isGateway && table.hosts !== null ? chunks(table.hosts, MAX_HOSTNAMES) : [null];
   const parts = chunks(rules, MAX_RULES).flatMap((part) => hostnames.map((names) => ({ rules: part, names })));
   return parts.map(({ rules, names }, index) => ({
@@ -45,13 +47,13 @@ function parentsOf({ target }: MeshPlace): object[] {
 }
 
 /** One rule for each upstream, with all routes that lead there. */
-function rulesOf({ rules }: RoutingTable, namespace: string): object[] {
+function rulesOf({ rules }: RoutingTable, namespace: string, removed: readonly string[]): object[] {
   const byUpstream = new Map<Upstream, string[]>();
   for (const { name, upstream } of rules) byUpstream.set(upstream, [...(byUpstream.get(upstream) ?? []), name]);
   return [...byUpstream].flatMap(([upstream, names]) =>
     chunks(names, MAX_MATCHES).map((part) => ({
       matches: part.map(matching),
-      ...to(upstream, namespace),
+      ...to(upstream, namespace, removed),
     })),
   );
 }
@@ -82,8 +84,8 @@ function matching(name: string): object {
 }
 
 /** What no other rule takes: a path prefix counts for less than any header. */
-function restOf(upstream: Upstream, namespace: string): object {
-  return { matches: [{ path: { type: 'PathPrefix', value: '/' } }], ...to(upstream, namespace) };
+function restOf(upstream: Upstream, namespace: string, removed: readonly string[]): object {
+  return { matches: [{ path: { type: 'PathPrefix', value: '/' } }], ...to(upstream, namespace, removed) };
 }
 
 /** With FAIL_OPEN, the one upstream of all APIs; a path of several would win over the header of every other rule. */
@@ -92,12 +94,16 @@ export function openRest(open: readonly OpenRule[]): Upstream[] {
   return upstreams.size === 1 ? [...upstreams] : [];
 }
 
-function to(upstream: Upstream, namespace: string): object {
+function to(upstream: Upstream, namespace: string, removed: readonly string[]): object {
   const { timeout, retries } = upstream;
   const perTry = retries?.perTryTimeout;
   const hostname = meshHostOf(upstream);
+  const filters = [
+    ...(removed.length > 0 ? [{ type: 'RequestHeaderModifier', requestHeaderModifier: { remove: removed } }] : []),
+    ...(hostname !== undefined ? [{ type: 'URLRewrite', urlRewrite: { hostname } }] : []),
+  ];
   return {
-    ...(hostname !== undefined && { filters: [{ type: 'URLRewrite', urlRewrite: { hostname } }] }),
+    ...(filters.length > 0 && { filters }),
     backendRefs: destinationsOf(upstream).map((destination) => backend(destination, namespace)),
     ...((timeout !== undefined || perTry !== undefined) && {
       timeouts: {

@@ -19,6 +19,7 @@ export function noticesOf(policy: Policy, options: EmitOptions, files: readonly 
     ...rootNamespace(policy),
     ...gatewayAsServer(policy),
     ...noTable(policy),
+    ...otherRoutes(policy),
     ...grants(policy),
     ...foreignRateLimitService(policy),
     ...countersByPlan(files),
@@ -97,6 +98,14 @@ function noTable(policy: Policy): string[] {
   if (!isRead || !leads || !tellsRoute(policy) || routingTableOf(policy) !== null) return [];
   return [
     'no routing table: the upstreams name no services, so your own routes must match on the header x-tollgate-route',
+  ];
+}
+
+/** What the module leaves in a request, only Tollgate's own routes take off. */
+function otherRoutes({ keyRemoval }: Policy): string[] {
+  if (keyRemoval !== 'routes') return [];
+  return [
+    'keyRemoval: routes: keys are taken off by the routes emitted here and by no others, so on these gateways no other VirtualService or HTTPRoute may take requests with keys',
   ];
 }
 

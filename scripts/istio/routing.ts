@@ -1,5 +1,12 @@
 import { EmitError } from './error.ts';
-import { destinationsOf, passesUnmatched, tellsRoute, type Policy, type Upstream } from '../policy/index.ts';
+import {
+  destinationsOf,
+  headersRoutesRemove,
+  passesUnmatched,
+  tellsRoute,
+  type Policy,
+  type Upstream,
+} from '../policy/index.ts';
 import type { RouteKind } from './plugin.ts';
 import type { MeshPlace } from './place.ts';
 
@@ -24,6 +31,10 @@ export interface RoutingTable {
   readonly hasUngated: boolean;
   /** True: no request names its route, because all lead to one upstream. */
   readonly isSingle: boolean;
+  /** Headers that every route takes off: keys that the module leaves there. */
+  readonly removed: readonly string[];
+  /** True: upstreams of some API see keys, so none that an earlier table took off is taken off any more. */
+  readonly showsKeys: boolean;
 }
 
 /** The routing table of a policy; null where no upstream names a service of the mesh. */
@@ -44,6 +55,7 @@ export function routingTableOf(policy: Policy): RoutingTable | null {
     first: Object.values(policy.upstreams)[0]!,
     hasUngated: passesUnmatched(policy),
     isSingle: false,
+    ...removalOf(policy),
   };
 }
 
@@ -55,7 +67,23 @@ function single(policy: Policy): RoutingTable | null {
   ]);
   const name = passesUnmatched(policy) ? Object.keys(policy.upstreams)[0] : names.find((each) => each !== undefined);
   if (name === undefined) return null;
-  return { ...hostsOf(policy), rules: [], apis: [], first: policy.upstreams[name]!, hasUngated: true, isSingle: true };
+  return {
+    ...hostsOf(policy),
+    rules: [],
+    apis: [],
+    first: policy.upstreams[name]!,
+    hasUngated: true,
+    isSingle: true,
+    ...removalOf(policy),
+  };
+}
+
+function removalOf(policy: Policy): Pick<RoutingTable, 'removed' | 'showsKeys'> {
+  const apis = Object.values(policy.apis);
+  return {
+    removed: headersRoutesRemove(policy),
+    showsKeys: policy.forwardKey || apis.some(({ forwardKey }) => forwardKey === true),
+  };
 }
 
 function hostsOf(policy: Policy): Pick<RoutingTable, 'hosts' | 'namedHosts'> {

@@ -1,11 +1,14 @@
 import { type Destination, destinationsOf, meshHostOf, type Policy, type Upstream } from '../policy/index.ts';
 import { openMatches, type OpenRule } from './failOpen.ts';
-import { type Former, formerSubsets, formerVirtualRoutes, hadRest } from './former.ts';
+import { type Former, formerSubsets, formerVirtualRoutes, hadRest, removedBeside } from './former.ts';
 import type { MeshPlace } from './place.ts';
 import { metadata, type Resource } from './resource.ts';
-import { ROUTE_HEADER, type RoutingTable, type Rule } from './routing.ts';
+import { ROUTE_HEADER, type RoutingTable } from './routing.ts';
 
-/** The routing table for a classic gateway, or for the sidecars of clients. */
+/**
+ * The routing table for a classic gateway, or for the sidecars of clients. With FAIL_OPEN, what no module has checked goes where the API's
+ * default route leads.
+ */
 export function virtualServicesOf(
   policy: string,
   table: RoutingTable,
@@ -19,11 +22,13 @@ export function virtualServicesOf(
   // on the client's side other pods' requests must still get through: a VirtualService replaces a host's own routing
   const hasRest =
     table.hasUngated || !gateway || (open.length === 0 && hadRest(former, 'VirtualService', name, place.namespace));
+  const removed = removedBeside(former, 'VirtualService', name, place.namespace, table);
+  const route = (upstream: Upstream): object => routeTo(upstream, removed);
   const http = [
-    ...table.rules.map(ruleOf),
+    ...table.rules.map(({ name, upstream }) => ({ name, match: matching(name), ...route(upstream) })),
     ...gone.map(({ name, rule }) => ({ name, match: matching(name), ...rule })),
     ...table.apis.map(nowhere),
-    ...open.map(openRule),
+    ...open.map((rule) => ({ name: `${rule.api}/unjudged`, match: openMatches(rule), ...route(rule.upstream) })),
     ...(hasRest ? [{ name: 'unmatched', ...route(table.first) }] : []),
   ];
   return apart(table.hosts ?? ['*', ...table.namedHosts]).map((hosts, index) => ({
@@ -50,15 +55,6 @@ function covers(wildcard: string, host: string): boolean {
   return wildcard.startsWith('*') && host.endsWith(wildcard.slice(1));
 }
 
-function ruleOf({ name, upstream }: Rule): object {
-  return { name, match: matching(name), ...route(upstream) };
-}
-
-/** With FAIL_OPEN: what no module has checked goes where the API's default route leads. */
-function openRule(rule: OpenRule): object {
-  return { name: `${rule.api}/unjudged`, match: openMatches(rule), ...route(rule.upstream) };
-}
-
 function matching(name: string): object[] {
   return [{ headers: { [ROUTE_HEADER]: { exact: name } } }];
 }
@@ -72,7 +68,7 @@ function nowhere(api: string): object {
   };
 }
 
-function route(upstream: Upstream): object {
+function routeTo(upstream: Upstream, removed: readonly string[]): object {
   const { timeout, retries } = upstream;
   const authority = meshHostOf(upstream);
   return {
@@ -81,6 +77,7 @@ function route(upstream: Upstream): object {
       ...(weight !== undefined && { weight }),
     })),
     ...(authority !== undefined && { rewrite: { authority } }),
+    ...(removed.length > 0 && { headers: { request: { remove: removed } } }),
     ...(timeout !== undefined && { timeout }),
     ...(retries && { retries }),
   };

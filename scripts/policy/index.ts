@@ -34,7 +34,7 @@ export {
   sameWindow,
 } from './compile/compile.ts';
 export { compiledAt } from './compile/calendar.ts';
-export { keySourcesOf, placedKey, sourceWords } from './compile/keySource.ts';
+export { headersRoutesRemove, keySourcesOf, placedKey, sourceWords } from './compile/keySource.ts';
 export { takesTokens } from './compile/token.ts';
 export {
   ConfigHoldings,

@@ -21,6 +21,7 @@ export function fullConfig(): PluginConfig {
     ]),
     unmatched: 'deny',
     forwardKey: false,
+    keyRemoval: 'module',
     realm: 'The shop',
     workloadProof: 'listener',
     tokens: [
@@ -450,6 +451,11 @@ export const BAD_CONFIGS: BadConfig[] = [
   { what: 'a field given twice', config: text.replace('{', '{"version":1,'), names: /version/ },
   { what: 'unmatched neither allow nor deny', config: changed((c) => (c.unmatched = 'yes')), names: /unmatched/ },
   { what: 'forwardKey as a string', config: changed((c) => (c.forwardKey = 'false')), names: /forwardKey/ },
+  {
+    what: 'keyRemoval unknown',
+    config: changed((c) => (c.keyRemoval = 'envoy')),
+    names: /keyRemoval.*"module" or "routes"/,
+  },
   { what: 'forwardKey as null', config: changed((c) => (c.forwardKey = null)), names: /forwardKey/ },
   { what: 'a realm with a quote', config: changed((c) => (c.realm = 'a"b')), names: /realm/ },
   { what: 'a realm with a line break', config: changed((c) => (c.realm = 'a\nb')), names: /realm/ },

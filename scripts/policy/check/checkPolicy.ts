@@ -19,7 +19,7 @@ import { checkOwnQuotas, warnOfManyCounters } from './ownQuotas.ts';
 import { plainCopy } from './plain.ts';
 import { checkQuotas, checkRateLimitService, warnOfLongQuotas, warnOfUnusedRateLimitService } from './quotas.ts';
 import { checkKeyLimits, warnOfKeyLimits } from './keyLimits.ts';
-import { checkKeySources, warnOfCors } from './keySources.ts';
+import { checkKeyRemoval, checkKeySources, warnOfCors } from './keySources.ts';
 import { checkHeaders, checkPathData, checkPlaces, checkRoutes, warnOfPatterns } from './routes.ts';
 
 const MAX_RULE_CHARACTERS = 2000;
@@ -112,6 +112,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkCalendars,
     checkSharedWindows,
     checkKeySources,
+    checkKeyRemoval,
     checkHeaders,
     checkDisclosure,
     checkRoutes,

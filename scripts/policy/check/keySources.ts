@@ -1,5 +1,6 @@
 import { spelling } from '../schema/header.ts';
 import { headerOfSource, type WrittenSource } from '../schema/keySource.ts';
+import { printPath } from '../secret.ts';
 import type { ApiDraft, Draft, Place, PolicyDraft, Report, WrittenPolicy } from './draft.ts';
 
 type SourceDraft = Draft<NonNullable<WrittenPolicy['keySources']>[number]>;
@@ -12,6 +13,59 @@ const KINDS = ['header', 'authorization', 'basic', 'query', 'cookie'] as const;
 export function checkKeySources(root: PolicyDraft, report: Report): void {
   checkList(root.get('keySources').items, report);
   for (const api of root.get('apis').entries) checkList(api.get('keySources').items, report);
+}
+
+/** Gateway API: what one filter of a route takes at most. */
+const MOST_REMOVED = 16;
+
+/** Where routes take keys off, there must be routes, and whole headers to take. */
+export function checkKeyRemoval(root: PolicyDraft, report: Report): void {
+  const removal = root.get('keyRemoval');
+  if (removal.string !== 'routes') return;
+  const why = whyNotByRoutes(root);
+  if (why !== null) report.add(removal, `must be "module", because ${why}`);
+}
+
+function whyNotByRoutes(root: PolicyDraft): string | null {
+  const apis = root.get('apis').entries;
+  const own = apis.find((api) => api.get('keySources').given || api.get('forwardKey').given);
+  if (own !== undefined)
+    return `routes remove the same headers for all APIs, and ${printPath(own.path)} says of its keys`;
+  if (root.get('forwardKey').isTrue) return '"forwardKey: true" says that upstreams see the key';
+  const sources = root.get('keySources').items;
+  const shared = sources.find(
+    (source) => KINDS.some((kind) => kind !== 'header' && source.get(kind).given) || source.get('prefix').given,
+  );
+  if (shared !== undefined)
+    return `routes remove whole headers, and a key in ${printPath(shared.path)} has a part of one`;
+  const headers = root.get('keySources').given
+    ? sources.map((source) => source.get('header').string ?? '')
+    : ['x-api-key'];
+  // a name may be long, and its spellings are counted before they are made
+  const spellings = headers.reduce((sum, header) => sum + 2 ** (spelling(header).split('-').length - 1), 0);
+  const odd = headers.find((header) => !/^[a-z0-9_-]+$/.test(header));
+  if (odd !== undefined)
+    return `Istio's routes remove no header with other characters than letters, digits, "-" and "_"`;
+  if (spellings > MOST_REMOVED)
+    return `a route removes at most ${MOST_REMOVED} headers, and the names of key headers can be spelled in ${spellings} ways`;
+  return whyNoTable(root);
+}
+
+/** Why requests may be routed by no table of the policy. */
+function whyNoTable(root: PolicyDraft): string | null {
+  const upstreams = root.get('upstreams').entries;
+  if (upstreams.length === 0) return 'the policy has no upstreams, so no routes';
+  const targets = root.get('targets').items;
+  const bare = targets.find(
+    (target) =>
+      target.get('namespace').given ||
+      (target.get('workload').given && (target.get('workload').get('mode').string ?? 'SERVER') === 'SERVER'),
+  );
+  if (bare !== undefined) return `the sidecars of ${printPath(bare.path)} have no routing table of the policy`;
+  const isInMesh = upstreams.some((upstream) => upstream.get('service').given || upstream.get('services').given);
+  if (targets.length > 0 && !isInMesh)
+    return 'no upstream names a service of the mesh, so "tollgate emit" makes no routing table';
+  return null;
 }
 
 /** For each API the headers that hold its keys, in the spelling that they are compared in. */

@@ -66,6 +66,7 @@ export function compilePolicy(policy: Policy, atSeconds: number = Date.now() / 1
     ...(modes.policy === 'observe' && { mode: 'observe' }),
     ...(policy.unmatched === 'allow' && { unmatched: 'allow' }),
     ...(policy.forwardKey && { forwardKey: true }),
+    ...(policy.keyRemoval === 'routes' && { keyRemoval: 'routes' }),
     ...(policy.realm !== undefined && { realm: policy.realm }),
     ...compileDisclosure(policy),
     ...compileClientAddress(policy.clientAddress),

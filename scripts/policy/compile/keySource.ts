@@ -1,4 +1,5 @@
 import type { ApiConfig, KeySourceConfig, PluginConfig } from '../../contract/pluginConfig.ts';
+import { spellingsOf } from '../schema/header.ts';
 import { headerOfSource, NO_SCHEME } from '../schema/keySource.ts';
 import type { Api, Policy } from '../schema/policy.ts';
 
@@ -16,6 +17,18 @@ export function compileKeyFields(api: Api, policy: Policy): Pick<ApiConfig, 'key
 
 export function compileKeySources(policy: Policy): KeySourceConfig[] {
   return policy.keySources.map(inOrder);
+}
+
+/**
+ * Headers that a routing table takes off every request, because the module leaves keys where they are: each key header in every spelling that
+ * servers may read as it, sorted. Empty where the module takes keys off.
+ */
+export function headersRoutesRemove({
+  keyRemoval,
+  keySources = [],
+}: Pick<Policy, 'keyRemoval'> & { readonly keySources?: Policy['keySources'] | undefined }): string[] {
+  if (keyRemoval !== 'routes') return [];
+  return [...new Set(keySources.flatMap(({ header }) => (header === undefined ? [] : spellingsOf(header))))].sort();
 }
 
 /** Fields in one order, whatever the order in the file. */

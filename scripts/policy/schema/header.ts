@@ -74,6 +74,15 @@ export function spelling(name: string): string {
   return name.replaceAll('_', '-');
 }
 
+/** Every name that is spelled alike: with `-` or `_` at each place that has one of them. Twice as many for each such place. */
+export function spellingsOf(name: string): string[] {
+  return [...name].reduce<string[]>(
+    (begun, letter) =>
+      (spelling(letter) === '-' ? ['-', '_'] : [letter]).flatMap((next) => begun.map((part) => part + next)),
+    [''],
+  );
+}
+
 export function isFraming(name: string): boolean {
   return FRAMING.has(spelling(name));
 }

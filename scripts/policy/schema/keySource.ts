@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BASIC_PARTS, MAX_KEY_SOURCES, MAX_NAME_BYTES } from '../../contract/table.ts';
+import { BASIC_PARTS, KEY_REMOVERS, MAX_KEY_SOURCES, MAX_NAME_BYTES } from '../../contract/table.ts';
 import { headerName, isFraming, isList, token } from './header.ts';
 
 /** Instead of a scheme: the header holds nothing but the key. */
@@ -66,6 +66,12 @@ export function keySources(description: string) {
     .max(MAX_KEY_SOURCES, { error: `must hold at most ${MAX_KEY_SOURCES} key sources` })
     .meta({ description });
 }
+
+/** Who takes the key off a request that goes on. */
+export const keyRemoval = z.enum(KEY_REMOVERS).meta({
+  description:
+    'Who takes keys off requests. module: the module does. routes: the routes that "tollgate run" and "tollgate emit" make do, which costs less; only for keys in headers of their own. Default: module.',
+});
 
 export type WrittenSource = z.output<typeof keySource>;
 

@@ -6,7 +6,7 @@ import { callingOrigins, cors } from './cors.ts';
 import { changeableHeader, headerName, headerValue, parameterName, parameterValue, realm, token } from './header.ts';
 import { accessLog, identityHeaders, keyExpiryWarning, rateLimitHeaders } from './disclosure.ts';
 import { credentials, workload, workloadProof } from './identity.ts';
-import { keySources } from './keySource.ts';
+import { keyRemoval, keySources } from './keySource.ts';
 import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
 import { me, operations, scope } from './operation.ts';
@@ -230,6 +230,7 @@ export const policySchema = z
       .meta({ description: "Where the client's address stands. Default: the address that Envoy takes for it." })
       .optional(),
     forwardKey: flag('true: the upstream sees the key.'),
+    keyRemoval: keyRemoval.optional(),
     realm: realm('The realm in the www-authenticate header of a 401. Default: the name of the API.').optional(),
     workloadProof: workloadProof.optional(),
     tokens: tokens.optional(),
