@@ -36,28 +36,52 @@ const GATES: readonly Gate[] = [
   { path: '/open', places: [{ cookie: 'key' }, { header: 'x-auth', prefix: 'sk_' }], anonymous: true },
   { path: '/shown', places: [{ header: 'x-api-key' }, { basic: 'user' }, { query: 'key' }], forwardKey: true },
 ];
-const POLICY = JSON.stringify({
-  policy: 'places',
-  keySources: USUAL,
-  upstreams: { v1: { url: 'http://127.0.0.1:9001' } },
-  apis: Object.fromEntries(
-    GATES.map(({ path, places, anonymous, forwardKey }) => [
-      path.slice(1),
-      {
-        paths: [path],
-        plans: ['gold'],
-        upstream: 'v1',
-        ...(places !== USUAL && { keySources: places }),
-        ...(anonymous && { anonymous: 'allow' }),
-        ...(forwardKey && { forwardKey }),
-      },
-    ]),
-  ),
-  plans: { gold: {} },
-  consumers: Object.fromEntries(
-    [...OWNERS].map(([key, name]) => [name, { plan: 'gold', keys: [{ id: name, digest: digestOf(key) }] }]),
-  ),
-});
+/** Places whose keys routes can take off. */
+const WHOLE: readonly Place[] = [{ header: 'x-api-key' }, { header: 'x-gateway-key' }];
+const ROUTED_GATES: readonly Gate[] = [
+  { path: '/usual', places: WHOLE },
+  { path: '/open', places: WHOLE, anonymous: true },
+];
+
+/** APIs in front of one Envoy, and what its policy says of keys. */
+interface Door {
+  readonly gates: readonly Gate[];
+  readonly policy: string;
+}
+
+const DOORS: readonly Door[] = [
+  { gates: GATES, policy: policyOf(GATES, { keySources: USUAL }) },
+  { gates: ROUTED_GATES, policy: policyOf(ROUTED_GATES, { keySources: WHOLE, keyRemoval: 'routes' }) },
+];
+
+function policyOf(
+  gates: readonly Gate[],
+  keys: { readonly keySources: readonly Place[]; readonly keyRemoval?: string },
+): string {
+  return JSON.stringify({
+    policy: 'places',
+    ...keys,
+    upstreams: { v1: { url: 'http://127.0.0.1:9001' } },
+    apis: Object.fromEntries(
+      gates.map(({ path, places, anonymous, forwardKey }) => [
+        path.slice(1),
+        {
+          paths: [path],
+          plans: ['gold'],
+          upstream: 'v1',
+          ...(places !== keys.keySources && { keySources: places }),
+          ...(anonymous && { anonymous: 'allow' }),
+          ...(forwardKey && { forwardKey }),
+        },
+      ]),
+    ),
+    plans: { gold: {} },
+    consumers: Object.fromEntries(
+      [...OWNERS].map(([key, name]) => [name, { plan: 'gold', keys: [{ id: name, digest: digestOf(key) }] }]),
+    ),
+  });
+}
+
 const AT_ONCE = 8;
 
 interface Probe extends Message {
@@ -65,22 +89,33 @@ interface Probe extends Message {
   readonly gate: Gate;
 }
 
-/** Keys in places of this API and of others: what is not one of its own is neither read nor touched. */
+/** Keys in places of this API and of others: what is not one of its own is neither read nor touched, also where routes take keys off. */
 export const credentials: Attack = {
   name: 'credentials',
   tries: 'keys in places of one API and of others, repeated, joined, in odd base64, behind odd schemes and prefixes',
   async run(context) {
     const upstream = await Upstream.start();
     context.cleanUp(() => upstream.close());
-    const target = await context.open({ policy: POLICY, upstream: upstream.url, workers: 1 });
-    await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => attackOn(context, target, upstream, i)));
+    const targets: Target[] = [];
+    for (const { policy } of DOORS) targets.push(await context.open({ policy, upstream: upstream.url, workers: 1 }));
+    // most callers go through the first door, which has more to try
+    const door = (caller: number): number => (caller % 4 === 3 ? 1 : 0);
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, (_, i) => attackOn(context, targets[door(i)]!, DOORS[door(i)]!, upstream, i)),
+    );
   },
 };
 
-async function attackOn(context: Context, target: Target, upstream: Upstream, caller: number): Promise<void> {
+async function attackOn(
+  context: Context,
+  target: Target,
+  { gates }: Door,
+  upstream: Upstream,
+  caller: number,
+): Promise<void> {
   const random = new Random(context.random.below(2 ** 31));
   for (let i = 0; context.isTimeLeft(); i++) {
-    const probe = newProbe(random, `${caller}-${i}`);
+    const probe = newProbe(random, gates, `${caller}-${i}`);
     const text = [
       `GET ${probe.target} HTTP/1.1`,
       'host: a.test',
@@ -142,13 +177,13 @@ function textOf(lines: Message['lines'], name: string): string {
   return JSON.stringify(lines.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value.trim()));
 }
 
-function newProbe(random: Random, id: string): Probe {
-  const gate = random.pick(GATES);
+function newProbe(random: Random, gates: readonly Gate[], id: string): Probe {
+  const gate = random.pick(gates);
   const lines: (readonly [string, string])[] = [];
   let target = `${gate.path}/a`;
   for (let count = random.below(4); count > 0; count--) {
     // mostly where keys of this API are, and otherwise where those of others are
-    const places = random.chance(0.6) ? gate.places : random.pick(GATES).places;
+    const places = random.chance(0.6) ? gate.places : random.pick(gates).places;
     const line = lineOf(random, random.pick(places), secret(random));
     if (typeof line === 'string') target += `${target.includes('?') ? '&' : '?'}${line}`;
     else lines.push(line);
