@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { MeshUnderTest } from './meshUnderTest.ts';
+import { routesTakeKeysOff } from './keyRemoval.ts';
 import { ACME, meshPolicy, RICH, SEEN_HOST } from './policy.ts';
 import type { ProxyUnderTest } from './proxyUnderTest.ts';
 
@@ -73,5 +74,11 @@ export function gatewayTests(mesh: MeshUnderTest): void {
         'reason=quota_exceeded api=petstore operation=- route=petstore/default consumer=acme keyId=acme-1 plan=counted quota=main remaining=0 host=api.example.com mode=-',
       );
     });
+
+    it('leaves keys to the VirtualService where the policy says so, and no upstream sees one', () =>
+      routesTakeKeysOff(
+        gateway,
+        meshPolicy({ targets: [gateway.target], hosts: ['api.example.com'], revision: 'keys' }),
+      ));
   });
 }

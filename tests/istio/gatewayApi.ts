@@ -1,25 +1,32 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { MeshUnderTest } from './meshUnderTest.ts';
+import { routesTakeKeysOff } from './keyRemoval.ts';
 import { ACME, meshPolicy, RICH } from './policy.ts';
 import type { ProxyUnderTest } from './proxyUnderTest.ts';
 
 export function gatewayApiTests(mesh: MeshUnderTest): void {
   describe('a policy on a gateway of the Gateway API', () => {
     let gateway: ProxyUnderTest;
-    before(async () => {
-      gateway = await mesh.gatewayApi('modern');
-      // subsets are Istio's own; the Gateway API names a service for each version
-      const policy = meshPolicy({
-        targets: [{ gatewayApi: { namespace: gateway.namespace, kind: 'Gateway', name: 'modern' } }],
-        hosts: ['api.example.com'],
-        limit: 2,
-      });
+    const policy = (revision?: string): object => {
       const upstream = (version: string): object => ({
         service: { host: `${version}.petstore.example`, port: 8080 },
         ...(version === 'v2' && { hostRewrite: true }),
       });
-      await gateway.rollOut({ ...policy, upstreams: { v1: upstream('v1'), v2: upstream('v2') } });
+      return {
+        ...meshPolicy({
+          targets: [{ gatewayApi: { namespace: gateway.namespace, kind: 'Gateway', name: 'modern' } }],
+          hosts: ['api.example.com'],
+          limit: 2,
+          ...(revision !== undefined && { revision }),
+        }),
+        // subsets are Istio's own; the Gateway API names a service for each version
+        upstreams: { v1: upstream('v1'), v2: upstream('v2') },
+      };
+    };
+    before(async () => {
+      gateway = await mesh.gatewayApi('modern');
+      await gateway.rollOut(policy());
       await gateway.becomesStatus(401);
       await gateway.becomesRouted();
     });
@@ -39,5 +46,8 @@ export function gatewayApiTests(mesh: MeshUnderTest): void {
         'v1',
       );
     });
+
+    it('leaves keys to the HTTPRoutes where the policy says so, and no upstream sees one', () =>
+      routesTakeKeysOff(gateway, policy('keys')));
   });
 }
