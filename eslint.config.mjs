@@ -5,7 +5,7 @@ const guests = [
   'filter/**/*.ts',
   'assembly/**/*.ts',
   'tests/filter/assembly/**/*.ts',
-  'tests/envoy/assembly/**/*.ts',
+  'harness/envoy/assembly/**/*.ts',
   'bench/modules/**/*.ts',
 ];
 

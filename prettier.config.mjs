@@ -6,7 +6,7 @@ const guest = [
   'filter/**/*.ts',
   'assembly/**/*.ts',
   'tests/filter/assembly/**/*.ts',
-  'tests/envoy/assembly/**/*.ts',
+  'harness/envoy/assembly/**/*.ts',
   'bench/modules/**/*.ts',
 ];
 

@@ -11,6 +11,8 @@ export interface Attack {
   readonly tries: string;
   /** Its part of the whole time, beside the others'; default 1. */
   readonly weight?: number;
+  /** What is done before its time begins: to compile something, for example. */
+  prepare?(): Promise<unknown>;
   /** Throws a Fault, or fails an assertion, when something does not hold. */
   run(context: Context): Promise<void>;
 }

@@ -16,6 +16,8 @@ export interface Setting {
   readonly workers?: number;
   /** Port of the rate limit service on this machine, for a policy with a rate limit service. */
   readonly servicePort?: number;
+  /** Another module than the one that is built. */
+  readonly module?: string;
   /** Fields of the connection manager that differ from those of `tollgate run`. */
   readonly connectionManager?: object;
   /** TLS of its listener, and filters in front of the module. */
@@ -50,7 +52,7 @@ export class Target {
     if (found.skip !== false) throw new Error(found.skip);
     const envoy = await LocalEnvoy.start(snapshotFor(setting.policy, setting), {
       envoy: found.envoy,
-      module: found.module,
+      module: setting.module ?? found.module,
       concurrency: setting.workers ?? DEFAULT_WORKERS,
       port: 0,
       adminPort: 0,

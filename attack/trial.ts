@@ -34,6 +34,7 @@ const GRACE_MS = 60_000;
 
 /** One attack for its time; an attack that hangs is a fault too. */
 export async function runAttack(attack: Attack, options: TrialOptions): Promise<Outcome> {
+  await attack.prepare?.();
   const started = Date.now();
   const counts = new Map<string, number>();
   const closing: (() => Promise<unknown>)[] = [];

@@ -4,15 +4,20 @@ import { commands } from './commands.ts';
 import { configs } from './configs.ts';
 import { counting } from './counting.ts';
 import { credentials } from './key/credentials.ts';
+import { deaths } from './flight/deaths.ts';
 import { doors } from './doors.ts';
-import { flights } from './flights.ts';
+import { flights } from './flight/flights.ts';
 import { headers } from './headers.ts';
-import { identity } from './identity.ts';
+import { identity } from './caller/identity.ts';
+import { limited } from './key/limited.ts';
 import { lists } from './lists.ts';
+import { me } from './caller/me.ts';
 import { modes } from './modes.ts';
 import { operations } from './operations.ts';
 import { origins } from './origins.ts';
+import { pathData } from './data/pathData.ts';
 import { plans } from './mesh/plans.ts';
+import { query } from './query/query.ts';
 import { redirects } from './redirects.ts';
 import { registry } from './registry.ts';
 import { resets } from './resets.ts';
@@ -21,6 +26,7 @@ import { spellings } from './spellings.ts';
 import { stories } from './stories.ts';
 import { storms } from './storms.ts';
 import { streams } from './streams.ts';
+import { tokens } from './token/tokens.ts';
 import { units } from './units.ts';
 
 /** In the order in which they run: the worst that was ever found first. */
@@ -29,10 +35,13 @@ export const allAttacks: readonly Attack[] = [
   storms,
   doors,
   spellings,
+  pathData,
   operations,
   headers,
   credentials,
+  limited,
   identity,
+  tokens,
   addresses,
   origins,
   lists,
@@ -42,6 +51,9 @@ export const allAttacks: readonly Attack[] = [
   units,
   counting,
   flights,
+  deaths,
+  me,
+  query,
   configs,
   streams,
   redirects,

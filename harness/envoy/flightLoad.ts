@@ -73,6 +73,11 @@ export class FlightUpstream {
     return this.inFlight.get(key)?.size ?? 0;
   }
 
+  /** True while the request with this mark is in flight. */
+  has(mark: string): boolean {
+    return this.inFlight.get(keyOf(mark))?.has(mark) === true;
+  }
+
   release(): void {
     this.holds = false;
     for (const answer of this.held.splice(0)) answer();

@@ -10,7 +10,8 @@ import { seriesIn, totalOf } from '../../harness/prometheus.ts';
 import type { MetricName } from '../../scripts/contract/metrics.ts';
 import { available } from '../../harness/envoy/available.ts';
 import { testPolicy } from '../../harness/envoy/testPolicy.ts';
-import { TrappingEnvoy, trappingModule, type FailurePolicy } from './trappingEnvoy.ts';
+import { trappingModule } from '../../harness/envoy/trappingModule.ts';
+import { TrappingEnvoy, type FailurePolicy } from './trappingEnvoy.ts';
 
 const found = await available();
 const KEY = { 'x-api-key': 'acme-secret-key' };

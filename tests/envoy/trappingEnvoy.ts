@@ -7,23 +7,12 @@ import { snapshotOf } from '../../scripts/envoy/snapshot.ts';
 import { EnvoyProcess } from '../../scripts/envoy/process.ts';
 import { staticBootstrap } from '../../scripts/envoy/bootstrap.ts';
 import { compilePolicy, validPolicy } from '../../scripts/policy/index.ts';
-import { upToDate } from '../../scripts/build/compile.ts';
-import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { freePort } from '../../harness/mesh/port.ts';
 import { waitFor } from '../../harness/mesh/wait.ts';
 import { send } from '../../harness/envoy/load.ts';
+import { trappingModule } from '../../harness/envoy/trappingModule.ts';
 
 export type FailurePolicy = 'FAIL_CLOSED' | 'FAIL_RELOAD' | 'FAIL_OPEN';
-
-/** The module that a request with `x-trap` kills, compiled from the present sources. */
-export async function trappingModule(): Promise<string> {
-  return (
-    await upToDate(inPackage('tests', 'envoy', 'assembly', 'trapping.ts'), inPackage('build', 'trapping.wasm'), [
-      '--use',
-      'abort=assembly/host/abort',
-    ])
-  ).path;
-}
 
 /** An Envoy with one worker and that module, so that one trap kills all VMs that serve requests. */
 export class TrappingEnvoy {

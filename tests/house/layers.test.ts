@@ -7,7 +7,8 @@ const MAY_IMPORT: Record<(typeof ROOTS)[number], readonly string[]> = {
   filter: [],
   assembly: ['filter/index.ts'],
   scripts: [],
-  harness: ['scripts'],
+  // the module with a trap in it is compiled with the module
+  harness: ['scripts', 'assembly/index.ts'],
   bench: ['harness', 'scripts'],
   attack: ['harness', 'scripts'],
   // the units of the filter are compiled with it, in AssemblyScript

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { trappingModule } from '../envoy/trappingEnvoy.ts';
+import { trappingModule } from '../../harness/envoy/trappingModule.ts';
 import { FAIL_STRATEGIES } from '../../scripts/istio/plugin.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 import { meshPolicy, RICH } from './policy.ts';

@@ -5,7 +5,7 @@ import { FakeService } from '../../harness/rateLimitService/fakeService.ts';
 import { freePort } from '../../harness/mesh/port.ts';
 import type { KubeObject } from '../../harness/mesh/kubeClient.ts';
 import type { Reply } from '../../harness/mesh/call.ts';
-import { trappingModule } from '../envoy/trappingEnvoy.ts';
+import { trappingModule } from '../../harness/envoy/trappingModule.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 import { ACME, DESTINATION, digestOf, meshPolicy, RICH } from './policy.ts';
 import type { ProxyUnderTest } from './proxyUnderTest.ts';

@@ -1,7 +1,7 @@
-import { FlightUpstream, fly, roomOf } from '../../harness/envoy/flightLoad.ts';
-import { digestOf } from '../../harness/envoy/testPolicy.ts';
-import { hold, pause, type Attack, type Context } from '../form.ts';
-import type { Target } from '../target.ts';
+import { FlightUpstream, fly, roomOf } from '../../../harness/envoy/flightLoad.ts';
+import { digestOf } from '../../../harness/envoy/testPolicy.ts';
+import { hold, pause, type Attack, type Context } from '../../form.ts';
+import type { Target } from '../../target.ts';
 
 const LIMIT = 8;
 const ROUND_MS = 10_000;

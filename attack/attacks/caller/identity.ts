@@ -1,11 +1,11 @@
-import { digestOf } from '../../harness/envoy/testPolicy.ts';
-import { Peers, PROOF } from '../../harness/envoy/peer.ts';
-import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
-import type { Random } from '../../harness/random.ts';
-import { lacking } from '../../harness/registry/component.ts';
-import { hold, type Attack, type Context } from '../form.ts';
-import type { Target } from '../target.ts';
-import { Upstream } from '../upstream.ts';
+import { digestOf } from '../../../harness/envoy/testPolicy.ts';
+import { Peers, PROOF } from '../../../harness/envoy/peer.ts';
+import { requestBytes, sendRaw } from '../../../harness/envoy/wireClient.ts';
+import type { Random } from '../../../harness/random.ts';
+import { lacking } from '../../../harness/registry/component.ts';
+import { hold, type Attack, type Context } from '../../form.ts';
+import type { Target } from '../../target.ts';
+import { Upstream } from '../../upstream.ts';
 
 const KEY = 'acme-identity-secret';
 const CART = 'spiffe://cluster.local/ns/shop/sa/cart';
