@@ -1,4 +1,5 @@
-import { NONE, Rows } from "../bytes/rows";
+import { Rows } from "../bytes/rows";
+import { findOf } from "./consumer";
 import { Window } from "./quota";
 
 /** From `at` on, the zone's clocks are `offsetSeconds` ahead of UTC. */
@@ -61,14 +62,7 @@ export class Calendars {
 
   /** The index of a consumer's own anchors, or NONE. */
   findConsumer(consumer: i32): i32 {
-    let low = 0;
-    let high = this.ofConsumers.count;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.ofConsumers.at(middle).consumer < consumer) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.ofConsumers.count && this.ofConsumers.at(low).consumer == consumer ? low : NONE;
+    return findOf<Anchors>(this.ofConsumers, consumer);
   }
 
   /** How many zones are no longer known by then. */

@@ -1,4 +1,4 @@
-import { Rows } from "../bytes/rows";
+import { NONE, Rows } from "../bytes/rows";
 import { Name, View, viewOf } from "../bytes/view";
 
 /** The term without dates. */
@@ -38,6 +38,25 @@ export class Membership {
   get name(): View {
     return viewOf(this.nameText);
   }
+}
+
+/** The index of what a consumer has among records in the consumers' order, or NONE: most consumers have none of its kind. */
+export function findOf<T>(rows: Rows<T>, consumer: i32): i32 {
+  let low = 0;
+  let high = rows.count;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ownerOf<T>(rows.at(middle)) < consumer) low = middle + 1;
+    else high = middle;
+  }
+  return low < rows.count && ownerOf<T>(rows.at(low)) == consumer ? low : NONE;
+}
+
+// @ts-ignore: decorator
+@inline
+function ownerOf<T>(record: T): i32 {
+  // @ts-ignore: every such record has the field
+  return record.consumer;
 }
 
 /** 24 bytes. Until everything is read, `api` and `plan` are names in the document. */

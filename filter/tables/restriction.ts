@@ -1,5 +1,6 @@
-import { NONE, Rows } from "../bytes/rows";
+import { Rows } from "../bytes/rows";
 import { addressHigh, addressLow } from "../request/address";
+import { findOf } from "./consumer";
 
 /** From where a consumer may call, or a key may be used: address blocks and origins, contiguous in their rows. */
 @unmanaged
@@ -45,14 +46,7 @@ export class Restrictions {
 
   /** The index of a consumer's, or NONE. */
   find(consumer: i32): i32 {
-    let low = 0;
-    let high = this.ofConsumers.count;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.ofConsumers.at(middle).consumer < consumer) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.ofConsumers.count && this.ofConsumers.at(low).consumer == consumer ? low : NONE;
+    return findOf<Restriction>(this.ofConsumers, consumer);
   }
 
   /** True when one of `count` blocks from `first` on holds the address that was read last. */
