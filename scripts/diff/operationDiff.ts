@@ -1,5 +1,6 @@
 import { isSameInAnyOrder, type ApiConfig, type OperationConfig, type QuotaConfig } from '../policy/index.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
+import { lifecycleDifferences } from './lifecycleDiff.ts';
 import { quotaChanges, UNLIMITED } from './planDiff.ts';
 
 /** What differs in what an API lists. */
@@ -32,7 +33,9 @@ export function operationDifferences(old: ApiConfig, next: ApiConfig): Differenc
     });
   for (const [pattern, operation] of after) {
     const former = before.get(pattern);
-    if (former !== undefined) differences.push(...changed(`operation ${next.name} ${pattern}`, former, operation));
+    const own = `operation ${next.name} ${pattern}`;
+    if (former !== undefined)
+      differences.push(...changed(own, former, operation), ...lifecycleDifferences(own, former, operation));
   }
   return differences;
 }
