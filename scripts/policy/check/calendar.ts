@@ -3,7 +3,15 @@ import type { Holdings } from '../compile/holding.ts';
 import { counterOf } from './counters.ts';
 import { quote } from '../secret.ts';
 import { granteeIn, holdingsIn } from './consumers.ts';
-import type { CalendarDraft, ConsumerDraft, OwnQuotaDraft, PlanDraft, PolicyDraft, Report } from './draft.ts';
+import type {
+  CalendarDraft,
+  ConsumerDraft,
+  OwnQuotaDraft,
+  PlanDraft,
+  PolicyDraft,
+  QuotaDraft,
+  Report,
+} from './draft.ts';
 import { hasMeshScope } from './quotas.ts';
 
 /** Windows that a calendar moves. */
@@ -69,6 +77,33 @@ export function checkSharedWindows(root: PolicyDraft, report: Report): void {
       `must follow the calendar of quota ${quote(other.quota.key)} of plan ${quote(other.plan.key)}, with which it shares a counter: that cannot begin at two times; give both plans one "calendar", or the quotas other counters`,
       null,
     );
+  }
+}
+
+/**
+ * A consumer's own calendar moves the days of all its quotas alike, so that a counter that its plans share resets at one time, but for a
+ * length of a day beside a day: that is counted from 1970 on.
+ */
+export function checkSharedDays(root: PolicyDraft, report: Report): void {
+  const holdings = holdingsIn(root);
+  const told = new Set<string>();
+  for (const consumer of root.get('consumers').entries) {
+    if (!consumer.get('calendar').given) continue;
+    const known = new Map<string, QuotaDraft>();
+    const plans = new Set(holdings.distinct(granteeIn(consumer)).map(({ plan }) => plan));
+    for (const quota of [...plans].flatMap((plan) => root.get('plans').named(plan).get('quotas').entries)) {
+      if (!quota.get('counter').given) continue;
+      const counter = `${counterOf(quota)} ${quota.get('per').string ?? 'consumer'}`;
+      const other = known.get(counter);
+      if (other === undefined) known.set(counter, quota);
+      else if (movedWindow(other) !== movedWindow(quota) && !told.has(counter)) {
+        told.add(counter);
+        report.add(
+          quota.get('window'),
+          `must be ${quote(other.get('window').string!)} too, as of quota ${quote(other.key)}, with which it shares a counter: consumer ${quote(consumer.key)} has a "calendar", which moves a day and no length`,
+        );
+      }
+    }
   }
 }
 

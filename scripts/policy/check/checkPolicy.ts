@@ -4,7 +4,7 @@ import { censor, censorSegment } from '../secret.ts';
 import { checkAddresses, checkVisitors, warnOfAddresses, warnOfVisitors } from './addresses.ts';
 import { checkCounters, PlansApart, sharedQuotas, warnOfCounters } from './counters.ts';
 import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
-import { checkCalendars, checkSharedWindows, warnOfCalendars } from './calendar.ts';
+import { checkCalendars, checkSharedDays, checkSharedWindows, warnOfCalendars } from './calendar.ts';
 import { warnOfSlack } from './binding.ts';
 import { checkConsumers, checkNames, holdingsIn, Terms } from './consumers.ts';
 import { checkDisclosure, warnOfDisclosure, warnOfKeyExpiry } from './disclosure.ts';
@@ -111,6 +111,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkRateLimitService,
     checkCalendars,
     checkSharedWindows,
+    checkSharedDays,
     checkKeySources,
     checkKeyRemoval,
     checkHeaders,
