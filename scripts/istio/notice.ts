@@ -1,5 +1,12 @@
 import { CORE_SCHEMA, load } from 'js-yaml';
-import { destinationsOf, passesUnmatched, tellsRoute, type Policy } from '../policy/index.ts';
+import {
+  destinationsOf,
+  endingText,
+  passesUnmatched,
+  tellsRoute,
+  type PluginConfig,
+  type Policy,
+} from '../policy/index.ts';
 import { kubernetesService } from './virtualService.ts';
 import { isFormer, serviceConfigOf, type ServiceConfig } from '../rateLimitService/serviceConfig.ts';
 import { isEdge, openRulesOf } from './failOpen.ts';
@@ -23,6 +30,7 @@ export function noticesOf(policy: Policy, options: EmitOptions, files: readonly 
     ...grants(policy),
     ...foreignRateLimitService(policy),
     ...countersByPlan(files),
+    ...zonesEnding(files),
     ...logFormat(policy),
     ...pathNormalization(policy),
     ...serverSide(files),
@@ -137,6 +145,19 @@ function countersByPlan(files: readonly EmittedFile[]): string[] {
   return [
     'rateLimitService: the ConfigMap keeps what earlier modules ask for, which count by plan, until --forget; with this module counts of mesh-wide quotas begin at zero once',
   ];
+}
+
+/** What was compiled for a time long ago, because it was asked for. */
+function zonesEnding(files: readonly EmittedFile[]): string[] {
+  const configs = files.flatMap(({ resource: { spec } }) => {
+    const { pluginConfig, wasm } = (spec ?? {}) as {
+      pluginConfig?: PluginConfig;
+      wasm?: { pluginConfig: PluginConfig };
+    };
+    return pluginConfig ?? wasm?.pluginConfig ?? [];
+  });
+  const text = endingText(configs[0]?.zones ?? [], Date.now() / 1000);
+  return text === null ? [] : [`${text}; emit without --at and SOURCE_DATE_EPOCH, or with a later time`];
 }
 
 /** A cluster of any other name does not say where its service reads the configuration. */

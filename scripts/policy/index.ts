@@ -33,7 +33,7 @@ export {
   orderedPolicy,
   sameWindow,
 } from './compile/compile.ts';
-export { compiledAt } from './compile/calendar.ts';
+export { compiledAt, endingText, type KnownZone } from './compile/calendar.ts';
 export { headersRoutesRemove, keySourcesOf, placedKey, sourceWords } from './compile/keySource.ts';
 export { takesTokens } from './compile/token.ts';
 export {

@@ -13,6 +13,7 @@ import { type ProxyOptions, proxyState, type ProxyState } from './proxy.ts';
 import { checkTables } from './routing.ts';
 import { checkGateways, podsOf, type TargetOptions } from './target.ts';
 import { Traffic } from './traffic.ts';
+import { checkZones } from './zone.ts';
 
 /** What says how things are to be: files that were emitted, or a policy and what was given to emit it. */
 export type Subject =
@@ -73,6 +74,7 @@ async function reportOf(
   const { policy, source, resources, undecided } = expected;
   const found = await compareResources(expected, live, findings);
   const there = pluginsIn(found);
+  checkZones(there, Date.now() / 1000, findings);
   if (!findings.isAsked('resources'))
     for (const { kind, object, text } of [...findings.all])
       if (kind === 'unseen' && PLUGIN_KINDS.some((one) => object.startsWith(`${one} `)))

@@ -108,6 +108,24 @@ describe('emit --at', () => {
         .join('');
     };
     const old = await emitted('old', '--at', '2020-03-04T05:06:07Z');
+    const { err: warned } = await tollgate([
+      'emit',
+      file,
+      '--image',
+      image,
+      '--out',
+      '-',
+      '--at',
+      '2020-03-04T05:06:07Z',
+    ]);
+    assert.match(
+      warned,
+      /^tollgate: warning: the config knows when clocks change until 2024-01-01, which is over \(Europe\/Berlin\); .*; emit without --at and SOURCE_DATE_EPOCH, or with a later time$/m,
+    );
+    assert.doesNotMatch(
+      (await tollgate(['emit', file, '--image', image, '--out', '-'])).err,
+      /knows when clocks change/,
+    );
     assert.match(old, /until: ?"?1704067200/);
     assert.equal(await emitted('again', '--at', '2020-12-31T00:00:00Z'), old);
     assert.notEqual(await emitted('now'), old);

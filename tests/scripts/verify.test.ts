@@ -305,6 +305,21 @@ describe('verify', () => {
       edit(/^WasmPlugin/, (one) => (one.spec.pluginConfig.unmatched = 'allow')),
       /: pluginConfig: (was changed by hand|has policy digest \w+, and not \w+); other: unmatched$/m,
     ],
+    ...[-3, 59].map((days): (typeof faults)[number] => [
+      `a config that knows its zones for ${days} days more`,
+      edit(/^WasmPlugin/, (one) => {
+        const until = Math.floor(Date.now() / 1000) + days * 86_400 + 3600;
+        const zones = [
+          { name: 'Europe/Berlin', offsetSeconds: 3600, until },
+          { name: 'Asia/Tokyo', offsetSeconds: 32_400, until: until + 400 * 86_400 },
+        ];
+        Object.assign(one.spec.pluginConfig, { zones });
+      }),
+      new RegExp(
+        `^${PLUGIN}: the config knows when clocks change until \\d{4}-\\d\\d-\\d\\d, ${days < 0 ? 'which is over' : '59 days from now'} \\(Europe/Berlin\\); .*; emit and apply it again$`,
+        'm',
+      ),
+    ]),
     [
       'a config that the module refuses',
       edit(/^WasmPlugin/, (one) => (one.spec.pluginConfig.version = 2)),

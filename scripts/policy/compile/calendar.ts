@@ -65,6 +65,27 @@ export function compiledAt({ zones: [zone] = [] }: Pick<PluginConfig, 'zones'>):
   return zone && Date.UTC(new Date(zone.until * 1000).getUTCFullYear() - YEARS_AFTER, 0) / 1000;
 }
 
+export type KnownZone = Pick<ZoneConfig, 'name' | 'until'>;
+
+/** Whoever looks once a month hears of it twice. */
+const SOON_DAYS = 60;
+const MOST_NAMED = 3;
+
+/** What to say of zones that a config knows for less than 60 days more, or no longer; null where there are none. */
+export function endingText(zones: readonly KnownZone[], nowSeconds: number): string | null {
+  const ending = zones.filter(({ until }) => until < nowSeconds + SOON_DAYS * DAY);
+  if (ending.length === 0) return null;
+  const until = Math.min(...ending.map((zone) => zone.until));
+  const names = ending.map(({ name }) => name);
+  const named = `${names.slice(0, MOST_NAMED).join(', ')}${names.length > MOST_NAMED ? ', …' : ''}`;
+  const left = Math.floor((until - nowSeconds) / DAY);
+  const when = left < 0 ? 'which is over' : `${left} ${left === 1 ? 'day' : 'days'} from now`;
+  const end = new Date(Math.max(0, Math.min(until, LATEST_SECONDS)) * 1000).toISOString().slice(0, 10);
+  return `the config knows when clocks change until ${end}, ${when} (${named}); after that windows of calendars may begin an hour off`;
+}
+
+const LATEST_SECONDS = Date.UTC(9999, 11, 31) / 1000;
+
 function compileZone(name: string, from: number, until: number): ZoneConfig {
   const clock = new Clock(name);
   const offsetSeconds = clock.offsetAt(from);
