@@ -9,6 +9,7 @@ import { MAX_OBJECT_BYTES } from '../policy/schema/mesh.ts';
 import type { Policy } from '../policy/schema/policy.ts';
 import { PolicyProblems, printWarnings, unusable } from '../policy/yaml/readPolicy.ts';
 import { observedText } from '../policy/compile/holding.ts';
+import { visibleName } from '../policy/secret.ts';
 
 /** More names than this are counted, not listed. */
 const MAX_NAMED = 3;
@@ -81,7 +82,7 @@ async function checkAll(
   const results: Result[] = [];
   for (const file of files) results.push(await module.about(await resultOf(file, io.stdin), inputName(file)));
   if (indent !== null) printJson(results, indent, io);
-  else for (const [at, result] of results.entries()) print(inputName(files[at]!), result, io);
+  else for (const [at, result] of results.entries()) print(visibleName(inputName(files[at]!)), result, io);
   return results.every(isValid);
 }
 

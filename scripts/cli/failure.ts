@@ -11,6 +11,7 @@ import { KeyError } from '../key/error.ts';
 import { KongError } from '../kong/error.ts';
 import { InvalidReference, OciError } from '../oci/error.ts';
 import { OpenApiError } from '../openapi/error.ts';
+import { visible } from '../policy/secret.ts';
 import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
 import { PolicyFileError } from '../policyFile/error.ts';
 import { isUsageError, Refusal } from './command.ts';
@@ -64,11 +65,6 @@ export function explainFailure(error: unknown, name: string, usage = ''): Explan
     case null:
       return { text: `tollgate ${name}: ${visible(unforeseen(error))}\n`, code: 1 };
   }
-}
-
-/** Names of files stand in messages as they were given: what a terminal would obey or hide in them is escaped. */
-function visible(text: string): string {
-  return text.replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, (hidden) => `\\u{${hidden.codePointAt(0)!.toString(16)}}`);
 }
 
 /** Node's message about an unknown option advises how to pass it as an argument, which is not what anybody wants. */

@@ -5,6 +5,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from '../file/folder.ts';
 import { inputName, isReadTwice, policyText } from '../file/openPolicy.ts';
+import { visible, visibleName } from '../policy/secret.ts';
 import { formatPolicy } from '../policyFile/format.ts';
 import { reformat } from '../policyFile/reformat.ts';
 
@@ -58,15 +59,15 @@ async function isDone(file: string, isCheck: boolean, io: Io): Promise<boolean> 
     if (isCheck) {
       const text = await policyText(file, io.stdin);
       if (formatPolicy(text, inputName(file)) === text) return true;
-      io.out(`${inputName(file)}\n`);
+      io.out(`${visibleName(inputName(file))}\n`);
       return false;
     }
     if (file === '-') io.out(formatPolicy(await policyText(file, io.stdin), inputName(file)));
-    else if (await reformat(file, io.signal)) io.out(`${file}\n`);
+    else if (await reformat(file, io.signal)) io.out(`${visibleName(file)}\n`);
     return true;
   } catch (error) {
     if (exitCodeOf(error) !== 1) throw error;
-    io.err(`${(error as Error).message}\n`);
+    io.err(`${visible((error as Error).message)}\n`);
     return false;
   }
 }

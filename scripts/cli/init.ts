@@ -6,6 +6,7 @@ import { type Command, printTo, Refusal, UsageError } from './command.ts';
 import { packageJson, schemaUrl } from '../file/packageJson.ts';
 import { writeRule } from '../file/replaceFile.ts';
 import { NAME } from '../policy/index.ts';
+import { visibleName } from '../policy/secret.ts';
 
 const DEFAULT_FILE = 'policy.yaml';
 const DEFAULT_NAME = 'petstore';
@@ -64,7 +65,8 @@ export const init: Command = {
           ).policyOf(openapi, values, { file, name: file === '-' ? null : policyName(file), schema }, io);
     if (file === '-' || values.force) await printTo(file, text, io);
     else await create(file, text);
-    if (file !== '-') io.err(`${file}: written; "tollgate check" says what is in it, "tollgate run" serves it\n`);
+    if (file !== '-')
+      io.err(`${visibleName(file)}: written; "tollgate check" says what is in it, "tollgate run" serves it\n`);
     return 0;
   },
 };

@@ -13,6 +13,7 @@ import { staticBootstrap, type StaticOptions } from '../envoy/bootstrap.ts';
 import { currentModule, modulePath } from '../build/module.ts';
 import { inputName, type PolicySource, readSource, validSource } from '../file/openPolicy.ts';
 import { compilePolicy, parseUpstream, printWarnings, URL_FORM, type Policy } from '../policy/index.ts';
+import { visibleName } from '../policy/secret.ts';
 
 export const run: Command = {
   usage: `tollgate run: serves a policy with a real Envoy on this machine
@@ -223,7 +224,7 @@ function reportTo(io: Io, json: boolean): Announcer {
 function banner(server: PolicyServer, options: RunOptions, envoy: FoundEnvoy): string {
   const { port, admin } = server.envoy;
   const edits = options.watch ? 'saved edits take effect at once, Ctrl-C stops' : 'Ctrl-C stops';
-  return `tollgate: ${inputName(options.file)} in force on http://127.0.0.1:${port} (Envoy ${envoy.version} from ${envoy.source}, admin http://127.0.0.1:${admin.port})
+  return `tollgate: ${visibleName(inputName(options.file))} in force on http://127.0.0.1:${port} (Envoy ${envoy.version} from ${envoy.source}, admin http://127.0.0.1:${admin.port})
 ${curlLines(server.config, port, 'KEY')
   .map((line) => `  ${line}\n`)
   .join('')}tollgate: ${edits}

@@ -6,6 +6,7 @@ import { kubectl } from '../cluster/kubectl.ts';
 import { readFolder } from '../file/folder.ts';
 import { openPolicy } from '../file/openPolicy.ts';
 import { isHost } from '../oci/reference.ts';
+import { visibleName } from '../policy/secret.ts';
 import { entryOf, readDocument } from '../policy/yaml/document.ts';
 import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
 import { AREAS, type Area, type Observation } from '../verify/observation.ts';
@@ -163,7 +164,7 @@ function print(reports: readonly PolicyReport[], json: boolean, io: Io): number 
 }
 
 function printReport({ policy, source, resources, plugins, findings }: PolicyReport, io: Io): void {
-  io.out(`policy ${policy}: ${counted(resources, 'resource')} of ${source}\n`);
+  io.out(`policy ${policy}: ${counted(resources, 'resource')} of ${visibleName(source)}\n`);
   for (const plugin of plugins) io.out(`${proxyText(plugin)}\n`);
   for (const { kind, object, text } of [...findings].sort((a, b) => ORDER[a.kind] - ORDER[b.kind])) {
     const line = `${SIGNS[kind]}${object}: ${text}`;

@@ -5,6 +5,7 @@ import type { Io } from './command.ts';
 import { MAX_POLICY_BYTES } from '../policy/check/plain.ts';
 import { readFolder } from '../file/folder.ts';
 import { readBounded, Unreadable } from '../file/read.ts';
+import { visibleName } from '../policy/secret.ts';
 import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
 import { watchFile } from '../file/watchFile.ts';
 
@@ -30,7 +31,7 @@ export async function againAndAgain(files: readonly string[], io: Io, work: () =
     let seen = await contentsOf(files);
     if (io.isTerminal) io.err(CLEAR);
     await work();
-    io.err(`watching ${files.length === 1 ? files[0] : `${files.length} files`}; Ctrl-C ends\n`);
+    io.err(`watching ${files.length === 1 ? visibleName(files[0]!) : `${files.length} files`}; Ctrl-C ends\n`);
     while (!signal.aborted) {
       await bell.heard();
       const now = signal.aborted ? seen : await settled(files, seen, signal);
@@ -122,7 +123,8 @@ async function contentOfFolder(folder: string): Promise<(readonly [string, strin
 
 function named(files: readonly string[]): string {
   const rest = files.length - MAX_NAMED;
-  return rest > 0 ? `${files.slice(0, MAX_NAMED).join(', ')} and ${rest} more` : files.join(', ');
+  const names = files.map(visibleName);
+  return rest > 0 ? `${names.slice(0, MAX_NAMED).join(', ')} and ${rest} more` : names.join(', ');
 }
 
 function digest(content: string | Uint8Array): string {

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { EnvoyError } from './error.ts';
 import { type PolicySource, readSource, validSource } from '../file/openPolicy.ts';
 import { compilePolicy, observedText, printWarnings, type PluginConfig, type Policy } from '../policy/index.ts';
+import { visibleName } from '../policy/secret.ts';
 import { type AccessEntry, withLogFields } from './accessLog.ts';
 import { Follower } from './follow.ts';
 import { LocalEnvoy, type LocalEnvoyOptions } from './localEnvoy.ts';
@@ -88,7 +89,7 @@ export class PolicyServer {
     const known = [...this.loaded.warnings, ...this.loaded.notes];
     const news = [...next.warnings, ...next.notes].filter((text) => !known.includes(text));
     this.loaded = next;
-    this.report.notice([`${basename(this.options.file)} in force: ${change}`, ...news].join('\n'));
+    this.report.notice([`${visibleName(basename(this.options.file))} in force: ${change}`, ...news].join('\n'));
   }
 
   async stop(): Promise<void> {

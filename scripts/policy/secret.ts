@@ -170,6 +170,16 @@ function shortened(text: string): string {
   return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
 }
 
+/** Text of others among words of ours: what a terminal would obey or hide in it is escaped, all but line breaks. */
+export function visible(text: string): string {
+  return text.replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, (hidden) => `\\u{${hidden.codePointAt(0)!.toString(16)}}`);
+}
+
+/** The same for the name of a file, which stays on its line. */
+export function visibleName(name: string): string {
+  return visible(name).replaceAll('\n', '\\u{a}');
+}
+
 /** In quotes, with everything escaped that a terminal hides or obeys. */
 function quotedVisibly(text: string): string {
   return JSON.stringify(text).replace(/(?! )[\p{Cc}\p{Cf}\p{Co}\p{Z}]/gu, (hidden) =>

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { exitCodeOf, explainFailure } from '../../scripts/cli/failure.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
 import { FileError } from '../../scripts/file/replaceFile.ts';
+import { scratchFolder } from '../../harness/scratch.ts';
 import { tollgate } from './fakeIo.ts';
 
 /** Classes that never reach the command line, because their callers handle them. */
@@ -119,4 +120,29 @@ test('a message obeys no file name: what a terminal obeys or hides is escaped', 
     'check',
   );
   assert.equal(text, 'a\\u{1b}[31m\\u{202e}\\u{feff}\\u{2028}é\\u{9}.yaml: no such file\nand more\n');
+});
+
+test('check, fmt and others print no file name raw', async () => {
+  const folder = scratchFolder();
+  const name = 'a\u001b[31m\u202e\n.yaml';
+  const shown = 'a\\u{1b}[31m\\u{202e}\\u{a}.yaml';
+  writeFileSync(
+    join(folder, name),
+    'policy: shop\napis: { pets: { paths: [/v1], plans: [free] } }\nplans: { free: {} }\n',
+  );
+  const valid = await tollgate(['check', join(folder, name)]);
+  assert.equal(valid.code, 0);
+  assert.ok(valid.out.startsWith(`${join(folder, shown)}: valid (`), valid.out);
+  assert.ok(valid.err.includes(`${shown}:`), valid.err);
+  writeFileSync(join(folder, name), 'policy: 1\n');
+  const invalid = await tollgate(['check', join(folder, name)]);
+  assert.equal(invalid.code, 1);
+  writeFileSync(join(folder, name), 'policy: [\n');
+  const unread = await tollgate(['fmt', join(folder, name)]);
+  assert.ok(unread.err.includes(shown), unread.err);
+  for (const text of [valid.out, valid.err, invalid.err, unread.err])
+    assert.doesNotMatch(text, /[^\P{C}\n]|[\p{Zl}\p{Zp}]/u);
+  // a program reads the name as it is
+  const { out } = await tollgate(['check', '--json', join(folder, name)]);
+  assert.equal((JSON.parse(out) as { problems: { file: string }[] }).problems[0]?.file, join(folder, name));
 });

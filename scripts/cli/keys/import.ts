@@ -10,6 +10,7 @@ import {
   NAME_RULE,
   PolicyProblems,
 } from '../../policy/index.ts';
+import { visibleName } from '../../policy/secret.ts';
 import { RowProblems } from '../../policyFile/error.ts';
 import { type Imported, importKeys } from '../../policyFile/importKeys.ts';
 import { type Row, RowFindings, readRows } from '../../policyFile/rows.ts';
@@ -51,7 +52,7 @@ export async function runImport(args: string[], io: Io): Promise<number> {
     if (json) io.out(asJson({ isTrial, rows: rows.length, imported, warnings }));
     else {
       for (const warning of warnings) io.err(`${warning}\n`);
-      io.err(`${file}: ${summary(imported, isTrial)}\n`);
+      io.err(`${visibleName(file)}: ${summary(imported, isTrial)}\n`);
     }
     return 0;
   } catch (error) {

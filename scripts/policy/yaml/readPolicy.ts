@@ -1,7 +1,7 @@
 import { judge, safeRule } from '../check/checkPolicy.ts';
 import { withTwin, type Remark } from '../check/draft.ts';
 import { MAX_POLICY_BYTES } from '../check/plain.ts';
-import { censor, LEAK_RULE, leaksIn, printPath, shownAt } from '../secret.ts';
+import { censor, LEAK_RULE, leaksIn, printPath, shownAt, visibleName } from '../secret.ts';
 import type { Policy } from '../schema/policy.ts';
 import { EMPTY_RULE, entryOf, readDocument, type Mapping, type Node, type TextProblem } from './document.ts';
 import { Lines } from './line.ts';
@@ -60,7 +60,8 @@ export function unusable(file: string, rule: string, line = 0): PolicyProblems {
 /** `file:line: path: rule; found "x"`, or `file:line:column: rule` where no path tells the place; a warning says so after the line. */
 export function printProblem(problem: Problem, kind: 'problem' | 'warning' = 'problem'): string {
   const column = problem.path === '' && problem.column > 0 ? `:${problem.column}` : '';
-  const place = problem.line > 0 ? `${problem.file}:${problem.line}${column}: ` : `${problem.file}: `;
+  const file = visibleName(problem.file);
+  const place = problem.line > 0 ? `${file}:${problem.line}${column}: ` : `${file}: `;
   const path = problem.path === '' ? '' : `${problem.path}: `;
   const found = problem.found === undefined ? '' : `; found ${problem.found}`;
   return place + (kind === 'warning' ? 'warning: ' : '') + path + problem.rule + found;
@@ -90,7 +91,7 @@ export function printWarnings({
 function rest(name: string, more: number, noun: 'problem' | 'warning', isCounted = true): string[] {
   if (more === 0) return [];
   const number = String(more).replace(/\B(?=(?:\d{3})+$)/g, ',');
-  return [`${name}: and ${isCounted ? '' : 'at least '}${number} more ${noun}${more === 1 ? '' : 's'}`];
+  return [`${visibleName(name)}: and ${isCounted ? '' : 'at least '}${number} more ${noun}${more === 1 ? '' : 's'}`];
 }
 
 /** Nobody reads more at once, and a file that is no policy may have 100,000. The others are counted. */
