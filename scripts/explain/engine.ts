@@ -3,6 +3,7 @@ import type { WasmModule } from '../host/abi.ts';
 import { Host } from '../host/host.ts';
 import type { Exchange } from '../host/openRequest.ts';
 import type { Pair } from '../host/stream.ts';
+import type { Sender } from './caller.ts';
 import { ExplainError } from './error.ts';
 
 /** The year 2200: nanoseconds since 1970 fit into 64 bits until 2262. */
@@ -29,9 +30,9 @@ export class Engine {
   }
 
   /** What becomes of a request, given as a filter gets it, when the clock reads `atMs`. */
-  decide(request: readonly Pair[], atMs: number): Exchange {
+  decide(request: readonly Pair[], atMs: number, sender?: Sender): Exchange {
     this.reach(atMs);
-    const exchange = this.host.request(request);
+    const exchange = this.host.request(request, sender);
     if (this.host.faults.length > 0) throw new ExplainError(`the module failed: ${this.host.faults.join('; ')}`);
     return exchange;
   }

@@ -32,6 +32,8 @@ interface Decided {
   readonly consumer: string | null;
   /** What the key in use is limited to; null: it is not known. */
   readonly key: Pick<KeyConfig, 'scopes'> | null;
+  /** The caller's token says which scopes it has. */
+  readonly isByToken: boolean;
   readonly method: string;
 }
 
@@ -43,7 +45,7 @@ export function operationStory(
   config: PluginConfig,
   compiled: ApiConfig,
   api: Api,
-  { reason, operation, consumer, key, method }: Decided,
+  { reason, operation, consumer, key, isByToken, method }: Decided,
   probe: Probe,
 ): OperationStory {
   const listed = listedOf(compiled);
@@ -59,7 +61,11 @@ export function operationStory(
   const takes = ({ methods }: OperationConfig): boolean =>
     methods === undefined || methods.includes(method) || (method === 'HEAD' && methods.includes('GET'));
   const scopes = own?.scopes ?? [];
-  const held = consumer === null ? null : new Set(config.consumers.find(({ name }) => name === consumer)?.scopes);
+  const held = new Set(config.consumers.find(({ name }) => name === consumer)?.scopes);
+  const isMissing = (scope: string): boolean =>
+    isByToken
+      ? !probe.hasScope(config, compiled.name, consumer!, own!, scope)
+      : !held.has(scope) || key?.scopes?.includes(scope) === false;
   return {
     name: operation,
     pattern: own === undefined ? null : patternOf(own),
@@ -74,8 +80,7 @@ export function operationStory(
     passedOver: listed.filter((one) => others.includes(one.path) && takes(one)).map(patternOf),
     plans: own?.plans ?? [],
     scopes,
-    missingScopes:
-      held === null ? null : scopes.filter((scope) => !held.has(scope) || key?.scopes?.includes(scope) === false),
+    missingScopes: consumer === null ? null : scopes.filter(isMissing),
     cost: own?.cost ?? 1,
   };
 }

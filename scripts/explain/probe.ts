@@ -1,19 +1,26 @@
 import type {
   ApiConfig,
+  ConsumerConfig,
   HeaderConditionConfig,
   KeyConfig,
   KeySourceConfig,
+  OperationConfig,
   PluginConfig,
   RouteConfig,
+  TokenConfig,
 } from '../contract/pluginConfig.ts';
 import type { WasmModule } from '../host/abi.ts';
-import { decisionOf } from '../host/openRequest.ts';
+import { decisionOf, type Exchange } from '../host/openRequest.ts';
 import type { Pair } from '../host/stream.ts';
 import { keySourcesOf, sourceWords } from '../policy/compile/keySource.ts';
+import { factsOf, type Sender } from './caller.ts';
 import { Engine } from './engine.ts';
 
 /** A header that no request has. */
 const NO_HEADER = 'probe-without-key';
+/** Who may do everything that is not asked about. */
+const SOMEBODY = 'spiffe://probe/somebody';
+const ANYWHERE: ApiConfig = { name: 'probe', paths: ['/'], plans: ['probe'] };
 
 /**
  * Which part of a decision holds, asked of the module itself: it decides the same request under a policy that has only that part. So
@@ -24,6 +31,7 @@ export class Probe {
     private readonly module: WasmModule,
     private readonly request: readonly Pair[],
     private readonly atMs: number,
+    private readonly sender?: Sender,
   ) {}
 
   /** The key sources in which the request has a key, in the policy's order. */
@@ -33,47 +41,46 @@ export class Probe {
 
   /** True when a route would be taken if it had only this condition. `consumer`: whose request it is; null for nobody's. */
   holds(config: PluginConfig, api: string, consumer: string | null, condition: Condition): boolean {
-    const one = config.apis.find(({ name }) => name === api)!;
-    const { name, hosts, paths, plans } = one;
-    const { consumers, version, policy } = config;
-    // nobody's request passes as such, whatever key it holds beside a preflight
-    const isNobodys = consumer === null;
-    const keySources = isNobodys ? [{ header: NO_HEADER }] : [...keySourcesOf(config, one)];
-    const only = { name, paths, plans, ...(hosts && { hosts }), ...(isNobodys && { anonymous: 'allow' as const }) };
     const named = condition.route.consumers ?? [];
-    const isNeeded = ({ name }: { readonly name: string }): boolean => name === consumer || named.includes(name);
-    const small: PluginConfig = {
-      version,
-      policy,
-      keySources,
-      apis: [{ ...only, routes: [{ name: 'probe', ...condition.route }] }],
-      plans: config.plans.map((plan) => ({ name: plan.name })),
-      consumers: consumers.filter(isNeeded).map(({ name, plan, subscriptions, keys }) => ({
-        name,
-        ...(plan !== undefined && { plan }),
-        ...(keys && { keys: keys.map(withoutApis) }),
-        ...(subscriptions && {
-          subscriptions: subscriptions.filter((one) => one.api === api).map((one) => ({ ...one, limits: [] })),
-        }),
-      })),
-    };
+    const small = onlyOf(config, api, consumer, named, { routes: [{ name: 'probe', ...condition.route }] });
     return this.decisionUnder(small)?.route === `${api}/probe`;
   }
 
+  /** True when the caller may do what asks for this scope alone, at the path of its request. */
+  hasScope(config: PluginConfig, api: string, consumer: string, { path }: OperationConfig, scope: string): boolean {
+    const operations = [{ name: 'probe', path, scopes: [scope] }];
+    return this.decisionUnder(onlyOf(config, api, consumer, [], { operations }))?.reason !== 'missing_scope';
+  }
+
+  /** True when the request comes with a token that counts as one of this issuer. */
+  hasToken(token: TokenConfig): boolean {
+    const apis: ApiConfig[] = [{ ...ANYWHERE, plans: [], credentials: ['token'] }];
+    const config: PluginConfig = { ...NOTHING, tokens: [token], apis };
+    return this.anywhere(config, this.sender).details !== 'tollgate_missing_credential';
+  }
+
+  /** True when the request comes from where these addresses and origins let it. */
+  isFrom(from: Pick<ConsumerConfig, 'addresses' | 'origins'>, clientAddress: PluginConfig['clientAddress']): boolean {
+    const config: PluginConfig = {
+      ...NOTHING,
+      ...(clientAddress && { clientAddress }),
+      workloadProof: 'listener',
+      apis: [{ ...ANYWHERE, credentials: ['workload'] }],
+      plans: [{ name: 'probe' }],
+      consumers: [{ name: 'probe', plan: 'probe', workloads: [SOMEBODY], ...from }],
+    };
+    return this.anywhere(config, { ...this.sender, caller: factsOf([SOMEBODY]) }).upstream !== null;
+  }
+
   /** Templates of the API's operations that match the request's path, the one that the module takes first; at most so many. */
-  templates({ name, hosts, paths, operations = [] }: ApiConfig, most: number): string[] {
+  templates({ name, hosts, paths, pathData, operations = [] }: ApiConfig, most: number): string[] {
+    const api = { name, ...(hosts && { hosts }), paths, ...(pathData && { pathData }), plans: [] };
     const found: string[] = [];
     const left = new Set(operations.map(({ path }) => path));
     while (left.size > 0 && found.length < most) {
       const listed = [...left].map((path, index) => ({ name: `${index}`, path }));
-      const taken = this.decisionUnder({
-        version: 1,
-        policy: 'probe',
-        keySources: [{ header: NO_HEADER }],
-        apis: [{ name, ...(hosts && { hosts }), paths, plans: [], anonymous: 'allow', operations: listed }],
-        plans: [],
-        consumers: [],
-      })?.operation;
+      const apis: ApiConfig[] = [{ ...api, anonymous: 'allow', operations: listed }];
+      const taken = this.decisionUnder({ ...NOTHING, apis })?.operation;
       if (taken === undefined) break;
       const { path } = listed[Number(taken)]!;
       found.push(path);
@@ -83,23 +90,21 @@ export class Probe {
   }
 
   private hasKeyIn(source: KeySourceConfig): boolean {
-    const config: PluginConfig = {
-      version: 1,
-      policy: 'probe',
-      keySources: [source],
-      apis: [{ name: 'probe', paths: ['/'], plans: [] }],
-      plans: [],
-      consumers: [],
-    };
+    const config: PluginConfig = { ...NOTHING, keySources: [source], apis: [{ ...ANYWHERE, plans: [] }] };
+    return this.anywhere(config, this.sender).details !== 'tollgate_missing_api_key';
+  }
+
+  /** What becomes of the request where its host and path do not matter. */
+  private anywhere(config: PluginConfig, sender: Sender | undefined): Exchange {
     const moved = this.request.map(([name, value]): Pair => {
       if (name === ':authority') return [name, 'probe.invalid'];
       return name === ':path' ? [name, value.replace(/^[^?]*/, '/')] : [name, value];
     });
-    return new Engine(this.module, config, this.atMs).decide(moved, this.atMs).details !== 'tollgate_missing_api_key';
+    return new Engine(this.module, config, this.atMs).decide(moved, this.atMs, sender);
   }
 
   private decisionUnder(config: PluginConfig): ReturnType<typeof decisionOf> {
-    return decisionOf(new Engine(this.module, config, this.atMs).decide(this.request, this.atMs));
+    return decisionOf(new Engine(this.module, config, this.atMs).decide(this.request, this.atMs, this.sender));
   }
 }
 
@@ -120,10 +125,67 @@ export function conditionsOf({ path, methods, plans, consumers, headers = [], qu
   ];
 }
 
-/** It was used on this API, and others are not there. */
-function withoutApis(key: KeyConfig): KeyConfig {
-  const { apis, ...rest } = key;
-  return apis === undefined ? key : rest;
+const NOTHING: PluginConfig = {
+  version: 1,
+  policy: 'probe',
+  keySources: [{ header: NO_HEADER }],
+  apis: [],
+  plans: [],
+  consumers: [],
+};
+
+/** As little of a config as knows the consumer and its plan on one API, and what is asked about. */
+function onlyOf(
+  config: PluginConfig,
+  api: string,
+  consumer: string | null,
+  others: readonly string[],
+  asked: Pick<ApiConfig, 'routes' | 'operations'>,
+): PluginConfig {
+  const one = config.apis.find(({ name }) => name === api)!;
+  const { name, hosts, paths, pathData, plans, credentials, anonymousPlan } = one;
+  const { version, policy, workloadProof, tokens } = config;
+  // nobody's request passes as such, whatever it holds beside a preflight
+  const isNobodys = consumer === null;
+  const nobodys = anonymousPlan === undefined ? { anonymous: 'allow' as const } : { anonymousPlan };
+  const isNeeded = ({ name }: { readonly name: string }): boolean => name === consumer || others.includes(name);
+  return {
+    version,
+    policy,
+    keySources: isNobodys ? [{ header: NO_HEADER }] : [...keySourcesOf(config, one)],
+    ...(workloadProof && { workloadProof }),
+    ...(tokens && { tokens }),
+    apis: [
+      {
+        ...{ name, paths, plans, ...asked },
+        ...(hosts && { hosts }),
+        ...(pathData && { pathData }),
+        ...(isNobodys ? nobodys : credentials && { credentials }),
+      },
+    ],
+    plans: config.plans.map((plan) => ({ name: plan.name })),
+    consumers: config.consumers
+      .filter(isNeeded)
+      .map(({ name, plan, subscriptions, keys, scopes, workloads, tokens }) => ({
+        name,
+        ...(plan !== undefined && { plan }),
+        ...(keys && { keys: keys.map(withoutPlaces) }),
+        ...(scopes && { scopes }),
+        ...(workloads && { workloads }),
+        ...(tokens && { tokens }),
+        ...(subscriptions && {
+          subscriptions: subscriptions.filter((one) => one.api === api).map((one) => ({ ...one, limits: [] })),
+        }),
+      })),
+  };
+}
+
+/** It was used on this API, and others are not there; from where it comes is another question. */
+function withoutPlaces(key: KeyConfig): KeyConfig {
+  const anywhere = { ...key };
+  delete anywhere.apis;
+  delete anywhere.addresses;
+  return anywhere;
 }
 
 function testWords(what: string, condition: HeaderConditionConfig): string {

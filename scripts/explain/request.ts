@@ -1,4 +1,5 @@
 import { joinHeaders, withoutNominated, type Pair } from '../host/stream.ts';
+import type { ExplainedCaller } from './caller.ts';
 import { InvalidRequest } from './error.ts';
 
 /** A request as a client sends it. Strings are byte strings (latin1: a character is a byte). */
@@ -10,6 +11,8 @@ export interface ExplainedRequest {
   /** With its query. */
   readonly path: string;
   readonly headers: readonly Pair[];
+  /** Left out: a client on this machine, without certificate and token. */
+  readonly caller?: ExplainedCaller;
 }
 
 /** Envoy's own bounds, beyond which it answers 431 before any filter sees the request. */
@@ -24,7 +27,7 @@ const FORM = "'METHOD https://HOST/PATH', such as 'GET https://api.example.com/v
  * Reads `GET https://api.example.com/v1/pets?a=b`; GET may be left out, and the host where a header names it. Nothing is normalised:
  * the path is sent as it stands. Errors do not repeat what they refuse, because a query may hold a key.
  */
-export function parseRequest(text: string, headers: readonly Pair[]): ExplainedRequest {
+export function parseRequest(text: string, headers: readonly Pair[], caller: ExplainedCaller = {}): ExplainedRequest {
   const words = text.trim().split(/\s+/);
   const [method, target] = words.length === 1 ? ['GET', words[0]!] : [words[0]!, words[1]!];
   if (words.length > 2 || !TOKEN.test(method)) throw new InvalidRequest(`--request must be ${FORM}`);
@@ -33,7 +36,7 @@ export function parseRequest(text: string, headers: readonly Pair[]): ExplainedR
   checkSize(others);
   if (target.startsWith('/')) {
     if (named === null) throw new InvalidRequest(`--request names no host: it must be ${FORM}`);
-    return { method, scheme: 'https', host: named, path: bytes(target), headers: others };
+    return { method, scheme: 'https', host: named, path: bytes(target), headers: others, caller };
   }
   const [, scheme, host, path = '/'] = URL_FORM.exec(target) ?? [];
   if (scheme === undefined || host === undefined || host === '') throw new InvalidRequest(`--request must be ${FORM}`);
@@ -47,6 +50,7 @@ export function parseRequest(text: string, headers: readonly Pair[]): ExplainedR
     host: named ?? bytes(host),
     path: bytes(path.startsWith('?') ? `/${path}` : path),
     headers: others,
+    caller,
   };
 }
 
@@ -68,11 +72,12 @@ function checkSize(headers: readonly Pair[]): void {
     );
 }
 
-/** The request's header map in Envoy's order, joined and stripped as Envoy does before any filter. */
-export function pairsOf({ method, scheme, host, path, headers }: ExplainedRequest): Pair[] {
+/** The request's header map in Envoy's order, joined and stripped as Envoy does before any filter, and with its peer where one is given. */
+export function pairsOf({ method, scheme, host, path, headers, caller }: ExplainedRequest): Pair[] {
   const pairs: Pair[] = [];
   if (host !== null) pairs.push([':authority', host]);
   pairs.push([':path', path], [':method', method], [':scheme', scheme], ...headers);
+  if (caller?.peer !== undefined) pairs.push(['x-forwarded-for', caller.peer]);
   return withoutNominated(joinHeaders(pairs));
 }
 

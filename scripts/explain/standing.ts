@@ -1,3 +1,4 @@
+import type { PlanConfig, QuotaConfig } from '../contract/pluginConfig.ts';
 import type { HeaderMap } from '../host/stream.ts';
 
 /** One quota as an answer names it: what is left, of how much, until when. */
@@ -13,6 +14,14 @@ export interface QuotaStanding {
   readonly resetSeconds: number | null;
   /** What the clock of the calendar's zone shows then; not there without a zone. */
   readonly resetsAt?: string;
+  /** What it counts together, where that is not each consumer. */
+  readonly per?: NonNullable<QuotaConfig['per']>;
+  /** The counter that it shares with quotas of other plans. */
+  readonly counter?: string;
+  /** Percentages of its limit at which callers are warned. */
+  readonly warnAt?: readonly number[];
+  /** The one that was reached, as the caller is told. */
+  readonly warned?: number;
 }
 
 /** `"per-second";q=10;w=1`, one item of the answer's fields. */
@@ -31,6 +40,26 @@ export function standingsOf(response: HeaderMap): QuotaStanding[] {
       used: r === undefined ? null : Math.max(0, q - r),
       remaining: r ?? null,
       resetSeconds: t ?? null,
+    };
+  });
+}
+
+/** The same with what the plan says of its quotas beside their limits, and what a caller is warned of. */
+export function inPlan(
+  standings: readonly QuotaStanding[],
+  plan: PlanConfig | undefined,
+  response: HeaderMap,
+): QuotaStanding[] {
+  const warnings = itemsOf(response.first('ratelimit-warning') ?? '');
+  return standings.map((standing) => {
+    const { per, counter, warnAt } = plan?.quotas?.find(({ name }) => name === standing.name) ?? {};
+    const warned = warnings.get(standing.name)?.['p'];
+    return {
+      ...standing,
+      ...(per && { per }),
+      ...(counter !== undefined && { counter }),
+      ...(warnAt && { warnAt }),
+      ...(warned !== undefined && { warned }),
     };
   });
 }

@@ -3,23 +3,26 @@ import { IDENTITY_HEADERS, LOG_FIELDS } from '../contract/table.ts';
 import type { WasmModule } from '../host/abi.ts';
 import { decisionOf, logFieldsOf, type Exchange } from '../host/openRequest.ts';
 import { HeaderMap, type Pair } from '../host/stream.ts';
-import { compilePolicy, ConfigHoldings, keySourcesOf, type Policy } from '../policy/index.ts';
+import { compilePolicy, keySourcesOf, type Policy } from '../policy/index.ts';
 import { shownIn } from '../policy/compile/calendar.ts';
 import { operationName } from '../policy/schema/operation.ts';
 import type { Api } from '../policy/schema/policy.ts';
-import type { OwnLimit } from '../policy/schema/quota.ts';
+import { senderOf } from './caller.ts';
+import { credentialStory, type CredentialStory } from './credential.ts';
 import { countedHere, enforced, Engine } from './engine.ts';
 import { normalisedPath } from './path.ts';
 import { corsStory, type CorsStory } from './cors.ts';
 import { lifecycleStories, type LifecycleStory, type Living } from './lifecycle.ts';
 import { operationStory, type OperationStory } from './operation.ts';
 import { outcomeOf, type Outcome } from './outcome.ts';
+import { planStory, type PlanStory } from './plan.ts';
 import { conditionsOf, Probe, type Condition } from './probe.ts';
 import { pairsOf, withoutQuery, type ExplainedRequest } from './request.ts';
-import { standingsOf, type QuotaStanding } from './standing.ts';
+import { standingsOf, inPlan, type QuotaStanding } from './standing.ts';
+import { whenceStory, type WhenceStory } from './whence.ts';
 
 /** What becomes of one request and why, without the key: everything here may be printed. */
-export interface Story {
+export interface Story extends WhenceStory {
   readonly outcome: Outcome;
   /** A code of docs/reasons.md. */
   readonly reason: string;
@@ -29,13 +32,15 @@ export interface Story {
   readonly request: { readonly method: string; readonly host: string | null; readonly path: string };
   /** Null for a path that servers read in different ways. */
   readonly normalisedPath: string | null;
-  readonly api: Pick<ApiConfig, 'name' | 'hosts' | 'paths'> | null;
+  readonly api: Pick<ApiConfig, 'name' | 'hosts' | 'paths' | 'pathData'> | null;
   /** Null: the API has no cors. */
   readonly cors: CorsStory | null;
   readonly lifecycle: readonly LifecycleStory[];
   /** Null: the API lists none, or the decision ended before. */
   readonly operation: OperationStory | null;
-  /** Null: the decision ended before a key was looked for. */
+  /** Null: the API takes keys only, and nothing else was given; or the decision ended before. */
+  readonly credential: CredentialStory | null;
+  /** Null: the decision ended before a key was looked for, or the API takes none. */
   readonly key: KeyStory | null;
   readonly consumer: string | null;
   readonly plan: PlanStory | null;
@@ -61,18 +66,6 @@ export interface KeyStory {
   /** What it is limited to; null: to nothing. */
   readonly apis: readonly string[] | null;
   readonly scopes: readonly string[] | null;
-}
-
-export interface PlanStory {
-  readonly name: string | null;
-  /** Where it comes from; `none`: the consumer has no plan here. */
-  readonly through: 'subscription' | 'consumer' | 'none';
-  /** Plans that the API offers. */
-  readonly offered: readonly string[];
-  /** The consumer's own plan. */
-  readonly own: string | null;
-  /** Own limits of the subscription, by quota. */
-  readonly limits: Readonly<Record<string, OwnLimit>>;
 }
 
 export interface RouteStory {
@@ -106,12 +99,15 @@ export function tellStory(
 ): Story {
   const config = countedHere(compilePolicy(policy, atMs / 1000), LOG_FIELDS);
   const pairs = pairsOf(request);
-  const exchange = (engine ?? new Engine(module, config, atMs)).decide(pairs, atMs);
+  const { caller: sent = {} } = request;
+  const sender = senderOf(sent);
+  const decide = (under: PluginConfig): Exchange => new Engine(module, under, atMs).decide(pairs, atMs, sender);
+  const exchange = engine === undefined ? decide(config) : engine.decide(pairs, atMs, sender);
   const usual = toldUsual(config);
   // what upstream and caller would be told if the policy did not choose
-  const told = usual === null ? exchange : new Engine(module, usual, atMs).decide(pairs, atMs);
+  const told = usual === null ? exchange : decide(usual);
   const decision = fieldsOf(exchange);
-  const probe = new Probe(module, pairs, atMs);
+  const probe = new Probe(module, pairs, atMs, sender);
   const text = (name: string): string | null => (decision[name] === undefined ? null : String(decision[name]));
   const [reason, consumer, operation] = [text('reason') ?? exchange.details, text('consumer'), text('operation')];
   const key = keyOf(config, consumer, text('keyId'));
@@ -125,6 +121,11 @@ export function tellStory(
       : routeStory(text('route')!, compiled, (condition) => probe.holds(config, compiled.name, caller, condition));
   const isObserved = text('mode') === 'observe';
   const end = isObserved ? null : endOf(reason, operation, route);
+  const isJudged = compiled !== undefined && end === null;
+  const places = isJudged ? probe.keyPlaces(keySourcesOf(config, compiled)) : [];
+  const credential = isJudged ? credentialStory(config, compiled, sent, pairs, places.length > 0, probe) : null;
+  const isByToken = credential?.used === 'token' && credential.token!.scopes !== null;
+  const owner = config.consumers.find(({ name }) => name === consumer);
   return {
     outcome: outcomeOf(exchange, reason, text('mode') === 'observe'),
     reason,
@@ -135,7 +136,10 @@ export function tellStory(
     api:
       compiled === undefined
         ? null
-        : { name: compiled.name, ...(compiled.hosts && { hosts: compiled.hosts }), paths: compiled.paths },
+        : {
+            ...{ name: compiled.name, ...(compiled.hosts && { hosts: compiled.hosts }), paths: compiled.paths },
+            ...(compiled.pathData && { pathData: compiled.pathData }),
+          },
     cors: compiled?.cors === undefined ? null : corsStory(pairs, reason, exchange.response),
     lifecycle:
       api === undefined || end === 'browser'
@@ -148,20 +152,32 @@ export function tellStory(
       end === 'browser' ||
       end === 'API'
         ? null
-        : operationStory(config, compiled, api, { reason, operation, consumer, key, method: request.method }, probe),
+        : operationStory(
+            ...([config, compiled, api] as const),
+            { reason, operation, consumer, key, isByToken, method: request.method },
+            probe,
+          ),
+    credential,
     key:
-      compiled === undefined || end !== null
-        ? null
-        : {
-            places: probe.keyPlaces(keySourcesOf(config, compiled)),
-            id: text('keyId'),
+      isJudged && (compiled.credentials ?? ['key']).includes('key')
+        ? {
+            places,
+            id: credential === null || credential.used === 'key' ? text('keyId') : null,
             apis: key?.apis ?? null,
             scopes: key?.scopes ?? null,
-          },
+          }
+        : null,
+    ...(isJudged
+      ? whenceStory({ config, api: compiled, consumer: owner, key, plan: text('plan') }, sent, pairs, probe)
+      : { address: null, origin: null, visitor: null }),
     consumer,
-    plan: compiled === undefined || consumer === null ? null : planStory(config, compiled, consumer, text('plan')),
+    plan: compiled === undefined ? null : planStory(config, compiled, consumer, text('plan'), credential),
     quotas: inZone(
-      engine === undefined ? allStandings(usual ?? config, module, pairs, atMs, told) : standingsOf(exchange.response),
+      inPlan(
+        engine === undefined ? allStandings(usual ?? config, decide, told) : standingsOf(exchange.response),
+        config.plans.find(({ name }) => name === text('plan')),
+        exchange.response,
+      ),
       zoneOf(config, consumer, text('plan')),
       atMs,
     ),
@@ -181,16 +197,14 @@ function comesToOperations({ operations, me }: ApiConfig, reason: string, operat
 /** Answers name only quotas in force; of those that are only observed, the same policy tells that enforces all. */
 function allStandings(
   config: PluginConfig,
-  module: WasmModule,
-  pairs: readonly Pair[],
-  atMs: number,
+  decide: (config: PluginConfig) => Exchange,
   { response }: Exchange,
 ): QuotaStanding[] {
   const inForce = standingsOf(response);
   const strict = enforced(config);
   if (strict === null) return inForce;
   const names = new Set(inForce.map(({ name }) => name));
-  const all = standingsOf(new Engine(module, strict, atMs).decide(pairs, atMs).response);
+  const all = standingsOf(decide(strict).response);
   return all.map((standing) => ({ ...standing, isObserved: !names.has(standing.name) }));
 }
 
@@ -242,16 +256,6 @@ function livesOf(apiName: string, api: Api, operation: string | null, route: Rou
     ...(own === undefined ? [] : [{ of: 'operation' as const, life: own[1] }]),
     ...(taken === undefined ? [] : [{ of: 'route' as const, life: taken }]),
   ];
-}
-
-function planStory(config: PluginConfig, api: ApiConfig, consumer: string, plan: string | null): PlanStory | null {
-  const holdings = new ConfigHoldings(config);
-  const grantee = holdings.grantee(consumer);
-  const subscription = Object.hasOwn(grantee.subscriptions, api.name) ? grantee.subscriptions[api.name] : undefined;
-  const own = grantee.plan ?? null;
-  const held = holdings.on(grantee, api.name);
-  const through = held === null ? 'none' : subscription === undefined ? 'consumer' : 'subscription';
-  return { name: plan ?? held?.plan ?? null, through, offered: api.plans, own, limits: subscription?.limits ?? {} };
 }
 
 function routeOf(api: ApiConfig | undefined, route: RouteStory | null): RouteConfig | undefined {

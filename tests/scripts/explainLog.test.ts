@@ -144,7 +144,7 @@ describe('a log of tollgate run', () => {
       'null pets missing_api_key null: 1 0 0',
       'null pets unknown_api_key null: 1 0 0',
     ]);
-    assert.deepEqual(result.unknown, { callers: 0, gone: 2, hosts: 0, late: 0 });
+    assert.deepEqual(result.unknown, { callers: 0, gone: 2, hosts: 0, addresses: 0, late: 0 });
   });
 
   it('asks for the path that was asked for, where the log has it as a route rewrote it', async () => {
@@ -566,4 +566,109 @@ it('a replay is exact: against a list of all requests, in fixed windows', async 
   const allowed = [...count.values()].reduce((sum, requests) => sum + Math.min(3, requests), 0);
   const result = await replayed(times.map((at) => line(at)).join(''));
   assert.deepEqual([result.allowed, result.refused], [allowed, 3000 - allowed]);
+});
+
+describe('callers without a key in a log, and from where they call', () => {
+  const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
+  const CALLERS = `
+policy: shop
+upstreams: { v1: { url: 'http://127.0.0.1:9001' } }
+workloadProof: listener
+tokens: { corp: { issuer: 'https://idp.example.com', jwks: 'https://idp.example.com/k', audiences: [shop], plan: tier, scopes: scope } }
+apis:
+  pets: { paths: [/v1], plans: [free], anonymous: { plan: free }, upstream: v1 }
+  inner: { paths: [/inner], plans: [free, gold], credentials: [workload, token], upstream: v1, operations: { GET /a: { scopes: [read] } } }
+plans: { free: { quotas: { hourly: { limit: 2, window: hour } } }, gold: {} }
+consumers:
+  acme:
+    plan: free
+    addresses: { allow: [10.1.0.0/16, 10.2.0.0/16], deny: [10.1.0.0/24] }
+    origins: ['https://app.example.com']
+    keys: [{ id: a1, digest: '${digest('acme-secret-key')}', addresses: { allow: [10.2.3.0/24] } }, { id: a2, digest: '${digest('b')}' }]
+  web: { plan: free, scopes: [read], workloads: [${WEB}] }
+  alice: { plan: free, tokens: { corp: [8d7f] } }
+`;
+  let callers = '';
+  before(async () => {
+    callers = join(folder, 'callers.policy.yaml');
+    await writeFile(callers, CALLERS);
+    await writeFile(join(folder, 'hops.policy.yaml'), `${CALLERS}clientAddress: { trustedHops: 2 }\n`);
+  });
+  const judged = async (log: string, policy = callers): Promise<Replayed> => {
+    const { out, err, code } = await tollgate(['explain', policy, '--from', '-', '--json'], { stdin: log });
+    assert.deepEqual([code, err], [0, '']);
+    return JSON.parse(out) as Replayed;
+  };
+  const visit = (atMs: number, fields: object): string =>
+    line(atMs, { consumer: null, keyId: null, reason: 'anonymous', plan: 'free', tollgate: null, ...fields });
+
+  it('are counted by the address in the log', async () => {
+    const from = (address: string): object => ({ downstream_remote_address: address });
+    const log = [
+      ...['203.0.113.7:1', '203.0.113.7:2', '203.0.113.7:3', '203.0.113.8:1', '[2001:db8::1]:1'].map(from),
+      { x_forwarded_for: '9.9.9.9,203.0.113.9' },
+      { client_address: '203.0.113.9' },
+      { client_address: '203.0.113.9' },
+    ].map((fields, index) => visit(index, fields));
+    const result = await judged(log.join(''));
+    assert.deepEqual(rowsOf(result), ['null pets anonymous null: 6 0 0', 'null pets quota_exceeded hourly: 2 2 0']);
+    assert.deepEqual(result.unknown.addresses, 0);
+    const unknown = await judged([visit(0, {}), visit(1, {}), visit(2, {})].join(''));
+    assert.deepEqual([unknown.unknown.addresses, unknown.refused], [3, 1]);
+    const { out } = await tollgate(['explain', callers, '--from', '-'], { stdin: visit(0, {}) });
+    assert.match(out, /^the log has no address for 1 request: judged as from where the consumer may call, /m);
+  });
+
+  it('are found behind trusted proxies', async () => {
+    const hops = join(folder, 'hops.policy.yaml');
+    const behind = (value: string): object => ({ x_forwarded_for: value, downstream_remote_address: '10.0.0.1:1' });
+    const log = ['203.0.113.7,10.0.0.1', 'x,203.0.113.7,10.0.0.1', '203.0.113.8,10.0.0.1', '203.0.113.7,10.0.0.2']
+      .map(behind)
+      .map((fields, index) => visit(index, fields));
+    assert.deepEqual(rowsOf(await judged(log.join(''), hops)), [
+      'null pets anonymous null: 3 0 0',
+      'null pets quota_exceeded hourly: 1 1 0',
+    ]);
+    const alone = [1, 2, 3].map((at) => visit(at, { client_address: '203.0.113.7' }));
+    assert.deepEqual((await judged(alone.join(''), hops)).refused, 1);
+  });
+
+  it('are kept out by lists, and where the log has no address come from where they may', async () => {
+    const call = (keyId: string, address?: string): string =>
+      line(0, { keyId, ...(address !== undefined && { downstream_remote_address: address }) });
+    const result = await judged(
+      [call('a1', '10.2.3.4:1'), call('a1', '10.1.1.1:1'), call('a2', '10.1.0.9:1')].join(''),
+    );
+    assert.deepEqual(rowsOf(result), ['acme pets address_not_allowed null: 2 2 0', 'acme pets allowed null: 1 0 0']);
+    const without = await judged([call('a1'), call('a2')].join(''));
+    assert.deepEqual(rowsOf(without), ['acme pets allowed null: 2 0 0']);
+    assert.equal(without.unknown.addresses, 2);
+    const hops = await judged([call('a1'), call('a2')].join(''), join(folder, 'hops.policy.yaml'));
+    assert.deepEqual(rowsOf(hops), ['acme pets allowed null: 2 0 0']);
+  });
+
+  it('are workloads and owners of tokens again', async () => {
+    const call = (fields: object): string => line(0, { path: '/inner/a', api: 'inner', tollgate: null, ...fields });
+    const log = [
+      call({ consumer: 'web', keyId: WEB }),
+      call({ consumer: 'alice', keyId: '8d7f', plan: 'gold' }),
+      call({ consumer: 'alice', keyId: null }),
+      call({ consumer: 'alice', keyId: '8d7f', reason: 'missing_scope', details: 'tollgate_missing_scope' }),
+      call({ consumer: 'web', keyId: 'spiffe://cluster.local/gone' }),
+      call({ consumer: null, keyId: null, reason: 'unknown_workload', details: 'tollgate_unknown_workload' }),
+      call({ consumer: null, keyId: null, reason: 'unknown_subject', details: 'tollgate_unknown_subject' }),
+      call({ consumer: null, keyId: null, reason: 'missing_credential', details: 'tollgate_missing_credential' }),
+    ].join('');
+    const result = await judged(log);
+    assert.deepEqual(rowsOf(result).sort(), [
+      'alice inner allowed null: 2 0 0',
+      'alice inner missing_scope null: 1 0 0',
+      'null inner missing_credential null: 1 0 0',
+      'null inner unknown_subject null: 1 0 0',
+      'null inner unknown_workload null: 1 0 0',
+      'web inner allowed null: 1 0 0',
+      'web inner missing_credential null: 1 1 0',
+    ]);
+    assert.equal(result.unknown.gone, 1);
+  });
 });

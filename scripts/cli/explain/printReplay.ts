@@ -125,7 +125,7 @@ function tableOf(rows: readonly (readonly string[])[], from: number, until = Inf
 }
 
 function notesOf({ log, skipped, unknown, meshQuotas }: Printed): string[] {
-  const { callers, gone, hosts, late } = unknown;
+  const { callers, gone, hosts, addresses, late } = unknown;
   const notes = [
     ...skipped.map(
       ({ rule, lines: count, first }) =>
@@ -138,6 +138,11 @@ function notesOf({ log, skipped, unknown, meshQuotas }: Printed): string[] {
         ]),
     ...(gone === 0 ? [] : [`${counted(gone, 'request')} came with a consumer or a key that the policy does not have`]),
     ...(hosts === 0 ? [] : [`the log names no host for ${counted(hosts, 'request')}: --host HOST does`]),
+    ...(addresses === 0
+      ? []
+      : [
+          `the log has no address for ${counted(addresses, 'request')}: judged as from where the consumer may call, and without a key as those of one caller`,
+        ]),
     ...(meshQuotas.length === 0
       ? []
       : [

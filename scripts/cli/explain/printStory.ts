@@ -4,8 +4,11 @@ import type { CorsStory } from '../../explain/cors.ts';
 import type { LifecycleStory } from '../../explain/lifecycle.ts';
 import type { OperationStory } from '../../explain/operation.ts';
 import type { QuotaStanding } from '../../explain/standing.ts';
-import type { KeyStory, PlanStory, RouteStory, Story } from '../../explain/story.ts';
+import type { PlanStory } from '../../explain/plan.ts';
+import type { KeyStory, RouteStory, Story } from '../../explain/story.ts';
+import { addressWords, concurrencyWords, credentialWords, originWords, perWords, visitorWords } from './callerWords.ts';
 import { timeSpan, visible, visibleJson } from './visible.ts';
+import { counted, listOf, shortened } from './words.ts';
 
 /** Fields of the decision that have a line of their own. */
 const TOLD = new Set([
@@ -44,7 +47,9 @@ function linesOf(name: string, words: readonly string[]): Line[] {
 }
 
 function rowsOf(story: Story): Line[] {
-  const { api, cors, operation, key, consumer, plan, route, upstream, decision } = story;
+  const { api, cors, operation, credential, key, consumer, plan, route, upstream, decision } = story;
+  const { address, visitor } = story;
+  const flights = plan?.concurrency ?? null;
   const others = Object.entries(decision).filter(([name, value]) => !TOLD.has(name) && value !== undefined);
   return [
     ...pathLines(story),
@@ -61,9 +66,14 @@ function rowsOf(story: Story): Line[] {
       story.lifecycle.map((one) => lifecycleWords(one, Date.parse(story.at))),
     ),
     ...linesOf('operation', operation === null ? [] : operationWords(operation, story)),
+    ...linesOf('credential', credential === null ? [] : credentialWords(credential, story.reason)),
     ...(key === null ? [] : [['key', keyWords(key, story.reason)] as Line]),
     ...(consumer === null ? [] : [['consumer', consumer] as Line]),
-    ...(plan === null ? [] : [['plan', planWords(plan, consumer!, api!.name)] as Line]),
+    ...(address === null ? [] : [['address', addressWords(address, story)] as Line]),
+    ...linesOf('origin', originWords(story)),
+    ...(visitor === null ? [] : [['caller', visitorWords(visitor)] as Line]),
+    ...(plan === null ? [] : [['plan', planWords(plan, story)] as Line]),
+    ...(flights === null ? [] : [['in flight', concurrencyWords(flights, visitor !== null)] as Line]),
     ...linesOf('needs', operation === null ? [] : needWords(operation, plan?.name ?? null)),
     ...linesOf('quotas', quotaLines(story)),
     ...(route === null ? [] : routeLines(route)),
@@ -79,10 +89,16 @@ function rowsOf(story: Story): Line[] {
   ];
 }
 
-function pathLines({ normalisedPath, request, decision }: Story): Line[] {
+const DATA_NAMES = { 'escaped-slashes': '%2F', 'empty-segments': '//' } as const;
+
+function pathLines({ normalisedPath, request, decision, api }: Story): Line[] {
   const read = normalisedPath ?? 'can be read in more than one way (docs/requests.md)';
+  const data = (api?.pathData ?? []).map((kind) => DATA_NAMES[kind]);
   return [
     ['path', normalisedPath === request.path ? read : `${read}; sent as ${request.path}`],
+    ...(data.length === 0
+      ? []
+      : [['', `${listOf(data, 'and')} ${data.length === 1 ? 'is' : 'are'} data in it`] as Line]),
     ...(decision['host'] === undefined || decision['host'] === request.host
       ? []
       : [['host', `${decision['host']}`] as Line]),
@@ -114,12 +130,6 @@ function corsWords({ origin, isAllowed, preflight }: CorsStory): string[] {
 }
 
 const MOST_NAMES = 10;
-const MAX_SHOWN = 200;
-
-function shortened(text: string): string {
-  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text;
-}
-
 function lifecycleWords({ of, is, when, says }: LifecycleStory, atMs: number): string {
   const { since, sunset, from, until, status, to, successor } = says;
   const instead = successor === undefined ? '' : `; ${successor} takes its place`;
@@ -174,14 +184,6 @@ function needWords({ plans, scopes, missingScopes, cost }: OperationStory, plan:
   ];
 }
 
-function counted(names: readonly string[], noun: string): string {
-  return `${noun}${names.length === 1 ? '' : 's'} ${listOf(names, 'and')}`;
-}
-
-function listOf(words: readonly string[], last: 'and' | 'or'): string {
-  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`;
-}
-
 function quotaLines({ quotas, reason, decision }: Story): string[] {
   const isByQuota = reason === 'quota_exceeded' || reason === 'quota_unavailable';
   return quotas.map((quota) => quotaWords(quota, quotas, isByQuota && decision['quota'] === quota.name));
@@ -199,16 +201,24 @@ function keyWords({ places, id, apis, scopes }: KeyStory, reason: string): strin
   return [`${where}; its id is ${id}`, ...limits].join(', ');
 }
 
-function planWords({ name, through, offered, own, limits }: PlanStory, consumer: string, api: string): string {
+function planWords({ name, through, offered, own, limits }: PlanStory, { consumer, api, credential }: Story): string {
   const offers = offered.length === 0 ? 'no plans' : offered.join(', ');
-  if (through === 'none')
-    return own === null
-      ? `none: ${consumer} has no plan of its own and no subscription to ${api}, which offers ${offers}`
-      : `none: ${consumer} has the plan ${own} and no subscription to ${api}, which offers ${offers}`;
+  const { claim } = (credential?.used === 'token' ? credential.token?.plan : null) ?? {};
+  if (through === 'anonymous') return `${name}, which ${api!.name} gives to callers without a key`;
+  if (through === 'token') return `${name}, as the token's claim ${claim} says`;
+  if (through === 'none') {
+    const has =
+      own === null
+        ? `${consumer} has no plan of its own`
+        : claim === undefined
+          ? `${consumer} has the plan ${own}`
+          : `the token's claim ${claim} names ${shortened(own)}`;
+    return `none: ${has} and no subscription to ${api!.name}, which offers ${offers}`;
+  }
   const changed = Object.entries(limits).map(([quota, limit]) => `${quota} ${ownLimitWords(limit)}`);
   const replaced = changed.length === 0 ? '' : `, with limits of its own: ${changed.join(', ')}`;
-  if (through === 'subscription') return `${name}, by the subscription to ${api}${replaced}`;
-  return `${name}, the consumer's own plan, which ${api} offers`;
+  if (through === 'subscription') return `${name}, by the subscription to ${api!.name}${replaced}`;
+  return `${name}, the consumer's own plan, which ${api!.name} offers`;
 }
 
 function ownLimitWords(own: PlanStory['limits'][string]): string {
@@ -219,7 +229,7 @@ function ownLimitWords(own: PlanStory['limits'][string]): string {
 }
 
 function quotaWords(
-  { name, limit, used, remaining, resetSeconds, resetsAt, isObserved }: QuotaStanding,
+  { name, limit, used, remaining, resetSeconds, resetsAt, isObserved, ...more }: QuotaStanding,
   all: readonly QuotaStanding[],
   isRefused: boolean,
 ): string {
@@ -228,7 +238,15 @@ function quotaWords(
     used === null
       ? `limit ${grouped(limit)}`
       : `${grouped(used)} of ${grouped(limit)} used, ${grouped(remaining!)} left, resets in ${timeSpan(resetSeconds ?? 0)}${resetsAt === undefined ? '' : ` (${resetsAt})`}`;
-  return `${name.padEnd(width)}  ${state}${isRefused ? '; refused by this one' : ''}${isObserved ? '; only observed' : ''}`;
+  const { per, counter, warned } = more;
+  const notes = [
+    ...(isRefused ? ['refused by this one'] : []),
+    ...(isObserved ? ['only observed'] : []),
+    ...(per === undefined ? [] : [`counted ${perWords(per)}`]),
+    ...(counter === undefined ? [] : [`in the counter ${counter}`]),
+    ...(warned === undefined ? [] : [`warns of ${warned} %`]),
+  ];
+  return [`${name.padEnd(width)}  ${state}`, ...notes].join('; ');
 }
 
 function routeLines({ name, conditions, passedOver, morePassedOver }: RouteStory): Line[] {

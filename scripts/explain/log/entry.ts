@@ -9,8 +9,14 @@ export interface LogEntry {
   /** Null: the log does not say. */
   readonly host: string | null;
   readonly userAgent: string | null;
+  /** What Envoy took for the client's address, with or without a port. */
+  readonly address: string | null;
+  /** X-Forwarded-For as the module saw it. */
+  readonly forwardedFor: string | null;
   readonly consumer: string | null;
+  /** Also the id of a workload, or the owner of a token. */
   readonly keyId: string | null;
+  readonly plan: string | null;
   /** What Tollgate decided then; null where there was no Tollgate or the log does not say. */
   readonly reason: string | null;
   /** Whether Tollgate refused it then. */
@@ -49,9 +55,18 @@ const NAMES = {
   path: ['path'],
   host: ['host', 'authority'],
   userAgent: ['user_agent', 'userAgent'],
+  address: [
+    'downstream_remote_address',
+    'downstreamRemoteAddress',
+    'client_address',
+    'clientAddress',
+    'remote_address',
+  ],
+  forwardedFor: ['x_forwarded_for', 'forwarded_for', 'x-forwarded-for', 'xForwardedFor'],
   details: ['details', 'response_code_details'],
   consumer: ['consumer'],
   keyId: ['keyId', 'key_id'],
+  plan: ['plan'],
   reason: ['reason'],
   mode: ['mode'],
   api: ['api'],
@@ -76,9 +91,12 @@ function readJson(text: string): Read {
   return entryOf('JSON', said(NAMES.time), said(NAMES.method), said(NAMES.path), {
     host: said(NAMES.host),
     userAgent: said(NAMES.userAgent),
+    address: said(NAMES.address),
+    forwardedFor: said(NAMES.forwardedFor),
     details: said(NAMES.details),
     consumer: said(NAMES.consumer) ?? fieldIn(line, 'consumer'),
     keyId: said(NAMES.keyId) ?? fieldIn(line, 'key'),
+    plan: said(NAMES.plan) ?? fieldIn(line, 'plan'),
     reason: said(NAMES.reason) ?? fieldIn(line, 'reason'),
     mode: said(NAMES.mode) ?? fieldIn(line, 'mode'),
     api: said(NAMES.api) ?? fieldIn(line, 'api'),
@@ -89,7 +107,7 @@ function readJson(text: string): Read {
 /** `[time] "GET /path HTTP/1.1" 200 - via_upstream …`, and without the quotes as docs/access-log.md has it. */
 const HEAD = /^\[([^\]]{1,64})\] "?(\S+) (\S+)(?: (?:HTTP\/[\d.]+|-)")? (\d{1,3}) (.*)$/;
 /** `"authority" "upstream"`, at the end in Envoy's format and six words before it in Istio's. */
-const TAIL = /"([^"]*)" "[^"]*"(?: \S+ \S+ \S+ \S+ \S+ \S+)?$/;
+const TAIL = /"([^"]*)" "[^"]*"(?: \S+ \S+ \S+ (\S+) \S+ \S+)?$/;
 const DETAILS = /(?:^| )(tollgate_[a-z_]+)(?: |$)/;
 
 function readText(text: string): Read {
@@ -104,10 +122,13 @@ function readText(text: string): Read {
   const field = (name: string): string | null => (isOurs ? fieldIn(rest, name) : null);
   return entryOf("Istio's text", time!, known(method!), known(path!), {
     host: field('host') ?? known(quoted ?? '-'),
-    userAgent: isOurs ? null : known(userAgentIn(rest)),
+    userAgent: isOurs ? null : known(quotedIn(rest, USER_AGENT)),
+    address: isOurs ? field('address') : known(tail[2] ?? '-'),
+    forwardedFor: isOurs ? null : known(quotedIn(rest, FORWARDED_FOR)),
     details: DETAILS.exec(own)?.[1] ?? null,
     consumer: field('consumer'),
     keyId: field('key'),
+    plan: field('plan'),
     reason: field('reason'),
     mode: field('mode'),
     api: field('api'),
@@ -115,10 +136,12 @@ function readText(text: string): Read {
   });
 }
 
-/** The second of the four quoted parts before the upstream's: `"x-forwarded-for" "user-agent" "request-id" "authority" "upstream"`. */
-function userAgentIn(rest: string): string {
+/** Of the quoted parts before the upstream's: `"x-forwarded-for" "user-agent" "request-id" "authority" "upstream"`. */
+const [FORWARDED_FOR, USER_AGENT] = [-10, -8];
+
+function quotedIn(rest: string, at: number): string {
   const parts = rest.split('"');
-  return parts.length >= 10 ? (parts.at(-8) ?? '-') : '-';
+  return parts.length >= 10 ? (parts.at(at) ?? '-') : '-';
 }
 
 function known(text: string): string | null {
@@ -140,7 +163,7 @@ type Rest = Omit<LogEntry, 'timeMs' | 'method' | 'path' | 'wasRefused'> & {
 };
 
 /** Reasons with which nothing is refused. */
-const PASSING = new Set([
+export const PASSING: ReadonlySet<string> = new Set([
   'allowed',
   'anonymous',
   'preflight',

@@ -3,12 +3,13 @@ import { LOG_FIELDS } from '../../contract/table.ts';
 import type { WasmModule } from '../../host/abi.ts';
 import { decisionOf, type Exchange } from '../../host/openRequest.ts';
 import type { Pair } from '../../host/stream.ts';
+import { NO_SOURCE, type Sender } from '../caller.ts';
 import { compilePolicy, type Policy } from '../../policy/index.ts';
 import { countedHere, Engine, meshQuotasOf } from '../engine.ts';
 import { ExplainError, InvalidRequest } from '../error.ts';
 import { outcomeOf } from '../outcome.ts';
 import { Callers, placeKeys } from './caller.ts';
-import { readEntry, type LogEntry, type LogFormat } from './entry.ts';
+import { PASSING, readEntry, type LogEntry, type LogFormat } from './entry.ts';
 import { LONG_LINE_RULE, type NumberedLine } from './lines.ts';
 import { Ordered } from './order.ts';
 import { shortened, Tally, type TallyRow, type Verdict } from './tally.ts';
@@ -48,6 +49,8 @@ export interface Replayed {
     /** The policy does not have the consumer or the key that the log names. */
     readonly gone: number;
     readonly hosts: number;
+    /** The log does not say from where they came, and that matters. */
+    readonly addresses: number;
     /** Logged so late that its turn was over: requests are in the order of their times otherwise. */
     readonly late: number;
   };
@@ -72,11 +75,13 @@ export class Replay {
   private readonly callers: Callers;
   private readonly apis: ReadonlyMap<string, ApiConfig>;
   private readonly source: PluginConfig['keySources'][number];
+  /** Which entry of X-Forwarded-For is the client's address; 0: it is what Envoy takes for it. */
+  private readonly hops: number;
   private readonly ordered = new Ordered<Logged>((logged) => this.judge(logged));
   private readonly tally = new Tally();
   private readonly skipped = new Map<string, { lines: number; first: number[] }>();
   private readonly formats = new Set<LogFormat>();
-  private readonly unknown = { callers: 0, gone: 0, hosts: 0, late: 0 };
+  private readonly unknown = { callers: 0, gone: 0, hosts: 0, addresses: 0, late: 0 };
   private lines = 0;
   private firstMs = Infinity;
   private nowMs = -Infinity;
@@ -95,6 +100,7 @@ export class Replay {
     if (caller !== null && !this.callers.has(caller)) throw new InvalidRequest('--as must be a consumer of the policy');
     this.apis = new Map(config.apis.map((api) => [api.name, api]));
     this.source = config.keySources[0]!;
+    this.hops = config.clientAddress?.trustedHops ?? 0;
     this.engine = new Engine(module, config, 0);
   }
 
@@ -150,12 +156,13 @@ export class Replay {
     this.firstMs = Math.min(this.firstMs, timeMs);
     if (timeMs < this.nowMs) this.unknown.late++;
     this.nowMs = Math.max(this.nowMs, timeMs);
-    const exchange = this.engine.decide(this.pairsOf(entry), timeMs);
+    const { pairs, sender } = this.sentFor(entry);
+    const exchange = this.engine.decide(pairs, timeMs, sender);
     this.tally.add(entry, line, verdictOf(exchange, entry));
   }
 
-  private pairsOf(entry: LogEntry): Pair[] {
-    const { known, keys } = this.callers.sentBy(entry, this.options.caller);
+  private sentFor(entry: LogEntry): { pairs: Pair[]; sender: Sender } {
+    const { known, keys, facts, address, isByAddress } = this.callers.sentBy(entry, this.options.caller);
     if (known === 'no caller') this.unknown.callers++;
     if (known === 'gone') this.unknown.gone++;
     const host = this.hostOf(entry);
@@ -164,7 +171,25 @@ export class Replay {
     pairs.push([':path', path], [':method', bytesOf(entry.method)], [':scheme', 'https']);
     if (entry.userAgent !== null) pairs.push(['user-agent', bytesOf(entry.userAgent)]);
     pairs.push(...headers);
-    return pairs;
+    const from = this.whenceOf(entry);
+    if (from === null && isByAddress) this.unknown.addresses++;
+    if (this.hops === 0) return { pairs, sender: { source: from ?? address ?? NO_SOURCE, caller: facts } };
+    const forwardedFor = from ?? (address === null ? null : this.forwardedBy(address));
+    if (forwardedFor !== null) pairs.push(['x-forwarded-for', forwardedFor]);
+    return { pairs, sender: { source: NO_SOURCE, caller: facts } };
+  }
+
+  /** The client's address, or the whole X-Forwarded-For that holds it; null where the log does not say. */
+  private whenceOf({ address, forwardedFor }: LogEntry): string | null {
+    if (this.hops > 0) return forwardedFor === null ? address && this.forwardedBy(address) : bytesOf(forwardedFor);
+    // what Envoy itself goes by where nothing else is set
+    const last = address ?? forwardedFor?.split(',').at(-1)?.trim();
+    return last === undefined ? null : bytesOf(last);
+  }
+
+  /** As if all trusted proxies had passed on what came from there. */
+  private forwardedBy(address: string): string {
+    return [bytesOf(address), ...Array.from({ length: this.hops - 1 }, () => 'unknown')].join(',');
   }
 
   private hostOf({ host, api }: LogEntry): string | null {
@@ -201,7 +226,8 @@ function verdictOf(exchange: Exchange, entry: LogEntry): Verdict {
     consumer: decision?.['consumer'] ?? (entry.consumer === null ? null : shortened(entry.consumer)),
     api: decision?.['api'] ?? null,
     operation: exchange.filterState.get('wasm.tollgate.operation') || null,
-    quota: decision?.['reason'] === 'allowed' ? null : exchange.filterState.get('wasm.tollgate.quota') || null,
+    // of what passes it is the one of which the least is left
+    quota: PASSING.has(reason) ? null : exchange.filterState.get('wasm.tollgate.quota') || null,
   };
 }
 

@@ -54,7 +54,7 @@ function printed(block: Block): string {
   return `${printedAddress(bits, kept)}/${length}`;
 }
 
-function printedAddress(bits: Block['bits'], address: bigint): string {
+export function printedAddress(bits: Block['bits'], address: bigint): string {
   if (bits === BITS_4) return [24n, 16n, 8n, 0n].map((shift) => (address >> shift) & 0xffn).join('.');
   const hex = address.toString(16).padStart(32, '0');
   return short6(hex.match(/.{4}/g)!.join(':'));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CREDENTIALS, MAX_WORKLOAD_BYTES, WORKLOAD_PROOFS } from '../../contract/table.ts';
 
-const SPIFFE = new RegExp(
+export const SPIFFE_ID = new RegExp(
   `^(?=.{1,${MAX_WORKLOAD_BYTES}}$)spiffe://[a-z0-9._-]+(?:/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._-]+)+$`,
 );
 export const SPIFFE_RULE = `must be a SPIFFE id of at most ${MAX_WORKLOAD_BYTES} bytes: spiffe://, a trust domain and a path, such as spiffe://cluster.local/ns/shop/sa/cart`;
@@ -25,6 +25,6 @@ export const workloadProof = z.enum(WORKLOAD_PROOFS).meta({
 });
 
 /** The workloads that a consumer is. */
-export const workload = z.string().regex(SPIFFE, { error: SPIFFE_RULE }).meta({
+export const workload = z.string().regex(SPIFFE_ID, { error: SPIFFE_RULE }).meta({
   description: 'The SPIFFE id in the certificate of a workload.',
 });
