@@ -11,7 +11,7 @@ import { KeyError } from '../key/error.ts';
 import { KongError } from '../kong/error.ts';
 import { InvalidReference, OciError } from '../oci/error.ts';
 import { OpenApiError } from '../openapi/error.ts';
-import { visible } from '../policy/secret.ts';
+import { visibleText } from '../policy/secret.ts';
 import { PolicyProblems } from '../policy/yaml/readPolicy.ts';
 import { PolicyFileError } from '../policyFile/error.ts';
 import { isUsageError, Refusal } from './command.ts';
@@ -53,17 +53,17 @@ export interface Explanation {
  */
 export function explainFailure(error: unknown, name: string, usage = ''): Explanation {
   // no cluster, no answer: for a script that is another thing than a no
-  if (error instanceof ClusterError) return { text: `${visible(error.message)}\n`, code: 2 };
+  if (error instanceof ClusterError) return { text: `${visibleText(error.message)}\n`, code: 2 };
   switch (exitCodeOf(error)) {
     case 1:
-      return { text: `${visible((error as Error).message)}\n`, code: 1 };
+      return { text: `${visibleText((error as Error).message)}\n`, code: 1 };
     case 2:
       return {
-        text: `tollgate ${name}: ${visible(misused(error as Error, usage))}; see tollgate ${name} --help\n`,
+        text: `tollgate ${name}: ${visibleText(misused(error as Error, usage))}; see tollgate ${name} --help\n`,
         code: 2,
       };
     case null:
-      return { text: `tollgate ${name}: ${visible(unforeseen(error))}\n`, code: 1 };
+      return { text: `tollgate ${name}: ${visibleText(unforeseen(error))}\n`, code: 1 };
   }
 }
 

@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from '../file/folder.ts';
 import { inputName, isReadTwice, policyText } from '../file/openPolicy.ts';
-import { visible, visibleName } from '../policy/secret.ts';
+import { visibleName, visibleText } from '../policy/secret.ts';
 import { formatPolicy } from '../policyFile/format.ts';
 import { reformat } from '../policyFile/reformat.ts';
 
@@ -67,7 +67,7 @@ async function isDone(file: string, isCheck: boolean, io: Io): Promise<boolean> 
     return true;
   } catch (error) {
     if (exitCodeOf(error) !== 1) throw error;
-    io.err(`${visible((error as Error).message)}\n`);
+    io.err(`${visibleText((error as Error).message)}\n`);
     return false;
   }
 }

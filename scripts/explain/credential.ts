@@ -26,13 +26,13 @@ export interface TokenStory {
   /** False for a token of that issuer for another audience. */
   readonly isForUs: boolean;
   /** Claims that the policy reads, and what they hold; null for one that is not there or is no string. */
-  readonly owner: Claim | null;
-  readonly plan: Claim | null;
+  readonly owner: HeldClaim | null;
+  readonly plan: HeldClaim | null;
   /** The claim that holds scopes; null: those of the consumer count. */
   readonly scopes: string | null;
 }
 
-export interface Claim {
+export interface HeldClaim {
   readonly claim: string;
   readonly holds: string | null;
 }
@@ -72,7 +72,7 @@ function tokenStory(
 ): TokenStory {
   const iss = stringIn(claims, 'iss');
   const issuer = tokens.find((one) => one.issuer === iss);
-  const held = (claim: string | undefined): Claim | null =>
+  const held = (claim: string | undefined): HeldClaim | null =>
     claim === undefined ? null : { claim, holds: stringIn(claims, claim) };
   return {
     isVerified: true,

@@ -171,13 +171,13 @@ function shortened(text: string): string {
 }
 
 /** Text of others among words of ours: what a terminal would obey or hide in it is escaped, all but line breaks. */
-export function visible(text: string): string {
+export function visibleText(text: string): string {
   return text.replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, (hidden) => `\\u{${hidden.codePointAt(0)!.toString(16)}}`);
 }
 
 /** The same for the name of a file, which stays on its line. */
 export function visibleName(name: string): string {
-  return visible(name).replaceAll('\n', '\\u{a}');
+  return visibleText(name).replaceAll('\n', '\\u{a}');
 }
 
 /** In quotes, with everything escaped that a terminal hides or obeys. */

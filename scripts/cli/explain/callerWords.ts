@@ -3,7 +3,7 @@ import type { ConcurrencyStory } from '../../explain/plan.ts';
 import type { Story } from '../../explain/story.ts';
 import type { AddressStory, VisitorStory } from '../../explain/whence.ts';
 import { grouped } from '../../diff/difference.ts';
-import { listOf, shortened } from './words.ts';
+import { listOf, inBrief } from './words.ts';
 
 const NAMES = { key: 'a key', workload: 'a workload', token: 'a token' } as const;
 
@@ -33,7 +33,7 @@ export function credentialWords(credential: CredentialStory, reason: string): st
 function tokenWords({ issuer, owner }: TokenStory, reason: string): string[] {
   const of = `a token of ${issuer}`;
   if (owner!.holds === null) return [`${of}; its claim ${owner!.claim} is missing, or no string`];
-  const whose = `${owner!.claim} is ${shortened(owner!.holds)}`;
+  const whose = `${owner!.claim} is ${inBrief(owner!.holds)}`;
   return [reason === 'unknown_subject' ? `${of}, whose ${whose}: no consumer lists that` : `${of}, whose ${whose}`];
 }
 
@@ -47,7 +47,7 @@ function unusedToken(
   if (issuer === null)
     return iss === null
       ? 'the token has no issuer (iss)'
-      : `the token's issuer ${shortened(iss)} is none of the policy's`;
+      : `the token's issuer ${inBrief(iss)} is none of the policy's`;
   return isForUs ? beside('token') : `the token of ${issuer} is for another audience (aud)`;
 }
 

@@ -8,7 +8,7 @@ import type { PlanStory } from '../../explain/plan.ts';
 import type { KeyStory, RouteStory, Story } from '../../explain/story.ts';
 import { addressWords, concurrencyWords, credentialWords, originWords, perWords, visitorWords } from './callerWords.ts';
 import { timeSpan, visible, visibleJson } from './visible.ts';
-import { counted, listOf, shortened } from './words.ts';
+import { nounWith, listOf, inBrief } from './words.ts';
 
 /** Fields of the decision that have a line of their own. */
 const TOLD = new Set([
@@ -113,19 +113,19 @@ function noApiWords({ reason, normalisedPath }: Story): string {
 
 function corsWords({ origin, isAllowed, preflight }: CorsStory): string[] {
   if (origin === null) return [];
-  const page = `pages of ${shortened(origin)} ${isAllowed ? 'may read the answer' : 'may not read the answer: the origin is not listed'}`;
+  const page = `pages of ${inBrief(origin)} ${isAllowed ? 'may read the answer' : 'may not read the answer: the origin is not listed'}`;
   if (preflight === null) return [page];
   const { isAnswered, method, unlistedMethod, unlistedHeaders } = preflight;
   const unlisted = [
-    ...(unlistedMethod ? [`the method ${shortened(method)}`] : []),
-    ...unlistedHeaders.slice(0, MOST_NAMES).map((name) => `the header ${shortened(name)}`),
+    ...(unlistedMethod ? [`the method ${inBrief(method)}`] : []),
+    ...unlistedHeaders.slice(0, MOST_NAMES).map((name) => `the header ${inBrief(name)}`),
     ...(unlistedHeaders.length > MOST_NAMES ? [`${unlistedHeaders.length - MOST_NAMES} more`] : []),
   ];
-  if (isAnswered) return [page, `preflight for ${shortened(method)}: allowed`];
+  if (isAnswered) return [page, `preflight for ${inBrief(method)}: allowed`];
   if (!isAllowed) return [page, 'preflight: refused'];
   return [
     page,
-    `preflight for ${shortened(method)}: refused; ${unlisted.length === 0 ? 'it asks for more headers than are listed' : `not listed: ${unlisted.join(', ')}`}`,
+    `preflight for ${inBrief(method)}: refused; ${unlisted.length === 0 ? 'it asks for more headers than are listed' : `not listed: ${unlisted.join(', ')}`}`,
   ];
 }
 
@@ -179,7 +179,7 @@ function needWords({ plans, scopes, missingScopes, cost }: OperationStory, plan:
     ...(plans.length === 0 ? [] : [`the plan ${listOf(plans, 'or')}${isHeld ? '' : `, not ${plan}`}`]),
     ...(scopes.length === 0
       ? []
-      : [`the ${counted(scopes, 'scope')}${missing.length === 0 ? '' : `; missing: ${missing.join(', ')}`}`]),
+      : [`the ${nounWith(scopes, 'scope')}${missing.length === 0 ? '' : `; missing: ${missing.join(', ')}`}`]),
     ...(cost === 1 ? [] : [cost === 0 ? 'no units of any quota' : `${grouped(cost)} units of each quota`]),
   ];
 }
@@ -196,7 +196,7 @@ function keyWords({ places, id, apis, scopes }: KeyStory, reason: string): strin
   if (id === null) return `${where}${more}`;
   const limits = [
     ...(apis === null ? [] : [`for ${listOf(apis, 'and')} only`]),
-    ...(scopes === null ? [] : [`with the ${counted(scopes, 'scope')} only`]),
+    ...(scopes === null ? [] : [`with the ${nounWith(scopes, 'scope')} only`]),
   ];
   return [`${where}; its id is ${id}`, ...limits].join(', ');
 }
@@ -212,7 +212,7 @@ function planWords({ name, through, offered, own, limits }: PlanStory, { consume
         ? `${consumer} has no plan of its own`
         : claim === undefined
           ? `${consumer} has the plan ${own}`
-          : `the token's claim ${claim} names ${shortened(own)}`;
+          : `the token's claim ${claim} names ${inBrief(own)}`;
     return `none: ${has} and no subscription to ${api!.name}, which offers ${offers}`;
   }
   const changed = Object.entries(limits).map(([quota, limit]) => `${quota} ${ownLimitWords(limit)}`);

@@ -1,11 +1,11 @@
 const MAX_SHOWN = 200;
 
 /** A readable length of what a client sends. */
-export function shortened(text: string): string {
+export function inBrief(text: string): string {
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text;
 }
 
-export function counted(names: readonly string[], noun: string): string {
+export function nounWith(names: readonly string[], noun: string): string {
   return `${noun}${names.length === 1 ? '' : 's'} ${listOf(names, 'and')}`;
 }
 
