@@ -8,7 +8,7 @@ import { Calendars } from "./calendar";
 import { IdentityHeader, RateLimitHeaders } from "./disclosure";
 import { Lifecycles } from "./lifecycle";
 import { Mode, Plan, Quota, Refusal } from "./quota";
-import { BurstOverride, Consumer, Grant, LimitOverride, Membership, Subscription, Terms, findOf } from "./consumer";
+import { BurstOverride, Consumer, Grant, LimitOverride, Membership, Subscription, Terms } from "./consumer";
 import { KeySource, KeySourceList } from "./keySource";
 import { Api, Cors, Offer, Operation, Origin } from "./api";
 import { HeaderCondition, HeaderField, Route } from "./route";
@@ -168,8 +168,16 @@ export function findOffer(tables: Tables, api: i32, plan: i32): i32 {
 
 /** The membership of a consumer that has a group, or null. They stand in the order of the consumers. */
 export function findMembership(tables: Tables, consumer: i32): Membership | null {
-  const number = findOf<Membership>(tables.memberships, consumer);
-  return number == NONE ? null : tables.memberships.at(number);
+  let low = 0;
+  let high = tables.memberships.count;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (tables.memberships.at(middle).consumer < consumer) low = middle + 1;
+    else high = middle;
+  }
+  if (low == tables.memberships.count) return null;
+  const membership = tables.memberships.at(low);
+  return membership.consumer == consumer ? membership : null;
 }
 
 /** Where mesh-wide quotas are counted: a service that speaks Envoy's rate limit protocol. */

@@ -164,6 +164,7 @@ const TABLE: Table = {
   'clientAddress.ipv4': [24, 16],
   'clientAddress.ipv6': [48, 56],
   forwardKey: [undefined, true],
+  keyRemoval: [undefined, 'routes'],
   realm: [undefined, 'shop'],
   workloadProof: [undefined, 'listener'],
   'tokens.*.issuer': ['https://corp.example', 'https://other.example', TOKENS],
