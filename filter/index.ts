@@ -20,7 +20,7 @@ export { digestOf } from "./tables/counterId";
 export { LOG_STATES, MAX_COUNTED, MAX_QUOTAS, MAX_WARNINGS, X_RATELIMIT_HEADERS } from "./config/contract";
 export { NANOSECONDS } from "./time/window";
 export { Patience, Standing, bill, standings } from "./quota/attempt";
-export { Counters } from "./quota/charge";
+export { Counters } from "./quota/counters";
 export { sweep } from "./quota/sweep";
 export { CELL_BYTES, SHARD_COUNT } from "./quota/local";
 export { VISITOR_CELLS, VISITOR_SHARD_COUNT } from "./quota/visitors";

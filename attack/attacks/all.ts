@@ -4,6 +4,7 @@ import { commands } from './commands.ts';
 import { configs } from './configs.ts';
 import { counting } from './counting.ts';
 import { credentials } from './key/credentials.ts';
+import { crowds } from './crowds.ts';
 import { deaths } from './flight/deaths.ts';
 import { doors } from './doors.ts';
 import { flights } from './flight/flights.ts';
@@ -43,6 +44,7 @@ export const allAttacks: readonly Attack[] = [
   identity,
   tokens,
   addresses,
+  crowds,
   origins,
   lists,
   modes,

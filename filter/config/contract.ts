@@ -81,13 +81,21 @@ export const WINDOWS: StaticArray<View> = [
 export const UNIT_LETTERS = literal("smhd");
 export const UNIT_SECONDS: StaticArray<i32> = [1, 60, 3600, 86400];
 export const FAILURE_MODES: StaticArray<View> = [Field.DENY, Field.ALLOW, literal("local-share")];
-export const PERS: StaticArray<View> = [Field.CONSUMER, Field.API, literal("operation"), literal("key"), Field.GROUP];
+export const PERS: StaticArray<View> = [
+  Field.CONSUMER,
+  Field.API,
+  literal("operation"),
+  literal("key"),
+  Field.GROUP,
+  literal("address"),
+];
 export const CONCURRENCY_PERS: StaticArray<View> = [
   Field.CONSUMER,
   Field.API,
   literal("operation"),
   literal("key"),
   Field.GROUP,
+  literal("address"),
 ];
 export const LOG_FIELDS: StaticArray<View> = [
   literal("reason"),

@@ -36,6 +36,7 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
   }
   reader.needs(0, Field.NAME);
   finishConcurrency(plan);
+  countAddresses(tables, plan);
   // What needs the plan's name, which may come after its quotas in the document.
   for (let i = 0; i < plan.quotaCount && !reader.failed; i++) {
     const quota = tables.quotas.at(plan.firstQuota + i);
@@ -50,7 +51,7 @@ export function decodePlan(reader: Reader, tables: Tables, names: Names): void {
  */
 function finishCounter(reader: Reader, tables: Tables, plan: Plan, quota: Quota, index: i32): void {
   quota.ownMeter = quota.meter;
-  if (quota.counter == ABSENT && quota.kind != QuotaKind.Mesh && (quota.per == Per.Consumer || quota.per == Per.Key))
+  if (quota.counter == ABSENT && quota.kind != QuotaKind.Mesh && hasMore(quota.per))
     quota.ownMeter ^= counterId(PLAN_ID, 0, plan.name);
   // Spent from twice, it would have too few units for the second.
   for (let i = 0; i < index; i++) {
@@ -58,6 +59,11 @@ function finishCounter(reader: Reader, tables: Tables, plan: Plan, quota: Quota,
     if (other.meter == quota.meter)
       reader.fail(literal("the quotas %q and %q must not have one counter"), other.name, quota.name);
   }
+}
+
+/** True of what a consumer has on several APIs together, whatever its plans there. */
+function hasMore(per: Per): bool {
+  return per == Per.Consumer || per == Per.Key || per == Per.Address;
 }
 
 function decodeRefusal(reader: Reader, tables: Tables): i32 {
@@ -83,7 +89,7 @@ function decodeConcurrency(reader: Reader, tables: Tables, plan: Plan): void {
     if (reader.takes(Field.LIMIT, 0)) plan.flightLimit = reader.integer(1, MAX_CONCURRENCY);
     else if (reader.takes(Field.PER, 1))
       plan.flightPer = <Per>(
-        readWord(reader, CONCURRENCY_PERS, literal("must be consumer, api, operation, key or group"))
+        readWord(reader, CONCURRENCY_PERS, literal("must be consumer, api, operation, key, group or address"))
       );
     else if (reader.takes(Field.MODE, 2)) plan.flightMode = readMode(reader);
     else reader.unknownField();
@@ -102,6 +108,17 @@ function finishConcurrency(plan: Plan): void {
   plan.counterCount++;
   plan.isUnusual = true;
   plan.flightMeter = plan.flightPer == Per.Group ? numberId(FLIGHT_ID, 0) : counterId(FLIGHT_ID, 1, plan.name);
+}
+
+/** What is counted by address: anybody can make many of those, so they are kept with the visitors. */
+function countAddresses(tables: Tables, plan: Plan): void {
+  if (plan.flightLimit > 0 && plan.flightPer == Per.Address) plan.addressCount++;
+  for (let i = plan.firstQuota; i < plan.firstQuota + plan.quotaCount; i++) {
+    if (tables.quotas.at(i).per == Per.Address) plan.addressCount++;
+  }
+  if (plan.addressCount == 0) return;
+  plan.isUnusual = true;
+  tables.hasVisitors = true;
 }
 
 /** The quotas of a plan, or those of an operation. */

@@ -50,7 +50,7 @@ export function decodeQuota(reader: Reader, tables: Tables, firstOfList: i32): Q
     } else if (reader.takes(Field.BURST, 3)) {
       quota.burst = reader.integer(1, MAX_BURST);
     } else if (reader.takes(Field.PER, 4)) {
-      quota.per = <Per>readWord(reader, PERS, literal("must be consumer, api, operation, key or group"));
+      quota.per = <Per>readWord(reader, PERS, literal("must be consumer, api, operation, key, group or address"));
     } else if (reader.takes(Field.SCOPE, 5)) {
       if (readChoice(reader, Field.ENVOY, Field.MESH)) quota.kind = QuotaKind.Mesh;
     } else if (reader.takes(Field.ON_UNAVAILABLE, 6)) {
@@ -80,6 +80,8 @@ function checkQuota(reader: Reader, quota: Quota): void {
     if (quota.warnAt != 0) reader.fail(literal("a bucket cannot warn"));
     quota.kind = QuotaKind.Bucket;
   }
+  if (quota.kind == QuotaKind.Mesh && quota.per == Per.Address)
+    reader.fail(literal("a quota per address cannot have the scope mesh"));
   if (quota.kind != QuotaKind.Mesh && quota.failureMode != FailureMode.Deny)
     reader.fail(literal("onUnavailable goes with the scope mesh"));
   if ((quota.failureMode == FailureMode.LocalShare) != quota.localShare > 0)

@@ -140,6 +140,7 @@ function decodeBlocks(reader: Reader, tables: Tables): i32 {
 }
 
 function countsAddresses(tables: Tables): bool {
+  for (let i = 0; i < tables.plans.count; i++) if (tables.plans.at(i).addressCount > 0) return true;
   for (let i = 0; i < tables.apis.count; i++) {
     const api = tables.apis.at(i);
     if (api.visitorPlan != NONE && lengthOf(api.visitorHeader) == 0) return true;

@@ -8,8 +8,9 @@ import { Keyring } from "../keyring/keyring";
 import { beginLifecycles, enter, mockOr } from "../lifecycle/lifecycle";
 import { coveredBytes, isAmbiguous, matchApi } from "../match/api";
 import { Bill, Charge, Patience, bill } from "../quota/attempt";
-import { Counters, charge, chargeObserving, nameNobody } from "../quota/charge";
-import { crowdId, identifyVisitor, makeVisitorRoom, visitorId } from "../quota/visitors";
+import { charge, chargeObserving, nameNobody } from "../quota/charge";
+import { Counters } from "../quota/counters";
+import { identifyVisitor, makeVisitorRoom, visitorId } from "../quota/visitors";
 import { clearEdits, editsOverflowed } from "../request/headers";
 import { EMPTY_SEGMENTS } from "../request/pathData";
 import { chooseRoute } from "../route/choose";
@@ -237,7 +238,7 @@ function passAnonymous(tables: Tables, api: Api, counters: Counters, now: i64): 
   const operation = tables.operations.at(decision.operation);
   if (operation.quotaCount == 0) return pass(tables, Reason.Anonymous, now);
   bill.cost = operation.cost;
-  nameNobody(0, 0);
+  nameNobody(0);
   return passCharged(tables, counters, NONE, Reason.Anonymous, now);
 }
 
@@ -264,8 +265,8 @@ function judgeVisitor(tables: Tables, api: Api, counters: Counters, now: i64): R
     return pass(tables, Reason.Anonymous, now);
   }
   identifyVisitor(tables, api);
-  nameNobody(visitorId, crowdId);
-  // Each quota may need the visitor's balance and its crowd's.
+  nameNobody(visitorId);
+  // Each counter may need the visitor's balance and its crowd's.
   makeVisitorRoom(visitors, 2 * counted, now);
   return passCharged(tables, visitors, NONE, Reason.Anonymous, now);
 }
@@ -385,7 +386,7 @@ function spend(tables: Tables, counters: Counters, subscription: i32, now: i64):
 
 /**
  * The same where the operation has quotas of its own, an API that offers the plan observes, or some of its quotas do, or the plan limits the
- * requests in flight. What only observing has let come here takes no units.
+ * requests in flight or counts by address. What only observing has let come here takes no units.
  */
 function spendObserving(tables: Tables, counters: Counters, now: i64): Reason {
   if (decision.observed != Reason.Allowed) {

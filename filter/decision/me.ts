@@ -2,7 +2,7 @@ import { NONE } from "../bytes/rows";
 import { ABSENT } from "../bytes/view";
 import { KEY_DIGEST, Keyring } from "../keyring/keyring";
 import { bill } from "../quota/attempt";
-import { Counters } from "../quota/charge";
+import { Counters } from "../quota/counters";
 import { mayAsk, peek } from "../quota/peek";
 import { Tables } from "../tables/tables";
 import { Reason, decision } from "./decision";

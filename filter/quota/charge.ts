@@ -1,5 +1,4 @@
-import { ServiceState } from "../rateLimitService/service";
-import { ShardStore, wasFull } from "../shared/shard";
+import { wasFull } from "../shared/shard";
 import {
   Attempt,
   Balance,
@@ -19,43 +18,22 @@ import { NONE } from "../bytes/rows";
 import { Consumer, Subscription } from "../tables/consumer";
 import { FLIGHT_BIT, FailureMode, Per, Plan, Quota, QuotaKind, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
-import { Balances } from "./balances";
 import * as Bucket from "./bucket";
 import { groupOf, narrowed } from "./counter";
-import { Flights } from "../inFlight/flights";
+import { Counters, storeOf } from "./counters";
+import { addressId, crowdId, makeAddressRoom } from "./visitors";
 import { holdFlight } from "../decision/decision";
-
-/** Everything that one policy counts in this VM: its balances, this Envoy's pool, and the rate limit service with its stocks. */
-export class Counters {
-  readonly balances: Balances = new Balances();
-  readonly service: ServiceState;
-  /** What is counted of callers without a key, where some have a plan; its balances and its pool are bounded (see visitors). */
-  visitors: Counters | null = null;
-  /** Requests of visitors for whom there was no place, since the last flush. */
-  crowded: i32 = 0;
-  /** Requests in flight, where plans limit them; visitors' are counted with the others. */
-  flights: Flights | null = null;
-  constructor(
-    readonly pool: ShardStore,
-    stocks: ShardStore,
-  ) {
-    this.service = new ServiceState(stocks);
-  }
-}
 
 /** What stands for the plan and the consumer of a request without a key: no quotas, and one id for all such callers. */
 const NO_PLAN: Plan = changetype<Plan>(memory.data(offsetof<Plan>(), 8));
 const NOBODY: Consumer = changetype<Consumer>(memory.data(offsetof<Consumer>(), 8));
 
-let crowd: u64 = 0;
-
 /**
- * Says who the next request without a key comes from: a visitor with its crowd, or, with 0, anybody. Known to nobody else, as visitors are
- * counted in counters of their own.
+ * Says who the next request without a key comes from: a visitor, or, with 0, anybody. Known to nobody else, as visitors are counted in counters
+ * of their own.
  */
-export function nameNobody(visitorId: u64, crowdId: u64): void {
+export function nameNobody(visitorId: u64): void {
   NOBODY.id = visitorId;
-  crowd = crowdId;
 }
 
 /**
@@ -88,7 +66,7 @@ export function chargeObserving(tables: Tables, counters: Counters, observed: u3
   const count = plan.quotaCount + own.quotaCount;
   bill.planCount = plan.quotaCount;
   bill.quotaCount = count;
-  bill.observed = Charge.Enough;
+  if (plan.addressCount > 0) makeAddressRoom(tables, counters, plan.addressCount, now);
   open(counters, count, bill);
   const result = chargeSome(tables, counters, plan, own, ~observed, 0, bill, now);
   if (result == Charge.Enough && observed != 0) {
@@ -144,18 +122,25 @@ function takeFlight(
   const flights = counters.flights;
   if (flights == null) return Charge.Unavailable;
   let meter = plan.flightMeter ^ otherMeter;
-  if (plan.flightPer == Per.Group) consumerId = groupOf(tables, bill.consumer, consumerId);
-  else if (plan.flightPer != Per.Consumer) meter ^= narrowed(tables, plan.flightPer, QuotaKind.Local, bill.api);
+  if (plan.flightPer != Per.Consumer) {
+    if (plan.flightPer < Per.Group) meter ^= narrowed(tables, plan.flightPer, QuotaKind.Local, bill.api);
+    else if (plan.flightPer == Per.Group) consumerId = groupOf(tables, bill.consumer, consumerId);
+    else {
+      meter ^= holderOf(bill, consumerId);
+      consumerId = addressId;
+    }
+  }
   const result = flights.take(consumerId, meter, plan.flightLimit, now);
   if (result == Charge.Enough) holdFlight();
   return result;
 }
 
 export function open(counters: Counters, quotaCount: i32, bill: Bill): void {
-  bill.exceeded = NONE;
+  const start = changetype<usize>(bill);
+  // `exceeded` is NONE and `observed` Enough; then `notedCount` is 0 and `dryIndex` NONE.
+  store<i64>(start, 0xffffffff, offsetof<Bill>("exceeded"));
   bill.retryAfterSeconds = 0;
-  bill.notedCount = 0;
-  bill.dryIndex = NONE;
+  store<i64>(start, 0xffffffff << 32, offsetof<Bill>("notedCount"));
   // Two per quota: a mesh quota may fall back on a local balance.
   counters.balances.reserve(quotaCount * 2);
 }
@@ -213,19 +198,18 @@ export function beginAttempt(
   attempt.quota = quota;
   attempt.kind = quota.kind;
   attempt.standing = standingAt(index);
-  if (bill.subscription != NONE)
-    return beginSubscribed(tables, counters.balances, number, consumer, bill, attempt, otherMeter);
+  if (bill.subscription != NONE) return beginSubscribed(tables, counters, number, consumer, bill, attempt, otherMeter);
   attempt.balance =
     quota.per == Per.Consumer
       ? counters.balances.open(consumer.id, quota.meter ^ otherMeter, quota.kind)
-      : openOther(tables, counters.balances, quota, quota.meter ^ otherMeter, consumer, bill);
+      : openOther(tables, counters, quota, quota.meter ^ otherMeter, consumer, bill);
   attempt.limit = quota.limit;
 }
 
 /** The same for a subscription, which may have counters of its plan's own and other limits. */
 function beginSubscribed(
   tables: Tables,
-  balances: Balances,
+  counters: Counters,
   number: i32,
   consumer: Consumer,
   bill: Bill,
@@ -237,13 +221,16 @@ function beginSubscribed(
   const meter = (subscription.ownCounters ? quota.ownMeter : quota.meter) ^ otherMeter;
   attempt.balance =
     quota.per == Per.Consumer
-      ? balances.open(consumer.id, meter, quota.kind)
-      : openOther(tables, balances, quota, meter, consumer, bill);
+      ? counters.balances.open(consumer.id, meter, quota.kind)
+      : openOther(tables, counters, quota, meter, consumer, bill);
   attempt.limit = quota.limit;
   if (subscription.limitCount > 0) replaceLimit(tables, subscription, number, attempt);
 }
 
-/** The balance of the counter that the last charge has charged for one of the plan's quotas; valid as `Balances.open` says. */
+/**
+ * The balance of the counter that the last charge has charged for one of the plan's quotas, in the store of that quota; valid as
+ * `Balances.open` says.
+ */
 export function balanceOf(tables: Tables, counters: Counters, quota: Quota, bill: Bill): Balance {
   const consumer = bill.consumer == NONE ? NOBODY : tables.consumers.at(bill.consumer);
   const isOwn: bool = bill.subscription != NONE && tables.subscriptions.at(bill.subscription).ownCounters;
@@ -251,20 +238,31 @@ export function balanceOf(tables: Tables, counters: Counters, quota: Quota, bill
   counters.balances.reserve(1);
   return quota.per == Per.Consumer
     ? counters.balances.open(consumer.id, meter, quota.kind)
-    : openOther(tables, counters.balances, quota, meter, consumer, bill);
+    : openOther(tables, counters, quota, meter, consumer, bill);
 }
 
 /** The balance of a quota that does not count per consumer. */
 function openOther(
   tables: Tables,
-  balances: Balances,
+  counters: Counters,
   quota: Quota,
   meter: u64,
   consumer: Consumer,
   bill: Bill,
 ): Balance {
-  if (quota.per == Per.Group) return balances.open(groupOf(tables, bill.consumer, consumer.id), meter, quota.kind);
-  return balances.open(consumer.id, meter ^ narrowed(tables, quota.per, quota.kind, bill.api), quota.kind);
+  const per = quota.per;
+  if (per < Per.Group)
+    return counters.balances.open(consumer.id, meter ^ narrowed(tables, per, quota.kind, bill.api), quota.kind);
+  if (per == Per.Group) return counters.balances.open(groupOf(tables, bill.consumer, consumer.id), meter, quota.kind);
+  return storeOf(counters, quota).balances.open(addressId, meter ^ holderOf(bill, consumer.id), quota.kind);
+}
+
+/**
+ * What tells one consumer's counters of an address from another's. The address stands in the consumer's place, as of callers without a key, who
+ * have nothing to be told apart by: where there is no place for one more, its crowd takes that place.
+ */
+function holderOf(bill: Bill, consumerId: u64): u64 {
+  return bill.consumer == NONE ? 0 : consumerId;
 }
 
 /** Sets the subscription's own limit where it has one for the quota; of a bucket its own size. */
@@ -296,11 +294,13 @@ function acquireAll(kind: QuotaKind, counters: Counters, count: i32, bill: Bill,
   for (let i = 0; i < count; i++) {
     const attempt = attemptAt(i);
     if (attempt.kind != kind) continue;
-    let one = acquireOne(counters, attempt, bill, now);
+    const store = storeOf(counters, attempt.quota);
+    let one = acquireOne(store, attempt, bill, now);
+    if (one == Charge.Enough) continue;
     if (one == Charge.Wait) result = one;
-    else if (one != Charge.Enough) {
+    else {
       if (one == Charge.Unavailable && wasFull()) {
-        one = joinCrowd(counters, attempt, bill, now);
+        one = joinCrowd(store, attempt, bill, now);
         if (one == Charge.Enough) continue;
       }
       if (one == Charge.Unavailable) bill.exceeded = quotaNumberOf(attempt);
@@ -321,7 +321,7 @@ function acquireOne(counters: Counters, attempt: Attempt, bill: Bill, now: i64):
 /** There is no place for one more visitor: its crowd's counter counts it. */
 function joinCrowd(counters: Counters, attempt: Attempt, bill: Bill, now: i64): Charge {
   if (!bill.isObserving) counters.crowded++;
-  attempt.balance = counters.balances.open(crowd, attempt.balance.meter, attempt.kind);
+  attempt.balance = counters.balances.open(crowdId(attempt.quota.per), attempt.balance.meter, attempt.kind);
   if (look(attempt, bill.cost, now)) return Charge.Enough;
   if (!isKnownEmpty(attempt, bill.cost, now)) return acquireOne(counters, attempt, bill, now);
   refuse(bill, attempt, refusedUntil(attempt), now);
@@ -352,7 +352,7 @@ function fallBack(counters: Counters, attempt: Attempt, bill: Bill, now: i64): C
 function returnTokens(counters: Counters, before: i32, cost: i64, now: i64): void {
   for (let i = 0; i < before; i++) {
     const attempt = attemptAt(i);
-    if (attempt.kind == QuotaKind.Bucket) Bucket.giveBack(counters.pool, attempt, cost, now);
+    if (attempt.kind == QuotaKind.Bucket) Bucket.giveBack(storeOf(counters, attempt.quota).pool, attempt, cost, now);
   }
 }
 
@@ -365,7 +365,7 @@ function lookAtOthers(counters: Counters, count: i32, bill: Bill, now: i64): voi
   for (let i = 0; i < count; i++) {
     const attempt = attemptAt(i);
     if (attempt.kind != QuotaKind.Local || quotaNumberOf(attempt) == bill.exceeded) continue;
-    const remaining = Local.remaining(counters.pool, attempt, now);
+    const remaining = Local.remaining(storeOf(counters, attempt.quota).pool, attempt, now);
     if (attempt.isKnown && remaining < bill.cost) refuse(bill, attempt, refusedUntil(attempt), now);
   }
 }

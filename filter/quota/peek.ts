@@ -7,10 +7,12 @@ import { Tables } from "../tables/tables";
 import { NANOSECONDS, ceilDivide, ceilSeconds, nominalSeconds } from "../time/window";
 import { Attempt, Bill, Charge, UNKNOWN, attemptAt, isEmpty, refuse, standingAt } from "./attempt";
 import * as Bucket from "./bucket";
-import { Counters, beginAttempt, open } from "./charge";
+import { beginAttempt, open } from "./charge";
+import { Counters, storeOf } from "./counters";
 import { endOf, startOf } from "./calendar";
 import { WindowCell, leasedIn, openWindow, usedIn } from "./local";
 import { leasedUntil } from "./mesh";
+import { makeAddressRoom } from "./visitors";
 
 /*
  * What is left of the quotas of a caller who asks. Nothing is charged, and the rate limit service is not called: of a mesh-wide quota the
@@ -24,24 +26,33 @@ export const HIDDEN: i64 = -1;
 export function peek(tables: Tables, counters: Counters, observed: u32, bill: Bill, now: i64): void {
   const plan = tables.plans.at(bill.plan);
   const consumer = tables.consumers.at(bill.consumer);
+  let unusual = observed;
+  if (plan.addressCount > 0) {
+    makeAddressRoom(tables, counters, plan.addressCount, now);
+    unusual = u32.MAX_VALUE;
+  }
   for (let i = 0; i < plan.quotaCount; i++) {
     const attempt = attemptAt(i);
     beginAttempt(tables, counters, plan.firstQuota + i, consumer, bill, attempt, i, 0);
-    look(counters, attempt, now);
-    if ((observed >> i) & 1) attempt.standing.limit = HIDDEN;
+    if (((unusual >> i) & 1) == 0) look(counters, attempt, now);
+    else {
+      look(storeOf(counters, attempt.quota), attempt, now);
+      if ((observed >> i) & 1) attempt.standing.limit = HIDDEN;
+    }
   }
 }
 
 function look(counters: Counters, attempt: Attempt, now: i64): void {
-  attempt.standing.limit = attempt.limit;
-  attempt.standing.remaining = UNKNOWN;
+  const standing = attempt.standing;
+  standing.limit = attempt.limit;
+  standing.remaining = UNKNOWN;
   if (attempt.kind == QuotaKind.Bucket) {
     Bucket.read(counters.pool, attempt, now);
     Bucket.report(attempt, now);
   } else if (attempt.kind == QuotaKind.Local) lookAtWindow(counters.pool, attempt, now);
   else lookAtStock(counters.service.stocks, attempt, now);
   // There is one for each operation, and this one is none that the caller means.
-  if (attempt.quota.per == Per.Operation) attempt.standing.remaining = UNKNOWN;
+  if (attempt.quota.per == Per.Operation) standing.remaining = UNKNOWN;
 }
 
 /** Reads the counter again, because other workers may have charged it since this one has. What they have leased counts as used. */

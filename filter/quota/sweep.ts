@@ -1,7 +1,7 @@
 import { resetArena } from "../bytes/arena";
 import { QuotaKind } from "../tables/quota";
 import { Balance } from "./attempt";
-import { Counters } from "./charge";
+import { Counters } from "./counters";
 import * as Local from "./local";
 import * as Mesh from "./mesh";
 

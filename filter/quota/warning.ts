@@ -1,10 +1,11 @@
 import { NONE } from "../bytes/rows";
-import { MAX_ATTEMPTS, WriteResult, openCell, writeCell } from "../shared/shard";
-import { Quota, QuotaKind } from "../tables/quota";
+import { MAX_ATTEMPTS, WriteResult, openCell, wasFull, writeCell } from "../shared/shard";
+import { Per, Quota, QuotaKind } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { NANOSECONDS, windowEnd, windowStart } from "../time/window";
 import { Balance, Standing, UNKNOWN, bill, standingAt } from "./attempt";
-import { Counters, balanceOf } from "./charge";
+import { balanceOf } from "./charge";
+import { Counters } from "./counters";
 import * as Local from "./local";
 
 /*
@@ -33,12 +34,13 @@ export function countWarnings(tables: Tables, counters: Counters): void {
   const plan = tables.plans.at(bill.plan);
   if (!plan.warns) return;
   const visitors = counters.visitors;
-  const whose = bill.consumer == NONE && visitors != null ? visitors : counters;
   for (let i = 0; i < plan.quotaCount; i++) {
     const quota = tables.quotas.at(plan.firstQuota + i);
     if (quota.warnAt == 0) continue;
     const count = reached(quota.warnAt, standingAt(i));
-    if (count > 0) note(tables, whose, quota, count);
+    if (count == 0) continue;
+    const isVisitors = bill.consumer == NONE || quota.per == Per.Address;
+    note(tables, visitors != null && isVisitors ? visitors : counters, quota, count);
   }
 }
 
@@ -66,7 +68,11 @@ function note(tables: Tables, counters: Counters, quota: Quota, count: i32): voi
 function mark(counters: Counters, noted: Balance, end: i64, count: i32, nowSeconds: i64): i32 {
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
     const found = openCell(counters.pool, noted, nowSeconds);
-    if (found == null) return count;
+    if (found == null) {
+      // Nobody else must take this for a place that they have not found.
+      wasFull();
+      return count;
+    }
     const cell = changetype<Local.WindowCell>(found);
     const before = cell.windowSeconds == end ? <i32>cell.used : 0;
     if (before >= count) return before;

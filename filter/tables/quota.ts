@@ -31,6 +31,7 @@ export const enum Per {
   Operation,
   Key,
   Group,
+  Address,
 }
 
 /** Among the bits of observed quotas: the plan's limit of requests in flight. */
@@ -67,7 +68,9 @@ export class Plan extends QuotaList {
   anchors: i32;
   /** The plan's last `ratelimit-policy` value, with room for the longest; valid for the quotas' `textLimit` and `textWindowSeconds`. */
   policyText: View;
-  /** True when an API that offers it observes, or only some of its quotas there, or when it limits the requests in flight. */
+  /**
+   * True when an API that offers it observes, or only some of its quotas there, or when it limits the requests in flight or counts by address.
+   */
   isUnusual: bool;
   /** True when some of its quotas warn. */
   warns: bool;
@@ -79,6 +82,8 @@ export class Plan extends QuotaList {
   flightMode: Mode;
   /** How many counters a request may need: one for each quota, and one for those in flight. */
   counterCount: i32;
+  /** How many of those are by address. */
+  addressCount: i32;
   /** What callers are told whom a quota of the plan refuses. */
   refusal: i32;
 }

@@ -99,7 +99,7 @@ export class Tables {
   addressBits6: i32 = 64;
   /** True when escaped slashes are data in the paths of some API. */
   hasEscapedSlashes: bool = false;
-  /** True when some API has a plan for callers without a key. */
+  /** True when some API has a plan for callers without a key, or a plan counts by address. */
   hasVisitors: bool = false;
   /** True when a decision may ask for the host's address of the client. */
   asksPeer: bool = false;

@@ -300,8 +300,8 @@ function policies(): Panel[] {
     },
     {
       ...graph(
-        'Crowded callers without a key',
-        'Units that callers without a key took from a counter that they share, because the table has no place for one more of them: a flood from many addresses.',
+        'Crowded callers',
+        'Units that callers without a key, and addresses that a quota counts, took from a counter that they share, because the table has no place for one more of them: a flood from many addresses.',
         'none',
         query(sum(`increase(${series('tollgate_anonymous_crowded_total')}[5m])`, 'policy'), '{{policy}}'),
       ),

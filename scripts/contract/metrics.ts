@@ -62,7 +62,7 @@ export const METRICS = {
   tollgate_anonymous_crowded_total: {
     kind: 'counter',
     labels: ['policy'],
-    help: 'units that callers without a key took from a counter that they share, because there was no place for one more of them; only where an API has a plan for such callers',
+    help: 'units that callers without a key, and addresses that a quota counts, took from a counter that they share, because there was no place for one more of them; only where an API has a plan for such callers or a quota counts per address',
   },
   tollgate_requests_in_flight: {
     kind: 'gauge',

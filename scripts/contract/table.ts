@@ -119,9 +119,9 @@ export const MAX_WINDOW_SECONDS = 366 * 86_400;
 /** In the order of the module's FailureMode. */
 export const FAILURE_MODES = ['deny', 'allow', 'local-share'] as const;
 /** What a quota counts together, in the order of the module's Per. */
-export const PERS = ['consumer', 'api', 'operation', 'key', 'group'] as const;
+export const PERS = ['consumer', 'api', 'operation', 'key', 'group', 'address'] as const;
 /** What a plan's concurrency counts together; in the order of the module's Per too. */
-export const CONCURRENCY_PERS = ['consumer', 'api', 'operation', 'key', 'group'] as const;
+export const CONCURRENCY_PERS = ['consumer', 'api', 'operation', 'key', 'group', 'address'] as const;
 /** Whether what is refused is refused, or only counted: of a policy, an API, a plan or a quota. In the order of the module's Mode. */
 export const MODES = ['enforce', 'observe'] as const;
 /** What an access log may show of a decision, each as a field of its own; in the order of the module's LogField. */

@@ -110,6 +110,7 @@ const PER_TEXTS = {
   operation: ' for each operation',
   key: ' for each key',
   group: ' for each group',
+  address: ' for each address',
 } as const;
 
 function observedText({ mode }: QuotaConfig): string {

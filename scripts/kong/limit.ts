@@ -22,7 +22,7 @@ export const LIMITERS = ['rate-limiting', 'rate-limiting-advanced'] as const;
 const PERIODS = ['second', 'minute', 'hour', 'day', 'month', 'year'] as const;
 
 const WHOSE: Readonly<Record<string, string>> = {
-  ip: 'counts by address, which no quota does: Envoy has local rate limits for that',
+  ip: 'counts by address, whoever calls; a quota that is "per: address" counts the addresses of each consumer apart',
   header: 'counts by a header, which no quota does: Envoy has local rate limits for that',
   path: 'counts by path, which no quota does: Envoy has local rate limits for that',
   service: 'counts all callers together, which no quota does: Envoy has local rate limits for that',

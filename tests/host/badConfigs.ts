@@ -1025,7 +1025,7 @@ function badCounters(): BadConfig[] {
   });
   return [
     bad('per nothing', { per: '' }, /quotas\[0\]\.per: must have 1 to 16 bytes/),
-    bad('per method', { per: 'method' }, /quotas\[0\]\.per: must be consumer, api, operation, key or group/),
+    bad('per method', { per: 'method' }, /quotas\[0\]\.per: must be consumer, api, operation, key, group or address/),
     ...(
       [
         ['no object', 402, /plans\[0\]\.refusal.*object/],
@@ -1056,6 +1056,11 @@ function badCounters(): BadConfig[] {
         ['a million', Array.from({ length: 100_000 }, () => 1), /must be above the one before/],
       ] as const
     ).map(([what, warnAt, names]) => bad(`warnings at ${what}`, { warnAt }, names)),
+    bad(
+      'per address, of the mesh',
+      { per: 'address', scope: 'mesh' },
+      /a quota per address cannot have the scope mesh/,
+    ),
     bad('a bucket that warns', { burst: 1, warnAt: [80] }, /a bucket cannot warn/),
     {
       what: "warnings of an operation's own quota",
@@ -1071,7 +1076,7 @@ function badCounters(): BadConfig[] {
         ['of none', { limit: 0 }, /concurrency\.limit: must be a whole number from 1 to 1000000/],
         ['of too many', { limit: 1_000_001 }, /concurrency\.limit: must be a whole number from 1 to 1000000/],
         ['a limit as a string', { limit: '10' }, /concurrency\.limit/],
-        ['per method', { limit: 1, per: 'method' }, /per: must be consumer, api, operation, key or group/],
+        ['per method', { limit: 1, per: 'method' }, /per: must be consumer, api, operation, key, group or address/],
         ['of another mode', { limit: 1, mode: 'off' }, /concurrency\.mode/],
         ['an unknown field', { limit: 1, window: 'hour' }, /concurrency\.window: unknown field/],
       ] as const

@@ -354,6 +354,13 @@ const SITUATIONS: Record<string, Situation> = {
     reason: 'anonymous',
     config: apiWith({ anonymousPlan: { plan: 'free' } }),
   },
+  'key in header, 1 quota per address': { ...none, quotas: [{ ...QUOTAS[0]!, per: 'address' }] },
+  'key in header, 2 quotas, one of them per address, 2 trusted hops': {
+    ...none,
+    quotas: [{ ...QUOTAS[0]!, per: 'address' }, QUOTAS[1]!],
+    headers: [...withKey(KEY), ['x-forwarded-for', '203.0.113.7, 198.51.100.9,10.0.0.1']],
+    config: { clientAddress: { trustedHops: 2 } },
+  },
   'key in header, requests in flight limited': { ...none, plan: { concurrency: { limit: 100 } } },
   'key in header, requests in flight limited, 1 quota': {
     ...none,

@@ -1,40 +1,15 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { modulePath } from '../../scripts/build/module.ts';
 import { pluginConfig } from '../../harness/config.ts';
 import { loadModule } from '../../scripts/host/abi.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { decisionOf, type Exchange } from '../../scripts/host/openRequest.ts';
+import { addressIn, CELLS, neighbours, network, placeOf } from '../../harness/visitorPlace.ts';
 
 const module = loadModule(modulePath);
-const SHARDS = 1024;
-const CELLS = 128;
 const START = Date.UTC(2026, 0, 15, 12);
 const LIMIT = 2;
-
-/** An IPv6 network of 64 bits, as a number. */
-const network = (prefix: string, number: number): bigint => (BigInt(`0x${prefix}`) << 32n) | BigInt(number);
-
-/** The shard of a caller's counter, but for a number that is the same for all of them: see filter/quota/visitors. */
-function placeOf(high: bigint): number {
-  const message = Buffer.alloc(18);
-  message.writeUInt8(0x56, 0);
-  message.writeBigUInt64LE(high, 2);
-  return createHash('sha256').update(message).digest().readUInt32LE(0) % SHARDS;
-}
-
-/** So many networks under a prefix of 32 bits whose counters are in one shard. */
-function neighbours(prefix: string, place: number, count: number): bigint[] {
-  const found: bigint[] = [];
-  for (let i = 1; found.length < count; i++) if (placeOf(network(prefix, i)) === place) found.push(network(prefix, i));
-  return found;
-}
-
-function addressIn(high: bigint): string {
-  const hex = high.toString(16).padStart(16, '0');
-  return `${hex.match(/.{4}/g)!.join(':')}::1`;
-}
 
 function start(workers = 1, window: 'day' | 'minute' = 'day'): Host {
   const host = new Host(module, { workers, startMs: START });

@@ -323,7 +323,7 @@ const LOSSES: readonly (readonly [what: string, document: object, losses: readon
       { ...AUTH, consumers: [{ username: 'a' }] },
     ),
     [
-      '#/services/0/routes/0/plugins/0/config/limit_by: no quota is made of it: it counts by address, which no quota does: Envoy has local rate limits for that',
+      '#/services/0/routes/0/plugins/0/config/limit_by: no quota is made of it: it counts by address, whoever calls; a quota that is "per: address" counts the addresses of each consumer apart',
     ],
   ],
   [

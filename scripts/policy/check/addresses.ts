@@ -1,7 +1,8 @@
 import { blockOf, holdsBlock, type Block } from '../schema/address.ts';
 import { nominalSeconds } from '../../contract/table.ts';
 import { offeredPlans } from './consumers.ts';
-import type { ConsumerDraft, Draft, KeyDraft, Place, PolicyDraft, Report } from './draft.ts';
+import type { ConsumerDraft, Draft, KeyDraft, Place, PolicyDraft, QuotaDraft, Report } from './draft.ts';
+import { hasMeshScope } from './quotas.ts';
 
 type AddressesDraft = ReturnType<typeof ofConsumer>;
 
@@ -97,6 +98,47 @@ export function checkVisitors(root: PolicyDraft, report: Report): void {
   }
 }
 
+/** Quotas by address can be counted where the number of counters is bounded. */
+export function checkAddressQuotas(root: PolicyDraft, report: Report): void {
+  for (const quota of quotasByAddress(root))
+    if (hasMeshScope(quota))
+      report.add(
+        quota.get('per'),
+        'must not go with "scope: mesh": a rate limit service would keep a counter for every address; use "scope: envoy"',
+      );
+}
+
+function quotasByAddress(root: PolicyDraft): QuotaDraft[] {
+  const quotas = root.get('plans').entries.flatMap((plan) => plan.get('quotas').entries);
+  return quotas.filter((quota) => quota.get('per').string === 'address');
+}
+
+/** Addresses that may be those of a load balancer, and windows that keep the counters of addresses for long. */
+export function warnOfAddressQuotas(root: PolicyDraft, report: Report): void {
+  const flights = root
+    .get('plans')
+    .entries.map((plan) => plan.get('concurrency').get('per'))
+    .filter((per) => per.string === 'address');
+  const isToldWhere = root.get('clientAddress').given || root.get('targets').items.length === 0;
+  for (const per of [...quotasByAddress(root).map((quota) => quota.get('per')), ...flights])
+    if (!isToldWhere)
+      report.add(
+        per,
+        'counts the address that Envoy takes for the client\'s, which behind a load balancer is the balancer\'s: then all callers of a consumer share a counter; say in "clientAddress" where the address stands, or "clientAddress: { ipv4: 32 }" if Envoy knows it',
+        null,
+      );
+  for (const quota of quotasByAddress(root))
+    if (isLong(quota))
+      report.add(
+        quota.get('window'),
+        'is longer than a day: each address keeps its place in a table of 131,072 until its window is over, and those that find none share a counter',
+      );
+}
+
+function isLong(quota: QuotaDraft): boolean {
+  return (nominalSeconds(quota.get('window').string ?? '') ?? 0) > DAY_SECONDS;
+}
+
 const DAY_SECONDS = 86_400;
 
 /** A caller has its place until the window is over, so long windows fill the table with callers who have gone. */
@@ -107,7 +149,7 @@ export function warnOfVisitors(root: PolicyDraft, report: Report): void {
       .get('plans')
       .named(plan.string ?? '')
       .get('quotas').entries;
-    const long = quotas.find((quota) => (nominalSeconds(quota.get('window').string ?? '') ?? 0) > DAY_SECONDS);
+    const long = quotas.find((quota) => quota.get('per').string !== 'address' && isLong(quota));
     if (plan.string !== undefined && long !== undefined)
       report.add(
         plan,

@@ -108,6 +108,8 @@ interface Counted {
   readonly quota: OwnQuotaDraft;
   /** What has a counter of its own. */
   readonly per: Per;
+  /** Callers without a key are told apart by something else than their addresses, of which one may then have any number of callers. */
+  readonly isByHeader: boolean;
   readonly low: CountedLimit;
   readonly high: CountedLimit;
   /** True: it counts requests of other plans too. */
@@ -121,6 +123,12 @@ export function warnOfSlack(root: PolicyDraft, holdings: Holdings, shared: Reado
   const overrides = overridesIn(root);
   const modes = modesIn(root);
   const calendars = new Calendars(root);
+  const byHeader = new Set(
+    root
+      .get('apis')
+      .entries.filter((api) => api.get('anonymous').get('by').get('header').given)
+      .map((api) => api.get('anonymous').get('plan').string),
+  );
   const ofPlan = (plan: PlanDraft): Counted[] =>
     plan.get('quotas').entries.map((quota) => {
       const id = quotaId(plan.key, quota.key);
@@ -128,6 +136,7 @@ export function warnOfSlack(root: PolicyDraft, holdings: Holdings, shared: Reado
       return {
         ...countedAs(quota, calendars.of(per, plan), overrides.get(id)),
         per,
+        isByHeader: byHeader.has(plan.key),
         isShared: shared.has(id),
         isEnforced: modes.observing(quota.key, plan.key).length === 0,
       };
@@ -138,6 +147,7 @@ export function warnOfSlack(root: PolicyDraft, holdings: Holdings, shared: Reado
       const own = operation.get('quotas').entries.map((quota) => ({
         ...countedAs(quota, calendars.of('operation')),
         per: 'operation' as const,
+        isByHeader: false,
         isShared: false,
         isEnforced: modes.ofOwnQuota({ mode: quota.get('mode').string as Mode | undefined }, api.key) === 'enforce',
       }));
@@ -270,13 +280,15 @@ const WITHIN: Readonly<Record<Per, readonly Per[]>> = {
   api: ['api', 'consumer', 'group'],
   operation: ['operation', 'api', 'consumer', 'group'],
   key: ['key', 'consumer', 'group'],
+  address: ['address', 'consumer', 'group'],
 };
 
 /**
  * Counters of the other quota for one of this: one for each API that offers the plan, where only the other tells APIs apart. Null where
- * nothing says how many: keys, operations and consumers of a group.
+ * nothing says how many: keys, addresses, operations and consumers of a group.
  */
-function timesOf({ per }: Counted, other: Counted, apis: number): number | null {
+function timesOf({ per, isByHeader }: Counted, other: Counted, apis: number): number | null {
+  if (per === 'address' && isByHeader && other.per !== per) return null;
   if (WITHIN[per].includes(other.per)) return 1;
   return per === 'consumer' && other.per === 'api' ? Math.max(1, apis) : null;
 }

@@ -1,7 +1,14 @@
 import type { z } from 'zod';
 import { policySchema, type Policy } from '../schema/policy.ts';
 import { censor, censorSegment } from '../secret.ts';
-import { checkAddresses, checkVisitors, warnOfAddresses, warnOfVisitors } from './addresses.ts';
+import {
+  checkAddresses,
+  checkAddressQuotas,
+  checkVisitors,
+  warnOfAddresses,
+  warnOfAddressQuotas,
+  warnOfVisitors,
+} from './addresses.ts';
 import { checkCounters, PlansApart, sharedQuotas, warnOfCounters } from './counters.ts';
 import { Draft, pathOfTwin, Report, withTwin, type PolicyDraft, type Remark } from './draft.ts';
 import { checkCalendars, checkSharedDays, checkSharedWindows, warnOfCalendars } from './calendar.ts';
@@ -128,6 +135,7 @@ export function judge(value: unknown, nowSeconds: number): Judged {
     checkIdentities,
     checkTokens,
     checkVisitors,
+    checkAddressQuotas,
   ])
     check(root, errors);
   const remarks = remarksOf(issues, value).concat(errors.remarks);
@@ -153,6 +161,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfOperations(root, report);
   warnOfModes(root, report);
   warnOfVisitors(root, report);
+  warnOfAddressQuotas(root, report);
   warnOfManyCounters(root, report);
   warnOfCounters(root, report);
   warnOfIdentities(root, report);

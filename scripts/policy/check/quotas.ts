@@ -230,7 +230,7 @@ export function warnOfLongQuotas(root: PolicyDraft, report: Report): void {
 
 /** What makes such a quota one that the rate limit service can count, where it can. */
 function remedyOf(quota: QuotaDraft, root: PolicyDraft): string {
-  if (quota.get('burst').given) return '';
+  if (quota.get('burst').given || quota.get('per').string === 'address') return '';
   const rateLimitService = root.get('rateLimitService');
   const hasCalendarMonths = rateLimitService.get('calendarMonths').isTrue;
   const window = quota.get('window').string!;

@@ -114,7 +114,7 @@ export interface CountedQuota {
  * counter is that of all its consumers, and the rate limit service has its own way.
  */
 export function isPlansOwn({ per = 'consumer', scope, counter }: CountedQuota): boolean {
-  return counter === undefined && scope !== 'mesh' && (per === 'consumer' || per === 'key');
+  return counter === undefined && scope !== 'mesh' && ['consumer', 'key', 'address'].includes(per);
 }
 
 /** A subscription of a plugin config, with its own limits by quota. */

@@ -63,7 +63,7 @@ export const quota = z.strictObject({
   ).optional(),
   per: z.enum(PERS).default('consumer').meta({
     description:
-      'What has a counter of its own. consumer: each consumer. api, operation, key: each consumer and API, operation, key. group: all consumers of a group together.',
+      'What has a counter of its own. consumer: each consumer. api, operation, key, address: each consumer and API, operation, key, client address. group: all consumers of a group together.',
   }),
   counter: name(
     "A counter that quotas of this name share, whatever their plans; its name takes the place of the quota's. Default: the plan's own.",
@@ -187,7 +187,7 @@ const concurrency = z
         limit: wholeFrom(1, MAX_CONCURRENCY, 'Requests in flight at once.'),
         per: z.enum(CONCURRENCY_PERS).default('consumer').meta({
           description:
-            'What is counted apart. consumer: each consumer. api, operation, key: each consumer and API, operation, key. group: all consumers of a group together.',
+            'What is counted apart. consumer: each consumer. api, operation, key, address: each consumer and API, operation, key, client address. group: all consumers of a group together.',
         }),
         mode: mode(
           'observe: a request that is one too many passes, and is counted. enforce: it is refused. Default: the mode of the plan.',
