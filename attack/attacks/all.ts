@@ -1,10 +1,10 @@
 import type { Attack } from '../form.ts';
-import { addresses } from './addresses.ts';
+import { addresses } from './address/addresses.ts';
 import { commands } from './commands.ts';
 import { configs } from './configs.ts';
 import { counting } from './counting.ts';
 import { credentials } from './key/credentials.ts';
-import { crowds } from './crowds.ts';
+import { crowds } from './address/crowds.ts';
 import { deaths } from './flight/deaths.ts';
 import { doors } from './doors.ts';
 import { flights } from './flight/flights.ts';

@@ -9,10 +9,11 @@ import { checkWalk, requestWalk } from '../../harness/walks.ts';
  * nobody who looks for one of them reads more than before. So have the changes to the headers and the path of a request that
  * passes, which were a third of the decision; the records of a decoded policy, one file a subject; and the table of balances, beside what is charged to them. Addresses from which
  * consumers call are a new subject: what they are, and how they fit together; so is who calls without a key or by a token, where keys are and what they are for,
- * and what upstreams, callers and logs get to see of a decision.
+ * and what upstreams, callers and logs get to see of a decision. Counters by address, which lie elsewhere than a consumer's, made what a policy counts, and where, a subject
+ * of its own.
  */
 const MOST_OF_A_CHECK = 61;
-const MOST_OF_A_REQUEST = 40;
+const MOST_OF_A_REQUEST = 41;
 
 test('one check of a policy loads no more files than it has to', async (t) => {
   const files = await checkWalk();

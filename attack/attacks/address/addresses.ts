@@ -1,9 +1,9 @@
 import { BlockList, isIP } from 'node:net';
-import { digestOf } from '../../harness/envoy/testPolicy.ts';
-import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
-import type { Random } from '../../harness/random.ts';
-import { Fault, hold, type Attack, type Context } from '../form.ts';
-import type { Target } from '../target.ts';
+import { digestOf } from '../../../harness/envoy/testPolicy.ts';
+import { requestBytes, sendRaw } from '../../../harness/envoy/wireClient.ts';
+import type { Random } from '../../../harness/random.ts';
+import { Fault, hold, type Attack, type Context } from '../../form.ts';
+import type { Target } from '../../target.ts';
 
 const KEY = 'acme-address-secret';
 const LIMIT = 7;

@@ -1,8 +1,8 @@
-import { digestOf } from '../../harness/envoy/testPolicy.ts';
-import { requestBytes, sendRaw } from '../../harness/envoy/wireClient.ts';
-import { addressIn, CELLS, crowdOf, neighbours, network, placeOf } from '../../harness/visitorPlace.ts';
-import { hold, pause, type Attack, type Context } from '../form.ts';
-import type { Target } from '../target.ts';
+import { digestOf } from '../../../harness/envoy/testPolicy.ts';
+import { requestBytes, sendRaw } from '../../../harness/envoy/wireClient.ts';
+import { addressIn, CELLS, crowdOf, neighbours, network, placeOf } from '../../../harness/visitorPlace.ts';
+import { hold, pause, type Attack, type Context } from '../../form.ts';
+import type { Target } from '../../target.ts';
 
 const LIMIT = 3;
 /** Of all addresses of a consumer together; nobody comes near it. */
