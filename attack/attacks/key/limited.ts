@@ -198,7 +198,8 @@ function policyOf(consumers: readonly Consumer[]): string {
           plan: 'gold',
           scopes,
           addresses,
-          keys: keys.map(({ id, ...terms }) => ({ id, digest: digestOf(secretOf(id)), ...terms })),
+          // ids are unique within a consumer only
+          keys: keys.map(({ id, ...terms }) => ({ id: `k${id.slice(3)}`, digest: digestOf(secretOf(id)), ...terms })),
         },
       ]),
     ),

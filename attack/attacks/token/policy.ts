@@ -6,6 +6,7 @@ import type { Issuer, Said } from './model.ts';
 export const KEYS: Readonly<Record<string, string>> = {
   acme: 'acme-token-secret',
   globex: 'globex-token-secret',
+  narrow: 'narrow-token-secret',
   nobody: 'nobody-token-secret',
 };
 
@@ -34,6 +35,9 @@ const CALLERS: Readonly<Record<string, Caller>> = {
   globex: { plan: 'gold', scopes: [], tokens: { corp: ['globex-1'], partner: ['globex-1'] } },
   sub: { subscriptions: { shop: 'gold' }, scopes: [], tokens: { corp: ['sub-1'] } },
 };
+
+/** A key of acme's that may less than acme, and has the id of one of its tokens' owners. */
+const NARROW = { id: 'acme-1', digest: digestOf(KEYS['narrow']!), scopes: ['read'] };
 
 export interface Gate {
   readonly path: string;
@@ -71,8 +75,10 @@ export function verdictOf(gate: Gate, said: Said | null, key: string | null): Ve
   for (const credential of gate.credentials) {
     if (credential === 'token' && said !== null) return verdictOn(gate, said);
     if (credential === 'key' && key !== null) {
-      const caller = CALLERS[key];
-      return caller === undefined ? { status: 401 } : enter(gate, key, planOf(gate, caller), caller.scopes, 'key');
+      const name = key === 'narrow' ? 'acme' : key;
+      const caller = CALLERS[name];
+      if (caller === undefined) return { status: 401 };
+      return enter(gate, name, planOf(gate, caller), key === 'narrow' ? NARROW.scopes : caller.scopes, 'key');
     }
   }
   return gate.anonymous ? { status: 200, by: 'nothing' } : { status: 401 };
@@ -161,7 +167,9 @@ export const POLICY = JSON.stringify({
         ...(subscriptions && {
           subscriptions: Object.fromEntries(Object.entries(subscriptions).map(([api, of]) => [api, { plan: of }])),
         }),
-        ...(KEYS[name] !== undefined && { keys: [{ id: `${name}-key`, digest: digestOf(KEYS[name]) }] }),
+        ...(KEYS[name] !== undefined && {
+          keys: [{ id: `${name}-key`, digest: digestOf(KEYS[name]) }, ...(name === 'acme' ? [NARROW] : [])],
+        }),
       },
     ]),
   ),
