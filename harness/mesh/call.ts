@@ -15,6 +15,11 @@ export interface Reply {
   readonly seen: { upstream: string; path: string; headers: Record<string, string> } | null;
 }
 
+/** Why the module has refused a request; undefined for an answer of anybody else. */
+export function reasonOf({ body }: Reply): string | undefined {
+  return body.startsWith('{') ? (JSON.parse(body) as { reason?: string }).reason : undefined;
+}
+
 /** Sends one request over a new connection to a port on loopback. */
 export function call(
   port: number,

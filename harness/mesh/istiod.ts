@@ -9,12 +9,14 @@ import { waitFor } from './wait.ts';
 
 export const ROOT_NAMESPACE = 'istio-system';
 
-/** Istio's control plane, serving configuration in plain text on loopback. */
+/** Istio's control plane on loopback: configuration in plain text, and once more with TLS beside its certificate authority. */
 export class Istiod {
   private constructor(
     private readonly daemon: Daemon,
     private readonly folder: string,
     readonly xdsPort: number,
+    /** Configuration and certificates, for proxies that show a token of their service account. */
+    readonly securePort: number,
     private readonly httpPort: number,
   ) {}
 
@@ -23,7 +25,7 @@ export class Istiod {
     const folder = join(parent, 'istiod');
     await mkdir(folder, { recursive: true });
     await writeInjector(source, folder);
-    const [xdsPort, httpPort, monitoringPort] = (await freePorts(3)) as [number, number, number];
+    const [xdsPort, securePort, httpPort, monitoringPort] = (await freePorts(4)) as [number, number, number, number];
     await writeFile(join(folder, MESH_FILE), JSON.stringify(MESH));
     const daemon = new Daemon({
       name: 'istiod',
@@ -45,7 +47,7 @@ export class Istiod {
         '--monitoringAddr',
         `127.0.0.1:${monitoringPort}`,
         '--secureGRPCAddr',
-        '',
+        `127.0.0.1:${securePort}`,
         '--httpsAddr',
         '',
         '--ctrlz_port',
@@ -55,7 +57,7 @@ export class Istiod {
       ],
     });
     await daemon.isUp(() => answers(`http://127.0.0.1:${httpPort}/ready`));
-    return new Istiod(daemon, folder, xdsPort, httpPort);
+    return new Istiod(daemon, folder, xdsPort, securePort, httpPort);
   }
 
   /** The proxy config that a pod gets from the injection webhook. */
@@ -95,7 +97,10 @@ export class Istiod {
 /** The access log of each proxy, in the folder of the proxy. */
 export const ACCESS_LOG = 'access.log';
 
-/** Mutual TLS, tracing and Istio's own metrics are off, because no test is about them. */
+/**
+ * Tracing and Istio's own metrics are off, because no test is about them; so is mutual TLS where a test does not ask for it, because most
+ * proxies have no certificate.
+ */
 const MESH_FILE = 'mesh.json';
 const MESH = {
   defaultConfig: { extraStatTags: LABELS },
@@ -115,8 +120,7 @@ const ENVIRONMENT = {
   // the Envoy project's own builds lack Istio's filters
   PILOT_ENABLE_METADATA_EXCHANGE: 'false',
   PILOT_ENABLE_ALPN_FILTER: 'false',
-  // no certificates to sign, no webhooks to register, nothing to deploy
-  ENABLE_CA_SERVER: 'false',
+  // no webhooks to register, nothing to deploy
   INJECTION_WEBHOOK_CONFIG_NAME: '',
   VALIDATION_WEBHOOK_CONFIG_NAME: '',
   PILOT_ENABLE_AMBIENT: 'false',

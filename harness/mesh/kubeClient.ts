@@ -81,6 +81,21 @@ export class KubeClient {
     return JSON.parse(await this.call('GET', await this.path(object))) as KubeObject;
   }
 
+  /** A token of a service account, as a kubelet asks for one to mount it into a pod. */
+  async accountToken(namespace: string, account: string, audience: string): Promise<string> {
+    const reply = await this.call(
+      'POST',
+      `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`,
+      JSON.stringify({
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: { audiences: [audience], expirationSeconds: 3600 },
+      }),
+      'application/json',
+    );
+    return (JSON.parse(reply) as { status: { token: string } }).status.token;
+  }
+
   /** A plain path, such as `/readyz`. */
   raw(path: string): Promise<string> {
     return this.call('GET', path);

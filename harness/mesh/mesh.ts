@@ -7,7 +7,7 @@ import { Istiod, ROOT_NAMESPACE } from './istiod.ts';
 import type { KubeClient, KubeObject } from './kubeClient.ts';
 import { KubeServer } from './kubeServer.ts';
 import type { PodOptions } from './podNetwork.ts';
-import { Proxy, type ProxyOptions } from './proxy.ts';
+import { mountIdentity, Proxy, type ProxyOptions } from './proxy.ts';
 import { Registry } from './registry.ts';
 import { whenWeDie } from './watchdog.ts';
 
@@ -95,7 +95,9 @@ export class Mesh {
     await mkdir(folder);
     const full = { labels: { app: options.name }, annotations: {}, ...options };
     const injected = await this.istiod.injectedProxyConfig(full);
-    const { xdsPort } = this.istiod;
+    const { serviceAccount, namespace } = full;
+    if (serviceAccount !== undefined) await mountIdentity(this.kube, folder, namespace, serviceAccount);
+    const xdsPort = serviceAccount === undefined ? this.istiod.xdsPort : this.istiod.securePort;
     const parts = { agent: paths['pilot-agent'], envoy, xdsPort, injected, source: this.source, folder };
     return this.stopLater(await Proxy.start(full, parts));
   }

@@ -3,8 +3,10 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Admin } from '../../scripts/envoy/discovery.ts';
 import { Daemon } from './daemon.ts';
-import { ACCESS_LOG } from './istiod.ts';
+import { ACCESS_LOG, ROOT_NAMESPACE } from './istiod.ts';
+import type { KubeClient } from './kubeClient.ts';
 import { freePorts } from './port.ts';
+import { waitFor } from './wait.ts';
 
 export interface ProxyOptions {
   /** Name of its workload. */
@@ -16,11 +18,17 @@ export interface ProxyOptions {
   /** Of its pod. */
   readonly annotations?: Readonly<Record<string, string>>;
   readonly concurrency?: number;
+  /**
+   * Of its pod: the proxy gets a certificate of it from istiod, and its configuration with TLS. Without one, a proxy has no certificate and
+   * speaks plain text.
+   */
+  readonly serviceAccount?: string;
 }
 
 export interface ProxyParts {
   readonly agent: string;
   readonly envoy: string;
+  /** Where istiod gives configuration; with TLS to a proxy with a service account. */
   readonly xdsPort: number;
   /** What istiod's injector gives the pod. */
   readonly injected: Readonly<Record<string, unknown>>;
@@ -37,6 +45,31 @@ export const AGENT_DATA = '/var/lib/istio/data';
 export async function forgetModules(repository: string): Promise<void> {
   const folder = createHash('sha256').update(`oci://${repository}`).digest('hex');
   await rm(join(AGENT_DATA, folder), { recursive: true, force: true });
+}
+
+/** Whom a proxy's token is for: istiod asks the API server to review it. */
+const AUDIENCE = 'istio-ca';
+
+/**
+ * Makes a service account, and mounts what Kubernetes mounts into a pod of it: a token, with which its proxy asks istiod for a certificate,
+ * and the root certificate that istiod has written into the namespace.
+ */
+export async function mountIdentity(
+  kube: KubeClient,
+  folder: string,
+  namespace: string,
+  account: string,
+): Promise<void> {
+  await kube.apply([{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account, namespace } }]);
+  const root = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio-ca-root-cert', namespace } };
+  const certificate = await waitFor(`istiod writes its root certificate into namespace ${namespace}`, async () => {
+    const { data } = await kube.get(root);
+    return (data as Record<string, string> | undefined)?.['root-cert.pem'] ?? null;
+  });
+  // the agent looks for them from its working directory on
+  const secrets = join(folder, 'var/run/secrets');
+  await write(join(secrets, 'istio/root-cert.pem'), certificate);
+  await write(join(secrets, 'tokens/istio-token'), await kube.accountToken(namespace, account, AUDIENCE));
 }
 
 /** Istio's agent with an Envoy, as in a pod: a gateway, or a sidecar without redirected traffic. */
@@ -115,14 +148,14 @@ async function loopbackTemplate(source: string): Promise<string> {
 }
 
 function proxyConfig(
-  { concurrency = 2 }: ProxyOptions,
+  { concurrency = 2, serviceAccount }: ProxyOptions,
   { envoy, xdsPort, folder, injected }: ProxyParts,
   adminPort: number,
 ): string {
   return JSON.stringify({
     ...injected,
     discoveryAddress: `127.0.0.1:${xdsPort}`,
-    controlPlaneAuthPolicy: 'NONE',
+    controlPlaneAuthPolicy: serviceAccount === undefined ? 'NONE' : 'MUTUAL_TLS',
     binaryPath: envoy,
     configPath: join(folder, 'etc'),
     proxyBootstrapTemplatePath: join(folder, 'bootstrap.json'),
@@ -133,18 +166,21 @@ function proxyConfig(
   });
 }
 
-function environment({ name, kind, namespace, labels }: ProxyOptions): Record<string, string> {
+function environment({ name, kind, namespace, labels, serviceAccount }: ProxyOptions): Record<string, string> {
   return {
     POD_NAME: `${name}-0`,
     POD_NAMESPACE: namespace,
     INSTANCE_IP: '127.0.0.1',
-    SERVICE_ACCOUNT: 'default',
+    SERVICE_ACCOUNT: serviceAccount ?? 'default',
     ISTIO_META_CLUSTER_ID: 'Kubernetes',
     ISTIO_META_WORKLOAD_NAME: name,
     ISTIO_META_OWNER: `kubernetes://apis/apps/v1/namespaces/${namespace}/deployments/${name}`,
     ISTIO_METAJSON_LABELS: JSON.stringify(labels),
-    // no certificates: everything is plain text, and no authority is asked for one
-    FILE_MOUNTED_CERTS: 'true',
+    ...(serviceAccount === undefined
+      ? // no certificates: everything is plain text, and no authority is asked for one
+        { FILE_MOUNTED_CERTS: 'true' }
+      : // istiod's certificate is for the name of its Service
+        { ISTIOD_SAN: `istiod.${ROOT_NAMESPACE}.svc` }),
     ...(kind === 'sidecar' && { ISTIO_META_INTERCEPTION_MODE: 'NONE' }),
   };
 }

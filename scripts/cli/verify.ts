@@ -44,7 +44,8 @@ What it looks at, with kubectl and the rights of your kubeconfig:
   routing    a VirtualService or HTTPRoute reads x-tollgate-route and has every route; Istio accepted our HTTPRoutes
   image      the registry hands out all of the image with the Secret that is named, which is never printed
   proxies    policy digest, module version and image that each proxy runs; a config that it refused, an image that it lacks
-  traffic    probes and load balancers' health checks that the policy would refuse, as the module itself decides
+  traffic    probes and load balancers' health checks that the policy would refuse, as the module itself decides; what the mesh
+             takes out of paths in which slashes are data
 
 Exit code: 0 all is well, 1 there are problems (or the policy itself has), 2 something could not be looked at, and says why;
 --skip leaves it out. docs/verify.md has the role that is needed.

@@ -10,10 +10,12 @@ const LISTED: readonly ObjectKind[] = [
   KINDS.httpRoute,
   KINDS.destinationRule,
   KINDS.envoyFilter,
+  // one that its policy no longer has goes on refusing requests
+  KINDS.requestAuthentication,
 ];
 
-/** The rest is asked for by name: nobody needs the right to list all ConfigMaps of a cluster, or any right for what a policy does not use. */
-const NAMED: readonly ObjectKind[] = [KINDS.configMap, KINDS.requestAuthentication];
+/** The rest is asked for by name: nobody needs the right to list all ConfigMaps of a cluster. */
+const NAMED: readonly ObjectKind[] = [KINDS.configMap];
 
 const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'tollgate' } as const;
 const INSTANCE = 'app.kubernetes.io/instance';

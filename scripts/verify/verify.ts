@@ -8,6 +8,7 @@ import { type Expected, expectedIn, expectedOf, namespacesOf } from './expected.
 import { type Area, type Observation, Observations } from './observation.ts';
 import { checkImages, type RegistryAccess } from './image.ts';
 import { Live } from './live.ts';
+import { checkPaths } from './meshConfig.ts';
 import { PLUGIN_KINDS, type PluginResource, pluginResourceOf } from './plugin.ts';
 import { type ProxyOptions, proxyState, type ProxyState } from './proxy.ts';
 import { checkTables } from './routing.ts';
@@ -105,6 +106,7 @@ async function reportOf(
       if (traffic === null)
         findings.unseen('traffic', plugin.label, 'the module is not built; "tollgate build" makes it');
       else await traffic.check(plugin, pods ?? [], cluster, findings);
+      await checkPaths(plugin, pods ?? [], cluster, findings, options);
     }
     reports.push({ plugin, pods: pods?.length ?? null, proxies });
   }

@@ -6,6 +6,7 @@ import { changeTests } from './changes.ts';
 import { failureTests } from './failures.ts';
 import { gatewayTests } from './gateway.ts';
 import { gatewayApiTests } from './gatewayApi.ts';
+import { identityTests } from './identity.ts';
 import { liveTests } from './live.ts';
 import { MeshUnderTest } from './meshUnderTest.ts';
 import { outboundTests } from './outbound.ts';
@@ -17,6 +18,7 @@ import { rolloutTests } from './rollout.ts';
 import { sidecarTests } from './sidecar.ts';
 import { statTagTests } from './statTags.ts';
 import { symptomTests } from './symptoms.ts';
+import { tokenTests } from './tokens.ts';
 import { troubleshootingTests } from './troubleshooting.ts';
 import { twoPolicyTests } from './twoPolicies.ts';
 import { verifyTests } from './verify.ts';
@@ -35,6 +37,8 @@ describe('a mesh with a real control plane', { skip: found.skip }, () => {
     printedTests,
     sidecarTests,
     outboundTests,
+    identityTests,
+    tokenTests,
     twoPolicyTests,
     changeTests,
     routeEditTests,

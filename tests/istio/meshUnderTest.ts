@@ -248,8 +248,51 @@ export class MeshUnderTest {
     return new ProxyUnderTest(this.mesh, proxy, port, namespace, selector, this.image);
   }
 
-  /** A sidecar in front of upstream v1, as of a pod of the app `name`. */
-  async sidecar(name: string, namespace: string): Promise<ProxyUnderTest> {
+  /**
+   * A sidecar of the service account `name`, for what its app sends with mutual TLS to the sidecar `server` of another namespace, whose service
+   * account has the name of its app. Of the same namespace, that one would listen on the caller's port too.
+   */
+  async caller(name: string, namespace: string, server: ProxyUnderTest): Promise<ProxyUnderTest> {
+    const [selector, port, host] = [{ app: name }, await freePort(), `${name}.${namespace}.example`];
+    await this.mesh.namespace(namespace);
+    await this.apply([
+      {
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'ServiceEntry',
+        metadata: { name, namespace },
+        spec: {
+          hosts: [host],
+          // proxies without a certificate must not hear of it
+          exportTo: ['.'],
+          location: 'MESH_INTERNAL',
+          resolution: 'STATIC',
+          ports: [{ number: port, name: 'http', protocol: 'HTTP' }],
+          endpoints: [{ address: '127.0.0.1', ports: { http: server.port } }],
+          subjectAltNames: [`spiffe://cluster.local/ns/${server.namespace}/sa/${server.selector['app']}`],
+        },
+      },
+      {
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'DestinationRule',
+        metadata: { name, namespace },
+        spec: { host, exportTo: ['.'], trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' } } },
+      },
+      {
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'Sidecar',
+        metadata: { name, namespace },
+        spec: {
+          workloadSelector: { labels: selector },
+          egress: [{ port: { number: port, name: 'http', protocol: 'HTTP' }, bind: '127.0.0.1', hosts: ['./*'] }],
+        },
+      },
+    ]);
+    const proxy = await this.mesh.proxy({ name, kind: 'sidecar', namespace, serviceAccount: name });
+    return new ProxyUnderTest(this.mesh, proxy, port, namespace, selector, this.image, host);
+  }
+
+  /** A sidecar in front of upstream v1, as of a pod of the app `name`; with a certificate where it has a service account. */
+  async sidecar(name: string, namespace: string, serviceAccount?: string): Promise<ProxyUnderTest> {
     const [selector, port] = [{ app: name }, await freePort()];
     await this.mesh.namespace(namespace);
     await this.apply([
@@ -270,7 +313,12 @@ export class MeshUnderTest {
         },
       },
     ]);
-    const proxy = await this.mesh.proxy({ name, kind: 'sidecar', namespace });
+    const proxy = await this.mesh.proxy({
+      name,
+      kind: 'sidecar',
+      namespace,
+      ...(serviceAccount !== undefined && { serviceAccount }),
+    });
     return new ProxyUnderTest(this.mesh, proxy, port, namespace, selector, this.image);
   }
 }

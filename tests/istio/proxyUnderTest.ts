@@ -18,6 +18,8 @@ export class ProxyUnderTest {
     readonly namespace: string,
     readonly selector: Record<string, string>,
     private readonly image: string,
+    /** What is asked for where a request does not say it. */
+    private readonly host?: string,
   ) {}
 
   /** This gateway as a policy's `targets` name it. */
@@ -27,7 +29,7 @@ export class ProxyUnderTest {
   }
 
   call(request?: Call): Promise<Reply> {
-    return call(this.port, request);
+    return call(this.port, this.host === undefined ? request : { host: this.host, ...request });
   }
 
   /** Applies what rolls a policy out; it is in force a moment later. */

@@ -4,7 +4,7 @@ import type { EmitOptions } from '../../scripts/istio/index.ts';
 import { FakeService } from '../../harness/rateLimitService/fakeService.ts';
 import { freePort } from '../../harness/mesh/port.ts';
 import type { KubeObject } from '../../harness/mesh/kubeClient.ts';
-import type { Reply } from '../../harness/mesh/call.ts';
+import { reasonOf } from '../../harness/mesh/call.ts';
 import { trappingModule } from '../../harness/envoy/trappingModule.ts';
 import type { MeshUnderTest } from './meshUnderTest.ts';
 import { ACME, DESTINATION, digestOf, meshPolicy, RICH } from './policy.ts';
@@ -318,8 +318,4 @@ export function symptomTests(mesh: MeshUnderTest): void {
       assert.equal((await gateway.call()).status, 401);
     });
   });
-}
-
-function reasonOf({ body }: Reply): string | undefined {
-  return body.startsWith('{') ? (JSON.parse(body) as { reason?: string }).reason : undefined;
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { availableComponents } from '../../harness/components/available.ts';
+import { keySet } from '../../harness/envoy/token.ts';
 import { documents, type KubeObject } from '../../harness/mesh/kubeClient.ts';
 import { waitFor } from '../../harness/mesh/wait.ts';
 import { inPackage } from '../../scripts/file/packageRoot.ts';
@@ -65,7 +66,13 @@ export function verifyTests(mesh: MeshUnderTest): void {
       [policy, emitted] = [join(folder, 'petstore.policy.yaml'), join(folder, 'emitted')];
       gateway = await mesh.gateway('verified');
       await mesh.pod(gateway, 'ingress-0');
-      await writeFile(policy, JSON.stringify(meshPolicy({ name: NAME, targets: [gateway.target] })));
+      const plain = meshPolicy({ name: NAME, targets: [gateway.target] });
+      const withTokens = {
+        ...plain,
+        tokens: { corp: { issuer: 'https://corp.example', jwks: keySet('corp') } },
+        apis: { [NAME]: { ...plain.apis[NAME], credentials: ['token', 'key'] } },
+      };
+      await writeFile(policy, JSON.stringify(withTokens));
       const { code, stderr } = await tollgate(['emit', policy, '--image', mesh.image, '-o', emitted]);
       assert.equal(code, 0, stderr);
     });
@@ -116,6 +123,26 @@ export function verifyTests(mesh: MeshUnderTest): void {
       assert.match(stdout, /: spec\.imagePullSecret: is "theirs"; no file says so$/m);
       assert.match(stdout, /: spec\.priority: is 99; the file says 10$/m);
       assert.match(stdout, /: imagePullSecret: there is no Secret verified-gateway\/theirs$/m);
+      await apply();
+    });
+
+    proves('finds that nobody verifies tokens, or that other rules do', async () => {
+      const rules = {
+        apiVersion: 'security.istio.io/v1',
+        kind: 'RequestAuthentication',
+        metadata: { name: 'tollgate-verified-gateway-verified', namespace: gateway.namespace },
+      };
+      const { spec } = (await mesh.kube.get(rules)) as unknown as { spec: { jwtRules: object[] } };
+      const others = [...spec.jwtRules, { issuer: 'https://other.example', jwks: JSON.stringify(keySet('other')) }];
+      await mesh.apply([{ ...rules, spec: { ...spec, jwtRules: others } }]);
+      const looked = ['--skip', 'proxies', '--skip', 'image'];
+      const changed = await verify(...looked);
+      assert.equal(changed.code, 1);
+      assert.match(changed.stdout, /^RequestAuthentication .*: spec\.jwtRules: is /m);
+      await mesh.delete([rules]);
+      const gone = await verify(...looked);
+      assert.equal(gone.code, 1);
+      assert.match(gone.stdout, /^RequestAuthentication .*: is not in the cluster$/m);
       await apply();
     });
 
@@ -225,6 +252,27 @@ export function verifyTests(mesh: MeshUnderTest): void {
       await mesh.delete([
         { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probed', namespace: gateway.namespace } },
       ]);
+    });
+
+    proves('finds a mesh that takes slashes out of paths in which they are data', async () => {
+      const file = join(folder, 'paths.policy.yaml');
+      const plain = meshPolicy({ name: 'paths', targets: [gateway.target] });
+      const apis = { paths: { ...plain.apis['paths'], pathData: ['escaped-slashes', 'empty-segments'] } };
+      await writeFile(file, JSON.stringify({ ...plain, apis }));
+      const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio', namespace: 'istio-system' } };
+      const skipped = ['resources', 'targets', 'routing', 'image', 'proxies'].flatMap((area) => ['--skip', area]);
+      const look = (): Promise<Finished> => tollgate(['verify', file, '--image', mesh.image, ...skipped]);
+      const missing = await look();
+      assert.equal(missing.code, 2);
+      assert.match(missing.stdout, /^not looked at: ConfigMap istio-system\/istio: is not there/m);
+      await mesh.apply([{ ...config, data: { mesh: 'pathNormalization: { normalization: MERGE_SLASHES }\n' } }]);
+      const found = await look();
+      await mesh.delete([config]);
+      assert.equal(found.code, 1);
+      assert.match(
+        found.stdout,
+        /^ConfigMap istio-system\/istio: pathNormalization is MERGE_SLASHES, so empty-segments of API paths never reach WasmPlugin verified-gateway\/tollgate-paths-gateway-verified; /m,
+      );
     });
 
     proves('needs no more than the role of docs/verify.md, and says what it may not see without', async () => {

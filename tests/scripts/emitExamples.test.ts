@@ -7,7 +7,7 @@ import { tollgate } from './fakeIo.ts';
 const IMAGE = `oci://registry.example/tollgate@sha256:${'0123456789abcdef'.repeat(4)}`;
 const FOLDER = fileURLToPath(new URL('../../wasmplugins/', import.meta.url));
 
-for (const example of ['ingress-gateway', 'namespace-sidecars', 'waypoint', 'mesh-quotas']) {
+for (const example of ['ingress-gateway', 'namespace-sidecars', 'waypoint', 'mesh-quotas', 'identity']) {
   test(`wasmplugins/${example}: the resources are what its policy gives`, async () => {
     const args = ['emit', `${FOLDER}${example}/policy.yaml`, '--image', IMAGE, '-o', `${FOLDER}${example}/resources`];
     if (process.env['UPDATE_GOLDEN'] === '1') await tollgate(args);

@@ -162,6 +162,7 @@ interface Draft {
     vmConfig: unknown;
     imagePullSecret: string;
     selector: object;
+    jwtRules: Record<string, unknown>[];
     readonly pluginConfig: { unmatched?: string; version: number };
     containers: object[];
     initContainers: object[];
@@ -208,7 +209,7 @@ async function verified(
 }
 
 /** The same without a process for each question, as lines of problems. */
-function problemsOf(policy: object, change: Change, lacks = ''): Promise<string> {
+function problemsOf(policy: object, change: Change, lacks = '', asked = 'problem'): Promise<string> {
   return withServer(registry(lacks), async (host) => {
     const scene = sceneOf(policy, host);
     const folder = await mkdtemp(join(tmpdir(), 'tollgate-verify-'));
@@ -225,7 +226,7 @@ function problemsOf(policy: object, change: Change, lacks = ''): Promise<string>
         note: () => undefined,
       });
       return report!.findings
-        .filter(({ kind }) => kind === 'problem')
+        .filter(({ kind }) => kind === asked)
         .map(({ object, text }) => `${object}: ${text}`)
         .join('\n')
         .replaceAll(folder, 'DIR')
@@ -509,6 +510,106 @@ describe('verify', () => {
       assert.match(out, line);
       assert.doesNotMatch(out, new RegExp(PASSWORD));
     });
+
+  describe('where an API takes tokens', () => {
+    const tokens = policyOf('gateway', {
+      apis: { pets: { paths: ['/v1'], plans: ['free'], upstream: 'one', credentials: ['token', 'key'] } },
+      tokens: { corp: { issuer: 'https://idp.example', jwks: 'https://idp.example/keys', audiences: ['shop'] } },
+    });
+    const name = PLUGIN.replace('WasmPlugin', 'RequestAuthentication');
+
+    it('is content with a cluster that has Istio verify them', async () => {
+      const { code, out } = await verified(tokens);
+      assert.deepEqual([code, out.split('\n').at(-2)], [0, 'all is well'], out);
+    });
+
+    it('finds that nobody verifies them, from the files and from the policy', async () => {
+      const gone = edit(/^RequestAuthentication/, () => null);
+      for (const from of ['folder', 'policy'] as const) {
+        const { code, out } = await verified(tokens, gone, [], { from });
+        assert.equal(code, 1);
+        assert.match(out, new RegExp(`^${name}: is not in the cluster$`, 'm'));
+      }
+    });
+
+    it('finds that they are verified by other rules', async () => {
+      const changed = edit(/^RequestAuthentication/, ({ spec }) => {
+        spec.jwtRules[0]!['issuer'] = 'https://other.example';
+        delete spec.jwtRules[0]!['audiences'];
+      });
+      const out = await problemsOf(tokens, changed);
+      assert.match(out, new RegExp(`^${name}: spec\\.jwtRules.*: is "https://other.example"; the file says`, 'm'));
+      assert.match(out, /^RequestAuthentication .*audiences/m);
+    });
+
+    it('finds rules of a policy that has none any more', async () => {
+      const left = sceneOf(tokens, 'HOST').cluster.objects.find(({ kind }) => kind === 'RequestAuthentication')!;
+      const out = await problemsOf(gateway, ({ cluster }) => ({ objects: [...cluster.objects, left] }));
+      assert.match(out, new RegExp(`^${name}: is in the cluster, and DIR says nothing of it$`, 'm'));
+    });
+  });
+
+  describe('where slashes are data in paths', () => {
+    const api = { paths: ['/v1'], plans: ['free'], upstream: 'one' };
+    const withData = policyOf('gateway', {
+      apis: {
+        pets: { ...api, pathData: ['escaped-slashes'] },
+        files: { ...api, paths: ['/files'], pathData: ['empty-segments'] },
+        plain: { ...api, paths: ['/plain'] },
+      },
+    });
+    const mesh = (text: string, name = 'istio'): Change => {
+      const config = object('v1', 'ConfigMap', name, 'istio-system', { data: { mesh: text } });
+      return ({ cluster }) => ({ objects: [...cluster.objects, config] });
+    };
+    const set = (normalization: string): Change => mesh(`pathNormalization:\n  normalization: ${normalization}\n`);
+
+    it('is content with a mesh that leaves them alone', async () => {
+      for (const change of [set('BASE'), set('NONE'), mesh('accessLogFile: /dev/stdout')])
+        assert.equal(await problemsOf(withData, change), '');
+    });
+
+    it('finds what the mesh takes out of them, API by API', async () => {
+      const config = 'ConfigMap istio-system/istio';
+      const rest = `never reach ${PLUGIN}; BASE and NONE let them through`;
+      assert.deepEqual((await problemsOf(withData, set('MERGE_SLASHES'))).split('\n'), [
+        `${config}: pathNormalization is MERGE_SLASHES, so empty-segments of API files ${rest}`,
+      ]);
+      assert.deepEqual((await problemsOf(withData, set('DECODE_AND_MERGE_SLASHES'))).split('\n'), [
+        `${config}: pathNormalization is DECODE_AND_MERGE_SLASHES, so empty-segments of API files ${rest}`,
+        `${config}: pathNormalization is DECODE_AND_MERGE_SLASHES, so escaped-slashes of API pets ${rest}`,
+      ]);
+    });
+
+    it('reads the config of the revision that a pod has', async () => {
+      const revised: Change = (scene) => ({
+        objects: mesh(
+          'pathNormalization: { normalization: MERGE_SLASHES }',
+          'istio-canary',
+        )({
+          ...scene,
+          cluster: { ...scene.cluster, ...mesh('{}')(scene) },
+        }).objects!.map((one) =>
+          one.metadata.name === 'a-1'
+            ? {
+                ...one,
+                metadata: { ...one.metadata, labels: { ...one.metadata.labels, 'istio.io/rev': 'canary' } },
+              }
+            : one,
+        ),
+      });
+      assert.match(await problemsOf(withData, revised), /^ConfigMap istio-system\/istio-canary: .* of API files/);
+    });
+
+    it('says where it cannot know, and asks nothing for other policies', async () => {
+      const unseen = (change: Change, policy = withData): Promise<string> => problemsOf(policy, change, '', 'unseen');
+      const unknown = /^ConfigMap istio-system\/istio: .* whether "pathData" reaches WasmPlugin .* is not known$/;
+      for (const change of [() => ({}), mesh('{'), mesh(']')]) assert.match(await unseen(change), unknown);
+      const forbidden: Change = () => ({ forbidden: ['get configmaps'] });
+      assert.equal(await unseen(forbidden), 'ConfigMap istio-system/istio: may not get configmaps');
+      assert.equal(await unseen(forbidden, gateway), '');
+    });
+  });
 
   it('finds nothing of what is skipped, and asks no registry or proxy for it', async () => {
     const skip = ['resources', 'targets', 'routing', 'image', 'proxies', 'traffic'].flatMap((area) => ['--skip', area]);
