@@ -3,7 +3,7 @@ import { IDENTITY_HEADERS, LOG_FIELDS } from '../contract/table.ts';
 import type { WasmModule } from '../host/abi.ts';
 import { decisionOf, logFieldsOf, type Exchange } from '../host/openRequest.ts';
 import { HeaderMap, type Pair } from '../host/stream.ts';
-import { compilePolicy, keySourcesOf, type Policy } from '../policy/index.ts';
+import { compilePolicy, headersRoutesRemove, keySourcesOf, type Policy } from '../policy/index.ts';
 import { shownIn } from '../policy/compile/calendar.ts';
 import { operationName } from '../policy/schema/operation.ts';
 import type { Api } from '../policy/schema/policy.ts';
@@ -182,7 +182,10 @@ export function tellStory(
       atMs,
     ),
     route,
-    headers: editsOf(pairs, exchange, routeOf(compiled, route), Object.values(config.identityHeaders ?? {})),
+    headers: editsOf(pairs, exchange, routeOf(compiled, route), {
+      told: Object.values(config.identityHeaders ?? {}),
+      byRoutes: headersRoutesRemove(policy),
+    }),
     upstream: upstreamOf(policy, exchange, compiled, route),
     reply: replyOf(exchange),
     decision: decision as Record<string, string | number>,
@@ -285,12 +288,12 @@ function toldUsual(config: PluginConfig): PluginConfig | null {
   return identityHeaders === undefined && rateLimitHeaders === undefined ? null : usual;
 }
 
-/** Headers that differ between what came and what goes on. Values that the policy gives are shown, and those of clients are not. */
+/** Headers that differ between what came and what the upstream gets, when routes have removed what the module leaves to them. Values that the policy gives are shown, and those of clients are not. */
 function editsOf(
   pairs: readonly Pair[],
   { upstream }: Exchange,
   route: RouteConfig | undefined,
-  told: readonly string[],
+  { told, byRoutes }: { readonly told: readonly string[]; readonly byRoutes: readonly string[] },
 ): Story['headers'] {
   if (upstream === null) return { set: [], removed: [] };
   const came = new HeaderMap(pairs);
@@ -305,7 +308,9 @@ function editsOf(
   const kept = changed.filter((name) => upstream.all(name).length > 0);
   return {
     set: kept.map((name) => ({ name, value: shown(name) })),
-    removed: changed.filter((name) => upstream.all(name).length === 0),
+    removed: names.filter(
+      (name) => came.all(name).length > 0 && (byRoutes.includes(name) || upstream.all(name).length === 0),
+    ),
   };
 }
 

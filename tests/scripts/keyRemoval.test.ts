@@ -4,17 +4,20 @@ import { policiesDifferences, printDifference } from '../../scripts/diff/index.t
 import { routeTableOf } from '../../scripts/envoy/resource.ts';
 import { snapshotOf, union } from '../../scripts/envoy/snapshot.ts';
 import { emitResources, type Resource } from '../../scripts/istio/index.ts';
+import type { Story } from '../../scripts/explain/story.ts';
 import { compilePolicy, readPolicy, type Policy } from '../../scripts/policy/index.ts';
+import { scratchFile, scratchFolder } from '../../harness/scratch.ts';
+import { tollgate } from './fakeIo.ts';
 
+const folder = scratchFolder();
 const IMAGE = `oci://registry.example/tollgate@sha256:${'ab'.repeat(32)}`;
 const TARGETS = `
   - gateway: { namespace: edge, selector: { istio: ingressgateway }, gateways: [edge/ingress] }
   - gatewayApi: { namespace: edge, kind: Gateway, name: gw }`;
 const SPELLINGS = ['x-api-key', 'x-api_key', 'x_api-key', 'x_api_key'];
 
-function policyOf(head: string, targets = TARGETS): Policy {
-  const { policy, problems } = readPolicy(
-    `policy: shop
+function policyText(head: string, targets = TARGETS): string {
+  return `policy: shop
 ${head}
 targets: ${targets}
 upstreams:
@@ -23,9 +26,11 @@ upstreams:
 apis:
   pets: { paths: [/v1], anonymous: allow, upstream: v1 }
   toys: { paths: [/toys], anonymous: allow, upstream: v2 }
-`,
-    'shop.policy.yaml',
-  );
+`;
+}
+
+function policyOf(head: string): Policy {
+  const { policy, problems } = readPolicy(policyText(head), 'shop.policy.yaml');
   assert.deepEqual(problems, []);
   return policy!;
 }
@@ -100,4 +105,13 @@ test('diff says who takes keys off', () => {
   assert.deepEqual(policiesDifferences(routes!, module!).map(printDifference), [
     'policy: keyRemoval routes → module: the module takes keys off requests itself',
   ]);
+});
+
+test('explain says that the upstream gets no key, where routes remove it', async () => {
+  const { out } = await tollgate([
+    'explain',
+    scratchFile(folder, policyText('keyRemoval: routes\nmode: observe', '[]')),
+    ...['--request', 'GET https://api.example.com/toys', '--header', 'x_api_key: a-secret', '--json'],
+  ]);
+  assert.deepEqual((JSON.parse(out) as Story).headers.removed, ['x_api_key']);
 });
