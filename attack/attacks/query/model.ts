@@ -29,7 +29,8 @@ export interface Asked {
 }
 
 export function routeOf(routes: readonly Route[], { method, headers, query }: Asked): string {
-  const parameters = [...new URLSearchParams(query.split('&').slice(0, MOST_PARAMETERS).join('&'))];
+  // it takes one question mark off, which must not be the caller's
+  const parameters = [...new URLSearchParams(`?${query.split('&').slice(0, MOST_PARAMETERS).join('&')}`)];
   const found = routes.find(
     (route) =>
       (route.method === undefined || route.method === method) &&
