@@ -1,8 +1,18 @@
-import { allocate, bill, expected, forgetWaiter, land, resetArena, waiting } from "../filter/index";
+import {
+  allocate,
+  bill,
+  expected,
+  forgetSettlement,
+  forgetWaiter,
+  land,
+  resetArena,
+  settling,
+  waiting,
+} from "../filter/index";
 import { onGrpcClose, onGrpcReceive } from "./callout";
 import { endStream, findRoot, openRoot, openStream } from "./context";
 import { closePolicy, configure, drawSecret, onTick } from "./policy";
-import { Verdict, onRequestHeaders, onRequestTrailers, onResponseHeaders } from "./request";
+import { Verdict, onRequestHeaders, onRequestTrailers, onResponseHeaders, settleResponse } from "./request";
 import { followUp, resumeAnswered } from "./waiting";
 
 /** What a header callback tells the host to do next. */
@@ -72,8 +82,11 @@ export function proxy_on_request_trailers(id: u32, trailerCount: u32): u32 {
 
 export function proxy_on_response_headers(id: u32, headerCount: u32, endOfStream: u32): u32 {
   resetArena();
-  // If this stream still waits, the host itself has answered it, and it can no longer be continued.
-  if (waiting > 0) forgetWaiter(id);
+  if ((waiting | settling) != 0) {
+    // If this stream still waits, the host itself has answered it, and it can no longer be continued.
+    if (waiting > 0) forgetWaiter(id);
+    if (settling != 0) settleResponse(id);
+  }
   onResponseHeaders(id);
   return 0;
 }
@@ -83,6 +96,7 @@ export function proxy_on_delete(id: u32): void {
   if (expected > 0) {
     resetArena();
     if (waiting > 0) forgetWaiter(id);
+    if (settling != 0) forgetSettlement(id);
     land(id);
   }
   if (endStream(id) || findRoot(id) == null) return;

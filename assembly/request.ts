@@ -17,6 +17,7 @@ import {
   RATELIMIT_WARNING,
   RateLimitHeaders,
   Reason,
+  SETTLES,
   SHOWN,
   SUNSET,
   Standing,
@@ -34,11 +35,14 @@ import {
   editAt,
   editCount,
   findTightest,
+  findTightestNow,
+  forgetSettlement,
   grpcStatusOf,
   headerCount,
   headerName,
   isGrpc,
   isOwnHeader,
+  isSettling,
   keyUntil,
   lengthOf,
   literal,
@@ -53,11 +57,14 @@ import {
   readHeaders,
   readRequest,
   refuseToWait,
+  remember,
   replyBody,
   replyPairs,
   replyStatus,
   responseCodeDetailsOf,
   setPeer,
+  settleAnswer,
+  standingAt,
   standings,
   tellsKeyEnd,
   turnKeyEnd,
@@ -141,7 +148,8 @@ function judge(stream: Stream | null, policy: Policy | null, patience: Patience)
     if (decision.isRare) {
       if (decision.waits) return wait(stream, tables);
       if (decision.sequel == FLIES) hold(stream, account);
-      else keepKeyEnd(stream, passes);
+      else if (decision.remarks < SETTLES) keepKeyEnd(stream, passes);
+      else expectAnswer(stream, policy, passes);
     } else return carryObserved(stream, policy, passes);
   }
   countDecision(tables, account.usage);
@@ -157,6 +165,12 @@ function hold(stream: Stream | null, account: Account): void {
   const flights = account.counters.flights;
   if (flights != null) flights.hold(stream == null ? resumedId : stream.id);
   decision.sequel = NO_SEQUEL;
+}
+
+/** What the request has cost is settled once it is answered. */
+function expectAnswer(stream: Stream | null, policy: Policy, passes: bool): void {
+  remember(policy.tables, policy.account.counters, stream == null ? resumedId : stream.id, passes);
+  decision.remarks &= ~SETTLES;
 }
 
 /** Envoy itself may answer meanwhile. */
@@ -260,7 +274,7 @@ function keepMore(stream: Stream, tables: Tables): void {
 
 /** Of a request that is allowed as its key's; to be called before anything else is kept, which goes along. */
 function keepKeyEnd(stream: Stream | null, passes: bool): void {
-  decision.keyEnds = false;
+  decision.remarks = 0;
   if (stream == null || !passes || decision.observed != 0) return;
   stream.keyUntil = keyUntil;
   decision.deprecated = turnKeyEnd(decision.deprecated);
@@ -269,6 +283,7 @@ function keepKeyEnd(stream: Stream | null, passes: bool): void {
 /** For failures that should never happen: the request is refused, so that none lets it through. */
 function fail(stream: Stream | null, policy: Policy, what: View): Verdict {
   log(LogLevel.Error, what);
+  forgetSettlement(stream == null ? resumedId : stream.id);
   const origin = decision.origin;
   decision.reset();
   decision.origin = origin;
@@ -331,6 +346,27 @@ export function onRequestTrailers(): void {
   for (let i = 0; i < headerCount; i++) {
     if (isOwnHeader(headerName(i)) || tellsUpstreams(headerName(i)))
       removeHeader(HeaderMap.RequestTrailers, headerName(i));
+  }
+}
+
+/** Settles what the request has cost, by the headers of its answer, before those of its quotas are written. */
+export function settleResponse(streamId: u32): void {
+  if (!isSettling(streamId)) return;
+  if (!readHeaders(headerPairs(HeaderMap.Response))) return forgetSettlement(streamId);
+  const now = currentTimeNanoseconds();
+  if (!settleAnswer(streamId, now)) return;
+  const stream = findStream(streamId);
+  if (stream == null || !showsStandings(stream)) return;
+  const policy = policyOf(stream.rootId);
+  if (policy == null) return;
+  if ((policy.tables.rateLimitHeaders & ~WARNING) == RateLimitHeaders.XRatelimit) {
+    findTightestNow(now, changetype<Tightest>(standingsOf(stream)));
+    return;
+  }
+  const size = offsetof<Standing>();
+  for (let i = 0; i < MAX_QUOTAS; i++) {
+    const standing = changetype<usize>(standingAt(i));
+    if (standingAt(i).limit > 0) memory.copy(standingsOf(stream) + <usize>i * size, standing, size);
   }
 }
 

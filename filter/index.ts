@@ -19,8 +19,9 @@ export { ALLOWED, CELL_COUNT, Usage, UsageRow, quotaOfCell, reasonOfCell } from 
 export { digestOf } from "./tables/counterId";
 export { LOG_STATES, MAX_COUNTED, MAX_QUOTAS, MAX_WARNINGS, X_RATELIMIT_HEADERS } from "./config/contract";
 export { NANOSECONDS } from "./time/window";
-export { Patience, Standing, bill, standings } from "./quota/attempt";
+export { Patience, Standing, bill, standingAt, standings } from "./quota/attempt";
 export { Counters } from "./quota/counters";
+export { forgetSettlement, isSettling, remember, settleAnswer, settling } from "./quota/settlement";
 export { sweep } from "./quota/sweep";
 export { CELL_BYTES, SHARD_COUNT } from "./quota/local";
 export { VISITOR_CELLS, VISITOR_SHARD_COUNT } from "./quota/visitors";
@@ -68,7 +69,7 @@ export { decide, refuseToWait } from "./decision/decide";
 export { mayBeDecidedAlready } from "./decision/edits";
 export { isForgeable } from "./decision/identity";
 export { decision, Decision } from "./decision/decision";
-export { FLIES, LOGGED, NO_SEQUEL, NO_STANDINGS, SHOWN } from "./decision/decision";
+export { FLIES, KEY_ENDS, LOGGED, NO_SEQUEL, NO_STANDINGS, SETTLES, SHOWN } from "./decision/decision";
 export { EditKind, editAt, editCount } from "./request/headers";
 export {
   Reason,
@@ -97,7 +98,7 @@ export {
   observedText,
 } from "./answer/reply";
 export { logField } from "./answer/accessLog";
-export { Tightest, findTightest, numberText } from "./answer/tightest";
+export { Tightest, findTightest, findTightestNow, numberText } from "./answer/tightest";
 export { RATELIMIT_WARNING, rateLimitWarning } from "./answer/warning";
 export { countWarnings } from "./quota/warning";
 export { RateLimitHeaders, WARNING } from "./tables/disclosure";

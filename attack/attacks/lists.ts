@@ -34,7 +34,9 @@ export const lists: Attack = {
   async run(context) {
     const { random } = context;
     let seen: Seen | null = null;
-    const echo = await startEcho('v1', (request) => (seen = request));
+    const echo = await startEcho('v1', (request) => {
+      seen = request;
+    });
     context.cleanUp(() => echo.close());
     const target = await context.open({ policy: POLICY, upstream: echo.url, workers: 1 });
     while (context.isTimeLeft()) {

@@ -1,5 +1,6 @@
 import { begin, end, writeNumber } from "../bytes/arena";
 import { NONE } from "../bytes/rows";
+import { MAX_QUOTAS } from "../config/contract";
 import { View } from "../bytes/view";
 import { Reason, decision } from "../decision/decision";
 import { UNKNOWN, bill, standingAt } from "../quota/attempt";
@@ -28,6 +29,16 @@ export function findTightest(tables: Tables, found: Tightest): bool {
   found.remaining = standing.remaining;
   found.resetAtSeconds = bill.nowNanoseconds / NANOSECONDS + standing.resetSeconds;
   return true;
+}
+
+/** The same of the standings as an answer has settled them; nothing changes where callers are told of none. */
+export function findTightestNow(now: i64, found: Tightest): void {
+  const index = scarcest(MAX_QUOTAS);
+  if (index == NONE) return;
+  const standing = standingAt(index);
+  found.limit = standing.limit;
+  found.remaining = standing.remaining;
+  found.resetAtSeconds = now / NANOSECONDS + standing.resetSeconds;
 }
 
 function countOf(tables: Tables): i32 {

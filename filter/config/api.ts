@@ -6,7 +6,7 @@ import { API_ID, counterId } from "../tables/counterId";
 import { Reason } from "../decision/decision";
 import { Credential, KEYS_ONLY, takes } from "../tables/alias";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
-import { Api, Preflight } from "../tables/api";
+import { Api, HAS_COST, NOT_SETTLED, Preflight } from "../tables/api";
 import { Tables } from "../tables/tables";
 import { decodeCredentials } from "./identity";
 import { decodeLifecycle, isLifecycle } from "./lifecycle";
@@ -14,7 +14,7 @@ import { decodeKeySources, readForwardKey } from "./keySource";
 import { addMe, decodeMe } from "./me";
 import { Names } from "./names";
 import { Reader } from "./reader";
-import { decodeOperation, plantOperations } from "./operation";
+import { checkSettlement, decodeOperation, decodeSettlement, plantOperations } from "./operation";
 import { checkPathData, decodePathData } from "./pathData";
 import { WILDCARD, decodeOrigin } from "./restriction";
 import { decodeRoute } from "./route";
@@ -23,6 +23,7 @@ import {
   DEFAULT_ROUTE,
   MAX_CORS_AGE_SECONDS,
   MAX_CORS_NAMES,
+  MAX_COST,
   MAX_HOST_BYTES,
   MAX_MOUNTS,
   MAX_ORIGINS,
@@ -34,6 +35,7 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   const made = tables.apis.add();
   made.visitorPlan = NONE;
   made.visitorOffer = NONE;
+  made.cost = 1;
   const hosts: View[] = [];
   const paths: View[] = [];
   let name: View = ABSENT;
@@ -79,6 +81,10 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
       tables.apis.at(index).pathData = decodePathData(reader, tables);
     } else if (reader.takes(Field.ME, 23)) {
       decodeMe(reader, tables, tables.apis.at(index));
+    } else if (reader.takes(Field.COST, 27)) {
+      tables.apis.at(index).cost = reader.integer(1, MAX_COST);
+    } else if (reader.takes(Field.SETTLEMENT, 28)) {
+      tables.apis.at(index).settlement = decodeSettlement(reader, tables);
     } else if (reader.takes(Field.CREDENTIALS, 20)) {
       tables.apis.at(index).credentials = decodeCredentials(reader);
     } else if (reader.takes(Field.MODE, 15)) {
@@ -109,9 +115,12 @@ export function decodeApi(reader: Reader, tables: Tables, names: Names): void {
   api.firstRoute = firstRoute;
   api.routeCount = tables.routes.count - firstRoute;
   checkPathData(reader, tables, api);
+  checkSettlement(reader, tables, api.settlement, api.cost);
+  if (hasCost(tables, api)) api.pathData |= HAS_COST;
   api.hasLife = hasLife(tables, api);
   api.isEntered = api.hasLife || api.pathData != 0;
-  api.isFollowed = api.hasLife || api.mePath != ABSENT || takes(api.credentials, Credential.Token);
+  api.isFollowed =
+    api.hasLife || (api.pathData & HAS_COST) != 0 || api.mePath != ABSENT || takes(api.credentials, Credential.Token);
   api.unidentified = takes(api.credentials, Credential.Key) ? Reason.MissingApiKey : Reason.MissingCredential;
   api.isSpecial =
     api.preflight != Preflight.Deny ||
@@ -138,6 +147,14 @@ function decodeVisitors(reader: Reader, tables: Tables, index: i32): void {
     else reader.unknownField();
   }
   reader.needs(0, Field.PLAN);
+}
+
+/** True when requests to what it does not list cost more than a unit, or some answers are settled. */
+function hasCost(tables: Tables, api: Api): bool {
+  for (let i = api.firstOperation; i < api.firstOperation + api.operationCount; i++) {
+    if (tables.operations.at(i).settlement != NOT_SETTLED) return true;
+  }
+  return api.cost != 1 || api.settlement != NOT_SETTLED;
 }
 
 function hasLife(tables: Tables, api: Api): bool {

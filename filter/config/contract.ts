@@ -14,6 +14,7 @@ export const MAX_CONCURRENCY = 1000000;
 export const MAX_CORS_AGE_SECONDS = 86400;
 export const MAX_CORS_NAMES = 64;
 export const MAX_COST = 1000000;
+export const MAX_COST_HEADER_BYTES = 64;
 export const MAX_COUNTED = 512;
 export const MAX_DAY_MINUTES = 1439;
 export const MAX_DETAIL_BYTES = 255;

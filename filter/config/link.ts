@@ -39,6 +39,7 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   if (reader.failed) return;
   linkModes(tables);
   linkWarnings(tables);
+  linkSettlements(tables);
   tables.isTimeless = isTimeless(tables, keyring);
   linkKeySources(tables);
   tables.mounts.build();
@@ -48,6 +49,12 @@ export function link(reader: Reader, tables: Tables, keyring: Keyring, names: Na
   buildKeyring(reader, tables, keyring);
   guardKeys(tables, keyring);
   linkWorkloads(reader, tables);
+}
+
+/** Finds the buckets to which answers may give tokens back. */
+function linkSettlements(tables: Tables): void {
+  if (tables.settlements.count == 0) return;
+  for (let i = 0; i < tables.quotas.count; i++) tables.quotas.at(i).isSettled = true;
 }
 
 /** Finds the plans that warn. */

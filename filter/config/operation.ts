@@ -2,7 +2,7 @@ import { NONE } from "../bytes/rows";
 import { ABSENT, View, byteAt, equals, lengthOf, literal } from "../bytes/view";
 import { isPathCharacter } from "../request/request";
 import { counterId, OPERATION_ID } from "../tables/counterId";
-import { Anonymous, Api, Operation } from "../tables/api";
+import { Anonymous, Api, NOT_SETTLED, Operation } from "../tables/api";
 import { Per } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import { decodeLifecycle, isLifecycle } from "./lifecycle";
@@ -10,9 +10,10 @@ import { decodeQuotas } from "./plan";
 import { finishQuota } from "./quota";
 import { decodeReferences } from "./route";
 import { Reader } from "./reader";
-import { isDotSegment, readAllow, readOperationName, readScope, readToken } from "./rule";
+import { isDotSegment, readAllow, readHeaderName, readOperationName, readScope, readToken } from "./rule";
 import {
   MAX_COST,
+  MAX_COST_HEADER_BYTES,
   MAX_METHODS,
   MAX_OPERATIONS,
   MAX_OPERATION_PLANS,
@@ -52,6 +53,8 @@ export function decodeOperation(reader: Reader, tables: Tables): void {
       if (operation.scopes == 0) reader.fail(literal("needs a scope"));
     } else if (reader.takes(Field.COST, 5)) {
       operation.cost = reader.integer(0, MAX_COST);
+    } else if (reader.takes(Field.SETTLEMENT, 8)) {
+      operation.settlement = decodeSettlement(reader, tables);
     } else if (reader.takes(Field.ANONYMOUS, 6)) {
       operation.anonymous = readAllow(reader) ? Anonymous.Allow : Anonymous.Deny;
     } else if (reader.takes(Field.QUOTAS, 7)) {
@@ -65,8 +68,40 @@ export function decodeOperation(reader: Reader, tables: Tables): void {
   }
   reader.needs(0, Field.NAME);
   reader.needs(2, Field.PATH);
+  checkSettlement(reader, tables, operation.settlement, operation.cost);
   if (operation.quotaCount > 0 && operation.cost == 0)
     reader.fail(literal("an operation with quotas needs a cost above 0"));
+}
+
+/** `{"header": "x-usage", "most": 1000, "successOnly": true}`: what the answers to requests say of their cost. Returns its index. */
+export function decodeSettlement(reader: Reader, tables: Tables): i32 {
+  if (tables.settlements.count == NOT_SETTLED) tables.settlements.add();
+  const number = tables.settlements.count;
+  const settlement = tables.settlements.add();
+  settlement.most = MAX_COST;
+  reader.beginObject();
+  while (reader.nextField()) {
+    if (reader.takes(Field.HEADER, 0)) settlement.header = tables.texts.keep(readCostHeader(reader));
+    else if (reader.takes(Field.MOST, 1)) settlement.most = reader.integer(1, MAX_COST);
+    else if (reader.takes(Field.SUCCESS_ONLY, 2)) settlement.successOnly = reader.boolean();
+    else reader.unknownField();
+  }
+  return number;
+}
+
+/** A stream keeps the name until its answer is there, so it is bounded more tightly than others. */
+function readCostHeader(reader: Reader): View {
+  const name = readHeaderName(reader);
+  if (lengthOf(name) > MAX_COST_HEADER_BYTES) reader.fail(literal("must have at most %d bytes"), MAX_COST_HEADER_BYTES);
+  return name;
+}
+
+/** What is taken before the answer must not be more than the answer can make of it. */
+export function checkSettlement(reader: Reader, tables: Tables, number: i32, cost: i64): void {
+  if (number == NOT_SETTLED || reader.failed) return;
+  if (cost == 0) reader.fail(literal("settlement needs a cost above 0"));
+  const settlement = tables.settlements.at(number);
+  if (settlement.most < cost) reader.fail(literal("settlement: most must be at least the cost"));
 }
 
 function decodeMethods(reader: Reader, tables: Tables): i32 {

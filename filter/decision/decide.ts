@@ -17,7 +17,7 @@ import { chooseRoute } from "../route/choose";
 import { Credential, KEYS_ONLY, takes } from "../tables/alias";
 import { ALWAYS } from "../tables/consumer";
 import { NO_LIFECYCLE } from "../tables/lifecycle";
-import { Anonymous, Api, Preflight } from "../tables/api";
+import { Anonymous, Api, HAS_COST, Preflight } from "../tables/api";
 import { FLIGHT_BIT } from "../tables/quota";
 import { Tables, findOffer } from "../tables/tables";
 import { admit, chooseOperation, literalBytes } from "../operation/choose";
@@ -28,6 +28,7 @@ import {
   NO_SEQUEL,
   NO_STANDINGS,
   Reason,
+  SETTLES,
   SHOWN,
   Standings,
   WAITS,
@@ -143,9 +144,13 @@ function judge(tables: Tables, keyring: Keyring, counters: Counters, now: i64): 
   return api.isFollowed ? follow(tables, api, keyring, counters, now, reason) : reason;
 }
 
+/** What a request costs that no operation is; 1 except while a request to an API is decided that says so. */
+let usualCost: i64 = 1;
+
 /** What is left to do for some APIs once it is known what becomes of the request. */
 function follow(tables: Tables, api: Api, keyring: Keyring, counters: Counters, now: i64, reason: Reason): Reason {
   giveBack();
+  usualCost = 1;
   if (reason == Reason.MeAnswered) return answerMe(tables, keyring, counters, now);
   return api.hasLife ? mockOr(reason) : reason;
 }
@@ -167,12 +172,20 @@ function judgeStages(tables: Tables, api: Api, now: i64): Reason {
 }
 
 function enterApi(tables: Tables, api: Api, now: i64): Reason {
-  if ((api.pathData & EMPTY_SEGMENTS) != 0) {
-    const refused = readEmptySegments(tables);
+  const data = api.pathData;
+  if (data >= EMPTY_SEGMENTS) {
+    const refused = data < HAS_COST ? readEmptySegments(tables) : enterWithCost(tables, api);
     if (refused != Reason.Allowed) return refused;
   }
   beginLifecycles();
   return enter(tables, api.lifecycle, now / NANOSECONDS);
+}
+
+/** The same for an API that says what requests cost; empty segments may be data in its paths too. */
+function enterWithCost(tables: Tables, api: Api): Reason {
+  usualCost = api.cost;
+  decision.remarks = SETTLES;
+  return (api.pathData & EMPTY_SEGMENTS) != 0 ? readEmptySegments(tables) : Reason.Allowed;
 }
 
 /** Lets the upstream answer a preflight, if there is one. A key that it carries all the same goes no further. */
@@ -246,7 +259,7 @@ function passAnonymous(tables: Tables, api: Api, counters: Counters, now: i64): 
 function judgeVisitor(tables: Tables, api: Api, counters: Counters, now: i64): Reason {
   decision.plan = api.visitorPlan;
   decision.offer = api.visitorOffer;
-  bill.cost = 1;
+  bill.cost = usualCost;
   let counted = tables.plans.at(decision.plan).counterCount;
   if (decision.operation != NONE) {
     if (admit(tables) != Reason.Allowed) {
@@ -342,7 +355,7 @@ function subscribe(tables: Tables, counters: Counters, now: i64): Reason {
     if (decision.offer == NONE) return Reason.NotSubscribed;
     decision.plan = plan;
   }
-  bill.cost = 1;
+  bill.cost = usualCost;
   if (decision.operation != NONE) {
     const refused = admit(tables);
     if (refused != Reason.Allowed) return overlooks(tables, refused) ? passUncounted(tables, now) : refused;

@@ -41,8 +41,8 @@ export class Decision {
   observed: u8;
   /** What the binding has to see to beside the decision. */
   sequel: Sequel;
-  /** True when the key will end so soon that the policy wants its holder told. */
-  keyEnds: bool;
+  /** What is remarkable beside that: KEY_ENDS, SETTLES. */
+  remarks: u8;
   reason: Reason;
 
   /** True when the request must wait for the rate limit service; `reason` is not final then. */
@@ -55,12 +55,12 @@ export class Decision {
     return load<i64>(changetype<usize>(this), offsetof<Decision>("deprecated")) != -1;
   }
 
-  /** True when there is a sequel, it passed only because something observes, or it comes with a key that ends soon. */
+  /** True when there is a sequel, it passed only because something observes, or there is a remark. */
   get isUnusual(): bool {
     return load<u32>(changetype<usize>(this), offsetof<Decision>("observed")) != 0;
   }
 
-  /** True when there is a sequel, or it comes with a key that ends soon. */
+  /** True when there is a sequel or a remark. */
   get isRare(): bool {
     return load<u16>(changetype<usize>(this), offsetof<Decision>("sequel")) != 0;
   }
@@ -74,7 +74,7 @@ export class Decision {
     store<i64>(start, -1, offsetof<Decision>("deprecated"));
     this.keyId = ABSENT;
     this.route = ABSENT;
-    // The standings, what was observed, the sequel and whether the key ends are in the same eight bytes.
+    // The standings, what was observed, the sequel and the remarks are in the same eight bytes.
     store<i64>(start, 0, offsetof<Decision>("coveredBytes"));
   }
 }
@@ -89,6 +89,11 @@ export const NO_SEQUEL: Sequel = 0;
 export const WAITS: Sequel = 1;
 /** The request is counted as in flight until its stream ends, whatever becomes of it. */
 export const FLIES: Sequel = 2;
+
+/** The key will end so soon that the policy wants its holder told. */
+export const KEY_ENDS: u8 = 1;
+/** Some answers of the API settle what their requests have cost. */
+export const SETTLES: u8 = 2;
 
 export function holdFlight(): void {
   decision.sequel = FLIES;

@@ -7,7 +7,7 @@ import { readClientAddress } from "../request/address";
 import { Term } from "../tables/consumer";
 import { KeyRestriction, Restriction } from "../tables/restriction";
 import { Tables } from "../tables/tables";
-import { Reason, decision } from "./decision";
+import { KEY_ENDS, Reason, decision } from "./decision";
 
 /** When the key ends; meaningful only where the decision says that it ends soon. */
 export let keyUntil: i64 = 0;
@@ -25,7 +25,7 @@ export function judgeGuarded(tables: Tables, keyring: Keyring, term: Term, nowSe
     if (own.apiCount > 0 && !isForApi(tables, own)) return Reason.ApiNotAllowed;
     narrowScopes(decision.keyId, own.scopes);
     if (own.warnFrom <= nowSeconds) {
-      decision.keyEnds = true;
+      decision.remarks |= KEY_ENDS;
       keyUntil = term.until;
     }
     const refused = judgeRestriction(tables, own);

@@ -42,6 +42,18 @@ export class Balances {
     }
   }
 
+  /** The balance of a counter, or null where this VM has none; valid as that of `open`. */
+  find(consumerId: u64, meter: u64): Balance | null {
+    if (this.capacity == 0) return null;
+    let slot = this.home(consumerId, meter);
+    while (!isFree(this.at(slot))) {
+      const balance = this.at(slot);
+      if (balance.consumerId == consumerId && balance.meter == meter) return balance;
+      slot = (slot + 1) & (this.capacity - 1);
+    }
+    return null;
+  }
+
   /** The next balance in this round over the table, or null after `steps` slots or at the end of the round. */
   next(steps: i32): Balance | null {
     if (this.sweepAt >= this.capacity) this.sweepAt = 0;

@@ -1,7 +1,18 @@
-import { Cell, MAX_ATTEMPTS, ShardStore, WriteResult, openCell, readCell, wasRead, writeCell } from "../shared/shard";
+import {
+  Cell,
+  MAX_ATTEMPTS,
+  ShardStore,
+  WriteResult,
+  openCell,
+  readCell,
+  wasFull,
+  wasRead,
+  writeCell,
+} from "../shared/shard";
 import { Quota } from "../tables/quota";
 import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilDivide, ceilSeconds, nominalSeconds } from "../time/window";
 import { Attempt, Balance, Bill, Charge, UNKNOWN, refuse, setEmpty } from "./attempt";
+import { Charged, counterOf } from "./charged";
 
 /**
  * A token bucket of this Envoy, by the generic cell rate algorithm (ITU-T I.371): one number, the arrival time, says when the
@@ -52,7 +63,8 @@ export function acquire(pool: ShardStore, attempt: Attempt, bill: Bill, now: i64
     const next = arrival + bill.cost * interval;
     if (next - now > depth) {
       balance.fullAtNanoseconds = arrival;
-      setEmpty(balance, identity(quota), bill.cost, now, next - depth);
+      // Where answers settle, another worker may give tokens back at any time.
+      if (!quota.isSettled) setEmpty(balance, identity(quota), bill.cost, now, next - depth);
       refuse(bill, attempt, next - depth, now);
       return Charge.Exceeded;
     }
@@ -143,4 +155,71 @@ export function giveBack(pool: ShardStore, attempt: Attempt, cost: i64, now: i64
     changetype<BucketCell>(cell).arrivalNanoseconds -= nanoseconds;
     if (writeCell(pool, now / NANOSECONDS) != WriteResult.Conflict) return;
   }
+}
+
+/** However many tokens a bucket owes, it owes none after this time. */
+const LONGEST_DEBT_NANOSECONDS: i64 = 366 * 86400 * NANOSECONDS;
+
+/**
+ * Settles a request: `more` tokens are taken, even if the bucket then owes some, or with a number below 0 given back. Those of the request that
+ * have flowed back in the meantime are not given back as well: then the bucket is as if the request had never taken the others.
+ */
+export function settle(pool: ShardStore, known: Balance | null, charged: Charged, more: i64, now: i64): void {
+  const interval = charged.from;
+  const returned = more < 0 ? min(-more * interval, charged.until - now) : 0;
+  if (more < 0 && returned <= 0) return;
+  const fullAt = more < 0 ? flowBack(pool, charged, returned, now) : owe(pool, charged, more, now);
+  if (fullAt == 0) return;
+  if (known != null) {
+    asBucket(known).fullAtNanoseconds = fullAt;
+    known.emptyFor = 0;
+  }
+  const wait = max<i64>(0, fullAt - now);
+  charged.remaining = max<i64>(0, charged.limit - ceilDivide(wait, interval));
+  charged.resetSeconds = <u32>ceilSeconds(max<i64>(0, wait - charged.limit));
+}
+
+/** Gives back; returns when the bucket will be full, or 0. */
+function flowBack(pool: ShardStore, charged: Charged, nanoseconds: i64, now: i64): i64 {
+  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+    const found = readCell(pool, counterOf(charged));
+    if (found == null) return 0;
+    const cell = changetype<BucketCell>(found);
+    const interval = cell.intervalNanoseconds;
+    // An edit may have changed how long a token takes.
+    cell.arrivalNanoseconds -=
+      interval == charged.from || interval == 0
+        ? nanoseconds
+        : <i64>((<f64>nanoseconds * <f64>interval) / <f64>charged.from);
+    const fullAt = cell.arrivalNanoseconds;
+    const result = writeCell(pool, now / NANOSECONDS);
+    if (result != WriteResult.Conflict) return result == WriteResult.Stored ? fullAt : 0;
+  }
+  return 0;
+}
+
+/** Takes tokens whether they are there or not; returns when the bucket will be full, or 0. */
+function owe(pool: ShardStore, charged: Charged, tokens: i64, now: i64): i64 {
+  const interval = charged.from;
+  const nowSeconds = now / NANOSECONDS;
+  const time = tokens > LONGEST_DEBT_NANOSECONDS / interval ? LONGEST_DEBT_NANOSECONDS : tokens * interval;
+  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+    const found = openCell(pool, counterOf(charged), nowSeconds);
+    if (found == null) break;
+    const cell = changetype<BucketCell>(found);
+    const arrival = arrivalTime(cell, interval, now);
+    const next = max(arrival, min(arrival + time, now + LONGEST_DEBT_NANOSECONDS));
+    if (isSet(cell.arrivalNanoseconds) && arrival > cell.arrivalNanoseconds)
+      cell.olderArrivalNanoseconds = cell.arrivalNanoseconds;
+    cell.arrivalNanoseconds = next;
+    // A time this far ahead is no mistake of a clock.
+    cell.depthNanoseconds = max(charged.beyond, next - now);
+    cell.intervalNanoseconds = interval;
+    cell.overAtSeconds = next / NANOSECONDS + 1;
+    const result = writeCell(pool, nowSeconds);
+    if (result == WriteResult.Conflict) continue;
+    return result == WriteResult.Stored ? next : 0;
+  }
+  wasFull();
+  return 0;
 }

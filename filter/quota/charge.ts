@@ -19,10 +19,11 @@ import { Consumer, Subscription } from "../tables/consumer";
 import { FLIGHT_BIT, FailureMode, Per, Plan, Quota, QuotaKind, QuotaList } from "../tables/quota";
 import { Tables } from "../tables/tables";
 import * as Bucket from "./bucket";
+import { draft } from "./charged";
 import { groupOf, narrowed } from "./counter";
 import { Counters, storeOf } from "./counters";
 import { addressId, crowdId, makeAddressRoom } from "./visitors";
-import { holdFlight } from "../decision/decision";
+import { SETTLES, decision, holdFlight } from "../decision/decision";
 
 /** What stands for the plan and the consumer of a request without a key: no quotas, and one id for all such callers. */
 const NO_PLAN: Plan = changetype<Plan>(memory.data(offsetof<Plan>(), 8));
@@ -70,6 +71,9 @@ export function chargeObserving(tables: Tables, counters: Counters, observed: u3
   open(counters, count, bill);
   const result = chargeSome(tables, counters, plan, own, ~observed, 0, bill, now);
   if (result == Charge.Enough && observed != 0) {
+    // What is only observed is charged next, and to the same records.
+    if (decision.remarks >= SETTLES)
+      draft(counters, bill.quotaCount - popcnt(<i32>(observed & ~FLIGHT_BIT)));
     if (bill.patience != Patience.Unanswered) bill.patience = Patience.None;
     bill.isObserving = true;
     bill.observed = chargeSome(tables, counters, plan, own, observed, OBSERVED_METER, bill, now);

@@ -1,5 +1,16 @@
-import { Cell, MAX_ATTEMPTS, ShardStore, WriteResult, openCell, readCell, wasRead, writeCell } from "../shared/shard";
-import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilSeconds } from "../time/window";
+import {
+  Cell,
+  MAX_ATTEMPTS,
+  ShardStore,
+  WriteResult,
+  openCell,
+  readCell,
+  wasFull,
+  wasRead,
+  writeCell,
+} from "../shared/shard";
+import { Calendar } from "../tables/quota";
+import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilSeconds, windowEnd, windowStart } from "../time/window";
 import {
   Attempt,
   Balance,
@@ -14,6 +25,7 @@ import {
   setEmpty,
 } from "./attempt";
 import { endOf, startOf } from "./calendar";
+import { Charged, counterOf } from "./charged";
 
 /**
  * A quota that this Envoy counts per window, by itself. Its counter is a cell in the pool. The cell keeps the counts of two
@@ -182,6 +194,71 @@ export function giveBack(pool: ShardStore, balance: Balance, now: i64): void {
     addUnits(changetype<WindowCell>(cell), asLocal(balance).windowSeconds, -balance.left);
     if (writeCell(pool, now / NANOSECONDS) != WriteResult.Conflict) return;
   }
+}
+
+/**
+ * Settles a request: `more` units are taken, or with a number below 0 given back. They are given back only to the window from which they came,
+ * and taken from the one that is now open. A lease of this VM serves as far as a lease goes; the rest is a matter of the pool, whose count may
+ * pass the limit by it.
+ */
+export function settle(pool: ShardStore, known: Balance | null, charged: Charged, more: i64, now: i64): void {
+  if (now / NANOSECONDS >= charged.until && (more < 0 || !enterNext(charged, now / NANOSECONDS))) return;
+  const balance = known != null && asLocal(known).windowSeconds == charged.from ? known : null;
+  if (balance != null) more = settleLease(balance, charged.limit, more);
+  const used = more == 0 ? UNKNOWN : settleInPool(pool, charged, more, now / NANOSECONDS);
+  if (balance != null) {
+    if (used != UNKNOWN) balance.usedUnits = used;
+    // This VM need not wait to look again.
+    if (more < 0) balance.emptyFor = 0;
+    charged.remaining = max<i64>(0, charged.limit - balance.usedUnits + balance.left);
+  } else if (used != UNKNOWN) charged.remaining = max<i64>(0, charged.limit - used);
+  charged.windowSeconds = <u32>(charged.until - charged.from);
+  charged.resetSeconds = <u32>max<i64>(0, ceilSeconds(charged.until * NANOSECONDS - now));
+}
+
+/** The window that is open once the request's is over; false where a calendar says of none. */
+function enterNext(charged: Charged, nowSeconds: i64): bool {
+  if (charged.window >= Calendar.Year) {
+    charged.from = windowStart(charged.window, nowSeconds);
+    charged.until = windowEnd(charged.window, charged.from);
+    return true;
+  }
+  charged.from = charged.until;
+  charged.until = charged.beyond;
+  return nowSeconds < charged.until;
+}
+
+/** Settles as much as a lease can; returns what is left to the pool. */
+function settleLease(balance: Balance, limit: i64, more: i64): i64 {
+  if (more < 0) {
+    if (balance.left - more > (limit - balance.usedUnits) / LARGEST_PART) return more;
+    balance.left -= more;
+    balance.emptyFor = 0;
+    return 0;
+  }
+  const own = min(balance.left, more);
+  balance.left -= own;
+  return more - own;
+}
+
+/** Settles in the pool; returns what is used of the window then, or UNKNOWN. */
+function settleInPool(pool: ShardStore, charged: Charged, more: i64, nowSeconds: i64): i64 {
+  const counter = counterOf(charged);
+  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+    const found = more < 0 ? readCell(pool, counter) : openCell(pool, counter, nowSeconds);
+    if (found == null) break;
+    const cell = changetype<WindowCell>(found);
+    const window = more < 0 ? charged.from : openWindow(cell, charged.from, nowSeconds);
+    if (cell.overAtSeconds == 0) cell.overAtSeconds = charged.until;
+    addUnits(cell, window, more);
+    const used = usedIn(cell, window);
+    const result = writeCell(pool, nowSeconds);
+    if (result == WriteResult.Conflict) continue;
+    return result == WriteResult.Stored ? used : UNKNOWN;
+  }
+  // Where there is no place for a visitor's counter, nothing can be taken from it.
+  wasFull();
+  return UNKNOWN;
 }
 
 /**

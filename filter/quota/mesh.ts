@@ -1,5 +1,5 @@
 import { Counter } from "../rateLimitService/call";
-import { Draw, draw, drawn, putBack } from "../rateLimitService/draw";
+import { Draw, draw, drawn, owe, putBack } from "../rateLimitService/draw";
 import { Count, ServiceState, Tally } from "../rateLimitService/service";
 import { NONE } from "../bytes/rows";
 import { MAX_QUOTAS } from "../config/contract";
@@ -23,6 +23,7 @@ import {
   refuse,
   setEmpty,
 } from "./attempt";
+import { Charged, counterOf } from "./charged";
 
 /**
  * A mesh-wide quota: the rate limit service counts it for all Envoys. Its balance is filled from this Envoy's stock of units that
@@ -149,6 +150,30 @@ export function giveBack(service: ServiceState, balance: Balance, now: i64): voi
   const endsAt = asMesh(balance).endsAtNanoseconds;
   if (putBack(service, balance, endsAt, balance.left, asMesh(balance).topUnits, now))
     service.tally.add(Count.ReturnedUnits, balance.left);
+}
+
+/**
+ * Settles a request: with `more` below 0, units go back to this Envoy's stock as long as their window lasts. Others are taken from what this
+ * VM holds, then from the stock, which may owe some: the next calls ask the service for them. What is owed when the window ends is not counted.
+ */
+export function settle(service: ServiceState, known: Balance | null, charged: Charged, more: i64, now: i64): void {
+  const balance = known != null && asMesh(known).endsAtNanoseconds == charged.until ? known : null;
+  let rest = more;
+  if (more < 0) {
+    if (!putBack(service, counterOf(charged), charged.until, -more, charged.beyond, now)) return;
+  } else {
+    const isOpen = known != null && isAhead(asMesh(known).endsAtNanoseconds, now, LONGEST_WINDOW_NANOSECONDS);
+    if (known != null && isOpen) {
+      rest -= min(known.left, more);
+      known.left -= more - rest;
+    }
+    if (rest > 0 && !owe(service, counterOf(charged), rest, now)) rest = 0;
+  }
+  if (balance != null) {
+    balance.usedUnits += rest;
+    if (more < 0) balance.emptyFor = 0;
+  }
+  if (charged.remaining != UNKNOWN) charged.remaining = max<i64>(0, charged.remaining - more);
 }
 
 /** Counts, for metrics, the failure modes that decided the request. */

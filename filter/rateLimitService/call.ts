@@ -92,7 +92,7 @@ export function claim(service: ServiceState, counter: Counter, call: Call, deman
       ? 0
       : isSingle
         ? 1
-        : askSize(stock, held, counter.limit, demand, now);
+        : askSize(stock, held, counter.limit, demand, now) - min<i64>(0, held);
     if (call.count > 0 && units != call.units) return Claim.Apart;
     stock.askedAtNanoseconds = now;
     stock.overAtSeconds = max(stock.overAtSeconds, nowSeconds + nominalSeconds(counter.window));

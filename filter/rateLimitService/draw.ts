@@ -89,3 +89,18 @@ export function putBack(service: ServiceState, counter: Identity, endsAt: i64, u
   }
   return false;
 }
+
+/**
+ * Takes units from the stock whether it holds them or not; false when no window is open. What it owes is paid by the next grants, for which
+ * calls ask in addition.
+ */
+export function owe(service: ServiceState, counter: Identity, units: i64, now: i64): bool {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const cell = readCell(service.stocks, counter);
+    if (cell == null || !isOpen(asStock(cell), now)) return false;
+    asStock(cell).held -= units;
+    const result = writeCell(service.stocks, now / NANOSECONDS);
+    if (result != WriteResult.Conflict) return result == WriteResult.Stored;
+  }
+  return false;
+}

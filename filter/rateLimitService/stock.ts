@@ -27,6 +27,7 @@ import { LONGEST_WINDOW_NANOSECONDS, NANOSECONDS, isAhead } from "../time/window
 export class Stock extends Cell {
   /** End of the window that the units belong to. */
   endsAtNanoseconds: i64;
+  /** Below 0 where answers have cost more than was here: the next grants pay for it. */
   held: i64;
   granted: i64;
   limit: i64;
@@ -122,7 +123,7 @@ export function heldInShard(shard: View, now: i64): i64 {
   if (!isShard(shard, STOCK_BYTES)) return 0;
   let held: i64 = 0;
   for (let i = 0, count = cellCount(shard); i < count; i++)
-    held += heldIn(changetype<Stock>(cellAt(shard, STOCK_BYTES, i)), now);
+    held += max<i64>(0, heldIn(changetype<Stock>(cellAt(shard, STOCK_BYTES, i)), now));
   return held;
 }
 

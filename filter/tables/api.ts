@@ -53,8 +53,12 @@ export class Api extends KeySourceList {
   isFollowed: bool;
   /** True when it has a lifecycle, or paths that are read again. */
   isEntered: bool;
-  /** What is data in its paths: a bit for each (see request/pathData). */
+  /** What is data in its paths: a bit for each (see request/pathData); and HAS_COST. */
   pathData: u32;
+  /** Units that a request takes from each quota that none of its operations is. */
+  cost: i64;
+  /** How the answers to those are settled: the index among `Tables.settlements`, or NOT_SETTLED. */
+  settlement: i32;
   /** The path, below its own, at which callers are told of their quotas, or ABSENT; and how often a minute a consumer may ask. */
   mePath: View;
   mePerMinute: i32;
@@ -122,6 +126,8 @@ export class Operation extends QuotaList {
   id: u64;
   /** Units that a request takes from each quota. */
   cost: i64;
+  /** How its answers are settled: the index among `Tables.settlements`, or NOT_SETTLED. */
+  settlement: i32;
   /** A bit for each scope that the consumer must have. */
   scopes: u64;
   /** Its methods among `Tables.values`; none for any. */
@@ -137,6 +143,23 @@ export class Operation extends QuotaList {
   /** Where its requests are counted. */
   usage: UsageRow;
   lifecycle: i32;
+}
+
+/** Beside what is data in an API's paths, and above all of that: it says what requests cost, or an operation that answers settle it. */
+export const HAS_COST: u32 = 4;
+
+/** Of requests that cost what they cost, whatever their answers say. */
+export const NOT_SETTLED: i32 = 0;
+
+/** What the answer to a request says of its cost (see quota/settlement). */
+@unmanaged
+export class Settlement {
+  /** The response header that holds the units, or ABSENT. */
+  header: View;
+  /** More than this many units count as this many. */
+  most: i64;
+  /** Only what was successful counts. */
+  successOnly: bool;
 }
 
 /** A plan that an API offers. */

@@ -133,4 +133,6 @@ export class Quota {
   warnings: UsageRow;
   /** True for one that is counted by itself. */
   isWarningCounted: bool;
+  /** True for a bucket of a policy in which answers may give tokens back. */
+  isSettled: bool;
 }

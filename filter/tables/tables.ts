@@ -10,7 +10,7 @@ import { Lifecycles } from "./lifecycle";
 import { Mode, Plan, Quota, Refusal } from "./quota";
 import { BurstOverride, Consumer, Grant, LimitOverride, Membership, Subscription, Terms } from "./consumer";
 import { KeySource, KeySourceList } from "./keySource";
-import { Api, Cors, Offer, Operation, Origin } from "./api";
+import { Api, Cors, Offer, Operation, Origin, Settlement } from "./api";
 import { HeaderCondition, HeaderField, Route } from "./route";
 import { Restrictions } from "./restriction";
 import { Reference, Text } from "./text";
@@ -64,6 +64,8 @@ export class Tables {
   readonly offers: Rows<Offer> = new Rows<Offer>();
   readonly operations: Rows<Operation> = new Rows<Operation>();
   readonly operationTree: OperationTree = new OperationTree();
+  /** The first is that of requests whose answers say nothing of their cost. */
+  readonly settlements: Rows<Settlement> = new Rows<Settlement>();
   /** How many quotas of their own the operations have together. */
   ownQuotas: i32 = 0;
   readonly scopes: Rows<Text> = new Rows<Text>();
@@ -120,6 +122,7 @@ export class Tables {
     this.offers.free();
     this.operations.free();
     this.operationTree.free();
+    this.settlements.free();
     this.scopes.free();
     this.routes.free();
     this.routeIndex.free();

@@ -2,7 +2,7 @@ import { LocalEnvoy, type LocalEnvoyOptions } from '../../scripts/envoy/localEnv
 import { type Snapshot, snapshotOf } from '../../scripts/envoy/snapshot.ts';
 import type { AccessEntry } from '../../scripts/envoy/accessLog.ts';
 import { compilePolicy, validPolicy } from '../../scripts/policy/index.ts';
-import { startEcho, type Echo, type Seen } from '../../scripts/upstream/echo.ts';
+import { startEcho, type Echo, type EchoAnswer, type Seen } from '../../scripts/upstream/echo.ts';
 import type { Available } from './available.ts';
 
 export interface TestOptions extends Partial<
@@ -19,7 +19,9 @@ export class EnvoyUnderTest {
   readonly seen: Seen[] = [];
   readonly replies: string[] = [];
   /** What an answer of an upstream waits for, where it is told to wait. */
-  holds: ((seen: Seen) => Promise<void> | undefined) | null = null;
+  holds: ((seen: Seen) => Promise<EchoAnswer | void> | undefined) | null = null;
+  /** What is different about the answers of those that wait for nothing. */
+  answers: EchoAnswer = {};
   private readonly echoes = new Map<string, Echo>();
   private waiting: (() => void) | null = null;
   envoy!: LocalEnvoy;
@@ -69,7 +71,7 @@ export class EnvoyUnderTest {
     if (known) return known;
     const echo = await startEcho(name, (seen) => {
       this.seen.push(seen);
-      return this.holds?.(seen);
+      return this.holds?.(seen) ?? this.answers;
     });
     this.echoes.set(name, echo);
     return echo;

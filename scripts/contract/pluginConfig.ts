@@ -176,6 +176,10 @@ export interface ApiConfig extends LifecycleConfig {
   unlisted?: 'allow';
   /** Where callers are told of their quotas; left out: nowhere. */
   me?: MeConfig;
+  /** Of requests that none of its operations is; left out: 1. */
+  cost?: number;
+  /** How their answers settle that. */
+  settlement?: SettlementConfig;
   /** Left out: that of the policy. */
   mode?: Mode;
   /** Left out: those of the policy. */
@@ -189,6 +193,14 @@ export interface MeConfig {
   path: string;
   /** Left out: 60. How often a minute a consumer may ask. */
   perMinute?: number;
+}
+
+/** What an answer says of a request's cost: the units in a header, at most so many, or that only what was successful counts; or both. */
+export interface SettlementConfig {
+  header?: string;
+  /** Left out: 1,000,000. */
+  most?: number;
+  successOnly?: boolean;
 }
 
 /** Counted by address, or by the value of a header. */
@@ -218,6 +230,8 @@ export interface OperationConfig extends LifecycleConfig {
   scopes?: string[];
   /** Left out: 1. */
   cost?: number;
+  /** How its answers settle that; left out: not at all, whatever the API says. */
+  settlement?: SettlementConfig;
   /** Its own, beside the plan's: counted per consumer, and for all callers without a key together. Without `per`. */
   quotas?: QuotaConfig[];
   /** Left out: what the API says. */

@@ -37,6 +37,8 @@ export const MAX_TRIED = 128;
 export const MAX_SCOPES = 64;
 /** Units that a request may take from a quota. */
 export const MAX_COST = 1_000_000;
+/** Of the response header that holds what a request has cost: a stream keeps it until its answer is there. */
+export const MAX_COST_HEADER_BYTES = 64;
 /** Of one API. */
 export const MAX_ROUTES = 1024;
 /** Headers that a route may set, and as many that it may remove. */
@@ -318,6 +320,8 @@ export const OBJECTS = {
     unlisted: may(ALLOW),
     operations: may(list('operation', 1, MAX_OPERATIONS)),
     me: may(object('me')),
+    cost: may(integer(1, MAX_COST)),
+    settlement: may(object('settlement')),
     ...LIFECYCLE,
     mode: may(MODE),
     keySources: may(list('keySource', 1, MAX_KEY_SOURCES)),
@@ -327,6 +331,11 @@ export const OBJECTS = {
   me: {
     path: need(string(MAX_ME_PATH_BYTES, 2)),
     perMinute: may(integer(1, MAX_ME_PER_MINUTE)),
+  },
+  settlement: {
+    header: may(string(MAX_COST_HEADER_BYTES)),
+    most: may(integer(1, MAX_COST)),
+    successOnly: may(BOOLEAN),
   },
   anonymousPlan: {
     plan: need(NAME),
@@ -347,6 +356,7 @@ export const OBJECTS = {
     plans: may(list('string', 1, MAX_OPERATION_PLANS)),
     scopes: may(list('string', 1, MAX_OPERATION_SCOPES)),
     cost: may(integer(0, MAX_COST)),
+    settlement: may(object('settlement')),
     quotas: may(list('quota', 0, MAX_QUOTAS)),
     anonymous: may(ALLOW),
     ...LIFECYCLE,

@@ -5,7 +5,7 @@ import { credentialChanges } from './identityDiff.ts';
 import { listChange, type Difference, type Effect } from './difference.ts';
 import { apiKeyDifferences } from './keySourceDiff.ts';
 import { LIFECYCLE_FIELDS, lifecycleDifferences } from './lifecycleDiff.ts';
-import { operationDifferences } from './operationDiff.ts';
+import { costChanges, operationDifferences } from './operationDiff.ts';
 
 /** What differs in the APIs: their hosts and paths, who gets in without a key, and their routes. */
 export function apiDifferences(old: PluginConfig, next: PluginConfig): Difference[] {
@@ -163,6 +163,7 @@ function changed(
     ...differences,
     ...apiKeyDifferences(subject, [old, before], [next, config]),
     ...lifecycleDifferences(subject, old, next),
+    ...costChanges(old, next).map(({ text, effects }) => say(text, ...effects)),
     ...operationDifferences(old, next),
     ...routeDifferences(next.name, old.routes ?? [], next.routes ?? []),
   ];

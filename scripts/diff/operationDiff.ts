@@ -71,8 +71,7 @@ function changed(subject: string, old: OperationConfig, next: OperationConfig): 
       `scopes ${old.scopes?.join(', ') ?? 'none'} → ${next.scopes?.join(', ') ?? 'none'}`,
       ...scopeEffects(old.scopes ?? [], next.scopes ?? []),
     );
-  const [before, after] = [old.cost ?? 1, next.cost ?? 1];
-  if (before !== after) say(`cost ${before} → ${after}`, after > before ? 'narrows' : 'widens');
+  for (const { text, effects } of costChanges(old, next)) say(text, ...effects);
   const quotas = [old, next].map((operation) => operation.quotas ?? []) as [QuotaConfig[], QuotaConfig[]];
   // counters are known by the operation's name
   if (old.name !== next.name && quotas.every((list) => list.length > 0))
@@ -87,6 +86,36 @@ function changed(subject: string, old: OperationConfig, next: OperationConfig): 
     );
   }
   return differences;
+}
+
+type Costing = Pick<OperationConfig, 'cost' | 'settlement'>;
+
+/** What differs in what requests take from quotas, of an operation or of what an API does not list. */
+export function costChanges(old: Costing, next: Costing): { text: string; effects: Effect[] }[] {
+  const [was, is] = [costText(old), costText(next)];
+  if (was === is) return [];
+  const [before, after] = [costRange(old), costRange(next)];
+  const effects: Effect[] = [
+    ...(after.least > before.least || after.most > before.most ? (['narrows'] as const) : []),
+    ...(after.least < before.least || after.most < before.most ? (['widens'] as const) : []),
+  ];
+  return [{ text: `cost ${was} → ${is}`, effects }];
+}
+
+function costText({ cost = 1, settlement }: Costing): string {
+  if (settlement === undefined) return String(cost);
+  const { header, most, successOnly } = settlement;
+  return [
+    String(cost),
+    ...(header === undefined ? [] : [`settled by ${header}, at most ${most}`]),
+    ...(successOnly ? ['nothing without success'] : []),
+  ].join(', ');
+}
+
+/** Units that a request may come to cost. */
+function costRange({ cost = 1, settlement }: Costing): { least: number; most: number } {
+  const isOpen = settlement?.header !== undefined || settlement?.successOnly === true;
+  return { least: isOpen ? 0 : cost, most: settlement?.most ?? cost };
 }
 
 function listEffects(old: readonly string[] | undefined, next: readonly string[] | undefined): Effect[] {

@@ -84,6 +84,11 @@ const cors = z.looseObject({
   credentials: z.boolean().optional(),
   maxAgeSeconds: seconds,
 });
+const settlement = z.looseObject({
+  header: z.string().optional(),
+  most: z.number().optional(),
+  successOnly: z.boolean().optional(),
+});
 const operation = z.looseObject({
   name: z.string(),
   methods: texts.optional(),
@@ -91,6 +96,7 @@ const operation = z.looseObject({
   plans: texts.optional(),
   scopes: texts.optional(),
   cost: z.number().optional(),
+  settlement: settlement.optional(),
 });
 const api = z.looseObject({
   name: z.string(),
@@ -99,6 +105,8 @@ const api = z.looseObject({
   plans: texts,
   cors: cors.optional(),
   operations: items(operation).optional(),
+  cost: z.number().optional(),
+  settlement: settlement.optional(),
   keySources: items(z.record(z.string(), z.string())).optional(),
   routes: items(route).optional(),
 });
@@ -152,6 +160,7 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   credentials: false,
   unlisted: 'deny',
   cost: 1,
+  successOnly: false,
   per: 'consumer',
   scope: 'envoy',
   onUnavailable: 'deny',

@@ -1,4 +1,10 @@
-import type { ApiConfig, KeyConfig, OperationConfig, PluginConfig } from '../contract/pluginConfig.ts';
+import type {
+  ApiConfig,
+  KeyConfig,
+  OperationConfig,
+  PluginConfig,
+  SettlementConfig,
+} from '../contract/pluginConfig.ts';
 import { meName, operationName } from '../policy/schema/operation.ts';
 import type { Api } from '../policy/schema/policy.ts';
 import type { Probe } from './probe.ts';
@@ -21,8 +27,10 @@ export interface OperationStory {
   readonly scopes: readonly string[];
   /** Those of them that the consumer does not have, or its key; null where no consumer is known. */
   readonly missingScopes: readonly string[] | null;
-  /** Units that the request takes from each quota. */
+  /** Units that the request takes from each quota, until it is answered where that settles them. */
   readonly cost: number;
+  /** How its answer settles that; null: not at all. */
+  readonly settlement: SettlementConfig | null;
 }
 
 /** The decision as far as an operation depends on it. */
@@ -81,7 +89,8 @@ export function operationStory(
     plans: own?.plans ?? [],
     scopes,
     missingScopes: consumer === null ? null : scopes.filter(isMissing),
-    cost: own?.cost ?? 1,
+    cost: (own ?? compiled).cost ?? 1,
+    settlement: (own ?? compiled).settlement ?? null,
   };
 }
 

@@ -21,17 +21,26 @@ export interface Echo {
 const MAX_HEADER_BYTES = 1 << 20;
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
+/** What is different about an answer. */
+export interface EchoAnswer {
+  readonly status?: number;
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+}
+
 /**
  * A small upstream that answers every request with what it received, and echoes what comes over an upgraded connection. An answer waits for the
- * promise that `onRequest` returns, if it does.
+ * promise that `onRequest` returns, if it does; what comes of it, or is returned at once, may say what is different about the answer.
  */
-export function startEcho(name: string, onRequest?: (seen: Seen) => unknown): Promise<Echo> {
+export function startEcho(
+  name: string,
+  onRequest?: (seen: Seen) => EchoAnswer | void | Promise<EchoAnswer | void>,
+): Promise<Echo> {
   const sockets = new Set<Socket>();
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
     const seen = seenOf(name, request);
     const held = onRequest?.(seen);
-    if (held instanceof Promise) void held.then(() => answer(request, response, seen));
-    else answer(request, response, seen);
+    if (held instanceof Promise) void held.then((different) => answer(request, response, seen, different ?? {}));
+    else answer(request, response, seen, held ?? {});
   });
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -63,8 +72,10 @@ function seenOf(upstream: string, request: IncomingMessage): Seen {
 }
 
 /** The request's body is read and dropped: an upstream that does not read stalls its clients. */
-function answer(request: IncomingMessage, response: ServerResponse, seen: Seen): void {
+function answer(request: IncomingMessage, response: ServerResponse, seen: Seen, different: EchoAnswer): void {
   request.resume();
+  response.statusCode = different.status ?? 200;
+  for (const [name, value] of different.headers ?? []) response.appendHeader(name, value);
   const { headers, ...rest } = seen;
   response.setHeader('content-type', 'application/json');
   response.setHeader('x-upstream', seen.upstream);

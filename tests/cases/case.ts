@@ -25,6 +25,13 @@ const request = z.strictObject({
     .default('127.0.0.1'),
   /** Short for a header `x-api-key`. */
   key: z.string().optional(),
+  /** What its upstream answers. */
+  answer: z
+    .strictObject({
+      status: z.number().int().min(200).max(599).default(200),
+      headers: z.array(z.tuple([z.string(), z.string()])).default([]),
+    })
+    .optional(),
   /** Over TLS, from a peer whose certificate has these URIs, or that shows none. */
   peer: z.strictObject({ uris: z.array(z.string()).nullable(), verified: z.boolean().default(true) }).optional(),
   /**

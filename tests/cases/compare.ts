@@ -21,7 +21,10 @@ export function compare(expect: Expectation, request: WireRequest, outcome: Outc
       `mode: expected ${expect.observed ? 'a refusal that is only observed' : 'one in force'}, got "${outcome.log}"`,
     ];
   const passes = isGrpcRequest(request) || observed;
-  const status = expect.status ?? (passes ? 200 : REASONS[expect.reason].status);
+  const status =
+    expect.status ??
+    (outcome.upstream === null ? undefined : request.answer?.status) ??
+    (passes ? 200 : REASONS[expect.reason].status);
   const problems = outcome.status === status ? [] : [`status: expected ${status}, got ${outcome.status}`];
   const response = loosened(expect.response ?? {}, strictness);
   problems.push(...compareHeaders('response', response, expect.responseAbsent ?? [], outcome.headers));

@@ -11,6 +11,13 @@ export interface WireRequest {
   readonly from?: string;
   /** Null: a connection without TLS. */
   readonly peer: WirePeer | null;
+  /** What its upstream answers, if not 200 without headers of its own. */
+  readonly answer?: WireAnswer;
+}
+
+export interface WireAnswer {
+  readonly status: number;
+  readonly headers: [name: string, value: string][];
 }
 
 /** Who is at the other end of a connection with TLS. */
@@ -31,6 +38,12 @@ export function wireRequest(text: RequestText): WireRequest {
     host: text.host === null ? null : wireText(text.host),
     headers,
     from: text.from,
+    ...(text.answer && {
+      answer: {
+        status: text.answer.status,
+        headers: text.answer.headers.map(([name, value]) => [name, wireText(value)]),
+      },
+    }),
     peer: text.peer === undefined ? null : { ...text.peer, uris: text.peer.uris && wireTexts(text.peer.uris) },
   };
 }

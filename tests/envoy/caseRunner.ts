@@ -84,6 +84,7 @@ export class EnvoyRunner implements Runner {
 async function exchange(test: EnvoyUnderTest, request: WireRequest, tls: ConnectionOptions | null): Promise<Outcome> {
   const logged = test.entries.length;
   const reached = test.seen.length;
+  test.answers = request.answer ?? {};
   const reply = await sendRaw(test.port, requestBytes(request), request.method, request.from, tls);
   return outcomeOf(test, reply, logged, reached);
 }
@@ -102,7 +103,7 @@ async function underWay(
     test.holds = () => {
       test.holds = null;
       resolve();
-      return new Promise<void>((done) => (answer = done));
+      return new Promise((done) => (answer = () => done(request.answer)));
     };
   });
   const reply = sendRaw(test.port, requestBytes(request), request.method, request.from, tls, client.signal);

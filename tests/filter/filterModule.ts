@@ -18,6 +18,14 @@ export interface Decision {
   readonly fields: Pair[];
 }
 
+/** A decided request, until it has ended. */
+interface OpenDecision {
+  readonly decision: Decision;
+  /** What callers are told once the upstream has answered with these headers. */
+  answer(headers: readonly Pair[], nowMs: number): Decision;
+  end(): void;
+}
+
 interface FilterExports {
   readonly memory: WasmMemory;
   malloc(size: number): number;
@@ -25,6 +33,7 @@ interface FilterExports {
   problemPtr(): number;
   problemLen(): number;
   decide(pointer: number, length: number, peerLength: number, nowNanoseconds: bigint, streamId: number): number;
+  answer(pointer: number, length: number, nowNanoseconds: bigint, streamId: number): number;
   endStream(streamId: number): void;
   resultPtr(): number;
   resultLen(): number;
@@ -63,18 +72,26 @@ export class FilterModule {
   }
 
   /** The same of a stream that goes on until `end` is called. */
-  open(
-    headers: readonly Pair[],
-    nowMs: number,
-    source = '127.0.0.1:50000',
-    caller: CallerFacts = {},
-  ): { decision: Decision; end: () => void } {
+  open(headers: readonly Pair[], nowMs: number, source = '127.0.0.1:50000', caller: CallerFacts = {}): OpenDecision {
     this.caller = caller;
     const streamId = ++this.streams;
     const bytes = Buffer.concat([serializePairs(headers), Buffer.from(source)]);
     this.guest.decide(this.copyIn(bytes), bytes.length - source.length, source.length, nanoseconds(nowMs), streamId);
     const decision = JSON.parse(this.text(this.guest.resultPtr(), this.guest.resultLen())) as Decision;
-    return { decision, end: () => this.guest.endStream(streamId) };
+    return {
+      decision,
+      answer: (answered, atMs) => this.answer(decision, streamId, answered, atMs),
+      end: () => this.guest.endStream(streamId),
+    };
+  }
+
+  private answer(decision: Decision, streamId: number, headers: readonly Pair[], nowMs: number): Decision {
+    const bytes = serializePairs(headers);
+    const isChanged = this.guest.answer(this.copyIn(bytes), bytes.length, nanoseconds(nowMs), streamId) === 1;
+    if (!isChanged) return decision;
+    const told = JSON.parse(this.text(this.guest.resultPtr(), this.guest.resultLen())) as Pair[];
+    const names = new Set(['ratelimit', 'ratelimit-policy', 'ratelimit-warning', ...told.map(([name]) => name)]);
+    return { ...decision, response: [...told, ...decision.response.filter(([name]) => !names.has(name))] };
   }
 
   tick(nowMs: number): void {

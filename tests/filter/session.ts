@@ -5,7 +5,7 @@ import { logFieldsOf } from '../../scripts/host/openRequest.ts';
 import { isGrpc, localReply } from '../../scripts/host/openRequest.ts';
 import { callerOf, issuersOf, requestPairs, sourceOf } from '../host/requests.ts';
 import { policyConfig } from '../host/policyConfig.ts';
-import { upstreamOf, upstreamStatus } from '../host/session.ts';
+import { answerOf, upstreamOf, upstreamStatus } from '../host/session.ts';
 import { FilterModule, loadFilter, type Decision } from './filterModule.ts';
 
 const TICK_MS = 250;
@@ -41,21 +41,28 @@ class FilterSession implements Session {
     this.reach(this.startMs + atMs, jump);
     const headers = new HeaderMap(requestPairs(request));
     const caller = callerOf(request, this.issuers, this.nowMs);
-    const decision = this.filter.decide(headers.pairs, this.nowMs, sourceOf(request), caller);
-    return decision.reply === null ? passed(headers, decision) : refused(headers, decision, decision.reply);
+    const { decision, answer, end } = this.filter.open(headers.pairs, this.nowMs, sourceOf(request), caller);
+    const answered = decision.reply === null ? answer(answerOf(request, headers), this.nowMs) : decision;
+    end();
+    return decision.reply === null ? passed(headers, answered, request) : refused(headers, decision, decision.reply);
   }
 
   async begin(request: WireRequest, atMs: number): Promise<UnderWay> {
     this.reach(this.startMs + atMs, false);
     const headers = new HeaderMap(requestPairs(request));
-    const { decision, end } = this.filter.open(headers.pairs, this.nowMs, sourceOf(request), callerOf(request));
+    const { decision, answer, end } = this.filter.open(headers.pairs, this.nowMs, sourceOf(request), callerOf(request));
     if (decision.reply !== null) throw new Error(`refused: ${decision.reason}`);
     return {
-      end: async () => {
+      end: async (endMs) => {
+        this.reach(this.startMs + endMs, false);
+        const answered = answer(answerOf(request, headers), this.nowMs);
         end();
-        return passed(headers, decision);
+        return passed(headers, answered, request);
       },
-      reset: async () => end(),
+      reset: async (endMs) => {
+        this.reach(this.startMs + endMs, false);
+        end();
+      },
     };
   }
 
@@ -79,13 +86,13 @@ class FilterSession implements Session {
   }
 }
 
-function passed(headers: HeaderMap, decision: Decision): Outcome {
+function passed(headers: HeaderMap, decision: Decision, request: WireRequest): Outcome {
   for (const edit of decision.edits) {
     if (edit[0] === 'set') headers.replace(edit[1], edit[2]);
     else headers.remove(edit[1]);
   }
   return {
-    status: upstreamStatus(headers),
+    status: upstreamStatus(headers, request.answer),
     headers: decision.response,
     body: '',
     upstream: upstreamOf(headers),

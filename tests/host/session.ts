@@ -1,8 +1,8 @@
 import type { Outcome, Runner, Session, UnderWay } from '../cases/runner.ts';
-import type { WireRequest } from '../cases/wire.ts';
+import type { WireAnswer, WireRequest } from '../cases/wire.ts';
 import { type HeaderMap, isUpgrade, type Pair } from '../../scripts/host/stream.ts';
 import { Host } from '../../scripts/host/host.ts';
-import { decisionOf, logFieldsOf, type Exchange } from '../../scripts/host/openRequest.ts';
+import { decisionOf, logFieldsOf, type Exchange, type UpstreamAnswer } from '../../scripts/host/openRequest.ts';
 import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
 import { policyConfig } from './policyConfig.ts';
@@ -21,7 +21,7 @@ export function hostRunner(workers: number): Runner {
     workers,
     open: async (policy, startMs) =>
       new HostSession(
-        new Host(module, { workers, upstream: answerTo, ...(startMs === null ? {} : { startMs }) }),
+        (upstream) => new Host(module, { workers, upstream, ...(startMs === null ? {} : { startMs }) }),
         policy,
       ),
   };
@@ -30,18 +30,20 @@ export function hostRunner(workers: number): Runner {
 class HostSession implements Session {
   private readonly startMs: number;
   private turn = 0;
+  /** The request that its upstream answers next. */
+  private answering: WireRequest | null = null;
   private issuers: ReturnType<typeof issuersOf> = [];
+  readonly host: Host;
 
-  constructor(
-    private readonly host: Host,
-    policy: string,
-  ) {
-    this.startMs = host.process.clock.wallMs;
+  constructor(openHost: (upstream: UpstreamAnswer) => Host, policy: string) {
+    this.host = openHost((request) => answerOf(this.answering, request));
+    this.startMs = this.host.process.clock.wallMs;
     this.load(policy);
   }
 
   async send(request: WireRequest, atMs: number, jump = false): Promise<Outcome> {
     this.reach(this.startMs + atMs, jump);
+    this.answering = request;
     const exchange = this.host.request(requestPairs(request), {
       worker: this.turn++ % this.host.workers.length,
       source: sourceOf(request),
@@ -62,6 +64,7 @@ class HostSession implements Session {
     return {
       end: async (endMs) => {
         this.reach(this.startMs + endMs, false);
+        this.answering = request;
         return outcomeOf(open.answer());
       },
       reset: async (endMs) => {
@@ -110,16 +113,17 @@ function outcomeOf(exchange: Exchange): Outcome {
   };
 }
 
-/** An upstream takes every upgrade that it is asked for. */
-function answerTo(request: HeaderMap): Pair[] {
+/** What a request's upstream answers: what the case says, or 200; it takes every upgrade that it is asked for. */
+export function answerOf(request: WireRequest | null, headers: HeaderMap): Pair[] {
   return [
-    [':status', String(upstreamStatus(request))],
+    [':status', String(upstreamStatus(headers, request?.answer))],
     ['content-type', 'application/json'],
+    ...(request?.answer?.headers ?? []),
   ];
 }
 
-export function upstreamStatus(request: HeaderMap): number {
-  return isUpgrade(request.pairs) ? 101 : 200;
+export function upstreamStatus(request: HeaderMap, answer?: WireAnswer): number {
+  return answer?.status ?? (isUpgrade(request.pairs) ? 101 : 200);
 }
 
 export function upstreamOf(request: HeaderMap): NonNullable<Outcome['upstream']> {

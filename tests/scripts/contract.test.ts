@@ -56,6 +56,7 @@ type Types = {
   clientAddress: config.ClientAddressConfig;
   me: config.MeConfig;
   anonymousPlan: config.AnonymousPlanConfig;
+  settlement: config.SettlementConfig;
   addresses: config.AddressesConfig;
   calendar: config.CalendarConfig;
   zone: config.ZoneConfig;
@@ -94,6 +95,7 @@ export const agreement: { [K in keyof Objects]: Agrees<Types[K], Objects[K]> } =
   clientAddress: true,
   me: true,
   anonymousPlan: true,
+  settlement: true,
   addresses: true,
   calendar: true,
   zone: true,

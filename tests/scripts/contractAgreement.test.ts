@@ -81,6 +81,10 @@ const PLACES: Readonly<Record<ObjectName, { least: Value; within: (object: Value
     least: { plan: 'b' },
     within: (anonymousPlan) => ({ ...CONFIG, plans: [PLAN], apis: [{ ...API, anonymousPlan }] }),
   },
+  settlement: {
+    least: {},
+    within: (settlement) => ({ ...CONFIG, plans: [PLAN], apis: [{ ...API, settlement }] }),
+  },
   clientAddress: { least: {}, within: (clientAddress) => ({ ...CONFIG, clientAddress }) },
   addresses: { least: {}, within: (addresses) => withConsumer({ name: 'c', addresses }) },
   calendar: {

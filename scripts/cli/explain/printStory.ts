@@ -172,7 +172,8 @@ function operationWords(
   ];
 }
 
-function needWords({ plans, scopes, missingScopes, cost }: OperationStory, plan: string | null): string[] {
+function needWords(story: OperationStory, plan: string | null): string[] {
+  const { plans, scopes, missingScopes } = story;
   const isHeld = plan === null || plans.includes(plan);
   const missing = missingScopes ?? [];
   return [
@@ -180,7 +181,22 @@ function needWords({ plans, scopes, missingScopes, cost }: OperationStory, plan:
     ...(scopes.length === 0
       ? []
       : [`the ${nounWith(scopes, 'scope')}${missing.length === 0 ? '' : `; missing: ${missing.join(', ')}`}`]),
-    ...(cost === 1 ? [] : [cost === 0 ? 'no units of any quota' : `${grouped(cost)} units of each quota`]),
+    ...costWords(story),
+  ];
+}
+
+function costWords({ cost, settlement }: OperationStory): string[] {
+  if (settlement === null)
+    return cost === 1 ? [] : [cost === 0 ? 'no units of any quota' : `${grouped(cost)} units of each quota`];
+  const { header, most, successOnly } = settlement;
+  const units = cost === 1 ? '1 unit' : `${grouped(cost)} units`;
+  const counted = header === undefined ? [] : [`then as many as ${header} of the answer says, up to ${grouped(most!)}`];
+  return [
+    [
+      `${units} of each quota until it is answered`,
+      ...counted,
+      ...(successOnly ? ['none without a status of 2xx'] : []),
+    ].join(', '),
   ];
 }
 

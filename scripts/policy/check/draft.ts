@@ -34,6 +34,7 @@ export type RouteDraft = Draft<ItemOf<UnderField<Api, 'routes'>>>;
 export type ConditionDraft = Draft<EntryOf<UnderField<ItemOf<UnderField<Api, 'routes'>>['when'], 'headers' | 'query'>>>;
 /** A quota of an operation's own. */
 export type OwnQuotaDraft = Draft<EntryOf<UnderField<EntryOf<UnderField<Api, 'operations'>>, 'quotas'>>>;
+export type CostDraft = Draft<UnderField<Api, 'cost'>>;
 export type PlanDraft = Draft<Plan>;
 export type QuotaDraft = Draft<EntryOf<UnderField<Plan, 'quotas'>>>;
 export type CalendarDraft = Draft<UnderField<Plan, 'calendar'>>;

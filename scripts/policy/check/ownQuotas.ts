@@ -1,6 +1,15 @@
 import { MAX_MESH_QUOTAS, MAX_OPERATION_QUOTAS, MAX_QUOTAS } from '../../contract/table.ts';
 import { quote } from '../secret.ts';
-import type { ApiDraft, OperationDraft, OwnQuotaDraft, PlanDraft, PolicyDraft, QuotaDraft, Report } from './draft.ts';
+import type {
+  ApiDraft,
+  CostDraft,
+  OperationDraft,
+  OwnQuotaDraft,
+  PlanDraft,
+  PolicyDraft,
+  QuotaDraft,
+  Report,
+} from './draft.ts';
 import { hasMeshScope } from './quotas.ts';
 
 /** More counters than this make an Envoy slow and large; see docs/quotas.md. */
@@ -23,22 +32,56 @@ export function checkOwnQuotas(root: PolicyDraft, report: Report): void {
           count,
         );
       if (count > MAX_OPERATION_QUOTAS) return;
-      checkCost(operation, quotas, report);
+      checkCost(operation, api, quotas, report);
       for (const plan of plans) checkBeside(api, operation, quotas, plan, report);
     }
   }
 }
 
-function checkCost(operation: OperationDraft, quotas: readonly OwnQuotaDraft[], report: Report): void {
+function checkCost(operation: OperationDraft, api: ApiDraft, quotas: readonly OwnQuotaDraft[], report: Report): void {
   const cost = operation.get('cost');
   if (cost.number === 0)
     report.add(cost, 'must be above 0 beside quotas, from which it would take nothing; leave one of them out');
-  const units = cost.number ?? 1;
+  const units = unitsOf(cost.given ? cost : api.get('cost'));
   for (const quota of quotas) {
     const size = quota.get('burst').given ? quota.get('burst') : quota.get('limit');
     if (size.number !== undefined && size.number >= 1 && size.number < units)
       report.add(size, `must be at least the cost of the operation (${units}), or no request would ever pass`);
   }
+}
+
+/** What a request takes before it is answered. */
+function unitsOf(cost: CostDraft): number {
+  return cost.number ?? cost.get('reserve').number ?? 1;
+}
+
+/** What answers settle needs a quota to be settled with, and an upstream to answer. */
+export function warnOfSettlements(root: PolicyDraft, report: Report): void {
+  for (const api of root.get('apis').entries) {
+    const hasQuota = api
+      .get('plans')
+      .strings.some((plan) => root.get('plans').named(plan).get('quotas').entries.length > 0);
+    const isMocked = api.get('mock').given;
+    const own = api.get('operations').entries;
+    warnOfSettlement(api.get('cost'), hasQuota || own.some(hasOwnQuota), isMocked, report);
+    for (const operation of own)
+      warnOfSettlement(
+        operation.get('cost'),
+        hasQuota || hasOwnQuota(operation),
+        isMocked || operation.get('mock').given,
+        report,
+      );
+  }
+}
+
+function hasOwnQuota(operation: OperationDraft): boolean {
+  return operation.get('quotas').entries.length > 0;
+}
+
+function warnOfSettlement(cost: CostDraft, hasQuota: boolean, isMocked: boolean, report: Report): void {
+  if (!cost.isMapping) return;
+  if (!hasQuota) report.add(cost, 'settles nothing, because no plan of the API has a quota', null);
+  else if (isMocked) report.add(cost, 'settles nothing, because a mock answers: only answers of upstreams do', null);
 }
 
 /** Answers and logs name quotas without saying whose they are. */

@@ -46,7 +46,14 @@ import type {
   Route,
   Subscription,
 } from '../schema/policy.ts';
-import { compiledTemplate, operationName, readPattern, type Operation, type Pattern } from '../schema/operation.ts';
+import {
+  compiledTemplate,
+  operationName,
+  readPattern,
+  type Cost,
+  type Operation,
+  type Pattern,
+} from '../schema/operation.ts';
 import { localShareOf, timeoutMilliseconds, type Concurrency } from '../schema/quota.ts';
 import { encodedConsumer, epochSeconds } from '../schema/value.ts';
 import { isPlansOwn, mainPlan, Modes, sizeOf } from './holding.ts';
@@ -135,11 +142,12 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelli
     ...compileLifecycle(api),
     ...(api.operations && {
       operations: Object.entries(api.operations).map(([key, operation]) =>
-        compileOperation(key, operation, modes.ofApi(name), spelling, typeof api.anonymous === 'object'),
+        compileOperation(key, operation, api, modes.ofApi(name), spelling),
       ),
     }),
     ...(api.unlisted === 'allow' && { unlisted: 'allow' }),
     ...(api.me && { me: compileMe(api.me) }),
+    ...compileCost(api.cost),
     ...(api.mode !== undefined && api.mode !== modes.policy && { mode: api.mode }),
     ...compileKeyFields(api, policy),
     ...(api.routes.length > 0 && { routes: api.routes.map(compileRoute) }),
@@ -148,6 +156,18 @@ function compileApi(name: string, api: Api, policy: Policy, modes: Modes, spelli
 
 function compileMe({ path, perMinute }: NonNullable<Api['me']>): MeConfig {
   return { path, ...(perMinute !== ME_PER_MINUTE && { perMinute }) };
+}
+
+/** Without what says the default. */
+function compileCost(cost: Cost = 1): Pick<OperationConfig, 'cost' | 'settlement'> {
+  if (typeof cost === 'number') return cost === 1 ? {} : { cost };
+  const { reserve = 1, header, most, counts } = cost;
+  const settlement = {
+    ...(header !== undefined && { header }),
+    ...(most !== undefined && { most }),
+    ...(counts === 'success' && { successOnly: true }),
+  };
+  return { ...(reserve !== 1 && { cost: reserve }), settlement };
 }
 
 function compileVisitors({ plan, by }: Exclude<Api['anonymous'], string>): AnonymousPlanConfig {
@@ -187,25 +207,25 @@ function compileCors(
 function compileOperation(
   key: string,
   operation: Operation,
+  api: Api,
   apiMode: Mode,
   spelling: Spelling,
-  hasVisitors: boolean,
 ): OperationConfig {
   const { methods, ...pattern } = readPattern(key) as Pattern;
-  const { plans, scopes, cost, quotas = {}, anonymous } = operation;
+  const { plans, scopes, cost = api.cost, quotas = {}, anonymous } = operation;
   const own = Object.entries(quotas).map(([name, { mode = apiMode, ...quota }]) => ({
     ...compileQuota(name, { per: 'consumer', ...quota }, spelling),
     ...(mode !== apiMode && { mode }),
   }));
   // one that asks for a plan or a scope asks for a key, unless callers without one may have what it asks for
-  const asks = !hasVisitors && (plans !== undefined || scopes !== undefined);
+  const asks = typeof api.anonymous !== 'object' && (plans !== undefined || scopes !== undefined);
   return {
     name: operationName(key, operation.name),
     ...(methods && { methods: [...methods] }),
     path: compiledTemplate({ methods, ...pattern }),
     ...(plans && { plans }),
     ...(scopes && { scopes }),
-    ...(cost !== undefined && cost !== 1 && { cost }),
+    ...compileCost(cost),
     ...(own.length > 0 && { quotas: own }),
     ...((anonymous !== undefined || asks) && { anonymous: anonymous ?? 'deny' }),
     ...compileLifecycle(operation),

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { FRAMING_HEADERS, MAX_NAME_BYTES, MAX_VALUE_BYTES, OWN_PREFIX } from '../../contract/table.ts';
+import {
+  EXPOSED_HEADERS,
+  FRAMING_HEADERS,
+  MAX_COST_HEADER_BYTES,
+  MAX_NAME_BYTES,
+  MAX_VALUE_BYTES,
+  OWN_PREFIX,
+  X_RATELIMIT_HEADERS,
+} from '../../contract/table.ts';
 
 export const WHOLE_NAME_RULE = 'must be a whole name; there are no patterns';
 
@@ -119,6 +127,23 @@ export function tellingHeader(own: string) {
 /** A header that a route sets or removes. */
 export function changeableHeader() {
   return headerName().refine((name) => !isFraming(name), { error: FRAMING_RULE });
+}
+
+/** Headers that no filter sees an upstream answer with: they are about one connection, or this Envoy writes them itself. */
+const OF_NO_UPSTREAM: ReadonlySet<string> = new Set([
+  ...FRAMING_HEADERS.filter((name) => name !== 'content-length'),
+  ...EXPOSED_HEADERS.filter((name) => name.startsWith('ratelimit')),
+  ...X_RATELIMIT_HEADERS,
+  'ratelimit-warning',
+]);
+
+/** A header of an answer that holds a number. */
+export function costHeader() {
+  return headerName()
+    .max(MAX_COST_HEADER_BYTES, { error: `must have at most ${MAX_COST_HEADER_BYTES} characters` })
+    .refine((name) => !OF_NO_UPSTREAM.has(name), {
+      error: 'must be a header of an upstream: this one is about a connection, or Tollgate writes it itself',
+    });
 }
 
 /** No control characters: Envoy answers 503 to a request whose header it cannot send. No spaces at the ends: HTTP drops them. */

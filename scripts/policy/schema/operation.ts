@@ -12,6 +12,7 @@ import {
   ME_PER_MINUTE,
 } from '../../contract/table.ts';
 import { quote } from '../secret.ts';
+import { costHeader } from './header.ts';
 import { lifecycle } from './lifecycle.ts';
 import { ownQuotas } from './quota.ts';
 import { filled, name, wholeFrom } from './value.ts';
@@ -126,6 +127,50 @@ export function scope(description: string) {
     .meta({ description, examples: ['read:pets'] });
 }
 
+const COST_RULE = (least: number) =>
+  `must be a whole number from ${least} to ${MAX_COST}, or a mapping such as { reserve: 5, header: x-usage, most: 1000 }`;
+
+/** Units that a request takes from each quota: a number, or what the answer makes of what was reserved. */
+export const cost = (least: number, whose: string) =>
+  z
+    .union(
+      [
+        wholeFrom(least, MAX_COST, 'Units.'),
+        z
+          .strictObject({
+            reserve: wholeFrom(1, MAX_COST, 'Units that a request takes until it is answered. Default: 1.').optional(),
+            header: costHeader()
+              .meta({
+                description:
+                  'The response header in which the upstream says how many units the request has cost, as a whole number. Without it, or with anything else in it: what was reserved.',
+                examples: ['x-usage'],
+              })
+              .optional(),
+            most: wholeFrom(1, MAX_COST, 'More units than these in the header count as these.').optional(),
+            counts: z
+              .enum(['all', 'success'])
+              .meta({ description: 'success: an answer without a status of 2xx costs nothing. Default: all.' })
+              .optional(),
+          })
+          .refine(({ header, counts }) => header !== undefined || counts === 'success', {
+            error: 'must hold a header or "counts: success"; a number says what every request costs',
+          })
+          .refine(({ header, most }) => (header === undefined) === (most === undefined), {
+            error: 'must hold header and most together',
+          })
+          .refine(({ reserve = 1, most = MAX_COST }) => reserve <= most, {
+            error: 'must not reserve more units than most',
+          }),
+      ],
+      { error: COST_RULE(least) },
+    )
+    .meta({
+      description: `Units that a request takes from each quota: a number, or a mapping where the answer settles it. ${whose}`,
+      examples: [5, { reserve: 5, header: 'x-usage', most: 1000, counts: 'success' }],
+    });
+
+export type Cost = z.output<ReturnType<typeof cost>>;
+
 const fields = z.strictObject({
   name: z
     .string()
@@ -146,11 +191,7 @@ const fields = z.strictObject({
   )
     .max(MAX_OPERATION_SCOPES, { error: `must hold at most ${MAX_OPERATION_SCOPES} scopes` })
     .optional(),
-  cost: wholeFrom(
-    0,
-    MAX_COST,
-    'Units that a request takes from each quota. 0: none, whatever is left. Default: 1.',
-  ).optional(),
+  cost: cost(0, '0: none, whatever is left. Default: that of the API.').optional(),
   quotas: ownQuotas.optional(),
   anonymous: z
     .enum(['deny', 'allow'])

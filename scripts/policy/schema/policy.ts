@@ -9,7 +9,7 @@ import { credentials, workload, workloadProof } from './identity.ts';
 import { keyRemoval, keySources } from './keySource.ts';
 import { lifecycle } from './lifecycle.ts';
 import { targets, upstream } from './mesh.ts';
-import { me, operations, scope } from './operation.ts';
+import { cost, me, operations, scope } from './operation.ts';
 import { ownLimit, plan, rateLimitService } from './quota.ts';
 import { subjects, tokens } from './token.ts';
 import { consumerName, filled, host, label, listed, mode, name, named, newPrefix, pathPrefix, time } from './value.ts';
@@ -142,6 +142,7 @@ const api = z.strictObject({
     .meta({ description: 'What happens to requests that match none of the operations. Default: deny.' })
     .optional(),
   me: me.optional(),
+  cost: cost(1, 'Of operations that say nothing of it, and of everything else on the API. Default: 1.').optional(),
   mode: mode(
     'observe: what would be refused on this API passes, and is counted. enforce: it is refused. Default: the mode of the policy.',
   ),

@@ -11,9 +11,11 @@ import {
   FLIGHT_CELL_BYTES,
   FLIGHT_SHARD_COUNT,
   Flights,
+  KEY_ENDS,
   Keyring,
   LINK,
   Lifecycle,
+  MAX_QUOTAS,
   NONE,
   Patience,
   RATELIMIT,
@@ -22,7 +24,9 @@ import {
   RateLimitHeaders,
   WARNING,
   Reason,
+  SETTLES,
   SHOWN,
+  Standing,
   SUNSET,
   Tables,
   Tightest,
@@ -42,6 +46,8 @@ import {
   editCount,
   end,
   findTightest,
+  findTightestNow,
+  forgetSettlement,
   grpcStatusOf,
   holdUsage,
   isAllowed,
@@ -58,6 +64,7 @@ import {
   readHeaders,
   readRequest,
   releaseUsage,
+  remember,
   replyBody,
   replyPairs,
   replyStatus,
@@ -70,6 +77,8 @@ import {
   VISITOR_SHARD_COUNT,
   resetArena,
   setPeer,
+  settleAnswer,
+  standingAt,
   responseCodeDetailsOf,
   standings,
   statusOf,
@@ -175,9 +184,69 @@ export function decide(pointer: usize, length: i32, peerLength: i32, nowNanoseco
   if (present == null || keys == null) return 0;
   const passes = decideFilter(present, keys, counters, nowNanoseconds, Patience.Unanswered);
   if (decision.sequel == FLIES) flights.hold(streamId);
+  if ((decision.remarks & SETTLES) != 0) {
+    remember(present, counters, streamId, passes);
+    keep(streamId);
+  }
   if (decision.observed == Reason.Allowed) countDecision(present, usage);
   else countObserved(present, usage);
   describe(present, passes);
+  return 1;
+}
+
+/** What a stream shows of its quotas until it is answered. */
+class Kept {
+  readonly standings: usize = heap.alloc(MAX_QUOTAS * offsetof<Standing>());
+  constructor(
+    readonly tables: Tables,
+    readonly plan: i32,
+    readonly charged: i32,
+  ) {
+    memory.copy(this.standings, standings(), MAX_QUOTAS * offsetof<Standing>());
+  }
+}
+
+const kept = new Map<u32, Kept>();
+
+function keep(streamId: u32): void {
+  const present = tables;
+  if (present != null && decision.standings == SHOWN)
+    kept.set(streamId, new Kept(present, decision.plan, decision.charged));
+}
+
+/**
+ * The answer to a stream, whose headers are those at `pointer`: 1 when that has settled what callers are told of, as the result then says
+ * in place of what the decision said.
+ */
+export function answer(pointer: usize, length: i32, nowNanoseconds: i64, streamId: u32): i32 {
+  readHeaders(view(pointer, length));
+  const isChanged = settleAnswer(streamId, nowNanoseconds);
+  const present = tables;
+  if (!isChanged || present == null || !kept.has(streamId)) return 0;
+  const stream = kept.get(streamId);
+  if (stream.tables != present) return 0;
+  for (let i = 0; i < MAX_QUOTAS; i++) {
+    const size = offsetof<Standing>();
+    if (standingAt(i).limit > 0)
+      memory.copy(stream.standings + <usize>i * size, changetype<usize>(standingAt(i)), size);
+  }
+  const told = present.rateLimitHeaders & ~WARNING;
+  if (told == RateLimitHeaders.XRatelimit) {
+    findTightestNow(nowNanoseconds, TIGHTEST);
+    begin(4096);
+    text("[");
+    writeTightest();
+  } else {
+    if (told != RateLimitHeaders.Standard) return 0;
+    const policy = rateLimitPolicy(present, stream.plan, stream.charged, stream.standings);
+    const state = rateLimit(present, stream.plan, stream.charged, stream.standings);
+    const warning = rateLimitWarning(present, stream.plan, stream.standings);
+    begin(4096);
+    text("[");
+    writeStandard(policy, state, warning);
+  }
+  text("]");
+  result = end();
   return 1;
 }
 
@@ -185,6 +254,10 @@ export function decide(pointer: usize, length: i32, peerLength: i32, nowNanoseco
 export function endStream(streamId: u32): void {
   resetArena();
   land(streamId);
+  forgetSettlement(streamId);
+  if (!kept.has(streamId)) return;
+  heap.free(kept.get(streamId).standings);
+  kept.delete(streamId);
 }
 
 export function tick(nowNanoseconds: i64): void {
@@ -239,7 +312,7 @@ function describe(present: Tables, allowed: bool): void {
   const body = allowed ? ABSENT : replyBody(present, grpc);
   const pairs = allowed ? ABSENT : replyPairs(present, grpc);
   const deprecated = allowed && decision.deprecated != NONE;
-  const ends = allowed && decision.keyEnds && !isObserved;
+  const ends = allowed && (decision.remarks & KEY_ENDS) != 0 && !isObserved;
   const keyEnd = ends ? dateText(keyUntil) : ABSENT;
   const counted = allowed && decision.standings == SHOWN;
   const told = present.rateLimitHeaders & ~WARNING;
@@ -264,24 +337,8 @@ function describe(present: Tables, allowed: bool): void {
   writeFields();
   writeEditList();
   text(',"response":[');
-  if (shown) {
-    pair(RATELIMIT_POLICY, policy);
-    if (lengthOf(state) > 0) {
-      text(",");
-      pair(RATELIMIT, state);
-    }
-    if (lengthOf(warning) > 0) {
-      text(",");
-      pair(RATELIMIT_WARNING, warning);
-    }
-  }
-  if (tight) {
-    writeNumbered(X_RATELIMIT_HEADERS[0], TIGHTEST.limit);
-    text(",");
-    writeNumbered(X_RATELIMIT_HEADERS[1], TIGHTEST.remaining);
-    text(",");
-    writeNumbered(X_RATELIMIT_HEADERS[2], TIGHTEST.resetAtSeconds);
-  }
+  if (shown) writeStandard(policy, state, warning);
+  if (tight) writeTightest();
   if (deprecated) {
     if (shown || tight) text(",");
     writeDeprecation(present.lifecycles.at(decision.deprecated));
@@ -300,6 +357,25 @@ function describe(present: Tables, allowed: bool): void {
 }
 
 const TIGHTEST: Tightest = changetype<Tightest>(memory.data(offsetof<Tightest>(), 8));
+
+function writeStandard(policy: View, state: View, warning: View): void {
+  pair(RATELIMIT_POLICY, policy);
+  if (lengthOf(state) > 0) {
+    text(",");
+    pair(RATELIMIT, state);
+  }
+  if (lengthOf(warning) == 0) return;
+  text(",");
+  pair(RATELIMIT_WARNING, warning);
+}
+
+function writeTightest(): void {
+  writeNumbered(X_RATELIMIT_HEADERS[0], TIGHTEST.limit);
+  text(",");
+  writeNumbered(X_RATELIMIT_HEADERS[1], TIGHTEST.remaining);
+  text(",");
+  writeNumbered(X_RATELIMIT_HEADERS[2], TIGHTEST.resetAtSeconds);
+}
 
 function writeNumbered(name: View, value: i64): void {
   text("[");
