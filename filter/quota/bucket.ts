@@ -12,7 +12,7 @@ import {
 import { Quota } from "../tables/quota";
 import { CLOCK_STEP_SECONDS, NANOSECONDS, ceilDivide, ceilSeconds, nominalSeconds } from "../time/window";
 import { Attempt, Balance, Bill, Charge, UNKNOWN, refuse, setEmpty } from "./attempt";
-import { Charged, counterOf } from "./charged";
+import { Charged, chargedTo } from "./charged";
 
 /**
  * A token bucket of this Envoy, by the generic cell rate algorithm (ITU-T I.371): one number, the arrival time, says when the
@@ -164,7 +164,7 @@ const LONGEST_DEBT_NANOSECONDS: i64 = 366 * 86400 * NANOSECONDS;
  * Settles a request: `more` tokens are taken, even if the bucket then owes some, or with a number below 0 given back. Those of the request that
  * have flowed back in the meantime are not given back as well: then the bucket is as if the request had never taken the others.
  */
-export function settle(pool: ShardStore, known: Balance | null, charged: Charged, more: i64, now: i64): void {
+export function correct(pool: ShardStore, known: Balance | null, charged: Charged, more: i64, now: i64): void {
   const interval = charged.from;
   const returned = more < 0 ? min(-more * interval, charged.until - now) : 0;
   if (more < 0 && returned <= 0) return;
@@ -182,7 +182,7 @@ export function settle(pool: ShardStore, known: Balance | null, charged: Charged
 /** Gives back; returns when the bucket will be full, or 0. */
 function flowBack(pool: ShardStore, charged: Charged, nanoseconds: i64, now: i64): i64 {
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
-    const found = readCell(pool, counterOf(charged));
+    const found = readCell(pool, chargedTo(charged));
     if (found == null) return 0;
     const cell = changetype<BucketCell>(found);
     const interval = cell.intervalNanoseconds;
@@ -204,7 +204,7 @@ function owe(pool: ShardStore, charged: Charged, tokens: i64, now: i64): i64 {
   const nowSeconds = now / NANOSECONDS;
   const time = tokens > LONGEST_DEBT_NANOSECONDS / interval ? LONGEST_DEBT_NANOSECONDS : tokens * interval;
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
-    const found = openCell(pool, counterOf(charged), nowSeconds);
+    const found = openCell(pool, chargedTo(charged), nowSeconds);
     if (found == null) break;
     const cell = changetype<BucketCell>(found);
     const arrival = arrivalTime(cell, interval, now);

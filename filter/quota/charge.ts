@@ -72,8 +72,7 @@ export function chargeObserving(tables: Tables, counters: Counters, observed: u3
   const result = chargeSome(tables, counters, plan, own, ~observed, 0, bill, now);
   if (result == Charge.Enough && observed != 0) {
     // What is only observed is charged next, and to the same records.
-    if (decision.remarks >= SETTLES)
-      draft(counters, bill.quotaCount - popcnt(<i32>(observed & ~FLIGHT_BIT)));
+    if (decision.remarks >= SETTLES) draft(counters, bill.quotaCount - popcnt(<i32>(observed & ~FLIGHT_BIT)));
     if (bill.patience != Patience.Unanswered) bill.patience = Patience.None;
     bill.isObserving = true;
     bill.observed = chargeSome(tables, counters, plan, own, observed, OBSERVED_METER, bill, now);

@@ -2,7 +2,7 @@ import { MAX_QUOTAS } from "../config/contract";
 import { Pair } from "../inFlight/pairTable";
 import { Identity } from "../shared/shard";
 import { Calendar, FailureMode, QuotaKind } from "../tables/quota";
-import { Attempt, Balance, Standing, UNKNOWN, attemptAt, quotaNumberOf } from "./attempt";
+import { Attempt, Balance, Standing, attemptAt, quotaNumberOf } from "./attempt";
 import { endOf } from "./calendar";
 import { Counters, storeOf } from "./counters";
 
@@ -41,7 +41,7 @@ export class Charged extends Pair {
 /** What tells the counter from others. */
 // @ts-ignore: decorator
 @inline
-export function counterOf(charged: Charged): Identity {
+export function chargedTo(charged: Charged): Identity {
   return changetype<Identity>(changetype<usize>(charged) + offsetof<Charged>("consumerId"));
 }
 

@@ -25,7 +25,7 @@ import {
   setEmpty,
 } from "./attempt";
 import { endOf, startOf } from "./calendar";
-import { Charged, counterOf } from "./charged";
+import { Charged, chargedTo } from "./charged";
 
 /**
  * A quota that this Envoy counts per window, by itself. Its counter is a cell in the pool. The cell keeps the counts of two
@@ -201,7 +201,7 @@ export function giveBack(pool: ShardStore, balance: Balance, now: i64): void {
  * and taken from the one that is now open. A lease of this VM serves as far as a lease goes; the rest is a matter of the pool, whose count may
  * pass the limit by it.
  */
-export function settle(pool: ShardStore, known: Balance | null, charged: Charged, more: i64, now: i64): void {
+export function correct(pool: ShardStore, known: Balance | null, charged: Charged, more: i64, now: i64): void {
   if (now / NANOSECONDS >= charged.until && (more < 0 || !enterNext(charged, now / NANOSECONDS))) return;
   const balance = known != null && asLocal(known).windowSeconds == charged.from ? known : null;
   if (balance != null) more = settleLease(balance, charged.limit, more);
@@ -243,7 +243,7 @@ function settleLease(balance: Balance, limit: i64, more: i64): i64 {
 
 /** Settles in the pool; returns what is used of the window then, or UNKNOWN. */
 function settleInPool(pool: ShardStore, charged: Charged, more: i64, nowSeconds: i64): i64 {
-  const counter = counterOf(charged);
+  const counter = chargedTo(charged);
   for (let i = 0; i < MAX_ATTEMPTS; i++) {
     const found = more < 0 ? readCell(pool, counter) : openCell(pool, counter, nowSeconds);
     if (found == null) break;

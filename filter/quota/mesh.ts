@@ -23,7 +23,7 @@ import {
   refuse,
   setEmpty,
 } from "./attempt";
-import { Charged, counterOf } from "./charged";
+import { Charged, chargedTo } from "./charged";
 
 /**
  * A mesh-wide quota: the rate limit service counts it for all Envoys. Its balance is filled from this Envoy's stock of units that
@@ -156,18 +156,18 @@ export function giveBack(service: ServiceState, balance: Balance, now: i64): voi
  * Settles a request: with `more` below 0, units go back to this Envoy's stock as long as their window lasts. Others are taken from what this
  * VM holds, then from the stock, which may owe some: the next calls ask the service for them. What is owed when the window ends is not counted.
  */
-export function settle(service: ServiceState, known: Balance | null, charged: Charged, more: i64, now: i64): void {
+export function correct(service: ServiceState, known: Balance | null, charged: Charged, more: i64, now: i64): void {
   const balance = known != null && asMesh(known).endsAtNanoseconds == charged.until ? known : null;
   let rest = more;
   if (more < 0) {
-    if (!putBack(service, counterOf(charged), charged.until, -more, charged.beyond, now)) return;
+    if (!putBack(service, chargedTo(charged), charged.until, -more, charged.beyond, now)) return;
   } else {
     const isOpen = known != null && isAhead(asMesh(known).endsAtNanoseconds, now, LONGEST_WINDOW_NANOSECONDS);
     if (known != null && isOpen) {
       rest -= min(known.left, more);
       known.left -= more - rest;
     }
-    if (rest > 0 && !owe(service, counterOf(charged), rest, now)) rest = 0;
+    if (rest > 0 && !owe(service, chargedTo(charged), rest, now)) rest = 0;
   }
   if (balance != null) {
     balance.usedUnits += rest;

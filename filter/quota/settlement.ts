@@ -144,9 +144,9 @@ function hideStanding(standing: Standing): void {
 function settleCounter(charged: Charged, more: i64, now: i64): void {
   const owner = changetype<Counters>(charged.owner);
   const balance = owner.balances.find(charged.consumerId, charged.meter);
-  if (charged.kind == QuotaKind.Local) Local.settle(owner.pool, balance, charged, more, now);
-  else if (charged.kind == QuotaKind.Bucket) Bucket.settle(owner.pool, balance, charged, more, now);
-  else Mesh.settle(owner.service, balance, charged, more, now);
+  if (charged.kind == QuotaKind.Local) Local.correct(owner.pool, balance, charged, more, now);
+  else if (charged.kind == QuotaKind.Bucket) Bucket.correct(owner.pool, balance, charged, more, now);
+  else Mesh.correct(owner.service, balance, charged, more, now);
   if (!charged.isShown) return;
   const standing = standingAt(charged.index);
   standing.limit = charged.limit;

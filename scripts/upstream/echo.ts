@@ -47,7 +47,7 @@ export function startEcho(
     socket.on('close', () => sockets.delete(socket));
   });
   server.on('upgrade', (request, socket) => {
-    onRequest?.(seenOf(name, request));
+    void onRequest?.(seenOf(name, request));
     upgrade(request, socket);
   });
   const close = (): Promise<void> =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { available } from '../../harness/envoy/available.ts';
 import { count, drain, send } from '../../harness/envoy/load.ts';
-import { MeteredUpstream, someUsage, spend, type Price, type Wanted } from '../../harness/envoy/settledLoad.ts';
+import { MeteredUpstream, someUsage, spend, type Price, type Wanted } from '../../harness/settledLoad.ts';
 import { digestOf } from '../../harness/envoy/testPolicy.ts';
 import { Random } from '../../harness/random.ts';
 import { LocalEnvoy } from '../../scripts/envoy/localEnvoy.ts';

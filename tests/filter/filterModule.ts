@@ -22,8 +22,8 @@ export interface Decision {
 interface OpenDecision {
   readonly decision: Decision;
   /** What callers are told once the upstream has answered with these headers. */
-  answer(headers: readonly Pair[], nowMs: number): Decision;
-  end(): void;
+  readonly answer: (headers: readonly Pair[], nowMs: number) => Decision;
+  readonly end: () => void;
 }
 
 interface FilterExports {

@@ -10,6 +10,7 @@ import { module, request, SEEDS, SETTLE_MS, START_MS } from './quotaHost.ts';
 const RESERVE = 3;
 const MOST = 40;
 const REQUESTS = 20_000;
+const METERED = { header: 'x-usage', most: MOST };
 
 /** What the upstream is told to answer. */
 interface Answer {
@@ -28,7 +29,7 @@ interface Flight {
 
 function config(
   quotas: Quota[],
-  { consumers = 1, settlement = { header: 'x-usage', most: MOST } as object } = {},
+  { consumers = 1, settlement = METERED }: { consumers?: number; settlement?: object } = {},
 ): PluginConfig {
   const base = pluginConfig(quotas, { consumers });
   return { ...base, apis: [{ ...base.apis[0]!, cost: RESERVE, settlement }] };

@@ -199,6 +199,7 @@ function exportsOf(folders: readonly string[], pattern: RegExp): Exported[] {
 /** Names that several files export with one meaning, and why. */
 const SAME_NAMES: Readonly<Record<string, string>> = {
   acquire: 'one of the few functions that every kind of quota has',
+  correct: 'one of the few functions that every kind of quota has',
   giveBack: 'one of the few functions that every kind of quota has',
   refusedUntil: 'one of the few functions that every kind of quota has',
   report: 'one of the few functions that every kind of quota has',

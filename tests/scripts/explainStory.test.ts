@@ -103,7 +103,7 @@ describe('the operation', () => {
     assert.equal(lines['needs'], undefined);
     assert.deepEqual(story.operation, {
       ...{ name: 'listPets', pattern: 'GET /pets', unlisted: 'deny', atPath: [], passedOver: [] },
-      ...{ plans: [], scopes: [], missingScopes: [], cost: 1 },
+      ...{ plans: [], scopes: [], missingScopes: [], cost: 1, settlement: null },
     });
   });
 

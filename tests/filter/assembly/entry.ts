@@ -198,7 +198,7 @@ export function decide(pointer: usize, length: i32, peerLength: i32, nowNanoseco
 class Kept {
   readonly standings: usize = heap.alloc(MAX_QUOTAS * offsetof<Standing>());
   constructor(
-    readonly tables: Tables,
+    readonly inForce: Tables,
     readonly plan: i32,
     readonly charged: i32,
   ) {
@@ -224,7 +224,7 @@ export function answer(pointer: usize, length: i32, nowNanoseconds: i64, streamI
   const present = tables;
   if (!isChanged || present == null || !kept.has(streamId)) return 0;
   const stream = kept.get(streamId);
-  if (stream.tables != present) return 0;
+  if (stream.inForce != present) return 0;
   for (let i = 0; i < MAX_QUOTAS; i++) {
     const size = offsetof<Standing>();
     if (standingAt(i).limit > 0)

@@ -1,6 +1,6 @@
 import { Agent, createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Random } from '../random.ts';
+import type { Random } from './random.ts';
 
 const MARK = 'x-mark';
 const WANTED = 'x-wanted';
