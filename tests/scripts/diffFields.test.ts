@@ -124,6 +124,17 @@ function whole(prefix: string): Fields {
   return { [`${prefix}.limit`]: 10, [`${prefix}.window`]: 'day' };
 }
 
+function costs(prefix: string): Table {
+  const [header, most] = [{ [`${prefix}.header`]: 'x-usage' }, { [`${prefix}.most`]: 10 }];
+  return at(prefix, {
+    '': [1, 2],
+    '.reserve': [1, 2, { ...header, ...most }],
+    '.header': ['x-usage', 'x-units', most],
+    '.most': [10, 20, header],
+    '.counts': ['all', 'success', { ...header, ...most }],
+  });
+}
+
 function conditions(prefix: string): Table {
   const exact = { [prefix]: 'a' };
   return at(prefix, {
@@ -263,7 +274,8 @@ const TABLE: Table = {
   'apis.*.operations.*.name': [undefined, 'x'],
   'apis.*.operations.*.plans[]': ['free', 'gold'],
   'apis.*.operations.*.scopes[]': ['read', 'write'],
-  'apis.*.operations.*.cost': [1, 2],
+  ...costs('apis.*.cost'),
+  ...costs('apis.*.operations.*.cost'),
   ...quota('apis.*.operations.*.quotas.*', {}),
   'apis.*.operations.*.anonymous': ['deny', 'allow'],
   ...lives('apis.*.operations.*', {}),
