@@ -1,3 +1,4 @@
+import type { ConcurrencyPer } from '../../contract/pluginConfig.ts';
 import type { CredentialStory, TokenStory } from '../../explain/credential.ts';
 import type { ConcurrencyStory } from '../../explain/plan.ts';
 import type { Story } from '../../explain/story.ts';
@@ -83,12 +84,13 @@ export function visitorWords({ by, header, block, isTold }: VisitorStory): strin
     : 'without a key, counted with all others whose address is not known';
 }
 
-const PERS: Readonly<Record<string, string>> = {
+const PER_WORDS: Readonly<Record<ConcurrencyPer, string>> = {
   consumer: 'for the consumer',
   api: 'for the consumer on this API',
   operation: 'for the consumer on this operation',
   key: 'for the key',
   group: "for the consumer's group",
+  address: 'for the consumer at this address',
 };
 
 export function concurrencyWords({ limit, per }: ConcurrencyStory, isVisitor: boolean): string {
@@ -96,5 +98,5 @@ export function concurrencyWords({ limit, per }: ConcurrencyStory, isVisitor: bo
 }
 
 export function perWords(per: string): string {
-  return PERS[per]!;
+  return PER_WORDS[per as ConcurrencyPer];
 }

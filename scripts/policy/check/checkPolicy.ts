@@ -22,7 +22,7 @@ import { checkRouting, checkTargets } from './mesh.ts';
 import { warnOfModes } from './mode.ts';
 import { warnOfOpenApis, warnOfPlan, warnOfUnheldPlans, warnOfUnusedApis } from './offer.ts';
 import { checkOperations, warnOfOperations } from './operations.ts';
-import { checkOwnQuotas, warnOfManyCounters, warnOfSettlements } from './ownQuotas.ts';
+import { checkOwnQuotas, warnOfCosts, warnOfManyCounters, warnOfSettlements } from './ownQuotas.ts';
 import { plainCopy } from './plain.ts';
 import { checkQuotas, checkRateLimitService, warnOfLongQuotas, warnOfUnusedRateLimitService } from './quotas.ts';
 import { checkKeyLimits, warnOfKeyLimits } from './keyLimits.ts';
@@ -163,6 +163,7 @@ function warn(root: PolicyDraft, nowSeconds: number, report: Report): void {
   warnOfVisitors(root, report);
   warnOfAddressQuotas(root, report);
   warnOfManyCounters(root, report);
+  warnOfCosts(root, report);
   warnOfSettlements(root, report);
   warnOfCounters(root, report);
   warnOfIdentities(root, report);

@@ -55,6 +55,60 @@ function unitsOf(cost: CostDraft): number {
   return cost.number ?? cost.get('reserve').number ?? 1;
 }
 
+/** A quota that lets the fewest units through at once, of all that a plan has in force. */
+interface Narrowest {
+  readonly name: string;
+  readonly size: number;
+}
+
+/** Requests that cost more than a plan's quota ever holds are refused whenever they come. */
+export function warnOfCosts(root: PolicyDraft, report: Report): void {
+  const mode = root.get('mode').string;
+  const plans = root.get('plans').entries;
+  const under = (outer: string | undefined): Map<string, Narrowest | undefined> =>
+    new Map(plans.map((plan) => [plan.key, narrowestOf(plan, outer)]));
+  const narrowest = { enforce: under('enforce'), observe: under('observe') };
+  for (const api of root.get('apis').entries) {
+    const inApi = narrowest[(api.get('mode').string ?? mode) === 'observe' ? 'observe' : 'enforce'];
+    const offered = api.get('plans').strings;
+    warnOfCost(api.get('cost'), offered, inApi, report);
+    for (const operation of api.get('operations').entries) {
+      const own = operation.get('plans');
+      warnOfCost(operation.get('cost'), own.given ? own.strings : offered, inApi, report);
+    }
+  }
+}
+
+function warnOfCost(
+  cost: CostDraft,
+  plans: readonly string[],
+  narrowest: ReadonlyMap<string, Narrowest | undefined>,
+  report: Report,
+): void {
+  if (!cost.given) return;
+  const units = unitsOf(cost);
+  const plan = plans.find((name) => (narrowest.get(name)?.size ?? Infinity) < units);
+  if (plan === undefined) return;
+  const { name, size } = narrowest.get(plan)!;
+  report.add(
+    cost,
+    `takes ${units} units at once, and the quota ${quote(name)} of the plan ${quote(plan)} never holds more than ${size}, so callers with that plan are always refused`,
+    null,
+  );
+}
+
+/** Of the quotas that are in force where `outer` is the mode of what they stand in. */
+function narrowestOf(plan: PlanDraft, outer: string | undefined): Narrowest | undefined {
+  return plan
+    .get('quotas')
+    .entries.filter((quota) => (quota.get('mode').string ?? plan.get('mode').string ?? outer) !== 'observe')
+    .map((quota) => ({
+      name: quota.key,
+      size: (quota.get('burst').given ? quota.get('burst') : quota.get('limit')).number ?? Infinity,
+    }))
+    .sort((a, b) => a.size - b.size)[0];
+}
+
 /** What answers settle needs a quota to be settled with, and an upstream to answer. */
 export function warnOfSettlements(root: PolicyDraft, report: Report): void {
   for (const api of root.get('apis').entries) {
