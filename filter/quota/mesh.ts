@@ -83,7 +83,7 @@ export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now
       balance.endsAtNanoseconds = drawn.untilNanoseconds;
       noteLease(balance, drawn.units, drawn.usedUnits, now);
       attempt.isKnown = true;
-      if (drawn.runsLow) note(bill, attempt, false);
+      if (drawn.runsLow) note(bill, attempt, 1, false);
       return Charge.Enough;
     case Draw.Refused:
       balance.endsAtNanoseconds = drawn.untilNanoseconds;
@@ -95,11 +95,11 @@ export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now
     case Draw.Dry:
       if (bill.patience == Patience.Unanswered || service.outage.isDown(now)) return Charge.Unavailable;
       if (bill.patience == Patience.Wait) {
-        note(bill, attempt, true);
+        note(bill, attempt, cost - usable, true);
         return Charge.Wait;
       }
       if (bill.patience == Patience.None) {
-        note(bill, attempt, false);
+        note(bill, attempt, cost - usable, false);
         attempt.isKnown = false;
         return Charge.Enough;
       }
@@ -113,12 +113,13 @@ export function acquire(service: ServiceState, attempt: Attempt, bill: Bill, now
 }
 
 /** Notes that the service should be asked about the counter. The request waits for the first one that is empty. */
-function note(bill: Bill, attempt: Attempt, isDry: bool): void {
+function note(bill: Bill, attempt: Attempt, need: i64, isDry: bool): void {
   if (isDry && bill.dryIndex == NONE) bill.dryIndex = bill.notedCount;
   const counter = noted(bill.notedCount++);
   counter.consumerId = attempt.balance.consumerId;
   counter.meter = attempt.balance.meter;
   counter.limit = attempt.limit;
+  counter.need = need;
   counter.api = bill.api;
   counter.plan = bill.plan;
   const number = quotaNumberOf(attempt);

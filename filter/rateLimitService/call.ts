@@ -12,6 +12,8 @@ import { askSize, asStock, heldWithin, isAsked, isLow, isPaused, isRefused, isSp
 @unmanaged
 export class Counter extends Identity {
   limit: i64;
+  /** Units that a request lacks, which the stock must hold before it can pass; at least 1. */
+  need: i64;
   api: i32;
   /** NONE for a quota of an operation whose caller has none. */
   plan: i32;
@@ -64,6 +66,9 @@ export const enum Claim {
   Known,
 }
 
+/** The most units that a call asks for: the service reads 32 bits. What a stock owes beyond them is for the next call. */
+const MOST_UNITS: i64 = 1 << 31;
+
 /**
  * Adds a counter that `demand` requests want to a call that is being prepared, and claims it for this VM. An Envoy makes one call
  * at a time for a counter, because each answer says how much the next call may ask for. The first counter of a call decides how
@@ -82,7 +87,7 @@ export function claim(service: ServiceState, counter: Counter, call: Call, deman
     if (
       isRefused(stock, counter.limit, now) ||
       isUnknown(stock, now) ||
-      (held > 0 && !isLow(stock, held, counter.limit, now))
+      (held >= counter.need && !isLow(stock, held, counter.limit, now))
     )
       return Claim.Known;
     // The answer to a trial call may be lost as well, and its units with it, so it asks for one.
@@ -92,7 +97,7 @@ export function claim(service: ServiceState, counter: Counter, call: Call, deman
       ? 0
       : isSingle
         ? 1
-        : askSize(stock, held, counter.limit, demand, now) - min<i64>(0, held);
+        : min(askSize(stock, held, counter.limit, demand, counter.need, now) - min<i64>(0, held), MOST_UNITS);
     if (call.count > 0 && units != call.units) return Claim.Apart;
     stock.askedAtNanoseconds = now;
     stock.overAtSeconds = max(stock.overAtSeconds, nowSeconds + nominalSeconds(counter.window));
@@ -130,7 +135,7 @@ export function nextStep(service: ServiceState, counter: Counter, now: i64): Nex
   service.outage.noteAnswerElsewhere(stock.answeredAtNanoseconds);
   if (
     service.outage.isDown(now) ||
-    heldWithin(stock, counter.limit, now) > 0 ||
+    heldWithin(stock, counter.limit, now) >= counter.need ||
     isRefused(stock, counter.limit, now) ||
     isUnknown(stock, now)
   )

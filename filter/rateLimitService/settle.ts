@@ -166,18 +166,21 @@ function addGranted(service: ServiceState, stock: Stock, call: Call, counter: Co
   if (isGranted && !isCounted) service.singleUntilNanoseconds = now + SINGLE_NANOSECONDS;
   const within = max<i64>(0, min(call.units, counter.limit - (used - call.units)));
   const accepted = isGranted ? min(within, isCounted ? call.units : min<i64>(1, risen)) : 0;
+  // What is owed has been counted now, also where it is past the limit: it must not be asked for again when the limit is raised.
+  const owed = max<i64>(0, -stock.held);
+  const paid = isGranted && isCounted ? min(owed, call.units) : 0;
   if (accepted > 0) stock.topUnits = max(stock.held > 0 ? stock.topUnits : 0, min(used, counter.limit));
   const tookMilliseconds = (now - stock.answeredAtNanoseconds) / 1_000_000;
   stock.declinePerSecond =
     stock.used > 0 && tookMilliseconds > 0 ? min(((risen - accepted) * 1000) / tookMilliseconds, MAX_DECLINE) : 0;
   stock.limit = answer.limit;
   stock.used = used;
-  stock.held += accepted;
+  stock.held += max(accepted, paid);
   stock.granted += accepted;
   stock.share = max<i64>(1, min(WHOLE_SHARE, share(stock.granted, used)));
   stock.answeredAtNanoseconds = now;
   stock.heldAfterGrant = stock.held;
-  if (accepted > 0) stock.lastUnits = accepted;
+  if (accepted > 0) stock.lastUnits = max<i64>(1, accepted - owed);
   return accepted;
 }
 

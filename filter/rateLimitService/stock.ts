@@ -133,7 +133,8 @@ export function heldInShard(shard: View, now: i64): i64 {
  * A call asks for what this Envoy used of the counter in the last half second, at most twice the last grant, or for as many units
  * as requests wait if that is more. It also asks for at most an eighth of this Envoy's share of what remains of the limit: when all
  * Envoys ask at once, they ask for an eighth of what remains together. (The service counts what it is asked for, also above the
- * limit: nobody may spend that.) Near the limit, and for a counter that nothing is known about, a call asks for 1.
+ * limit: nobody may spend that.) Near the limit, and for a counter that nothing is known about, a call asks for 1, or for what one request
+ * lacks if that may still be there.
  *
  * A quiet counter is asked for a few units ahead while plenty remains: at most AHEAD_UNITS, and at most 1/128 of this Envoy's share.
  */
@@ -148,13 +149,18 @@ const PLENTY_UNITS: i64 = 1024;
 const AHEAD_UNITS: i64 = 8;
 const AHEAD_PART: i64 = 128;
 
-/** Units to ask for, at least 1, when `demand` requests wait. `limit` is the policy's; the service's may be smaller. */
-export function askSize(stock: Stock, held: i64, limit: i64, demand: i64, now: i64): i64 {
+/**
+ * Units to ask for, at least 1, when `demand` requests wait, each for up to `need` units. `limit` is the policy's; the service's may be
+ * smaller.
+ */
+export function askSize(stock: Stock, held: i64, limit: i64, demand: i64, need: i64, now: i64): i64 {
   const remaining = remainingIn(stock, limit, now);
   // Without an answer in this window, the whole limit is taken to remain.
   const base = remaining < 0 ? min(limit, stock.limit > 0 ? stock.limit : limit) : remaining;
   const ahead = base < PLENTY_UNITS ? 0 : min(AHEAD_UNITS, shareOf(stock, base / AHEAD_PART));
-  return max<i64>(1, min(min(max(max(wanted(stock, held, now), demand), ahead), shareOf(stock, base / PART)), MAX_ASK));
+  const least = max<i64>(1, min(need - max<i64>(0, held), base));
+  const most = min(shareOf(stock, base / PART), MAX_ASK);
+  return max(least, min(max(max(wanted(stock, held, now), demand * need), ahead), most));
 }
 
 /** This Envoy's share of some units. Divided first: limits go up to 2^53. */

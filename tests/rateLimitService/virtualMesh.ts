@@ -4,7 +4,7 @@ import type { Label, MetricName } from '../../scripts/contract/metrics.ts';
 import { Host } from '../../scripts/host/host.ts';
 import { loadModule } from '../../scripts/host/abi.ts';
 import { modulePath } from '../../scripts/build/module.ts';
-import { decisionOf, type OpenRequest } from '../../scripts/host/openRequest.ts';
+import { decisionOf, type OpenRequest, type UpstreamAnswer } from '../../scripts/host/openRequest.ts';
 import type { Pair } from '../../scripts/host/stream.ts';
 import { Timeline } from '../../scripts/host/process.ts';
 import {
@@ -35,6 +35,8 @@ export interface VirtualMeshOptions extends MeshOptions {
   /** The delay between the starts of two Envoys, and so between their ticks. */
   readonly staggerMs?: number;
   readonly mainThread?: boolean;
+  /** What the upstream answers. */
+  readonly upstream?: UpstreamAnswer;
 }
 
 /** Outcomes by reason; `gone` for requests whose client hung up. */
@@ -69,6 +71,7 @@ export class VirtualMesh {
           mainThread: options.mainThread ?? true,
           timeline: this.timeline,
           backend: this.rateLimitService.backend,
+          ...(options.upstream && { upstream: options.upstream }),
         }),
     );
     this.load(meshConfig(options.quotas, options), options.staggerMs);
