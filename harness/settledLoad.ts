@@ -13,6 +13,8 @@ export interface Wanted {
   readonly status: number;
   readonly usage: readonly string[];
   readonly never: boolean;
+  /** True: an interim answer comes before, which says another number. */
+  readonly hints?: boolean;
 }
 
 /** An upstream that says in a header what each request has cost, as the request tells it to. */
@@ -28,6 +30,7 @@ export class MeteredUpstream {
       const wanted = wantedOf(asked.headers[WANTED]);
       upstream.arrivals.get(String(asked.headers[MARK]))?.();
       if (wanted.never) return;
+      if (wanted.hints) response.writeEarlyHints({ link: '</a>; rel=preload', [USAGE]: '1' });
       const answer = (): void => {
         for (const value of wanted.usage) response.appendHeader(USAGE, value);
         response.writeHead(wanted.status).end();

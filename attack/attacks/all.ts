@@ -23,6 +23,7 @@ import { redirects } from './redirects.ts';
 import { registry } from './registry.ts';
 import { resets } from './resets.ts';
 import { services } from './mesh/services.ts';
+import { settlement } from './flight/settlement.ts';
 import { spellings } from './spellings.ts';
 import { stories } from './stories.ts';
 import { storms } from './storms.ts';
@@ -54,6 +55,7 @@ export const allAttacks: readonly Attack[] = [
   counting,
   flights,
   deaths,
+  settlement,
   me,
   query,
   configs,
