@@ -10,7 +10,7 @@ import { runToEnd } from '../../scripts/program/run.ts';
 
 const FOLDER = inPackage('examples', 'monitoring');
 const read = (name: string): unknown => load(readFileSync(join(FOLDER, name), 'utf8'), { schema: CORE_SCHEMA });
-const compose = await availableComponents(['docker-compose'], 'npm test docker builds it once');
+const compose = await availableComponents(['docker-compose'], 'npm test monitoring builds it once');
 
 interface Service {
   image: string;
