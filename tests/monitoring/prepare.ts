@@ -9,7 +9,9 @@ export async function prepareMonitoring(
   install: boolean,
   progress: (line: string) => void,
 ): Promise<Record<string, string>> {
-  const failures = install ? await provide([...MONITORING_COMPONENTS, 'docker-compose'], progress) : new Map<string, string>();
+  const failures = install
+    ? await provide([...MONITORING_COMPONENTS, 'docker-compose'], progress)
+    : new Map<string, string>();
   if (failures.size > 0 && process.env['CI'] === 'true')
     throw new Error([...failures].map((pair) => pair.join(': ')).join('; '));
   return {};
