@@ -126,24 +126,18 @@ function refusals(): Panel[] {
       sum(requests('reason=~".*_api_key"'), 'reason'),
       '{{reason}}',
     ),
-    {
-      ...stack(
-        'Quota refusals',
-        'Which quota of which plan said no.',
-        sum(requests('reason="quota_exceeded"'), 'api', 'plan', 'quota'),
-        '{{api}}: {{plan}}, {{quota}}',
-      ),
-      width: 12,
-    },
-    {
-      ...graph(
-        'Refused by a quota, by plan',
-        'Near 100 % hardly anybody on that plan is served: the limit is too low, or one caller runs wild.',
-        'percentunit',
-        query(share(sum(requests('reason="quota_exceeded"'), 'plan'), sum(requests('plan=~".+"'), 'plan')), '{{plan}}'),
-      ),
-      width: 12,
-    },
+    stack(
+      'Quota refusals',
+      'Which quota of which plan said no.',
+      sum(requests('reason="quota_exceeded"'), 'api', 'plan', 'quota'),
+      '{{api}}: {{plan}}, {{quota}}',
+    ),
+    graph(
+      'Refused by a quota, by plan',
+      'Near 100 % hardly anybody on that plan is served: the limit is too low, or one caller runs wild.',
+      'percentunit',
+      query(share(sum(requests('reason="quota_exceeded"'), 'plan'), sum(requests('plan=~".+"'), 'plan')), '{{plan}}'),
+    ),
     graph(
       'Counters near their limits',
       'Callers that reached a percentage of a quota which warns, in an hour: whom to offer a larger plan.',
@@ -289,33 +283,24 @@ function policies(): Panel[] {
       ),
       width: 12,
     },
-    {
-      ...graph(
-        'Time zones past their end',
-        'Time zones of calendars that the plugin config no longer knows: days, weeks, months and years go by their last offset. Emit the policy anew.',
-        'none',
-        query(`max by (policy) (${series('tollgate_zones_ended')})`, '{{policy}}'),
-      ),
-      width: 12,
-    },
-    {
-      ...graph(
-        'Crowded callers',
-        'Units that callers without a key, and addresses that a quota counts, took from a counter that they share, because the table has no place for one more of them: a flood from many addresses.',
-        'none',
-        query(sum(`increase(${series('tollgate_anonymous_crowded_total')}[5m])`, 'policy'), '{{policy}}'),
-      ),
-      width: 12,
-    },
-    {
-      ...graph(
-        'Requests in flight',
-        'Of plans with a concurrency: what each proxy has in flight at once. Refusals stand under Refusals, by their reason concurrency_exceeded.',
-        'none',
-        query(sum(series('tollgate_requests_in_flight'), 'policy'), '{{policy}}'),
-      ),
-      width: 24,
-    },
+    graph(
+      'Time zones past their end',
+      'Time zones of calendars that the plugin config no longer knows: days, weeks, months and years go by their last offset. Emit the policy anew.',
+      'none',
+      query(`max by (policy) (${series('tollgate_zones_ended')})`, '{{policy}}'),
+    ),
+    graph(
+      'Crowded callers',
+      'Units that callers without a key, and addresses that a quota counts, took from a counter that they share, because the table has no place for one more of them: a flood from many addresses.',
+      'none',
+      query(sum(`increase(${series('tollgate_anonymous_crowded_total')}[5m])`, 'policy'), '{{policy}}'),
+    ),
+    graph(
+      'Requests in flight',
+      'Of plans with a concurrency: what each proxy has in flight at once. Refusals stand under Refusals, by their reason concurrency_exceeded.',
+      'none',
+      query(sum(series('tollgate_requests_in_flight'), 'policy'), '{{policy}}'),
+    ),
   ];
 }
 
