@@ -1,4 +1,5 @@
 import { CORE_SCHEMA, load } from 'js-yaml';
+import { MAX_REMOVED_HEADERS } from '../policy/schema/mesh.ts';
 import { emittedFrom, type Resource } from './resource.ts';
 import { ROUTE_HEADER, type RoutingTable } from './routing.ts';
 
@@ -110,11 +111,8 @@ export function removedBeside(
     ...list(rule, 'filters').flatMap((filter) => list(at(filter, 'requestHeaderModifier'), 'remove')),
   ]);
   const names = new Set([...removed, ...before.filter((header) => typeof header === 'string')]);
-  return [...names].slice(0, MOST_REMOVED).sort();
+  return [...names].slice(0, MAX_REMOVED_HEADERS).sort();
 }
-
-/** Gateway API: what one filter takes at most. */
-const MOST_REMOVED = 16;
 
 /** DestinationRules of the folder with the subsets that the new ones no longer have. */
 export function formerSubsets(former: Former, known: (host: string, subset: string) => boolean): Resource[] {

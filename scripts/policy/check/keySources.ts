@@ -1,5 +1,6 @@
 import { spelling } from '../schema/header.ts';
 import { headerOfSource, type WrittenSource } from '../schema/keySource.ts';
+import { MAX_REMOVED_HEADERS } from '../schema/mesh.ts';
 import { printPath } from '../secret.ts';
 import type { ApiDraft, Draft, Place, PolicyDraft, Report, WrittenPolicy } from './draft.ts';
 
@@ -14,9 +15,6 @@ export function checkKeySources(root: PolicyDraft, report: Report): void {
   checkList(root.get('keySources').items, report);
   for (const api of root.get('apis').entries) checkList(api.get('keySources').items, report);
 }
-
-/** Gateway API: what one filter of a route takes at most. */
-const MOST_REMOVED = 16;
 
 /** Where routes take keys off, there must be routes, and whole headers to take. */
 export function checkKeyRemoval(root: PolicyDraft, report: Report): void {
@@ -46,8 +44,8 @@ function whyNotByRoutes(root: PolicyDraft): string | null {
   const odd = headers.find((header) => !/^[a-z0-9_-]+$/.test(header));
   if (odd !== undefined)
     return `Istio's routes remove no header with other characters than letters, digits, "-" and "_"`;
-  if (spellings > MOST_REMOVED)
-    return `a route removes at most ${MOST_REMOVED} headers, and the names of key headers can be spelled in ${spellings} ways`;
+  if (spellings > MAX_REMOVED_HEADERS)
+    return `a route removes at most ${MAX_REMOVED_HEADERS} headers, and the names of key headers can be spelled in ${spellings} ways`;
   return whyNoTable(root);
 }
 

@@ -274,6 +274,9 @@ export function meshHostOf(upstream: Upstream): string | undefined {
   return upstream.hostRewrite === true ? destinationsOf(upstream)[0]?.host : upstream.hostRewrite;
 }
 
+/** Headers that one rule of a routing table removes at most: what the Gateway API's filter takes. */
+export const MAX_REMOVED_HEADERS = 16;
+
 /** etcd refuses larger requests by default (--max-request-bytes). */
 export const MAX_REQUEST_BYTES = 1_572_864;
 /** Left free for what the API server adds: managed fields, times, the key, the request's frame. */
